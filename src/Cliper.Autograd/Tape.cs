@@ -1,0 +1,157 @@
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Autograd;
+
+/// <summary>
+/// One step's arithmetic. Operations are methods of the tape (one file each under Operations/); those that depend on a
+/// tensor with <see cref="Tensor.RequiresGrad"/> are recorded, and <see cref="Backward"/> plays them back, freeing every
+/// activation as soon as its last reader is done. Disposing the tape ends whatever its operations made.
+/// Gradients of parameters add up over steps until <see cref="Tensor.ClearGradient"/>. Not thread-safe.
+/// </summary>
+/// <param name="device">Where the operations run.</param>
+/// <param name="recording">False for inference: nothing is kept for a backward pass.</param>
+public sealed partial class Tape(Device device, bool recording = true) : IDisposable
+{
+    private readonly List<Tensor> _made = [];
+    private readonly List<Node> _nodes = [];
+
+    private readonly record struct Node(Tensor Output, Action Backward, DeviceArray[] Saved);
+
+    /// <summary>Where the operations run.</summary>
+    public Device Device { get; } = device;
+
+    /// <summary>Whether operations on tensors that require gradients are recorded.</summary>
+    public bool Recording { get; } = recording;
+
+    /// <summary>A tensor that lives as long as this step: an input, or an operation's output.</summary>
+    public Tensor New(Shape shape, ElementType type = ElementType.Float32) => Own(new Tensor(Device, shape, type));
+
+    /// <summary>Makes the tape end <paramref name="tensor"/>, such as an input made for this step.</summary>
+    public Tensor Own(Tensor tensor)
+    {
+        _made.Add(tensor);
+        return tensor;
+    }
+
+    /// <summary>
+    /// Starts a stretch of work, such as one block of a tower, after which temporaries are ended at once: all that was made
+    /// since, except what is kept, what requires a gradient, and what a recorded operation still reads.
+    /// </summary>
+    public Scope BeginScope() => new(this);
+
+    /// <summary>Whether an operation on these has to be recorded. Null operands count for nothing.</summary>
+    internal bool Needs(params ReadOnlySpan<Tensor?> operands)
+    {
+        if (!Recording)
+            return false;
+        foreach (Tensor? operand in operands)
+            if (operand is { RequiresGrad: true })
+                return true;
+        return false;
+    }
+
+    /// <summary>
+    /// Records how the gradient of <paramref name="output"/> flows back. <paramref name="backward"/> reads output.Gradient
+    /// and writes the GradientTarget of each operand that requires one.
+    /// </summary>
+    /// <param name="output">What the operation made.</param>
+    /// <param name="backward">The backward pass; run once.</param>
+    /// <param name="reads">Tensors whose data the backward pass reads.</param>
+    /// <param name="saved">Arrays made for the backward pass alone; freed after it.</param>
+    internal void Record(Tensor output, Action backward, ReadOnlySpan<Tensor?> reads, params DeviceArray[] saved)
+    {
+        output.RequiresGrad = true;
+        foreach (Tensor? tensor in reads)
+            tensor?.MarkSaved();
+        _nodes.Add(new Node(output, backward, saved));
+    }
+
+    /// <summary>Where an operand's gradient goes; the null array for an operand that requires none.</summary>
+    private static DeviceArray Target(Tensor? operand, out bool accumulate)
+    {
+        if (operand is { RequiresGrad: true })
+            return operand.GradientTarget(out accumulate);
+        accumulate = false;
+        return default;
+    }
+
+    /// <summary>
+    /// Plays the recorded operations back from <paramref name="loss"/> and writes the gradients of every parameter that
+    /// requires one. Frees the activations as it goes: read what you want to read before.
+    /// </summary>
+    /// <param name="loss">One element.</param>
+    /// <param name="scale">The loss's own gradient: 1, one over the micro-batches, or a loss scale.</param>
+    /// <exception cref="InvalidOperationException">Nothing recorded leads to the loss.</exception>
+    public void Backward(Tensor loss, float scale = 1)
+    {
+        if (loss.Shape.Count != 1 || !loss.RequiresGrad)
+            throw new InvalidOperationException($"no recorded loss: shape {loss.Shape}");
+        DeviceArray seed = loss.GradientTarget(out _);
+        Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)), seed);
+        PlayBack();
+    }
+
+    /// <summary>Plays back from outputs whose gradients have been written by the caller.</summary>
+    internal void PlayBack()
+    {
+        for (int index = _nodes.Count - 1; index >= 0; index--)
+        {
+            Node node = _nodes[index];
+            if (node.Output.HasGradient)
+                node.Backward();
+            foreach (DeviceArray saved in node.Saved)
+                Device.Free(saved);
+            node.Output.Dispose();
+        }
+        _nodes.Clear();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Node node in _nodes)
+            foreach (DeviceArray saved in node.Saved)
+                Device.Free(saved);
+        _nodes.Clear();
+        foreach (Tensor tensor in _made)
+            tensor.Dispose();
+        _made.Clear();
+    }
+
+    /// <summary>See <see cref="BeginScope"/>.</summary>
+    public readonly struct Scope : IDisposable
+    {
+        private readonly Tape _tape;
+        private readonly int _start;
+        private readonly List<Tensor> _kept = [];
+
+        internal Scope(Tape tape)
+        {
+            _tape = tape;
+            _start = tape._made.Count;
+        }
+
+        /// <summary>Lets <paramref name="tensor"/> outlive the scope.</summary>
+        public Tensor Keep(Tensor tensor)
+        {
+            _kept.Add(tensor.Root);
+            return tensor;
+        }
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            List<Tensor> made = _tape._made;
+            int survivors = _start;
+            for (int index = _start; index < made.Count; index++)
+            {
+                Tensor tensor = made[index];
+                if (tensor.RequiresGrad || tensor.IsSaved || _kept.Contains(tensor))
+                    made[survivors++] = tensor;
+                else
+                    tensor.Dispose();
+            }
+            made.RemoveRange(survivors, made.Count - survivors);
+        }
+    }
+}

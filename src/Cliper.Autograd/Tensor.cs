@@ -1,0 +1,216 @@
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Autograd;
+
+/// <summary>
+/// A contiguous row-major array on a device and, where asked for, its gradient. Made either as a parameter or input, which
+/// its owner disposes, or by an operation of a <see cref="Tape"/>, which disposes it when the step no longer needs it.
+/// </summary>
+public sealed class Tensor : IDisposable
+{
+    private readonly Tensor? _base;
+    private readonly long _offset;
+    private DeviceArray _data;
+    private DeviceArray _gradient;
+    private bool _gradientSet;
+    private bool _disposed;
+
+    /// <summary>A tensor of undefined content.</summary>
+    public Tensor(Device device, Shape shape, ElementType type = ElementType.Float32)
+        : this(device.Allocate(shape.Count, type), shape)
+    {
+    }
+
+    /// <summary>A tensor that takes over <paramref name="data"/>.</summary>
+    public Tensor(DeviceArray data, Shape shape)
+    {
+        if (data.Length != shape.Count)
+            throw new ArgumentException($"{data.Length} elements for shape {shape}");
+        _data = data;
+        Shape = shape;
+    }
+
+    private Tensor(Tensor source, long offset, Shape shape)
+    {
+        _base = source;
+        _offset = offset;
+        Shape = shape;
+    }
+
+    /// <summary>An fp32 tensor of the given values.</summary>
+    public static Tensor From(Device device, ReadOnlySpan<float> values, Shape shape) => new(device.From(values), shape);
+
+    /// <summary>An int32 tensor of the given values: ids, labels, row indices.</summary>
+    public static Tensor From(Device device, ReadOnlySpan<int> values, Shape shape) => new(device.From(values), shape);
+
+    /// <summary>A uint8 tensor of the given values: pixels.</summary>
+    public static Tensor From(Device device, ReadOnlySpan<byte> values, Shape shape) => new(device.From(values), shape);
+
+    /// <summary>Sizes of the axes.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>Whose memory it lies in.</summary>
+    public Device Device => Data.Device;
+
+    /// <summary>What an element is.</summary>
+    public ElementType Type => Data.Type;
+
+    /// <summary>The elements.</summary>
+    /// <exception cref="ObjectDisposedException">The tensor has ended.</exception>
+    public DeviceArray Data
+    {
+        get
+        {
+            if (_base is not null)
+                return _base.Data.Slice(_offset, Shape.Count);
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _data;
+        }
+    }
+
+    /// <summary>
+    /// Whether gradients flow here. Set it on parameters to train them and clear it to freeze them; operations set it on
+    /// what depends on such a parameter. A view shares its tensor's.
+    /// </summary>
+    public bool RequiresGrad
+    {
+        get => _base?.RequiresGrad ?? field;
+        set
+        {
+            if (_base is not null)
+                throw new InvalidOperationException("a view shares its tensor's RequiresGrad");
+            field = value;
+        }
+    }
+
+    /// <summary>Whether a gradient has been written since <see cref="ClearGradient"/>.</summary>
+    public bool HasGradient => _base?.HasGradient ?? _gradientSet;
+
+    /// <summary>The gradient of the loss by this tensor.</summary>
+    /// <exception cref="InvalidOperationException">None has been written; it is zero.</exception>
+    public DeviceArray Gradient => _base is not null ? _base.Gradient.Slice(_offset, Shape.Count)
+        : _gradientSet ? _gradient
+        : throw new InvalidOperationException("no gradient has been written");
+
+    /// <summary>Counts writes by an optimiser or loader, so that packed copies of a weight know when they are stale.</summary>
+    public int Version => _base?.Version ?? _version;
+
+    private int _version;
+
+    /// <summary>Says that the elements have been written in place.</summary>
+    public void MarkWritten()
+    {
+        if (_base is not null)
+            _base.MarkWritten();
+        else
+            _version++;
+    }
+
+    /// <summary>
+    /// Makes the next gradient overwrite instead of add. No memory is touched: the gradient counts as zero from here on.
+    /// </summary>
+    public void ClearGradient()
+    {
+        if (_base is not null)
+            throw new InvalidOperationException("clear the gradient of the tensor, not of a view");
+        _gradientSet = false;
+    }
+
+    /// <summary>The same elements under another shape of equal count.</summary>
+    public Tensor Reshape(Shape shape)
+    {
+        if (shape.Count != Shape.Count)
+            throw new ArgumentException($"{Shape} has {Shape.Count} elements, {shape} {shape.Count}");
+        return new Tensor(_base ?? this, _offset, shape);
+    }
+
+    /// <summary>Rows [<paramref name="start"/>, <paramref name="start"/> + <paramref name="count"/>) of the outermost axis, as a view.</summary>
+    public Tensor Rows(int start, int count)
+    {
+        if (start < 0 || count < 0 || start > Shape[0] - count)
+            throw new ArgumentOutOfRangeException(nameof(start), $"rows [{start}, {start + count}) of {Shape}");
+        int[] axes = Shape.ToArray();
+        axes[0] = count;
+        long row = Shape[0] == 0 ? 0 : Shape.Count / Shape[0];
+        return new Tensor(_base ?? this, _offset + start * row, new Shape(axes));
+    }
+
+    /// <summary>The elements of an fp32 tensor, on the host.</summary>
+    public float[] ToArray() => Device.ToFloats(Data);
+
+    /// <summary>The one element of an fp32 tensor of one element.</summary>
+    public float Item() => ToArray().Single();
+
+    /// <summary>
+    /// Where a backward pass writes this tensor's gradient, allocated when first asked for.
+    /// </summary>
+    /// <param name="accumulate">Whether to add to what is there; when false, every element must be written.</param>
+    public DeviceArray GradientTarget(out bool accumulate)
+    {
+        if (_base is not null)
+        {
+            DeviceArray whole = _base.GradientTarget(out accumulate);
+            if (!accumulate && Shape.Count != _base.Shape.Count)
+            {
+                // A part is written first: the rest counts as zero.
+                whole.Device.Clear(whole);
+                accumulate = true;
+            }
+            return whole.Slice(_offset, Shape.Count);
+        }
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (_gradient.IsNull)
+            _gradient = Device.Allocate(Shape.Count);
+        accumulate = _gradientSet;
+        _gradientSet = true;
+        return _gradient;
+    }
+
+    /// <summary>
+    /// Hands this tensor's gradient on to <paramref name="target"/> (of equal count), whose gradient it then is: what the
+    /// backward of an addition does with an operand when nothing has been written there yet. Saves a copy.
+    /// </summary>
+    /// <returns>False, and nothing done, if the target already has a gradient, or either is a view or differs in type.</returns>
+    internal bool TryMoveGradientTo(Tensor target)
+    {
+        if (_base is not null || target._base is not null || !target._gradient.IsNull || !_gradientSet)
+            return false;
+        target._gradient = _gradient;
+        target._gradientSet = true;
+        _gradient = default;
+        _gradientSet = false;
+        return true;
+    }
+
+    /// <summary>The tensor whose memory this is: itself unless a view.</summary>
+    internal Tensor Root => _base ?? this;
+
+    /// <summary>Set by a tape on what a recorded operation will read in its backward, so that a scope leaves it alone.</summary>
+    internal void MarkSaved() => (_base ?? this).IsSaved = true;
+
+    internal bool IsSaved { get; private set; }
+
+    /// <summary>A packed or converted copy kept beside a weight by an operation; disposed with it.</summary>
+    internal (int Version, IDisposable Value)? Companion { get; set; }
+
+    /// <summary>Ends the tensor, its gradient and its companion. A view ends nothing.</summary>
+    public void Dispose()
+    {
+        if (_disposed || _base is not null)
+            return;
+        _disposed = true;
+        Companion?.Value.Dispose();
+        _data.Device.Free(_gradient);
+        _data.Device.Free(_data);
+    }
+
+    /// <summary>Ends the gradient alone; it counts as zero.</summary>
+    public void FreeGradient()
+    {
+        if (_base is not null || _disposed)
+            return;
+        _data.Device.Free(_gradient);
+        _gradient = default;
+        _gradientSet = false;
+    }
+}

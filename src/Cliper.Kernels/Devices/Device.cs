@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+
+namespace Cliper.Kernels.Devices;
+
+/// <summary>
+/// Where arrays live and operations run. A closed set: <see cref="HostDevice"/> (managed SIMD) here, a GPU beside it; an
+/// operation chooses its implementation by the kind of its device. One arena a device.
+/// </summary>
+public abstract class Device : IDisposable
+{
+    /// <summary>Sub-allocator over this device's memory.</summary>
+    private protected abstract Arena Arena { get; }
+
+    /// <summary>What a person would call it, such as "CPU, AVX-512, 2 threads".</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Bytes allocated and not freed.</summary>
+    public long LiveBytes => Arena.LiveBytes;
+
+    /// <summary>Arrays allocated and not freed; a test holds this at zero after each case.</summary>
+    public int LiveArrays => Arena.LiveBlocks;
+
+    /// <summary>Most bytes ever live at once since <see cref="ResetPeak"/>.</summary>
+    public long PeakBytes => Arena.PeakBytes;
+
+    /// <summary>Bytes taken from the operating system or driver; constant after the first training step.</summary>
+    public long ReservedBytes => Arena.ReservedBytes;
+
+    /// <summary>Starts the measurement of <see cref="PeakBytes"/> anew.</summary>
+    public void ResetPeak() => Arena.ResetPeak();
+
+    /// <summary>An array of <paramref name="length"/> elements with undefined content, aligned to 256 bytes.</summary>
+    public DeviceArray Allocate(long length, ElementType type = ElementType.Float32) =>
+        new(this, Arena.Allocate(length * type.Size()), length, type);
+
+    /// <summary>Ends an array made by <see cref="Allocate"/>. A null array is left alone.</summary>
+    /// <exception cref="InvalidOperationException">Freed twice, or a slice.</exception>
+    public void Free(DeviceArray array)
+    {
+        if (!array.IsNull)
+            Arena.Free(array.Address);
+    }
+
+    /// <summary>A new array holding <paramref name="values"/>.</summary>
+    public DeviceArray From(ReadOnlySpan<float> values)
+    {
+        DeviceArray array = Allocate(values.Length);
+        Upload(MemoryMarshal.AsBytes(values), array);
+        return array;
+    }
+
+    /// <summary>A new array holding <paramref name="values"/>.</summary>
+    public DeviceArray From(ReadOnlySpan<int> values)
+    {
+        DeviceArray array = Allocate(values.Length, ElementType.Int32);
+        Upload(MemoryMarshal.AsBytes(values), array);
+        return array;
+    }
+
+    /// <summary>A new array holding <paramref name="values"/>.</summary>
+    public DeviceArray From(ReadOnlySpan<byte> values)
+    {
+        DeviceArray array = Allocate(values.Length, ElementType.UInt8);
+        Upload(values, array);
+        return array;
+    }
+
+    /// <summary>Host bytes into <paramref name="target"/>; the sizes must be equal.</summary>
+    public abstract void Upload(ReadOnlySpan<byte> source, DeviceArray target);
+
+    /// <summary>The bytes of <paramref name="source"/> into host memory; the sizes must be equal.</summary>
+    public abstract void Download(DeviceArray source, Span<byte> target);
+
+    /// <summary>Copies all of <paramref name="source"/> to <paramref name="target"/>; lengths and types must be equal.</summary>
+    public abstract void Copy(DeviceArray source, DeviceArray target);
+
+    /// <summary>Sets every byte to zero.</summary>
+    public abstract void Clear(DeviceArray array);
+
+    /// <summary>The elements of an fp32 array, on the host.</summary>
+    public float[] ToFloats(DeviceArray source)
+    {
+        var values = new float[source.Length];
+        Download(source, MemoryMarshal.AsBytes(values.AsSpan()));
+        return values;
+    }
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+
+    private protected static void CheckSizes(long source, long target)
+    {
+        if (source != target)
+            throw new ArgumentException($"source has {source} bytes, target {target}");
+    }
+}

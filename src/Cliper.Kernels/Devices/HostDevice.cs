@@ -1,0 +1,69 @@
+using System.Runtime.InteropServices;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Devices;
+
+/// <summary>The processor: fp32 in managed SIMD on all its cores.</summary>
+public sealed unsafe class HostDevice : Device
+{
+    private readonly Arena _arena = new(bytes => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 4096));
+
+    /// <summary>A host device of its own memory.</summary>
+    /// <param name="threads">Threads an operation uses; 0 means one a core.</param>
+    /// <param name="level">Instruction set; null means the best this processor has.</param>
+    public HostDevice(int threads = 0, SimdLevel? level = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        Pool = new WorkPool(threads == 0 ? Environment.ProcessorCount : threads);
+        Level = level ?? SimdLevels.Best;
+        if (Level > SimdLevels.Best)
+            throw new ArgumentException($"this processor has no {Level}; its best is {SimdLevels.Best}", nameof(level));
+    }
+
+    /// <summary>Runs the parts of an operation side by side.</summary>
+    public WorkPool Pool { get; }
+
+    /// <summary>Threads an operation uses.</summary>
+    public int Threads => Pool.Threads;
+
+    /// <summary>Instruction set the kernels use.</summary>
+    public SimdLevel Level { get; }
+
+    /// <inheritdoc/>
+    public override string Name =>
+        $"CPU, {Level.Describe()}, {Threads} {(Threads == 1 ? "thread" : "threads")}";
+
+    private protected override Arena Arena => _arena;
+
+    /// <inheritdoc/>
+    public override void Upload(ReadOnlySpan<byte> source, DeviceArray target)
+    {
+        CheckSizes(source.Length, target.Bytes);
+        source.CopyTo(new Span<byte>((void*)target.Address, source.Length));
+    }
+
+    /// <inheritdoc/>
+    public override void Download(DeviceArray source, Span<byte> target)
+    {
+        CheckSizes(source.Bytes, target.Length);
+        new ReadOnlySpan<byte>((void*)source.Address, target.Length).CopyTo(target);
+    }
+
+    /// <inheritdoc/>
+    public override void Copy(DeviceArray source, DeviceArray target)
+    {
+        CheckSizes(source.Bytes, target.Bytes);
+        Buffer.MemoryCopy((void*)source.Address, (void*)target.Address, target.Bytes, source.Bytes);
+    }
+
+    /// <inheritdoc/>
+    public override void Clear(DeviceArray array) => NativeMemory.Clear((void*)array.Address, (nuint)array.Bytes);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        Pool.Dispose();
+        foreach ((nint address, _) in _arena.Segments)
+            NativeMemory.AlignedFree((void*)address);
+    }
+}

@@ -1,0 +1,55 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Tests;
+
+/// <summary>
+/// Base of the operation tests: every fixture runs once for each instruction set this processor has, and each test ends by
+/// checking that nothing is left allocated.
+/// </summary>
+[TestFixtureSource(typeof(HostDevices), nameof(Levels))]
+public abstract class HostDevices(SimdLevel level)
+{
+    public static IEnumerable<SimdLevel> Levels => SimdLevels.Available;
+
+    protected HostDevice Device { get; private set; } = null!;
+
+    [SetUp]
+    public void CreateDevice() => Device = new HostDevice(threads: 2, level);
+
+    [TearDown]
+    public void NothingIsLeft()
+    {
+        int left = Device.LiveArrays;
+        Device.Dispose();
+        Assert.That(left, Is.Zero, "arrays left allocated");
+    }
+
+    protected void Free(params ReadOnlySpan<DeviceArray> arrays)
+    {
+        foreach (DeviceArray array in arrays)
+            Device.Free(array);
+    }
+
+    /// <summary>Uniform in [-1, 1), the same for the same seed.</summary>
+    protected static float[] Random(long count, int seed)
+    {
+        var random = new Random(seed);
+        var values = new float[count];
+        for (int i = 0; i < values.Length; i++)
+            values[i] = random.NextSingle() * 2 - 1;
+        return values;
+    }
+
+    /// <summary>Asserts |actual - expected| at most <paramref name="bound"/> everywhere; NaN only where NaN is expected.</summary>
+    protected static void AssertClose(ReadOnlySpan<float> actual, ReadOnlySpan<double> expected, double bound, string what)
+    {
+        Assert.That(actual.Length, Is.EqualTo(expected.Length), what);
+        for (int i = 0; i < actual.Length; i++)
+        {
+            if (double.IsNaN(expected[i]) ? float.IsNaN(actual[i]) : Math.Abs(actual[i] - expected[i]) <= bound)
+                continue;
+            Assert.Fail($"{what}[{i}] is {actual[i]}, expected {expected[i]} within {bound:E1}");
+        }
+    }
+}

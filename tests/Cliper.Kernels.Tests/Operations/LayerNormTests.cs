@@ -1,0 +1,131 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Tests.Operations;
+
+public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
+{
+    // Sums of `width` terms of size about 1 in fp32: unit roundoff 2^-24, random-walk growth sqrt(width), times 8 for the
+    // three sums and their product. Column sums over rows grow with sqrt(rows) likewise.
+    private static double Bound(int terms) => 8 * Math.Pow(2, -24) * (4 + Math.Sqrt(terms)) * 4;
+
+    [Test]
+    public void ForwardIsTheFormula([Values(1, 3, 50)] int rows, [Values(1, 7, 64, 67, 768)] int width)
+    {
+        float[] x = Random((long)rows * width, 1), gamma = Random(width, 2), beta = Random(width, 3);
+        (double[] expected, _, _) = Reference(x, gamma, beta, rows, width);
+        DeviceArray dx = Device.From(x), dg = Device.From(gamma), db = Device.From(beta), dy = Device.Allocate(x.Length);
+
+        LayerNorm.Forward(dx, dg, db, dy, default, default, rows, width);
+
+        // A single element has zero variance: epsilon alone scales the rounding of x - mean.
+        AssertClose(Device.ToFloats(dy), expected, Bound(width), "y");
+        Free(dx, dg, db, dy);
+    }
+
+    [Test]
+    public void BackwardIsTheFormula([Values(1, 37)] int rows, [Values(5, 64, 131)] int width, [Values] bool accumulate)
+    {
+        float[] x = Random((long)rows * width, 1), gamma = Random(width, 2), beta = Random(width, 3);
+        float[] dy = Random(x.Length, 4), before = Random(x.Length, 5);
+        (_, double[] mean, double[] rstd) = Reference(x, gamma, beta, rows, width);
+        double[] expectedX = new double[x.Length], expectedGamma = new double[width], expectedBeta = new double[width];
+        for (int row = 0; row < rows; row++)
+        {
+            double averageG = 0, averageGn = 0;
+            for (int i = 0; i < width; i++)
+            {
+                double n = (x[row * width + i] - mean[row]) * rstd[row], d = dy[row * width + i];
+                averageG += d * gamma[i] / width;
+                averageGn += d * gamma[i] * n / width;
+                expectedGamma[i] += d * n;
+                expectedBeta[i] += d;
+            }
+            for (int i = 0; i < width; i++)
+            {
+                int at = row * width + i;
+                double n = (x[at] - mean[row]) * rstd[row];
+                expectedX[at] = rstd[row] * (dy[at] * gamma[i] - averageG - n * averageGn) + (accumulate ? before[at] : 0);
+            }
+        }
+        for (int i = 0; i < width && accumulate; i++)
+        {
+            expectedGamma[i] += before[i];
+            expectedBeta[i] += before[i];
+        }
+        DeviceArray ax = Device.From(x), ag = Device.From(gamma), ab = Device.From(beta), ay = Device.Allocate(x.Length);
+        DeviceArray am = Device.Allocate(rows), ar = Device.Allocate(rows), ady = Device.From(dy), adx = Device.From(before);
+        DeviceArray adg = Device.From(before.AsSpan(0, width)), adb = Device.From(before.AsSpan(0, width));
+        LayerNorm.Forward(ax, ag, ab, ay, am, ar, rows, width);
+
+        LayerNorm.Backward(ax, ag, am, ar, ady, adx, accumulate, adg, accumulate, adb, accumulate, rows, width);
+
+        // rstd of rows of uniform numbers is at most 1/sqrt(1/3 - spread): 8 covers width 5.
+        AssertClose(Device.ToFloats(adx), expectedX, 8 * Bound(width), "dx");
+        AssertClose(Device.ToFloats(adg), expectedGamma, 4 * Bound(rows), "dgamma");
+        AssertClose(Device.ToFloats(adb), expectedBeta, 4 * Bound(rows), "dbeta");
+        Free(ax, ag, ab, ay, am, ar, ady, adx, adg, adb);
+    }
+
+    [Test]
+    public void ThreadsDoNotChangeABit()
+    {
+        const int Rows = 61, Width = 96;
+        float[] x = Random(Rows * Width, 1), gamma = Random(Width, 2), dy = Random(Rows * Width, 3);
+        float[][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
+        {
+            using var device = new HostDevice(threads, Device.Level);
+            DeviceArray ax = device.From(x), ag = device.From(gamma), ay = device.Allocate(x.Length), ady = device.From(dy);
+            DeviceArray am = device.Allocate(Rows), ar = device.Allocate(Rows), adg = device.Allocate(Width);
+            LayerNorm.Forward(ax, ag, ag, ay, am, ar, Rows, Width);
+            LayerNorm.Backward(ax, ag, am, ar, ady, default, false, adg, false, default, false, Rows, Width);
+            return device.ToFloats(adg);
+        })];
+
+        Assert.That(results[1], Is.EqualTo(results[0]));
+        Assert.That(results[2], Is.EqualTo(results[0]));
+    }
+
+    [Test]
+    public void ANaNStaysInItsRow()
+    {
+        float[] x = Random(3 * 20, 1), ones = [.. Enumerable.Repeat(1f, 20)];
+        x[25] = float.NaN;
+        DeviceArray ax = Device.From(x), ag = Device.From(ones), ay = Device.Allocate(60);
+
+        LayerNorm.Forward(ax, ag, ag, ay, default, default, 3, 20);
+
+        float[] y = Device.ToFloats(ay);
+        Assert.That(y[..20].Concat(y[40..]), Has.None.NaN);
+        Assert.That(y[20..40], Has.All.NaN);
+        Free(ax, ag, ay);
+    }
+
+    [Test]
+    public void AWrongLengthIsNamed()
+    {
+        DeviceArray x = Device.Allocate(12), gamma = Device.Allocate(5);
+        Assert.That(() => LayerNorm.Forward(x, gamma, gamma, x, default, default, 3, 4),
+            Throws.ArgumentException.With.Message.Contains("gamma has 5 elements, expected 4"));
+        Free(x, gamma);
+    }
+
+
+    private static (double[] Y, double[] Mean, double[] Rstd) Reference(float[] x, float[] gamma, float[] beta, int rows, int width)
+    {
+        double[] y = new double[x.Length], means = new double[rows], rstds = new double[rows];
+        for (int row = 0; row < rows; row++)
+        {
+            double mean = 0, variance = 0;
+            for (int i = 0; i < width; i++)
+                mean += x[row * width + i] / (double)width;
+            for (int i = 0; i < width; i++)
+                variance += Math.Pow(x[row * width + i] - mean, 2) / width;
+            (means[row], rstds[row]) = (mean, 1 / Math.Sqrt(variance + LayerNorm.DefaultEpsilon));
+            for (int i = 0; i < width; i++)
+                y[row * width + i] = (x[row * width + i] - mean) * rstds[row] * gamma[i] + beta[i];
+        }
+        return (y, means, rstds);
+    }
+}
