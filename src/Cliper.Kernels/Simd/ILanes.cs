@@ -4,7 +4,7 @@ namespace Cliper.Kernels.Simd;
 /// One SIMD register of fp32 lanes. Row kernels are written once, generic over this, and the JIT makes the AVX-512, AVX2
 /// and portable code of each: <see cref="Lanes512"/>, <see cref="Lanes256"/>, <see cref="LanesPortable"/>.
 /// </summary>
-internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
+public unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
 {
     /// <summary>Lanes in a register.</summary>
     static abstract int Count { get; }
@@ -27,9 +27,16 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Writes the first <paramref name="n"/> lanes to <paramref name="p"/> and nothing beyond.</summary>
     void StorePartial(float* p, int n);
 
+    /// <summary>Lane-wise sum.</summary>
     static abstract TSelf operator +(TSelf a, TSelf b);
+
+    /// <summary>Lane-wise difference.</summary>
     static abstract TSelf operator -(TSelf a, TSelf b);
+
+    /// <summary>Lane-wise product.</summary>
     static abstract TSelf operator *(TSelf a, TSelf b);
+
+    /// <summary>Lane-wise quotient.</summary>
     static abstract TSelf operator /(TSelf a, TSelf b);
 
     /// <summary>a * b + c, rounded once where the hardware can.</summary>
@@ -41,7 +48,10 @@ internal unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Lane-wise maximum; a NaN in either gives NaN.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);
 
+    /// <summary>Lane-wise absolute value.</summary>
     static abstract TSelf Abs(TSelf a);
+
+    /// <summary>Lane-wise square root.</summary>
     static abstract TSelf Sqrt(TSelf a);
 
     /// <summary>To the nearest integer, ties to even.</summary>

@@ -5,20 +5,26 @@ using System.Runtime.Intrinsics.X86;
 namespace Cliper.Kernels.Simd;
 
 /// <summary>8 lanes, AVX2 and FMA.</summary>
-internal readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
+/// <param name="v">The register.</param>
+public readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
 {
     private readonly Vector256<float> _v = v;
 
+    /// <inheritdoc/>
     public static int Count => 8;
 
+    /// <inheritdoc/>
     public static Lanes256 Zero => new(Vector256<float>.Zero);
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Create(float value) => new(Vector256.Create(value));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Load(float* p) => new(Vector256.Load(p));
 
+    /// <inheritdoc/>
     public static Lanes256 LoadPartial(float* p, int n)
     {
         Vector256<float> v = Vector256<float>.Zero;
@@ -26,56 +32,72 @@ internal readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
         return new(v);
     }
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(float* p) => Vector256.Store(_v, p);
 
+    /// <inheritdoc/>
     public void StorePartial(float* p, int n)
     {
         Vector256<float> v = _v;
         new ReadOnlySpan<float>(&v, n).CopyTo(new Span<float>(p, n));
     }
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 operator +(Lanes256 a, Lanes256 b) => new(a._v + b._v);
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 operator -(Lanes256 a, Lanes256 b) => new(a._v - b._v);
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 operator *(Lanes256 a, Lanes256 b) => new(a._v * b._v);
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 operator /(Lanes256 a, Lanes256 b) => new(a._v / b._v);
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 MultiplyAdd(Lanes256 a, Lanes256 b, Lanes256 c) => new(Fma.MultiplyAdd(a._v, b._v, c._v));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Min(Lanes256 a, Lanes256 b) => new(Vector256.Min(a._v, b._v));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.Max(a._v, b._v));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Abs(Lanes256 a) => new(Vector256.Abs(a._v));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Sqrt(Lanes256 a) => new(Vector256.Sqrt(a._v));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Round(Lanes256 a) => new(Avx.RoundToNearestInteger(a._v));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 PowerOfTwo(Lanes256 integral) =>
         new(Vector256.AsSingle(Vector256.ShiftLeft(Vector256.ConvertToInt32(integral._v) + Vector256.Create(127), 23)));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 SelectLess(Lanes256 a, Lanes256 b, Lanes256 yes, Lanes256 no) =>
         new(Vector256.ConditionalSelect(Vector256.LessThan(a._v, b._v), yes._v, no._v));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes256 a) => Vector256.Sum(a._v);
 
+    /// <inheritdoc/>
     public static float MaxLane(Lanes256 a)
     {
         Vector128<float> m = Vector128.Max(a._v.GetLower(), a._v.GetUpper());

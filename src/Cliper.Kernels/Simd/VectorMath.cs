@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Cliper.Kernels.Simd;
 
 /// <summary>Functions of SIMD registers.</summary>
-internal static class VectorMath
+public static class VectorMath
 {
     /// <summary>
     /// e^x. x = n ln 2 + r with |r| at most ln 2 / 2, a polynomial of degree 6 in r (Cephes' expf coefficients), times 2^n.

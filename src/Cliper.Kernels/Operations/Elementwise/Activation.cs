@@ -1,0 +1,14 @@
+namespace Cliper.Kernels.Operations;
+
+/// <summary>The activation that a linear layer applies to its result, in the same pass.</summary>
+public enum Activation
+{
+    /// <summary>The result as it is.</summary>
+    None,
+
+    /// <summary><see cref="Operations.QuickGelu"/>: OpenAI's CLIP.</summary>
+    QuickGelu,
+
+    /// <summary>x times the normal distribution function: some CLIPs trained by others.</summary>
+    Gelu,
+}
