@@ -1,0 +1,39 @@
+namespace Cliper.Model.Weights;
+
+/// <summary>Files that are there whole or not at all.</summary>
+public static class AtomicFile
+{
+    /// <summary>
+    /// Writes a file under a temporary name in its folder (made when missing), flushes it to the disk and renames it. When
+    /// writing fails, what was there before stays and the temporary file is removed.
+    /// </summary>
+    /// <param name="path">The file; replaced if it exists.</param>
+    /// <param name="write">Writes the content.</param>
+    /// <exception cref="InputException">The place cannot be written to, or the disk is full.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full) ?? full;
+        string temporary = Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
+        try
+        {
+            Directory.CreateDirectory(folder);
+            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, full, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: cannot be written: {e.Message}; choose a folder with room that you may write to", e);
+        }
+        finally
+        {
+            // After the rename there is nothing under this name, and deleting nothing is no error. A folder that could not
+            // be made or written to has nothing to delete either.
+            if (File.Exists(temporary))
+                File.Delete(temporary);
+        }
+    }
+}

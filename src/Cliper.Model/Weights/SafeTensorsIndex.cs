@@ -1,0 +1,95 @@
+using System.Text.Json;
+
+namespace Cliper.Model.Weights;
+
+/// <summary>
+/// Weights in several safetensors files with an index {"metadata": {…}, "weight_map": {"tensor": "file"}} beside them, as
+/// Hugging Face splits large ones. Every tensor is where the index says, and no file holds one that the index leaves out.
+/// </summary>
+public sealed class SafeTensorsIndex : TensorSource
+{
+    /// <summary>How the index's name ends, after the name the file would have had unsplit.</summary>
+    public const string Suffix = ".index.json";
+
+    private const long LongestIndex = 100_000_000;
+    private const int MostFiles = 10_000;
+
+    private readonly Dictionary<string, SafeTensors> _files = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SafeTensors> _holders = [];
+    private readonly Dictionary<string, TensorEntry> _tensors = [];
+    private readonly Dictionary<string, string> _metadata = [];
+
+    /// <summary>Opens an index and all files that it names.</summary>
+    /// <exception cref="InputException">The index or a file is missing or damaged, or they disagree.</exception>
+    public SafeTensorsIndex(string path) : base(path)
+    {
+        try
+        {
+            foreach ((string tensor, string file) in ReadWeightMap())
+            {
+                if (!_files.TryGetValue(file, out SafeTensors? holder))
+                    _files[file] = holder = OpenShard(file);
+                if (!holder.Tensors.TryGetValue(tensor, out TensorEntry? entry))
+                    throw Fault($"tensor {TensorEntry.Quote(tensor)} is not in {file}");
+                _tensors.Add(tensor, entry);
+                _holders.Add(tensor, holder);
+            }
+            foreach ((string file, SafeTensors holder) in _files)
+            {
+                foreach (string tensor in holder.Tensors.Keys)
+                    if (!_holders.TryGetValue(tensor, out SafeTensors? owner) || owner != holder)
+                        throw Fault($"tensor {TensorEntry.Quote(tensor)} of {file} is not in the index");
+                foreach ((string key, string value) in holder.Metadata)
+                    _metadata[key] = value;
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, TensorEntry> Tensors => _tensors;
+
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, string> Metadata => _metadata;
+
+    private protected override ReadOnlySpan<byte> RawBytes(TensorEntry entry) =>
+        _holders[entry.Name].RawBytes(entry.Name);
+
+    private SafeTensors OpenShard(string file)
+    {
+        // The index may come from anywhere: it must not lead out of its own folder.
+        if (file.Length == 0 || file is "." or ".." || file.IndexOfAny(['/', '\\', ':', '\0']) >= 0)
+            throw Fault($"{TensorEntry.Quote(file)} is not a plain file name");
+        if (_files.Count == MostFiles)
+            throw Fault($"more than {MostFiles} files");
+        return new SafeTensors(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", file));
+    }
+
+    private Dictionary<string, string> ReadWeightMap()
+    {
+        using JsonDocument document = JsonInput.Read(Path, LongestIndex);
+        if (document.RootElement.ValueKind != JsonValueKind.Object
+            || !document.RootElement.TryGetProperty("weight_map", out JsonElement map)
+            || map.ValueKind != JsonValueKind.Object)
+            throw Fault("expected an object with a weight_map");
+        var files = new Dictionary<string, string>();
+        foreach (JsonProperty property in map.EnumerateObject())
+            files.Add(property.Name, property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()!
+                : throw Fault($"weight_map of {TensorEntry.Quote(property.Name)}: expected a file name"));
+        return files;
+    }
+
+    private InputException Fault(string fault) =>
+        new($"{Path}: {fault}; get the index and its files anew, all from one place");
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        foreach (SafeTensors file in _files.Values)
+            file.Dispose();
+    }
+}
