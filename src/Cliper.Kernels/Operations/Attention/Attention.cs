@@ -1,0 +1,146 @@
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>
+/// Scaled dot-product attention with several heads (Vaswani et al. 2017, arXiv 1706.03762): for every sample and head,
+/// out = softmax(q kᵀ / sqrt(headSize)) v, the softmax over the keys a query may see. One kernel: the scores of a few
+/// queries at a time stay in cache and are never written to memory. For the backward pass the forward leaves one number a
+/// row, log-sum-exp, from which the probabilities are computed anew (Dao et al. 2022, arXiv 2205.14135).
+/// </summary>
+/// <remarks>
+/// A NaN or infinity in a query, or scores beyond fp32, make NaN of that row of the output alone; in a key or value, of the
+/// rows that see it and, under a causal mask, possibly of earlier rows. Keys beyond a sample's key length are never read.
+/// </remarks>
+public static partial class Attention
+{
+    /// <summary>Sizes of the problem.</summary>
+    /// <param name="Samples">Independent sequences.</param>
+    /// <param name="Heads">Heads of a sample.</param>
+    /// <param name="HeadSize">Elements of a head's query, key and value.</param>
+    /// <param name="Queries">Query rows of a sample.</param>
+    /// <param name="Keys">Key and value rows of a sample.</param>
+    /// <param name="Causal">Whether query i sees keys [0, i] only; needs as many queries as keys.</param>
+    public readonly record struct Sizes(int Samples, int Heads, int HeadSize, int Queries, int Keys, bool Causal)
+    {
+        /// <summary>Number of log-sum-exps that the forward pass leaves: [samples, heads, queries].</summary>
+        public long Statistics => (long)Samples * Heads * Queries;
+    }
+
+    /// <summary>
+    /// Where an operand lies: element c of head h of row t of sample n at
+    /// <paramref name="Offset"/> + (n rows + t) <paramref name="Stride"/> + h headSize + c. A part of a wider row, such as
+    /// the keys in a [samples, rows, 3 width] array of (q | k | v), is an operand as it stands.
+    /// </summary>
+    /// <param name="Array">fp32 elements.</param>
+    /// <param name="Offset">Index of the first element.</param>
+    /// <param name="Stride">Elements from one row to the next.</param>
+    public readonly record struct Operand(DeviceArray Array, long Offset, int Stride)
+    {
+        /// <summary>Whether there is none, as for a gradient that is not wanted.</summary>
+        public bool IsNull => Array.IsNull;
+    }
+
+    /// <summary>Attends.</summary>
+    /// <param name="sizes">Sizes of the problem.</param>
+    /// <param name="q">Queries, sizes.Queries rows a sample.</param>
+    /// <param name="k">Keys, sizes.Keys rows a sample.</param>
+    /// <param name="v">Values, sizes.Keys rows a sample.</param>
+    /// <param name="keyLengths">int32 [samples]: sample n sees keys [0, keyLengths[n]), at least one; null means all.</param>
+    /// <param name="output">Output, sizes.Queries rows a sample; shares no element with the inputs.</param>
+    /// <param name="logSumExp">[samples, heads, queries], for the backward pass; may be null.</param>
+    /// <exception cref="ArgumentException">Sizes that do not fit, or a key length outside [1, keys].</exception>
+    public static void Forward(in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
+        in Operand output, DeviceArray logSumExp)
+    {
+        CheckSizes(sizes, keyLengths);
+        CheckOperand(q, sizes, sizes.Queries, nameof(q));
+        CheckOperand(k, sizes, sizes.Keys, nameof(k));
+        CheckOperand(v, sizes, sizes.Keys, nameof(v));
+        CheckOperand(output, sizes, sizes.Queries, nameof(output));
+        Check.OptionalLength(logSumExp, sizes.Statistics, nameof(logSumExp));
+        if (sizes.Statistics == 0)
+            return;
+        switch (q.Array.Device)
+        {
+            case HostDevice host: ForwardHost(host, sizes, q, k, v, keyLengths, output, logSumExp); break;
+            default: throw Check.NoImplementation(nameof(Attention), q.Array.Device);
+        }
+    }
+
+    /// <summary>
+    /// Gradients. With p the probabilities, dp = doutput vᵀ and D = the row sums of doutput * output (which are those of
+    /// p * dp): dv = pᵀ doutput, ds = p * (dp - D) / sqrt(headSize), dq = ds k, dk = dsᵀ q.
+    /// </summary>
+    /// <param name="sizes">Sizes of the problem.</param>
+    /// <param name="q">As in the forward pass.</param>
+    /// <param name="k">As in the forward pass.</param>
+    /// <param name="v">As in the forward pass.</param>
+    /// <param name="keyLengths">As in the forward pass; keys beyond get the gradient 0.</param>
+    /// <param name="output">As the forward pass left it.</param>
+    /// <param name="logSumExp">As the forward pass left it.</param>
+    /// <param name="doutput">Gradient by the output.</param>
+    /// <param name="dq">Gradient by the queries; null when not wanted.</param>
+    /// <param name="accumulateQ">Whether to add to <paramref name="dq"/>.</param>
+    /// <param name="dk">Gradient by the keys; null when not wanted.</param>
+    /// <param name="dv">Gradient by the values; null with <paramref name="dk"/>.</param>
+    /// <param name="accumulateKv">Whether to add to <paramref name="dk"/> and <paramref name="dv"/>.</param>
+    /// <exception cref="ArgumentException">Sizes that do not fit, or a key length outside [1, keys].</exception>
+    public static void Backward(in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
+        in Operand output, DeviceArray logSumExp, in Operand doutput, in Operand dq, bool accumulateQ, in Operand dk,
+        in Operand dv, bool accumulateKv)
+    {
+        CheckSizes(sizes, keyLengths);
+        CheckOperand(q, sizes, sizes.Queries, nameof(q));
+        CheckOperand(k, sizes, sizes.Keys, nameof(k));
+        CheckOperand(v, sizes, sizes.Keys, nameof(v));
+        CheckOperand(output, sizes, sizes.Queries, nameof(output));
+        CheckOperand(doutput, sizes, sizes.Queries, nameof(doutput));
+        Check.Length(logSumExp, sizes.Statistics, nameof(logSumExp));
+        if (!dq.IsNull)
+            CheckOperand(dq, sizes, sizes.Queries, nameof(dq));
+        if (dk.IsNull != dv.IsNull)
+            throw new ArgumentException("dk and dv are wanted together or not at all", nameof(dk));
+        if (!dk.IsNull)
+        {
+            CheckOperand(dk, sizes, sizes.Keys, nameof(dk));
+            CheckOperand(dv, sizes, sizes.Keys, nameof(dv));
+        }
+        if (sizes.Samples == 0 || (dq.IsNull && dk.IsNull))
+            return;
+        switch (q.Array.Device)
+        {
+            case HostDevice host:
+                BackwardHost(host, sizes, q, k, v, keyLengths, output, logSumExp, doutput, dq, accumulateQ, dk, dv,
+                    accumulateKv);
+                break;
+            default: throw Check.NoImplementation(nameof(Attention), q.Array.Device);
+        }
+    }
+
+    private static void CheckSizes(in Sizes sizes, DeviceArray keyLengths)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sizes.Samples);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Heads, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sizes.HeadSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Queries, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Keys, 1);
+        if (sizes.Causal && (sizes.Queries != sizes.Keys || !keyLengths.IsNull))
+            throw new ArgumentException(
+                $"causal attention of {sizes.Queries} queries to {sizes.Keys} keys: needs equal numbers and no key lengths");
+        Check.OptionalLength(keyLengths, sizes.Samples, nameof(keyLengths), ElementType.Int32);
+    }
+
+    private static void CheckOperand(in Operand operand, in Sizes sizes, int rows, string name)
+    {
+        ArgumentNullException.ThrowIfNull(operand.Array.Device, name);
+        int width = sizes.Heads * sizes.HeadSize;
+        if (operand.Offset < 0 || operand.Stride < width)
+            throw new ArgumentException($"{name} has offset {operand.Offset} and stride {operand.Stride} for rows of {width}", name);
+        long needed = sizes.Samples == 0 ? 0 : operand.Offset + ((long)sizes.Samples * rows - 1) * operand.Stride + width;
+        if (operand.Array.Length < needed)
+            throw new ArgumentException($"{name} has {operand.Array.Length} elements, needs {needed}", name);
+        if (operand.Array.Device is HostDevice && operand.Array.Type != ElementType.Float32)
+            throw new ArgumentException($"{name} is {operand.Array.Type}, expected {ElementType.Float32}", name);
+    }
+}
