@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Builds with warnings as errors, checks the formatting and runs the tests; exit code 0 only when all of it passed.
+#   ./test.sh            everything; the kernel tests once more for each instruction set switched off
+#   ./test.sh --golden   only the comparisons with reference tensors, every set in tests/golden and in $CLIPER_GOLDEN named
+#   ./test.sh --quick    everything but the runs with instruction sets switched off
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+source eng/dotnet.sh
+
+mode=all
+case "${1:-}" in
+  "") ;;
+  --golden) mode=golden ;;
+  --quick) mode=quick ;;
+  *) echo "test.sh: unknown option $1; the options are --golden and --quick" >&2; exit 2 ;;
+esac
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+failed=0
+
+step() { printf '\n== %s\n' "$*"; }
+
+# Tests of one project; what it prints stays visible, its summary line is repeated at the end.
+tests() {
+  local project="$1"
+  shift
+  dotnet test "tests/$project/bin/Release/net10.0/$project.dll" "$@" 2>&1 | tee -a "$log" || failed=1
+}
+
+step "build"
+dotnet build Cliper.Gpu.sln -c Release -v quiet --nologo -consoleLoggerParameters:NoSummary
+
+if [ "$mode" = golden ]; then
+  step "golden tensors: tests/golden${CLIPER_GOLDEN:+ and $CLIPER_GOLDEN}"
+  tests Cliper.Model.Tests --filter TestCategory=Golden --logger "console;verbosity=normal" \
+    -- RunConfiguration.TreatNoTestsAsError=true
+else
+  step "format"
+  dotnet format Cliper.Gpu.sln --verify-no-changes --no-restore || failed=1
+
+  if [ "$mode" = all ]; then
+    for off in EnableAVX512 EnableAVX2 EnableHWIntrinsic; do
+      step "kernels with DOTNET_$off=0"
+      export "DOTNET_$off=0"
+      tests Cliper.Kernels.Tests
+      unset "DOTNET_$off"
+    done
+  fi
+
+  for project in tests/*.Tests; do
+    project=${project#tests/}
+    step "$project"
+    tests "$project"
+  done
+fi
+
+step "summary"
+grep -E '^ *(Passed|Failed|Skipped)! ' "$log" || true
+grep -E '^Total tests|^ +(Passed|Failed|Skipped): [0-9]+' "$log" || true
+[ "$failed" = 0 ] || { echo "FAILED: see above" >&2; exit 1; }
