@@ -1,0 +1,23 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+
+namespace Cliper.Autograd;
+
+public sealed partial class Tape
+{
+    /// <summary>Applies <typeparamref name="TOp"/> to every element; keeps x for the backward pass.</summary>
+    /// <param name="x">Any shape.</param>
+    /// <returns>The shape of <paramref name="x"/>.</returns>
+    public Tensor Apply<TOp>(Tensor x) where TOp : struct, IUnaryOperation
+    {
+        Tensor y = New(x.Shape);
+        Elementwise.Forward<TOp>(x.Data, y.Data);
+        if (Needs(x))
+            Record(y, () =>
+            {
+                DeviceArray dx = Target(x, out bool add);
+                Elementwise.Backward<TOp>(x.Data, y.Gradient, dx, add);
+            }, [x]);
+        return y;
+    }
+}

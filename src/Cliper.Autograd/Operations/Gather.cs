@@ -1,0 +1,26 @@
+using Cliper.Kernels.Devices;
+using Kernel = Cliper.Kernels.Operations.Gather;
+
+namespace Cliper.Autograd;
+
+public sealed partial class Tape
+{
+    /// <summary>Rows of a table by index, such as token embeddings: y[i] = table[rows[i]].</summary>
+    /// <param name="table">[rows of the table, width].</param>
+    /// <param name="rows">int32 of any shape of at most three axes, each in the table.</param>
+    /// <returns>The shape of <paramref name="rows"/> and one more axis, width.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">An index outside the table; the message names its place.</exception>
+    public Tensor Gather(Tensor table, Tensor rows)
+    {
+        int tableRows = table.Shape.Rows, width = table.Shape.Width;
+        Tensor y = New(new Shape([.. rows.Shape.ToArray(), width]));
+        Kernel.Forward(table.Data, rows.Data, y.Data, tableRows, width);
+        if (Needs(table))
+            Record(y, () =>
+            {
+                DeviceArray dtable = Target(table, out bool add);
+                Kernel.Backward(rows.Data, y.Gradient, dtable, add, tableRows, width);
+            }, [rows]);
+        return y;
+    }
+}

@@ -1,0 +1,35 @@
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>Element-wise sum: y = a + b. Backward: da = db = dy.</summary>
+public static partial class Add
+{
+    /// <summary>y = a + b.</summary>
+    /// <param name="a">Any length.</param>
+    /// <param name="b">The same length.</param>
+    /// <param name="y">The same length; may be either operand.</param>
+    public static void Forward(DeviceArray a, DeviceArray b, DeviceArray y)
+    {
+        Check.Length(a, a.Length, nameof(a));
+        Check.Length(b, a.Length, nameof(b));
+        Check.Length(y, a.Length, nameof(y));
+        switch (a.Device)
+        {
+            case HostDevice host: ForwardHost(host, a, b, y); break;
+            default: throw Check.NoImplementation(nameof(Add), a.Device);
+        }
+    }
+
+    /// <summary>dx = dy.</summary>
+    /// <param name="dy">Gradient by the output.</param>
+    /// <param name="dx">Gradient by either operand, of the same length.</param>
+    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
+    public static void Backward(DeviceArray dy, DeviceArray dx, bool accumulate)
+    {
+        if (accumulate)
+            Forward(dy, dx, dx);
+        else
+            dy.Device.Copy(dy, dx);
+    }
+}

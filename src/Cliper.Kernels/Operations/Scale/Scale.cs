@@ -1,0 +1,23 @@
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>Product with a constant: y = factor x. Its backward is itself: dx = factor dy.</summary>
+public static partial class Scale
+{
+    /// <summary>y = factor x, or y += factor x.</summary>
+    /// <param name="x">Any length.</param>
+    /// <param name="factor">The constant.</param>
+    /// <param name="y">The same length; may be <paramref name="x"/>.</param>
+    /// <param name="accumulate">Whether to add to <paramref name="y"/>, rounded once where the hardware can.</param>
+    public static void Forward(DeviceArray x, float factor, DeviceArray y, bool accumulate = false)
+    {
+        Check.Length(x, x.Length, nameof(x));
+        Check.Length(y, x.Length, nameof(y));
+        switch (x.Device)
+        {
+            case HostDevice host: ForwardHost(host, x, factor, y, accumulate); break;
+            default: throw Check.NoImplementation(nameof(Scale), x.Device);
+        }
+    }
+}
