@@ -1,0 +1,51 @@
+using System.Runtime.CompilerServices;
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Kernels.Operations;
+
+public static unsafe partial class Normalize
+{
+    private static void ForwardHost(HostDevice host, DeviceArray pixels, DeviceArray y, DeviceArray table, int images, int size)
+    {
+        byte* source = pixels.Bytes8;
+        float* target = y.Floats, values = table.Floats;
+        host.Pool.Run(images, (image, _) => Colour(source + 3L * image * size, values, target + 3L * image * size, size));
+    }
+
+    private static void PictureHost(ReadOnlySpan<byte> pixels, int channels, ReadOnlySpan<float> table, Span<float> y)
+    {
+        fixed (byte* source = pixels)
+        fixed (float* values = table, target = y)
+        {
+            if (channels == 3)
+                Colour(source, values, target, y.Length / 3);
+            else
+                Gray(source, values, target, y.Length / 3);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Colour(byte* source, float* table, float* y, int size)
+    {
+        float* r = y, g = y + size, b = y + 2L * size;
+        for (int i = 0; i < size; i++, source += 3)
+        {
+            r[i] = table[source[0]];
+            g[i] = table[256 + source[1]];
+            b[i] = table[512 + source[2]];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Gray(byte* source, float* table, float* y, int size)
+    {
+        float* r = y, g = y + size, b = y + 2L * size;
+        for (int i = 0; i < size; i++)
+        {
+            int value = source[i];
+            r[i] = table[value];
+            g[i] = table[256 + value];
+            b[i] = table[512 + value];
+        }
+    }
+}
