@@ -1,0 +1,25 @@
+namespace Cliper.Benchmarks.Measuring;
+
+/// <summary>Whether the contenders did the same work.</summary>
+internal static class Equality
+{
+    // fp32 sums of a few thousand terms in different orders differ by some 1e-6 of the largest value a layer;
+    // a wrong weight, mask or scale by far more than this.
+    private const double Tolerance = 1e-3;
+
+    /// <summary>Throws when the largest difference exceeds a thousandth of the largest value.</summary>
+    public static void Require(string what, ReadOnlySpan<float> ours, ReadOnlySpan<float> theirs)
+    {
+        if (ours.Length != theirs.Length)
+            throw new InvalidDataException($"{what}: {ours.Length} values against {theirs.Length}");
+        double difference = 0, largest = 0;
+        for (int i = 0; i < ours.Length; i++)
+        {
+            difference = Math.Max(difference, Math.Abs((double)ours[i] - theirs[i]));
+            largest = Math.Max(largest, Math.Abs((double)theirs[i]));
+        }
+        if (!(difference <= Tolerance * largest))
+            throw new InvalidDataException($"{what}: results differ by {difference:E1}, largest value {largest:E1}");
+        Console.Error.WriteLine($"    {what}: equal, largest difference {difference:E1} of {largest:G3}");
+    }
+}
