@@ -66,4 +66,14 @@ internal sealed class Bench(IReadOnlyList<string> prefixes, bool quick)
             values[i] = (random.NextSingle() * 2 - 1) * scale;
         return values;
     }
+
+    /// <summary>[columns, rows] of [rows, columns].</summary>
+    public static float[] Transpose(float[] values, int rows, int columns)
+    {
+        var result = new float[values.Length];
+        for (int row = 0; row < rows; row++)
+            for (int column = 0; column < columns; column++)
+                result[(long)column * rows + row] = values[(long)row * columns + column];
+        return result;
+    }
 }
