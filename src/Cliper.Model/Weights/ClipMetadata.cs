@@ -1,0 +1,107 @@
+using System.Globalization;
+using Cliper.Kernels.Operations;
+using Cliper.Model.Clip;
+
+namespace Cliper.Model.Weights;
+
+/// <summary>What the shapes of the tensors do not say about a model; null where it is not stated.</summary>
+internal sealed record ClipFacts
+{
+    public int? VisionHeads { get; init; }
+    public int? TextHeads { get; init; }
+    public Activation? Activation { get; init; }
+    public float? LayerNormEpsilon { get; init; }
+    public ChannelValues? Mean { get; init; }
+    public ChannelValues? Std { get; init; }
+
+    /// <summary>These facts, and the other's where there are none here.</summary>
+    /// <exception cref="InputException">The two contradict each other.</exception>
+    public ClipFacts Join(ClipFacts other, string path) => new()
+    {
+        VisionHeads = Join(VisionHeads, other.VisionHeads, "heads of the image tower", path),
+        TextHeads = Join(TextHeads, other.TextHeads, "heads of the text tower", path),
+        Activation = Join(Activation, other.Activation, "activation", path),
+        LayerNormEpsilon = Join(LayerNormEpsilon, other.LayerNormEpsilon, "LayerNorm epsilon", path),
+        Mean = Join(Mean, other.Mean, "channel means", path),
+        Std = Join(Std, other.Std, "channel standard deviations", path),
+    };
+
+    private static T? Join<T>(T? first, T? second, string what, string path) where T : struct =>
+        first is { } a && second is { } b && !a.Equals(b)
+            ? throw new InputException($"{path}: {what}: config.json says {a}, the file's metadata {b}; " +
+                "correct or remove one of them")
+            : first ?? second;
+}
+
+/// <summary>The model's facts in the metadata of a safetensors file, so that one file is enough.</summary>
+internal static class ClipMetadata
+{
+    private const string Heads = "heads", ActivationKey = "activation", Epsilon = "layer_norm_epsilon",
+        Mean = "image_mean", Std = "image_std";
+
+    /// <summary>Heads that follow from the widths.</summary>
+    private const string UsualHeads = "width/64";
+
+    public static void Write(ClipConfig config, IDictionary<string, string> metadata)
+    {
+        metadata[Heads] = FormattableString.Invariant($"{config.VisionHeads},{config.TextHeads}");
+        metadata[ActivationKey] = config.Activation.ToString();
+        metadata[Epsilon] = config.LayerNormEpsilon.ToString(CultureInfo.InvariantCulture);
+        metadata[Mean] = Join(config.Mean);
+        metadata[Std] = Join(config.Std);
+        // Hugging Face's loader refuses a file without it; "pt" says that the layouts are PyTorch's.
+        metadata["format"] = "pt";
+    }
+
+    public static ClipFacts Read(TensorSource source)
+    {
+        ClipFacts facts = new();
+        if (Text(Heads) is { } heads && heads != UsualHeads)
+        {
+            string[] parts = heads.Split(',');
+            if (parts.Length != 2 || !Whole(parts[0], out int vision) || !Whole(parts[1], out int text))
+                throw Wrong(Heads, heads, $"'{UsualHeads}', or the image and the text tower's as in '12,8'");
+            facts = facts with { VisionHeads = vision, TextHeads = text };
+        }
+        if (Text(ActivationKey) is { } name)
+            facts = facts with
+            {
+                Activation = name.ToUpperInvariant() switch
+                {
+                    "QUICKGELU" => Activation.QuickGelu,
+                    "GELU" => Activation.Gelu,
+                    _ => throw Wrong(ActivationKey, name, "'QuickGelu' or 'Gelu'"),
+                },
+            };
+        if (Text(Epsilon) is { } epsilon)
+            facts = facts with
+            {
+                LayerNormEpsilon = Number(epsilon, out float value) ? value : throw Wrong(Epsilon, epsilon, "a number"),
+            };
+        return facts with { Mean = Channels(Mean), Std = Channels(Std) };
+
+        string? Text(string key) => source.Metadata.GetValueOrDefault(key);
+
+        ChannelValues? Channels(string key)
+        {
+            if (Text(key) is not { } text)
+                return null;
+            string[] parts = text.Split(',');
+            return parts.Length == 3 && Number(parts[0], out float red) && Number(parts[1], out float green)
+                && Number(parts[2], out float blue) ? new ChannelValues(red, green, blue)
+                : throw Wrong(key, text, "three numbers with commas between them");
+        }
+
+        InputException Wrong(string key, string found, string expected) => new(
+            $"{source.Path}: metadata '{key}': expected {expected}, found {TensorEntry.Quote(found)}; correct the file");
+    }
+
+    private static bool Whole(string text, out int value) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value > 0;
+
+    private static bool Number(string text, out float value) =>
+        float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value);
+
+    private static string Join(ChannelValues values) =>
+        FormattableString.Invariant($"{values.Red},{values.Green},{values.Blue}");
+}

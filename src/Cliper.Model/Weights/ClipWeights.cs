@@ -1,0 +1,155 @@
+using Cliper.Autograd;
+using Cliper.Kernels.Devices;
+using Cliper.Model.Clip;
+
+namespace Cliper.Model.Weights;
+
+/// <summary>
+/// A CLIP's tensors in single precision under OpenAI's names, wherever they come from: a file of either naming and of any
+/// floating-point type, arrays, or the random generator. Each is read and converted when asked for.
+/// </summary>
+public sealed class ClipWeights : IDisposable
+{
+    private readonly Dictionary<string, (Shape Shape, Action<Span<float>> Read)> _tensors = [];
+    private readonly List<string> _names = [];
+    private readonly TensorSource? _source;
+
+    /// <summary>Weights whose tensors <paramref name="reader"/> gives, which is asked for each name of the model.</summary>
+    internal ClipWeights(ClipConfig config, Func<string, Action<Span<float>>> reader, TensorSource? source = null)
+    {
+        Config = config;
+        _source = source;
+        foreach ((string name, Shape shape) in ClipTensors.List(config))
+        {
+            _names.Add(name);
+            _tensors.Add(name, (shape, reader(name)));
+        }
+    }
+
+    /// <summary>The model's shape.</summary>
+    public ClipConfig Config { get; }
+
+    /// <summary>Names of all tensors, in the order of the computation.</summary>
+    public IReadOnlyList<string> Names => _names;
+
+    /// <summary>The metadata of the file they come from; empty for others.</summary>
+    public IReadOnlyDictionary<string, string> Metadata => _source?.Metadata ?? new Dictionary<string, string>();
+
+    /// <summary>
+    /// Opens weights: a .safetensors file, a sharded index, or a folder as Hugging Face lays it out. The model's shape follows from
+    /// the tensors' shapes; heads, activation, epsilon and normalisation from config.json and preprocessor_config.json (in
+    /// the folder, or beside a file of Hugging Face's naming) or from the file's metadata, else they are OpenAI's (heads of 64, QuickGELU).
+    /// </summary>
+    /// <exception cref="InputException">Something is missing, damaged or contradicts itself. Missing, unexpected and misshapen
+    /// tensors are all listed.</exception>
+    public static ClipWeights Load(string path)
+    {
+        TensorSource source = TensorSource.Open(path);
+        try
+        {
+            return ClipWeightsLoader.Load(source);
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Weights from arrays, which are not copied.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="values">The elements of every tensor of the model, by OpenAI's name.</param>
+    /// <exception cref="ArgumentException">A tensor is missing, is not the model's, or has another number of elements.</exception>
+    public static ClipWeights From(ClipConfig config, IReadOnlyDictionary<string, float[]> values)
+    {
+        var weights = new ClipWeights(config, name => values.TryGetValue(name, out float[]? array)
+            ? target => array.CopyTo(target)
+            : throw new ArgumentException($"no values for {name}", nameof(values)));
+        foreach ((string name, float[] array) in values)
+            if (!weights._tensors.TryGetValue(name, out (Shape Shape, Action<Span<float>> Read) tensor) || tensor.Shape.Count != array.Length)
+                throw new ArgumentException($"{name}: {array.Length} values are not the model's", nameof(values));
+        return weights;
+    }
+
+    /// <summary>The sizes of a tensor's axes.</summary>
+    /// <exception cref="KeyNotFoundException">CLIP has no such tensor.</exception>
+    public Shape ShapeOf(string name) => Tensor(name).Shape;
+
+    /// <summary>The elements of a tensor, row-major, in an array of their own.</summary>
+    /// <exception cref="KeyNotFoundException">CLIP has no such tensor.</exception>
+    public float[] Values(string name)
+    {
+        var values = GC.AllocateUninitializedArray<float>(checked((int)ShapeOf(name).Count));
+        Tensor(name).Read(values);
+        return values;
+    }
+
+    /// <summary>A tensor on a device; the caller's. On the host it is converted straight into place.</summary>
+    /// <exception cref="KeyNotFoundException">CLIP has no such tensor.</exception>
+    public Tensor ToTensor(Device device, string name)
+    {
+        if (device is not HostDevice)
+            return Autograd.Tensor.From(device, Values(name), ShapeOf(name));
+        var tensor = new Tensor(device, ShapeOf(name));
+        Tensor(name).Read(tensor.Data.AsSpan<float>());
+        return tensor;
+    }
+
+    /// <summary>
+    /// Writes the weights as one safetensors file that <see cref="Load"/> reads back to the same model: heads, activation,
+    /// epsilon and normalisation are in the metadata.
+    /// </summary>
+    /// <param name="path">The file; replaced if it exists.</param>
+    /// <param name="naming">Whose names and layouts.</param>
+    /// <param name="type">F32, F16 or BF16. The temperature logit_scale is always F32.</param>
+    /// <param name="metadata">More metadata, such as where the weights come from.</param>
+    /// <exception cref="InputException">The place cannot be written to.</exception>
+    public void Save(string path, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32,
+        IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        var writer = new SafeTensorsWriter();
+        foreach ((string key, string value) in metadata ?? new Dictionary<string, string>())
+            writer.Metadata[key] = value;
+        ClipMetadata.Write(Config, writer.Metadata);
+        AddTo(writer, naming, type);
+        writer.Write(path);
+    }
+
+    /// <summary>Adds every tensor to a file that is being made, such as a checkpoint.</summary>
+    public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32)
+    {
+        foreach (string name in Names)
+        {
+            (string[] places, bool transposed) = ClipTensors.Find(name, naming);
+            int[] shape = ShapeOf(name).ToArray();
+            float[] values = Values(name);
+            TensorType stored = shape.Length == 0 ? TensorType.F32 : type;
+            if (transposed)
+            {
+                values = Transpose(values, shape[0], shape[1]);
+                Array.Reverse(shape);
+            }
+            if (places.Length > 1)
+                shape[0] /= places.Length;
+            int part = values.Length / places.Length;
+            for (int place = 0; place < places.Length; place++)
+                writer.Add(places[place], shape, values.AsMemory(place * part, part), stored);
+        }
+    }
+
+    internal static float[] Transpose(ReadOnlySpan<float> values, int rows, int columns)
+    {
+        var transposed = new float[values.Length];
+        for (int row = 0; row < rows; row++)
+            for (int column = 0; column < columns; column++)
+                transposed[column * rows + row] = values[row * columns + column];
+        return transposed;
+    }
+
+    private (Shape Shape, Action<Span<float>> Read) Tensor(string name) =>
+        _tensors.TryGetValue(name, out (Shape, Action<Span<float>>) tensor) ? tensor
+            : throw new KeyNotFoundException($"CLIP has no tensor {name}");
+
+    /// <summary>Closes the file, if they come from one.</summary>
+    public void Dispose() => _source?.Dispose();
+}
