@@ -48,6 +48,12 @@ public unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Lane-wise maximum; a NaN in either gives NaN.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);
 
+    /// <summary>Lane-wise larger of x and a bound that is not NaN; a NaN in x stays. One instruction, where Max takes several.</summary>
+    static abstract TSelf AtLeast(TSelf x, TSelf bound);
+
+    /// <summary>Lane-wise smaller of x and a bound that is not NaN; a NaN in x stays.</summary>
+    static abstract TSelf AtMost(TSelf x, TSelf bound);
+
     /// <summary>Lane-wise absolute value.</summary>
     static abstract TSelf Abs(TSelf a);
 
@@ -57,8 +63,8 @@ public unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>To the nearest integer, ties to even.</summary>
     static abstract TSelf Round(TSelf a);
 
-    /// <summary>2 to the power of integral lanes within [-126, 127].</summary>
-    static abstract TSelf PowerOfTwo(TSelf integral);
+    /// <summary>a times 2 to the power of integral lanes within [-126, 127].</summary>
+    static abstract TSelf Scale(TSelf a, TSelf integral);
 
     /// <summary>Lane-wise a &lt; b ? yes : no; a comparison with NaN is false.</summary>
     static abstract TSelf SelectLess(TSelf a, TSelf b, TSelf yes, TSelf no);

@@ -72,6 +72,17 @@ public readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
     public static Lanes256 Max(Lanes256 a, Lanes256 b) => new(Vector256.Max(a._v, b._v));
 
     /// <inheritdoc/>
+    // x86 returns the second operand when either is NaN.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AtLeast(Lanes256 x, Lanes256 bound) =>
+        new(Avx.Max(bound._v, x._v));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 AtMost(Lanes256 x, Lanes256 bound) =>
+        new(Avx.Min(bound._v, x._v));
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256 Abs(Lanes256 a) => new(Vector256.Abs(a._v));
 
@@ -85,8 +96,8 @@ public readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 PowerOfTwo(Lanes256 integral) =>
-        new(Vector256.AsSingle(Vector256.ShiftLeft(Vector256.ConvertToInt32(integral._v) + Vector256.Create(127), 23)));
+    public static Lanes256 Scale(Lanes256 a, Lanes256 integral) =>
+        new(a._v * Vector256.ShiftLeft(Avx.ConvertToVector256Int32(integral._v) + Vector256.Create(127), 23).AsSingle());
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

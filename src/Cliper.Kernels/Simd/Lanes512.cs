@@ -72,6 +72,17 @@ public readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 Max(Lanes512 a, Lanes512 b) => new(Vector512.Max(a._v, b._v));
 
     /// <inheritdoc/>
+    // x86 returns the second operand when either is NaN.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AtLeast(Lanes512 x, Lanes512 bound) =>
+        new(Avx512F.Max(bound._v, x._v));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 AtMost(Lanes512 x, Lanes512 bound) =>
+        new(Avx512F.Min(bound._v, x._v));
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512 Abs(Lanes512 a) => new(Vector512.Abs(a._v));
 
@@ -85,8 +96,7 @@ public readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 PowerOfTwo(Lanes512 integral) =>
-        new(Vector512.AsSingle(Vector512.ShiftLeft(Vector512.ConvertToInt32(integral._v) + Vector512.Create(127), 23)));
+    public static Lanes512 Scale(Lanes512 a, Lanes512 integral) => new(Avx512F.Scale(a._v, integral._v));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -72,6 +72,16 @@ public readonly unsafe struct LanesPortable(Vector<float> v) : ILanes<LanesPorta
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesPortable AtLeast(LanesPortable x, LanesPortable bound) =>
+        new(Vector.ConditionalSelect(Vector.LessThan(x._v, bound._v), bound._v, x._v));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesPortable AtMost(LanesPortable x, LanesPortable bound) =>
+        new(Vector.ConditionalSelect(Vector.GreaterThan(x._v, bound._v), bound._v, x._v));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static LanesPortable Abs(LanesPortable a) => new(Vector.Abs(a._v));
 
     /// <inheritdoc/>
@@ -84,8 +94,8 @@ public readonly unsafe struct LanesPortable(Vector<float> v) : ILanes<LanesPorta
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static LanesPortable PowerOfTwo(LanesPortable integral) =>
-        new(Vector.AsVectorSingle(Vector.ShiftLeft(Vector.ConvertToInt32(integral._v) + Vector.Create(127), 23)));
+    public static LanesPortable Scale(LanesPortable a, LanesPortable integral) =>
+        new(a._v * Vector.AsVectorSingle(Vector.ShiftLeft(Vector.ConvertToInt32(integral._v) + Vector.Create(127), 23)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

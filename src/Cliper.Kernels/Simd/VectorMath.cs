@@ -12,7 +12,7 @@ public static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Exp<V>(V x) where V : struct, ILanes<V>
     {
-        x = V.Min(V.Max(x, V.Create(-87.3f)), V.Create(88f));
+        x = V.AtMost(V.AtLeast(x, V.Create(-87.3f)), V.Create(88f));
         V n = V.Round(x * V.Create(1.44269504f));
         // ln 2 in two parts, the first short enough that its product with n is exact.
         V r = V.MultiplyAdd(n, V.Create(-0.693359375f), x);
@@ -24,7 +24,7 @@ public static class VectorMath
         p = V.MultiplyAdd(p, r, V.Create(1.6666665459e-1f));
         p = V.MultiplyAdd(p, r, V.Create(5.0000001201e-1f));
         p = V.MultiplyAdd(p, r * r, r + V.Create(1f));
-        return p * V.PowerOfTwo(n);
+        return V.Scale(p, n);
     }
 
     /// <summary>1 / (1 + e^-x).</summary>

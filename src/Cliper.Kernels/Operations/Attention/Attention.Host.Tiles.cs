@@ -87,6 +87,7 @@ public static unsafe partial class Attention
     /// <param name="c">Element (i, j) at i * cRow + j.</param>
     /// <param name="cRow">See <paramref name="c"/>.</param>
     /// <param name="add">Whether to add to c.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Multiply<V>(int rows, int columns, int depth, float* a, nint aRow, nint aStep, float* b,
         nint bRow, float* c, nint cRow, bool add) where V : struct, ILanes<V>
     {
@@ -110,6 +111,7 @@ public static unsafe partial class Attention
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<V, TVectors>(int rows, int depth, float* a, nint aRow, nint aStep, float* b, nint bRow,
         float* c, nint cRow, bool add) where V : struct, ILanes<V> where TVectors : struct, INumber
     {

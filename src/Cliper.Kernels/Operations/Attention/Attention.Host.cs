@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Simd;
@@ -61,24 +62,25 @@ public static unsafe partial class Attention
         });
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ForwardHead<V>(in Sizes sizes, int keys, Rows q, Rows k, Rows v, Rows output, float* lse,
         Scratch memory) where V : struct, ILanes<V>
     {
         int size = sizes.HeadSize, width = RoundUp<V>(size);
         float scale = 1 / MathF.Sqrt(size);
         Rows transposed = memory.Take(size, QueryBlock), scores = memory.Take(keys, QueryBlock);
-        float* max = memory.Take(1, QueryBlock).First, sum = memory.Take(1, QueryBlock).First;
+        float* reciprocal = memory.Take(1, QueryBlock).First, logSum = memory.Take(1, QueryBlock).First;
         Rows result = width == size ? output : memory.Take(QueryBlock, width);
         v = PadColumns(v, keys, size, width, ref memory);
         for (int start = 0; start < sizes.Queries; start += QueryBlock)
         {
             int queries = Math.Min(QueryBlock, sizes.Queries - start), columns = RoundUp<V>(queries);
             int seen = sizes.Causal ? start + queries : keys;
-            Transpose(q[start], q.Stride, queries, size, transposed, columns);
+            Transposition.Run<V>(q[start], q.Stride, queries, size, transposed.First, QueryBlock, columns);
             Multiply<V>(seen, columns, size, k.First, k.Stride, 1, transposed.First, QueryBlock, scores.First, QueryBlock, false);
             if (sizes.Causal)
                 Mask<V>(scores, start, seen, columns, float.NegativeInfinity);
-            Softmax<V>(scores, seen, columns, scale, max, sum);
+            Softmax<V>(scores.First, seen, columns, scale, reciprocal, lse == null ? null : logSum);
             if (sizes.Causal)
                 Mask<V>(scores, start, seen, columns, 0);
 
@@ -87,41 +89,53 @@ public static unsafe partial class Attention
             for (int query = 0; query < queries; query++)
             {
                 float* row = target[query];
-                V factor = V.Create(1 / sum[query]);
+                V factor = V.Create(reciprocal[query]);
                 for (int c = 0; c < width; c += V.Count)
                     (V.Load(row + c) * factor).Store(row + c);
                 if (width != size)
                     new ReadOnlySpan<float>(row, size).CopyTo(new Span<float>(output[start + query], size));
-                if (lse != null)
-                    lse[start + query] = max[query] * scale + MathF.Log(sum[query]);
             }
+            if (lse != null)
+                new ReadOnlySpan<float>(logSum, queries).CopyTo(new Span<float>(lse + start, queries));
         }
     }
 
-    /// <summary>Replaces scores [key][query] by exp((score - max) scale); leaves each query's maximum and sum.</summary>
+    /// <summary>
+    /// Replaces scores [key][query] by e = exp((score - max) scale); leaves 1 / (sum of e) of each query and, if wanted, the
+    /// log of the sum of exp(score scale).
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Softmax<V>(Rows scores, int keys, int columns, float scale, float* max, float* sum)
+    private static void Softmax<V>(float* scores, int keys, int columns, float scale, float* reciprocal, float* lse)
         where V : struct, ILanes<V>
     {
         V factor = V.Create(scale);
         for (int column = 0; column < columns; column += V.Count)
         {
-            V largest = V.Load(scores.First + column);
-            for (int key = 1; key < keys; key++)
-                largest = V.Max(largest, V.Load(scores[key] + column));
-            V total = V.Zero;
-            for (int key = 0; key < keys; key++)
+            float* at = scores + column, end = at + (long)keys * QueryBlock;
+            // A NaN may fall out of the maximum, but not out of the sum.
+            V largest = V.Load(at);
+            for (float* s = at + QueryBlock; s < end; s += QueryBlock)
+                largest = V.AtLeast(V.Load(s), largest);
+            largest *= factor;
+            V shift = V.Zero - largest, sum = V.Zero;
+            for (float* s = at; s < end; s += QueryBlock)
             {
-                V e = VectorMath.Exp((V.Load(scores[key] + column) - largest) * factor);
-                e.Store(scores[key] + column);
-                total += e;
+                V e = VectorMath.Exp(V.MultiplyAdd(V.Load(s), factor, shift));
+                e.Store(s);
+                sum += e;
             }
-            largest.Store(max + column);
-            total.Store(sum + column);
+            (V.Create(1) / sum).Store(reciprocal + column);
+            if (lse == null)
+                continue;
+            sum.Store(lse + column);
+            var logs = new Span<float>(lse + column, V.Count);
+            TensorPrimitives.Log(logs, logs);
+            (V.Load(lse + column) + largest).Store(lse + column);
         }
     }
 
     /// <summary>Sets the scores [key][query] that query start + i must not see, those of keys after it, to a value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Mask<V>(Rows scores, int start, int keys, int columns, float value) where V : struct, ILanes<V>
     {
         float* numbers = stackalloc float[QueryBlock];
@@ -180,6 +194,7 @@ public static unsafe partial class Attention
         public float* LogSumExp;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void BackwardHead<V>(in Sizes sizes, int keys, BackwardRows rows, Scratch memory)
         where V : struct, ILanes<V>
     {
@@ -202,8 +217,8 @@ public static unsafe partial class Attention
             int start = block * QueryBlock, queries = Math.Min(QueryBlock, sizes.Queries - start), columns = RoundUp<V>(queries);
             int seen = sizes.Causal ? start + queries : keys;
             bool add = block < blocks - 1;
-            Transpose(rows.Q[start], rows.Q.Stride, queries, size, qT, columns);
-            Transpose(rows.DOutput[start], rows.DOutput.Stride, queries, size, doT, columns);
+            Transposition.Run<V>(rows.Q[start], rows.Q.Stride, queries, size, qT.First, QueryBlock, columns);
+            Transposition.Run<V>(rows.DOutput[start], rows.DOutput.Stride, queries, size, doT.First, QueryBlock, columns);
             for (int query = 0; query < columns; query++)
             {
                 bool real = query < queries;
@@ -212,7 +227,7 @@ public static unsafe partial class Attention
             }
             Multiply<V>(seen, columns, size, rows.K.First, rows.K.Stride, 1, qT.First, QueryBlock, p.First, QueryBlock, false);
             Multiply<V>(seen, columns, size, rows.V.First, rows.V.Stride, 1, doT.First, QueryBlock, ds.First, QueryBlock, false);
-            Probabilities<V>(p, ds, seen, columns, scale, lse, delta);
+            Probabilities<V>(p.First, ds.First, seen, columns, scale, lse, delta);
             if (sizes.Causal)
             {
                 Mask<V>(p, start, seen, columns, 0);
@@ -258,23 +273,24 @@ public static unsafe partial class Attention
     /// 1 / sqrt(headSize) included.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Probabilities<V>(Rows scores, Rows gradients, int keys, int columns, float scale, float* lse,
+    private static void Probabilities<V>(float* scores, float* gradients, int keys, int columns, float scale, float* lse,
         float* delta) where V : struct, ILanes<V>
     {
         V factor = V.Create(scale);
         for (int column = 0; column < columns; column += V.Count)
         {
-            V logSum = V.Load(lse + column), d = V.Load(delta + column);
-            for (int key = 0; key < keys; key++)
+            V shift = V.Zero - V.Load(lse + column), d = V.Load(delta + column);
+            float* s = scores + column, g = gradients + column, end = s + (long)keys * QueryBlock;
+            for (; s < end; s += QueryBlock, g += QueryBlock)
             {
-                float* s = scores[key] + column, g = gradients[key] + column;
-                V p = VectorMath.Exp(V.Load(s) * factor - logSum);
+                V p = VectorMath.Exp(V.MultiplyAdd(V.Load(s), factor, shift));
                 p.Store(s);
-                (p * (V.Load(g) - d) * factor).Store(g);
+                (p * factor * (V.Load(g) - d)).Store(g);
             }
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Dot<V>(float* a, float* b, int length) where V : struct, ILanes<V>
     {
         V sum = V.Zero;
@@ -285,18 +301,6 @@ public static unsafe partial class Attention
         for (int i = whole; i < length; i++)
             dot += a[i] * b[i];
         return dot;
-    }
-
-    private static void Transpose(float* source, nint stride, int rows, int size, Rows target, int columns)
-    {
-        for (int c = 0; c < size; c++)
-        {
-            float* line = target[c];
-            for (int row = 0; row < rows; row++)
-                line[row] = source[row * stride + c];
-            for (int row = rows; row < columns; row++)
-                line[row] = 0;
-        }
     }
 
     private static Rows PadColumns(Rows source, int rows, int size, int width, ref Scratch memory) =>
