@@ -71,6 +71,23 @@ public sealed class ClipWeights : IDisposable
         return weights;
     }
 
+    /// <summary>
+    /// Weights to train from nothing, drawn as OpenAI's initialize_parameters does: normal, with deviations by width and depth;
+    /// LayerNorms the identity, biases zero, temperature 1 / 0.07. The image tower's blocks are drawn like the text tower's (OpenAI's
+    /// code leaves them to PyTorch's defaults), conv1 with the variance of PyTorch's default.
+    /// </summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="seed">The same seed gives the same weights.</param>
+    public static ClipWeights Random(ClipConfig config, ulong seed)
+    {
+        uint stream = 0;
+        return new ClipWeights(config, name =>
+        {
+            uint own = stream++;
+            return target => ClipInitialisation.Fill(target, name, config, seed, own);
+        });
+    }
+
     /// <summary>The sizes of a tensor's axes.</summary>
     /// <exception cref="KeyNotFoundException">CLIP has no such tensor.</exception>
     public Shape ShapeOf(string name) => Tensor(name).Shape;

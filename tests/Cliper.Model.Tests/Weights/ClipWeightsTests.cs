@@ -301,4 +301,38 @@ public sealed class ClipWeightsTests : TemporaryFolder
         }
         Assert.That(device.LiveBytes, Is.Zero);
     }
+
+    [Test]
+    public void RandomWeightsHaveOpenAIsDeviationsAndRepeat()
+    {
+        ClipConfig config = Usual with { VocabularySize = 300, VisionLayers = 3 };
+        using ClipWeights weights = ClipWeights.Random(config, 5), again = ClipWeights.Random(config, 5), other = ClipWeights.Random(config, 6);
+        (string Name, double Deviation)[] expected =
+        [
+            ("visual.conv1.weight", 1 / Math.Sqrt(3 * 48)),
+            ("visual.positional_embedding", 1 / 8.0),
+            ("visual.transformer.resblocks.2.attn.in_proj_weight", 1 / 8.0),
+            ("visual.transformer.resblocks.2.attn.out_proj.weight", 1 / (8 * Math.Sqrt(6))),
+            ("visual.transformer.resblocks.0.mlp.c_fc.weight", 1 / Math.Sqrt(128)),
+            ("visual.transformer.resblocks.0.mlp.c_proj.weight", 1 / (8 * Math.Sqrt(6))),
+            ("transformer.resblocks.0.attn.out_proj.weight", 1 / Math.Sqrt(256)),
+            ("token_embedding.weight", .02),
+            ("positional_embedding", .01),
+            ("text_projection", 1 / Math.Sqrt(128)),
+        ];
+        foreach ((string name, double deviation) in expected)
+        {
+            float[] values = weights.Values(name);
+            // The variance of n normals has a relative deviation of sqrt(2 / n); mean and variance stay within five of theirs.
+            double bound = 5 * Math.Sqrt(2.0 / values.Length), variance = values.Average(value => (double)value * value);
+            Assert.That(variance / (deviation * deviation), Is.EqualTo(1).Within(bound), name);
+            Assert.That(values.Average() / deviation, Is.Zero.Within(bound), name);
+            Assert.That(again.Values(name), Is.EqualTo(values), name);
+            Assert.That(other.Values(name), Is.Not.EqualTo(values), name);
+        }
+        Assert.That(weights.Values("visual.proj"), Is.Not.EqualTo(weights.Values("visual.class_embedding")));
+        Assert.That(weights.Values("ln_final.weight"), Has.All.EqualTo(1));
+        Assert.That(weights.Values("visual.ln_pre.bias").Concat(weights.Values("transformer.resblocks.0.attn.in_proj_bias")), Has.All.Zero);
+        Assert.That(Math.Exp(weights.Values("logit_scale")[0]), Is.EqualTo(1 / .07).Within(1e-5));
+    }
 }
