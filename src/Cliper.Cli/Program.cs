@@ -2,5 +2,9 @@ namespace Cliper.Cli;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private static int Main(string[] args)
+    {
+        using var interruption = new Interruption(Console.Error);
+        return Application.Run(args, Terminal.OfConsole(), interruption.Token);
+    }
 }

@@ -1,0 +1,67 @@
+using System.CommandLine;
+using Cliper.Cli.Commands;
+
+namespace Cliper.Cli;
+
+/// <summary>The commands put together: parses, runs one, and turns whatever went wrong into one line and an exit code.</summary>
+internal static class Application
+{
+    private const string Description = $"""
+        Facial expression recognition with CLIPER on CLIP, in C# from the pixels to the gradients.
+
+        {ExitCode.Help}
+        """;
+
+    /// <summary>Runs the program.</summary>
+    /// <param name="args">As on the command line.</param>
+    /// <param name="terminal">Where output goes.</param>
+    /// <param name="cancellation">Asks a running command to end in good order.</param>
+    /// <returns>The exit code.</returns>
+    public static int Run(string[] args, Terminal terminal, CancellationToken cancellation)
+    {
+        var common = new CommonOptions();
+        var root = new RootCommand(Description);
+        foreach (Option option in common.All)
+            root.Add(option);
+        foreach (CliCommand command in Commands(terminal, common, cancellation))
+            root.Add(command);
+
+        try
+        {
+            ParseResult parsed = root.Parse(args);
+            if (UsageErrors.Of(parsed) is { Count: > 0 } errors)
+            {
+                foreach (string error in errors)
+                    terminal.Say($"cliper-gpu: {error}");
+                terminal.Say($"'{CommandPath(parsed)} --help' lists what there is.");
+                return ExitCode.Usage;
+            }
+            terminal.Json = parsed.GetValue(common.Json);
+            terminal.Verbose = parsed.GetValue(common.Verbose);
+            return parsed.Invoke(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+                Output = terminal.Out,
+                Error = terminal.Error,
+            });
+        }
+        catch (Exception wrapped)
+        {
+            Exception failure = ExitCode.Unwrap(wrapped);
+            terminal.Say($"cliper-gpu: {ExitCode.Message(failure)}");
+            if (terminal.Verbose)
+                terminal.Say(failure.ToString());
+            return ExitCode.Of(failure);
+        }
+    }
+
+    private static IEnumerable<CliCommand> Commands(Terminal terminal, CommonOptions common, CancellationToken cancellation)
+    {
+        yield return new DoctorCommand(terminal, common, cancellation);
+    }
+
+    private static string CommandPath(ParseResult parsed) => parsed.CommandResult.Command is RootCommand
+        ? "cliper-gpu"
+        : $"cliper-gpu {parsed.CommandResult.Command.Name}";
+}

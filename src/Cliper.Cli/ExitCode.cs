@@ -1,0 +1,45 @@
+using Cliper.Model;
+
+namespace Cliper.Cli;
+
+/// <summary>How the program ends, in one place.</summary>
+internal static class ExitCode
+{
+    public const int Done = 0, Failed = 1, Usage = 2, Input = 3, Device = 4, Interrupted = 130;
+
+    /// <summary>What `--help` says about them.</summary>
+    public const string Help = """
+        Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 data or weights missing or invalid, 4 no usable device,
+        130 interrupted (a training run has then written a checkpoint).
+        """;
+
+    /// <summary>The exit code of a failure.</summary>
+    public static int Of(Exception failure) => failure switch
+    {
+        SettingsException => Usage,
+        InputException => Input,
+        DeviceException => Device,
+        OperationCanceledException => Interrupted,
+        _ => Failed,
+    };
+
+    /// <summary>The one line that a person reads, without the program's name.</summary>
+    public static string Message(Exception failure) => failure switch
+    {
+        OperationCanceledException => "interrupted",
+        OutOfMemoryException => "out of memory: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
+        SettingsException or InputException or DeviceException or IOException or UnauthorizedAccessException => failure.Message,
+        _ => $"internal error: {failure.GetType().Name}: {failure.Message} (--verbose shows where)",
+    };
+
+    /// <summary>The failure behind wrappers such as those of parallel work.</summary>
+    public static Exception Unwrap(Exception failure)
+    {
+        while (failure is AggregateException { InnerException: { } inner })
+            failure = inner;
+        return failure;
+    }
+}
+
+/// <summary>The device asked for cannot be used; the message says why. The program ends with exit code 4.</summary>
+internal sealed class DeviceException(string message) : Exception(message);

@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+
+namespace Cliper.Cli;
+
+/// <summary>
+/// Ctrl-C and SIGTERM: the first asks the work to end in good order (a training run finishes its step and writes a
+/// checkpoint), the second ends the program at once.
+/// </summary>
+internal sealed class Interruption : IDisposable
+{
+    private readonly CancellationTokenSource _source = new();
+    private readonly PosixSignalRegistration[] _registrations;
+    private readonly TextWriter _error;
+
+    public Interruption(TextWriter error)
+    {
+        _error = error;
+        _registrations =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle),
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle),
+        ];
+    }
+
+    /// <summary>Cancelled by the first signal.</summary>
+    public CancellationToken Token => _source.Token;
+
+    public void Dispose()
+    {
+        foreach (PosixSignalRegistration registration in _registrations)
+            registration.Dispose();
+        _source.Dispose();
+    }
+
+    private void Handle(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        if (_source.IsCancellationRequested)
+            Environment.Exit(ExitCode.Interrupted);
+        _error.WriteLine("cliper-gpu: interrupted; ending in good order (once more stops at once)");
+        _source.Cancel();
+    }
+}

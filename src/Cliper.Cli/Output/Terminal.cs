@@ -1,0 +1,82 @@
+using System.Text;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Cliper.Cli;
+
+/// <summary>
+/// Where output goes. Results go to standard output, as text or, with --json, as one document; messages and progress go to
+/// standard error always.
+/// </summary>
+/// <param name="output">Standard output.</param>
+/// <param name="error">Standard error.</param>
+/// <param name="live">Whether standard error is a terminal on which a progress bar may move.</param>
+/// <param name="wide">Whether standard output is no terminal, so that tables need not fit one.</param>
+internal sealed class Terminal(TextWriter output, TextWriter error, bool live = false, bool wide = true)
+{
+    private const int WideColumns = 240;
+
+    private readonly Lazy<IAnsiConsole> _human = new(() => Spectre(output, !wide));
+    private readonly Lazy<IAnsiConsole> _progress = new(() => Spectre(error, live));
+
+    /// <summary>Standard output.</summary>
+    public TextWriter Out => output;
+
+    /// <summary>Standard error.</summary>
+    public TextWriter Error => error;
+
+    /// <summary>Whether a progress bar may move.</summary>
+    public bool Live => live;
+
+    /// <summary>Set by --json: the result is one JSON document.</summary>
+    public bool Json { get; set; }
+
+    /// <summary>Set by --verbose: an error comes with its stack.</summary>
+    public bool Verbose { get; set; }
+
+    /// <summary>For tables on standard output.</summary>
+    public IAnsiConsole Human => _human.Value;
+
+    /// <summary>For progress on standard error.</summary>
+    public IAnsiConsole Progress => _progress.Value;
+
+    /// <summary>The console of this process. No bars where they would end up in a file, a log or a dumb terminal.</summary>
+    public static Terminal OfConsole()
+    {
+        bool plain = Console.IsErrorRedirected || Set("NO_COLOR") || Set("CI") || Environment.GetEnvironmentVariable("TERM") is null or "dumb";
+        return new Terminal(Console.Out, Console.Error, !plain, Console.IsOutputRedirected);
+
+        static bool Set(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
+    }
+
+    /// <summary>A line for the person, on standard error.</summary>
+    public void Say(string line) => error.WriteLine(line);
+
+    /// <summary>The result as a JSON document on standard output.</summary>
+    public void WriteJson(Action<Utf8JsonWriter> write)
+    {
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions
+        {
+            Indented = true,
+            NewLine = "\n",
+            Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        }))
+            write(writer);
+        output.WriteLine(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+    }
+
+    private static IAnsiConsole Spectre(TextWriter writer, bool interactive)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(writer),
+            Ansi = interactive ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = interactive ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            Interactive = interactive ? InteractionSupport.Detect : InteractionSupport.No,
+        });
+        if (!interactive)
+            console.Profile.Width = WideColumns;
+        return console;
+    }
+}

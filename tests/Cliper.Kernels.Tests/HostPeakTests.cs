@@ -1,0 +1,15 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Tests;
+
+public sealed class HostPeakTests(SimdLevel level) : HostDevices(level)
+{
+    // No processor that .NET 10 runs on makes less than one operation in ten cycles of a gigahertz, none 10 TFLOP/s a core.
+    [Test]
+    public void ThePeakIsPlausible() =>
+        Assert.That(HostPeak.MeasureGflops(Device) / Device.Threads, Is.InRange(0.1, 10_000));
+
+    [Test]
+    public void TheBandwidthIsPlausible() => Assert.That(HostPeak.MeasureBandwidth(Device), Is.InRange(0.1, 10_000));
+}
