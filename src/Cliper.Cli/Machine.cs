@@ -1,0 +1,50 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Cliper.Cli;
+
+/// <summary>Facts about the machine that the program runs on.</summary>
+internal static class Machine
+{
+    /// <summary>The processor's own name where the system tells it, its architecture otherwise.</summary>
+    public static string Processor { get; } = ReadProcessor();
+
+    /// <summary>The system's name for itself.</summary>
+    public static string System => $"{RuntimeInformation.OSDescription} ({RuntimeInformation.OSArchitecture})";
+
+    /// <summary>The runtime.</summary>
+    public static string Runtime => RuntimeInformation.FrameworkDescription;
+
+    /// <summary>Memory this process may use, in bytes: the machine's, or its container's.</summary>
+    public static long MemoryBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    /// <summary>The first line of `ffmpeg -version`; null when there is no ffmpeg on the PATH.</summary>
+    public static string? FindFfmpeg()
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo("ffmpeg", "-version")
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            string? line = process.StandardOutput.ReadLine();
+            process.Kill();
+            return line;
+        }
+        catch (Win32Exception)
+        {
+            return null;
+        }
+    }
+
+    private static string ReadProcessor()
+    {
+        const string CpuInfo = "/proc/cpuinfo";
+        string? line = File.Exists(CpuInfo)
+            ? File.ReadLines(CpuInfo).FirstOrDefault(text => text.StartsWith("model name", StringComparison.Ordinal))
+            : null;
+        return line?.Split(':', 2)[1].Trim() ?? RuntimeInformation.ProcessArchitecture.ToString();
+    }
+}
