@@ -1,0 +1,70 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+
+namespace Cliper.Model.Text;
+
+/// <summary>
+/// What OpenAI's tokenizer does to a text first: HTML entities resolved twice, white space at the ends removed and elsewhere
+/// made one space, lower case. (Its repair of wrongly decoded text, ftfy, is left out: it changes nothing in sound text. Of the
+/// entities, those of HTML 4 and numbers are resolved.)
+/// </summary>
+internal static class TextCleaner
+{
+    private const int Sigma = 'Σ', SmallSigma = 'σ', FinalSigma = 'ς', DottedCapitalI = 'İ', DotAbove = '\u0307';
+
+    // Within a word, though no letters: Unicode's Word_Break classes MidLetter, MidNumLet and Single_Quote.
+    private const string MiddleOfWord = "'.:·\u0387\u055f\u05f4‘’․‧︓﹒﹕＇．：";
+
+    public static string Clean(string text)
+    {
+        text = WebUtility.HtmlDecode(WebUtility.HtmlDecode(text));
+        Rune[] runes = [.. text.EnumerateRunes()];
+        var cleaned = new StringBuilder(text.Length);
+        bool space = false;
+        for (int i = 0; i < runes.Length; i++)
+        {
+            if (Rune.IsWhiteSpace(runes[i]))
+            {
+                space = cleaned.Length > 0;
+                continue;
+            }
+            if (space)
+                cleaned.Append(' ');
+            space = false;
+            AppendLower(cleaned, runes, i);
+        }
+        return cleaned.ToString();
+    }
+
+    // Python's str.lower follows Unicode's SpecialCasing: two characters are not lowered one to one.
+    private static void AppendLower(StringBuilder target, Rune[] runes, int index)
+    {
+        int value = runes[index].Value;
+        if (value == DottedCapitalI)
+            target.Append('i').Append((char)DotAbove);
+        else if (value == Sigma)
+            target.Append((char)(EndsWord(runes, index) ? FinalSigma : SmallSigma));
+        else
+            target.Append(Rune.ToLowerInvariant(runes[index]));
+    }
+
+    /// <summary>Unicode's Final_Sigma: a cased letter before, none after, what has no case being skipped.</summary>
+    private static bool EndsWord(Rune[] runes, int index)
+    {
+        int before = index - 1, after = index + 1;
+        while (before >= 0 && IsCaseIgnorable(runes[before]))
+            before--;
+        while (after < runes.Length && IsCaseIgnorable(runes[after]))
+            after++;
+        return before >= 0 && IsCased(runes[before]) && !(after < runes.Length && IsCased(runes[after]));
+    }
+
+    private static bool IsCased(Rune rune) => Rune.GetUnicodeCategory(rune)
+        is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter;
+
+    private static bool IsCaseIgnorable(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark
+            or UnicodeCategory.Format or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol
+        || (rune.IsBmp && MiddleOfWord.Contains((char)rune.Value));
+}
