@@ -6,7 +6,7 @@ namespace Cliper.Autograd;
 public sealed partial class Tape
 {
     /// <summary>
-    /// Self-attention by <see cref="Kernel"/>; keeps qkv, the result and one number a row and head for the backward pass.
+    /// Self-attention by <see cref="Kernel"/>; keeps qkv and one number a row and head for the backward pass.
     /// </summary>
     /// <param name="qkv">Queries, keys and values side by side, [samples, tokens, 3 width].</param>
     /// <param name="heads">Heads; their size is width / heads.</param>
@@ -23,7 +23,7 @@ public sealed partial class Tape
     }
 
     /// <summary>
-    /// Cross-attention by <see cref="Kernel"/>; keeps q, kv, the result and one number a row and head for the backward pass.
+    /// Cross-attention by <see cref="Kernel"/>; keeps q, kv and one number a row and head for the backward pass.
     /// </summary>
     /// <param name="q">Queries, [samples, queries, width].</param>
     /// <param name="kv">Keys and values side by side, [samples, keys, 2 width].</param>
@@ -54,10 +54,10 @@ public sealed partial class Tape
     {
         int width = sizes.Heads * sizes.HeadSize;
         Tensor output = New(new Shape(sizes.Samples, sizes.Queries, width));
-        Kernel.Operand result = At(output.Data, (0, width));
         bool record = Needs(x, y);
         DeviceArray logSumExp = record ? Device.Allocate(sizes.Statistics) : default;
-        Kernel.Forward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default, result, logSumExp);
+        Kernel.Forward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
+            At(output.Data, (0, width)), logSumExp);
         if (!record)
             return output;
         Record(output, () =>
@@ -66,9 +66,9 @@ public sealed partial class Tape
             bool addY = addX;
             if (y != x)
                 dy = Target(y, out addY);
-            Kernel.Backward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default, result,
+            Kernel.Backward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
                 logSumExp, At(output.Gradient, (0, width)), At(dx, q), addX, At(dy, k), At(dy, v), addY);
-        }, [x, y, output, keyLengths], logSumExp);
+        }, [x, y, keyLengths], logSumExp);
         return output;
 
         static Kernel.Operand At(DeviceArray array, (int Offset, int Stride) columns) =>

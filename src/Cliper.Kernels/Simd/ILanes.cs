@@ -63,8 +63,13 @@ public unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>To the nearest integer, ties to even.</summary>
     static abstract TSelf Round(TSelf a);
 
-    /// <summary>a times 2 to the power of integral lanes within [-126, 127].</summary>
+    /// <summary>
+    /// a times 2 to the power of integral lanes within [-160, 127]; a power below 2^-126 may count as 0, below 2^-150 it does.
+    /// </summary>
     static abstract TSelf Scale(TSelf a, TSelf integral);
+
+    /// <summary>The largest integral n with 2^n at most a, for positive normal a.</summary>
+    static abstract TSelf Exponent(TSelf a);
 
     /// <summary>Lane-wise a &lt; b ? yes : no; a comparison with NaN is false.</summary>
     static abstract TSelf SelectLess(TSelf a, TSelf b, TSelf yes, TSelf no);

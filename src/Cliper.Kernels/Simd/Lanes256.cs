@@ -96,8 +96,17 @@ public readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256 Scale(Lanes256 a, Lanes256 integral) =>
-        new(a._v * Vector256.ShiftLeft(Avx.ConvertToVector256Int32(integral._v) + Vector256.Create(127), 23).AsSingle());
+    public static Lanes256 Scale(Lanes256 a, Lanes256 integral)
+    {
+        // A biased exponent below 1 becomes that of 0.
+        Vector256<int> biased = Avx.ConvertToVector256Int32(integral._v) + Vector256.Create(127);
+        return new(a._v * Vector256.ShiftLeft(Vector256.Max(biased, Vector256<int>.Zero), 23).AsSingle());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 Exponent(Lanes256 a) =>
+        new(Avx.ConvertToVector256Single(Vector256.ShiftRightLogical(a._v.AsInt32(), 23) - Vector256.Create(127)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -94,8 +94,17 @@ public readonly unsafe struct LanesPortable(Vector<float> v) : ILanes<LanesPorta
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static LanesPortable Scale(LanesPortable a, LanesPortable integral) =>
-        new(a._v * Vector.AsVectorSingle(Vector.ShiftLeft(Vector.ConvertToInt32(integral._v) + Vector.Create(127), 23)));
+    public static LanesPortable Scale(LanesPortable a, LanesPortable integral)
+    {
+        // A biased exponent below 1 becomes that of 0.
+        Vector<int> biased = Vector.ConvertToInt32(integral._v) + Vector.Create(127);
+        return new(a._v * Vector.AsVectorSingle(Vector.ShiftLeft(Vector.Max(biased, Vector<int>.Zero), 23)));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static LanesPortable Exponent(LanesPortable a) =>
+        new(Vector.ConvertToSingle(Vector.ShiftRightLogical(Vector.AsVectorInt32(a._v), 23) - Vector.Create(127)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -67,7 +67,7 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
             DeviceArray x = device.From(qkv), dx = device.Allocate(qkv.Length), y = device.Allocate(doutput.Length);
             DeviceArray lse = device.Allocate(sizes.Statistics);
             Attention.Forward(sizes, new(x, 0, 480), new(x, 160, 480), new(x, 320, 480), default, new(y, 0, 160), lse);
-            Attention.Backward(sizes, new(x, 0, 480), new(x, 160, 480), new(x, 320, 480), default, new(y, 0, 160), lse,
+            Attention.Backward(sizes, new(x, 0, 480), new(x, 160, 480), new(x, 320, 480), default, lse,
                 new(device.From(doutput), 0, 160), new(dx, 0, 480), false, new(dx, 160, 480), new(dx, 320, 480), false);
             return (float[])[.. device.ToFloats(y), .. device.ToFloats(dx)];
         })];
@@ -126,7 +126,7 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
             queryStride, keyStride);
 
         Attention.Forward(sizes, oq, ok, ov, al, new(ao, 0, width), lse);
-        Attention.Backward(sizes, oq, ok, ov, al, new(ao, 0, width), lse, new(ado, 0, width), new(adq, 2, queryStride),
+        Attention.Backward(sizes, oq, ok, ov, al, lse, new(ado, 0, width), new(adq, 2, queryStride),
             accumulate, new(adkv, 1, keyStride), new(adkv, 1 + width, keyStride), accumulate);
 
         // Scores grow with the square of the entries, so their absolute errors do, which are a probability's relative ones.

@@ -9,19 +9,42 @@ public sealed unsafe class VectorMathTests(SimdLevel level) : HostDevices(level)
     {
         // The argument's own rounding is not at issue: the reference takes the same fp32 number.
         for (float x = -87; x < 88; x += 0.0137f)
-            Assert.That(Exp(x) / Math.Exp(x) - 1, Is.EqualTo(0).Within(2e-7), $"exp({x})");
-        Assert.That(Exp(0), Is.EqualTo(1f));
-        Assert.That(Exp(float.NegativeInfinity), Is.GreaterThan(0f).And.LessThan(1.3e-38f));
-        Assert.That(Exp(float.PositiveInfinity), Is.EqualTo(1.65e38f).Within(1).Percent);
-        Assert.That(Exp(float.NaN), Is.NaN);
+            Assert.That(Map(x, Function.Exp) / Math.Exp(x) - 1, Is.EqualTo(0).Within(2e-7), $"exp({x})");
+        Assert.That(Map(0, Function.Exp), Is.EqualTo(1f));
+        Assert.That(Map(float.NegativeInfinity, Function.Exp), Is.GreaterThan(0f).And.LessThan(1.3e-38f));
+        Assert.That(Map(float.PositiveInfinity, Function.Exp), Is.EqualTo(1.65e38f).Within(1).Percent);
+        Assert.That(Map(float.NaN, Function.Exp), Is.NaN);
+    }
+
+    [Test]
+    public void Exp2IsWithinItsBoundAndReachesZero()
+    {
+        for (float x = -126; x < 127; x += 0.0137f)
+            Assert.That(Map(x, Function.Exp2) / Math.Pow(2, x) - 1, Is.EqualTo(0).Within(1.2e-7), $"2^{x}");
+        Assert.That(Map(0, Function.Exp2), Is.EqualTo(1f));
+        Assert.That(Map(-151, Function.Exp2), Is.Zero);
+        Assert.That(Map(float.NegativeInfinity, Function.Exp2), Is.Zero);
+        Assert.That(Map(float.NaN, Function.Exp2), Is.NaN);
+    }
+
+    [Test]
+    public void LogIsWithinItsBound()
+    {
+        for (float x = 1e-30f; x < 1e30f; x *= 1.0137f)
+            Assert.That(Map(x, Function.Log), Is.EqualTo(Math.Log(x)).Within(Math.Max(1, Math.Abs(Math.Log(x))) / (1 << 23)), $"log {x}");
+        Assert.That(Map(1, Function.Log), Is.Zero);
+        Assert.That(Map(float.PositiveInfinity, Function.Log), Is.EqualTo(float.PositiveInfinity));
+        Assert.That(Map(float.NaN, Function.Log), Is.NaN);
     }
 
     [Test]
     public void BoundsKeepANaN()
     {
         float[] x = [-3, 0.5f, 7, float.NaN, float.NegativeInfinity, float.PositiveInfinity];
-        Assert.That(Map(x, Bound.Least), Is.EqualTo(new[] { -1, 0.5f, 7, float.NaN, -1, float.PositiveInfinity }));
-        Assert.That(Map(x, Bound.Most), Is.EqualTo(new[] { -3, -1, -1, float.NaN, float.NegativeInfinity, -1 }));
+        Assert.That(x.Select(value => Map(value, Function.AtLeastMinusOne)),
+            Is.EqualTo(new[] { -1, 0.5f, 7, float.NaN, -1, float.PositiveInfinity }));
+        Assert.That(x.Select(value => Map(value, Function.AtMostMinusOne)),
+            Is.EqualTo(new[] { -3, -1, -1, float.NaN, float.NegativeInfinity, -1 }));
     }
 
     [TestCase(1, 1, 16)]
@@ -47,34 +70,34 @@ public sealed unsafe class VectorMathTests(SimdLevel level) : HostDevices(level)
                     Is.EqualTo(row < rows ? source[row * stride + column] : row < paddedRows ? 0 : 7), $"{row}, {column}");
     }
 
-    private enum Bound
+    private enum Function
     {
-        Least,
-        Most,
+        Exp,
+        Exp2,
+        Log,
+        AtLeastMinusOne,
+        AtMostMinusOne,
     }
 
-    private float Exp(float x) => Device.Level switch
+    private float Map(float x, Function function) => Device.Level switch
     {
-        SimdLevel.Avx512 => Lanes512.MaxLane(VectorMath.Exp(Lanes512.Create(x))),
-        SimdLevel.Avx2 => Lanes256.MaxLane(VectorMath.Exp(Lanes256.Create(x))),
-        _ => LanesPortable.MaxLane(VectorMath.Exp(LanesPortable.Create(x))),
+        SimdLevel.Avx512 => Map<Lanes512>(x, function),
+        SimdLevel.Avx2 => Map<Lanes256>(x, function),
+        _ => Map<LanesPortable>(x, function),
     };
 
-    private float[] Map(float[] x, Bound bound) => Device.Level switch
+    private static float Map<V>(float x, Function function) where V : struct, ILanes<V>
     {
-        SimdLevel.Avx512 => Map<Lanes512>(x, bound),
-        SimdLevel.Avx2 => Map<Lanes256>(x, bound),
-        _ => Map<LanesPortable>(x, bound),
-    };
-
-    private static float[] Map<V>(float[] x, Bound bound) where V : struct, ILanes<V>
-    {
-        float* lanes = stackalloc float[V.Count];
-        return [.. x.Select(value =>
+        V v = V.Create(x), result = function switch
         {
-            V v = V.Create(value), one = V.Create(-1);
-            (bound == Bound.Least ? V.AtLeast(v, one) : V.AtMost(v, one)).Store(lanes);
-            return lanes[V.Count - 1];
-        })];
+            Function.Exp => VectorMath.Exp(v),
+            Function.Exp2 => VectorMath.Exp2(v),
+            Function.Log => VectorMath.Log(v),
+            Function.AtLeastMinusOne => V.AtLeast(v, V.Create(-1)),
+            _ => V.AtMost(v, V.Create(-1)),
+        };
+        float* lanes = stackalloc float[V.Count];
+        result.Store(lanes);
+        return lanes[V.Count - 1];
     }
 }

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Simd;
@@ -10,6 +9,8 @@ public static unsafe partial class Attention
     // The scores of a block of queries lie transposed in scratch, [keys][queries]: the softmax then runs down the lanes
     // without a horizontal sum, and no key is padding. A multiple of every level's vector.
     private const int QueryBlock = 32;
+
+    private const float Log2E = 1.44269504f;
 
     /// <summary>An operand's part that belongs to one sample and head.</summary>
     private readonly struct Rows(float* first, int stride)
@@ -79,10 +80,8 @@ public static unsafe partial class Attention
             Transposition.Run<V>(q[start], q.Stride, queries, size, transposed.First, QueryBlock, columns);
             Multiply<V>(seen, columns, size, k.First, k.Stride, 1, transposed.First, QueryBlock, scores.First, QueryBlock, false);
             if (sizes.Causal)
-                Mask<V>(scores, start, seen, columns, float.NegativeInfinity);
+                Mask<V>(scores.First, start, seen, columns);
             Softmax<V>(scores.First, seen, columns, scale, reciprocal, lse == null ? null : logSum);
-            if (sizes.Causal)
-                Mask<V>(scores, start, seen, columns, 0);
 
             Rows target = width == size ? new Rows(output[start], (int)output.Stride) : result;
             Multiply<V>(queries, width, seen, scores.First, 1, QueryBlock, v.First, v.Stride, target.First, target.Stride, false);
@@ -105,60 +104,65 @@ public static unsafe partial class Attention
     /// log of the sum of exp(score scale).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Softmax<V>(float* scores, int keys, int columns, float scale, float* reciprocal, float* lse)
+    private static void Softmax<V>(float* scores, int keys, int columns, float scale, float* reciprocal, float* logSum)
         where V : struct, ILanes<V>
     {
-        V factor = V.Create(scale);
+        V factor = V.Create(scale * Log2E);
         for (int column = 0; column < columns; column += V.Count)
         {
             float* at = scores + column, end = at + (long)keys * QueryBlock;
             // A NaN may fall out of the maximum, but not out of the sum.
-            V largest = V.Load(at);
-            for (float* s = at + QueryBlock; s < end; s += QueryBlock)
-                largest = V.AtLeast(V.Load(s), largest);
-            largest *= factor;
-            V shift = V.Zero - largest, sum = V.Zero;
+            V even = V.Load(at), odd = even;
+            for (float* s = at + (keys % 2) * QueryBlock; s < end; s += 2 * QueryBlock)
+            {
+                even = V.AtLeast(V.Load(s), even);
+                odd = V.AtLeast(V.Load(s + QueryBlock), odd);
+            }
+            V max = V.AtLeast(even, odd) * factor, shift = V.Zero - max, sum = V.Zero;
             for (float* s = at; s < end; s += QueryBlock)
             {
-                V e = VectorMath.Exp(V.MultiplyAdd(V.Load(s), factor, shift));
+                V e = VectorMath.Exp2(V.MultiplyAdd(V.Load(s), factor, shift));
                 e.Store(s);
                 sum += e;
             }
             (V.Create(1) / sum).Store(reciprocal + column);
-            if (lse == null)
-                continue;
-            sum.Store(lse + column);
-            var logs = new Span<float>(lse + column, V.Count);
-            TensorPrimitives.Log(logs, logs);
-            (V.Load(lse + column) + largest).Store(lse + column);
+            if (logSum != null)
+                V.MultiplyAdd(max, V.Create(1 / Log2E), VectorMath.Log(sum)).Store(logSum + column);
         }
     }
 
-    /// <summary>Sets the scores [key][query] that query start + i must not see, those of keys after it, to a value.</summary>
+    /// <summary>
+    /// Sets the scores [key][query] that query start + i must not see, those of keys after it, to minus infinity: their
+    /// probability is then exactly 0.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Mask<V>(Rows scores, int start, int keys, int columns, float value) where V : struct, ILanes<V>
+    private static void Mask<V>(float* scores, int start, int keys, int columns) where V : struct, ILanes<V>
     {
-        float* numbers = stackalloc float[QueryBlock];
-        for (int i = 0; i < QueryBlock; i++)
-            numbers[i] = i;
-        V masked = V.Create(value);
-        for (int key = start + 1; key < keys; key++)
+        V masked = V.Create(float.NegativeInfinity);
+        fixed (float* numbers = Numbers)
             for (int column = 0; column < columns; column += V.Count)
             {
-                float* at = scores[key] + column;
-                V.SelectLess(V.Load(numbers + column), V.Create(key - start), masked, V.Load(at)).Store(at);
+                V query = V.Load(numbers + column);
+                float* at = scores + column + (start + 1L) * QueryBlock;
+                for (int key = 1; key < keys - start; key++, at += QueryBlock)
+                    V.SelectLess(query, V.Create(key), masked, V.Load(at)).Store(at);
             }
     }
 
+    private static ReadOnlySpan<float> Numbers =>
+    [
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+    ];
+
     private static void BackwardHost(HostDevice host, Sizes sizes, Operand q, Operand k, Operand v, DeviceArray keyLengths,
-        Operand output, DeviceArray logSumExp, Operand doutput, Operand dq, bool accumulateQ, Operand dk, Operand dv,
+        DeviceArray logSumExp, Operand doutput, Operand dq, bool accumulateQ, Operand dk, Operand dv,
         bool accumulateKv)
     {
         CheckKeyLengths(keyLengths, sizes.Keys);
         int* lengths = keyLengths.Ints;
         float* statistics = logSumExp.Floats;
         int width = Padded(sizes.HeadSize);
-        long scratch = sizeof(float) * (QueryBlock * (2L * sizes.HeadSize + 3L * width + 2) + sizes.Keys * (2L * QueryBlock + 3L * width));
+        long scratch = sizeof(float) * (QueryBlock * (2L * sizes.HeadSize + 3L * width + 1) + sizes.Keys * (2L * QueryBlock + 3L * width));
         host.Pool.Run(sizes.Samples * sizes.Heads, (unit, worker) =>
         {
             int sample = unit / sizes.Heads, head = unit % sizes.Heads;
@@ -168,7 +172,6 @@ public static unsafe partial class Attention
                 Q = RowsOf(q, sizes, sizes.Queries, sample, head),
                 K = RowsOf(k, sizes, sizes.Keys, sample, head),
                 V = RowsOf(v, sizes, sizes.Keys, sample, head),
-                Output = RowsOf(output, sizes, sizes.Queries, sample, head),
                 DOutput = RowsOf(doutput, sizes, sizes.Queries, sample, head),
                 DQ = dq.IsNull ? default : RowsOf(dq, sizes, sizes.Queries, sample, head),
                 DK = dk.IsNull ? default : RowsOf(dk, sizes, sizes.Keys, sample, head),
@@ -189,7 +192,7 @@ public static unsafe partial class Attention
 
     private struct BackwardRows
     {
-        public Rows Q, K, V, Output, DOutput, DQ, DK, DV;
+        public Rows Q, K, V, DOutput, DQ, DK, DV;
         public bool AddQ, AddKv;
         public float* LogSumExp;
     }
@@ -203,7 +206,7 @@ public static unsafe partial class Attention
         float scale = 1 / MathF.Sqrt(size);
         Rows qT = memory.Take(size, QueryBlock), doT = memory.Take(size, QueryBlock);
         Rows p = memory.Take(keys, QueryBlock), ds = memory.Take(keys, QueryBlock);
-        float* lse = memory.Take(1, QueryBlock).First, delta = memory.Take(1, QueryBlock).First;
+        float* logSum = memory.Take(1, QueryBlock).First;
         Rows dq = padded ? memory.Take(QueryBlock, width) : rows.DQ;
         Rows dk = padded ? memory.Take(keys, width) : rows.DK, dv = padded ? memory.Take(keys, width) : rows.DV;
         Rows k = PadColumns(rows.K, keys, size, width, ref memory);
@@ -219,20 +222,13 @@ public static unsafe partial class Attention
             bool add = block < blocks - 1;
             Transposition.Run<V>(rows.Q[start], rows.Q.Stride, queries, size, qT.First, QueryBlock, columns);
             Transposition.Run<V>(rows.DOutput[start], rows.DOutput.Stride, queries, size, doT.First, QueryBlock, columns);
-            for (int query = 0; query < columns; query++)
-            {
-                bool real = query < queries;
-                lse[query] = real ? rows.LogSumExp[start + query] : 0;
-                delta[query] = real ? Dot<V>(rows.DOutput[start + query], rows.Output[start + query], size) : 0;
-            }
+            new ReadOnlySpan<float>(rows.LogSumExp + start, queries).CopyTo(new Span<float>(logSum, queries));
+            new Span<float>(logSum + queries, columns - queries).Clear();
             Multiply<V>(seen, columns, size, rows.K.First, rows.K.Stride, 1, qT.First, QueryBlock, p.First, QueryBlock, false);
             Multiply<V>(seen, columns, size, rows.V.First, rows.V.Stride, 1, doT.First, QueryBlock, ds.First, QueryBlock, false);
-            Probabilities<V>(p.First, ds.First, seen, columns, scale, lse, delta);
             if (sizes.Causal)
-            {
-                Mask<V>(p, start, seen, columns, 0);
-                Mask<V>(ds, start, seen, columns, 0);
-            }
+                Mask<V>(p.First, start, seen, columns);
+            Probabilities<V>(p.First, ds.First, seen, columns, scale, logSum);
 
             if (wantsQ)
             {
@@ -269,38 +265,28 @@ public static unsafe partial class Attention
     }
 
     /// <summary>
-    /// Turns scores [key][query] into probabilities and the gradients by the probabilities into those by the scores,
-    /// 1 / sqrt(headSize) included.
+    /// Turns scores [key][query] into probabilities and the gradients by the probabilities, dp, into those by the scores:
+    /// p (dp - sum over keys of p dp) / sqrt(headSize).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Probabilities<V>(float* scores, float* gradients, int keys, int columns, float scale, float* lse,
-        float* delta) where V : struct, ILanes<V>
+    private static void Probabilities<V>(float* scores, float* gradients, int keys, int columns, float scale, float* logSum)
+        where V : struct, ILanes<V>
     {
-        V factor = V.Create(scale);
+        V factor = V.Create(scale * Log2E), outer = V.Create(scale);
+        long length = (long)keys * QueryBlock;
         for (int column = 0; column < columns; column += V.Count)
         {
-            V shift = V.Zero - V.Load(lse + column), d = V.Load(delta + column);
-            float* s = scores + column, g = gradients + column, end = s + (long)keys * QueryBlock;
-            for (; s < end; s += QueryBlock, g += QueryBlock)
+            V shift = V.Load(logSum + column) * V.Create(-Log2E), sum = V.Zero;
+            float* s = scores + column, g = gradients + column;
+            for (long i = 0; i < length; i += QueryBlock)
             {
-                V p = VectorMath.Exp(V.MultiplyAdd(V.Load(s), factor, shift));
-                p.Store(s);
-                (p * factor * (V.Load(g) - d)).Store(g);
+                V p = VectorMath.Exp2(V.MultiplyAdd(V.Load(s + i), factor, shift));
+                p.Store(s + i);
+                sum = V.MultiplyAdd(p, V.Load(g + i), sum);
             }
+            for (long i = 0; i < length; i += QueryBlock)
+                (V.Load(s + i) * outer * (V.Load(g + i) - sum)).Store(g + i);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Dot<V>(float* a, float* b, int length) where V : struct, ILanes<V>
-    {
-        V sum = V.Zero;
-        int whole = length - length % V.Count;
-        for (int i = 0; i < whole; i += V.Count)
-            sum = V.MultiplyAdd(V.Load(a + i), V.Load(b + i), sum);
-        float dot = V.Sum(sum);
-        for (int i = whole; i < length; i++)
-            dot += a[i] * b[i];
-        return dot;
     }
 
     private static Rows PadColumns(Rows source, int rows, int size, int width, ref Scratch memory) =>

@@ -69,15 +69,14 @@ public static partial class Attention
     }
 
     /// <summary>
-    /// Gradients. With p the probabilities, dp = doutput vᵀ and D = the row sums of doutput * output (which are those of
-    /// p * dp): dv = pᵀ doutput, ds = p * (dp - D) / sqrt(headSize), dq = ds k, dk = dsᵀ q.
+    /// Gradients. With p the probabilities, dp = doutput vᵀ and D = the row sums of p * dp: dv = pᵀ doutput,
+    /// ds = p * (dp - D) / sqrt(headSize), dq = ds k, dk = dsᵀ q.
     /// </summary>
     /// <param name="sizes">Sizes of the problem.</param>
     /// <param name="q">As in the forward pass.</param>
     /// <param name="k">As in the forward pass.</param>
     /// <param name="v">As in the forward pass.</param>
     /// <param name="keyLengths">As in the forward pass; keys beyond get the gradient 0.</param>
-    /// <param name="output">As the forward pass left it.</param>
     /// <param name="logSumExp">As the forward pass left it.</param>
     /// <param name="doutput">Gradient by the output.</param>
     /// <param name="dq">Gradient by the queries; null when not wanted.</param>
@@ -87,14 +86,13 @@ public static partial class Attention
     /// <param name="accumulateKv">Whether to add to <paramref name="dk"/> and <paramref name="dv"/>.</param>
     /// <exception cref="ArgumentException">Sizes that do not fit, or a key length outside [1, keys].</exception>
     public static void Backward(in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
-        in Operand output, DeviceArray logSumExp, in Operand doutput, in Operand dq, bool accumulateQ, in Operand dk,
-        in Operand dv, bool accumulateKv)
+        DeviceArray logSumExp, in Operand doutput, in Operand dq, bool accumulateQ, in Operand dk, in Operand dv,
+        bool accumulateKv)
     {
         CheckSizes(sizes, keyLengths);
         CheckOperand(q, sizes, sizes.Queries, nameof(q));
         CheckOperand(k, sizes, sizes.Keys, nameof(k));
         CheckOperand(v, sizes, sizes.Keys, nameof(v));
-        CheckOperand(output, sizes, sizes.Queries, nameof(output));
         CheckOperand(doutput, sizes, sizes.Queries, nameof(doutput));
         Check.Length(logSumExp, sizes.Statistics, nameof(logSumExp));
         if (!dq.IsNull)
@@ -111,7 +109,7 @@ public static partial class Attention
         switch (q.Array.Device)
         {
             case HostDevice host:
-                BackwardHost(host, sizes, q, k, v, keyLengths, output, logSumExp, doutput, dq, accumulateQ, dk, dv,
+                BackwardHost(host, sizes, q, k, v, keyLengths, logSumExp, doutput, dq, accumulateQ, dk, dv,
                     accumulateKv);
                 break;
             default: throw Check.NoImplementation(nameof(Attention), q.Array.Device);
