@@ -96,8 +96,7 @@ internal static class AttentionCases
             new Attention.Operand(_output, 0, _width), _logSumExp);
 
         public void Backward() => Attention.Backward(_sizes, Part(_qkv, 0), Part(_qkv, 1), Part(_qkv, 2), default,
-            new Attention.Operand(_output, 0, _width), _logSumExp, new Attention.Operand(_doutput, 0, _width),
-            Part(_dqkv, 0), false, Part(_dqkv, 1), Part(_dqkv, 2), false);
+            _logSumExp, new Attention.Operand(_doutput, 0, _width), Part(_dqkv, 0), false, Part(_dqkv, 1), Part(_dqkv, 2), false);
 
         public float[] Output() => _device.ToFloats(_output);
 

@@ -50,6 +50,7 @@ public static class VectorMath
     /// Natural logarithm of positive normal x: x = 2^n m with m about 1, n ln 2 plus a polynomial in m - 1 (Cephes' logf
     /// coefficients). Error at most 2^-23 of the result or of 1, whichever is larger; NaN stays NaN, infinity infinity.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Log<V>(V x) where V : struct, ILanes<V>
     {
         V n = V.Exponent(x), m = V.Scale(x, V.Zero - n), root = V.Create(1.41421356f);
