@@ -1,0 +1,32 @@
+namespace Cliper.Model.Data.Sets;
+
+/// <summary>A way that data sets lie on disk. A new one is one file, and a place in the list of <see cref="DataSets"/>.</summary>
+internal interface IDataSetFormat
+{
+    /// <summary>Name in settings.</summary>
+    string Name { get; }
+
+    /// <summary>The layout in one line, for errors and help.</summary>
+    string Layout { get; }
+
+    /// <summary>Whether the files at <paramref name="path"/> are of this format.</summary>
+    bool Matches(string path, DataSetOptions options);
+
+    /// <summary>Lists the samples, without opening pictures.</summary>
+    /// <exception cref="InputException">Something is missing or wrong.</exception>
+    RawSplits Read(string path, DataSetOptions options);
+}
+
+/// <summary>A sample before classes have numbers.</summary>
+/// <param name="Name">Unique in its split.</param>
+/// <param name="Class">Class name as the data set writes it.</param>
+/// <param name="Frames">The pictures.</param>
+/// <param name="Where">Where it was declared, for errors: a folder, or a file and line.</param>
+/// <param name="Group">Subject, if known.</param>
+internal sealed record RawSample(string Name, string Class, IReadOnlyList<Frame> Frames, string Where, string? Group = null);
+
+/// <summary>Samples as the data set parts them; a data set without splits has everything in Train.</summary>
+internal sealed record RawSplits(IReadOnlyList<RawSample> Train, IReadOnlyList<RawSample>? Validation, IReadOnlyList<RawSample>? Test)
+{
+    public IEnumerable<IReadOnlyList<RawSample>> All => new[] { Train, Validation, Test }.OfType<IReadOnlyList<RawSample>>();
+}
