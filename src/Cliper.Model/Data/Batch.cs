@@ -1,0 +1,55 @@
+using System.Collections.Concurrent;
+
+namespace Cliper.Model.Data;
+
+/// <summary>Samples that are computed together. Disposing gives its memory back for the next batches.</summary>
+public sealed class Batch : IDisposable
+{
+    private readonly ConcurrentBag<float[]> _pool;
+    private float[]? _pixels;
+
+    internal Batch(int number, int count, int frames, int imageSize, float[] pixels, ConcurrentBag<float[]> pool, int[] labels,
+        int[] indices)
+    {
+        _pool = pool;
+        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, count, frames, imageSize, labels, indices);
+        _pixels = pixels;
+    }
+
+    /// <summary>Position in its epoch, from 0.</summary>
+    public int Number { get; }
+
+    /// <summary>Samples.</summary>
+    public int Count { get; }
+
+    /// <summary>Frames of each sample.</summary>
+    public int Frames { get; }
+
+    /// <summary>Side of the pictures.</summary>
+    public int ImageSize { get; }
+
+    /// <summary>Normalised pixels, [Count x Frames, 3, ImageSize, ImageSize].</summary>
+    /// <exception cref="ObjectDisposedException">The batch was disposed.</exception>
+    public ReadOnlySpan<float> Pixels
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_pixels == null, this);
+            return _pixels.AsSpan(0, Count * Frames * 3 * ImageSize * ImageSize);
+        }
+    }
+
+    /// <summary>Label of each sample, [Count].</summary>
+    public int[] Labels { get; }
+
+    /// <summary>Index of each sample in its split, [Count].</summary>
+    public int[] Indices { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_pixels != null)
+            _pool.Add(_pixels);
+        _pixels = null;
+    }
+}
