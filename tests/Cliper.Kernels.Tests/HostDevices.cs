@@ -31,6 +31,18 @@ public abstract class HostDevices(SimdLevel level)
             Device.Free(array);
     }
 
+    /// <summary>Asserts that 1, 2 and 3 threads leave the same bits in the fp32 arrays that <paramref name="compute"/> returns.</summary>
+    protected void AssertSameBits(Func<HostDevice, DeviceArray[]> compute)
+    {
+        float[][][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
+        {
+            using var device = new HostDevice(threads, Device.Level);
+            return compute(device).Select(device.ToFloats).ToArray();
+        })];
+        Assert.That(results[1], Is.EqualTo(results[0]), "2 threads");
+        Assert.That(results[2], Is.EqualTo(results[0]), "3 threads");
+    }
+
     /// <summary>Uniform in [-1, 1), the same for the same seed.</summary>
     protected static float[] Random(long count, int seed)
     {

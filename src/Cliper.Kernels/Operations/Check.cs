@@ -23,6 +23,16 @@ internal static class Check
             Length(array, length, name, type);
     }
 
+    /// <summary>Throws unless every label on the host lies in [0, <paramref name="classes"/>).</summary>
+    public static void Labels(DeviceArray labels, int classes)
+    {
+        ReadOnlySpan<int> values = labels.AsSpan<int>();
+        for (int row = 0; row < values.Length; row++)
+            if ((uint)values[row] >= (uint)classes)
+                throw new ArgumentOutOfRangeException(nameof(labels),
+                    $"row {row} has label {values[row]}, outside the {classes} classes [0, {classes})");
+    }
+
     /// <summary>For the last case of an operation's choice of implementation.</summary>
     public static NotSupportedException NoImplementation(string operation, Device device) =>
         new($"{operation} has no implementation for {device.Name}");

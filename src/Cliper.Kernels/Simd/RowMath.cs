@@ -84,4 +84,32 @@ internal static unsafe class RowMath
             s1 += V.LoadPartial(x + i, rest);
         return V.Sum((s0 + s1) + (s2 + s3));
     }
+
+    /// <summary>Largest of x[i]; NaN if any is. At least one element.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Max<V>(float* x, long count) where V : struct, ILanes<V>
+    {
+        V max = V.Create(x[0]);
+        long i = 0;
+        for (; i <= count - V.Count; i += V.Count)
+            max = V.Max(max, V.Load(x + i));
+        float largest = V.MaxLane(max);
+        for (; i < count; i++)
+            largest = MathF.Max(largest, x[i]);
+        return largest;
+    }
+
+    /// <summary>Sum of e^(x[i] - max).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float SumOfExp<V>(float* x, float max, long count) where V : struct, ILanes<V>
+    {
+        V top = V.Create(max), sum = V.Zero;
+        long i = 0;
+        for (; i <= count - V.Count; i += V.Count)
+            sum += VectorMath.Exp(V.Load(x + i) - top);
+        float total = V.Sum(sum);
+        for (; i < count; i++)
+            total += MathF.Exp(x[i] - max);
+        return total;
+    }
 }

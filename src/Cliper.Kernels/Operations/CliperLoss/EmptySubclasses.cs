@@ -1,0 +1,11 @@
+namespace Cliper.Kernels.Operations;
+
+/// <summary>What a subclass counts in CLIPER's modulating factor when it is nearest to no sample of its class in the batch.</summary>
+public enum EmptySubclasses
+{
+    /// <summary>-1/99, as in the authors' script; its softmax weight is then e^-99 of a part.</summary>
+    MinusOneNinetyNinth,
+
+    /// <summary>Left out of the sum and of the softmax, as the paper's formula reads.</summary>
+    LeftOut,
+}

@@ -1,0 +1,124 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Tests.Operations;
+
+public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
+{
+    // Computed in double and rounded once: losses up to 60 and gradients up to alpha, about 10.
+    private const double Bound = 1e-5;
+
+    [Test]
+    public void IsTheFormula([Values(1, 2, 37)] int batch, [Values(1, 2, 7)] int classes, [Values(1, 2, 5)] int subclasses,
+        [Values] EmptySubclasses rule, [Values] bool accumulate)
+    {
+        int width = classes * subclasses;
+        // Rounded to quarters, so that ties happen.
+        float[] s = [.. Random((long)batch * width, 1).Select(value => MathF.Round(value * 20) / 4)], before = Random(s.Length, 2);
+        int[] labels = [.. Enumerable.Range(0, batch).Select(b => b * b % classes)];
+        Outcome expected = Reference(s, labels, classes, subclasses, rule, 0.5, 2);
+        DeviceArray logits = Device.From(s), ay = Device.From(labels), losses = Device.Allocate(2), alpha = Device.Allocate(batch),
+            nearest = Device.Allocate(batch, ElementType.Int32), counts = Device.Allocate(width, ElementType.Int32),
+            dlosses = Device.From([0.5f, 2]), dlogits = Device.From(before);
+
+        CliperLoss.Forward(logits, ay, losses, alpha, nearest, counts, batch, classes, subclasses, rule);
+        CliperLoss.Backward(logits, ay, alpha, nearest, dlosses, dlogits, accumulate, batch, classes, subclasses);
+
+        AssertClose(Device.ToFloats(losses), [expected.Fine, expected.Margin], Bound, "losses");
+        AssertClose(Device.ToFloats(alpha), expected.Alpha, Bound, "alpha");
+        Assert.That(nearest.AsSpan<int>().ToArray(), Is.EqualTo(expected.Nearest));
+        Assert.That(counts.AsSpan<int>().ToArray(), Is.EqualTo(expected.Counts));
+        for (int i = 0; i < before.Length && accumulate; i++)
+            expected.Gradient[i] += before[i];
+        AssertClose(Device.ToFloats(dlogits), expected.Gradient, Bound, "dlogits");
+        Free(logits, ay, losses, alpha, nearest, counts, dlosses, dlogits);
+    }
+
+    [Test]
+    public void TheTwoRulesDifferOnlyWhereASubclassIsEmpty()
+    {
+        // Class 0: both samples nearest to subclass 0, subclass 1 empty. Class 1: one sample each.
+        DeviceArray logits = Device.From([3f, 1, 0, 0, 2, 1, 0, 0, 0, 0, 3, 1, 0, 0, 1, 3]), labels = Device.From([0, 0, 1, 1]),
+            losses = Device.Allocate(2), script = Device.Allocate(4), paper = Device.Allocate(4),
+            nearest = Device.Allocate(4, ElementType.Int32), counts = Device.Allocate(4, ElementType.Int32);
+
+        CliperLoss.Forward(logits, labels, losses, script, nearest, counts, 4, 2, 2, EmptySubclasses.MinusOneNinetyNinth);
+        CliperLoss.Forward(logits, labels, losses, paper, nearest, counts, 4, 2, 2, EmptySubclasses.LeftOut);
+
+        // (2 - 1/99) * 1 / 2 against 2 * 1 / 2; class 1 has (1 + 1) * 1/2 / 1 under both.
+        AssertClose(Device.ToFloats(script), [(2 - 1.0 / 99) / 2, (2 - 1.0 / 99) / 2, 1, 1], 1e-7, "script");
+        AssertClose(Device.ToFloats(paper), [1, 1, 1, 1], 1e-7, "paper");
+        Free(logits, labels, losses, script, paper, nearest, counts);
+    }
+
+    [Test]
+    public void ANaNReachesBothLosses([Range(0, 5)] int at)
+    {
+        float[] s = Random(6, 1);
+        s[at] = float.NaN;
+        DeviceArray logits = Device.From(s), labels = Device.From([1]), losses = Device.Allocate(2), alpha = Device.Allocate(1),
+            nearest = Device.Allocate(1, ElementType.Int32), counts = Device.Allocate(6, ElementType.Int32);
+
+        CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, 1, 3, 2, EmptySubclasses.MinusOneNinetyNinth);
+
+        Assert.That(Device.ToFloats(losses), Has.All.NaN);
+        Free(logits, labels, losses, alpha, nearest, counts);
+    }
+
+    [Test]
+    public void ALabelOutsideTheClassesIsNamed()
+    {
+        DeviceArray logits = Device.From(Random(12, 1)), labels = Device.From([0, 3]), losses = Device.Allocate(2),
+            alpha = Device.Allocate(2), nearest = Device.Allocate(2, ElementType.Int32), counts = Device.Allocate(6, ElementType.Int32);
+        Assert.That(() => CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, 2, 3, 2, default),
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("row 1 has label 3"));
+        Free(logits, labels, losses, alpha, nearest, counts);
+    }
+
+    private sealed record Outcome(double Fine, double Margin, double[] Alpha, int[] Nearest, int[] Counts, double[] Gradient);
+
+    private static Outcome Reference(float[] s, int[] labels, int classes, int subclasses, EmptySubclasses rule, double dfine,
+        double dmargin)
+    {
+        int batch = labels.Length, width = classes * subclasses;
+        double fine = 0, margin = 0;
+        var alpha = new double[batch];
+        var nearest = new int[batch];
+        var counts = new int[width];
+        var gradient = new double[s.Length];
+        for (int b = 0; b < batch; b++)
+        {
+            int own = labels[b] * subclasses;
+            nearest[b] = Enumerable.Range(0, subclasses).MaxBy(m => s[b * width + own + m]);
+            counts[own + nearest[b]]++;
+        }
+        for (int b = 0; b < batch; b++)
+        {
+            int own = labels[b] * subclasses;
+            double[] n = [.. counts.Skip(own).Take(subclasses).Where(c => c > 0 || rule == EmptySubclasses.MinusOneNinetyNinth)
+                .Select(c => c == 0 ? -1.0 / 99 : c)];
+            double mine = counts[own + nearest[b]];
+            alpha[b] = n.Sum() * (Math.Exp(1 / mine) / n.Sum(c => Math.Exp(1 / c))) / mine;
+
+            List<int> against = [own + nearest[b], .. Enumerable.Range(0, width).Where(i => i / subclasses != labels[b])];
+            fine += alpha[b] * CrossEntropy(s, gradient, b * width, against, alpha[b] * dfine / batch) / batch;
+
+            List<int> extremes = [own + Enumerable.Range(0, subclasses).MinBy(m => s[b * width + own + m])];
+            for (int k = 0; k < classes; k++)
+                if (k != labels[b])
+                    extremes.Add(Enumerable.Range(k * subclasses, subclasses).MaxBy(i => s[b * width + i]));
+            margin += CrossEntropy(s, gradient, b * width, extremes, dmargin / batch) / batch;
+        }
+        return new(fine, margin, alpha, nearest, counts, gradient);
+    }
+
+    /// <summary>Of the first position against all; adds its gradient times <paramref name="weight"/>.</summary>
+    private static double CrossEntropy(float[] s, double[] gradient, int row, List<int> positions, double weight)
+    {
+        double z = Math.Log(positions.Sum(i => Math.Exp((double)s[row + i])));
+        foreach (int i in positions)
+            gradient[row + i] += weight * (Math.Exp(s[row + i] - z) - (i == positions[0] ? 1 : 0));
+        return z - s[row + positions[0]];
+    }
+}
