@@ -20,7 +20,7 @@ internal static class Application
     public static int Run(string[] args, Terminal terminal, CancellationToken cancellation)
     {
         var common = new CommonOptions();
-        var root = new RootCommand(Description);
+        var root = new RootCommand(Description) { HelpName = "cliper-gpu" };
         foreach (Option option in common.All)
             root.Add(option);
         foreach (CliCommand command in Commands(terminal, common, cancellation))

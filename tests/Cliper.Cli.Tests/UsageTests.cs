@@ -1,0 +1,68 @@
+namespace Cliper.Cli.Tests;
+
+public sealed class UsageTests
+{
+    [TestCase("unknown command 'doktor'; did you mean 'doctor'?", "doktor")]
+    [TestCase("unknown option '--jsn'; did you mean '--json'?", "doctor", "--jsn")]
+    [TestCase("unknown option '--thread'; did you mean '--threads'?", "doctor", "--thread=3")]
+    [TestCase("unknown option '--nothing-like-it'", "doctor", "--device", "--nothing-like-it")]
+    [TestCase("Required command was not provided")]
+    [TestCase("Required argument missing for option: '--threads'", "doctor", "--threads")]
+    [TestCase("Cannot parse argument 'two' for option '--threads' as expected type 'System.Int32'", "doctor", "--threads", "two")]
+    public void AWrongCommandLineIsOneSentence(string message, params string[] args)
+    {
+        ProgramRun run = ProgramRun.InProcess(args);
+
+        Assert.That(run.ExitCode, Is.EqualTo(2));
+        Assert.That(run.Out, Is.Empty);
+        Assert.That(run.Error, Does.StartWith($"cliper-gpu: {message}\n'cliper-gpu").And.EndsWith("lists what there is.\n"));
+    }
+
+    [TestCase("--threads is -1; it must lie within 0 and 1024", "doctor", "--threads", "-1")]
+    [TestCase("--device is 'cpo'; there are auto, cpu, cuda; did you mean 'cpu'?", "doctor", "--device", "cpo")]
+    public void AWrongValueIsOneSentence(string message, params string[] args)
+    {
+        ProgramRun run = ProgramRun.InProcess(args);
+
+        Assert.That((run.ExitCode, run.Out, run.Error), Is.EqualTo((2, "", $"cliper-gpu: {message}\n")));
+    }
+
+    [Test]
+    public void ADeviceThatIsNotThereHasItsOwnExitCode()
+    {
+        ProgramRun run = ProgramRun.InProcess("doctor", "--device", "cuda");
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
+        Assert.That(run.Error, Does.StartWith("cliper-gpu: no usable CUDA device").And.Contain("--device cpu"));
+    }
+
+    [Test]
+    public void HelpIsAsRecorded([ValueSource(nameof(Commands))] string command)
+    {
+        ProgramRun run = ProgramRun.InProcess([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+
+        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.Error, Is.Empty);
+        Snapshot.Matches($"help{(command.Length == 0 ? "" : "-")}{command}.txt", run.Out);
+    }
+
+    [Test]
+    public void TheVersionIsPrinted()
+    {
+        ProgramRun run = ProgramRun.InProcess("--version");
+
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(run.Out, Does.Match(@"^\d+\.\d+\.\d+"));
+    }
+
+    [Test]
+    public void AFullDiskIsOneSentence()
+    {
+        ProgramRun run = ProgramRun.Shell("$PROGRAM --help >/dev/full");
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.Error, Does.StartWith("cliper-gpu: No space left on device").And.Not.Contain("   at "));
+    }
+
+    private static IEnumerable<string> Commands => [""];
+}
