@@ -14,6 +14,7 @@ public sealed class Tensor : IDisposable
     private DeviceArray _gradient;
     private bool _gradientSet;
     private bool _disposed;
+    private Dictionary<(long Offset, Shape Shape, string Kind), IDisposable>? _companions;
 
     /// <summary>A tensor of undefined content.</summary>
     public Tensor(Device device, Shape shape, ElementType type = ElementType.Float32)
@@ -92,18 +93,16 @@ public sealed class Tensor : IDisposable
         : _gradientSet ? _gradient
         : throw new InvalidOperationException("no gradient has been written");
 
-    /// <summary>Counts writes by an optimiser or loader, so that packed copies of a weight know when they are stale.</summary>
+    /// <summary>Counts writes by an optimiser or loader.</summary>
     public int Version => _base?.Version ?? _version;
 
     private int _version;
 
-    /// <summary>Says that the elements have been written in place.</summary>
+    /// <summary>Says that the elements have been written in place: copies kept beside them are stale.</summary>
     public void MarkWritten()
     {
-        if (_base is not null)
-            _base.MarkWritten();
-        else
-            _version++;
+        Root._version++;
+        Root.DropCompanions();
     }
 
     /// <summary>
@@ -190,16 +189,38 @@ public sealed class Tensor : IDisposable
 
     internal bool IsSaved { get; private set; }
 
-    /// <summary>A packed or converted copy kept beside a weight by an operation; disposed with it.</summary>
-    internal (int Version, IDisposable Value)? Companion { get; set; }
+    /// <summary>
+    /// A packed or converted copy of this tensor (or view: each has its own), made when first asked for and kept until the
+    /// elements are next written or the tensor ends.
+    /// </summary>
+    /// <param name="kind">Distinguishes copies of the same elements.</param>
+    /// <param name="make">Makes the copy.</param>
+    internal T Companion<T>(string kind, Func<T> make) where T : class, IDisposable
+    {
+        Dictionary<(long, Shape, string), IDisposable> companions = Root._companions ??= [];
+        if (companions.TryGetValue((_offset, Shape, kind), out IDisposable? found))
+            return (T)found;
+        T made = make();
+        companions.Add((_offset, Shape, kind), made);
+        return made;
+    }
 
-    /// <summary>Ends the tensor, its gradient and its companion. A view ends nothing.</summary>
+    private void DropCompanions()
+    {
+        if (_companions is null)
+            return;
+        foreach (IDisposable companion in _companions.Values)
+            companion.Dispose();
+        _companions = null;
+    }
+
+    /// <summary>Ends the tensor, its gradient and its companions. A view ends nothing.</summary>
     public void Dispose()
     {
         if (_disposed || _base is not null)
             return;
         _disposed = true;
-        Companion?.Value.Dispose();
+        DropCompanions();
         _data.Device.Free(_gradient);
         _data.Device.Free(_data);
     }

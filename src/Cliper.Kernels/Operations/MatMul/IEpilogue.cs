@@ -86,7 +86,7 @@ public readonly unsafe struct ActivationEpilogue<TOperation>(DeviceArray bias, D
 
 /// <summary>product + bias + residual.</summary>
 /// <param name="bias">[columns]; null for none.</param>
-/// <param name="residual">[rows, columns]; may be the result itself.</param>
+/// <param name="residual">[rows, columns]; not the result itself: accumulate for that.</param>
 /// <param name="columns">Columns of the result.</param>
 public readonly unsafe struct ResidualEpilogue(DeviceArray bias, DeviceArray residual, int columns) : IEpilogue
 {

@@ -99,7 +99,7 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
     private static int TileColumns => 2 * S.Lanes;
 
     // Rows of a packed strip of A, of which MaxRows count: whole registers.
-    private static int StripRows => (S.MaxRows + 7) / 8 * 8;
+    private static int StripRows => (S.MaxRows + S.Lanes - 1) / S.Lanes * S.Lanes;
 
     public static PackedMatrix Pack(HostDevice host, Matrix b)
     {
@@ -107,7 +107,7 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
         DeviceArray data = host.Allocate((long)panels * TileColumns * depth);
         float* source = b.Data.Floats, target = data.Floats;
         nint depthStride = (nint)b.RowStride, columnStride = (nint)b.ColumnStride;
-        host.Pool.Run(panels, (panel, _) => Packing.Strip(source + panel * TileColumns * columnStride, columnStride,
+        host.Pool.Run(panels, (panel, _) => Packing.Strip<L>(source + panel * TileColumns * columnStride, columnStride,
             depthStride, Math.Min(TileColumns, columns - panel * TileColumns), TileColumns, depth,
             target + (nint)panel * TileColumns * depth));
         return new PackedMatrix(data, b.Rows, b.Columns);
@@ -157,7 +157,7 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
         DeviceArray strips = host.Allocate(blocks.Count * (long)stripStride);
         float* target = strips.Floats;
         host.Pool.Run((blocks.Count + BlocksPerUnit - 1) / BlocksPerUnit, (unit, _) =>
-            Packing.Strips(product.A, product.ARow, product.ADepth, blocks, unit * BlocksPerUnit,
+            Packing.Strips<L>(product.A, product.ARow, product.ADepth, blocks, unit * BlocksPerUnit,
                 Math.Min(blocks.Count, (unit + 1) * BlocksPerUnit), StripRows, product.Depth, target, stripStride));
         return strips;
     }
@@ -184,7 +184,7 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
                 panelStride = (nint)depth * TileColumns;
                 panels = group;
                 for (int panel = firstPanel; panel < endPanel; panel++)
-                    Packing.Strip(product.B + k * product.BDepth + panel * TileColumns * product.BColumn, product.BColumn,
+                    Packing.Strip<L>(product.B + k * product.BDepth + panel * TileColumns * product.BColumn, product.BColumn,
                         product.BDepth, Math.Min(TileColumns, product.Columns - panel * TileColumns), TileColumns, depth,
                         panels + (panel - firstPanel) * panelStride);
             }

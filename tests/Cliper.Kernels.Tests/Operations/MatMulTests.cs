@@ -1,0 +1,268 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Tests.Operations;
+
+public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
+{
+    // Operands within [-1, 1): a sum of K products rounded at every step, unit roundoff 2^-24. The partial sums are a random
+    // walk of size sqrt(k / 9), so the roundings add up to about 2^-24 sqrt(K) sqrt(K / 18); 8 standard deviations cover the
+    // largest of the 10^6 elements looked at. 4 more roundings of the result (scale, accumulate, epilogue), of size at most
+    // sqrt(K) + 2.
+    private static double Bound(int depth) =>
+        Math.Pow(2, -24) * (8 * Math.Sqrt(depth) * Math.Sqrt(depth / 18.0) + 4 * (Math.Sqrt(depth) + 2));
+
+    [Test]
+    public void ProductsAreTheFormula([Values] bool transposeA, [Values] bool transposeB, [Values(1, 2, 13, 14, 50, 197)] int rows,
+        [Values(1, 17, 32, 33, 200)] int columns, [Values(1, 7, 64, 129)] int depth) =>
+        AssertProduct(rows, columns, depth, transposeA, transposeB);
+
+    [TestCase(70, 65, 1024)]
+    [TestCase(29, 40, 3072)]
+    [TestCase(600, 130, 800)]
+    public void LongSumsAndManyRows(int rows, int columns, int depth)
+    {
+        foreach (bool transposeA in new[] { false, true })
+            foreach (bool transposeB in new[] { false, true })
+                AssertProduct(rows, columns, depth, transposeA, transposeB);
+    }
+
+    [Test]
+    public void AddsToTheResultAndScales([Values] bool packed, [Values] bool accumulate, [Values(20, 900)] int depth) =>
+        AssertProduct(31, 45, depth, false, true, accumulate, -0.75f, packed);
+
+    [Test]
+    public void PackedOperandsGiveTheSameBits([Values(1, 5, 50, 260)] int rows, [Values(33, 256)] int columns, [Values] bool transposeB)
+    {
+        const int Depth = 780;
+        DeviceArray a = Device.From(Random((long)rows * Depth, 1)), b = Device.From(Random(Depth * (long)columns, 2));
+        DeviceArray c = Device.Allocate((long)rows * columns), d = Device.Allocate((long)rows * columns);
+        Matrix right = transposeB ? new Matrix(b, columns, Depth).Transposed : new Matrix(b, Depth, columns);
+        using (PackedMatrix packed = PackedMatrix.Pack(right))
+            MatMul.Run(new Matrix(a, rows, Depth), packed, new Matrix(c, rows, columns), default(NoEpilogue));
+        MatMul.Run(new Matrix(a, rows, Depth), right, new Matrix(d, rows, columns));
+
+        Assert.That(Device.ToFloats(c), Is.EqualTo(Device.ToFloats(d)));
+        Free(a, b, c, d);
+    }
+
+    [Test]
+    public void LeavesTheGapsOfWiderMatricesAlone()
+    {
+        const int Rows = 37, Columns = 41, Depth = 53, Wide = 60;
+        float[] a = Random(Rows * Wide, 1), b = Random(Depth * Wide, 2), before = Random(Rows * Wide, 3);
+        DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
+
+        MatMul.Run(new Matrix(da, Rows, Depth, Wide, 1), new Matrix(db, Depth, Columns, Wide, 1),
+            new Matrix(dc, Rows, Columns, Wide, 1));
+
+        double[] expected = [.. before];
+        for (int i = 0; i < Rows; i++)
+            for (int j = 0; j < Columns; j++)
+            {
+                expected[i * Wide + j] = 0;
+                for (int k = 0; k < Depth; k++)
+                    expected[i * Wide + j] += (double)a[i * Wide + k] * b[k * Wide + j];
+            }
+        AssertClose(Device.ToFloats(dc), expected, Bound(Depth), "c");
+        Free(da, db, dc);
+    }
+
+    [Test]
+    public void AnyStridesWillDo()
+    {
+        const int Rows = 15, Columns = 35, Depth = 21;
+        float[] a = Random(Rows * Depth * 2, 1), b = Random(Columns * Depth * 3, 2);
+        DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.Allocate(Rows * Columns);
+
+        MatMul.Run(new Matrix(da, Rows, Depth, 2 * Depth, 2), new Matrix(db, Depth, Columns, 3, 3 * Depth), new Matrix(dc, Rows, Columns));
+
+        var expected = new double[Rows * Columns];
+        for (int i = 0; i < Rows; i++)
+            for (int j = 0; j < Columns; j++)
+                for (int k = 0; k < Depth; k++)
+                    expected[i * Columns + j] += (double)a[i * 2 * Depth + 2 * k] * b[3 * k + 3 * Depth * j];
+        AssertClose(Device.ToFloats(dc), expected, Bound(Depth), "c");
+        Free(da, db, dc);
+    }
+
+    [Test]
+    public void BatchedIsOneProductAfterAnother([Values(1, 2, 7)] int count, [Values] bool shared, [Values] bool accumulate)
+    {
+        const int Rows = 19, Columns = 37, Depth = 24;
+        float[] a = Random(count * Rows * Depth, 1), b = Random(count * Depth * Columns, 2), before = Random(count * Rows * Columns, 3);
+        DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
+        int strideB = shared ? 0 : Depth * Columns;
+
+        MatMul.Batched(new Matrix(da, Rows, Depth), Rows * Depth, new Matrix(db, Depth, Columns), strideB,
+            new Matrix(dc, Rows, Columns), Rows * Columns, count, accumulate, 0.5f);
+
+        double[] expected = new double[before.Length];
+        for (int n = 0; n < count; n++)
+            for (int i = 0; i < Rows; i++)
+                for (int j = 0; j < Columns; j++)
+                {
+                    double sum = 0;
+                    for (int k = 0; k < Depth; k++)
+                        sum += (double)a[(n * Rows + i) * Depth + k] * b[n * strideB + k * Columns + j];
+                    int at = (n * Rows + i) * Columns + j;
+                    expected[at] = 0.5 * sum + (accumulate ? before[at] : 0);
+                }
+        AssertClose(Device.ToFloats(dc), expected, Bound(Depth), "c");
+        Free(da, db, dc);
+    }
+
+    [Test]
+    public void Epilogues([Values(1, 29)] int rows, [Values(5, 64, 83)] int columns, [Values(40, 800)] int depth, [Values] bool packed)
+    {
+        float[] a = Random((long)rows * depth, 1), b = Random((long)depth * columns, 2), bias = Random(columns, 3);
+        float[] other = Random((long)rows * columns, 4);
+        double[] product = Reference(a, b, rows, columns, depth, false, false);
+        DeviceArray dbias = Device.From(bias), dother = Device.From(other), pre = Device.Allocate(other.Length);
+        // Slopes of QuickGELU reach 1.1; its own error is a few roundings of a result as large as its operand.
+        double bound = 2 * Bound(depth), small = Bound(depth);
+
+        AssertEpilogue(new BiasEpilogue(dbias), (v, i, j) => v + bias[j], bound, "bias");
+        AssertEpilogue(new ActivationEpilogue<QuickGelu>(dbias, pre, columns), (v, i, j) => QuickGeluReference(v + bias[j]), bound, "activation");
+        AssertClose(Device.ToFloats(pre), [.. product.Select((v, at) => v + bias[at % columns])], small, "pre-activation");
+        AssertEpilogue(new ActivationEpilogue<QuickGelu>(default, default, columns), (v, i, j) => QuickGeluReference(v), bound, "activation alone");
+        AssertEpilogue(new ResidualEpilogue(dbias, dother, columns), (v, i, j) => v + bias[j] + other[i * columns + j], bound, "residual");
+        AssertEpilogue(new ResidualEpilogue(default, dother, columns), (v, i, j) => v + other[i * columns + j], bound, "residual alone");
+        AssertEpilogue(new DerivativeEpilogue<QuickGelu>(dother, columns), (v, i, j) => v * QuickGeluSlope(other[i * columns + j]), bound, "derivative");
+        Free(dbias, dother, pre);
+
+        void AssertEpilogue<TEpilogue>(TEpilogue epilogue, Func<double, int, int, double> f, double limit, string what)
+            where TEpilogue : struct, IEpilogue
+        {
+            DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.Allocate(product.Length);
+            if (packed)
+            {
+                using PackedMatrix right = PackedMatrix.Pack(new Matrix(db, depth, columns));
+                MatMul.Run(new Matrix(da, rows, depth), right, new Matrix(dc, rows, columns), epilogue);
+            }
+            else
+            {
+                MatMul.Run(new Matrix(da, rows, depth), new Matrix(db, depth, columns), new Matrix(dc, rows, columns), epilogue);
+            }
+            AssertClose(Device.ToFloats(dc), [.. product.Select((v, at) => f(v, at / columns, at % columns))], limit, what);
+            Free(da, db, dc);
+        }
+    }
+
+    [Test]
+    public void ThreadsAndOtherRowsDoNotChangeABit([Values(3, 61, 530)] int rows, [Values] bool transposeA, [Values] bool transposeB)
+    {
+        const int Columns = 300, Depth = 850;
+        float[] a = Random((long)rows * Depth, 1), b = Random(Depth * Columns, 2);
+        float[][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
+        {
+            using var device = new HostDevice(threads, Device.Level);
+            DeviceArray c = device.Allocate((long)rows * Columns);
+            MatMul.Run(View(device.From(a), rows, Depth, transposeA), View(device.From(b), Depth, Columns, transposeB), new Matrix(c, rows, Columns));
+            return device.ToFloats(c);
+        })];
+
+        Assert.That(results[1], Is.EqualTo(results[0]));
+        Assert.That(results[2], Is.EqualTo(results[0]));
+        if (transposeA)
+            return;
+        DeviceArray da = Device.From(a.AsSpan(0, Depth)), db = Device.From(b), first = Device.Allocate(Columns);
+        MatMul.Run(new Matrix(da, 1, Depth), View(db, Depth, Columns, transposeB), new Matrix(first, 1, Columns));
+        Assert.That(Device.ToFloats(first), Is.EqualTo(results[0][..Columns]), "the first row by itself");
+        Free(da, db, first);
+    }
+
+    [Test]
+    public void ANaNReachesItsRowAndAnInfinityItsColumn()
+    {
+        const int Rows = 20, Columns = 40, Depth = 10;
+        float[] a = Random(Rows * Depth, 1), b = Random(Depth * Columns, 2);
+        a[7 * Depth + 3] = float.NaN;
+        a[2 * Depth + 5] = 0;
+        b[5 * Columns + 11] = float.PositiveInfinity;
+        DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.Allocate(Rows * Columns);
+
+        MatMul.Run(new Matrix(da, Rows, Depth), new Matrix(db, Depth, Columns), new Matrix(dc, Rows, Columns));
+
+        float[] c = Device.ToFloats(dc);
+        for (int i = 0; i < Rows; i++)
+            for (int j = 0; j < Columns; j++)
+                Assert.That(float.IsFinite(c[i * Columns + j]), Is.EqualTo(i != 7 && j != 11), $"[{i}, {j}]");
+        Assert.That(c[2 * Columns + 11], Is.NaN, "zero times infinity");
+        Free(da, db, dc);
+    }
+
+    [Test]
+    public void EmptySumsAreZero()
+    {
+        DeviceArray a = Device.Allocate(0), c = Device.From(Random(15 * 33, 1)), bias = Device.From(Random(33, 2));
+        MatMul.Run(new Matrix(a, 15, 0), new Matrix(a, 0, 33), new Matrix(c, 15, 33));
+        Assert.That(Device.ToFloats(c), Has.All.Zero);
+        MatMul.Run(new Matrix(a, 15, 0), new Matrix(a, 0, 33), new Matrix(c, 15, 33), new BiasEpilogue(bias));
+        Assert.That(Device.ToFloats(c)[33..66], Is.EqualTo(Random(33, 2)));
+        MatMul.Run(new Matrix(a, 0, 4), new Matrix(bias, 4, 8), new Matrix(a, 0, 8));
+        Free(a, c, bias);
+    }
+
+    [Test]
+    public void WrongShapesAreNamed()
+    {
+        DeviceArray x = Device.Allocate(12), y = Device.Allocate(8);
+        Assert.That(() => MatMul.Run(new Matrix(x, 3, 4), new Matrix(y, 2, 4), new Matrix(x, 3, 4)),
+            Throws.ArgumentException.With.Message.Contains("[3, 4] times [2, 4] into [3, 4]"));
+        Assert.That(() => MatMul.Run(new Matrix(x, 3, 5), new Matrix(y, 5, 1), new Matrix(y, 3, 1)),
+            Throws.ArgumentException.With.Message.Contains("a has 12 elements, [3, 5] with these strides needs 15"));
+        Assert.That(() => MatMul.Run(new Matrix(y, 2, 4), new Matrix(x, 4, 3), new Matrix(y, 2, 3), new BiasEpilogue(y)),
+            Throws.ArgumentException.With.Message.Contains("bias has 8 elements, expected 3"));
+        Free(x, y);
+    }
+
+    private void AssertProduct(int rows, int columns, int depth, bool transposeA, bool transposeB, bool accumulate = false,
+        float scale = 1, bool packed = false)
+    {
+        float[] a = Random((long)rows * depth, 1), b = Random((long)depth * columns, 2), before = Random((long)rows * columns, 3);
+        double[] expected = Reference(a, b, rows, columns, depth, transposeA, transposeB);
+        for (int i = 0; i < expected.Length; i++)
+            expected[i] = scale * expected[i] + (accumulate ? before[i] : 0);
+        DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
+        Matrix right = View(db, depth, columns, transposeB);
+
+        if (packed)
+        {
+            using PackedMatrix panels = PackedMatrix.Pack(right);
+            MatMul.Run(View(da, rows, depth, transposeA), panels, new Matrix(dc, rows, columns), default(NoEpilogue), accumulate, scale);
+        }
+        else
+        {
+            MatMul.Run(View(da, rows, depth, transposeA), right, new Matrix(dc, rows, columns), accumulate, scale);
+        }
+
+        AssertClose(Device.ToFloats(dc), expected, Bound(depth), "c");
+        Free(da, db, dc);
+    }
+
+    private static Matrix View(DeviceArray data, int rows, int columns, bool transposed) =>
+        transposed ? new Matrix(data, columns, rows).Transposed : new Matrix(data, rows, columns);
+
+    private static double[] Reference(float[] a, float[] b, int rows, int columns, int depth, bool transposeA, bool transposeB)
+    {
+        var c = new double[rows * columns];
+        for (int i = 0; i < rows; i++)
+            for (int k = 0; k < depth; k++)
+            {
+                double x = transposeA ? a[k * rows + i] : a[i * depth + k];
+                for (int j = 0; j < columns; j++)
+                    c[i * columns + j] += x * (transposeB ? b[j * depth + k] : b[k * columns + j]);
+            }
+        return c;
+    }
+
+    private static double QuickGeluReference(double x) => x / (1 + Math.Exp(-1.702 * x));
+
+    private static double QuickGeluSlope(double x)
+    {
+        double s = 1 / (1 + Math.Exp(-1.702 * x));
+        return s + 1.702 * x * s * (1 - s);
+    }
+}
