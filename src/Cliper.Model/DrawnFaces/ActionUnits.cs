@@ -58,7 +58,7 @@ public readonly record struct ActionUnits
         ActionUnits units = Vary(Pattern(expression, ref random), intensity, ref random);
         if (random.Chance(BlendProbability))
         {
-            var other = (FaceExpression)(int)(random.Uniform() * FaceExpressions.Count);
+            var other = (FaceExpression)random.Below(FaceExpressions.Count);
             units = units.Combine(Pattern(other, ref random), random.Uniform(0.1f, BlendLimit));
         }
         return units.Jitter(ref random);
@@ -66,7 +66,7 @@ public readonly record struct ActionUnits
 
     private const float BlendProbability = 0.2f;
     private const float BlendLimit = 0.4f;
-    private const float OmitProbability = 0.12f;
+    private const float OmitProbability = 0.1f;
 
     private static ActionUnits Pattern(FaceExpression expression, ref FaceRandom random) => expression switch
     {
@@ -131,7 +131,7 @@ public readonly record struct ActionUnits
         Span<float> units = stackalloc float[Length];
         CopyTo(units);
         foreach (ref float unit in units)
-            unit = Math.Clamp(unit + (0.07f * random.Normal()), -0.6f, 1.2f);
+            unit = Math.Clamp(unit + (0.06f * random.Normal()), -0.6f, 1.2f);
         return From(units);
     }
 

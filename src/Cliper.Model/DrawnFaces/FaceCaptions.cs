@@ -1,3 +1,5 @@
+using Cliper.Kernels.Operations;
+
 namespace Cliper.Model.DrawnFaces;
 
 /// <summary>
@@ -6,7 +8,6 @@ namespace Cliper.Model.DrawnFaces;
 /// </summary>
 public static class FaceCaptions
 {
-    private const ulong Purpose = 0xCA;
     private const float ClearlyVisible = 0.5f;
 
     /// <summary>Words of an expression: adjectives that fit any strength, nouns, and adjectives for weak and strong ones.</summary>
@@ -28,16 +29,16 @@ public static class FaceCaptions
     /// </summary>
     /// <param name="face">What is drawn.</param>
     /// <param name="variant">Chooses the sentence; the same face and variant give the same one.</param>
-    public static string Describe(FaceParameters face, ulong variant = 0)
+    public static string Describe(FaceParameters face, uint variant = 0)
     {
-        var random = new FaceRandom(face.Details, Purpose, variant);
+        var random = new FaceRandom(face.Details, RandomPurpose.Captions, variant, 0);
         string noun = random.Pick<string>(Vocabulary[(int)face.Expression].Nouns);
         string className = FaceExpressions.Names[(int)face.Expression];
         string adjective = Adjective(face, ref random);
         string person = Person(face, ref random);
         string described = WithArticle($"{adjective} {person}");
         string detail = Detail(face, ref random);
-        string sentence = (random.Next() % 12) switch
+        string sentence = random.Below(12) switch
         {
             0 => $"a photo of {className}",
             1 => $"a photo of {described}{detail}",
@@ -108,7 +109,7 @@ public static class FaceCaptions
             { Beard: Beard.Moustache } => " with a moustache",
             _ => Hair(face, ref random),
         };
-        return (random.Next() % 4) switch
+        return random.Below(4) switch
         {
             0 => "",
             1 => worn + light,
@@ -153,8 +154,8 @@ public static class FaceCaptions
                 visible.Add(words);
         if (visible.Count == 0)
             return "";
-        int first = (int)(random.Uniform() * visible.Count);
-        int second = (int)(random.Uniform() * visible.Count);
+        int first = random.Below(visible.Count);
+        int second = random.Below(visible.Count);
         return first == second ? $" with {visible[first]}" : $" with {visible[first]} and {visible[second]}";
     }
 

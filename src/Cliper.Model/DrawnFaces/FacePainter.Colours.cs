@@ -69,7 +69,7 @@ public sealed partial class FacePainter
     {
         _canvas.Clear(_colours.Background);
         _fill.Color = _colours.BackgroundEdge;
-        switch (_details.Next() % 4)
+        switch (_details.Below(4))
         {
             case 0: // a wall and a floor
                 _canvas.DrawRect(0, _size * _details.Uniform(0.5f, 0.9f), _size, _size, _fill);
@@ -115,7 +115,7 @@ public sealed partial class FacePainter
             _ => (1f, 1f, 1f, 0f),
         };
         float deviation = _face.Noise / 52.3f; // two uniform bytes differ by 104.5 on average (root mean square): half of it
-        ulong bits = 0;
+        uint bits = 0;
         int left = 0;
         for (int y = 0; y < _size; y++)
         {
@@ -128,8 +128,8 @@ public sealed partial class FacePainter
                 {
                     if (left < 2)
                     {
-                        bits = _details.Next();
-                        left = 8;
+                        bits = _details.Word();
+                        left = 4;
                     }
                     float noise = ((int)(bits & 255) - (int)((bits >> 8) & 255)) * 0.5f * deviation;
                     bits >>= 16;

@@ -1,3 +1,4 @@
+using Cliper.Kernels.Operations;
 using SkiaSharp;
 
 namespace Cliper.Model.DrawnFaces;
@@ -61,7 +62,7 @@ public sealed partial class FacePainter : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(pixels.Length, _size * _size * 3);
         _face = face;
-        _details = new FaceRandom(face.Details, 0xC0105, 0);
+        _details = new FaceRandom(face.Details, RandomPurpose.Drawing, 1, 0);
         _colours = MixColours();
         PlaceFeatures();
         PaintBackground();

@@ -1,3 +1,5 @@
+using Cliper.Kernels.Operations;
+
 namespace Cliper.Model.DrawnFaces;
 
 /// <summary>Age groups.</summary>
@@ -128,9 +130,7 @@ public enum FaceLight
 public sealed record FaceParameters
 {
     /// <summary>The weakest expression drawn; neutral faces have intensity 0.</summary>
-    public const float WeakestIntensity = 0.35f;
-
-    private const ulong Purpose = 0xFACE;
+    public const float WeakestIntensity = 0.4f;
 
     /// <summary>The label.</summary>
     public required FaceExpression Expression { get; init; }
@@ -216,8 +216,8 @@ public sealed record FaceParameters
     /// <param name="expression">The label; null to draw it too.</param>
     public static FaceParameters Random(ulong seed, int index, FaceExpression? expression = null)
     {
-        var random = new FaceRandom(seed, Purpose, (ulong)index);
-        var drawn = (FaceExpression)(int)(random.Uniform() * FaceExpressions.Count);
+        var random = new FaceRandom(seed, RandomPurpose.Drawing, 0, (uint)index);
+        var drawn = (FaceExpression)random.Below(FaceExpressions.Count);
         FaceExpression label = expression ?? drawn;
         float strength = random.Uniform(WeakestIntensity, 1);
         float intensity = label == FaceExpression.Neutral ? 0 : strength;
@@ -254,7 +254,7 @@ public sealed record FaceParameters
             LightStrength = light == FaceLight.Even ? 0 : random.Uniform(0.4f, 1),
             Blur = random.Chance(0.3f) ? random.Uniform() : 0,
             Noise = random.Uniform(0, 7),
-            Details = random.Next(),
+            Details = ((ulong)random.Word() << 32) | random.Word(),
         };
     }
 
