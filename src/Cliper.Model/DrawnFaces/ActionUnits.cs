@@ -6,6 +6,11 @@ namespace Cliper.Model.DrawnFaces;
 /// </summary>
 public readonly record struct ActionUnits
 {
+    private const int Length = 14;
+    private const float BlendProbability = 0.2f;
+    private const float BlendLimit = 0.4f;
+    private const float OmitProbability = 0.1f;
+
     /// <summary>AU1: inner ends of the brows up.</summary>
     public float InnerBrowRaise { get; init; }
 
@@ -63,10 +68,6 @@ public readonly record struct ActionUnits
         }
         return units.Jitter(ref random);
     }
-
-    private const float BlendProbability = 0.2f;
-    private const float BlendLimit = 0.4f;
-    private const float OmitProbability = 0.1f;
 
     private static ActionUnits Pattern(FaceExpression expression, ref FaceRandom random) => expression switch
     {
@@ -134,8 +135,6 @@ public readonly record struct ActionUnits
             unit = Math.Clamp(unit + (0.06f * random.Normal()), -0.6f, 1.2f);
         return From(units);
     }
-
-    private const int Length = 14;
 
     private void CopyTo(Span<float> units)
     {

@@ -10,6 +10,9 @@ namespace Cliper.Model.DrawnFaces;
 /// </summary>
 public sealed partial class FacePainter : IDisposable
 {
+    /// <summary>Smallest picture, in pixels.</summary>
+    public const int SmallestSize = 16;
+
     /// <summary>Depth of the face at its middle, in the unit of the coordinates.</summary>
     private const float Relief = 0.5f;
 
@@ -46,10 +49,10 @@ public sealed partial class FacePainter : IDisposable
         SKColor Background, SKColor BackgroundEdge);
 
     /// <summary>A painter of square pictures.</summary>
-    /// <param name="size">Edge in pixels, at least 16.</param>
+    /// <param name="size">Edge in pixels, at least <see cref="SmallestSize"/>.</param>
     public FacePainter(int size)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(size, 16);
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, SmallestSize);
         _size = size;
         _bitmap = new SKBitmap(new SKImageInfo(size, size, SKColorType.Rgba8888, SKAlphaType.Opaque));
         _canvas = new SKCanvas(_bitmap);
