@@ -21,6 +21,7 @@ root.SetAction(parsed =>
     TorchNative.Prepare();
     var bench = new Bench(parsed.GetValue(filter) ?? [], parsed.GetValue(quick));
     Console.Error.WriteLine(Machine.Describe());
+    MatMulCases.Run(bench);
     AttentionCases.Run(bench);
     Report report = bench.Report;
     Console.Error.WriteLine($"samples: {bench.Contest.Samples.Kept} kept, {bench.Contest.Samples.Dropped} disturbed by other processes");
