@@ -15,6 +15,9 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     private readonly List<Tensor> _made = [];
     private readonly List<Node> _nodes = [];
 
+    // Whether an operation has met an operand that requires a gradient, recorded or not: Recompute asks its silent tape.
+    private bool _metParameter;
+
     private readonly record struct Node(Tensor Output, Action Backward, DeviceArray[] Saved);
 
     /// <summary>Where the operations run.</summary>
@@ -42,11 +45,13 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     /// <summary>Whether an operation on these has to be recorded. Null operands count for nothing.</summary>
     internal bool Needs(params ReadOnlySpan<Tensor?> operands)
     {
-        if (!Recording)
-            return false;
         foreach (Tensor? operand in operands)
-            if (operand is { RequiresGrad: true })
-                return true;
+        {
+            if (operand is not { RequiresGrad: true })
+                continue;
+            _metParameter = true;
+            return Recording;
+        }
         return false;
     }
 

@@ -1,0 +1,41 @@
+using Cliper.Kernels.Devices;
+using Kernel = Cliper.Kernels.Operations.Sum;
+
+namespace Cliper.Autograd.Optimizers;
+
+/// <summary>
+/// The length of all gradients taken as one vector, and the factor that brings it down to a maximum. The factor goes to the
+/// optimiser's step, which saves a pass over the gradients.
+/// </summary>
+public static class GradientClipping
+{
+    /// <summary>What <see cref="Measure"/> found.</summary>
+    /// <param name="Norm">Length of the gradients; NaN or infinite when any of them is (or overflows squared).</param>
+    /// <param name="Factor">1, or maximum / norm where the norm is above the maximum.</param>
+    public readonly record struct Measurement(double Norm, float Factor)
+    {
+        /// <summary>Whether the step may be taken; otherwise skip it and count it.</summary>
+        public bool IsFinite => double.IsFinite(Norm);
+    }
+
+    /// <summary>
+    /// Measures the gradients of those parameters that have one, in their order: the bits do not depend on the threads.
+    /// </summary>
+    /// <param name="parameters">On one device; those without a gradient count as zero.</param>
+    /// <param name="maximum">Largest norm wanted; infinity measures only.</param>
+    public static Measurement Measure(IEnumerable<Tensor> parameters, double maximum = double.PositiveInfinity)
+    {
+        if (!(maximum > 0))
+            throw new ArgumentOutOfRangeException(nameof(maximum), maximum, "the maximum is above zero");
+        Tensor[] present = [.. parameters.Where(parameter => parameter.HasGradient)];
+        if (present.Length == 0)
+            return new(0, 1);
+        Device device = present[0].Device;
+        DeviceArray squares = device.Allocate(present.Length);
+        for (int index = 0; index < present.Length; index++)
+            Kernel.Products(present[index].Gradient, present[index].Gradient, squares.Slice(index, 1));
+        double norm = Math.Sqrt(device.ToFloats(squares).Sum(square => (double)square));
+        device.Free(squares);
+        return new(norm, norm > maximum ? (float)(maximum / norm) : 1);
+    }
+}

@@ -1,0 +1,56 @@
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2), many tensors in one call, each
+/// read and written once. In step t of a tensor, with gradient g (times a common factor):
+/// <code>
+/// p = p (1 - rate decay)
+/// m = m + (1 - beta1) (g - m)          v = beta2 v + (1 - beta2) g²
+/// p = p - rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
+/// </code>
+/// the order and form of PyTorch's. A NaN or infinite gradient spoils its own element for good: check the norm before.
+/// </summary>
+public static partial class AdamW
+{
+    /// <summary>One tensor of a step.</summary>
+    /// <param name="Parameter">p, fp32.</param>
+    /// <param name="Gradient">g, of the same length.</param>
+    /// <param name="First">m, of the same length; zeros before the first step.</param>
+    /// <param name="Second">v, of the same length; zeros before the first step.</param>
+    /// <param name="Step">t, from 1.</param>
+    /// <param name="LearningRate">rate.</param>
+    /// <param name="WeightDecay">decay.</param>
+    public readonly record struct Slot(DeviceArray Parameter, DeviceArray Gradient, DeviceArray First, DeviceArray Second,
+        int Step, float LearningRate, float WeightDecay);
+
+    /// <summary>What all tensors of a step share.</summary>
+    /// <param name="Beta1">Decay of m, in [0, 1).</param>
+    /// <param name="Beta2">Decay of v, in [0, 1).</param>
+    /// <param name="Epsilon">Added to the root.</param>
+    /// <param name="GradientScale">Factor of every gradient: 1, a clipping factor, or one over a loss scale.</param>
+    public readonly record struct Settings(double Beta1, double Beta2, double Epsilon, float GradientScale);
+
+    /// <summary>Updates all tensors in place.</summary>
+    public static void Step(ReadOnlySpan<Slot> slots, Settings settings)
+    {
+        for (int index = 0; index < slots.Length; index++)
+        {
+            Slot slot = slots[index];
+            long length = slot.Parameter.Length;
+            Check.Length(slot.Parameter, length, $"parameter {index}");
+            Check.Length(slot.Gradient, length, $"gradient {index}");
+            Check.Length(slot.First, length, $"first moment {index}");
+            Check.Length(slot.Second, length, $"second moment {index}");
+            ArgumentOutOfRangeException.ThrowIfLessThan(slot.Step, 1);
+        }
+        if (slots.IsEmpty)
+            return;
+        switch (slots[0].Parameter.Device)
+        {
+            case HostDevice host: StepHost(host, slots, settings); break;
+            default: throw Check.NoImplementation(nameof(AdamW), slots[0].Parameter.Device);
+        }
+    }
+}
