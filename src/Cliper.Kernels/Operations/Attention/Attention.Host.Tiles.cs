@@ -82,14 +82,12 @@ public static unsafe partial class Attention
     /// <param name="a">Element (i, k) at i * aRow + k * aStep: as it stands or transposed.</param>
     /// <param name="aRow">See <paramref name="a"/>.</param>
     /// <param name="aStep">See <paramref name="a"/>.</param>
-    /// <param name="b">Element (k, j) at k * bRow + j.</param>
-    /// <param name="bRow">See <paramref name="b"/>.</param>
-    /// <param name="c">Element (i, j) at i * cRow + j.</param>
-    /// <param name="cRow">See <paramref name="c"/>.</param>
+    /// <param name="b">Right factor.</param>
+    /// <param name="c">Product.</param>
     /// <param name="add">Whether to add to c.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply<V>(int rows, int columns, int depth, float* a, nint aRow, nint aStep, float* b,
-        nint bRow, float* c, nint cRow, bool add) where V : struct, ILanes<V>
+    private static void Multiply<V>(int rows, int columns, int depth, float* a, nint aRow, nint aStep, Rows b, Rows c,
+        bool add) where V : struct, ILanes<V>
     {
         // Accumulators, two of b and one of a have to fit the registers: 32 with AVX-512, else 16.
         int most = typeof(V) == typeof(Lanes512) ? MaxRows : MaxRows / 2;
@@ -101,11 +99,11 @@ public static unsafe partial class Attention
             {
                 // Blocks of nearly equal height: a last block of one row would wait for its few sums.
                 int end = (int)((long)rows * (block + 1) / blocks);
-                float* at = a + row * aRow, target = c + row * cRow + column;
+                float* at = a + row * aRow, target = c.From(row).First + column;
                 if (pair)
-                    Tile<V, N2>(end - row, depth, at, aRow, aStep, b + column, bRow, target, cRow, add);
+                    Tile<V, N2>(end - row, depth, at, aRow, aStep, b.First + column, b.Stride, target, c.Stride, add);
                 else
-                    Tile<V, N1>(end - row, depth, at, aRow, aStep, b + column, bRow, target, cRow, add);
+                    Tile<V, N1>(end - row, depth, at, aRow, aStep, b.First + column, b.Stride, target, c.Stride, add);
                 row = end;
             }
         }

@@ -12,19 +12,21 @@ public static unsafe partial class Attention
 
     private const float Log2E = 1.44269504f;
 
-    /// <summary>An operand's part that belongs to one sample and head.</summary>
-    private readonly struct Rows(float* first, int stride)
+    /// <summary>An operand's part that belongs to one sample and head, or scratch.</summary>
+    private readonly struct Rows(float* first, nint stride)
     {
         public readonly float* First = first;
         public readonly nint Stride = stride;
 
-        public float* this[int row] => First + row * Stride;
+        public bool IsNull => First == null;
+
+        public Rows From(int row) => new(First + row * Stride, Stride);
     }
 
     /// <summary>Hands out a worker's scratch memory.</summary>
-    private ref struct Scratch(float* next)
+    private ref struct Scratch(void* next)
     {
-        private float* _next = next;
+        private float* _next = (float*)next;
 
         public Rows Take(int rows, int width)
         {
@@ -34,9 +36,23 @@ public static unsafe partial class Attention
         }
     }
 
-    private static Rows RowsOf(in Operand operand, in Sizes sizes, int rows, int sample, int head) =>
-        new((float*)operand.Array.Address + operand.Offset + (long)sample * rows * operand.Stride + head * sizes.HeadSize,
-            operand.Stride);
+    private static Rows RowsOf(in Operand operand, in Sizes sizes, int rows, int unit) => operand.IsNull ? default : new(
+        (float*)operand.Array.Address + operand.Offset + (long)(unit / sizes.Heads) * rows * operand.Stride
+            + unit % sizes.Heads * sizes.HeadSize, operand.Stride);
+
+    /// <summary>Runs <paramref name="body"/>(sample * heads + head, worker) for all heads, several small ones at a turn.</summary>
+    private static void ForEachHead(HostDevice host, in Sizes sizes, Action<int, int> body)
+    {
+        const long Turn = 1 << 17;
+        int heads = sizes.Samples * sizes.Heads;
+        int group = (int)Math.Clamp(Turn / ((long)sizes.Queries * sizes.Keys * sizes.HeadSize), 1, 16);
+        host.Pool.Run((heads + group - 1) / group, (unit, worker) =>
+        {
+            int end = Math.Min(heads, (unit + 1) * group);
+            for (int head = unit * group; head < end; head++)
+                body(head, worker);
+        });
+    }
 
     private static void ForwardHost(HostDevice host, Sizes sizes, Operand q, Operand k, Operand v, DeviceArray keyLengths,
         Operand output, DeviceArray logSumExp)
@@ -44,58 +60,62 @@ public static unsafe partial class Attention
         CheckKeyLengths(keyLengths, sizes.Keys);
         int* lengths = keyLengths.Ints;
         float* statistics = logSumExp.Floats;
-        int width = Padded(sizes.HeadSize);
+        int width = RoundUp<Lanes512>(sizes.HeadSize);
         long scratch = sizeof(float) * ((long)QueryBlock * (sizes.HeadSize + width + 2) + (long)sizes.Keys * (QueryBlock + width));
-        host.Pool.Run(sizes.Samples * sizes.Heads, (unit, worker) =>
+        ForEachHead(host, sizes, (unit, worker) =>
         {
-            int sample = unit / sizes.Heads, head = unit % sizes.Heads;
-            int keys = lengths == null ? sizes.Keys : lengths[sample];
-            Rows uq = RowsOf(q, sizes, sizes.Queries, sample, head), uo = RowsOf(output, sizes, sizes.Queries, sample, head);
-            Rows uk = RowsOf(k, sizes, sizes.Keys, sample, head), uv = RowsOf(v, sizes, sizes.Keys, sample, head);
-            float* lse = statistics == null ? null : statistics + (long)unit * sizes.Queries;
-            var memory = new Scratch((float*)host.Pool.Scratch(worker, scratch));
+            var head = new Head
+            {
+                Q = RowsOf(q, sizes, sizes.Queries, unit),
+                K = RowsOf(k, sizes, sizes.Keys, unit),
+                V = RowsOf(v, sizes, sizes.Keys, unit),
+                Output = RowsOf(output, sizes, sizes.Queries, unit),
+                Keys = lengths == null ? sizes.Keys : lengths[unit / sizes.Heads],
+                LogSumExp = statistics == null ? null : statistics + (long)unit * sizes.Queries,
+            };
+            var memory = new Scratch(host.Pool.Scratch(worker, scratch));
             switch (host.Level)
             {
-                case SimdLevel.Avx512: ForwardHead<Lanes512>(sizes, keys, uq, uk, uv, uo, lse, memory); break;
-                case SimdLevel.Avx2: ForwardHead<Lanes256>(sizes, keys, uq, uk, uv, uo, lse, memory); break;
-                default: ForwardHead<LanesPortable>(sizes, keys, uq, uk, uv, uo, lse, memory); break;
+                case SimdLevel.Avx512: ForwardHead<Lanes512>(sizes, head, memory); break;
+                case SimdLevel.Avx2: ForwardHead<Lanes256>(sizes, head, memory); break;
+                default: ForwardHead<LanesPortable>(sizes, head, memory); break;
             }
         });
     }
 
+    /// <summary>Operands of one sample and head.</summary>
+    private struct Head
+    {
+        public Rows Q, K, V, Output, DOutput, DQ, DK, DV;
+        public int Keys;
+        public bool AddQ, AddKv;
+        public float* LogSumExp;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ForwardHead<V>(in Sizes sizes, int keys, Rows q, Rows k, Rows v, Rows output, float* lse,
-        Scratch memory) where V : struct, ILanes<V>
+    private static void ForwardHead<V>(in Sizes sizes, in Head head, Scratch memory) where V : struct, ILanes<V>
     {
         int size = sizes.HeadSize, width = RoundUp<V>(size);
         float scale = 1 / MathF.Sqrt(size);
-        Rows transposed = memory.Take(size, QueryBlock), scores = memory.Take(keys, QueryBlock);
+        Rows transposed = memory.Take(size, QueryBlock), scores = memory.Take(head.Keys, QueryBlock);
+        Rows weighted = memory.Take(QueryBlock, width);
         float* reciprocal = memory.Take(1, QueryBlock).First, logSum = memory.Take(1, QueryBlock).First;
-        Rows result = width == size ? output : memory.Take(QueryBlock, width);
-        v = PadColumns(v, keys, size, width, ref memory);
+        Rows v = Padded<V>(head.V, head.Keys, size, ref memory);
         for (int start = 0; start < sizes.Queries; start += QueryBlock)
         {
             int queries = Math.Min(QueryBlock, sizes.Queries - start), columns = RoundUp<V>(queries);
-            int seen = sizes.Causal ? start + queries : keys;
-            Transposition.Run<V>(q[start], q.Stride, queries, size, transposed.First, QueryBlock, columns);
-            Multiply<V>(seen, columns, size, k.First, k.Stride, 1, transposed.First, QueryBlock, scores.First, QueryBlock, false);
+            int seen = sizes.Causal ? start + queries : head.Keys;
+            Rows q = head.Q.From(start), output = head.Output.From(start);
+            Transposition.Run<V>(q.First, q.Stride, queries, size, transposed.First, QueryBlock, columns);
+            Multiply<V>(seen, columns, size, head.K.First, head.K.Stride, 1, transposed, scores, add: false);
             if (sizes.Causal)
                 Mask<V>(scores.First, start, seen, columns);
-            Softmax<V>(scores.First, seen, columns, scale, reciprocal, lse == null ? null : logSum);
-
-            Rows target = width == size ? new Rows(output[start], (int)output.Stride) : result;
-            Multiply<V>(queries, width, seen, scores.First, 1, QueryBlock, v.First, v.Stride, target.First, target.Stride, false);
+            Softmax<V>(scores.First, seen, columns, scale, reciprocal, head.LogSumExp == null ? null : logSum);
+            Multiply<V>(queries, width, seen, scores.First, 1, QueryBlock, v, weighted, add: false);
             for (int query = 0; query < queries; query++)
-            {
-                float* row = target[query];
-                V factor = V.Create(reciprocal[query]);
-                for (int c = 0; c < width; c += V.Count)
-                    (V.Load(row + c) * factor).Store(row + c);
-                if (width != size)
-                    new ReadOnlySpan<float>(row, size).CopyTo(new Span<float>(output[start + query], size));
-            }
-            if (lse != null)
-                new ReadOnlySpan<float>(logSum, queries).CopyTo(new Span<float>(lse + start, queries));
+                Write<V>(weighted.From(query).First, V.Create(reciprocal[query]), output.From(query).First, size, add: false);
+            if (head.LogSumExp != null)
+                new ReadOnlySpan<float>(logSum, queries).CopyTo(new Span<float>(head.LogSumExp + start, queries));
         }
     }
 
@@ -155,112 +175,88 @@ public static unsafe partial class Attention
     ];
 
     private static void BackwardHost(HostDevice host, Sizes sizes, Operand q, Operand k, Operand v, DeviceArray keyLengths,
-        DeviceArray logSumExp, Operand doutput, Operand dq, bool accumulateQ, Operand dk, Operand dv,
-        bool accumulateKv)
+        DeviceArray logSumExp, Operand doutput, Operand dq, bool accumulateQ, Operand dk, Operand dv, bool accumulateKv)
     {
         CheckKeyLengths(keyLengths, sizes.Keys);
         int* lengths = keyLengths.Ints;
         float* statistics = logSumExp.Floats;
-        int width = Padded(sizes.HeadSize);
+        int width = RoundUp<Lanes512>(sizes.HeadSize);
         long scratch = sizeof(float) * (QueryBlock * (2L * sizes.HeadSize + 3L * width + 1) + sizes.Keys * (2L * QueryBlock + 3L * width));
-        host.Pool.Run(sizes.Samples * sizes.Heads, (unit, worker) =>
+        ForEachHead(host, sizes, (unit, worker) =>
         {
-            int sample = unit / sizes.Heads, head = unit % sizes.Heads;
-            int keys = lengths == null ? sizes.Keys : lengths[sample];
-            var rows = new BackwardRows
+            var head = new Head
             {
-                Q = RowsOf(q, sizes, sizes.Queries, sample, head),
-                K = RowsOf(k, sizes, sizes.Keys, sample, head),
-                V = RowsOf(v, sizes, sizes.Keys, sample, head),
-                DOutput = RowsOf(doutput, sizes, sizes.Queries, sample, head),
-                DQ = dq.IsNull ? default : RowsOf(dq, sizes, sizes.Queries, sample, head),
-                DK = dk.IsNull ? default : RowsOf(dk, sizes, sizes.Keys, sample, head),
-                DV = dv.IsNull ? default : RowsOf(dv, sizes, sizes.Keys, sample, head),
+                Q = RowsOf(q, sizes, sizes.Queries, unit),
+                K = RowsOf(k, sizes, sizes.Keys, unit),
+                V = RowsOf(v, sizes, sizes.Keys, unit),
+                DOutput = RowsOf(doutput, sizes, sizes.Queries, unit),
+                DQ = RowsOf(dq, sizes, sizes.Queries, unit),
+                DK = RowsOf(dk, sizes, sizes.Keys, unit),
+                DV = RowsOf(dv, sizes, sizes.Keys, unit),
+                Keys = lengths == null ? sizes.Keys : lengths[unit / sizes.Heads],
                 AddQ = accumulateQ,
                 AddKv = accumulateKv,
                 LogSumExp = statistics + (long)unit * sizes.Queries,
             };
-            var memory = new Scratch((float*)host.Pool.Scratch(worker, scratch));
+            var memory = new Scratch(host.Pool.Scratch(worker, scratch));
             switch (host.Level)
             {
-                case SimdLevel.Avx512: BackwardHead<Lanes512>(sizes, keys, rows, memory); break;
-                case SimdLevel.Avx2: BackwardHead<Lanes256>(sizes, keys, rows, memory); break;
-                default: BackwardHead<LanesPortable>(sizes, keys, rows, memory); break;
+                case SimdLevel.Avx512: BackwardHead<Lanes512>(sizes, head, memory); break;
+                case SimdLevel.Avx2: BackwardHead<Lanes256>(sizes, head, memory); break;
+                default: BackwardHead<LanesPortable>(sizes, head, memory); break;
             }
         });
     }
 
-    private struct BackwardRows
-    {
-        public Rows Q, K, V, DOutput, DQ, DK, DV;
-        public bool AddQ, AddKv;
-        public float* LogSumExp;
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void BackwardHead<V>(in Sizes sizes, int keys, BackwardRows rows, Scratch memory)
-        where V : struct, ILanes<V>
+    private static void BackwardHead<V>(in Sizes sizes, in Head head, Scratch memory) where V : struct, ILanes<V>
     {
         int size = sizes.HeadSize, width = RoundUp<V>(size);
-        bool padded = width != size, wantsQ = rows.DQ.First != null, wantsKv = rows.DK.First != null;
         float scale = 1 / MathF.Sqrt(size);
-        Rows qT = memory.Take(size, QueryBlock), doT = memory.Take(size, QueryBlock);
-        Rows p = memory.Take(keys, QueryBlock), ds = memory.Take(keys, QueryBlock);
+        Rows transposedQ = memory.Take(size, QueryBlock), transposedDOutput = memory.Take(size, QueryBlock);
+        Rows p = memory.Take(head.Keys, QueryBlock), ds = memory.Take(head.Keys, QueryBlock);
+        Rows dq = memory.Take(QueryBlock, width), dk = memory.Take(head.Keys, width), dv = memory.Take(head.Keys, width);
         float* logSum = memory.Take(1, QueryBlock).First;
-        Rows dq = padded ? memory.Take(QueryBlock, width) : rows.DQ;
-        Rows dk = padded ? memory.Take(keys, width) : rows.DK, dv = padded ? memory.Take(keys, width) : rows.DV;
-        Rows k = PadColumns(rows.K, keys, size, width, ref memory);
-        Rows qBlock = padded ? memory.Take(QueryBlock, width) : default, doBlock = padded ? memory.Take(QueryBlock, width) : default;
+        Rows k = head.DQ.IsNull ? default : Padded<V>(head.K, head.Keys, size, ref memory);
 
-        // From the last block to the first: the last one sees every key even under a causal mask, so it alone decides
-        // whether the gradients of keys and values are written or added to.
+        // From the last block to the first: the last one sees every key even under a causal mask, and so starts dk and dv.
         int blocks = (sizes.Queries + QueryBlock - 1) / QueryBlock;
         for (int block = blocks - 1; block >= 0; block--)
         {
             int start = block * QueryBlock, queries = Math.Min(QueryBlock, sizes.Queries - start), columns = RoundUp<V>(queries);
-            int seen = sizes.Causal ? start + queries : keys;
-            bool add = block < blocks - 1;
-            Transposition.Run<V>(rows.Q[start], rows.Q.Stride, queries, size, qT.First, QueryBlock, columns);
-            Transposition.Run<V>(rows.DOutput[start], rows.DOutput.Stride, queries, size, doT.First, QueryBlock, columns);
-            new ReadOnlySpan<float>(rows.LogSumExp + start, queries).CopyTo(new Span<float>(logSum, queries));
-            new Span<float>(logSum + queries, columns - queries).Clear();
-            Multiply<V>(seen, columns, size, rows.K.First, rows.K.Stride, 1, qT.First, QueryBlock, p.First, QueryBlock, false);
-            Multiply<V>(seen, columns, size, rows.V.First, rows.V.Stride, 1, doT.First, QueryBlock, ds.First, QueryBlock, false);
+            int seen = sizes.Causal ? start + queries : head.Keys;
+            Rows q = head.Q.From(start), doutput = head.DOutput.From(start);
+            Transposition.Run<V>(q.First, q.Stride, queries, size, transposedQ.First, QueryBlock, columns);
+            Transposition.Run<V>(doutput.First, doutput.Stride, queries, size, transposedDOutput.First, QueryBlock, columns);
+            Multiply<V>(seen, columns, size, head.K.First, head.K.Stride, 1, transposedQ, p, add: false);
+            Multiply<V>(seen, columns, size, head.V.First, head.V.Stride, 1, transposedDOutput, ds, add: false);
             if (sizes.Causal)
                 Mask<V>(p.First, start, seen, columns);
+            new ReadOnlySpan<float>(head.LogSumExp + start, queries).CopyTo(new Span<float>(logSum, queries));
+            new Span<float>(logSum + queries, columns - queries).Clear();
             Probabilities<V>(p.First, ds.First, seen, columns, scale, logSum);
 
-            if (wantsQ)
+            if (!head.DQ.IsNull)
             {
-                Rows target = padded ? dq : new Rows(rows.DQ[start], (int)rows.DQ.Stride);
-                Multiply<V>(queries, width, seen, ds.First, 1, QueryBlock, k.First, k.Stride, target.First, target.Stride, !padded && rows.AddQ);
-                if (padded)
-                    WriteBack(dq, new Rows(rows.DQ[start], (int)rows.DQ.Stride), queries, size, rows.AddQ);
+                Multiply<V>(queries, width, seen, ds.First, 1, QueryBlock, k, dq, add: false);
+                WriteRows<V>(dq, head.DQ.From(start), queries, size, head.AddQ);
             }
-            if (wantsKv)
+            if (!head.DK.IsNull)
             {
-                Rows bq = new(rows.Q[start], (int)rows.Q.Stride), bo = new(rows.DOutput[start], (int)rows.DOutput.Stride);
-                if (padded)
-                {
-                    bq = CopyPadded(bq, qBlock, queries, size, width);
-                    bo = CopyPadded(bo, doBlock, queries, size, width);
-                }
-                add |= !padded && rows.AddKv;
-                Multiply<V>(seen, width, queries, p.First, QueryBlock, 1, bo.First, bo.Stride, dv.First, dv.Stride, add);
-                Multiply<V>(seen, width, queries, ds.First, QueryBlock, 1, bq.First, bq.Stride, dk.First, dk.Stride, add);
+                Scratch blockMemory = memory;
+                bool add = block < blocks - 1;
+                Multiply<V>(seen, width, queries, p.First, QueryBlock, 1, Padded<V>(doutput, queries, size, ref blockMemory), dv, add);
+                Multiply<V>(seen, width, queries, ds.First, QueryBlock, 1, Padded<V>(q, queries, size, ref blockMemory), dk, add);
             }
         }
-        if (!wantsKv)
+        if (head.DK.IsNull)
             return;
-        if (padded)
+        WriteRows<V>(dk, head.DK, head.Keys, size, head.AddKv);
+        WriteRows<V>(dv, head.DV, head.Keys, size, head.AddKv);
+        for (int key = head.Keys; key < sizes.Keys && !head.AddKv; key++)
         {
-            WriteBack(dk, rows.DK, keys, size, rows.AddKv);
-            WriteBack(dv, rows.DV, keys, size, rows.AddKv);
-        }
-        for (int key = keys; key < sizes.Keys && !rows.AddKv; key++)
-        {
-            new Span<float>(rows.DK[key], size).Clear();
-            new Span<float>(rows.DV[key], size).Clear();
+            new Span<float>(head.DK.From(key).First, size).Clear();
+            new Span<float>(head.DV.From(key).First, size).Clear();
         }
     }
 
@@ -289,33 +285,43 @@ public static unsafe partial class Attention
         }
     }
 
-    private static Rows PadColumns(Rows source, int rows, int size, int width, ref Scratch memory) =>
-        size == width ? source : CopyPadded(source, memory.Take(rows, width), rows, size, width);
-
-    private static Rows CopyPadded(Rows source, Rows target, int rows, int size, int width)
+    /// <summary>The rows with zeros up to whole vectors: themselves where there is nothing to add, else a copy.</summary>
+    private static Rows Padded<V>(Rows source, int rows, int size, ref Scratch memory) where V : struct, ILanes<V>
     {
+        int width = RoundUp<V>(size);
+        if (width == size)
+            return source;
+        Rows target = memory.Take(rows, width);
         for (int row = 0; row < rows; row++)
         {
-            new ReadOnlySpan<float>(source[row], size).CopyTo(new Span<float>(target[row], size));
-            new Span<float>(target[row] + size, width - size).Clear();
+            float* to = target.From(row).First;
+            new ReadOnlySpan<float>(source.From(row).First, size).CopyTo(new Span<float>(to, size));
+            new Span<float>(to + size, width - size).Clear();
         }
         return target;
     }
 
-    private static void WriteBack(Rows source, Rows target, int rows, int size, bool add)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void WriteRows<V>(Rows source, Rows target, int rows, int size, bool add) where V : struct, ILanes<V>
     {
         for (int row = 0; row < rows; row++)
+            Write<V>(source.From(row).First, V.Create(1), target.From(row).First, size, add);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Write<V>(float* source, V factor, float* target, int size, bool add) where V : struct, ILanes<V>
+    {
+        int whole = size - size % V.Count;
+        for (int i = 0; i < whole; i += V.Count)
+            V.MultiplyAdd(V.Load(source + i), factor, add ? V.Load(target + i) : V.Zero).Store(target + i);
+        if (whole < size)
         {
-            float* from = source[row], to = target[row];
-            for (int c = 0; c < size; c++)
-                to[c] = add ? to[c] + from[c] : from[c];
+            V to = add ? V.LoadPartial(target + whole, size - whole) : V.Zero;
+            V.MultiplyAdd(V.Load(source + whole), factor, to).StorePartial(target + whole, size - whole);
         }
     }
 
     private static int RoundUp<V>(int n) where V : struct, ILanes<V> => (n + V.Count - 1) / V.Count * V.Count;
-
-    // Room for a row of any level.
-    private static int Padded(int headSize) => RoundUp<Lanes512>(headSize);
 
     private static void CheckKeyLengths(DeviceArray keyLengths, int keys)
     {
