@@ -58,6 +58,7 @@ internal static class Application
 
     private static IEnumerable<CliCommand> Commands(Terminal terminal, CommonOptions common, CancellationToken cancellation)
     {
+        yield return new BenchCommand(terminal, common, cancellation);
         yield return new DoctorCommand(terminal, common, cancellation);
     }
 

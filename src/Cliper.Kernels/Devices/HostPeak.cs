@@ -10,7 +10,7 @@ namespace Cliper.Kernels.Devices;
 /// </summary>
 public static unsafe class HostPeak
 {
-    private const int Rounds = 7;
+    private const int Rounds = 25;
 
     // Twelve chains: an FMA takes four cycles and two start in each, so eight hide the latency, and twelve with their two
     // operands still fit AVX2's sixteen registers.

@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Text.Json;
+using Cliper.Kernels.Devices;
+using Cliper.Model.Analysis;
+using Spectre.Console;
+
+namespace Cliper.Cli.Commands;
+
+/// <summary>Times the operations and the models on this machine.</summary>
+internal sealed class BenchCommand : CliCommand
+{
+    private readonly Option<string?> _only = new("--only")
+    {
+        Description = "Measures only what has this text in its name, such as matmul, backward or B/16.",
+        HelpName = "TEXT",
+    };
+
+    public BenchCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
+        : base("bench", "Every operation at the shapes of CLIP's ViTs, and whole forwards and training steps, against what this machine can do.",
+            terminal, common, cancellation) => Add(_only);
+
+    protected override int Run(ParseResult parsed)
+    {
+        using HostDevice device = Common.OpenDevice(parsed);
+        Terminal.Say("measuring the machine");
+        double gflops = HostPeak.MeasureGflops(device), bandwidth = HostPeak.MeasureBandwidth(device);
+        string only = parsed.GetValue(_only) ?? "";
+        var rows = new List<BenchmarkRow>();
+        using (var operations = new OperationBenchmark(device, gflops, bandwidth))
+            foreach (BenchmarkRow row in operations.Run(only))
+            {
+                Cancellation.ThrowIfCancellationRequested();
+                Terminal.Say(Format.Invariant($"{row.Name} {row.Shape}: {row.Milliseconds:F3} ms"));
+                rows.Add(row);
+            }
+        if (Terminal.Json)
+            Terminal.WriteJson(json => Write(json, device, gflops, bandwidth, rows));
+        else
+            Write(device, gflops, bandwidth, rows);
+        return ExitCode.Done;
+    }
+
+    private void Write(HostDevice device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
+    {
+        Terminal.Out.WriteLine(Format.Invariant($"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, memory {bandwidth:F1} GB/s (triad)"));
+        Table table = new Table().Border(TableBorder.Simple).AddColumns("operation", "shape");
+        foreach (string title in new[] { "ms", "GFLOP/s", "GB/s", "of the machine" })
+            table.AddColumn(new TableColumn(title).RightAligned());
+        foreach (BenchmarkRow row in rows)
+            table.AddRow(Markup.Escape(row.Name), Markup.Escape(row.Shape), Format.Invariant($"{row.Milliseconds:F3}"),
+                Format.Invariant($"{row.Gflops:F1}"), Format.Invariant($"{row.GigabytesPerSecond:F1}"), Format.Percent(row.Ratio));
+        Terminal.Human.Write(table);
+    }
+
+    private static void Write(Utf8JsonWriter json, HostDevice device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
+    {
+        json.WriteStartObject();
+        json.WriteString("processor", Machine.Processor);
+        json.WriteString("device", device.Name);
+        json.WriteNumber("threads", device.Threads);
+        json.WriteNumber("peakGflops", Math.Round(gflops, 1));
+        json.WriteNumber("bandwidthGBs", Math.Round(bandwidth, 1));
+        json.WriteStartArray("operations");
+        foreach (BenchmarkRow row in rows)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", row.Name);
+            json.WriteString("shape", row.Shape);
+            json.WriteNumber("ms", Math.Round(row.Milliseconds, 5));
+            if (row.Gflops is { } rate)
+                json.WriteNumber("gflops", Math.Round(rate, 2));
+            if (row.GigabytesPerSecond is { } moved)
+                json.WriteNumber("gbPerSecond", Math.Round(moved, 2));
+            json.WriteNumber("ratio", Math.Round(row.Ratio, 4));
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}
