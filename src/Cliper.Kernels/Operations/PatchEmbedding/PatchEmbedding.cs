@@ -1,0 +1,134 @@
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>
+/// A convolution whose stride is its kernel's size: every patch of p x p pixels becomes a token. With u[n, t] the patch's
+/// pixels in the order (channel, row, column), y[n, t] = weight u[n, t]. Backward: dweight = sum over n, t of
+/// dy[n, t] u[n, t]ᵀ; du[n, t] = weightᵀ dy[n, t], which is dimages at the patch's pixels.
+/// </summary>
+/// <remarks>
+/// Patches are unfolded a few images at a time, so that the unfolded pixels stay in the cache and memory does not grow with
+/// the batch. A NaN pixel makes its own token NaN and no other.
+/// </remarks>
+public static partial class PatchEmbedding
+{
+    // Rows of one matrix product: enough to run at full speed, and 6 MB of unfolded pixels for patches of 16 x 16.
+    private const int RowsPerProduct = 2048;
+
+    /// <summary>Sizes of a patch embedding.</summary>
+    /// <param name="Images">Number of images.</param>
+    /// <param name="Channels">Channels of an image.</param>
+    /// <param name="Height">Pixels from top to bottom, a multiple of <paramref name="Patch"/>.</param>
+    /// <param name="Width">Pixels from left to right, a multiple of <paramref name="Patch"/>.</param>
+    /// <param name="Patch">p.</param>
+    /// <param name="Features">Elements of a token.</param>
+    public readonly record struct Sizes(int Images, int Channels, int Height, int Width, int Patch, int Features)
+    {
+        /// <summary>Patches of an image.</summary>
+        public int Patches => Height / Patch * (Width / Patch);
+
+        /// <summary>Elements of an unfolded patch.</summary>
+        public int Pixels => Channels * Patch * Patch;
+
+        internal long ImageLength => (long)Channels * Height * Width;
+
+        internal int ImagesPerProduct => Math.Clamp(RowsPerProduct / Math.Max(1, Patches), 1, Math.Max(1, Images));
+
+        internal void Check()
+        {
+            if (Patch < 1 || Height % Patch != 0 || Width % Patch != 0)
+                throw new ArgumentException($"images of {Height} x {Width} pixels do not divide into patches of {Patch}");
+        }
+    }
+
+    /// <summary>y[n, t] = weight u[n, t].</summary>
+    /// <param name="images">[images, channels, height, width].</param>
+    /// <param name="weight">[features, channels, p, p].</param>
+    /// <param name="y">[images, patches, features], patches row by row.</param>
+    /// <param name="sizes">Sizes of all these.</param>
+    public static void Forward(DeviceArray images, DeviceArray weight, DeviceArray y, Sizes sizes)
+    {
+        CheckLengths(images, weight, y, sizes);
+        var w = new Matrix(weight, sizes.Features, sizes.Pixels);
+        ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
+        {
+            Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded, sizes with { Images = count });
+            MatMul.Run(new Matrix(unfolded, rows, sizes.Pixels), w.Transposed, Tokens(y, first, rows, sizes));
+        });
+    }
+
+    /// <summary>dweight = sum over n, t of dy[n, t] u[n, t]ᵀ; dimages at the patch's pixels = weightᵀ dy[n, t].</summary>
+    /// <param name="images">As in the forward pass.</param>
+    /// <param name="weight">As in the forward pass.</param>
+    /// <param name="dy">Gradient by the output, [images, patches, features].</param>
+    /// <param name="dimages">Gradient by the images; null when not wanted.</param>
+    /// <param name="accumulateDimages">Whether to add to <paramref name="dimages"/>.</param>
+    /// <param name="dweight">Gradient by the weight; null when not wanted.</param>
+    /// <param name="accumulateDweight">Whether to add to <paramref name="dweight"/>.</param>
+    /// <param name="sizes">Sizes of all these.</param>
+    public static void Backward(DeviceArray images, DeviceArray weight, DeviceArray dy, DeviceArray dimages,
+        bool accumulateDimages, DeviceArray dweight, bool accumulateDweight, Sizes sizes)
+    {
+        CheckLengths(images, weight, dy, sizes);
+        Check.OptionalLength(dimages, images.Length, nameof(dimages));
+        Check.OptionalLength(dweight, weight.Length, nameof(dweight));
+        if (!dweight.IsNull)
+            ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
+            {
+                Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded, sizes with { Images = count });
+                MatMul.Run(Tokens(dy, first, rows, sizes).Transposed, new Matrix(unfolded, rows, sizes.Pixels),
+                    new Matrix(dweight, sizes.Features, sizes.Pixels), accumulateDweight || first > 0);
+            });
+        if (!dimages.IsNull)
+            ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
+            {
+                MatMul.Run(Tokens(dy, first, rows, sizes), new Matrix(weight, sizes.Features, sizes.Pixels),
+                    new Matrix(unfolded, rows, sizes.Pixels));
+                Fold(unfolded, dimages.Slice(first * sizes.ImageLength, count * sizes.ImageLength), accumulateDimages,
+                    sizes with { Images = count });
+            });
+    }
+
+    private delegate void Product(int first, int count, DeviceArray unfolded, int rows);
+
+    private static void ForEachProduct(Device device, Sizes sizes, Product product)
+    {
+        DeviceArray scratch = device.Allocate((long)sizes.ImagesPerProduct * sizes.Patches * sizes.Pixels);
+        for (int first = 0; first < sizes.Images; first += sizes.ImagesPerProduct)
+        {
+            int count = Math.Min(sizes.ImagesPerProduct, sizes.Images - first), rows = count * sizes.Patches;
+            product(first, count, scratch.Slice(0, (long)rows * sizes.Pixels), rows);
+        }
+        device.Free(scratch);
+    }
+
+    private static Matrix Tokens(DeviceArray tokens, int firstImage, int rows, Sizes sizes) =>
+        new(tokens.Slice((long)firstImage * sizes.Patches * sizes.Features, (long)rows * sizes.Features), rows, sizes.Features);
+
+    private static void Unfold(DeviceArray images, DeviceArray unfolded, Sizes sizes)
+    {
+        switch (images.Device)
+        {
+            case HostDevice host: UnfoldHost(host, images, unfolded, sizes); break;
+            default: throw Check.NoImplementation(nameof(PatchEmbedding), images.Device);
+        }
+    }
+
+    private static void Fold(DeviceArray unfolded, DeviceArray images, bool accumulate, Sizes sizes)
+    {
+        switch (images.Device)
+        {
+            case HostDevice host: FoldHost(host, unfolded, images, accumulate, sizes); break;
+            default: throw Check.NoImplementation(nameof(PatchEmbedding), images.Device);
+        }
+    }
+
+    private static void CheckLengths(DeviceArray images, DeviceArray weight, DeviceArray y, Sizes sizes)
+    {
+        sizes.Check();
+        Check.Length(images, sizes.Images * sizes.ImageLength, nameof(images));
+        Check.Length(weight, (long)sizes.Features * sizes.Pixels, nameof(weight));
+        Check.Length(y, (long)sizes.Images * sizes.Patches * sizes.Features, nameof(y));
+    }
+}

@@ -1,0 +1,65 @@
+using Cliper.Autograd;
+
+namespace Cliper.Model.Clip;
+
+/// <summary>
+/// CLIP's image tower, a vision transformer: patches to tokens by a linear map, a class token before them, positions,
+/// LayerNorm, blocks; the class token's last state, normalised and projected, is the image's feature.
+/// </summary>
+public sealed class VisionTransformer
+{
+    private readonly ParameterSet _parameters;
+    private readonly ClipConfig _config;
+    private readonly ResidualBlock[] _blocks;
+
+    internal VisionTransformer(ParameterSet parameters, ClipConfig config)
+    {
+        _parameters = parameters;
+        _config = config;
+        _blocks = [.. Enumerable.Range(0, config.VisionLayers).Select(layer => new ResidualBlock(parameters,
+            $"visual.transformer.resblocks.{layer}.", config.VisionHeads, causal: false, config.Activation,
+            config.LayerNormEpsilon))];
+    }
+
+    /// <summary>Whether the backward pass computes each block again instead of keeping its activations.</summary>
+    public bool RecomputeBlocks { get; set; }
+
+    /// <summary>Features of images.</summary>
+    /// <param name="tape">The step.</param>
+    /// <param name="images">Normalised pixels, [N, 3, size, size].</param>
+    /// <param name="observe">Given the name and value of every intermediate result ("patch_embed", "ln_pre", "block.0" and
+    /// so on, "ln_post"), for tests and analysis; the last block then computes all tokens.</param>
+    /// <returns>[N, D], projected and not normalised.</returns>
+    /// <exception cref="ArgumentException">The images have another size than the model.</exception>
+    public Tensor Forward(Tape tape, Tensor images, Action<string, Tensor>? observe = null)
+    {
+        int size = _config.ImageSize, samples = images.Shape[0];
+        if (images.Shape != new Shape(samples, 3, size, size))
+            throw new ArgumentException($"images are {images.Shape}, the model takes [N, 3, {size}, {size}]");
+        using Tape.Scope scope = tape.BeginScope();
+        Tensor x = tape.PatchEmbedding(images, _parameters["visual.conv1.weight"]);
+        observe?.Invoke("patch_embed", x);
+        x = tape.AddClassToken(x, _parameters["visual.class_embedding"], _parameters["visual.positional_embedding"]);
+        x = Norm(tape, x, "visual.ln_pre");
+        observe?.Invoke("ln_pre", x);
+        int tokens = x.Shape[1], width = x.Shape[2];
+        Tensor classRows = tape.Own(Tensor.From(tape.Device,
+            [.. Enumerable.Range(0, samples).Select(sample => sample * tokens)], new Shape(samples)));
+        bool whole = observe is not null;
+        for (int layer = 0; layer < _blocks.Length - (whole ? 0 : 1); layer++)
+        {
+            ResidualBlock block = _blocks[layer];
+            x = RecomputeBlocks ? tape.Recompute(block.Forward, x) : block.Forward(tape, x);
+            observe?.Invoke($"block.{layer}", x);
+        }
+        x = whole || _blocks.Length == 0
+            ? tape.Gather(x.Reshape(new Shape(samples * tokens, width)), classRows)
+            : _blocks[^1].ForwardOne(tape, x, classRows, keyLengths: null);
+        x = Norm(tape, x, "visual.ln_post");
+        observe?.Invoke("ln_post", x);
+        return scope.Keep(tape.MatMul(x, _parameters["visual.proj"]));
+    }
+
+    private Tensor Norm(Tape tape, Tensor x, string name) =>
+        tape.LayerNorm(x, _parameters[name + ".weight"], _parameters[name + ".bias"], _config.LayerNormEpsilon);
+}

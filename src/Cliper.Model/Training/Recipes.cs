@@ -1,0 +1,92 @@
+namespace Cliper.Model.Training;
+
+/// <summary>Settings by name: the paper's protocols and those that run from nothing on a processor.</summary>
+public static class Recipes
+{
+    private static readonly string[] Captions =
+    [
+        "a photo of a {} face.", "a {} expression.", "this person looks {}.", "a portrait of a {} person.",
+        "the face shows {}.", "a close up of a {} look.",
+    ];
+
+    private static readonly PhaseSettings PaperStage1 = new()
+    {
+        Epochs = 2, BatchSize = 128, LearningRate = 0.01f, Schedule = ScheduleKind.Constant, WeightDecay = 0,
+        Epsilon = 1e-4, Augmentation = "script",
+    };
+
+    private static readonly PhaseSettings PaperStage2 = new()
+    {
+        Epochs = 50, BatchSize = 128, LearningRate = 5e-6f, Schedule = ScheduleKind.CosineRestarts, RestartEpochs = 10,
+        WeightDecay = 0.1f, Epsilon = 1e-4, Augmentation = "script",
+    };
+
+    private static readonly Dictionary<string, TrainSettings> ByName = new()
+    {
+        // CLIPER.md sections 3 and 4; augmentation in the order of the authors' script.
+        ["rafdb"] = new TrainSettings
+        {
+            Recipe = "rafdb", DataSet = "rafdb", Stage1 = PaperStage1, Stage2 = PaperStage2,
+        },
+        // From nothing on two cores: FER2013's training split pre-trains a small CLIP, with captions made of the labels.
+        ["fer2013"] = new TrainSettings
+        {
+            Recipe = "fer2013",
+            DataSet = "fer2013",
+            CaptionTemplates = Captions,
+            Shape = new ClipShape { ImageSize = 48, PatchSize = 8, VisionWidth = 192, VisionLayers = 6 },
+            Pretrain = new PhaseSettings
+            {
+                Epochs = 20, BatchSize = 64, LearningRate = 8e-4f, Schedule = ScheduleKind.Cosine, WarmUpEpochs = 1,
+                WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1, Augmentation = "light",
+            },
+            Stage1 = PaperStage1 with { Epochs = 1, Augmentation = "light" },
+            Stage2 = new PhaseSettings
+            {
+                Epochs = 4, BatchSize = 64, LearningRate = 1e-4f, Schedule = ScheduleKind.Cosine, WeightDecay = 0.1f,
+                Epsilon = 1e-6, ClipNorm = 1, Augmentation = "light",
+            },
+        },
+        // CK+ clips of three frames, subjects of the test fold unseen; the same small CLIP, through the video path.
+        ["ckplus"] = new TrainSettings
+        {
+            Recipe = "ckplus",
+            DataSet = "clips",
+            Frames = 3,
+            CaptionTemplates = Captions,
+            Shape = new ClipShape { ImageSize = 48, PatchSize = 8, VisionWidth = 128, VisionLayers = 4 },
+            Pretrain = new PhaseSettings
+            {
+                Epochs = 60, BatchSize = 24, LearningRate = 1e-3f, Schedule = ScheduleKind.Cosine, WarmUpEpochs = 3,
+                WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1, Augmentation = "light",
+            },
+            Stage1 = PaperStage1 with { Epochs = 5, BatchSize = 48, Augmentation = "light" },
+            Stage2 = new PhaseSettings
+            {
+                Epochs = 15, BatchSize = 24, LearningRate = 1e-4f, Schedule = ScheduleKind.Cosine, WeightDecay = 0.1f,
+                Epsilon = 1e-6, ClipNorm = 1, Augmentation = "light",
+            },
+        },
+        // Drawn faces and the CLIP that ships with the program; two minutes.
+        ["demo"] = new TrainSettings
+        {
+            Recipe = "demo",
+            DataSet = "drawn",
+            Stage1 = PaperStage1 with { Epochs = 2, BatchSize = 64, Augmentation = "none" },
+            Stage2 = new PhaseSettings
+            {
+                Epochs = 3, BatchSize = 64, LearningRate = 1e-4f, Schedule = ScheduleKind.Cosine, WeightDecay = 0.1f,
+                Epsilon = 1e-6, ClipNorm = 1, Augmentation = "light",
+            },
+        },
+    };
+
+    /// <summary>Names of the recipes.</summary>
+    public static IReadOnlyCollection<string> Names => ByName.Keys;
+
+    /// <summary>The settings of a recipe.</summary>
+    /// <exception cref="SettingsException">There is no such recipe.</exception>
+    public static TrainSettings Get(string name) => ByName.TryGetValue(name, out TrainSettings? settings)
+        ? settings
+        : throw new SettingsException($"no recipe '{name}'; there are {string.Join(", ", Names)}");
+}

@@ -1,0 +1,255 @@
+using Cliper.Autograd;
+using Cliper.Kernels.Devices;
+using Cliper.Model.Clip;
+using Cliper.Model.Data;
+using Cliper.Model.Text;
+using Cliper.Model.Weights;
+
+namespace Cliper.Model.Training;
+
+/// <summary>What a run ended with.</summary>
+/// <param name="Model">The trained model; the caller's to dispose.</param>
+/// <param name="Tokenizer">Of the model's text tower.</param>
+/// <param name="Result">The final evaluation, on the test split (or the validation split where there is no other).</param>
+/// <param name="ZeroShot">The CLIP alone on the same split, with captions of the class names.</param>
+/// <param name="AfterStage1">The descriptors with the image tower not yet fine-tuned, on the same split.</param>
+/// <param name="BestEpoch">Epoch of stage 2 whose model it is, from 1; 0 for the last.</param>
+public sealed record TrainResult(CliperModel Model, ClipTokenizer Tokenizer, Evaluation Result, Evaluation? ZeroShot,
+    Evaluation? AfterStage1, int BestEpoch);
+
+/// <summary>
+/// CLIPER's training: pre-training of a CLIP where no weights are given, stage 1 (the descriptors; both towers frozen) and
+/// stage 2 (the image tower against fixed text features). Prints nothing; tells of its work by events, and keeps its state
+/// in the run's checkpoints/last.safetensors, from which an interrupted run goes on to the same bits.
+/// </summary>
+public sealed class Trainer
+{
+    private const string PretrainPhase = "pretrain";
+    private const string Stage1Phase = "stage1";
+    private const string Stage2Phase = "stage2";
+    private const string DonePhase = "done";
+
+    private static readonly string[] Order = [PretrainPhase, Stage1Phase, Stage2Phase, DonePhase];
+
+    private readonly Device _device;
+    private readonly TrainSettings _settings;
+    private readonly TrainingData _data;
+    private readonly RunCheckpoints _checkpoints;
+    private readonly IProgress<TrainEvent> _progress;
+    private readonly CheckpointInfo _info;
+    private CliperModel _model = null!;
+    private ClipTokenizer _tokenizer = null!;
+    private TrainingState _state = new(PretrainPhase, 0, 0, -1, 0);
+
+    /// <summary>A run that has not begun.</summary>
+    /// <param name="device">Where to train.</param>
+    /// <param name="settings">All that decides the result.</param>
+    /// <param name="data">The splits, and captions where a CLIP is pre-trained.</param>
+    /// <param name="folder">The run's folder; checkpoints/ is made in it.</param>
+    /// <param name="progress">Told of every step, epoch and message.</param>
+    public Trainer(Device device, TrainSettings settings, TrainingData data, string folder, IProgress<TrainEvent> progress)
+    {
+        settings.Check();
+        (_device, _settings, _data, _progress) = (device, settings, data, progress);
+        _checkpoints = new RunCheckpoints(folder);
+        _info = new CheckpointInfo(settings.Frames, settings.Recipe, data.Note);
+    }
+
+    /// <summary>Trains from the beginning, or from the run's last checkpoint.</summary>
+    /// <param name="resume">Whether to go on from checkpoints/last.safetensors.</param>
+    /// <param name="cancellation">Ends the current step, writes a checkpoint and throws.</param>
+    /// <exception cref="OperationCanceledException">Cancelled; the checkpoint has been written.</exception>
+    /// <exception cref="InputException">Weights or data are missing or damaged.</exception>
+    public TrainResult Run(bool resume, CancellationToken cancellation)
+    {
+        if (resume)
+            Resume();
+        else
+            Create();
+        try
+        {
+            Evaluation? zeroShot = null, afterStage1 = null;
+            RunPhase(PretrainPhase, _settings.Pretrain, name => true, Contrastive, cancellation);
+            if (NotPast(Stage1Phase))
+                zeroShot = ZeroShot(cancellation);
+            RunPhase(Stage1Phase, _settings.Stage1, name => false, Stage1Loss(), cancellation);
+            if (NotPast(Stage2Phase) && _settings.Stage1.Epochs > 0)
+                afterStage1 = Evaluate(_data.Result, cancellation);
+            using (var tape = new Tape(_device, recording: false))
+            {
+                Tensor descriptors = tape.New(new Shape(_model.Metd.Classes * _model.Metd.Subclasses, _model.Clip.Config.EmbedSize));
+                using (var inner = new Tape(_device, recording: false))
+                    _device.Copy(_model.DescriptorFeatures(inner).Data, descriptors.Data);
+                _model.Clip.Vision.RecomputeBlocks = _settings.Stage2.RecomputeBlocks;
+                RunPhase(Stage2Phase, _settings.Stage2, ClipModel.IsVision, Stage2Loss(descriptors), cancellation);
+            }
+            TakeSelected();
+            _checkpoints.SaveModel(_model, _info);
+            return new TrainResult(_model, _tokenizer, Evaluate(_data.Result, cancellation), zeroShot, afterStage1,
+                _state.BestEpoch);
+        }
+        catch
+        {
+            _model.Dispose();
+            throw;
+        }
+    }
+
+    private bool NotPast(string phase) => Array.IndexOf(Order, _state.Phase) <= Array.IndexOf(Order, phase);
+
+    private void Create()
+    {
+        ClipWeights weights;
+        if (_settings.Weights.Length > 0)
+        {
+            weights = ClipWeights.Load(_settings.Weights);
+            _tokenizer = ClipTokenizer.For(weights, _settings.Weights,
+                _settings.Tokenizer.Length > 0 ? _settings.Tokenizer : null);
+        }
+        else
+        {
+            _tokenizer = new ClipTokenizer(BpeTrainer.Train(_data.AllCaptions(), _settings.Shape.VocabularySize,
+                _data.Train.Classes));
+            weights = ClipWeights.Random(_settings.Shape.ToConfig(_tokenizer.Vocabulary.Count), _settings.Seed);
+        }
+        using (weights)
+        {
+            var clip = new ClipModel(_device, weights);
+            DescriptorPrompt prompt = DescriptorPrompt.Create(_tokenizer, _settings.Tokens, clip.Config.ContextLength,
+                _settings.Template);
+            Metd metd = Metd.Random(_device, _data.Train.Classes.Count, _settings.Subclasses, clip.Config.TextWidth, prompt,
+                _settings.Seed);
+            _model = new CliperModel(clip, metd, _data.Train.Classes, _settings.Temperature);
+        }
+        _checkpoints.SaveTokenizer(_tokenizer);
+    }
+
+    private void Resume()
+    {
+        using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
+        _model = reader.ReadModel(_device);
+        _state = reader.State ?? throw new InputException($"{_checkpoints.LastPath}: holds no training state to go on from");
+        _tokenizer = _checkpoints.LoadTokenizer();
+        if (!_model.Classes.SequenceEqual(_data.Train.Classes))
+            throw new InputException($"{_checkpoints.LastPath} was trained on {string.Join(", ", _model.Classes)}; "
+                + $"the data has {string.Join(", ", _data.Train.Classes)}: resume with the data the run began with");
+        _progress.Report(new MessageEvent($"going on in {_state.Phase}, epoch {_state.Epoch + 1}, step {_state.Step + 1}"));
+    }
+
+    /// <summary>Runs a phase unless it lies behind or has no epochs; afterwards the state stands at the next.</summary>
+    private void RunPhase(string name, PhaseSettings settings, Func<string, bool> trainsClip,
+        Func<Tape, Batch, int, StepLoss> loss, CancellationToken cancellation)
+    {
+        if (!NotPast(name) || _state.Phase != name)
+            return;
+        string next = Order[Array.IndexOf(Order, name) + 1];
+        if (settings.Epochs == 0)
+        {
+            _state = _state with { Phase = next, Epoch = 0, Step = 0 };
+            return;
+        }
+        _model.Clip.Parameters.Train(trainsClip);
+        _model.Metd.Vectors.RequiresGrad = name == Stage1Phase;
+        List<(string Name, Tensor Tensor)> parameters = name == Stage1Phase
+            ? [("metd.vectors", _model.Metd.Vectors)]
+            : [.. _model.Clip.Parameters.StartingWith().Where(p => p.Tensor.RequiresGrad)];
+        using var phase = new Phase(name, settings, _device, parameters) { Epoch = _state.Epoch, Step = _state.Step };
+        if (_state.Epoch > 0 || _state.Step > 0)
+            using (Checkpoint.CheckpointReader reader = _checkpoints.OpenLast())
+                reader.Restore(phase.Optimizer);
+        using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Config);
+        try
+        {
+            phase.Run(loader, loss, _progress, ended => EpochEnded(phase, settings, ended, cancellation), cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            SaveState(phase);
+            throw;
+        }
+        _model.Clip.Parameters.Train(_ => false);
+        _model.Metd.Vectors.RequiresGrad = false;
+        _model.Metd.Vectors.FreeGradient();
+        _state = _state with { Phase = next, Epoch = 0, Step = 0 };
+        _checkpoints.SaveLast(_model, _info, _state, null);
+    }
+
+    private void EpochEnded(Phase phase, PhaseSettings settings, EpochEvent ended, CancellationToken cancellation)
+    {
+        bool last = ended.Epoch == settings.Epochs;
+        if (phase.Name == Stage2Phase && _data.Selection is { } split
+            && (last || ended.Epoch % _settings.EvaluateEvery == 0))
+        {
+            Evaluation evaluation = Evaluate(split, cancellation);
+            double war = evaluation.Confusion.War ?? 0;
+            ended = ended with { EvaluatedOn = split.Name, War = war, Uar = evaluation.Confusion.Uar };
+            if (_settings.Select != Selection.Last && war > _state.BestWar)
+            {
+                _state = _state with { BestWar = war, BestEpoch = ended.Epoch };
+                _checkpoints.SaveBest(_model, _info);
+            }
+        }
+        _progress.Report(ended);
+        if (!last)
+            SaveState(phase);
+    }
+
+    private void SaveState(Phase phase)
+    {
+        _state = _state with { Epoch = phase.Epoch, Step = phase.Step };
+        _checkpoints.SaveLast(_model, _info, _state, phase.Optimizer);
+    }
+
+    private void TakeSelected()
+    {
+        if (_settings.Select == Selection.Last || _state.BestEpoch == 0)
+            return;
+        _model.Dispose();
+        (_model, _) = Checkpoint.Load(_checkpoints.BestPath, _device);
+        _progress.Report(new MessageEvent($"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
+    }
+
+    private StepLoss Contrastive(Tape tape, Batch batch, int epoch)
+    {
+        ContrastiveLoss.LimitScale(_model.Clip);
+        IReadOnlyList<int[]> captions = [.. _data.CaptionsOf(batch, epoch)
+            .Select(caption => _tokenizer.Encode(caption, _model.Clip.Config.ContextLength))];
+        Tensor features = _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
+        return new StepLoss(ContrastiveLoss.Of(tape, _model.Clip, features, captions), null);
+    }
+
+    private Func<Tape, Batch, int, StepLoss> Stage1Loss() => (tape, batch, _) =>
+    {
+        // The frozen image tower needs no tape: nothing of it is kept.
+        Tensor features = tape.New(new Shape(batch.Count, _model.Clip.Config.EmbedSize));
+        using (var frozen = new Tape(_device, recording: false))
+            _device.Copy(_model.ImageFeatures(frozen, Evaluator.Pixels(frozen, batch), batch.Frames).Data, features.Data);
+        return CliperLosses(tape, features, _model.DescriptorFeatures(tape), batch);
+    };
+
+    private Func<Tape, Batch, int, StepLoss> Stage2Loss(Tensor descriptors) => (tape, batch, _) =>
+        CliperLosses(tape, _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), descriptors, batch);
+
+    private StepLoss CliperLosses(Tape tape, Tensor features, Tensor descriptors, Batch batch)
+    {
+        Tensor labels = tape.Own(Tensor.From(_device, batch.Labels.AsSpan(0, batch.Count), new Shape(batch.Count)));
+        Tensor losses = _model.Losses(tape, _model.Logits(tape, features, descriptors), labels, _settings.EmptySubclasses);
+        return new StepLoss(tape.Sum(losses), losses);
+    }
+
+    private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
+    {
+        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Config);
+        return Evaluator.Run(_model, loader, cancellation);
+    }
+
+    private Evaluation ZeroShot(CancellationToken cancellation)
+    {
+        using BatchLoader loader = _data.TestLoader(_data.Result, _model.Clip.Config);
+        // A CLIP pre-trained here knows the words of its captions and no others.
+        IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces : _settings.CaptionTemplates;
+        return Evaluator.ZeroShot(_model, [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
+            _tokenizer.Encode(PromptTemplates.Fill(template, name), _model.Clip.Config.ContextLength))])],
+            loader, cancellation);
+    }
+}

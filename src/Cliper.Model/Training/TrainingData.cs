@@ -1,0 +1,75 @@
+using Cliper.Model.Clip;
+using Cliper.Model.Data;
+using Cliper.Model.Text;
+
+namespace Cliper.Model.Training;
+
+/// <summary>The splits of a run, and the captions of its pictures where a CLIP is pre-trained.</summary>
+/// <param name="Train">What is trained on.</param>
+/// <param name="Validation">What an epoch may be selected on; null if there is none.</param>
+/// <param name="Test">What is reported; null if there is none.</param>
+/// <param name="Settings">The run's settings.</param>
+/// <param name="Note">What a reader of the result has to know of the data; may be empty.</param>
+/// <param name="Captions">A picture's own caption, by its index in <paramref name="Train"/> and the epoch; null to make
+/// captions of the labels by the settings' templates.</param>
+public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSplit? Test, TrainSettings Settings,
+    string Note = "", Func<int, int, string>? Captions = null)
+{
+    /// <summary>The split whose result is reported.</summary>
+    /// <exception cref="InputException">The data has a training split alone.</exception>
+    public DataSplit Result => Test ?? Validation
+        ?? throw new InputException("the data has neither a test nor a validation split: nothing to measure the result on");
+
+    /// <summary>The split evaluated after epochs; the result's own only where no other is there or it is asked for.</summary>
+    public DataSplit? Selection => Settings.Select == Training.Selection.BestOnTest ? Result : Validation ?? Test;
+
+    /// <summary>
+    /// Captions of a batch. Made of labels, all of a batch use one template, another each batch, so that two pictures of one
+    /// class have equal captions and count as each other's right answer.
+    /// </summary>
+    public IEnumerable<string> CaptionsOf(Batch batch, int epoch)
+    {
+        if (Captions is not null)
+            return batch.Indices.Take(batch.Count).Select(index => Captions(index, epoch));
+        string template = Settings.CaptionTemplates[(int)((uint)(epoch + batch.Number) % Settings.CaptionTemplates.Count)];
+        return batch.Labels.Take(batch.Count)
+            .Select(label => PromptTemplates.Fill(template, Train.Classes[label]));
+    }
+
+    /// <summary>Every caption that may occur, for the vocabulary, with the descriptors' template.</summary>
+    public IEnumerable<string> AllCaptions()
+    {
+        IEnumerable<string> captions = Captions is null
+            ? Settings.CaptionTemplates.SelectMany(template =>
+                Train.Classes.Select(name => PromptTemplates.Fill(template, name)))
+            : Enumerable.Range(0, Train.Samples.Count).Select(index => Captions(index, 0));
+        return captions.Append(Settings.Template + ".");
+    }
+
+    /// <summary>Shuffled and augmented batches of the training split.</summary>
+    public BatchLoader TrainLoader(PhaseSettings phase, ClipConfig config) =>
+        new(Train, Options(config) with
+        {
+            BatchSize = phase.BatchSize,
+            Order = SampleOrder.Shuffled,
+            RandomFrames = true,
+            DropLast = Train.Samples.Count >= phase.BatchSize,
+            Augmentation = Augmentation.Named(phase.Augmentation),
+        });
+
+    /// <summary>All samples of a split once, in order, with the test transform.</summary>
+    public BatchLoader TestLoader(DataSplit split, ClipConfig config) => new(split, Options(config));
+
+    private LoaderOptions Options(ClipConfig config) => new()
+    {
+        BatchSize = 64,
+        ImageSize = config.ImageSize,
+        Mean = config.Mean.ToArray(),
+        Deviation = config.Std.ToArray(),
+        Frames = Settings.Frames,
+        RandomFrames = false,
+        Seed = Settings.Seed,
+        Cache = Settings.Cache,
+        Strict = Settings.Strict,
+    };
+}

@@ -1,0 +1,22 @@
+namespace Cliper.Autograd.Tests.Operations;
+
+public sealed class PatchEmbeddingTests : TapeTests
+{
+    [Test]
+    public void GradientsMatchFiniteDifferences([Values(1, 2)] int images, [Values(1, 3)] int channels)
+    {
+        Tensor x = Random([images, channels, 4, 6], 1), weight = Random([5, channels, 2, 2], 2);
+        AssertGradients(tape => tape.PatchEmbedding(x, weight), x, weight);
+        AssertGradients(tape => tape.Add(tape.PatchEmbedding(x, weight), tape.PatchEmbedding(x, weight)), x, weight);
+    }
+
+    [Test]
+    public void SizesThatDoNotFitAreNamed()
+    {
+        Tensor x = Random([1, 3, 4, 6], 1), wrongChannels = Random([5, 1, 2, 2], 2), wrongPatch = Random([5, 3, 4, 4], 2);
+        using var tape = new Tape(Device);
+        Assert.That(() => tape.PatchEmbedding(x, wrongChannels), Throws.ArgumentException.With.Message.Contains("[1, 3, 4, 6]"));
+        Assert.That(() => tape.PatchEmbedding(x, wrongPatch),
+            Throws.ArgumentException.With.Message.Contains("4 x 6 pixels do not divide into patches of 4"));
+    }
+}
