@@ -1,0 +1,76 @@
+using Cliper.Model.Analysis;
+using Cliper.Model.Data;
+using Cliper.Model.Metrics;
+
+namespace Cliper.Model.Reporting;
+
+/// <summary>What report.html shows. Sections without content are left out.</summary>
+public sealed record ReportModel
+{
+    /// <summary>Headline, such as "CLIPER on fer2013".</summary>
+    public required string Title { get; init; }
+
+    /// <summary>One line under it: model, device, how long it took.</summary>
+    public string Subtitle { get; init; } = "";
+
+    /// <summary>When the run ended.</summary>
+    public required DateTimeOffset Created { get; init; }
+
+    /// <summary>Name of the split that <see cref="Result"/> counts, such as "validation".</summary>
+    public required string SplitName { get; init; }
+
+    /// <summary>Predictions of the trained model.</summary>
+    public required ConfusionMatrix Result { get; init; }
+
+    /// <summary>Other results on the same split, such as zero-shot, in the order to show them.</summary>
+    public IReadOnlyList<ReportBaseline> Baselines { get; init; } = [];
+
+    /// <summary>How the data were made and used, and whatever a reader has to know to judge the numbers.</summary>
+    public IReadOnlyList<ReportNote> Notes { get; init; } = [];
+
+    /// <summary>The rows of metrics.jsonl.</summary>
+    public IReadOnlyList<MetricRow> History { get; init; } = [];
+
+    /// <summary>The settings: path and value.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Settings { get; init; } = [];
+
+    /// <summary>The data set whose published results stand beside the run's; null for none.</summary>
+    public PaperDataSet? Paper { get; init; }
+
+    /// <summary>The learned descriptors by class, then descriptor.</summary>
+    public IReadOnlyList<ReportDescriptor> Descriptors { get; init; } = [];
+
+    /// <summary>Misclassified samples, the surest first.</summary>
+    public IReadOnlyList<ReportMistake> Mistakes { get; init; } = [];
+}
+
+/// <summary>A result to compare with.</summary>
+/// <param name="Name">Its method, such as "zero-shot, a photo of {class}".</param>
+/// <param name="Result">Its predictions on the same split.</param>
+public sealed record ReportBaseline(string Name, ConfusionMatrix Result);
+
+/// <summary>A remark about the run.</summary>
+/// <param name="Text">A sentence.</param>
+/// <param name="Warning">Whether it qualifies the result: "the best epoch was chosen on the test set".</param>
+public sealed record ReportNote(string Text, bool Warning = false);
+
+/// <summary>A picture that the report shows.</summary>
+/// <param name="Name">Its file or name.</param>
+/// <param name="Image">The picture; shown small.</param>
+public sealed record ReportImage(string Name, RgbImage Image);
+
+/// <summary>A descriptor (subclass) of a class.</summary>
+/// <param name="Class">The class.</param>
+/// <param name="Number">Number of the descriptor in its class, from 1.</param>
+/// <param name="Tokens">For each learned token the nearest words of the vocabulary.</param>
+/// <param name="Nearest">Samples of its own class whose nearest own descriptor it is.</param>
+/// <param name="Examples">Some of these samples, the nearest first.</param>
+public sealed record ReportDescriptor(string Class, int Number, IReadOnlyList<IReadOnlyList<NearestWord>> Tokens,
+    long Nearest, IReadOnlyList<ReportImage> Examples);
+
+/// <summary>A sample that was predicted wrong.</summary>
+/// <param name="Picture">The sample.</param>
+/// <param name="Actual">Its class.</param>
+/// <param name="Predicted">What was predicted.</param>
+/// <param name="Probability">Probability of the prediction, 0 to 1.</param>
+public sealed record ReportMistake(ReportImage Picture, string Actual, string Predicted, double Probability);

@@ -1,0 +1,76 @@
+using Cliper.Model.Reporting;
+
+namespace Cliper.Model.Tests.Reporting;
+
+public class RunFolderTests : TemporaryFolder
+{
+    private static MetricRow Step(long step, double loss) => new()
+    {
+        Event = MetricRow.StepEvent, Stage = "stage1", Step = step, Epoch = 1, Loss = loss, LearningRate = 0.01,
+    };
+
+    [Test]
+    public void ARowIsALineInEachFile()
+    {
+        using (RunFolder run = RunFolder.Create(In("run")))
+        {
+            run.Log(Step(1, 2.5));
+            Assert.That(File.ReadAllText(run.MetricsPath), Is.EqualTo(
+                "{\"event\":\"step\",\"stage\":\"stage1\",\"step\":1,\"epoch\":1,\"loss\":2.5,\"lr\":0.01}\n"), "at once on the disk");
+            run.Log(Step(2, double.NaN));
+        }
+        string[] csv = File.ReadAllLines(In("run/metrics.csv"));
+        Assert.That(csv[0], Does.StartWith("event,stage,step,epoch,loss,"));
+        Assert.That(csv[1], Does.StartWith("step,stage1,1,1,2.5,,,"));
+        Assert.That(csv.Select(line => line.Count(letter => letter == ',')).Distinct().Count(), Is.EqualTo(1));
+        Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")), Is.EqualTo(new[] { Step(1, 2.5), Step(2, double.NaN) }));
+        byte[] events = File.ReadAllBytes(Directory.GetFiles(In("run"), "events.out.tfevents.*").Single());
+        Assert.That(EventFileWriterTests.Read(events), Is.EqualTo(new[]
+        {
+            (1L, "stage1/loss", 2.5f), (1L, "stage1/lr", 0.01f), (2L, "stage1/loss", float.NaN), (2L, "stage1/lr", 0.01f),
+        }));
+    }
+
+    [Test]
+    public void ARunIsNotWrittenOverUnlessAsked()
+    {
+        using (RunFolder run = RunFolder.Create(In("run")))
+        {
+            run.Log(Step(1, 1));
+            run.WriteConfig("{}");
+        }
+        Assert.That(() => RunFolder.Create(In("run")), Throws.InstanceOf<InputException>().With.Message.Contains("holds a run"));
+        using (RunFolder.Create(In("run"), overwrite: true))
+            Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")), Is.Empty);
+        Assert.That(Directory.GetFiles(In("run"), "events.*"), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public void ResumingDropsRowsAfterTheCheckpointAndACutOffLine()
+    {
+        using (RunFolder run = RunFolder.Create(In("run")))
+            for (int step = 1; step <= 3; step++)
+                run.Log(Step(step, step));
+        File.AppendAllText(In("run/metrics.jsonl"), "{\"event\":\"st");
+        using (RunFolder run = RunFolder.Resume(In("run"), row => row.Step <= 2))
+            run.Log(Step(3, 7));
+        Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")), Is.EqualTo(new[] { Step(1, 1), Step(2, 2), Step(3, 7) }));
+        Assert.That(File.ReadAllLines(In("run/metrics.csv")), Has.Length.EqualTo(4));
+    }
+
+    [Test]
+    public void WhatIsNoRunOrDamagedIsAnInputError()
+    {
+        Assert.That(() => RunFolder.Resume(In("none")), Throws.InstanceOf<InputException>().With.Message.Contains("metrics.jsonl"));
+        Assert.That(Directory.Exists(In("none")), Is.False);
+        Directory.CreateDirectory(In("bad"));
+        File.WriteAllText(In("bad/metrics.jsonl"), "{}\nnonsense\n");
+        Assert.That(() => RunFolder.Resume(In("bad")), Throws.InstanceOf<InputException>().With.Message.Contains("line 1"));
+        File.WriteAllText(In("file"), "");
+        Assert.That(() => RunFolder.Create(In("file")), Throws.InstanceOf<InputException>());
+    }
+
+    [Test]
+    public void CsvQuotesWhatNeedsIt() => Assert.That(Csv.Line(["plain", "a,b", "say \"hi\"", "two\nlines", "", " x "]),
+        Is.EqualTo("plain,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",, x "));
+}
