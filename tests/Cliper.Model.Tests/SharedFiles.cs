@@ -17,7 +17,8 @@ internal static class SharedFiles
 
     private static string FindRoot()
     {
-        string? folder = TestContext.CurrentContext.TestDirectory;
+        // Asked for before any test runs, when cases are listed: there is no test's directory yet.
+        string? folder = Path.GetDirectoryName(typeof(SharedFiles).Assembly.Location);
         while (folder is not null && !File.Exists(Path.Combine(folder, "Cliper.Gpu.sln")))
             folder = Path.GetDirectoryName(folder);
         return folder ?? throw new InvalidOperationException("the tests do not run within a checkout");

@@ -1,0 +1,101 @@
+using Cliper.Kernels.Devices;
+using Cliper.Model.Weights;
+
+namespace Cliper.Model.Tests.Golden;
+
+/// <summary>
+/// Tensors made with another program, by name: in tests/golden, in ../shared/golden where that is there, and in the folder that
+/// CLIPER_GOLDEN names. weights-tools/README.md says what the files hold.
+/// </summary>
+/// <param name="Folder">Where it is.</param>
+/// <param name="Name">As in clip_NAME.weights.safetensors.</param>
+public sealed record GoldenSet(string Folder, string Name)
+{
+    public const string Variable = "CLIPER_GOLDEN";
+
+    private const string Ending = ".safetensors", ClipPrefix = "clip_", WeightsEnding = ".weights" + Ending,
+        ActivationsEnding = ".activations" + Ending, LossPrefix = "cliper_loss_", TrainPrefix = "cliper_train_";
+
+    /// <summary>Sets of a CLIP with its activations; half of a pair is a set too, which fails.</summary>
+    public static IEnumerable<TestCaseData> Clip => Cases(ClipPrefix, WeightsEnding, ActivationsEnding);
+
+    /// <summary>Sets of losses.</summary>
+    public static IEnumerable<TestCaseData> Losses => Cases(LossPrefix, Ending);
+
+    /// <summary>Sets of training steps.</summary>
+    public static IEnumerable<TestCaseData> Training => Cases(TrainPrefix, Ending);
+
+    /// <summary>Files of one name, such as tokenizer.json.</summary>
+    public static IEnumerable<TestCaseData> Files(string name) => Folders
+        .Where(folder => File.Exists(Path.Combine(folder, name))).Select(folder => Case(new GoldenSet(folder, name)));
+
+    /// <summary>The folder that the environment names; null if it names none.</summary>
+    public static string? NamedFolder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder ? folder : null;
+
+    private static IEnumerable<string> Folders => new[]
+    {
+        Path.Combine(SharedFiles.Root, "tests", "golden"), Path.Combine(SharedFiles.Root, "..", "shared", "golden"), NamedFolder,
+    }.OfType<string>().Where(Directory.Exists).Select(Path.GetFullPath).Distinct();
+
+    public TensorSource OpenWeights() => Open(ClipPrefix, WeightsEnding);
+
+    public TensorSource OpenActivations() => Open(ClipPrefix, ActivationsEnding);
+
+    public TensorSource OpenLosses() => Open(LossPrefix, Ending);
+
+    public TensorSource OpenTraining() => Open(TrainPrefix, Ending);
+
+    /// <summary>The CLIP of the set, also a training set's.</summary>
+    public ClipWeights LoadWeights() => ClipWeights.Load(Path.Combine(Folder, ClipPrefix + Name + WeightsEnding));
+
+    /// <summary>Ends the test as failed if a value is further from the expected one than the bound, and notes the largest distance.</summary>
+    public static void AssertClose(float[] actual, float[] expected, double bound, string what)
+    {
+        Assert.That(actual, Has.Length.EqualTo(expected.Length), what);
+        double worst = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            double difference = Math.Abs((double)actual[i] - expected[i]);
+            // Not the larger of the two: NaN must not be lost.
+            worst = difference <= worst ? worst : difference;
+        }
+        TestContext.Out.WriteLine($"{what}: {worst:E1}, bound {bound:E1}");
+        Assert.That(worst, Is.LessThanOrEqualTo(bound), what);
+    }
+
+    /// <summary>As <see cref="AssertClose(float[], float[], double, string)"/>, the bound relative to the largest expected entry.</summary>
+    public static void AssertRelativelyClose(float[] actual, float[] expected, double bound, string what) =>
+        AssertClose(actual, expected, bound * expected.Max(value => Math.Abs((double)value)), what);
+
+    private TensorSource Open(string prefix, string ending) => TensorSource.Open(Path.Combine(Folder, prefix + Name + ending));
+
+    private static IEnumerable<TestCaseData> Cases(string prefix, params string[] endings)
+    {
+        foreach (string folder in Folders)
+            foreach (string name in Directory.GetFiles(folder, prefix + "*").Select(path => Path.GetFileName(path))
+                .SelectMany(file => endings.Where(ending => file.EndsWith(ending, StringComparison.Ordinal))
+                    .Select(ending => file[prefix.Length..^ending.Length])).Distinct().Order(StringComparer.Ordinal))
+                yield return Case(new GoldenSet(folder, name));
+    }
+
+    private static TestCaseData Case(GoldenSet set) => new TestCaseData(set)
+        .SetArgDisplayNames($"{set.Name} in {Path.GetRelativePath(SharedFiles.Root, set.Folder)}");
+}
+
+/// <summary>The base of the tests on golden tensors: their category, and a device on which nothing may be left.</summary>
+[Category("Golden")]
+public abstract class GoldenTests
+{
+    protected HostDevice Device { get; private set; } = null!;
+
+    [SetUp]
+    public void MakeDevice() => Device = new HostDevice();
+
+    [TearDown]
+    public void NothingIsLeft()
+    {
+        long left = Device.LiveBytes;
+        Device.Dispose();
+        Assert.That(left, Is.Zero, "bytes left on the device");
+    }
+}
