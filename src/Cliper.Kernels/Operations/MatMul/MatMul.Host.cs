@@ -131,18 +131,23 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
             groups = (panels + groupPanels - 1) / groupPanels;
         }
 
-        DeviceArray strips = default;
-        if (product.ADepth != 1 || SharesCacheSets(product.ARow, blocks))
-            strips = PackA(host, product, blocks);
+        bool packA = product.ADepth != 1 || SharesCacheSets(product.ARow, blocks);
+        DeviceArray strips = packA ? host.Allocate(blocks.Count * (long)StripRows * depthStep) : default;
         float* packedA = strips.Floats;
         long scratch = (long)S.MaxRows * TileColumns + (product.PackedB == null ? (long)groupPanels * TileColumns * depthStep : 0);
-        host.Pool.Run(groups * chunks, (unit, worker) =>
+        for (int part = 0; part < depth || part == 0; part += depthStep)
         {
-            int group = unit / chunks, chunk = unit % chunks;
-            Unit(in product, in epilogue, blocks, packedA, (float*)host.Pool.Scratch(worker, scratch * sizeof(float)),
-                depthStep, (int)((long)blocks.Count * chunk / chunks), (int)((long)blocks.Count * (chunk + 1) / chunks),
-                group * groupPanels, Math.Min(panels, (group + 1) * groupPanels));
-        });
+            int start = part, length = Math.Min(depthStep, depth - part);
+            if (packA)
+                PackA(host, product, blocks, start, length, packedA);
+            host.Pool.Run(groups * chunks, (unit, worker) =>
+            {
+                int group = unit / chunks, chunk = unit % chunks;
+                Unit(in product, in epilogue, blocks, packedA, (float*)host.Pool.Scratch(worker, scratch * sizeof(float)),
+                    start, length, (int)((long)blocks.Count * chunk / chunks), (int)((long)blocks.Count * (chunk + 1) / chunks),
+                    group * groupPanels, Math.Min(panels, (group + 1) * groupPanels));
+            });
+        }
         host.Free(strips);
     }
 
@@ -150,71 +155,59 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
     private static bool SharesCacheSets(nint rowStride, Partition blocks) =>
         rowStride % 1024 == 0 && blocks.Size(blocks.Count - 1) > 8;
 
-    private static DeviceArray PackA(HostDevice host, HostProduct product, Partition blocks)
+    private static void PackA(HostDevice host, HostProduct product, Partition blocks, int start, int depth, float* strips)
     {
         const int BlocksPerUnit = 8;
-        nint stripStride = (nint)StripRows * product.Depth;
-        DeviceArray strips = host.Allocate(blocks.Count * (long)stripStride);
-        float* target = strips.Floats;
         host.Pool.Run((blocks.Count + BlocksPerUnit - 1) / BlocksPerUnit, (unit, _) =>
-            Packing.Strips<L>(product.A, product.ARow, product.ADepth, blocks, unit * BlocksPerUnit,
-                Math.Min(blocks.Count, (unit + 1) * BlocksPerUnit), StripRows, product.Depth, target, stripStride));
-        return strips;
+            Packing.Strips<L>(product.A + start * product.ADepth, product.ARow, product.ADepth, blocks, unit * BlocksPerUnit,
+                Math.Min(blocks.Count, (unit + 1) * BlocksPerUnit), StripRows, depth, strips, (nint)StripRows * depth));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Unit(in HostProduct product, in TEpilogue epilogue, Partition blocks, float* packedA, float* scratch,
-        int depthStep, int firstBlock, int endBlock, int firstPanel, int endPanel)
+        int start, int depth, int firstBlock, int endBlock, int firstPanel, int endPanel)
     {
-        float* edge = scratch, group = scratch + S.MaxRows * TileColumns;
-        int depth = 0;
-        for (int k = 0; k < product.Depth || k == 0; k += depthStep)
+        float* edge = scratch, panels = scratch + S.MaxRows * TileColumns;
+        nint panelStride = (nint)depth * TileColumns;
+        bool accumulate = product.Accumulate || start > 0, last = start + depth == product.Depth;
+        if (product.PackedB != null)
         {
-            depth = Math.Min(depthStep, product.Depth - k);
-            bool accumulate = product.Accumulate || k > 0, last = k + depth == product.Depth;
-            float* panels;
-            nint panelStride;
-            if (product.PackedB != null)
+            panelStride = (nint)product.Depth * TileColumns;
+            panels = product.PackedB + firstPanel * panelStride + (nint)start * TileColumns;
+        }
+        else
+        {
+            for (int panel = firstPanel; panel < endPanel; panel++)
+                Packing.Strip<L>(product.B + start * product.BDepth + panel * TileColumns * product.BColumn, product.BColumn,
+                    product.BDepth, Math.Min(TileColumns, product.Columns - panel * TileColumns), TileColumns, depth,
+                    panels + (panel - firstPanel) * panelStride);
+        }
+        for (int block = firstBlock; block < endBlock; block++)
+        {
+            int row = blocks.Start(block), rows = blocks.Size(block);
+            float* a = product.A + row * product.ARow + start;
+            nint aRow = product.ARow, aDepth = 1;
+            if (packedA != null)
             {
-                panelStride = (nint)product.Depth * TileColumns;
-                panels = product.PackedB + firstPanel * panelStride + (nint)k * TileColumns;
+                a = packedA + (nint)block * depth * StripRows;
+                (aRow, aDepth) = (1, StripRows);
             }
-            else
+            for (int panel = firstPanel; panel < endPanel; panel++)
             {
-                panelStride = (nint)depth * TileColumns;
-                panels = group;
-                for (int panel = firstPanel; panel < endPanel; panel++)
-                    Packing.Strip<L>(product.B + k * product.BDepth + panel * TileColumns * product.BColumn, product.BColumn,
-                        product.BDepth, Math.Min(TileColumns, product.Columns - panel * TileColumns), TileColumns, depth,
-                        panels + (panel - firstPanel) * panelStride);
-            }
-            for (int block = firstBlock; block < endBlock; block++)
-            {
-                int row = blocks.Start(block), rows = blocks.Size(block);
-                float* a = product.A + row * product.ARow + k;
-                nint aRow = product.ARow, aDepth = 1;
-                if (packedA != null)
+                int column = panel * TileColumns, columns = Math.Min(TileColumns, product.Columns - column);
+                float* b = panels + (panel - firstPanel) * panelStride;
+                float* c = product.C + row * product.CRow + column;
+                if (columns == TileColumns)
                 {
-                    a = packedA + ((nint)block * product.Depth + k) * StripRows;
-                    (aRow, aDepth) = (1, StripRows);
+                    Tile(rows, a, aRow, aDepth, b, c, product.CRow, depth, product.Scale, accumulate);
                 }
-                for (int panel = firstPanel; panel < endPanel; panel++)
+                else
                 {
-                    int column = panel * TileColumns, columns = Math.Min(TileColumns, product.Columns - column);
-                    float* b = panels + (panel - firstPanel) * panelStride;
-                    float* c = product.C + row * product.CRow + column;
-                    if (columns == TileColumns)
-                    {
-                        Tile(rows, a, aRow, aDepth, b, c, product.CRow, depth, product.Scale, accumulate);
-                    }
-                    else
-                    {
-                        Tile(rows, a, aRow, aDepth, b, edge, TileColumns, depth, product.Scale, false);
-                        CopyEdge(edge, c, product.CRow, rows, columns, accumulate);
-                    }
-                    if (last && typeof(TEpilogue) != typeof(NoEpilogue))
-                        Finish(in epilogue, c, product.CRow, row, rows, column, columns);
+                    Tile(rows, a, aRow, aDepth, b, edge, TileColumns, depth, product.Scale, false);
+                    CopyEdge(edge, c, product.CRow, rows, columns, accumulate);
                 }
+                if (last && typeof(TEpilogue) != typeof(NoEpilogue))
+                    Finish(in epilogue, c, product.CRow, row, rows, column, columns);
             }
         }
     }
