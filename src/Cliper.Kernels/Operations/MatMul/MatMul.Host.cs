@@ -87,7 +87,7 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
 {
     // Longest part of a sum kept in registers before it goes to C: longer parts write C less often, but two strips of
     // this depth have to fit the first-level cache.
-    private const int MaxDepth = 768;
+    private const int MaxDepth = 1024;
 
     // Bytes of B that a unit holds in the second-level cache (1 MB here, 256 KB and more elsewhere).
     private const int GroupBytes = 400 << 10;
