@@ -87,17 +87,18 @@ internal static class LineChart
     private static string Percent(double share) =>
         string.Create(CultureInfo.InvariantCulture, $"{share * 100:0.##} %");
 
+    /// <summary>A tick with as many decimals as the step between ticks has.</summary>
     private static string Label(double value, double step, bool percent)
     {
         if (percent)
             return Percent(value);
-        CultureInfo invariant = CultureInfo.InvariantCulture;
-        if (Math.Abs(value) < step * 1e-6)
-            return "0";
-        int digits = Math.Max(0, (int)Math.Ceiling(-Math.Log10(step) + 0.3));
-        return digits > 4 || Math.Abs(value) >= 1e6
-            ? value.ToString("0.##e+0", invariant)
-            : value.ToString("#,0." + new string('#', digits), invariant);
+        const int MostDigits = 4;
+        int digits = 0;
+        while (digits <= MostDigits && Math.Abs((step * Math.Pow(10, digits)) - Math.Round(step * Math.Pow(10, digits))) > 1e-6)
+            digits++;
+        return Math.Abs(value) < step * 1e-6 ? "0"
+            : digits > MostDigits || Math.Abs(value) >= 1e6 ? value.ToString("0.##e+0", CultureInfo.InvariantCulture)
+            : value.ToString("#,0." + new string('#', digits), CultureInfo.InvariantCulture);
     }
 
     /// <summary>Long curves become means over equal stretches: no screen shows more.</summary>

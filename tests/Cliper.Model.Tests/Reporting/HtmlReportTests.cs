@@ -99,6 +99,15 @@ public class HtmlReportTests
     public void TicksAreRoundAndReachAroundTheValues(double low, double high, int intervals, double[] expected) =>
         Assert.That(LineChart.Ticks(low, high, intervals), Is.EqualTo(expected).Within(1e-12));
 
+    [TestCase(0.01, "0.0025")]
+    [TestCase(5e-6, "2e-6")]
+    [TestCase(3000, "1,000")]
+    public void TickLabelsAreNotRounded(double high, string label)
+    {
+        Html chart = LineChart.Draw("t", "x", [new LineChart.Curve("c", [(1, 0), (2, high)])]);
+        Assert.That(chart.ToString(), Does.Contain($">{label}</text>"));
+    }
+
     [Test]
     public void EpochsHaveWholeTicks() =>
         Assert.That(LineChart.Ticks(1, 12, 5, whole: true), Is.EqualTo(new double[] { 0, 3, 6, 9, 12 }));
