@@ -1,0 +1,49 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Tests.Operations;
+
+public sealed class GatherTests(SimdLevel level) : HostDevices(level)
+{
+    [Test]
+    public void CopiesRowsAndScattersTheirGradients([Values(1, 7, 64, 131)] int width, [Values] bool accumulate)
+    {
+        int[] rows = [3, 0, 3, 2, 3, 0];
+        float[] table = Random(5 * width, 1), dy = Random(rows.Length * width, 2), before = Random(table.Length, 3);
+        double[] expected = [.. before.Select(value => accumulate ? value : 0.0)];
+        for (int i = 0; i < dy.Length; i++)
+            expected[rows[i / width] * width + i % width] += dy[i];
+        DeviceArray at = Device.From(table), ar = Device.From(rows), ay = Device.Allocate(dy.Length), ady = Device.From(dy),
+            adt = Device.From(before);
+
+        Gather.Forward(at, ar, ay, 5, width);
+        Gather.Backward(ar, ady, adt, accumulate, 5, width);
+
+        Assert.That(Device.ToFloats(ay), Is.EqualTo(rows.SelectMany(row => table.Skip(row * width).Take(width))));
+        // At most four terms below 1: three roundings of sums below 4.
+        AssertClose(Device.ToFloats(adt), expected, 3 * 4 * Math.Pow(2, -24), "dtable");
+        Free(at, ar, ay, ady, adt);
+    }
+
+    [TestCase(5)]
+    [TestCase(-1)]
+    [TestCase(int.MinValue)]
+    public void ARowOutsideTheTableIsNamed(int row)
+    {
+        DeviceArray table = Device.From(Random(15, 1)), rows = Device.From([0, row]), y = Device.Allocate(6);
+        Assert.That(() => Gather.Forward(table, rows, y, 5, 3),
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains($"rows[1] is {row}, the table has 5 rows"));
+        Assert.That(() => Gather.Backward(rows, y, table, false, 5, 3), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Free(table, rows, y);
+    }
+
+    [Test]
+    public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
+    {
+        DeviceArray rows = device.From([.. Enumerable.Range(0, 500).Select(i => i * i % 7)]), dy = device.From(Random(500 * 200, 1)),
+            dtable = device.Allocate(7 * 200);
+        Gather.Backward(rows, dy, dtable, false, 7, 200);
+        return [dtable];
+    });
+}

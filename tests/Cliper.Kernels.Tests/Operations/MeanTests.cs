@@ -1,0 +1,40 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Tests.Operations;
+
+public sealed class MeanTests(SimdLevel level) : HostDevices(level)
+{
+    [Test]
+    public void AveragesFramesAndSharesTheGradient([Values(1, 3)] int samples, [Values(1, 16, 37)] int frames, [Values(1, 19, 64)] int width,
+        [Values] bool accumulate)
+    {
+        float[] x = Random(samples * frames * width, 1), dy = Random(samples * width, 2), before = Random(x.Length, 3);
+        var y = new double[dy.Length];
+        var dx = new double[x.Length];
+        for (int i = 0; i < x.Length; i++)
+        {
+            int feature = i / (frames * width) * width + i % width;
+            y[feature] += x[i] / (double)frames;
+            dx[i] = dy[feature] / (double)frames + (accumulate ? before[i] : 0);
+        }
+        DeviceArray ax = Device.From(x), ay = Device.Allocate(y.Length), ady = Device.From(dy), adx = Device.From(before);
+
+        Mean.Forward(ax, ay, samples, frames, width);
+        Mean.Backward(ady, adx, accumulate, samples, frames, width);
+
+        // Sums of `frames` terms below 1, each rounded once, over frames.
+        AssertClose(Device.ToFloats(ay), y, 2 * Math.Pow(2, -24) * (2 + Math.Sqrt(frames)), "y");
+        AssertClose(Device.ToFloats(adx), dx, 4 * Math.Pow(2, -24), "dx");
+        Free(ax, ay, ady, adx);
+    }
+
+    [Test]
+    public void NoFramesIsAnError()
+    {
+        DeviceArray none = Device.Allocate(0);
+        Assert.That(() => Mean.Forward(none, none, 0, 0, 4), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Free(none);
+    }
+}

@@ -1,0 +1,50 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Tests.Operations;
+
+public sealed class SpliceTests(SimdLevel level) : HostDevices(level)
+{
+    [Test]
+    public void ReplacesTokensAndSplitsTheGradient([Values(1, 3, 19)] int width, [Values(0, 2, 4)] int start, [Values(0, 1)] int inserted,
+        [Values] bool accumulate)
+    {
+        const int Sequences = 3, Tokens = 5;
+        float[] x = Random(Sequences * Tokens * width, 1), insert = Random(Sequences * inserted * width, 2), dy = Random(x.Length, 3),
+            beforeX = Random(x.Length, 4), beforeInsert = Random(insert.Length, 5);
+        float[] y = [.. x], dx = [.. beforeX], dinsert = [.. beforeInsert];
+        for (int i = 0; i < x.Length; i++)
+        {
+            int sequence = i / (Tokens * width), token = i / width % Tokens;
+            int at = (sequence * inserted + token - start) * width + i % width;
+            bool replaced = token >= start && token < start + inserted;
+            if (replaced)
+            {
+                y[i] = insert[at];
+                dinsert[at] = dy[i] + (accumulate ? beforeInsert[at] : 0);
+            }
+            dx[i] = (replaced ? 0 : dy[i]) + (accumulate ? beforeX[i] : 0);
+        }
+        DeviceArray ax = Device.From(x), ai = Device.From(insert), ay = Device.Allocate(x.Length), ady = Device.From(dy),
+            adx = Device.From(beforeX), adi = Device.From(beforeInsert);
+
+        Splice.Forward(ax, ai, ay, Sequences, Tokens, inserted, start, width);
+        Splice.Backward(ady, adx, accumulate, adi, accumulate, Sequences, Tokens, inserted, start, width);
+
+        // Copies and single sums: exact.
+        Assert.That(Device.ToFloats(ay), Is.EqualTo(y));
+        Assert.That(Device.ToFloats(adx), Is.EqualTo(dx));
+        Assert.That(Device.ToFloats(adi), Is.EqualTo(dinsert));
+        Free(ax, ai, ay, ady, adx, adi);
+    }
+
+    [Test]
+    public void TokensBeyondTheEndAreAnError()
+    {
+        DeviceArray x = Device.Allocate(10), insert = Device.Allocate(4);
+        Assert.That(() => Splice.Forward(x, insert, x, 1, 5, 2, 4, 2),
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("tokens [4, 6) of 5"));
+        Free(x, insert);
+    }
+}
