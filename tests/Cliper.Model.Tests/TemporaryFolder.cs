@@ -5,8 +5,11 @@ public abstract class TemporaryFolder
 {
     protected string Folder { get; private set; } = "";
 
+    /// <summary>Where the folders are made.</summary>
+    protected virtual string Parent => Path.GetTempPath();
+
     [SetUp]
-    public void MakeFolder() => Folder = Directory.CreateTempSubdirectory("cliper-").FullName;
+    public void MakeFolder() => Folder = Directory.CreateDirectory(Path.Combine(Parent, $"cliper-{Guid.NewGuid():N}")).FullName;
 
     [TearDown]
     public void RemoveFolder() => Directory.Delete(Folder, recursive: true);
