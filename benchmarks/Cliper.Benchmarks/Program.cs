@@ -23,6 +23,8 @@ root.SetAction(parsed =>
     Console.Error.WriteLine(Machine.Describe());
     MatMulCases.Run(bench);
     AttentionCases.Run(bench);
+    ForwardCases.Run(bench);
+    TrainCases.Run(bench);
     Report report = bench.Report;
     Console.Error.WriteLine($"samples: {bench.Contest.Samples.Kept} kept, {bench.Contest.Samples.Dropped} disturbed by other processes");
     foreach ((string name, double ratio) in report.Summary())

@@ -7,8 +7,12 @@ internal static class Equality
     // a wrong weight, mask or scale by far more than this.
     private const double Tolerance = 1e-3;
 
-    /// <summary>Throws when the largest difference exceeds a thousandth of the largest value.</summary>
-    public static void Require(string what, ReadOnlySpan<float> ours, ReadOnlySpan<float> theirs)
+    /// <summary>Throws when the largest difference exceeds a thousandth of the largest value; says it otherwise.</summary>
+    public static void Require(string what, ReadOnlySpan<float> ours, ReadOnlySpan<float> theirs) =>
+        Console.Error.WriteLine($"    {what}: equal, largest difference {Difference(what, ours, theirs):E1} of the largest value");
+
+    /// <summary>Largest difference as a share of the largest value; throws when it exceeds a thousandth.</summary>
+    public static double Difference(string what, ReadOnlySpan<float> ours, ReadOnlySpan<float> theirs)
     {
         if (ours.Length != theirs.Length)
             throw new InvalidDataException($"{what}: {ours.Length} values against {theirs.Length}");
@@ -20,6 +24,6 @@ internal static class Equality
         }
         if (!(difference <= Tolerance * largest))
             throw new InvalidDataException($"{what}: results differ by {difference:E1}, largest value {largest:E1}");
-        Console.Error.WriteLine($"    {what}: equal, largest difference {difference:E1} of {largest:G3}");
+        return largest == 0 ? 0 : difference / largest;
     }
 }
