@@ -27,6 +27,9 @@ public sealed partial class Tape
             case Activation.QuickGelu:
                 Project(x, weight, y, new ActivationEpilogue<QuickGelu>(offset, pre, outputs));
                 break;
+            case Activation.Gelu:
+                Project(x, weight, y, new ActivationEpilogue<Gelu>(offset, pre, outputs));
+                break;
             case Activation.None when bias is not null:
                 Project(x, weight, y, new BiasEpilogue(offset));
                 break;
@@ -41,6 +44,8 @@ public sealed partial class Tape
             {
                 if (activation == Activation.QuickGelu)
                     Elementwise.Backward<QuickGelu>(pre, y.Gradient, y.Gradient, false);
+                else if (activation == Activation.Gelu)
+                    Elementwise.Backward<Gelu>(pre, y.Gradient, y.Gradient, false);
                 LinearBackward(x, weight, bias, y.Gradient);
             }, [x, weight], pre);
         return y;

@@ -9,6 +9,6 @@ public enum Activation
     /// <summary><see cref="Operations.QuickGelu"/>: OpenAI's CLIP.</summary>
     QuickGelu,
 
-    /// <summary>x times the normal distribution function: some CLIPs trained by others.</summary>
+    /// <summary><see cref="Operations.Gelu"/>: some CLIPs trained by others.</summary>
     Gelu,
 }
