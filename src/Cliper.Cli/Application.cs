@@ -58,6 +58,9 @@ internal static class Application
 
     private static IEnumerable<CliCommand> Commands(Terminal terminal, CommonOptions common, CancellationToken cancellation)
     {
+        yield return new EvalCommand(terminal, common, cancellation);
+        yield return new PredictCommand(terminal, common, cancellation);
+        yield return new EmbedCommand(terminal, common, cancellation);
         yield return new BenchCommand(terminal, common, cancellation);
         yield return new DoctorCommand(terminal, common, cancellation);
     }

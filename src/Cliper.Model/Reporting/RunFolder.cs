@@ -36,7 +36,7 @@ public sealed class RunFolder : IDisposable
         {
             _csv?.Dispose();
             _json?.Dispose();
-            throw new InputException(
+            throw new IOException(
                 $"{path}: cannot be written: {failure.Message}; choose a folder with room that you may write to", failure);
         }
     }
@@ -63,13 +63,14 @@ public sealed class RunFolder : IDisposable
     /// <param name="path">The folder; made when missing.</param>
     /// <param name="overwrite">Whether a run that is there already is written over.</param>
     /// <param name="clock">Tells the events' time; null for the system's.</param>
-    /// <exception cref="InputException">The folder holds a run already, or cannot be written to.</exception>
+    /// <exception cref="SettingsException">The folder holds a run already.</exception>
+    /// <exception cref="IOException">The folder cannot be written to.</exception>
     public static RunFolder Create(string path, bool overwrite = false, TimeProvider? clock = null)
     {
         bool occupied = File.Exists(System.IO.Path.Combine(path, "config.json"))
             || File.Exists(System.IO.Path.Combine(path, "metrics.jsonl"));
         if (occupied && !overwrite)
-            throw new InputException($"{path}: holds a run already; resume it, or choose another folder");
+            throw new SettingsException($"{path}: holds a run already; resume it, or choose another folder");
         foreach (string events in occupied ? Directory.GetFiles(path, "events.out.tfevents.*.cliper") : [])
             File.Delete(events);
         return new RunFolder(path, [], clock);
@@ -79,7 +80,8 @@ public sealed class RunFolder : IDisposable
     /// <param name="path">Its folder.</param>
     /// <param name="keep">Which rows still hold: those up to the checkpoint from which the run goes on; null for all.</param>
     /// <param name="clock">Tells the events' time; null for the system's.</param>
-    /// <exception cref="InputException">There is no run, its metrics cannot be read, or the folder cannot be written to.</exception>
+    /// <exception cref="InputException">There is no run, or its metrics cannot be read.</exception>
+    /// <exception cref="IOException">The folder cannot be written to.</exception>
     public static RunFolder Resume(string path, Func<MetricRow, bool>? keep = null, TimeProvider? clock = null)
     {
         string metrics = System.IO.Path.Combine(path, "metrics.jsonl");
@@ -118,11 +120,11 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Writes config.json.</summary>
     /// <param name="json">Its text.</param>
-    /// <exception cref="InputException">The folder cannot be written to.</exception>
+    /// <exception cref="IOException">The folder cannot be written to.</exception>
     public void WriteConfig(string json) => AtomicFile.Write(ConfigPath, stream => stream.Write(Utf8.GetBytes(json)));
 
     /// <summary>Adds a row to metrics.jsonl, metrics.csv and the TensorBoard events (tags "stage/quantity").</summary>
-    /// <exception cref="InputException">The disk is full, or the folder is gone.</exception>
+    /// <exception cref="IOException">The disk is full, or the folder is gone.</exception>
     public void Log(MetricRow row)
     {
         try
@@ -136,12 +138,12 @@ public sealed class RunFolder : IDisposable
         }
         catch (IOException failure)
         {
-            throw new InputException($"{Path}: metrics cannot be written: {failure.Message}", failure);
+            throw new IOException($"{Path}: metrics cannot be written: {failure.Message}", failure);
         }
     }
 
     /// <summary>Writes report.html.</summary>
-    /// <exception cref="InputException">The folder cannot be written to.</exception>
+    /// <exception cref="IOException">The folder cannot be written to.</exception>
     public void WriteReport(ReportModel report)
     {
         byte[] html = Utf8.GetBytes(HtmlReport.Render(report));

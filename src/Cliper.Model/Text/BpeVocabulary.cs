@@ -154,7 +154,7 @@ public sealed class BpeVocabulary
     }
 
     /// <summary>Writes vocab.json and merges.txt into a folder.</summary>
-    /// <exception cref="InputException">The folder cannot be written to.</exception>
+    /// <exception cref="IOException">The folder cannot be written to.</exception>
     public void Save(string folder)
     {
         var buffer = new ArrayBufferWriter<byte>();

@@ -78,6 +78,10 @@ public static class Checkpoint
         writer.Write(path);
     }
 
+    /// <summary>The checkpoint that <paramref name="path"/> means: a file as it is, or the model of a run's folder.</summary>
+    /// <exception cref="InputException">A folder without a checkpoint.</exception>
+    public static string Find(string path) => Directory.Exists(path) ? RunCheckpoints.Find(path) : path;
+
     /// <summary>Reads a model.</summary>
     /// <exception cref="InputException">No checkpoint of this program, or damaged.</exception>
     public static (CliperModel Model, CheckpointInfo Info) Load(string path, Device device)

@@ -9,7 +9,7 @@ public static class AtomicFile
     /// </summary>
     /// <param name="path">The file; replaced if it exists.</param>
     /// <param name="write">Writes the content.</param>
-    /// <exception cref="InputException">The place cannot be written to, or the disk is full.</exception>
+    /// <exception cref="IOException">The place cannot be written to, or the disk is full.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full) ?? full;
@@ -26,7 +26,7 @@ public static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new InputException($"{path}: cannot be written: {e.Message}; choose a folder with room that you may write to", e);
+            throw new IOException($"{path}: cannot be written: {e.Message}; choose a folder with room that you may write to", e);
         }
         finally
         {

@@ -120,7 +120,7 @@ public sealed class ClipWeights : IDisposable
     /// <param name="naming">Whose names and layouts.</param>
     /// <param name="type">F32, F16 or BF16. The temperature logit_scale is always F32.</param>
     /// <param name="metadata">More metadata, such as where the weights come from.</param>
-    /// <exception cref="InputException">The place cannot be written to.</exception>
+    /// <exception cref="IOException">The place cannot be written to.</exception>
     public void Save(string path, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32,
         IReadOnlyDictionary<string, string>? metadata = null)
     {

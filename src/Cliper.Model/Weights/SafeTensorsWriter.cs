@@ -44,7 +44,7 @@ public sealed class SafeTensorsWriter
         Add(name, TensorType.U8, shape, values.Length, stream => stream.Write(values.Span));
 
     /// <summary>Writes the file: under a temporary name, then renamed, so that it is there whole or not at all.</summary>
-    /// <exception cref="InputException">The place cannot be written to.</exception>
+    /// <exception cref="IOException">The place cannot be written to.</exception>
     public void Write(string path) => AtomicFile.Write(path, Write);
 
     /// <summary>Writes the file's bytes.</summary>

@@ -39,7 +39,7 @@ public class RunFolderTests : TemporaryFolder
             run.Log(Step(1, 1));
             run.WriteConfig("{}");
         }
-        Assert.That(() => RunFolder.Create(In("run")), Throws.InstanceOf<InputException>().With.Message.Contains("holds a run"));
+        Assert.That(() => RunFolder.Create(In("run")), Throws.InstanceOf<SettingsException>().With.Message.Contains("holds a run"));
         using (RunFolder.Create(In("run"), overwrite: true))
             Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")), Is.Empty);
         Assert.That(Directory.GetFiles(In("run"), "events.*"), Has.Length.EqualTo(1));
@@ -67,7 +67,7 @@ public class RunFolderTests : TemporaryFolder
         File.WriteAllText(In("bad/metrics.jsonl"), "{}\nnonsense\n");
         Assert.That(() => RunFolder.Resume(In("bad")), Throws.InstanceOf<InputException>().With.Message.Contains("line 1"));
         File.WriteAllText(In("file"), "");
-        Assert.That(() => RunFolder.Create(In("file")), Throws.InstanceOf<InputException>());
+        Assert.That(() => RunFolder.Create(In("file")), Throws.InstanceOf<IOException>());
     }
 
     [Test]

@@ -1,0 +1,96 @@
+using System.CommandLine;
+using Cliper.Kernels.Devices;
+using Cliper.Model;
+using Cliper.Model.Data;
+using Cliper.Model.Inference;
+
+namespace Cliper.Cli.Commands;
+
+/// <summary>A CLIP's features of pictures and texts, in a safetensors file.</summary>
+internal sealed class EmbedCommand : CliCommand
+{
+    private readonly Option<string> _weights = new("--weights")
+    {
+        Description = "CLIP weights: a .safetensors file or a Hugging Face folder.",
+        HelpName = "PATH",
+        Required = true,
+    };
+
+    private readonly Option<string?> _tokenizer = new("--tokenizer")
+    {
+        Description = "Tokenizer file or folder; without it, what lies beside the weights.",
+        HelpName = "PATH",
+    };
+
+    private readonly Option<string[]> _images = new("--images")
+    {
+        Description = "Pictures and folders of pictures; rows are sorted by path.",
+        HelpName = "PATH",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private readonly Option<string?> _texts = new("--texts")
+    {
+        Description = "File with a text a line.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string> _out = new("--out")
+    {
+        Description = "The file to write: image_features [N, D], text_features [P, D], logits_per_image [N, P]; fp32, not normalised.",
+        HelpName = "FILE",
+        Required = true,
+    };
+
+    private readonly StrictOption _strict = new();
+
+    public EmbedCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
+        : base("embed", "A CLIP's features of pictures and texts, in a safetensors file.", terminal, common, cancellation)
+    {
+        foreach (Option option in new Option[] { _weights, _tokenizer, _images, _texts, _out, _strict })
+            Add(option);
+    }
+
+    protected override int Run(ParseResult parsed)
+    {
+        string[] images = parsed.GetValue(_images) ?? [];
+        string? textFile = parsed.GetValue(_texts);
+        if (images.Length == 0 && textFile is null)
+            throw new SettingsException("nothing to embed: give --images, --texts, or both");
+        IReadOnlyList<Sample> pictures = PictureFiles.Pictures(images);
+        IReadOnlyList<string> texts = textFile is null ? [] : ReadTexts(textFile);
+        string path = parsed.GetValue(_out)!;
+        using HostDevice device = Common.OpenDevice(parsed);
+        using var embedder = new Embedder(device, parsed.GetValue(_weights)!);
+        EmbeddingSummary summary = embedder.Write(path, pictures, texts, parsed.GetValue(_tokenizer), parsed.GetValue(_strict), Cancellation);
+        SkippedPictures.Say(Terminal, summary.Skipped);
+        if (Terminal.Json)
+            Terminal.WriteJson(json =>
+            {
+                json.WriteStartObject();
+                json.WriteString("out", path);
+                json.WriteNumber("images", summary.Images.Count);
+                json.WriteNumber("texts", summary.Texts.Count);
+                json.WriteNumber("dimension", summary.Dimension);
+                json.WriteNumber("skipped", summary.Skipped.Count);
+                json.WriteEndObject();
+            });
+        else
+            Terminal.Out.WriteLine($"{path}: {summary.Images.Count} pictures and {summary.Texts.Count} texts, {summary.Dimension} numbers each");
+        return ExitCode.Done;
+    }
+
+    private static string[] ReadTexts(string path)
+    {
+        string[] lines;
+        try
+        {
+            lines = File.ReadAllLines(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: the file of texts cannot be read ({failure.Message})", failure);
+        }
+        return lines.Length > 0 ? lines : throw new InputException($"{path}: the file of texts is empty; expected a text a line");
+    }
+}

@@ -1,0 +1,121 @@
+using System.CommandLine;
+using System.Globalization;
+using Cliper.Model;
+using Cliper.Model.Training;
+
+namespace Cliper.Cli.Commands;
+
+/// <summary>
+/// Where a run's settings come from: a recipe by name, a JSON file over it, options over both. Options of their own stand
+/// for the settings that are changed most; --set reaches all the others.
+/// </summary>
+internal sealed class SettingsOptions
+{
+    private readonly Option<string?> _recipe = new("--recipe")
+    {
+        Description = $"Settings to begin with: {string.Join(", ", Recipes.Names)}.",
+        HelpName = "NAME",
+    };
+
+    private readonly Option<string?> _config = new("--config")
+    {
+        Description = "JSON file of settings over the recipe's, such as a run's config.json.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string[]> _set = new("--set")
+    {
+        Description = "One setting by its path in config.json, such as stage2.learningRate=1e-5. Can be repeated.",
+        HelpName = "PATH=VALUE",
+    };
+
+    private readonly Option<string?> _stage = new("--stage")
+    {
+        Description = "Runs one part alone: pretrain, 1 or 2. Stage 2 goes on from a run with stage 1: give --resume.",
+        HelpName = "PART",
+    };
+
+    // Each option with the settings it stands for.
+    private readonly (Option<string?> Option, string[] Paths)[] _values =
+    [
+        (Value("--data", "Folder or file of pictures or clips.", "PATH"), ["data"]),
+        (Value("--dataset", "Layout of the data: auto, folder, rafdb, fer2013, clips, csv, list or drawn.", "NAME"), ["dataSet"]),
+        (Value("--weights", "CLIP weights: a safetensors file or a Hugging Face folder.", "PATH"), ["weights"]),
+        (Value("--tokenizer", "Tokenizer file or folder, where the weights bring none.", "PATH"), ["tokenizer"]),
+        (Value("--seed", "Seed of every random number.", "N"), ["seed"]),
+        (Value("--batch-size", "Samples a step, in every phase.", "N"), ["pretrain.batchSize", "stage1.batchSize", "stage2.batchSize"]),
+        (Value("--pretrain-epochs", "Epochs of contrastive pre-training; 0 leaves it out.", "N"), ["pretrain.epochs"]),
+        (Value("--stage1-epochs", "Epochs of stage 1, the descriptors; 0 leaves it out.", "N"), ["stage1.epochs"]),
+        (Value("--stage2-epochs", "Epochs of stage 2, the image tower; 0 leaves it out.", "N"), ["stage2.epochs"]),
+        (Value("--stage1-lr", "Learning rate of stage 1.", "RATE"), ["stage1.learningRate"]),
+        (Value("--stage2-lr", "Peak learning rate of stage 2.", "RATE"), ["stage2.learningRate"]),
+        (Value("--select", "Which epoch's model the run ends with: last, best-on-validation or best-on-test.", "RULE"), ["select"]),
+    ];
+
+    /// <summary>All of them, to be added to a command.</summary>
+    public IEnumerable<Option> All => [_recipe, _config, .. _values.Select(value => value.Option), _stage, _set];
+
+    /// <summary>The settings of a run, checked.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="defaultRecipe">Recipe to begin with when none is named; null if one has to be, or a file given.</param>
+    /// <param name="resumed">Path of the config.json of the run to go on with, which then takes the recipe's place.</param>
+    /// <exception cref="SettingsException">Something is unknown, of the wrong kind or out of range.</exception>
+    public TrainSettings Resolve(ParseResult parsed, string? defaultRecipe = null, string? resumed = null)
+    {
+        string? recipe = parsed.GetValue(_recipe), file = parsed.GetValue(_config);
+        TrainSettings settings = recipe is not null ? Named(recipe)
+            : resumed is not null ? SettingsJson.Read(resumed, new TrainSettings())
+            : defaultRecipe is not null ? Recipes.Get(defaultRecipe)
+            : file is not null ? new TrainSettings()
+            : throw new SettingsException($"no settings: give --recipe ({string.Join(", ", Recipes.Names)}) or --config FILE");
+        if (file is not null)
+            settings = SettingsJson.Read(file, settings);
+        settings = SettingsJson.With(settings, Flags(parsed).Concat(Sets(parsed)));
+        settings = Only(parsed.GetValue(_stage), settings);
+        settings.Check();
+        return settings;
+    }
+
+    private static TrainSettings Named(string recipe) => Recipes.Names.Contains(recipe)
+        ? Recipes.Get(recipe)
+        : throw new SettingsException($"no recipe '{recipe}'; there are {string.Join(", ", Recipes.Names)}{Suggestion.Hint(recipe, Recipes.Names)}");
+
+    private IEnumerable<(string Path, string Value)> Flags(ParseResult parsed) =>
+        from value in _values
+        let text = parsed.GetValue(value.Option)
+        where text is not null
+        from path in value.Paths
+        select (path, path == "select" ? ToCamelCase(text) : text);
+
+    private IEnumerable<(string Path, string Value)> Sets(ParseResult parsed)
+    {
+        foreach (string pair in parsed.GetValue(_set) ?? [])
+        {
+            int at = pair.IndexOf('=');
+            if (at <= 0)
+                throw new SettingsException($"--set {pair}: expected PATH=VALUE, such as stage2.epochs=10");
+            yield return (pair[..at], pair[(at + 1)..]);
+        }
+    }
+
+    /// <summary>The settings with the other phases left out.</summary>
+    private static TrainSettings Only(string? part, TrainSettings settings)
+    {
+        PhaseSettings none = new();
+        return part switch
+        {
+            null => settings,
+            "pretrain" => settings with { Stage1 = none, Stage2 = none },
+            "1" => settings with { Stage2 = none },
+            "2" => settings with { Stage1 = none },
+            _ => throw new SettingsException($"--stage is '{part}'; there are pretrain, 1 and 2"),
+        };
+    }
+
+    private static Option<string?> Value(string name, string description, string value) =>
+        new(name) { Description = description, HelpName = value };
+
+    /// <summary>As in "best-on-test" to "bestOnTest".</summary>
+    private static string ToCamelCase(string words) => string.Concat(words.Split('-').Select((word, index) =>
+        index == 0 || word.Length == 0 ? word : char.ToUpper(word[0], CultureInfo.InvariantCulture) + word[1..]));
+}

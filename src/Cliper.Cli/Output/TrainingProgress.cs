@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using Cliper.Model.Training;
+using Spectre.Console;
+
+namespace Cliper.Cli;
+
+/// <summary>
+/// What a training run tells, on standard error: a moving bar on a terminal, else a line every few seconds and one an
+/// epoch. Messages and epochs stay visible in both.
+/// </summary>
+internal static class TrainingProgress
+{
+    /// <summary>Runs <paramref name="work"/> with a listener for its events.</summary>
+    public static T Show<T>(Terminal terminal, Func<IProgress<TrainEvent>, T> work)
+    {
+        if (!terminal.Live)
+            return work(new Lines(terminal));
+        return terminal.Progress.Progress()
+            .AutoClear(true)
+            .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn())
+            .Start(context => work(new Bar(terminal, context)));
+    }
+
+    /// <summary>As in "stage1 epoch 1/2 step 34/192: loss 3.41 (fine 2.30, margin 1.11), lr 1.0e-02, 812 images/s, ...".</summary>
+    public static string Line(StepEvent step) => Format.Invariant(
+        $"{step.Phase} epoch {step.Epoch}/{step.Epochs} step {step.Step}/{step.Steps}: {Losses(step.Loss, step.Fine, step.Margin)}, ") + Format.Invariant(
+        $"lr {step.LearningRate:0.0e-00}, {step.ImagesPerSecond:F0} images/s, waiting {100 * step.WaitShare:F0} %, {Format.Bytes(step.MemoryBytes)}, ") +
+        $"{Format.Duration(step.Remaining)} left{(step.Skipped ? ", step skipped: gradient not finite" : "")}";
+
+    /// <summary>As in "stage2 epoch 3/4: loss 1.20 (fine 0.80, margin 0.40), ..., validation WAR 61.2 % UAR 58.0 %".</summary>
+    public static string Line(EpochEvent epoch) => Format.Invariant(
+        $"{epoch.Phase} epoch {epoch.Epoch}/{epoch.Epochs}: {Losses(epoch.Loss, epoch.Fine, epoch.Margin)}, ") + Format.Invariant(
+        $"lr {epoch.LearningRate:0.0e-00}, {epoch.ImagesPerSecond:F0} images/s, waiting {100 * epoch.WaitShare:F0} %, ") +
+        Format.Duration(TimeSpan.FromSeconds(epoch.Seconds)) +
+        (epoch.SkippedSteps > 0 ? $", {epoch.SkippedSteps} steps skipped: gradient not finite" : "") +
+        (epoch.EvaluatedOn is null ? "" : $", {epoch.EvaluatedOn} WAR {Format.Percent(epoch.War)} UAR {Format.Percent(epoch.Uar)}");
+
+    private static string Losses(float loss, float? fine, float? margin) => Format.Invariant($"loss {loss:F3}") +
+        (fine is null || margin is null ? "" : Format.Invariant($" (fine {fine:F3}, margin {margin:F3})"));
+
+    private static string Line(MessageEvent message) => message.Warning ? $"warning: {message.Text}" : message.Text;
+
+    private sealed class Lines(Terminal terminal) : IProgress<TrainEvent>
+    {
+        private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+        private long _last;
+
+        public void Report(TrainEvent value)
+        {
+            switch (value)
+            {
+                case MessageEvent message:
+                    terminal.Say(Line(message));
+                    break;
+                case EpochEvent epoch:
+                    terminal.Say(Line(epoch));
+                    break;
+                case StepEvent step when _last == 0 || Stopwatch.GetElapsedTime(_last) > Interval:
+                    terminal.Say(Line(step));
+                    _last = Stopwatch.GetTimestamp();
+                    break;
+            }
+        }
+    }
+
+    private sealed class Bar(Terminal terminal, ProgressContext context) : IProgress<TrainEvent>
+    {
+        private ProgressTask? _task;
+        private string _phase = "";
+
+        public void Report(TrainEvent value)
+        {
+            switch (value)
+            {
+                case MessageEvent message:
+                    terminal.Progress.MarkupLineInterpolated(message.Warning ? (FormattableString)$"[yellow]{Line(message)}[/]" : $"{Line(message)}");
+                    break;
+                case EpochEvent epoch:
+                    terminal.Progress.MarkupLineInterpolated($"{Line(epoch)}");
+                    break;
+                case StepEvent step:
+                    if (_task is null || _phase != step.Phase)
+                    {
+                        _task?.StopTask();
+                        _task = context.AddTask(step.Phase);
+                        _phase = step.Phase;
+                    }
+                    _task.MaxValue = (double)step.Epochs * step.Steps;
+                    _task.Value = (step.Epoch - 1.0) * step.Steps + step.Step;
+                    _task.Description = Markup.Escape(Line(step));
+                    break;
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using System.Text.Json;
+using Cliper.Autograd;
+using Cliper.Kernels.Devices;
+using Cliper.Model.Clip;
+using Cliper.Model.Data;
+using Cliper.Model.Text;
+using Cliper.Model.Training;
+using Cliper.Model.Weights;
+
+namespace Cliper.Model.Inference;
+
+/// <summary>What <see cref="Embedder.Write"/> wrote.</summary>
+/// <param name="Images">Paths of the pictures, in the order of the rows.</param>
+/// <param name="Texts">The texts, in the order of the rows.</param>
+/// <param name="Dimension">Width of a feature.</param>
+/// <param name="Skipped">Pictures left out, and why.</param>
+public sealed record EmbeddingSummary(IReadOnlyList<string> Images, IReadOnlyList<string> Texts, int Dimension,
+    IReadOnlyDictionary<string, string> Skipped);
+
+/// <summary>A CLIP's features of pictures and texts, as tensors in a file.</summary>
+/// <param name="device">Where to compute.</param>
+/// <param name="weightsPath">A .safetensors file, or a Hugging Face folder.</param>
+public sealed class Embedder(Device device, string weightsPath) : IDisposable
+{
+    private const int TextsAtOnce = 64;
+
+    private readonly ClipWeights _weights = ClipWeights.Load(weightsPath);
+
+    /// <summary>
+    /// Writes a safetensors file: image_features [N, D] and text_features [P, D], fp32, not normalised, and logits_per_image
+    /// [N, P] where there are both; paths and texts as JSON lists in the metadata ("images", "texts").
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="pictures">Pictures, preprocessed by CLIP's test transform at the model's size; may be empty.</param>
+    /// <param name="texts">Texts; may be empty.</param>
+    /// <param name="tokenizerPath">Tokenizer file or folder; null to look beside the weights.</param>
+    /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    /// <exception cref="InputException">Weights, tokenizer, a text or every picture cannot be used.</exception>
+    public EmbeddingSummary Write(string path, IReadOnlyList<Sample> pictures, IReadOnlyList<string> texts, string? tokenizerPath,
+        bool strict, CancellationToken cancellation)
+    {
+        // What can fail in a moment does so before minutes of work.
+        IReadOnlyList<int[]> ids = texts.Count == 0 ? [] : Encode(texts, ClipTokenizer.For(_weights, weightsPath, tokenizerPath));
+        using var clip = new ClipModel(device, _weights);
+        using var tape = new Tape(device, recording: false);
+        var writer = new SafeTensorsWriter();
+        var names = new List<string>();
+        var skipped = new Dictionary<string, string>();
+        Tensor? imageFeatures = null, textFeatures = null;
+        if (pictures.Count > 0)
+            imageFeatures = Add("image_features", Images(clip, pictures, strict, names, skipped, cancellation), names.Count);
+        if (ids.Count > 0)
+            textFeatures = Add("text_features", Texts(clip, ids, cancellation), ids.Count);
+        if (imageFeatures is not null && textFeatures is not null)
+            writer.Add("logits_per_image", [names.Count, ids.Count], clip.LogitsPerImage(tape, imageFeatures, textFeatures).ToArray());
+        writer.Metadata["images"] = JsonSerializer.Serialize(names);
+        writer.Metadata["texts"] = JsonSerializer.Serialize(texts);
+        writer.Write(path);
+        return new EmbeddingSummary(names, texts, clip.Config.EmbedSize, skipped);
+
+        Tensor Add(string name, List<float> values, int rows)
+        {
+            float[] all = [.. values];
+            writer.Add(name, [rows, clip.Config.EmbedSize], all);
+            return tape.Own(Tensor.From(device, all, new Shape(rows, clip.Config.EmbedSize)));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _weights.Dispose();
+
+    private List<int[]> Encode(IReadOnlyList<string> texts, ClipTokenizer tokenizer)
+    {
+        var ids = new List<int[]>();
+        foreach (string text in texts)
+            ids.Add(tokenizer.Encode(text, _weights.Config.ContextLength));
+        return ids;
+    }
+
+    private List<float> Images(ClipModel clip, IReadOnlyList<Sample> pictures, bool strict, List<string> names,
+        Dictionary<string, string> skipped, CancellationToken cancellation)
+    {
+        var features = new List<float>();
+        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], pictures), clip.Config, frames: 1, strict);
+        foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
+        {
+            using Batch current = batch;
+            using var tape = new Tape(device, recording: false);
+            features.AddRange(clip.Vision.Forward(tape, Evaluator.Pixels(tape, batch)).ToArray());
+            names.AddRange(batch.Indices.Take(batch.Count).Select(index => pictures[index].Name));
+        }
+        foreach ((string name, string reason) in loader.Skipped)
+            skipped[name] = reason;
+        return features;
+    }
+
+    private List<float> Texts(ClipModel clip, IReadOnlyList<int[]> ids, CancellationToken cancellation)
+    {
+        var features = new List<float>();
+        foreach (int[][] chunk in ids.Chunk(TextsAtOnce))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var tape = new Tape(device, recording: false);
+            features.AddRange(clip.Text.Forward(tape, chunk).ToArray());
+        }
+        return features;
+    }
+}

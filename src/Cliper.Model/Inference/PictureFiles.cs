@@ -1,0 +1,44 @@
+using Cliper.Model.Data;
+
+namespace Cliper.Model.Inference;
+
+/// <summary>From what a person names, files and folders, to samples.</summary>
+public static class PictureFiles
+{
+    /// <summary>
+    /// The pictures: files as they are named, folders with all below them that <paramref name="codec"/> can read; each once,
+    /// sorted by path (ordinal).
+    /// </summary>
+    /// <exception cref="InputException">A path does not exist, or a folder has no picture.</exception>
+    public static IReadOnlyList<Sample> Pictures(IEnumerable<string> paths, IImageCodec? codec = null) =>
+        [.. paths.SelectMany(path => Expand(path, codec ?? SkiaImageCodec.Instance)).Distinct(StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal).Select(file => new Sample(file, 0, [new FileFrame(file)]))];
+
+    /// <summary>The clips: every folder, the named ones or below them, that has pictures, its frames sorted by name.</summary>
+    /// <exception cref="InputException">A path is no folder, or there is no picture below it.</exception>
+    public static IReadOnlyList<Sample> Clips(IEnumerable<string> paths, IImageCodec? codec = null) =>
+        [.. paths.SelectMany(path => Directory.Exists(path)
+                ? Expand(path, codec ?? SkiaImageCodec.Instance)
+                : throw new InputException($"{path}: no such folder; a clip is a folder of its frames"))
+            .Distinct(StringComparer.Ordinal)
+            .GroupBy(file => Path.GetDirectoryName(file)!).OrderBy(clip => clip.Key, StringComparer.Ordinal)
+            .Select(clip => new Sample(clip.Key, 0, [.. clip.Order(StringComparer.Ordinal).Select(file => new FileFrame(file))]))];
+
+    private static string[] Expand(string path, IImageCodec codec)
+    {
+        if (File.Exists(path))
+            return [path];
+        if (!Directory.Exists(path))
+            throw new InputException($"{path}: no such file or folder");
+        string[] files;
+        try
+        {
+            files = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(file => codec.CanRead(Path.GetExtension(file)))];
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: the folder cannot be read ({failure.Message})", failure);
+        }
+        return files.Length > 0 ? files : throw new InputException($"{path}: no pictures in this folder or below it");
+    }
+}

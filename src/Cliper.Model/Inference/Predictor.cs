@@ -1,0 +1,87 @@
+using Cliper.Autograd;
+using Cliper.Kernels.Devices;
+using Cliper.Model.Data;
+using Cliper.Model.Training;
+
+namespace Cliper.Model.Inference;
+
+/// <summary>What a model says of one file or clip.</summary>
+/// <param name="File">Its path.</param>
+/// <param name="Prediction">The answer.</param>
+public sealed record FilePrediction(string File, Prediction Prediction);
+
+/// <summary>A trained model with its descriptors' features at hand: pictures in, expressions out.</summary>
+public sealed class Predictor : IDisposable
+{
+    private readonly CliperModel _model;
+    private readonly Tape _tape;
+    private readonly Tensor _descriptors;
+
+    private Predictor(CliperModel model, CheckpointInfo info)
+    {
+        (_model, Info) = (model, info);
+        _tape = new Tape(model.Clip.Device, recording: false);
+        _descriptors = model.DescriptorFeatures(_tape);
+    }
+
+    /// <summary>Class names, in the order of the probabilities.</summary>
+    public IReadOnlyList<string> Classes => _model.Classes;
+
+    /// <summary>What the checkpoint says of itself.</summary>
+    public CheckpointInfo Info { get; }
+
+    /// <summary>Reads a checkpoint.</summary>
+    /// <exception cref="InputException">It is missing, damaged, or none of this program.</exception>
+    public static Predictor Load(string checkpoint, Device device)
+    {
+        (CliperModel model, CheckpointInfo info) = Checkpoint.Load(checkpoint, device);
+        return new Predictor(model, info);
+    }
+
+    /// <summary>Predicts samples, in their order, as they are computed.</summary>
+    /// <param name="samples">Pictures, or clips.</param>
+    /// <param name="clips">Whether a sample is a clip, of which the model takes as many frames as it was trained on.</param>
+    /// <param name="strict">Whether an unreadable picture is an error.</param>
+    /// <param name="skipped">Given the name of each sample left out, and why.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    public IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips, bool strict,
+        Action<string, string> skipped, CancellationToken cancellation)
+    {
+        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], samples), _model.Clip.Config, clips ? Info.Frames : 1, strict);
+        foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
+        {
+            using Batch current = batch;
+            using var tape = new Tape(_model.Clip.Device, recording: false);
+            float[] logits = _model.Logits(tape, _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _descriptors).ToArray();
+            int width = logits.Length / batch.Count;
+            for (int i = 0; i < batch.Count; i++)
+                yield return new FilePrediction(samples[batch.Indices[i]].Name,
+                    Prediction.FromLogits(logits.AsSpan(i * width, width), _model.Metd.Subclasses));
+        }
+        foreach ((string name, string reason) in loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            skipped(name, reason);
+    }
+
+    /// <summary>Evaluates the model on labelled data, whose classes are matched by name.</summary>
+    /// <param name="path">Folder or file of the data.</param>
+    /// <param name="dataSet">Its layout, one of <see cref="DataSets.Names"/>.</param>
+    /// <param name="split">Name of the split; null for test, else validation, else all.</param>
+    /// <param name="strict">Whether an unreadable picture is an error; else it is left out and among the skipped.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    /// <exception cref="InputException">The data is missing or damaged, or has classes that the model has not.</exception>
+    public (Evaluation Evaluation, IReadOnlyDictionary<string, string> Skipped) Evaluate(string path, string dataSet, string? split,
+        bool strict, CancellationToken cancellation)
+    {
+        DataSetSplits splits = DataSets.Open(path, dataSet, new DataSetOptions { TestFraction = 0 });
+        DataSplit chosen = split is null ? splits.Test ?? splits.Validation ?? splits.Train : splits[split];
+        using BatchLoader loader = SampleReader.Open(chosen.WithClasses(Classes), _model.Clip.Config, Info.Frames, strict);
+        return (Evaluator.Run(_model, _descriptors, loader, cancellation), loader.Skipped);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _tape.Dispose();
+        _model.Dispose();
+    }
+}

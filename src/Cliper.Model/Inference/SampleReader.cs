@@ -1,0 +1,27 @@
+using Cliper.Model.Clip;
+using Cliper.Model.Data;
+
+namespace Cliper.Model.Inference;
+
+/// <summary>Batches of named samples with CLIP's test transform, for a model that only looks.</summary>
+internal static class SampleReader
+{
+    private const int BatchSize = 16;
+
+    /// <summary>Opens <paramref name="split"/>.</summary>
+    /// <param name="split">What to read.</param>
+    /// <param name="config">The model whose input is wanted.</param>
+    /// <param name="frames">Frames a sample; 1 for pictures.</param>
+    /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
+    public static BatchLoader Open(DataSplit split, ClipConfig config, int frames, bool strict) =>
+        new(split, new LoaderOptions
+        {
+            BatchSize = Math.Min(BatchSize, Math.Max(1, split.Samples.Count)),
+            ImageSize = config.ImageSize,
+            Mean = config.Mean.ToArray(),
+            Deviation = config.Std.ToArray(),
+            Frames = frames,
+            RandomFrames = false,
+            Strict = strict,
+        });
+}
