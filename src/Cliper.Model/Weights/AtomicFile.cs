@@ -3,9 +3,11 @@ namespace Cliper.Model.Weights;
 /// <summary>Files that are there whole or not at all.</summary>
 public static class AtomicFile
 {
+    private const string DeviceFolder = "/dev/";
+
     /// <summary>
     /// Writes a file under a temporary name in its folder (made when missing), flushes it to the disk and renames it. When
-    /// writing fails, what was there before stays and the temporary file is removed.
+    /// writing fails, what was there before stays and the temporary file is removed. A device (/dev/...) is written to as it is.
     /// </summary>
     /// <param name="path">The file; replaced if it exists.</param>
     /// <param name="write">Writes the content.</param>
@@ -13,16 +15,19 @@ public static class AtomicFile
     public static void Write(string path, Action<Stream> write)
     {
         string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full) ?? full;
-        string temporary = Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
+        // Renaming would put a file in a device's place.
+        bool device = full.StartsWith(DeviceFolder, StringComparison.Ordinal);
+        string temporary = device ? full : Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
         try
         {
             Directory.CreateDirectory(folder);
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            using (var stream = new FileStream(temporary, device ? FileMode.Open : FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
             {
                 write(stream);
-                stream.Flush(flushToDisk: true);
+                stream.Flush(flushToDisk: !device);
             }
-            File.Move(temporary, full, overwrite: true);
+            if (!device)
+                File.Move(temporary, full, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -32,7 +37,7 @@ public static class AtomicFile
         {
             // After the rename there is nothing under this name, and deleting nothing is no error. A folder that could not
             // be made or written to has nothing to delete either.
-            if (File.Exists(temporary))
+            if (!device && File.Exists(temporary))
                 File.Delete(temporary);
         }
     }

@@ -226,6 +226,17 @@ public sealed class SafeTensorsTests : TemporaryFolder
     }
 
     [Test]
+    public void ADeviceStaysADevice()
+    {
+        if (!File.Exists("/dev/full"))
+            Assert.Ignore("there is no /dev/full on this system");
+        Assert.That(() => AtomicFile.Write("/dev/full", stream => stream.Write(new byte[10])),
+            Throws.TypeOf<IOException>().With.Message.Contains("No space left"));
+        Assert.That(() => AtomicFile.Write("/dev/null", stream => stream.Write(new byte[10])), Throws.Nothing);
+        Assert.That(() => File.WriteAllBytes("/dev/full", new byte[10]), Throws.TypeOf<IOException>(), "still the device");
+    }
+
+    [Test]
     public void AFileMayBeReplacedWhileItIsOpen()
     {
         var writer = new SafeTensorsWriter();
