@@ -285,6 +285,36 @@ public static unsafe partial class Attention
         }
     }
 
+    /// <summary>
+    /// c (+)= a b for a of [rows, depth], b of [depth, columns] and c of [rows, columns], all within cache.
+    /// </summary>
+    /// <param name="rows">Rows of c.</param>
+    /// <param name="columns">Columns of c, a multiple of V.Count.</param>
+    /// <param name="depth">Terms of each sum, at least 1; added in order.</param>
+    /// <param name="a">Element (i, k) at i * aRow + k * aDepth: as it lies in memory or transposed.</param>
+    /// <param name="aRow">See <paramref name="a"/>.</param>
+    /// <param name="aDepth">See <paramref name="a"/>.</param>
+    /// <param name="b">Right factor.</param>
+    /// <param name="c">Product.</param>
+    /// <param name="add">Whether to add to c.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Multiply<V>(int rows, int columns, int depth, float* a, nint aRow, nint aDepth, Rows b, Rows c,
+        bool add) where V : struct, ILanes<V>
+    {
+        // Blocks of nearly equal height: a last block of one row would wait for its few sums.
+        var blocks = new Partition(rows, MicroKernel.MaxRows<V>());
+        for (int column = 0; column < columns; column += 2 * V.Count)
+            for (int block = 0; block < blocks.Count; block++)
+            {
+                int row = blocks.Start(block), height = blocks.Size(block);
+                float* from = a + row * aRow, to = c.From(row).First + column;
+                if (column + V.Count < columns)
+                    MicroKernel.Run<V, MicroKernel.N2>(height, depth, from, aRow, aDepth, b.First + column, b.Stride, to, c.Stride, 1, add);
+                else
+                    MicroKernel.Run<V, MicroKernel.N1>(height, depth, from, aRow, aDepth, b.First + column, b.Stride, to, c.Stride, 1, add);
+            }
+    }
+
     /// <summary>The rows with zeros up to whole vectors: themselves where there is nothing to add, else a copy.</summary>
     private static Rows Padded<V>(Rows source, int rows, int size, ref Scratch memory) where V : struct, ILanes<V>
     {

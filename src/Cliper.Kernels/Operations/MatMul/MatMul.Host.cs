@@ -1,6 +1,4 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Simd;
 
@@ -33,13 +31,13 @@ public static unsafe partial class MatMul
         switch (host.Level)
         {
             case SimdLevel.Avx512:
-                HostProducts<Registers512, Vector512<float>, Lanes512, TEpilogue>.Run(host, product, epilogue);
+                HostProducts<Lanes512, TEpilogue>.Run(host, product, epilogue);
                 break;
             case SimdLevel.Avx2:
-                HostProducts<Registers256, Vector256<float>, Lanes256, TEpilogue>.Run(host, product, epilogue);
+                HostProducts<Lanes256, TEpilogue>.Run(host, product, epilogue);
                 break;
             default:
-                HostProducts<RegistersPortable, Vector<float>, LanesPortable, TEpilogue>.Run(host, product, epilogue);
+                HostProducts<LanesPortable, TEpilogue>.Run(host, product, epilogue);
                 break;
         }
     }
@@ -53,9 +51,9 @@ public static unsafe partial class MatMul
 
     internal static PackedMatrix PackHost(HostDevice host, Matrix b) => host.Level switch
     {
-        SimdLevel.Avx512 => HostProducts<Registers512, Vector512<float>, Lanes512, NoEpilogue>.Pack(host, b),
-        SimdLevel.Avx2 => HostProducts<Registers256, Vector256<float>, Lanes256, NoEpilogue>.Pack(host, b),
-        _ => HostProducts<RegistersPortable, Vector<float>, LanesPortable, NoEpilogue>.Pack(host, b),
+        SimdLevel.Avx512 => HostProducts<Lanes512, NoEpilogue>.Pack(host, b),
+        SimdLevel.Avx2 => HostProducts<Lanes256, NoEpilogue>.Pack(host, b),
+        _ => HostProducts<LanesPortable, NoEpilogue>.Pack(host, b),
     };
 }
 
@@ -79,9 +77,7 @@ internal unsafe struct HostProduct
 /// workers claim. A unit keeps its panels of B in the second-level cache and passes the rows of A along them; for B that is
 /// not packed yet, the unit packs them there. A is read where it lies if its rows are contiguous, else packed first.
 /// </summary>
-internal static unsafe class HostProducts<S, V, L, TEpilogue>
-    where S : struct, IRegisters<V>
-    where V : struct
+internal static unsafe class HostProducts<L, TEpilogue>
     where L : struct, ILanes<L>
     where TEpilogue : struct, IEpilogue
 {
@@ -96,10 +92,10 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
 
     private const int RowsWorthPacking = 256;
 
-    private static int TileColumns => 2 * S.Lanes;
+    private static int TileColumns => 2 * L.Count;
 
     // Rows of a packed strip of A, of which MaxRows count: whole registers.
-    private static int StripRows => (S.MaxRows + S.Lanes - 1) / S.Lanes * S.Lanes;
+    private static int StripRows => (MicroKernel.MaxRows<L>() + L.Count - 1) / L.Count * L.Count;
 
     public static PackedMatrix Pack(HostDevice host, Matrix b)
     {
@@ -115,7 +111,7 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
 
     public static void Run(HostDevice host, HostProduct product, TEpilogue epilogue)
     {
-        var blocks = new Partition(product.Rows, S.MaxRows);
+        var blocks = new Partition(product.Rows, MicroKernel.MaxRows<L>());
         int panels = (product.Columns + TileColumns - 1) / TileColumns, depth = product.Depth;
         int depthParts = Math.Max(1, (depth + MaxDepth - 1) / MaxDepth);
         int depthStep = Math.Max(1, ((depth + depthParts - 1) / depthParts + 15) / 16 * 16);
@@ -134,7 +130,7 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
         bool packA = product.ADepth != 1 || SharesCacheSets(product.ARow, blocks);
         DeviceArray strips = packA ? host.Allocate(blocks.Count * (long)StripRows * depthStep) : default;
         float* packedA = strips.Floats;
-        long scratch = (long)S.MaxRows * TileColumns + (product.PackedB == null ? (long)groupPanels * TileColumns * depthStep : 0);
+        long scratch = (long)MicroKernel.MaxRows<L>() * TileColumns + (product.PackedB == null ? (long)groupPanels * TileColumns * depthStep : 0);
         for (int part = 0; part < depth || part == 0; part += depthStep)
         {
             int start = part, length = Math.Min(depthStep, depth - part);
@@ -167,7 +163,7 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
     private static void Unit(in HostProduct product, in TEpilogue epilogue, Partition blocks, float* packedA, float* scratch,
         int start, int depth, int firstBlock, int endBlock, int firstPanel, int endPanel)
     {
-        float* edge = scratch, panels = scratch + S.MaxRows * TileColumns;
+        float* edge = scratch, panels = scratch + MicroKernel.MaxRows<L>() * TileColumns;
         nint panelStride = (nint)depth * TileColumns;
         bool accumulate = product.Accumulate || start > 0, last = start + depth == product.Depth;
         if (product.PackedB != null)
@@ -243,22 +239,6 @@ internal static unsafe class HostProducts<S, V, L, TEpilogue>
                 new Span<float>(c + row * cRow, TileColumns).Clear();
             return;
         }
-        switch (rows)
-        {
-            case 1: MicroKernel.Run<S, V, Rows1>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 2: MicroKernel.Run<S, V, Rows2>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 3: MicroKernel.Run<S, V, Rows3>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 4: MicroKernel.Run<S, V, Rows4>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 5: MicroKernel.Run<S, V, Rows5>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 6: MicroKernel.Run<S, V, Rows6>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 7: MicroKernel.Run<S, V, Rows7>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 8: MicroKernel.Run<S, V, Rows8>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 9: MicroKernel.Run<S, V, Rows9>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 10: MicroKernel.Run<S, V, Rows10>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 11: MicroKernel.Run<S, V, Rows11>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 12: MicroKernel.Run<S, V, Rows12>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            case 13: MicroKernel.Run<S, V, Rows13>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-            default: MicroKernel.Run<S, V, Rows14>(a, aRow, aDepth, b, c, cRow, depth, scale, accumulate); break;
-        }
+        MicroKernel.Run<L, MicroKernel.N2>(rows, depth, a, aRow, aDepth, b, TileColumns, c, cRow, scale, accumulate);
     }
 }

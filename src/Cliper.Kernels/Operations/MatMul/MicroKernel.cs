@@ -1,216 +1,301 @@
 using System.Runtime.CompilerServices;
+using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Operations;
 
-/// <summary>A number of rows that the JIT knows, so that the branches on it fold away.</summary>
-internal interface IRows
-{
-    static abstract int Count { get; }
-}
-
-internal readonly struct Rows1 : IRows { public static int Count => 1; }
-
-internal readonly struct Rows2 : IRows { public static int Count => 2; }
-
-internal readonly struct Rows3 : IRows { public static int Count => 3; }
-
-internal readonly struct Rows4 : IRows { public static int Count => 4; }
-
-internal readonly struct Rows5 : IRows { public static int Count => 5; }
-
-internal readonly struct Rows6 : IRows { public static int Count => 6; }
-
-internal readonly struct Rows7 : IRows { public static int Count => 7; }
-
-internal readonly struct Rows8 : IRows { public static int Count => 8; }
-
-internal readonly struct Rows9 : IRows { public static int Count => 9; }
-
-internal readonly struct Rows10 : IRows { public static int Count => 10; }
-
-internal readonly struct Rows11 : IRows { public static int Count => 11; }
-
-internal readonly struct Rows12 : IRows { public static int Count => 12; }
-
-internal readonly struct Rows13 : IRows { public static int Count => 13; }
-
-internal readonly struct Rows14 : IRows { public static int Count => 14; }
-
 /// <summary>
-/// The innermost loop of the matrix product: a tile of up to 14 rows and two registers of columns stays in registers while
-/// the depth goes by. Written once for every instruction set and every number of rows; reaches 98 to 100 % of the FMA peak
+/// The innermost loop of every matrix product: a tile of up to 14 rows and two registers of columns stays in registers while
+/// the depth goes by. Written once for every instruction set, height and width of a tile; reaches 97 to 100 % of the FMA peak
 /// with data in the second-level cache.
 /// </summary>
 internal static unsafe class MicroKernel
 {
+    /// <summary>Rows of the largest tile: its accumulators, two registers of b and one element of a fill the registers.</summary>
+    public static int MaxRows<L>() where L : struct, ILanes<L> => typeof(L) == typeof(Lanes512) ? 14 : 6;
+
     /// <summary>
     /// c[i, j] = scale * sum over k of a[i, k] * b[k, j], or that added to c[i, j]. Each element's sum runs over k in
-    /// ascending order, whatever the number of rows.
+    /// ascending order, whatever the size of the tile.
     /// </summary>
-    /// <param name="a">Element (i, k) at i * rs + k * cs: packed (rs = 1) or as it lies in memory (cs = 1).</param>
-    /// <param name="rs">Elements between rows of a.</param>
-    /// <param name="cs">Elements between columns of a.</param>
-    /// <param name="b">Packed panel, [depth, 2 registers].</param>
-    /// <param name="c">Tile, two registers wide.</param>
-    /// <param name="ldc">Elements between rows of c.</param>
+    /// <param name="rows">Rows of the tile, 1 to <see cref="MaxRows"/>.</param>
     /// <param name="depth">Length of the sums, at least 1.</param>
+    /// <param name="a">Element (i, k) at i * aRow + k * aDepth: as it lies in memory, transposed, or packed.</param>
+    /// <param name="aRow">Elements between rows of a.</param>
+    /// <param name="aDepth">Elements between columns of a.</param>
+    /// <param name="b">Element (k, j) at k * bRow + j.</param>
+    /// <param name="bRow">Elements between rows of b.</param>
+    /// <param name="c">Element (i, j) at i * cRow + j.</param>
+    /// <param name="cRow">Elements between rows of c.</param>
     /// <param name="scale">Factor of the product.</param>
     /// <param name="accumulate">Whether to add to c.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<S, V, R>(float* a, nint rs, nint cs, float* b, float* c, nint ldc, nint depth, float scale,
-        bool accumulate) where S : struct, IRegisters<V> where V : struct where R : struct, IRows
+    /// <typeparam name="L">Lanes of the level to use.</typeparam>
+    /// <typeparam name="TVectors">Width of the tile in registers, <see cref="N1"/> or <see cref="N2"/>.</typeparam>
+    public static void Run<L, TVectors>(int rows, int depth, float* a, nint aRow, nint aDepth, float* b, nint bRow, float* c,
+        nint cRow, float scale, bool accumulate) where L : struct, ILanes<L> where TVectors : struct, INumber
     {
-        V c00 = default, c01 = default;
-        V c10 = default, c11 = default;
-        V c20 = default, c21 = default;
-        V c30 = default, c31 = default;
-        V c40 = default, c41 = default;
-        V c50 = default, c51 = default;
-        V c60 = default, c61 = default;
-        V c70 = default, c71 = default;
-        V c80 = default, c81 = default;
-        V c90 = default, c91 = default;
-        V c100 = default, c101 = default;
-        V c110 = default, c111 = default;
-        V c120 = default, c121 = default;
-        V c130 = default, c131 = default;
-        nint rs2 = 2 * rs, rs3 = 3 * rs;
-        float* a0 = a, a4 = a + 4 * rs, a8 = a + 8 * rs, a12 = a + 12 * rs;
-        do
+        switch (rows)
         {
-            V b0 = S.Load(b), b1 = S.Load(b + S.Lanes), x;
-            x = S.Create(a0[0]);
-            c00 = S.MultiplyAdd(x, b0, c00);
-            c01 = S.MultiplyAdd(x, b1, c01);
-            if (R.Count > 1)
-            {
-                x = S.Create(a0[rs]);
-                c10 = S.MultiplyAdd(x, b0, c10);
-                c11 = S.MultiplyAdd(x, b1, c11);
-            }
-            if (R.Count > 2)
-            {
-                x = S.Create(a0[rs2]);
-                c20 = S.MultiplyAdd(x, b0, c20);
-                c21 = S.MultiplyAdd(x, b1, c21);
-            }
-            if (R.Count > 3)
-            {
-                x = S.Create(a0[rs3]);
-                c30 = S.MultiplyAdd(x, b0, c30);
-                c31 = S.MultiplyAdd(x, b1, c31);
-            }
-            if (R.Count > 4)
-            {
-                x = S.Create(a4[0]);
-                c40 = S.MultiplyAdd(x, b0, c40);
-                c41 = S.MultiplyAdd(x, b1, c41);
-            }
-            if (R.Count > 5)
-            {
-                x = S.Create(a4[rs]);
-                c50 = S.MultiplyAdd(x, b0, c50);
-                c51 = S.MultiplyAdd(x, b1, c51);
-            }
-            if (R.Count > 6)
-            {
-                x = S.Create(a4[rs2]);
-                c60 = S.MultiplyAdd(x, b0, c60);
-                c61 = S.MultiplyAdd(x, b1, c61);
-            }
-            if (R.Count > 7)
-            {
-                x = S.Create(a4[rs3]);
-                c70 = S.MultiplyAdd(x, b0, c70);
-                c71 = S.MultiplyAdd(x, b1, c71);
-            }
-            if (R.Count > 8)
-            {
-                x = S.Create(a8[0]);
-                c80 = S.MultiplyAdd(x, b0, c80);
-                c81 = S.MultiplyAdd(x, b1, c81);
-            }
-            if (R.Count > 9)
-            {
-                x = S.Create(a8[rs]);
-                c90 = S.MultiplyAdd(x, b0, c90);
-                c91 = S.MultiplyAdd(x, b1, c91);
-            }
-            if (R.Count > 10)
-            {
-                x = S.Create(a8[rs2]);
-                c100 = S.MultiplyAdd(x, b0, c100);
-                c101 = S.MultiplyAdd(x, b1, c101);
-            }
-            if (R.Count > 11)
-            {
-                x = S.Create(a8[rs3]);
-                c110 = S.MultiplyAdd(x, b0, c110);
-                c111 = S.MultiplyAdd(x, b1, c111);
-            }
-            if (R.Count > 12)
-            {
-                x = S.Create(a12[0]);
-                c120 = S.MultiplyAdd(x, b0, c120);
-                c121 = S.MultiplyAdd(x, b1, c121);
-            }
-            if (R.Count > 13)
-            {
-                x = S.Create(a12[rs]);
-                c130 = S.MultiplyAdd(x, b0, c130);
-                c131 = S.MultiplyAdd(x, b1, c131);
-            }
-            a0 += cs;
-            if (R.Count > 4)
-                a4 += cs;
-            if (R.Count > 8)
-                a8 += cs;
-            if (R.Count > 12)
-                a12 += cs;
-            b += 2 * S.Lanes;
-        } while (--depth != 0);
+            case 1: Tile<L, N1, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 2: Tile<L, N2, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 3: Tile<L, N3, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 4: Tile<L, N4, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 5: Tile<L, N5, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 6: Tile<L, N6, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 7: Tile<L, N7, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 8: Tile<L, N8, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 9: Tile<L, N9, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 10: Tile<L, N10, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 11: Tile<L, N11, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 12: Tile<L, N12, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 13: Tile<L, N13, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            default: Tile<L, N14, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+        }
+    }
 
-        V s = S.Create(scale);
-        Finish<S, V>(c00, c01, s, c, accumulate);
-        if (R.Count > 1)
-            Finish<S, V>(c10, c11, s, c + 1 * ldc, accumulate);
-        if (R.Count > 2)
-            Finish<S, V>(c20, c21, s, c + 2 * ldc, accumulate);
-        if (R.Count > 3)
-            Finish<S, V>(c30, c31, s, c + 3 * ldc, accumulate);
-        if (R.Count > 4)
-            Finish<S, V>(c40, c41, s, c + 4 * ldc, accumulate);
-        if (R.Count > 5)
-            Finish<S, V>(c50, c51, s, c + 5 * ldc, accumulate);
-        if (R.Count > 6)
-            Finish<S, V>(c60, c61, s, c + 6 * ldc, accumulate);
-        if (R.Count > 7)
-            Finish<S, V>(c70, c71, s, c + 7 * ldc, accumulate);
-        if (R.Count > 8)
-            Finish<S, V>(c80, c81, s, c + 8 * ldc, accumulate);
-        if (R.Count > 9)
-            Finish<S, V>(c90, c91, s, c + 9 * ldc, accumulate);
-        if (R.Count > 10)
-            Finish<S, V>(c100, c101, s, c + 10 * ldc, accumulate);
-        if (R.Count > 11)
-            Finish<S, V>(c110, c111, s, c + 11 * ldc, accumulate);
-        if (R.Count > 12)
-            Finish<S, V>(c120, c121, s, c + 12 * ldc, accumulate);
-        if (R.Count > 13)
-            Finish<S, V>(c130, c131, s, c + 13 * ldc, accumulate);
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile<L, TRows, TVectors>(int depth, float* a, nint aRow, nint aDepth, float* b, nint bRow, float* c,
+        nint cRow, float scale, bool accumulate)
+        where L : struct, ILanes<L> where TRows : struct, INumber where TVectors : struct, INumber
+    {
+        // Every third row has a pointer; the processor's addressing reaches the two that follow.
+        nint row = aRow * sizeof(float), step = aDepth * sizeof(float);
+        byte* a0 = (byte*)a, a3 = a0 + 3 * row, a6 = a0 + 6 * row, a9 = a0 + 9 * row, a12 = a0 + 12 * row;
+        L c0 = L.Zero, d0 = L.Zero;
+        L c1 = L.Zero, d1 = L.Zero;
+        L c2 = L.Zero, d2 = L.Zero;
+        L c3 = L.Zero, d3 = L.Zero;
+        L c4 = L.Zero, d4 = L.Zero;
+        L c5 = L.Zero, d5 = L.Zero;
+        L c6 = L.Zero, d6 = L.Zero;
+        L c7 = L.Zero, d7 = L.Zero;
+        L c8 = L.Zero, d8 = L.Zero;
+        L c9 = L.Zero, d9 = L.Zero;
+        L c10 = L.Zero, d10 = L.Zero;
+        L c11 = L.Zero, d11 = L.Zero;
+        L c12 = L.Zero, d12 = L.Zero;
+        L c13 = L.Zero, d13 = L.Zero;
+        for (int k = 0; k < depth; k++)
+        {
+            L x, p = L.Load(b), q = TVectors.Value > 1 ? L.Load(b + L.Count) : L.Zero;
+            x = L.Create(*(float*)a0);
+            c0 = L.MultiplyAdd(x, p, c0);
+            if (TVectors.Value > 1)
+                d0 = L.MultiplyAdd(x, q, d0);
+            if (TRows.Value > 1)
+            {
+                x = L.Create(*(float*)(a0 + row));
+                c1 = L.MultiplyAdd(x, p, c1);
+                if (TVectors.Value > 1)
+                    d1 = L.MultiplyAdd(x, q, d1);
+            }
+            if (TRows.Value > 2)
+            {
+                x = L.Create(*(float*)(a0 + 2 * row));
+                c2 = L.MultiplyAdd(x, p, c2);
+                if (TVectors.Value > 1)
+                    d2 = L.MultiplyAdd(x, q, d2);
+            }
+            if (TRows.Value > 3)
+            {
+                x = L.Create(*(float*)a3);
+                c3 = L.MultiplyAdd(x, p, c3);
+                if (TVectors.Value > 1)
+                    d3 = L.MultiplyAdd(x, q, d3);
+            }
+            if (TRows.Value > 4)
+            {
+                x = L.Create(*(float*)(a3 + row));
+                c4 = L.MultiplyAdd(x, p, c4);
+                if (TVectors.Value > 1)
+                    d4 = L.MultiplyAdd(x, q, d4);
+            }
+            if (TRows.Value > 5)
+            {
+                x = L.Create(*(float*)(a3 + 2 * row));
+                c5 = L.MultiplyAdd(x, p, c5);
+                if (TVectors.Value > 1)
+                    d5 = L.MultiplyAdd(x, q, d5);
+            }
+            if (TRows.Value > 6)
+            {
+                x = L.Create(*(float*)a6);
+                c6 = L.MultiplyAdd(x, p, c6);
+                if (TVectors.Value > 1)
+                    d6 = L.MultiplyAdd(x, q, d6);
+            }
+            if (TRows.Value > 7)
+            {
+                x = L.Create(*(float*)(a6 + row));
+                c7 = L.MultiplyAdd(x, p, c7);
+                if (TVectors.Value > 1)
+                    d7 = L.MultiplyAdd(x, q, d7);
+            }
+            if (TRows.Value > 8)
+            {
+                x = L.Create(*(float*)(a6 + 2 * row));
+                c8 = L.MultiplyAdd(x, p, c8);
+                if (TVectors.Value > 1)
+                    d8 = L.MultiplyAdd(x, q, d8);
+            }
+            if (TRows.Value > 9)
+            {
+                x = L.Create(*(float*)a9);
+                c9 = L.MultiplyAdd(x, p, c9);
+                if (TVectors.Value > 1)
+                    d9 = L.MultiplyAdd(x, q, d9);
+            }
+            if (TRows.Value > 10)
+            {
+                x = L.Create(*(float*)(a9 + row));
+                c10 = L.MultiplyAdd(x, p, c10);
+                if (TVectors.Value > 1)
+                    d10 = L.MultiplyAdd(x, q, d10);
+            }
+            if (TRows.Value > 11)
+            {
+                x = L.Create(*(float*)(a9 + 2 * row));
+                c11 = L.MultiplyAdd(x, p, c11);
+                if (TVectors.Value > 1)
+                    d11 = L.MultiplyAdd(x, q, d11);
+            }
+            if (TRows.Value > 12)
+            {
+                x = L.Create(*(float*)a12);
+                c12 = L.MultiplyAdd(x, p, c12);
+                if (TVectors.Value > 1)
+                    d12 = L.MultiplyAdd(x, q, d12);
+            }
+            if (TRows.Value > 13)
+            {
+                x = L.Create(*(float*)(a12 + row));
+                c13 = L.MultiplyAdd(x, p, c13);
+                if (TVectors.Value > 1)
+                    d13 = L.MultiplyAdd(x, q, d13);
+            }
+            b += bRow;
+            a0 += step;
+            if (TRows.Value > 3)
+                a3 += step;
+            if (TRows.Value > 6)
+                a6 += step;
+            if (TRows.Value > 9)
+                a9 += step;
+            if (TRows.Value > 12)
+                a12 += step;
+        }
+
+        L s = L.Create(scale);
+        Finish<L, TVectors>(c0, d0, s, c, accumulate);
+        if (TRows.Value > 1)
+            Finish<L, TVectors>(c1, d1, s, c + cRow, accumulate);
+        if (TRows.Value > 2)
+            Finish<L, TVectors>(c2, d2, s, c + 2 * cRow, accumulate);
+        if (TRows.Value > 3)
+            Finish<L, TVectors>(c3, d3, s, c + 3 * cRow, accumulate);
+        if (TRows.Value > 4)
+            Finish<L, TVectors>(c4, d4, s, c + 4 * cRow, accumulate);
+        if (TRows.Value > 5)
+            Finish<L, TVectors>(c5, d5, s, c + 5 * cRow, accumulate);
+        if (TRows.Value > 6)
+            Finish<L, TVectors>(c6, d6, s, c + 6 * cRow, accumulate);
+        if (TRows.Value > 7)
+            Finish<L, TVectors>(c7, d7, s, c + 7 * cRow, accumulate);
+        if (TRows.Value > 8)
+            Finish<L, TVectors>(c8, d8, s, c + 8 * cRow, accumulate);
+        if (TRows.Value > 9)
+            Finish<L, TVectors>(c9, d9, s, c + 9 * cRow, accumulate);
+        if (TRows.Value > 10)
+            Finish<L, TVectors>(c10, d10, s, c + 10 * cRow, accumulate);
+        if (TRows.Value > 11)
+            Finish<L, TVectors>(c11, d11, s, c + 11 * cRow, accumulate);
+        if (TRows.Value > 12)
+            Finish<L, TVectors>(c12, d12, s, c + 12 * cRow, accumulate);
+        if (TRows.Value > 13)
+            Finish<L, TVectors>(c13, d13, s, c + 13 * cRow, accumulate);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Finish<S, V>(V left, V right, V scale, float* c, bool accumulate)
-        where S : struct, IRegisters<V> where V : struct
+    private static void Finish<L, TVectors>(L left, L right, L scale, float* c, bool accumulate)
+        where L : struct, ILanes<L> where TVectors : struct, INumber
     {
-        V toLeft = default, toRight = default;
-        if (accumulate)
-        {
-            toLeft = S.Load(c);
-            toRight = S.Load(c + S.Lanes);
-        }
-        S.Store(S.MultiplyAdd(left, scale, toLeft), c);
-        S.Store(S.MultiplyAdd(right, scale, toRight), c + S.Lanes);
+        L.MultiplyAdd(left, scale, accumulate ? L.Load(c) : L.Zero).Store(c);
+        if (TVectors.Value > 1)
+            L.MultiplyAdd(right, scale, accumulate ? L.Load(c + L.Count) : L.Zero).Store(c + L.Count);
+    }
+
+    /// <summary>A number that the JIT knows when it compiles, so that the branches on it fold away.</summary>
+    internal interface INumber
+    {
+        static abstract int Value { get; }
+    }
+
+    internal readonly struct N1 : INumber
+    {
+        public static int Value => 1;
+    }
+
+    internal readonly struct N2 : INumber
+    {
+        public static int Value => 2;
+    }
+
+    internal readonly struct N3 : INumber
+    {
+        public static int Value => 3;
+    }
+
+    internal readonly struct N4 : INumber
+    {
+        public static int Value => 4;
+    }
+
+    internal readonly struct N5 : INumber
+    {
+        public static int Value => 5;
+    }
+
+    internal readonly struct N6 : INumber
+    {
+        public static int Value => 6;
+    }
+
+    internal readonly struct N7 : INumber
+    {
+        public static int Value => 7;
+    }
+
+    internal readonly struct N8 : INumber
+    {
+        public static int Value => 8;
+    }
+
+    internal readonly struct N9 : INumber
+    {
+        public static int Value => 9;
+    }
+
+    internal readonly struct N10 : INumber
+    {
+        public static int Value => 10;
+    }
+
+    internal readonly struct N11 : INumber
+    {
+        public static int Value => 11;
+    }
+
+    internal readonly struct N12 : INumber
+    {
+        public static int Value => 12;
+    }
+
+    internal readonly struct N13 : INumber
+    {
+        public static int Value => 13;
+    }
+
+    internal readonly struct N14 : INumber
+    {
+        public static int Value => 14;
     }
 }
