@@ -130,7 +130,8 @@ internal static unsafe class HostProducts<L, TEpilogue>
         bool packA = product.ADepth != 1 || SharesCacheSets(product.ARow, blocks);
         DeviceArray strips = packA ? host.Allocate(blocks.Count * (long)StripRows * depthStep) : default;
         float* packedA = strips.Floats;
-        long scratch = (long)MicroKernel.MaxRows<L>() * TileColumns + (product.PackedB == null ? (long)groupPanels * TileColumns * depthStep : 0);
+        long scratch = (long)MicroKernel.MaxRows<L>() * TileColumns
+            + (product.PackedB == null ? (long)groupPanels * TileColumns * depthStep : 0);
         for (int part = 0; part < depth || part == 0; part += depthStep)
         {
             int start = part, length = Math.Min(depthStep, depth - part);

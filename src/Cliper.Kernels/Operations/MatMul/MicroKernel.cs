@@ -30,6 +30,7 @@ internal static unsafe class MicroKernel
     /// <param name="accumulate">Whether to add to c.</param>
     /// <typeparam name="L">Lanes of the level to use.</typeparam>
     /// <typeparam name="TVectors">Width of the tile in registers, <see cref="N1"/> or <see cref="N2"/>.</typeparam>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run<L, TVectors>(int rows, int depth, float* a, nint aRow, nint aDepth, float* b, nint bRow, float* c,
         nint cRow, float scale, bool accumulate) where L : struct, ILanes<L> where TVectors : struct, INumber
     {
