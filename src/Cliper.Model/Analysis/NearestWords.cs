@@ -3,8 +3,8 @@ using System.Numerics.Tensors;
 namespace Cliper.Model.Analysis;
 
 /// <summary>
-/// The paper's reading of what was learned: the words of the vocabulary whose embeddings are nearest to a learned vector,
-/// by Euclidean distance.
+/// The paper's reading of what was learned: the words of the vocabulary whose embeddings are nearest to a learned
+/// vector, by Euclidean distance.
 /// </summary>
 public static class NearestWords
 {
@@ -18,8 +18,8 @@ public static class NearestWords
     /// <param name="word">What a token id reads as.</param>
     /// <param name="count">Words wanted of each vector; fewer when the vocabulary is smaller.</param>
     /// <param name="include">Token ids to consider, such as whole words only; null for all.</param>
-    /// <returns>For each vector its nearest words, nearest first; the lower id first at equal distance. A vector with a NaN
-    /// has none.</returns>
+    /// <returns>For each vector its nearest words, nearest first; the lower id first at equal distance. A vector with
+    /// a NaN has none.</returns>
     /// <exception cref="ArgumentException">The lengths are no multiples of the width.</exception>
     public static IReadOnlyList<IReadOnlyList<NearestWord>> Find(ReadOnlySpan<float> table, int width,
         ReadOnlySpan<float> vectors, Func<int, string> word, int count, Func<int, bool>? include = null)

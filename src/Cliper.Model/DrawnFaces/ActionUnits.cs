@@ -1,8 +1,8 @@
 namespace Cliper.Model.DrawnFaces;
 
 /// <summary>
-/// What the muscles of a face do, after Ekman and Friesen's facial action units: 0 at rest, 1 at full strength; a little
-/// beyond either end is possible.
+/// What the muscles of a face do, after Ekman and Friesen's facial action units: 0 at rest, 1 at full strength; a
+/// little beyond either end is possible.
 /// </summary>
 public readonly record struct ActionUnits
 {
@@ -73,35 +73,64 @@ public readonly record struct ActionUnits
     {
         FaceExpression.Surprise => new()
         {
-            InnerBrowRaise = 0.9f, OuterBrowRaise = 0.9f, LidRaise = 0.75f, MouthOpen = random.Uniform(0.45f, 1f),
+            InnerBrowRaise = 0.9f,
+            OuterBrowRaise = 0.9f,
+            LidRaise = 0.75f,
+            MouthOpen = random.Uniform(0.45f, 1f),
         },
         FaceExpression.Fear => new()
         {
-            InnerBrowRaise = 0.95f, OuterBrowRaise = 0.35f, BrowLower = 0.5f, LidRaise = 0.8f, LipStretch = 0.9f,
-            MouthOpen = random.Uniform(0.1f, 0.6f), CornerDown = 0.25f,
+            InnerBrowRaise = 0.95f,
+            OuterBrowRaise = 0.35f,
+            BrowLower = 0.5f,
+            LidRaise = 0.8f,
+            LipStretch = 0.9f,
+            MouthOpen = random.Uniform(0.1f, 0.6f),
+            CornerDown = 0.25f,
         },
         FaceExpression.Disgust => new()
         {
-            NoseWrinkle = 1, UpperLipRaise = 0.9f, BrowLower = 0.55f, LidTighten = 0.6f, CornerDown = 0.4f,
-            CheekRaise = 0.3f, ChinRaise = 0.3f, MouthOpen = random.Chance(0.4f) ? 0.3f : 0,
+            NoseWrinkle = 1,
+            UpperLipRaise = 0.9f,
+            BrowLower = 0.55f,
+            LidTighten = 0.6f,
+            CornerDown = 0.4f,
+            CheekRaise = 0.3f,
+            ChinRaise = 0.3f,
+            MouthOpen = random.Chance(0.4f) ? 0.3f : 0,
         },
         FaceExpression.Happiness => new()
         {
-            CornerUp = 1, CheekRaise = 0.8f, MouthOpen = random.Chance(0.6f) ? random.Uniform(0.2f, 0.7f) : 0,
+            CornerUp = 1,
+            CheekRaise = 0.8f,
+            MouthOpen = random.Chance(0.6f) ? random.Uniform(0.2f, 0.7f) : 0,
         },
         FaceExpression.Sadness => new()
         {
-            InnerBrowRaise = 0.85f, BrowLower = 0.25f, LidRaise = -0.55f, CornerDown = 0.95f, ChinRaise = 0.5f,
+            InnerBrowRaise = 0.85f,
+            BrowLower = 0.25f,
+            LidRaise = -0.55f,
+            CornerDown = 0.95f,
+            ChinRaise = 0.5f,
         },
         FaceExpression.Anger => random.Chance(0.6f)
             ? new()
             {
-                BrowLower = 1, LidRaise = 0.2f, LidTighten = 0.6f, LipPress = 0.9f, CornerDown = 0.3f,
+                BrowLower = 1,
+                LidRaise = 0.2f,
+                LidTighten = 0.6f,
+                LipPress = 0.9f,
+                CornerDown = 0.3f,
             }
             : new()
             {
-                BrowLower = 1, LidRaise = 0.4f, LidTighten = 0.5f, MouthOpen = random.Uniform(0.3f, 0.7f),
-                UpperLipRaise = 0.4f, LipStretch = 0.3f, NoseWrinkle = 0.25f,
+                BrowLower = 1,
+                LidRaise = 0.4f,
+                LidTighten = 0.5f,
+                MouthOpen = random.Uniform(0.3f, 0.7f),
+                UpperLipRaise = 0.4f,
+                LipStretch = 0.3f,
+                NoseWrinkle = 0.25f,
             },
         _ => default,
     };

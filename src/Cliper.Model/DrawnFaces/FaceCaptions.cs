@@ -3,14 +3,16 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.DrawnFaces;
 
 /// <summary>
-/// Sentences that describe drawn faces: the expression in one of several words, often with its strength, and some of what
-/// else is to be seen. Only what is drawn is said.
+/// Sentences that describe drawn faces: the expression in one of several words, often with its strength, and some of
+/// what else is to be seen. Only what is drawn is said.
 /// </summary>
 public static class FaceCaptions
 {
     private const float ClearlyVisible = 0.5f;
 
-    /// <summary>Words of an expression: adjectives that fit any strength, nouns, and adjectives for weak and strong ones.</summary>
+    /// <summary>
+    /// Words of an expression: adjectives that fit any strength, nouns, and adjectives for weak and strong ones.
+    /// </summary>
     private readonly record struct Words(string[] Adjectives, string[] Nouns, string[] Weak, string[] Strong);
 
     private static readonly Words[] Vocabulary =
@@ -18,7 +20,8 @@ public static class FaceCaptions
         new(["angry", "mad"], ["anger", "rage"], ["annoyed", "cross"], ["furious", "enraged"]),
         new(["disgusted", "revolted"], ["disgust", "revulsion"], ["displeased"], ["repelled", "sickened"]),
         new(["afraid", "scared", "fearful", "frightened"], ["fear", "fright"], ["worried", "anxious"], ["terrified"]),
-        new(["happy", "smiling", "joyful", "cheerful"], ["happiness", "joy"], ["pleased", "content"], ["delighted", "laughing"]),
+        new(["happy", "smiling", "joyful", "cheerful"], ["happiness", "joy"], ["pleased", "content"],
+            ["delighted", "laughing"]),
         new(["neutral", "calm"], ["calm", "calmness"], ["relaxed"], ["expressionless"]),
         new(["sad", "unhappy", "sorrowful"], ["sadness", "sorrow"], ["gloomy"], ["miserable", "heartbroken"]),
         new(["surprised", "astonished", "amazed"], ["surprise", "astonishment"], ["puzzled"], ["shocked", "stunned"]),
@@ -38,7 +41,7 @@ public static class FaceCaptions
         string person = Person(face, ref random);
         string described = WithArticle($"{adjective} {person}");
         string detail = Detail(face, ref random);
-        string sentence = random.Below(12) switch
+        return random.Below(12) switch
         {
             0 => $"a photo of {className}",
             1 => $"a photo of {described}{detail}",
@@ -53,7 +56,6 @@ public static class FaceCaptions
             10 => $"a picture of {noun} in the face of {WithArticle(person)}",
             _ => $"{described}{Muscles(face, ref random)}",
         };
-        return sentence;
     }
 
     /// <summary>
@@ -74,8 +76,10 @@ public static class FaceCaptions
             return plain;
         return face.Intensity switch
         {
-            < 0.55f => random.Chance(0.6f) ? $"{random.Pick<string>(["slightly", "a little"])} {plain}" : random.Pick<string>(words.Weak),
-            > 0.8f => random.Chance(0.6f) ? $"{random.Pick<string>(["very", "extremely"])} {plain}" : random.Pick<string>(words.Strong),
+            < 0.55f when random.Chance(0.6f) => $"{random.Pick<string>(["slightly", "a little"])} {plain}",
+            < 0.55f => random.Pick<string>(words.Weak),
+            > 0.8f when random.Chance(0.6f) => $"{random.Pick<string>(["very", "extremely"])} {plain}",
+            > 0.8f => random.Pick<string>(words.Strong),
             _ => plain,
         };
     }
@@ -87,7 +91,9 @@ public static class FaceCaptions
         {
             FaceAge.Child => random.Chance(0.4f) ? "child" : female ? "girl" : "boy",
             FaceAge.Old => random.Chance(0.2f) ? "old person" : female ? "old woman" : "old man",
-            _ => random.Chance(0.2f) ? "person" : random.Chance(0.3f) ? female ? "young woman" : "young man" : female ? "woman" : "man",
+            _ when random.Chance(0.2f) => "person",
+            _ when random.Chance(0.3f) => female ? "young woman" : "young man",
+            _ => female ? "woman" : "man",
         };
     }
 

@@ -107,14 +107,16 @@ public sealed partial class FacePainter
         float strength = _face.LightStrength;
         (float red, float green, float blue, float slope) = _face.Light switch
         {
-            FaceLight.Left => (1 - (0.2f * strength), 1 - (0.2f * strength), 1 - (0.2f * strength), -0.5f * strength),
-            FaceLight.Right => (1 - (0.2f * strength), 1 - (0.2f * strength), 1 - (0.2f * strength), 0.5f * strength),
-            FaceLight.Dark => (1 - (0.62f * strength), 1 - (0.62f * strength), 1 - (0.58f * strength), 0),
-            FaceLight.Warm => (1 + (0.1f * strength), 1 - (0.1f * strength), 1 - (0.4f * strength), 0),
-            FaceLight.Cold => (1 - (0.36f * strength), 1 - (0.12f * strength), 1 + (0.1f * strength), 0),
-            _ => (1f, 1f, 1f, 0f),
+            FaceLight.Left => (-0.2f, -0.2f, -0.2f, -0.5f),
+            FaceLight.Right => (-0.2f, -0.2f, -0.2f, 0.5f),
+            FaceLight.Dark => (-0.62f, -0.62f, -0.58f, 0f),
+            FaceLight.Warm => (0.1f, -0.1f, -0.4f, 0f),
+            FaceLight.Cold => (-0.36f, -0.12f, 0.1f, 0f),
+            _ => (0f, 0f, 0f, 0f),
         };
-        float deviation = _face.Noise / 52.3f; // two uniform bytes differ by 104.5 on average (root mean square): half of it
+        ReadOnlySpan<float> tint = [1 + (red * strength), 1 + (green * strength), 1 + (blue * strength)];
+        // Half the difference of two uniform bytes has a standard deviation of 256 / sqrt(24) = 52.3.
+        float deviation = _face.Noise / 52.3f;
         uint bits = 0;
         int left = 0;
         for (int y = 0; y < _size; y++)
@@ -122,8 +124,7 @@ public sealed partial class FacePainter
             Span<byte> row = pixels.Slice(y * _size * 3, _size * 3);
             for (int x = 0; x < _size; x++)
             {
-                float gain = 1 + (slope * ((2f * x / _size) - 1));
-                float light = 0;
+                float gain = 1 + (slope * strength * ((2f * x / _size) - 1));
                 for (int channel = 0; channel < 3; channel++)
                 {
                     if (left < 2)
@@ -134,9 +135,8 @@ public sealed partial class FacePainter
                     float noise = ((int)(bits & 255) - (int)((bits >> 8) & 255)) * 0.5f * deviation;
                     bits >>= 16;
                     left -= 2;
-                    light = gain * (channel switch { 0 => red, 1 => green, _ => blue });
                     ref byte value = ref row[(x * 3) + channel];
-                    value = ToByte((value * light) + noise + 0.5f);
+                    value = ToByte((value * gain * tint[channel]) + noise + 0.5f);
                 }
             }
         }

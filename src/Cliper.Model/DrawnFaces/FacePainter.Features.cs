@@ -18,7 +18,7 @@ public sealed partial class FacePainter
         float x = side * 0.29f;
         float inner = x - (side * width);
         float outer = x + (side * width);
-        float outerY = _eyeY + (0.04f * Math.Min(0, units.LidRaise) * -1) - (_face.Age == FaceAge.Old ? -0.015f : 0);
+        float outerY = _eyeY - (0.04f * Math.Min(0, units.LidRaise)) + (_face.Age == FaceAge.Old ? 0.015f : 0);
         _depth = 1;
         EyeOutline();
         Fill(White);
@@ -100,8 +100,8 @@ public sealed partial class FacePainter
                 Quad(side * 0.03f, _browY + 0.04f, side * 0.06f, _browY + 0.11f);
                 Stroke(Fade(_colours.Line, frown), 0.024f);
             }
-        float fold = Math.Clamp((0.6f * units.CornerUp) + (0.7f * units.NoseWrinkle) + (0.4f * units.UpperLipRaise), 0, 0.7f)
-            + (old ? 0.3f : 0);
+        float pull = (0.6f * units.CornerUp) + (0.7f * units.NoseWrinkle) + (0.4f * units.UpperLipRaise);
+        float fold = Math.Clamp(pull, 0, 0.7f) + (old ? 0.3f : 0);
         if (fold > 0.08f)
             foreach (int side in (ReadOnlySpan<int>)[-1, 1])
             {
@@ -162,7 +162,8 @@ public sealed partial class FacePainter
             - (0.04f * units.ChinRaise);
         float bottom = top + (0.36f * open) + (0.06f * open * Math.Max(0, units.CornerUp))
             + (0.06f * Math.Max(0, units.UpperLipRaise));
-        float full = (_face.Age == FaceAge.Old ? 0.7f : _face.Build == FaceBuild.Female ? 1.15f : 0.85f) * (1 - (0.85f * press));
+        float full = _face.Age == FaceAge.Old ? 0.7f : _face.Build == FaceBuild.Female ? 1.15f : 0.85f;
+        full *= 1 - (0.85f * press);
         float upperLip = 0.055f * full;
         float lowerLip = (0.07f * full) + (0.03f * Math.Max(0, units.ChinRaise));
         _depth = 1;
@@ -180,7 +181,8 @@ public sealed partial class FacePainter
             Ellipse(0, (top + bottom) / 2, half * 1.2f, 0.5f, Mouth);
             if (bottom - top > 0.16f)
                 Ellipse(0, bottom + 0.02f, half * 0.55f, 0.1f, new SKColor(190, 84, 88));
-            float teeth = Math.Clamp((1.3f * units.CornerUp) + (1.3f * units.UpperLipRaise) + (1.1f * units.LipStretch), 0, 1);
+            float bared = (1.3f * units.CornerUp) + (1.3f * units.UpperLipRaise) + (1.1f * units.LipStretch);
+            float teeth = Math.Clamp(bared, 0, 1);
             if (teeth > 0.2f)
             {
                 SKPoint upperTeeth = At(0, Math.Min(top, cornerY));

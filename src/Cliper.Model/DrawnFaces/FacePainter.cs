@@ -6,7 +6,8 @@ namespace Cliper.Model.DrawnFaces;
 /// <summary>
 /// Paints drawn faces, one after the other, on one canvas. Coordinates of a face: the origin between the eyes and the
 /// mouth, x to the right of the picture, y down, about 1 from the centre to the crown; points lie on a rounded relief
-/// (z towards the viewer), so that turning the head shifts the nose further than the ears. Not thread-safe; one painter a thread.
+/// (z towards the viewer), so that turning the head shifts the nose further than the ears. Not thread-safe; one
+/// painter a thread.
 /// </summary>
 public sealed partial class FacePainter : IDisposable
 {
@@ -22,7 +23,10 @@ public sealed partial class FacePainter : IDisposable
     private readonly SKPaint _fill = new() { IsAntialias = true };
     private readonly SKPaint _stroke = new()
     {
-        IsAntialias = true, Style = SKPaintStyle.Stroke, StrokeCap = SKStrokeCap.Round, StrokeJoin = SKStrokeJoin.Round,
+        IsAntialias = true,
+        Style = SKPaintStyle.Stroke,
+        StrokeCap = SKStrokeCap.Round,
+        StrokeJoin = SKStrokeJoin.Round,
     };
     private readonly SKPathBuilder _path = new();
 
@@ -41,7 +45,9 @@ public sealed partial class FacePainter : IDisposable
     private float _chinY;
     private float _halfWidth;
 
-    /// <summary>Share of the relief that the next points have: 1 on the face, 0 on the outline, below 0 behind it.</summary>
+    /// <summary>
+    /// Share of the relief that the next points have: 1 on the face, 0 on the outline, below 0 behind it.
+    /// </summary>
     private float _depth;
 
     private readonly record struct Palette(
@@ -145,7 +151,9 @@ public sealed partial class FacePainter : IDisposable
         _canvas.DrawPath(path, _fill);
     }
 
-    /// <summary>Strokes the path; a line never gets thinner than about three quarters of a pixel, or it would vanish.</summary>
+    /// <summary>
+    /// Strokes the path; a line never gets thinner than about three quarters of a pixel, or it would vanish.
+    /// </summary>
     private void Stroke(SKColor colour, float width)
     {
         using SKPath path = _path.Detach();

@@ -3,8 +3,8 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.DrawnFaces;
 
 /// <summary>
-/// The draws of one face: <see cref="RandomStream"/> with what drawing needs besides. No library function is involved, so the
-/// parameters are the same on every machine.
+/// The draws of one face: <see cref="RandomStream"/> with what drawing needs besides. No library function is involved,
+/// so the parameters are the same on every machine.
 /// </summary>
 internal struct FaceRandom(ulong seed, RandomPurpose purpose, uint step, uint sample)
 {

@@ -22,7 +22,9 @@ public sealed class ConfusionMatrix
     /// <summary>Names by class index.</summary>
     public IReadOnlyList<string> Classes { get; }
 
-    /// <summary>How many samples of class <paramref name="actual"/> were predicted as <paramref name="predicted"/>.</summary>
+    /// <summary>
+    /// How many samples of class <paramref name="actual"/> were predicted as <paramref name="predicted"/>.
+    /// </summary>
     public long this[int actual, int predicted] => _counts[Index(actual, predicted)];
 
     /// <summary>Samples counted.</summary>
@@ -77,7 +79,8 @@ public sealed class ConfusionMatrix
     public void Add(int actual, int predicted) => Add(actual, predicted, 1);
 
     /// <summary>Counts <paramref name="samples"/> samples of one cell.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A class index is outside the list, or the count is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A class index is outside the list, or the count is
+    /// negative.</exception>
     public void Add(int actual, int predicted, long samples)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(samples);
@@ -85,7 +88,9 @@ public sealed class ConfusionMatrix
         Samples += samples;
     }
 
-    /// <summary>Adds the counts of another matrix of the same classes, such as another fold or another thread's part.</summary>
+    /// <summary>
+    /// Adds the counts of another matrix of the same classes, such as another fold or another thread's part.
+    /// </summary>
     /// <exception cref="ArgumentException">The classes differ.</exception>
     public void Add(ConfusionMatrix other)
     {

@@ -6,8 +6,9 @@ namespace Cliper.Model.Reporting;
 
 /// <summary>
 /// Scalars for TensorBoard: a file of TFRecords (length, masked CRC32C of the length, payload, masked CRC32C of the
-/// payload; little-endian), each payload a protobuf Event { double wall_time = 1; int64 step = 2; string file_version = 3;
-/// Summary summary = 5 } with Summary { repeated Value value = 1 } and Value { string tag = 1; float simple_value = 2 }.
+/// payload; little-endian), each payload a protobuf Event { double wall_time = 1; int64 step = 2; string file_version
+/// = 3; Summary summary = 5 } with Summary { repeated Value value = 1 } and Value { string tag = 1; float simple_value
+/// = 2 }.
 /// </summary>
 public sealed class EventFileWriter : IDisposable
 {
@@ -72,7 +73,9 @@ public sealed class EventFileWriter : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _stream.Dispose();
 
-    /// <summary>CRC32C (Castagnoli) as TFRecords keep it: rotated and shifted, because a CRC of CRCs checks badly.</summary>
+    /// <summary>
+    /// CRC32C (Castagnoli) as TFRecords keep it: rotated and shifted, because a CRC of CRCs checks badly.
+    /// </summary>
     internal static uint MaskedCrc(ReadOnlySpan<byte> bytes) => BitOperations.RotateRight(Crc32C(bytes), 15) + CrcMask;
 
     /// <summary>CRC32C of RFC 3720.</summary>

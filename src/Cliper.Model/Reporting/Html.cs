@@ -6,8 +6,8 @@ using System.Text;
 namespace Cliper.Model.Reporting;
 
 /// <summary>
-/// A piece of HTML. Made from interpolated strings whose literal parts are markup and whose holes are text: every hole is
-/// escaped unless it is HTML itself, so no name from a data set can become markup. Numbers are written invariantly.
+/// A piece of HTML. Made from interpolated strings whose literal parts are markup and whose holes are text: every hole
+/// is escaped unless it is HTML itself, so no name from a data set can become markup. Numbers are written invariantly.
 /// </summary>
 internal readonly struct Html(string markup)
 {

@@ -16,7 +16,9 @@ public static partial class HtmlReport
         long most = Math.Max(1, report.Descriptors.Max(descriptor => descriptor.Nearest));
         return Html.Of($"""
             <section><h2>Descriptors</h2>
-            <p class="hint">Each class has several learned descriptors. A bar shows for how many samples of the class a descriptor is the nearest of its class; below it the words of the vocabulary that lie nearest to its learned tokens (Euclidean distance), and samples nearest to it.</p>
+            <p class="hint">Each class has several learned descriptors. A bar shows for how many samples of the class a
+            descriptor is the nearest of its class; below it the words of the vocabulary that lie nearest to its learned
+            tokens (Euclidean distance), and samples nearest to it.</p>
             {report.Descriptors.GroupBy(descriptor => descriptor.Class).Select(group => Html.Of($"""
             <h3>{group.Key}</h3><div class="descriptors">{group.Select(descriptor => Descriptor(descriptor, most))}</div>
 
@@ -25,24 +27,31 @@ public static partial class HtmlReport
     }
 
     private static Html Descriptor(ReportDescriptor descriptor, long most) => Html.Of($"""
-        <article{(descriptor.Nearest == 0 ? new Html(" class=\"unused\"") : Html.Empty)}><h4>{descriptor.Class} {descriptor.Number}<span>{descriptor.Nearest:#,0}</span></h4>
+        <article class="{(descriptor.Nearest == 0 ? "unused" : "used")}">
+        <h4>{descriptor.Class} {descriptor.Number}<span>{descriptor.Nearest:#,0}</span></h4>
         <div class="usage" style="--share:{100.0 * descriptor.Nearest / most:0.#}%"></div>
         <ol class="tokens">{descriptor.Tokens.Select(Token)}</ol>
         <div class="gallery">{descriptor.Examples.Take(MostExamples).Select(example => Picture(example))}</div></article>
         """);
 
     private static Html Token(IReadOnlyList<NearestWord> words) => Html.Of(
-        $"""<li>{words.Take(MostWords).Select((word, place) => Html.Of($"""<span{(place == 0 ? new Html(" class=\"first\"") : Html.Empty)}>{word.Word}<small>{word.Distance:0.00}</small></span>"""))}</li>""");
+        $"""<li>{words.Take(MostWords).Select((word, place) => Html.Of(
+            $"""<span class="{(place == 0 ? "first" : "other")}">{word.Word}<small>{word.Distance:0.00}</small></span>"""))}</li>""");
 
     private static Html Mistakes(ReportModel report)
     {
         if (report.Mistakes.Count == 0)
             return Html.Empty;
+        string shown = report.Mistakes.Count > MostMistakes ? $" {MostMistakes} of {report.Mistakes.Count}." : "";
         return Html.Of($"""
             <section><h2>Mistakes</h2>
-            <p class="hint">Samples that were predicted wrong, the surest first: true class, prediction and its probability.{(report.Mistakes.Count > MostMistakes ? $" {MostMistakes} of {report.Mistakes.Count}." : "")}</p>
+            <p class="hint">Samples that were predicted wrong, the surest first: true class, prediction, probability.{shown}</p>
             <div class="mistakes">{report.Mistakes.Take(MostMistakes).Select(mistake => Html.Of(
-                $"""<figure>{Picture(mistake.Picture)}<figcaption>{mistake.Actual}<b>{mistake.Predicted}</b><small>{Percent(mistake.Probability, 1)}</small></figcaption></figure>"""))}</div></section>
+                $"""
+                <figure>{Picture(mistake.Picture)}<figcaption>{mistake.Actual}<b>{mistake.Predicted}</b>
+                <small>{Percent(mistake.Probability, 1)}</small></figcaption></figure>
+
+                """))}</div></section>
             """);
     }
 

@@ -36,7 +36,8 @@ public static partial class HtmlReport
         {Mistakes(report)}
         {Settings(report)}
         </main>
-        <footer>Written by cliper-gpu on {report.Created.ToUniversalTime():yyyy-MM-dd HH:mm} UTC. WAR: accuracy. UAR: mean recall over the classes that have samples.</footer>
+        <footer>Written by cliper-gpu on {report.Created.ToUniversalTime():yyyy-MM-dd HH:mm} UTC.
+        WAR: accuracy. UAR: mean recall over the classes that have samples.</footer>
         </body>
         </html>
 
@@ -53,12 +54,13 @@ public static partial class HtmlReport
     {
         ConfusionMatrix result = report.Result;
         ReportBaseline? baseline = report.Baselines.Count > 0 ? report.Baselines[0] : null;
+        string samples = result.Samples.ToString("#,0", CultureInfo.InvariantCulture);
         return Html.Of($"""
             <section class="headline">
             {Number("WAR", Percent(result.War), Gain(result.War, baseline?.Result.War, baseline?.Name))}
             {Number("UAR", Percent(result.Uar), Gain(result.Uar, baseline?.Result.Uar, baseline?.Name))}
             {Number("macro F1", Percent(result.MacroF1), Html.Empty)}
-            {Number("samples", result.Samples.ToString("#,0", CultureInfo.InvariantCulture), Html.Of($"{report.SplitName}, {result.Samples - result.Correct:#,0} wrong"))}
+            {Number("samples", samples, Html.Of($"{report.SplitName}, {result.Samples - result.Correct:#,0} wrong"))}
             </section>
             """);
     }
@@ -67,7 +69,8 @@ public static partial class HtmlReport
         $"""<div class="number"><span>{name}</span><b>{value}</b><small>{detail}</small></div>""");
 
     private static Html Gain(double? value, double? baseline, string? name) => value is { } here && baseline is { } there
-        ? Html.Of($"""<em class="{(here >= there ? "up" : "down")}">{(here - there) * 100:+0.00;−0.00;±0.00}</em> against {name}""")
+        ? Html.Of(
+            $"""<em class="{(here >= there ? "up" : "down")}">{(here - there) * 100:+0.00;−0.00;±0.00}</em> against {name}""")
         : Html.Empty;
 
     private static Html Notes(ReportModel report) => report.Notes.Count == 0 ? Html.Empty : Html.Of($"""
@@ -79,14 +82,17 @@ public static partial class HtmlReport
     {
         int classes = result.Classes.Count;
         Html rows = Html.Join(Enumerable.Range(0, classes).Select(actual => Html.Of($"""
-            <tr><th scope="row">{result.Classes[actual]}<small>{result.ActualCount(actual):#,0}</small></th>{Enumerable.Range(0, classes).Select(predicted => Cell(result, actual, predicted))}</tr>
+            <tr><th scope="row">{result.Classes[actual]}<small>{result.ActualCount(actual):#,0}</small></th>
+            {Enumerable.Range(0, classes).Select(predicted => Cell(result, actual, predicted))}</tr>
 
             """)));
+        Html columns = Html.Join(result.Classes.Select((name, index) => Html.Of(
+            $"""<th scope="col">{name}<small>{result.PredictedCount(index):#,0}</small></th>""")));
         return Html.Of($"""
             <section><h2>Confusion matrix</h2>
             <p class="hint">Rows are true classes, columns predictions; a cell has the count and the share of its row.</p>
             <div class="scroll"><table class="confusion">
-            <thead><tr><td></td>{result.Classes.Select((name, index) => Html.Of($"""<th scope="col">{name}<small>{result.PredictedCount(index):#,0}</small></th>"""))}</tr></thead>
+            <thead><tr><td></td>{columns}</tr></thead>
             <tbody>{rows}</tbody></table></div></section>
             """);
     }
@@ -99,18 +105,25 @@ public static partial class HtmlReport
         string kind = actual == predicted ? "right" : "wrong";
         // Small shares of errors matter more than their area: the square root lifts them.
         double heat = actual == predicted ? share : Math.Sqrt(share);
-        return Html.Of($"""<td class="{kind}{(heat > 0.6 ? " strong" : "")}" style="--heat:{heat * 100:0.#}%" title="{result.Classes[actual]} predicted as {result.Classes[predicted]}">{count:#,0}<small>{(of == 0 ? "–" : Percent(share, 1))}</small></td>""");
+        string meaning = $"{result.Classes[actual]} predicted as {result.Classes[predicted]}";
+        string percent = of == 0 ? "–" : Percent(share, 1);
+        return Html.Of($"""
+            <td class="{kind}{(heat > 0.6 ? " strong" : "")}" style="--heat:{heat * 100:0.#}%" title="{meaning}">{count:#,0}<small>{percent}</small></td>
+            """);
     }
 
     private static Html Classes(ConfusionMatrix result) => Html.Of($"""
         <section><h2>Classes</h2>
         <div class="scroll"><table class="classes">
-        <thead><tr><th scope="col">class</th><th scope="col">samples</th><th scope="col">recall</th><th scope="col">precision</th><th scope="col">F1</th></tr></thead>
+        <thead><tr>{Columns("class", "samples", "recall", "precision", "F1")}</tr></thead>
         <tbody>{Enumerable.Range(0, result.Classes.Count).Select(result.Score).Select(score => Html.Of($"""
         <tr><th scope="row">{score.Name}</th><td>{score.Samples:#,0}</td>{Bar(score.Recall)}{Bar(score.Precision)}{Bar(score.F1)}</tr>
 
         """))}</tbody></table></div></section>
         """);
+
+    private static Html Columns(params IEnumerable<string> names) =>
+        Html.Join(names.Select(name => Html.Of($"""<th scope="col">{name}</th>""")));
 
     private static Html Bar(double? share) => Html.Of(
         $"""<td class="bar" style="--share:{(share ?? 0) * 100:0.##}%">{Percent(share)}</td>""");
@@ -147,7 +160,8 @@ public static partial class HtmlReport
     }
 
     private static LineChart.Curve Curve(string name, IEnumerable<MetricRow> rows, Func<MetricRow, double> x,
-        Func<MetricRow, double?> y) => new(name, [.. rows.Where(row => y(row) != null).Select(row => (x(row), y(row)!.Value))]);
+        Func<MetricRow, double?> y) =>
+        new(name, [.. rows.Where(row => y(row) != null).Select(row => (x(row), y(row)!.Value))]);
 
     private static Html Comparison(ReportModel report)
     {
@@ -157,18 +171,22 @@ public static partial class HtmlReport
             .. report.Baselines.Select(baseline =>
                 (baseline.Name, "own", baseline.Result.Uar * 100, baseline.Result.War * 100)),
             .. report.Paper is { } dataSet
-                ? PaperResults.For(dataSet).Select(paper => (paper.Method, paper.FromCliper ? "paper" : "quoted", paper.Uar, (double?)paper.War))
+                ? PaperResults.For(dataSet).Select(paper =>
+                    (paper.Method, paper.FromCliper ? "paper" : "quoted", paper.Uar, (double?)paper.War))
                 : [],
         ];
         if (rows.Length == 1)
             return Html.Empty;
         Html source = report.Paper is { } name
-            ? Html.Of($"""<p class="hint">Published numbers on {PaperResults.Name(name)} are those of arXiv 2303.00193: measured by its authors, or quoted by them (marked ·). They belong to full-size CLIP models and the official splits.</p>""")
+            ? Html.Of($"""
+                <p class="hint">Published numbers on {PaperResults.Name(name)} are those of arXiv 2303.00193: measured by its
+                authors, or quoted by them (marked ·). They belong to full-size CLIP models and the official splits.</p>
+                """)
             : Html.Empty;
         return Html.Of($"""
             <section><h2>Comparison</h2>{source}
             <div class="scroll"><table class="classes comparison">
-            <thead><tr><th scope="col">method</th><th scope="col">UAR</th><th scope="col">WAR</th></tr></thead>
+            <thead><tr>{Columns("method", "UAR", "WAR")}</tr></thead>
             <tbody>{rows.OrderByDescending(row => row.War).Select(row => Html.Of(
                 $"""<tr class="{row.Kind}"><th scope="row">{row.Name}{(row.Kind == "quoted" ? " ·" : "")}</th>{Bar(row.Uar / 100)}{Bar(row.War / 100)}</tr>"""))}</tbody></table></div></section>
             """);

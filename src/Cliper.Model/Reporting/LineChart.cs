@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Cliper.Model.Reporting;
 
-/// <summary>A chart of curves as inline SVG. Colours come from the page's style, so it follows light and dark.</summary>
+/// <summary>
+/// A chart of curves as inline SVG. Colours come from the page's style, so it follows light and dark.
+/// </summary>
 internal static class LineChart
 {
     private const double Width = 520;
@@ -26,8 +28,8 @@ internal static class LineChart
     /// <param name="dots">Whether each point gets a dot.</param>
     /// <param name="fromZero">Whether y begins at 0, so that a wobble does not look like a trend.</param>
     /// <returns>Nothing when there are not two different x with finite values.</returns>
-    public static Html Draw(string title, string xLabel, IReadOnlyList<Curve> curves, bool percent = false, bool dots = false,
-        bool fromZero = false)
+    public static Html Draw(string title, string xLabel, IReadOnlyList<Curve> curves, bool percent = false,
+        bool dots = false, bool fromZero = false)
     {
         curves = [.. curves.Select(Thin).Where(curve => curve.Points.Count > 0)];
         (double X, double Y)[] all = [.. curves.SelectMany(curve => curve.Points)];
@@ -35,20 +37,26 @@ internal static class LineChart
             return Html.Empty;
         double firstX = all.Min(point => point.X);
         double lastX = all.Max(point => point.X);
-        double[] yTicks = Ticks(fromZero ? Math.Min(0, all.Min(point => point.Y)) : all.Min(point => point.Y), all.Max(point => point.Y), 4);
+        double lowest = all.Min(point => point.Y);
+        double[] yTicks = Ticks(fromZero ? Math.Min(0, lowest) : lowest, all.Max(point => point.Y), 4);
         double low = yTicks[0];
         double high = yTicks[^1];
         double[] xTicks = [.. Ticks(firstX, lastX, 5, whole: true).Where(tick => tick >= firstX && tick <= lastX)];
         double step = yTicks[1] - yTicks[0];
 
-        Html grid = Html.Join(yTicks.Select(tick => Html.Of(
-            $"""<line class="grid" x1="{Left:0}" x2="{Width - Right:0}" y1="{Y(tick):0.#}" y2="{Y(tick):0.#}"/><text class="tick" x="{Left - 6:0}" y="{Y(tick) + 4:0.#}" text-anchor="end">{Label(tick, step, percent)}</text>""")));
-        Html axis = Html.Join(xTicks.Select(tick => Html.Of(
-            $"""<text class="tick" x="{X(tick):0.#}" y="{Height - Bottom + 16:0}" text-anchor="middle">{tick:0.##}</text>""")));
+        Html grid = Html.Join(yTicks.Select(tick => Html.Of($"""
+            <line class="grid" x1="{Left:0}" x2="{Width - Right:0}" y1="{Y(tick):0.#}" y2="{Y(tick):0.#}"/>
+            <text class="tick" x="{Left - 6:0}" y="{Y(tick) + 4:0.#}" text-anchor="end">{Label(tick, step, percent)}</text>
+
+            """)));
+        Html axis = Html.Join(xTicks.Select(tick => Html.Of($"""
+            <text class="tick" x="{X(tick):0.#}" y="{Height - Bottom + 16:0}" text-anchor="middle">{tick:0.##}</text>
+
+            """)));
         Html lines = Html.Join(curves.Select((curve, number) => Html.Of(
             $"""<path class="curve c{number}" d="{Path(curve)}"/>{(dots ? Dots(curve, number) : [])}""")));
-        Html legend = curves.Count < 2 ? Html.Empty : Html.Of(
-            $"""<span class="legend">{curves.Select((curve, number) => Html.Of($"""<span><i class="c{number}"></i>{curve.Name}</span>"""))}</span>""");
+        Html names = Html.Join(curves.Select((curve, number) => Html.Of($"""<span><i class="c{number}"></i>{curve.Name}</span>""")));
+        Html legend = curves.Count < 2 ? Html.Empty : Html.Of($"""<span class="legend">{names}</span>""");
         return Html.Of($"""
             <figure class="chart"><figcaption>{title}{legend}</figcaption>
             <svg viewBox="0 0 {Width:0} {Height:0}" role="img" aria-label="{title}">{grid}{axis}
@@ -58,10 +66,15 @@ internal static class LineChart
 
         double X(double x) => Left + ((x - firstX) / (lastX - firstX) * (Width - Left - Right));
         double Y(double y) => Top + ((high - y) / (high - low) * (Height - Top - Bottom));
-        string Path(Curve curve) => string.Join(' ', curve.Points.Select((point, index) =>
-            string.Create(CultureInfo.InvariantCulture, $"{(index == 0 ? 'M' : 'L')}{X(point.X):0.#} {Y(point.Y):0.#}")));
-        IEnumerable<Html> Dots(Curve curve, int number) => curve.Points.Select(point => Html.Of(
-            $"""<circle class="dot c{number}" cx="{X(point.X):0.#}" cy="{Y(point.Y):0.#}" r="3"><title>{curve.Name}, {xLabel} {point.X:0.##}: {(percent ? Percent(point.Y) : point.Y.ToString("0.####", CultureInfo.InvariantCulture))}</title></circle>"""));
+        string Path(Curve curve) => string.Join(' ', curve.Points.Select((point, index) => string.Create(
+            CultureInfo.InvariantCulture, $"{(index == 0 ? 'M' : 'L')}{X(point.X):0.#} {Y(point.Y):0.#}")));
+        IEnumerable<Html> Dots(Curve curve, int number) => curve.Points.Select(point =>
+        {
+            string value = percent ? Percent(point.Y) : point.Y.ToString("0.####", CultureInfo.InvariantCulture);
+            return Html.Of($"""
+                <circle class="dot c{number}" cx="{X(point.X):0.#}" cy="{Y(point.Y):0.#}" r="3"><title>{curve.Name}, {xLabel} {point.X:0.##}: {value}</title></circle>
+                """);
+        });
     }
 
     /// <summary>Round numbers from at or below the smallest to at or above the largest value.</summary>
@@ -94,7 +107,7 @@ internal static class LineChart
             return Percent(value);
         const int MostDigits = 4;
         int digits = 0;
-        while (digits <= MostDigits && Math.Abs((step * Math.Pow(10, digits)) - Math.Round(step * Math.Pow(10, digits))) > 1e-6)
+        for (double scaled = step; digits <= MostDigits && Math.Abs(scaled - Math.Round(scaled)) > 1e-6; scaled *= 10)
             digits++;
         return Math.Abs(value) < step * 1e-6 ? "0"
             : digits > MostDigits || Math.Abs(value) >= 1e6 ? value.ToString("0.##e+0", CultureInfo.InvariantCulture)
@@ -104,7 +117,8 @@ internal static class LineChart
     /// <summary>Long curves become means over equal stretches: no screen shows more.</summary>
     private static Curve Thin(Curve curve)
     {
-        (double X, double Y)[] finite = [.. curve.Points.Where(point => double.IsFinite(point.X) && double.IsFinite(point.Y))];
+        (double X, double Y)[] finite =
+            [.. curve.Points.Where(point => double.IsFinite(point.X) && double.IsFinite(point.Y))];
         if (finite.Length <= MostPoints)
             return curve with { Points = finite };
         var thinned = new (double, double)[MostPoints];

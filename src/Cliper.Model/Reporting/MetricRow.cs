@@ -5,8 +5,8 @@ using System.Text.Json.Serialization;
 namespace Cliper.Model.Reporting;
 
 /// <summary>
-/// What is known after a step or an epoch: a line of metrics.jsonl and metrics.csv, and a point of each curve. Values that
-/// were not measured are null and left out.
+/// What is known after a step or an epoch: a line of metrics.jsonl and metrics.csv, and a point of each curve. Values
+/// that were not measured are null and left out.
 /// </summary>
 public sealed record MetricRow
 {
@@ -93,7 +93,9 @@ public sealed record MetricRow
         .. Quantities.Select(quantity => quantity.Value(this)?.ToString("R", CultureInfo.InvariantCulture) ?? ""),
     ]);
 
-    /// <summary>The row as a line of metrics.jsonl; a value that is no number is written as "NaN" or "Infinity".</summary>
+    /// <summary>
+    /// The row as a line of metrics.jsonl; a value that is no number is written as "NaN" or "Infinity".
+    /// </summary>
     public string ToJson() => JsonSerializer.Serialize(this, Options);
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>

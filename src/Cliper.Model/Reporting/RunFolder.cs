@@ -5,8 +5,9 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Reporting;
 
 /// <summary>
-/// The folder of a training run: config.json, metrics.jsonl, metrics.csv, TensorBoard events, checkpoints/ and report.html.
-/// Metrics are on the disk as soon as they are logged; the other files are there whole or not at all. Not thread-safe.
+/// The folder of a training run: config.json, metrics.jsonl, metrics.csv, TensorBoard events, checkpoints/ and
+/// report.html. Metrics are on the disk as soon as they are logged; the other files are there whole or not at all. Not
+/// thread-safe.
 /// </summary>
 public sealed class RunFolder : IDisposable
 {
@@ -26,7 +27,8 @@ public sealed class RunFolder : IDisposable
         {
             Directory.CreateDirectory(CheckpointsPath);
             AtomicFile.Write(MetricsPath, stream => WriteLines(stream, kept.Select(row => row.ToJson())));
-            AtomicFile.Write(CsvPath, stream => WriteLines(stream, [MetricRow.CsvHeader, .. kept.Select(row => row.ToCsv())]));
+            AtomicFile.Write(CsvPath, stream =>
+                WriteLines(stream, [MetricRow.CsvHeader, .. kept.Select(row => row.ToCsv())]));
             _json = new StreamWriter(MetricsPath, append: true, Utf8) { NewLine = "\n", AutoFlush = true };
             _csv = new StreamWriter(CsvPath, append: true, Utf8) { NewLine = "\n", AutoFlush = true };
             string events = System.IO.Path.Combine(path, EventFileWriter.FileName(now));
@@ -78,7 +80,8 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Goes on with a run.</summary>
     /// <param name="path">Its folder.</param>
-    /// <param name="keep">Which rows still hold: those up to the checkpoint from which the run goes on; null for all.</param>
+    /// <param name="keep">Which rows still hold: those up to the checkpoint from which the run goes on; null for
+    /// all.</param>
     /// <param name="clock">Tells the events' time; null for the system's.</param>
     /// <exception cref="InputException">There is no run, or its metrics cannot be read.</exception>
     /// <exception cref="IOException">The folder cannot be written to.</exception>
@@ -133,7 +136,8 @@ public sealed class RunFolder : IDisposable
             _csv.WriteLine(row.ToCsv());
             // Means over an epoch would overwrite the step of the same number: they get tags of their own.
             string prefix = row.Event == MetricRow.StepEvent ? row.Stage : $"{row.Stage}/{row.Event}";
-            _events.Scalars(row.Step, _clock.GetUtcNow(), MetricRow.Quantities.Where(quantity => quantity.Value(row) != null)
+            _events.Scalars(row.Step, _clock.GetUtcNow(), MetricRow.Quantities
+                .Where(quantity => quantity.Value(row) != null)
                 .Select(quantity => ($"{prefix}/{quantity.Name}", quantity.Value(row)!.Value)));
         }
         catch (IOException failure)

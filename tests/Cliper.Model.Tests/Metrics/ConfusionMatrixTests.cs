@@ -6,7 +6,9 @@ public class ConfusionMatrixTests
 {
     private const double Exact = 1e-15;
 
-    /// <summary>Rows by true class: sad 3 of 4 right, happy 1 of 1, fear none present but predicted once, calm absent.</summary>
+    /// <summary>
+    /// Rows by true class: sad 3 of 4 right, happy 1 of 1, fear none present but predicted once, calm absent.
+    /// </summary>
     private static ConfusionMatrix Example()
     {
         var matrix = new ConfusionMatrix(["sad", "happy", "fear", "calm"]);

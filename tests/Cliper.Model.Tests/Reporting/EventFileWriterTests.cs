@@ -21,7 +21,9 @@ public class EventFileWriterTests
         Assert.That(EventFileWriter.Crc32C([]), Is.Zero);
     }
 
-    /// <summary>The mask, worked out by hand: 0xE3069283 rotated right by 15 bits is 0x2507C60D; plus 0xA282EAD8.</summary>
+    /// <summary>
+    /// The mask, worked out by hand: 0xE3069283 rotated right by 15 bits is 0x2507C60D; plus 0xA282EAD8.
+    /// </summary>
     [Test]
     public void TheMaskRotatesAndAdds() =>
         Assert.That(EventFileWriter.MaskedCrc(Encoding.ASCII.GetBytes("123456789")), Is.EqualTo(0xC78AB0E5));

@@ -88,7 +88,10 @@ public class HtmlReportTests
     {
         string page = HtmlReport.Render(new ReportModel
         {
-            Title = "empty", Created = DateTimeOffset.UnixEpoch, SplitName = "test", Result = new ConfusionMatrix(["joy"]),
+            Title = "empty",
+            Created = DateTimeOffset.UnixEpoch,
+            SplitName = "test",
+            Result = new ConfusionMatrix(["joy"]),
         });
         Assert.That(page, Does.Contain("<b>–</b>").And.Not.Contain("Training").And.Not.Contain("NaN"));
     }

@@ -6,7 +6,12 @@ public class RunFolderTests : TemporaryFolder
 {
     private static MetricRow Step(long step, double loss) => new()
     {
-        Event = MetricRow.StepEvent, Stage = "stage1", Step = step, Epoch = 1, Loss = loss, LearningRate = 0.01,
+        Event = MetricRow.StepEvent,
+        Stage = "stage1",
+        Step = step,
+        Epoch = 1,
+        Loss = loss,
+        LearningRate = 0.01,
     };
 
     [Test]
