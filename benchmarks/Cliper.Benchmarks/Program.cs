@@ -3,6 +3,10 @@ using Cliper.Benchmarks.Cases;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
 
+if (args is [TrainMemory.Command, .. string[] rest])
+    return TrainMemory.Child(rest);
+TorchNative.Prepare();
+
 var quick = new Option<bool>("--quick") { Description = "fewer rounds: ends in under four minutes" };
 var json = new Option<bool>("--json") { Description = "one JSON document on standard output instead of CSV" };
 var output = new Option<FileInfo?>("--out") { Description = "also write the CSV to this file" };
@@ -18,13 +22,14 @@ var root = new RootCommand("Times Cliper.Gpu on the processor side by side with 
 root.SetAction(parsed =>
 {
     string command = $"./benchmarks/cpu-peers.sh {string.Join(' ', args)}".TrimEnd();
-    TorchNative.Prepare();
     var bench = new Bench(parsed.GetValue(filter) ?? [], parsed.GetValue(quick));
     Console.Error.WriteLine(Machine.Describe());
-    MatMulCases.Run(bench);
-    AttentionCases.Run(bench);
-    ForwardCases.Run(bench);
-    TrainCases.Run(bench);
+    foreach (Action<Bench> cases in new[]
+        { MatMulCases.Run, AttentionCases.Run, ForwardCases.Run, TrainCases.Run, StageCases.Run, TrainMemory.Run })
+    {
+        cases(bench);
+        Console.Error.WriteLine($"  [{bench.Elapsed.TotalSeconds:F0} s]");
+    }
     Report report = bench.Report;
     Console.Error.WriteLine($"samples: {bench.Contest.Samples.Kept} kept, {bench.Contest.Samples.Dropped} disturbed by other processes");
     foreach ((string name, double ratio) in report.Summary())

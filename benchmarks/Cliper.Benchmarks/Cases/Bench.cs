@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Kernels.Devices;
 using TorchSharp;
@@ -8,9 +9,13 @@ namespace Cliper.Benchmarks.Cases;
 internal sealed class Bench(IReadOnlyList<string> prefixes, bool quick)
 {
     private readonly Dictionary<int, double> _peaks = [];
+    private readonly long _began = Stopwatch.GetTimestamp();
 
     /// <summary>Fewer rounds, fewer cases.</summary>
     public bool Quick => quick;
+
+    /// <summary>Time since the beginning.</summary>
+    public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_began);
 
     /// <summary>Times the contenders.</summary>
     public Contest Contest { get; } = new(quick);

@@ -15,14 +15,14 @@ namespace Cliper.Benchmarks.Cases;
 internal static class MatMulCases
 {
     private const int Threads = 2;
-    private static readonly (int K, int N)[] _layers = [(768, 768), (768, 2304), (768, 3072), (3072, 768)];
+    private static readonly (int K, int N)[] Layers = [(768, 768), (768, 2304), (768, 3072), (3072, 768)];
 
     public static void Run(Bench bench)
     {
         foreach (int rows in new[] { 50, 197, 800, 1576 })
-            foreach ((int k, int n) in _layers)
+            foreach ((int k, int n) in Layers)
                 Inference(bench, $"matmul M={rows} K={k} N={n}", rows, k, n);
-        foreach ((int k, int n) in _layers)
+        foreach ((int k, int n) in Layers)
             Training(bench, $"train-linear M=400 K={k} N={n}", 400, k, n);
     }
 

@@ -21,11 +21,11 @@ internal static class TrainCases
     private const int Classes = 7;
     private const float Scale = 10;
     private const float LearningRate = 1e-5f, WeightDecay = 0.01f;
-    private static readonly (int Patch, int Batch)[] _models = [(32, 8), (16, 4)];
+    public static readonly (int Patch, int Batch)[] Models = [(32, 8), (16, 4)];
 
     public static void Run(Bench bench)
     {
-        foreach ((int patch, int batch) in _models)
+        foreach ((int patch, int batch) in Models)
         {
             string kind = $"train ViT-B/{patch} batch {batch}";
             if (bench.WantsAny(kind))

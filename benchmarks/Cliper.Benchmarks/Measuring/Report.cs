@@ -76,7 +76,7 @@ internal sealed class Report
         rows = _rows,
         summary = Summary(),
         figures = _figures,
-    }, _indented) + "\n";
+    }, Indented) + "\n";
 
-    private static readonly JsonSerializerOptions _indented = new() { WriteIndented = true };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 }

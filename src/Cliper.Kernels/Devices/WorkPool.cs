@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace Cliper.Kernels.Devices;
@@ -45,6 +46,9 @@ public sealed unsafe class WorkPool : IDisposable
     /// <summary>Workers, the caller included.</summary>
     public int Threads { get; }
 
+    /// <summary>Time that callers have spent in <see cref="Run"/>: what of a step's time is kernels' is measured by it.</summary>
+    public TimeSpan RegionTime { get; private set; }
+
     /// <summary>
     /// Runs <paramref name="body"/>(unit, worker) for every unit in [0, <paramref name="units"/>) and waits for all.
     /// An exception in a unit is thrown here once the others have ended. Not re-entrant.
@@ -55,6 +59,7 @@ public sealed unsafe class WorkPool : IDisposable
             return;
         lock (_turn)
         {
+            long began = Stopwatch.GetTimestamp();
             _body = body;
             _units = units;
             _next = 0;
@@ -81,6 +86,7 @@ public sealed unsafe class WorkPool : IDisposable
                 }
             }
             _body = null;
+            RegionTime += Stopwatch.GetElapsedTime(began);
             if (_failure is { } failure)
             {
                 _failure = null;
