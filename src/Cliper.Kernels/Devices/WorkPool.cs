@@ -12,6 +12,7 @@ namespace Cliper.Kernels.Devices;
 public sealed unsafe class WorkPool : IDisposable
 {
     private const int SpinsBeforeSleep = 20_000;
+    private const int SpinsBeforeYield = 1_000;
 
     private readonly Lock _turn = new();
     private readonly SemaphoreSlim[] _wake;
@@ -75,15 +76,13 @@ public sealed unsafe class WorkPool : IDisposable
                     if (Interlocked.Exchange(ref _sleeping[worker], 0) == 1)
                         _wake[worker].Release();
                 Drain(0);
-                var spinner = new SpinWait();
-                int spins = 0;
-                while (Volatile.Read(ref _running) != 0)
-                {
-                    if (++spins < SpinsBeforeSleep)
+                // When other programs use the cores too, the last worker may be waiting for this one: yield it soon, and never
+                // sleep, which would take a millisecond at least.
+                for (int spins = 0; Volatile.Read(ref _running) != 0; spins++)
+                    if (spins < SpinsBeforeYield)
                         Thread.SpinWait(1);
                     else
-                        spinner.SpinOnce();
-                }
+                        Thread.Yield();
             }
             _body = null;
             RegionTime += Stopwatch.GetElapsedTime(began);

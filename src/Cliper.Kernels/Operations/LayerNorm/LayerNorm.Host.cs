@@ -40,21 +40,27 @@ public static unsafe partial class LayerNorm
     private static (float Mean, float Rstd) ForwardRow<V>(float* x, float* gamma, float* beta, float* y, int width,
         float epsilon) where V : struct, ILanes<V>
     {
-        int whole = width - width % V.Count, rest = width - whole;
-        V sum = V.Zero;
-        for (int i = 0; i < whole; i += V.Count)
-            sum += V.Load(x + i);
-        if (rest > 0)
-            sum += V.LoadPartial(x + whole, rest);
-        float mean = V.Sum(sum) / width;
+        int whole = width - width % V.Count;
+        float mean = RowMath.Sum<V>(x, width) / width;
 
-        V m = V.Create(mean), squares = V.Zero;
-        for (int i = 0; i < whole; i += V.Count)
+        // Four running sums: one alone would wait for its own addition each time.
+        V m = V.Create(mean), s0 = V.Zero, s1 = V.Zero, s2 = V.Zero, s3 = V.Zero;
+        int n = V.Count, at = 0;
+        for (; at <= whole - 4 * n; at += 4 * n)
         {
-            V d = V.Load(x + i) - m;
-            squares = V.MultiplyAdd(d, d, squares);
+            V d0 = V.Load(x + at) - m, d1 = V.Load(x + at + n) - m, d2 = V.Load(x + at + 2 * n) - m,
+                d3 = V.Load(x + at + 3 * n) - m;
+            s0 = V.MultiplyAdd(d0, d0, s0);
+            s1 = V.MultiplyAdd(d1, d1, s1);
+            s2 = V.MultiplyAdd(d2, d2, s2);
+            s3 = V.MultiplyAdd(d3, d3, s3);
         }
-        float variance = V.Sum(squares);
+        for (; at < whole; at += n)
+        {
+            V d = V.Load(x + at) - m;
+            s0 = V.MultiplyAdd(d, d, s0);
+        }
+        float variance = V.Sum((s0 + s1) + (s2 + s3));
         for (int i = whole; i < width; i++)
             variance += (x[i] - mean) * (x[i] - mean);
         float rstd = 1 / MathF.Sqrt(variance / width + epsilon);
@@ -102,22 +108,15 @@ public static unsafe partial class LayerNorm
         });
         if (!parameters)
             return;
-        AddSlices(sums, width, dgamma.Floats, accumulateDgamma);
-        AddSlices(sums + width, width, dbeta.Floats, accumulateDbeta);
+        AddSlices(partial.Slice(0, (2 * Slices - 1L) * width), dgamma, accumulateDgamma, width);
+        AddSlices(partial.Slice(width, (2 * Slices - 1L) * width), dbeta, accumulateDbeta, width);
         host.Free(partial);
     }
 
-    private static void AddSlices(float* sums, int width, float* target, bool accumulate)
+    private static void AddSlices(DeviceArray sums, DeviceArray target, bool accumulate, int width)
     {
-        if (target == null)
-            return;
-        for (int i = 0; i < width; i++)
-        {
-            float sum = accumulate ? target[i] : 0;
-            for (int slice = 0; slice < Slices; slice++)
-                sum += sums[slice * 2L * width + i];
-            target[i] = sum;
-        }
+        if (!target.IsNull)
+            ColumnSum.Forward(sums, target, accumulate, Slices, width, 2L * width);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -49,12 +49,13 @@ public static unsafe partial class SoftmaxCrossEntropy
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static float Soft<V>(float* x, float* t, float max, float log, int classes) where V : struct, ILanes<V>
         {
-            V top = V.Create(max), rest = V.Create(log), sum = V.Zero;
-            for (int i = 0; i < classes; i += V.Count)
-            {
-                int n = Math.Min(V.Count, classes - i);
-                sum = V.MultiplyAdd(V.LoadPartial(t + i, n), top - V.LoadPartial(x + i, n) + rest, sum);
-            }
+            V top = V.Create(max), small = V.Create(log), sum = V.Zero;
+            int i = 0;
+            for (; i <= classes - V.Count; i += V.Count)
+                sum = V.MultiplyAdd(V.Load(t + i), top - V.Load(x + i) + small, sum);
+            int rest = classes - i;
+            if (rest > 0)
+                sum = V.MultiplyAdd(V.LoadPartial(t + i, rest), top - V.LoadPartial(x + i, rest) + small, sum);
             return V.Sum(sum);
         }
     }
@@ -62,27 +63,45 @@ public static unsafe partial class SoftmaxCrossEntropy
     private readonly struct BackwardKernel(float* logits, int* labels, float* targets, float* logSum, float factor,
         float* dlogits, bool accumulate, int classes) : IRangeKernel
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
             for (long row = start; row < end; row++)
             {
                 float* x = logits + row * classes, dx = dlogits + row * classes;
-                float* t = targets == null ? null : targets + row * classes;
-                float weight = t == null ? factor : factor * RowMath.Sum<V>(t, classes);
-                V log = V.Create(logSum[row]), w = V.Create(weight), f = V.Create(-factor);
-                for (int i = 0; i < classes; i += V.Count)
-                {
-                    int n = Math.Min(V.Count, classes - i);
-                    V d = VectorMath.Exp(V.LoadPartial(x + i, n) - log) * w;
-                    if (t != null)
-                        d = V.MultiplyAdd(V.LoadPartial(t + i, n), f, d);
-                    if (accumulate)
-                        d += V.LoadPartial(dx + i, n);
-                    d.StorePartial(dx + i, n);
-                }
                 if (labels != null)
+                {
+                    Row<V>(x, null, logSum[row], factor, dx);
                     dx[labels[row]] -= factor;
+                }
+                else
+                {
+                    float* t = targets + row * classes;
+                    Row<V>(x, t, logSum[row], factor * RowMath.Sum<V>(t, classes), dx);
+                }
+            }
+        }
+
+        /// <summary>dx (+)= weight e^(x - z) - factor t, without the last part when there is no t.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Row<V>(float* x, float* t, float z, float weight, float* dx) where V : struct, ILanes<V>
+        {
+            V log = V.Create(z), w = V.Create(weight), f = V.Create(-factor);
+            bool add = accumulate;
+            int count = classes, i = 0;
+            for (; i <= count - V.Count; i += V.Count)
+            {
+                V d = VectorMath.Exp(V.Load(x + i) - log) * w;
+                if (t != null)
+                    d = V.MultiplyAdd(V.Load(t + i), f, d);
+                (add ? V.Load(dx + i) + d : d).Store(dx + i);
+            }
+            int rest = count - i;
+            if (rest > 0)
+            {
+                V d = VectorMath.Exp(V.LoadPartial(x + i, rest) - log) * w;
+                if (t != null)
+                    d = V.MultiplyAdd(V.LoadPartial(t + i, rest), f, d);
+                (add ? V.LoadPartial(dx + i, rest) + d : d).StorePartial(dx + i, rest);
             }
         }
     }
