@@ -44,31 +44,35 @@ public sealed partial class Tape
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(heads, 1);
         if (x.Shape.Rank != 3 || x.Shape.Width % (parts * heads) != 0)
+        {
+            string width = parts == 1 ? "width" : $"{parts} width";
             throw new ArgumentException(
-                $"{name} is {x.Shape}, expected [samples, rows, {(parts == 1 ? "" : $"{parts} ")}width] with a width that {heads} heads divide", name);
+                $"{name} is {x.Shape}, expected [samples, rows, {width}] with a width that {heads} heads divide", name);
+        }
         return x.Shape.Width / parts;
     }
 
     // The operands are columns of x and of y, each given as (offset, stride).
-    private Tensor Attend(Kernel.Sizes sizes, Tensor x, (int, int) q, Tensor y, (int, int) k, (int, int) v, Tensor? keyLengths)
+    private Tensor Attend(Kernel.Sizes sizes, Tensor x, (int, int) q, Tensor y, (int, int) k, (int, int) v,
+        Tensor? keyLengths)
     {
         int width = sizes.Heads * sizes.HeadSize;
         Tensor output = New(new Shape(sizes.Samples, sizes.Queries, width));
         bool record = Needs(x, y);
         DeviceArray logSumExp = record ? Device.Allocate(sizes.Statistics) : default;
+        // Before the forward pass: should that refuse a key length, the tape frees the statistics.
+        if (record)
+            Record(output, () =>
+            {
+                DeviceArray dx = Target(x, out bool addX), dy = dx;
+                bool addY = addX;
+                if (y != x)
+                    dy = Target(y, out addY);
+                Kernel.Backward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
+                    logSumExp, At(output.Gradient, (0, width)), At(dx, q), addX, At(dy, k), At(dy, v), addY);
+            }, [x, y, keyLengths], logSumExp);
         Kernel.Forward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
             At(output.Data, (0, width)), logSumExp);
-        if (!record)
-            return output;
-        Record(output, () =>
-        {
-            DeviceArray dx = Target(x, out bool addX), dy = dx;
-            bool addY = addX;
-            if (y != x)
-                dy = Target(y, out addY);
-            Kernel.Backward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
-                logSumExp, At(output.Gradient, (0, width)), At(dx, q), addX, At(dy, k), At(dy, v), addY);
-        }, [x, y, keyLengths], logSumExp);
         return output;
 
         static Kernel.Operand At(DeviceArray array, (int Offset, int Stride) columns) =>

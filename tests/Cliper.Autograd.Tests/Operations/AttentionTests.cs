@@ -46,4 +46,14 @@ public sealed class AttentionTests : TapeTests
         Assert.That(() => tape.Attention(q, kv, 2),
             Throws.ArgumentException.With.Message.Contains("kv is [2, 5, 8], expected [2, keys, 16]"));
     }
+
+    [Test]
+    public void ARefusedKeyLengthLeavesNothingAllocated()
+    {
+        Tensor q = Random([1, 3, 8], 1), kv = Random([1, 5, 16], 2), keys = Own(Tensor.From(Device, [6], new Shape(1)));
+        q.RequiresGrad = true;
+        using var tape = new Tape(Device);
+        Assert.That(() => tape.Attention(q, kv, 2, keys),
+            Throws.ArgumentException.With.Message.Contains("a key length is 6, expected 1 to 5"));
+    }
 }

@@ -40,7 +40,9 @@ public static unsafe partial class Attention
         (float*)operand.Array.Address + operand.Offset + (long)(unit / sizes.Heads) * rows * operand.Stride
             + unit % sizes.Heads * sizes.HeadSize, operand.Stride);
 
-    /// <summary>Runs <paramref name="body"/>(sample * heads + head, worker) for all heads, several small ones at a turn.</summary>
+    /// <summary>
+    /// Runs <paramref name="body"/>(sample * heads + head, worker) for all heads, several small ones at a turn.
+    /// </summary>
     private static void ForEachHead(HostDevice host, in Sizes sizes, Action<int, int> body)
     {
         const long Turn = 1 << 17;
@@ -54,14 +56,15 @@ public static unsafe partial class Attention
         });
     }
 
-    private static void ForwardHost(HostDevice host, Sizes sizes, Operand q, Operand k, Operand v, DeviceArray keyLengths,
-        Operand output, DeviceArray logSumExp)
+    private static void ForwardHost(HostDevice host, Sizes sizes, Operand q, Operand k, Operand v,
+        DeviceArray keyLengths, Operand output, DeviceArray logSumExp)
     {
         CheckKeyLengths(keyLengths, sizes.Keys);
         int* lengths = keyLengths.Ints;
         float* statistics = logSumExp.Floats;
         int width = RoundUp<Lanes512>(sizes.HeadSize);
-        long scratch = sizeof(float) * ((long)QueryBlock * (sizes.HeadSize + width + 2) + (long)sizes.Keys * (QueryBlock + width));
+        long scratch = sizeof(float)
+            * (QueryBlock * (sizes.HeadSize + width + 2L) + (long)sizes.Keys * (QueryBlock + width));
         ForEachHead(host, sizes, (unit, worker) =>
         {
             var head = new Head
@@ -113,15 +116,18 @@ public static unsafe partial class Attention
             Softmax<V>(scores.First, seen, columns, scale, reciprocal, head.LogSumExp == null ? null : logSum);
             Multiply<V>(queries, width, seen, scores.First, 1, QueryBlock, v, weighted, add: false);
             for (int query = 0; query < queries; query++)
-                Write<V>(weighted.From(query).First, V.Create(reciprocal[query]), output.From(query).First, size, add: false);
+            {
+                V factor = V.Create(reciprocal[query]);
+                Write<V>(weighted.From(query).First, factor, output.From(query).First, size, add: false);
+            }
             if (head.LogSumExp != null)
                 new ReadOnlySpan<float>(logSum, queries).CopyTo(new Span<float>(head.LogSumExp + start, queries));
         }
     }
 
     /// <summary>
-    /// Replaces scores [key][query] by e = exp((score - max) scale); leaves 1 / (sum of e) of each query and, if wanted, the
-    /// log of the sum of exp(score scale).
+    /// Replaces scores [key][query] by e = exp((score - max) scale); leaves 1 / (sum of e) of each query and, if wanted,
+    /// the log of the sum of exp(score scale).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Softmax<V>(float* scores, int keys, int columns, float scale, float* reciprocal, float* logSum)
@@ -171,17 +177,20 @@ public static unsafe partial class Attention
 
     private static ReadOnlySpan<float> Numbers =>
     [
-        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+        16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
     ];
 
-    private static void BackwardHost(HostDevice host, Sizes sizes, Operand q, Operand k, Operand v, DeviceArray keyLengths,
-        DeviceArray logSumExp, Operand doutput, Operand dq, bool accumulateQ, Operand dk, Operand dv, bool accumulateKv)
+    private static void BackwardHost(HostDevice host, Sizes sizes, Operand q, Operand k, Operand v,
+        DeviceArray keyLengths, DeviceArray logSumExp, Operand doutput, Operand dq, bool accumulateQ, Operand dk,
+        Operand dv, bool accumulateKv)
     {
         CheckKeyLengths(keyLengths, sizes.Keys);
         int* lengths = keyLengths.Ints;
         float* statistics = logSumExp.Floats;
         int width = RoundUp<Lanes512>(sizes.HeadSize);
-        long scratch = sizeof(float) * (QueryBlock * (2L * sizes.HeadSize + 3L * width + 1) + sizes.Keys * (2L * QueryBlock + 3L * width));
+        long scratch = sizeof(float)
+            * (QueryBlock * (2L * sizes.HeadSize + 3L * width + 1) + sizes.Keys * (2L * QueryBlock + 3L * width));
         ForEachHead(host, sizes, (unit, worker) =>
         {
             var head = new Head
@@ -215,19 +224,22 @@ public static unsafe partial class Attention
         float scale = 1 / MathF.Sqrt(size);
         Rows transposedQ = memory.Take(size, QueryBlock), transposedDOutput = memory.Take(size, QueryBlock);
         Rows p = memory.Take(head.Keys, QueryBlock), ds = memory.Take(head.Keys, QueryBlock);
-        Rows dq = memory.Take(QueryBlock, width), dk = memory.Take(head.Keys, width), dv = memory.Take(head.Keys, width);
+        Rows dq = memory.Take(QueryBlock, width);
+        Rows dk = memory.Take(head.Keys, width), dv = memory.Take(head.Keys, width);
         float* logSum = memory.Take(1, QueryBlock).First;
         Rows k = head.DQ.IsNull ? default : Padded<V>(head.K, head.Keys, size, ref memory);
 
-        // From the last block to the first: the last one sees every key even under a causal mask, and so starts dk and dv.
+        // From the last block to the first: the last one sees every key, even under a causal mask, and so starts dk, dv.
         int blocks = (sizes.Queries + QueryBlock - 1) / QueryBlock;
         for (int block = blocks - 1; block >= 0; block--)
         {
-            int start = block * QueryBlock, queries = Math.Min(QueryBlock, sizes.Queries - start), columns = RoundUp<V>(queries);
+            int start = block * QueryBlock, queries = Math.Min(QueryBlock, sizes.Queries - start);
+            int columns = RoundUp<V>(queries);
             int seen = sizes.Causal ? start + queries : head.Keys;
             Rows q = head.Q.From(start), doutput = head.DOutput.From(start);
             Transposition.Run<V>(q.First, q.Stride, queries, size, transposedQ.First, QueryBlock, columns);
-            Transposition.Run<V>(doutput.First, doutput.Stride, queries, size, transposedDOutput.First, QueryBlock, columns);
+            Transposition.Run<V>(doutput.First, doutput.Stride, queries, size, transposedDOutput.First, QueryBlock,
+                columns);
             Multiply<V>(seen, columns, size, head.K.First, head.K.Stride, 1, transposedQ, p, add: false);
             Multiply<V>(seen, columns, size, head.V.First, head.V.Stride, 1, transposedDOutput, ds, add: false);
             if (sizes.Causal)
@@ -244,9 +256,11 @@ public static unsafe partial class Attention
             if (!head.DK.IsNull)
             {
                 Scratch blockMemory = memory;
+                q = Padded<V>(q, queries, size, ref blockMemory);
+                doutput = Padded<V>(doutput, queries, size, ref blockMemory);
                 bool add = block < blocks - 1;
-                Multiply<V>(seen, width, queries, p.First, QueryBlock, 1, Padded<V>(doutput, queries, size, ref blockMemory), dv, add);
-                Multiply<V>(seen, width, queries, ds.First, QueryBlock, 1, Padded<V>(q, queries, size, ref blockMemory), dk, add);
+                Multiply<V>(seen, width, queries, p.First, QueryBlock, 1, doutput, dv, add);
+                Multiply<V>(seen, width, queries, ds.First, QueryBlock, 1, q, dk, add);
             }
         }
         if (head.DK.IsNull)
@@ -261,12 +275,12 @@ public static unsafe partial class Attention
     }
 
     /// <summary>
-    /// Turns scores [key][query] into probabilities and the gradients by the probabilities, dp, into those by the scores:
-    /// p (dp - sum over keys of p dp) / sqrt(headSize).
+    /// Turns scores [key][query] into probabilities, and the gradients by the probabilities, dp, into those by the
+    /// scores: p (dp - sum over keys of p dp) / sqrt(headSize).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Probabilities<V>(float* scores, float* gradients, int keys, int columns, float scale, float* logSum)
-        where V : struct, ILanes<V>
+    private static void Probabilities<V>(float* scores, float* gradients, int keys, int columns, float scale,
+        float* logSum) where V : struct, ILanes<V>
     {
         V factor = V.Create(scale * Log2E), outer = V.Create(scale);
         long length = (long)keys * QueryBlock;
@@ -307,11 +321,11 @@ public static unsafe partial class Attention
             for (int block = 0; block < blocks.Count; block++)
             {
                 int row = blocks.Start(block), height = blocks.Size(block);
-                float* from = a + row * aRow, to = c.From(row).First + column;
+                float* from = a + row * aRow, right = b.First + column, to = c.From(row).First + column;
                 if (column + V.Count < columns)
-                    MicroKernel.Run<V, MicroKernel.N2>(height, depth, from, aRow, aDepth, b.First + column, b.Stride, to, c.Stride, 1, add);
+                    MicroKernel.Run<V, MicroKernel.N2>(height, depth, from, aRow, aDepth, right, b.Stride, to, c.Stride, 1, add);
                 else
-                    MicroKernel.Run<V, MicroKernel.N1>(height, depth, from, aRow, aDepth, b.First + column, b.Stride, to, c.Stride, 1, add);
+                    MicroKernel.Run<V, MicroKernel.N1>(height, depth, from, aRow, aDepth, right, b.Stride, to, c.Stride, 1, add);
             }
     }
 

@@ -124,8 +124,8 @@ public static partial class Attention
         ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Queries, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Keys, 1);
         if (sizes.Causal && (sizes.Queries != sizes.Keys || !keyLengths.IsNull))
-            throw new ArgumentException(
-                $"causal attention of {sizes.Queries} queries to {sizes.Keys} keys: needs equal numbers and no key lengths");
+            throw new ArgumentException($"causal attention of {sizes.Queries} queries to {sizes.Keys} keys"
+                + (keyLengths.IsNull ? ": needs as many of one as of the other" : " takes no key lengths"));
         Check.OptionalLength(keyLengths, sizes.Samples, nameof(keyLengths), ElementType.Int32);
     }
 
@@ -134,7 +134,8 @@ public static partial class Attention
         ArgumentNullException.ThrowIfNull(operand.Array.Device, name);
         int width = sizes.Heads * sizes.HeadSize;
         if (operand.Offset < 0 || operand.Stride < width)
-            throw new ArgumentException($"{name} has offset {operand.Offset} and stride {operand.Stride} for rows of {width}", name);
+            throw new ArgumentException(
+                $"{name} has offset {operand.Offset} and stride {operand.Stride} for rows of {width}", name);
         long needed = sizes.Samples == 0 ? 0 : operand.Offset + ((long)sizes.Samples * rows - 1) * operand.Stride + width;
         if (operand.Array.Length < needed)
             throw new ArgumentException($"{name} has {operand.Array.Length} elements, needs {needed}", name);
