@@ -21,8 +21,8 @@ public sealed class VectorMathTests(SimdLevel level) : HostDevices(level)
     public void ExpStopsAtTheEndsOfItsRangeAndKeepsNaN()
     {
         float[] y = Exp([-88, -1e30f, float.NegativeInfinity, 89, 1e30f, float.PositiveInfinity, float.NaN, 0]);
-        Assert.That(y[..3], Is.All.EqualTo(1.2e-38f).Within(1).Percent);
-        Assert.That(y[3..6], Is.All.EqualTo(1.65e38f).Within(1).Percent);
+        Assert.That(y[..3], Is.All.EqualTo(MathF.Exp(-87.3f)).Within(0.001).Percent);
+        Assert.That(y[3..6], Is.All.EqualTo(MathF.Exp(88)).Within(0.001).Percent);
         Assert.That(y[6], Is.NaN);
         Assert.That(y[7], Is.EqualTo(1));
     }
