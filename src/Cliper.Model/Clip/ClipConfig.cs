@@ -15,7 +15,8 @@ public readonly record struct ChannelValues(float Red, float Green, float Blue)
 /// <summary>The shape of a CLIP with two transformers, and how its pictures are normalised.</summary>
 public sealed record ClipConfig
 {
-    /// <summary>Width of a head in OpenAI's models, from which the number of heads follows where nothing states it.</summary>
+    /// <summary>Width of a head in OpenAI's models, from which the number of heads follows where nothing states
+    /// it.</summary>
     public const int UsualHeadWidth = 64;
 
     /// <summary>OpenAI's channel means.</summary>
@@ -79,7 +80,8 @@ public sealed record ClipConfig
         [
             (nameof(ImageSize), ImageSize), (nameof(PatchSize), PatchSize), (nameof(VisionWidth), VisionWidth),
             (nameof(VisionHeads), VisionHeads), (nameof(TextWidth), TextWidth), (nameof(TextHeads), TextHeads),
-            (nameof(VocabularySize), VocabularySize), (nameof(ContextLength), ContextLength), (nameof(EmbedSize), EmbedSize),
+            (nameof(VocabularySize), VocabularySize), (nameof(ContextLength), ContextLength),
+                (nameof(EmbedSize), EmbedSize),
             (nameof(VisionLayers), VisionLayers), (nameof(TextLayers), TextLayers),
         ];
         foreach ((string name, int value) in sizes)
@@ -95,7 +97,8 @@ public sealed record ClipConfig
             yield return $"Activation is {Activation}, expected QuickGelu or Gelu";
         if (!(LayerNormEpsilon > 0 && float.IsFinite(LayerNormEpsilon)))
             yield return $"LayerNormEpsilon is {LayerNormEpsilon}, expected a positive number";
-        if (Mean.ToArray().Any(value => !float.IsFinite(value)) || Std.ToArray().Any(value => !(value > 0 && float.IsFinite(value))))
+        if (Mean.ToArray().Any(value => !float.IsFinite(value))
+            || Std.ToArray().Any(value => !(value > 0 && float.IsFinite(value))))
             yield return $"Mean {Mean} and Std {Std}: expected finite means and positive deviations";
     }
 }

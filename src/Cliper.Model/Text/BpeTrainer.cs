@@ -1,8 +1,8 @@
 namespace Cliper.Model.Text;
 
 /// <summary>
-/// Learns a small vocabulary from captions: the most frequent pair of neighbouring tokens is joined, again and again (Sennrich, Haddow,
-/// Birch 2016, algorithm 1). For vocabularies of some hundred tokens; deterministic.
+/// Learns a small vocabulary from captions: the most frequent pair of neighbouring tokens is joined, again and again
+/// (Sennrich, Haddow, Birch 2016, algorithm 1). For vocabularies of some hundred tokens; deterministic.
 /// </summary>
 public static class BpeTrainer
 {
@@ -13,8 +13,10 @@ public static class BpeTrainer
     private const long WholeWordWeight = 1L << 40;
 
     /// <summary>Learns a vocabulary.</summary>
-    /// <param name="captions">The texts, cleaned and split like any others; a word counts as often as it occurs.</param>
-    /// <param name="vocabularySize">Most tokens, at least <see cref="SmallestVocabulary"/>; fewer when no pair is left that occurs twice.</param>
+    /// <param name="captions">The texts, cleaned and split like any others; a word counts as often as it
+    /// occurs.</param>
+    /// <param name="vocabularySize">Most tokens, at least <see cref="SmallestVocabulary"/>; fewer when no pair is left
+    /// that occurs twice.</param>
     /// <param name="wholeWords">Words, such as the classes' names, that shall be one token each.</param>
     /// <exception cref="SettingsException">The size is too small, or leaves no room for the whole words.</exception>
     public static BpeVocabulary Train(IEnumerable<string> captions, int vocabularySize, IEnumerable<string> wholeWords)
@@ -33,7 +35,8 @@ public static class BpeTrainer
             if (!tokens.Contains(best.Left + best.Right) && tokens.Count + SmallestVocabulary == vocabularySize)
             {
                 if (best.Count >= WholeWordWeight)
-                    throw new SettingsException($"vocabulary size {vocabularySize} leaves no room for all whole words; take a larger one");
+                    throw new SettingsException($"vocabulary size {vocabularySize} leaves no room for all whole "
+                        + "words; take a larger one");
                 break;
             }
             merges.Add((best.Left, best.Right));
@@ -68,13 +71,15 @@ public static class BpeTrainer
                 counts[(tokens[i], tokens[i + 1])] = counts.GetValueOrDefault((tokens[i], tokens[i + 1])) + count;
         (string Left, string Right, long Count)? best = null;
         foreach (((string left, string right), long count) in counts)
-            if (count >= 2 && (best is not { } b || count > b.Count || (count == b.Count && Compare(left, right, b.Left, b.Right) < 0)))
+            if (count >= 2 && (best is not { } b || count > b.Count
+                || (count == b.Count && Compare(left, right, b.Left, b.Right) < 0)))
                 best = (left, right, count);
         return best;
     }
 
     private static int Compare(string left, string right, string otherLeft, string otherRight) =>
-        string.CompareOrdinal(left, otherLeft) is var order and not 0 ? order : string.CompareOrdinal(right, otherRight);
+        string.CompareOrdinal(left, otherLeft) is var order and not 0 ? order
+            : string.CompareOrdinal(right, otherRight);
 
     private static void Join(List<string> tokens, string left, string right)
     {

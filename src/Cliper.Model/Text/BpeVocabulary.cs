@@ -8,8 +8,9 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Text;
 
 /// <summary>
-/// A vocabulary of byte-pair encoding in CLIP's form: tokens with ids from 0 without a gap, and the merges that make them, best first.
-/// The 256 bytes, written as printable characters, are tokens themselves, alone and at a word's end ("&lt;/w&gt;").
+/// A vocabulary of byte-pair encoding in CLIP's form: tokens with ids from 0 without a gap, and the merges that make
+/// them, best first. The 256 bytes, written as printable characters, are tokens themselves, alone and at a word's end
+/// ("&lt;/w&gt;").
 /// </summary>
 public sealed class BpeVocabulary
 {
@@ -45,8 +46,8 @@ public sealed class BpeVocabulary
         foreach ((string token, int id) in ids)
         {
             if (id < 0 || id >= _tokens.Length || _tokens[id] is not null)
-                throw new InputException($"{path}: token {TensorEntry.Quote(token)} has id {id}; expected every id from 0 to "
-                    + $"{_tokens.Length - 1} once; {Remedy}");
+                throw new InputException($"{path}: token {TensorEntry.Quote(token)} has id {id}; expected every id "
+                    + $"from 0 to {_tokens.Length - 1} once; {Remedy}");
             _tokens[id] = token;
         }
         string[] absent = [.. Specials().Concat(ByteTokens()).Where(token => !ids.ContainsKey(token))];
@@ -59,9 +60,10 @@ public sealed class BpeVocabulary
         for (int rank = 0; rank < merges.Length; rank++)
         {
             (string left, string right) = merges[rank];
-            if (!ids.ContainsKey(left) || !ids.ContainsKey(right) || !ids.ContainsKey(left + right) || !seen.Add((left, right)))
-                throw new InputException($"{path}: merge {rank + 1}, {TensorEntry.Quote($"{left} {right}")}: expected two tokens "
-                    + $"that make a third, once; {Remedy}");
+            if (!ids.ContainsKey(left) || !ids.ContainsKey(right) || !ids.ContainsKey(left + right)
+                || !seen.Add((left, right)))
+                throw new InputException($"{path}: merge {rank + 1}, {TensorEntry.Quote($"{left} {right}")}: expected "
+                    + $"two tokens that make a third, once; {Remedy}");
         }
     }
 
@@ -104,25 +106,27 @@ public sealed class BpeVocabulary
     }
 
     /// <summary>
-    /// Reads a vocabulary: a folder with vocab.json and merges.txt, with tokenizer.json, or with OpenAI's merges; or such a tokenizer.json,
-    /// or merges as text, gzipped (.gz) or not.
+    /// Reads a vocabulary: a folder with vocab.json and merges.txt, with tokenizer.json, or with OpenAI's merges; or
+    /// such a tokenizer.json, or merges as text, gzipped (.gz) or not.
     /// </summary>
     /// <exception cref="InputException">There is none, or it is damaged.</exception>
     public static BpeVocabulary Load(string path)
     {
         if (Directory.Exists(path))
-            return LoadFolder(path) ?? throw new InputException($"{path}: no tokenizer in this folder: expected {VocabularyName} and "
-                + $"{MergesName}, {TokenizerName}, or {OpenAIName}");
+            return LoadFolder(path) ?? throw new InputException($"{path}: no tokenizer in this folder: expected "
+                + $"{VocabularyName} and {MergesName}, {TokenizerName}, or {OpenAIName}");
         if (!File.Exists(path))
-            throw new InputException($"{path}: no such file: expected a tokenizer: a folder with {VocabularyName} and {MergesName}, "
-                + $"a {TokenizerName}, or OpenAI's {OpenAIName}");
+            throw new InputException($"{path}: no such file: expected a tokenizer: a folder with {VocabularyName} and "
+                + $"{MergesName}, a {TokenizerName}, or OpenAI's {OpenAIName}");
         return Path.GetExtension(path).ToLowerInvariant() switch
         {
-            ".json" when Path.GetFileName(path) == VocabularyName => LoadPair(path, Path.Combine(Path.GetDirectoryName(path) ?? "", MergesName)),
+            ".json" when Path.GetFileName(path) == VocabularyName =>
+                LoadPair(path, Path.Combine(Path.GetDirectoryName(path) ?? "", MergesName)),
             ".json" => LoadTokenizer(path),
             ".gz" => LoadMerges(path, Unzip(path)),
             ".txt" => LoadMerges(path, JsonInput.ReadBytes(path, LongestFile)),
-            _ => throw new InputException($"{path}: expected a tokenizer that ends in .json, .txt or .txt.gz, or a folder"),
+            _ => throw new InputException($"{path}: expected a tokenizer that ends in .json, .txt or .txt.gz, or a "
+                + "folder"),
         };
     }
 
@@ -145,11 +149,13 @@ public sealed class BpeVocabulary
         metadata.TryGetValue(MetadataKey, out string? merges) ? FromMerges(ParseMerges(merges, path), path) : null;
 
     /// <summary>Puts the vocabulary into the metadata of weights.</summary>
-    /// <exception cref="InvalidOperationException">It is not in CLIP's own order, so that the merges alone do not say it.</exception>
+    /// <exception cref="InvalidOperationException">It is not in CLIP's own order, so that the merges alone do not say
+    /// it.</exception>
     public void AddTo(IDictionary<string, string> metadata)
     {
         if (!FromMerges(_merges).Tokens.SequenceEqual(_tokens))
-            throw new InvalidOperationException("the vocabulary is not in the order of its merges: keep it in files beside the weights");
+            throw new InvalidOperationException("the vocabulary is not in the order of its merges: keep it in files "
+                + "beside the weights");
         metadata[MetadataKey] = MergesText();
     }
 
@@ -158,7 +164,8 @@ public sealed class BpeVocabulary
     public void Save(string folder)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        var options = new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        using (var json = new Utf8JsonWriter(buffer, options))
         {
             json.WriteStartObject();
             for (int id = 0; id < Count; id++)
@@ -166,10 +173,12 @@ public sealed class BpeVocabulary
             json.WriteEndObject();
         }
         AtomicFile.Write(Path.Combine(folder, VocabularyName), stream => stream.Write(buffer.WrittenSpan));
-        AtomicFile.Write(Path.Combine(folder, MergesName), stream => stream.Write(Encoding.UTF8.GetBytes(MergesText())));
+        AtomicFile.Write(Path.Combine(folder, MergesName), stream =>
+            stream.Write(Encoding.UTF8.GetBytes(MergesText())));
     }
 
-    /// <summary>The bytes of a word as CLIP writes them: printable ones as themselves, the others from U+0100 on.</summary>
+    /// <summary>The bytes of a word as CLIP writes them: printable ones as themselves, the others from U+0100
+    /// on.</summary>
     internal static string WriteBytes(string word)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(word);
@@ -180,7 +189,8 @@ public sealed class BpeVocabulary
         });
     }
 
-    /// <summary>A token as a reader sees it: its bytes as text ("�" for a part of a character), without the mark of a word's end.</summary>
+    /// <summary>A token as a reader sees it: its bytes as text ("�" for a part of a character), without the mark of a
+    /// word's end.</summary>
     public static string ToText(string token)
     {
         if (token is Start or End)
@@ -200,19 +210,23 @@ public sealed class BpeVocabulary
     private static BpeVocabulary LoadTokenizer(string path)
     {
         using JsonDocument document = JsonInput.Read(path, LongestFile);
-        if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("model", out JsonElement model)
+        if (document.RootElement.ValueKind != JsonValueKind.Object
+            || !document.RootElement.TryGetProperty("model", out JsonElement model)
             || model.ValueKind != JsonValueKind.Object || !model.TryGetProperty("vocab", out JsonElement vocabulary)
             || !model.TryGetProperty("merges", out JsonElement merges) || merges.ValueKind != JsonValueKind.Array)
-            throw new InputException($"{path}: expected model.vocab and model.merges of a byte-pair encoding; {Remedy}");
+            throw new InputException($"{path}: expected model.vocab and model.merges of a byte-pair encoding; "
+                + $"{Remedy}");
         Dictionary<string, int> ids = ReadIds(path, vocabulary);
-        if (document.RootElement.TryGetProperty("added_tokens", out JsonElement added) && added.ValueKind == JsonValueKind.Array)
+        if (document.RootElement.TryGetProperty("added_tokens", out JsonElement added)
+            && added.ValueKind == JsonValueKind.Array)
             foreach (JsonElement token in added.EnumerateArray())
             {
                 if (token.ValueKind != JsonValueKind.Object || !token.TryGetProperty("content", out JsonElement content)
                     || content.ValueKind != JsonValueKind.String || !token.TryGetProperty("id", out JsonElement number)
                     || number.ValueKind != JsonValueKind.Number || !number.TryGetInt32(out int id)
                     || (!ids.TryAdd(content.GetString()!, id) && ids[content.GetString()!] != id))
-                    throw new InputException($"{path}: an added token needs content and an id that agree with the vocabulary; {Remedy}");
+                    throw new InputException($"{path}: an added token needs content and an id that agree with the "
+                        + $"vocabulary; {Remedy}");
             }
         var pairs = new List<(string, string)>();
         foreach (JsonElement merge in merges.EnumerateArray())
@@ -238,8 +252,10 @@ public sealed class BpeVocabulary
         if (vocabulary.ValueKind != JsonValueKind.Object)
             throw new InputException($"{path}: expected an object of tokens and ids; {Remedy}");
         foreach (JsonProperty token in vocabulary.EnumerateObject())
-            ids.Add(token.Name, token.Value.ValueKind == JsonValueKind.Number && token.Value.TryGetInt32(out int id) ? id
-                : throw new InputException($"{path}: token {TensorEntry.Quote(token.Name)}: expected a whole number as its id; {Remedy}"));
+            ids.Add(token.Name, token.Value.ValueKind == JsonValueKind.Number && token.Value.TryGetInt32(out int id)
+                ? id
+                : throw new InputException($"{path}: token {TensorEntry.Quote(token.Name)}: expected a whole number "
+                    + $"as its id; {Remedy}"));
         return ids;
     }
 
@@ -266,7 +282,8 @@ public sealed class BpeVocabulary
     }
 
     private static InputException BadMerge(string path, int line, string found) =>
-        new($"{path}: line or merge {line}: expected two tokens with a space between them, found {TensorEntry.Quote(found)}; {Remedy}");
+        new($"{path}: line or merge {line}: expected two tokens with a space between them, found "
+            + $"{TensorEntry.Quote(found)}; {Remedy}");
 
     private static byte[] Unzip(string path)
     {

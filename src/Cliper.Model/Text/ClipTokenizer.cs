@@ -4,8 +4,8 @@ using Microsoft.ML.Tokenizers;
 namespace Cliper.Model.Text;
 
 /// <summary>
-/// Texts to CLIP's token ids: cleaned and lowered, split into words, each word by byte-pair encoding (Sennrich, Haddow, Birch 2016,
-/// arXiv 1508.07909; over bytes), with start and end token. Thread-safe.
+/// Texts to CLIP's token ids: cleaned and lowered, split into words, each word by byte-pair encoding (Sennrich, Haddow,
+/// Birch 2016, arXiv 1508.07909; over bytes), with start and end token. Thread-safe.
 /// </summary>
 public sealed class ClipTokenizer
 {
@@ -32,23 +32,28 @@ public sealed class ClipTokenizer
     public static ClipTokenizer Load(string path) => new(BpeVocabulary.Load(path));
 
     /// <summary>
-    /// The tokenizer that belongs to weights: the one that is named, else the one in the weights' metadata, else the one in
-    /// their folder.
+    /// The tokenizer that belongs to weights: the one that is named, else the one in the weights' metadata, else the
+    /// one in their folder.
     /// </summary>
     /// <param name="weights">The opened weights.</param>
     /// <param name="weightsPath">The file or folder they were opened from.</param>
     /// <param name="tokenizerPath">A tokenizer that the user names, or null.</param>
-    /// <exception cref="InputException">There is none, it is damaged, or it has another number of tokens than the weights.</exception>
+    /// <exception cref="InputException">There is none, it is damaged, or it has another number of tokens than the
+    /// weights.</exception>
     public static ClipTokenizer For(ClipWeights weights, string weightsPath, string? tokenizerPath = null)
     {
-        string folder = Directory.Exists(weightsPath) ? weightsPath : Path.GetDirectoryName(Path.GetFullPath(weightsPath))!;
+        string folder = Directory.Exists(weightsPath) ? weightsPath
+            : Path.GetDirectoryName(Path.GetFullPath(weightsPath))!;
         BpeVocabulary vocabulary = tokenizerPath is not null ? BpeVocabulary.Load(tokenizerPath)
             : BpeVocabulary.FromMetadata(weights.Metadata, weightsPath) ?? BpeVocabulary.LoadFolder(folder)
             ?? throw new InputException($"{weightsPath}: no tokenizer in the weights' metadata or folder: put OpenAI's "
-                + $"{BpeVocabulary.OpenAIName}, or {BpeVocabulary.VocabularyName} and {BpeVocabulary.MergesName}, beside them, or name one");
+                + $"{BpeVocabulary.OpenAIName}, or {BpeVocabulary.VocabularyName} and {BpeVocabulary.MergesName}, "
+                + "beside them, or name one");
         if (vocabulary.Count != weights.Config.VocabularySize)
-            throw new InputException($"{tokenizerPath ?? folder}: the tokenizer has {vocabulary.Count} tokens, expected "
-                + $"{weights.Config.VocabularySize} as the weights {weightsPath} have; use the tokenizer that the weights were trained with");
+            throw new InputException($"{tokenizerPath ?? folder}: the tokenizer has {vocabulary.Count} tokens, "
+                + "expected "
+                + $"{weights.Config.VocabularySize} as the weights {weightsPath} have; use the tokenizer that the "
+                + "weights were trained with");
         return new ClipTokenizer(vocabulary);
     }
 
@@ -70,7 +75,8 @@ public sealed class ClipTokenizer
     /// <summary>Ids of a text with start and end token and nothing after it.</summary>
     /// <param name="text">Any text; an empty one gives start and end.</param>
     /// <param name="contextLength">The longest result, at least 2.</param>
-    /// <param name="truncate">Whether a longer text is cut, its last token becoming the end token, as CLIP does on request.</param>
+    /// <param name="truncate">Whether a longer text is cut, its last token becoming the end token, as CLIP does on
+    /// request.</param>
     /// <exception cref="InputException">The text is longer and is not to be cut.</exception>
     public int[] Encode(string text, int contextLength, bool truncate = false)
     {
@@ -78,16 +84,18 @@ public sealed class ClipTokenizer
         int[] words = EncodeWords(text);
         if (words.Length + 2 > contextLength)
             words = truncate ? words[..(contextLength - 2)]
-                : throw new InputException($"text {TensorEntry.Quote(text)} has {words.Length + 2} tokens with start and end, the model "
-                    + $"takes {contextLength}; shorten it, or allow it to be cut");
+                : throw new InputException($"text {TensorEntry.Quote(text)} has {words.Length + 2} tokens with start "
+                    + $"and end, the model takes {contextLength}; shorten it, or allow it to be cut");
         return [Vocabulary.StartId, .. words, Vocabulary.EndId];
     }
 
-    /// <summary>Leaves the engine's input whole: it is given one word at a time, and would split it by a rule of its own.</summary>
+    /// <summary>Leaves the engine's input whole: it is given one word at a time, and would split it by a rule of its
+    /// own.</summary>
     private sealed class OneWord : PreTokenizer
     {
         public override IEnumerable<(int Offset, int Length)> PreTokenize(string text) => [(0, text.Length)];
 
-        public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) => [(0, text.Length)];
+        public override IEnumerable<(int Offset, int Length)> PreTokenize(ReadOnlySpan<char> text) =>
+            [(0, text.Length)];
     }
 }

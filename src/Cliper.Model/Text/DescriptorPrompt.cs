@@ -3,7 +3,8 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Text;
 
 /// <summary>
-/// The text around CLIPER's learned vectors: "&lt;start&gt; an ID photo of [V1] … [VL] . &lt;end&gt;" (arXiv 2303.00193, section 3.2).
+/// The text around CLIPER's learned vectors: "&lt;start&gt; an ID photo of [V1] … [VL] . &lt;end&gt;" (arXiv
+/// 2303.00193, section 3.2).
 /// </summary>
 /// <param name="Ids">All token ids; those of the slots are a stand-in whose embedding is replaced.</param>
 /// <param name="SlotStart">Position of the first learned vector.</param>
@@ -24,7 +25,8 @@ public sealed record DescriptorPrompt(int[] Ids, int SlotStart, int Slots)
     /// <param name="contextLength">The longest text of the model.</param>
     /// <param name="words">What stands before the learned vectors.</param>
     /// <exception cref="SettingsException">The prompt is longer than the model takes.</exception>
-    public static DescriptorPrompt Create(ClipTokenizer tokenizer, int slots, int contextLength, string words = DefaultWords)
+    public static DescriptorPrompt Create(ClipTokenizer tokenizer, int slots, int contextLength,
+        string words = DefaultWords)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(slots, 1);
         int[] before = tokenizer.EncodeWords(words);
@@ -32,8 +34,8 @@ public sealed record DescriptorPrompt(int[] Ids, int SlotStart, int Slots)
         int[] ids = [tokenizer.Vocabulary.StartId, .. before, .. Enumerable.Repeat(standIn, slots),
             .. tokenizer.EncodeWords(FullStop), tokenizer.Vocabulary.EndId];
         if (ids.Length > contextLength)
-            throw new SettingsException($"descriptors of {slots} learned tokens after {TensorEntry.Quote(words)} take {ids.Length} tokens, "
-                + $"the model takes {contextLength}; take fewer");
+            throw new SettingsException($"descriptors of {slots} learned tokens after {TensorEntry.Quote(words)} take "
+                + $"{ids.Length} tokens, the model takes {contextLength}; take fewer");
         return new DescriptorPrompt(ids, 1 + before.Length, slots);
     }
 }

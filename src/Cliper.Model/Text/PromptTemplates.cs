@@ -1,6 +1,7 @@
 namespace Cliper.Model.Text;
 
-/// <summary>Sentences about a class, for zero-shot classification and captions: "{}" stands for the class's name.</summary>
+/// <summary>Sentences about a class, for zero-shot classification and captions: "{}" stands for the class's
+/// name.</summary>
 public static class PromptTemplates
 {
     /// <summary>What stands for the name.</summary>
@@ -26,7 +27,8 @@ public static class PromptTemplates
     {
         int place = template.IndexOf(Place, StringComparison.Ordinal);
         if (place < 0 || template.IndexOf(Place, place + Place.Length, StringComparison.Ordinal) >= 0)
-            throw new SettingsException($"prompt template '{template}': expected '{Place}' once, where the class's name goes, as in '{Paper}'");
+            throw new SettingsException($"prompt template '{template}': expected '{Place}' once, where the class's "
+                + $"name goes, as in '{Paper}'");
         return template.Replace(Place, name);
     }
 }

@@ -5,9 +5,9 @@ using System.Text;
 namespace Cliper.Model.Text;
 
 /// <summary>
-/// What OpenAI's tokenizer does to a text first: HTML entities resolved twice, white space at the ends removed and elsewhere
-/// made one space, lower case. (Its repair of wrongly decoded text, ftfy, is left out: it changes nothing in sound text. Of the
-/// entities, those of HTML 4 and numbers are resolved.)
+/// What OpenAI's tokenizer does to a text first: HTML entities resolved twice, white space at the ends removed and
+/// elsewhere made one space, lower case. (Its repair of wrongly decoded text, ftfy, is left out: it changes nothing in
+/// sound text. Of the entities, those of HTML 4 and numbers are resolved.)
 /// </summary>
 internal static class TextCleaner
 {

@@ -5,12 +5,14 @@ namespace Cliper.Model.Text;
 
 /// <summary>
 /// Splits a cleaned text into the words that byte-pair encoding works on, as CLIP's pattern does:
-/// <c>&lt;|startoftext|&gt;|&lt;|endoftext|&gt;|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+</c>. Written out rather than as a
-/// .NET regular expression, which sees characters beyond the basic plane as two symbols and not as the letters they are.
+/// <c>&lt;|startoftext|&gt;|&lt;|endoftext|&gt;|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+</c>. Written
+/// out rather than as a .NET regular expression, which sees characters beyond the basic plane as two symbols and not as
+/// the letters they are.
 /// </summary>
 internal static class WordSplitter
 {
-    private static readonly string[] Fixed = [BpeVocabulary.Start, BpeVocabulary.End, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
+    private static readonly string[] Fixed = [BpeVocabulary.Start, BpeVocabulary.End, "'s", "'t", "'re", "'ve", "'m",
+        "'ll", "'d"];
 
     private enum Kind
     {
@@ -35,7 +37,8 @@ internal static class WordSplitter
                     continue;
                 }
                 // Letters and symbols run on; a symbol's run takes in a quotation mark or "<" as the pattern does.
-                while (kind != Kind.Digit && at + length < text.Length && Next(text, at + length) is var next && next.Kind == kind)
+                while (kind != Kind.Digit && at + length < text.Length && Next(text, at + length) is var next
+                    && next.Kind == kind)
                     length += next.Length;
             }
             yield return text.Substring(at, length);
@@ -61,7 +64,8 @@ internal static class WordSplitter
         {
             UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
                 or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter => Kind.Letter,
-            UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber => Kind.Digit,
+            UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber =>
+                Kind.Digit,
             _ => Kind.Symbol,
         }, length);
     }

@@ -3,11 +3,13 @@ namespace Cliper.Model.Weights;
 /// <summary>Files that are there whole or not at all.</summary>
 public static class AtomicFile
 {
-    private const string DeviceFolder = "/dev/";
+    // Shared memory is a folder of ordinary files among the devices.
+    private const string DeviceFolder = "/dev/", SharedMemory = "/dev/shm/";
 
     /// <summary>
-    /// Writes a file under a temporary name in its folder (made when missing), flushes it to the disk and renames it. When
-    /// writing fails, what was there before stays and the temporary file is removed. A device (/dev/...) is written to as it is.
+    /// Writes a file under a temporary name in its folder (made when missing), flushes it to the disk and renames it.
+    /// When writing fails, what was there before stays and the temporary file is removed. A device (/dev/...) is
+    /// written to as it is.
     /// </summary>
     /// <param name="path">The file; replaced if it exists.</param>
     /// <param name="write">Writes the content.</param>
@@ -16,12 +18,14 @@ public static class AtomicFile
     {
         string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full) ?? full;
         // Renaming would put a file in a device's place.
-        bool device = full.StartsWith(DeviceFolder, StringComparison.Ordinal);
+        bool device = full.StartsWith(DeviceFolder, StringComparison.Ordinal)
+            && !full.StartsWith(SharedMemory, StringComparison.Ordinal);
         string temporary = device ? full : Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
         try
         {
             Directory.CreateDirectory(folder);
-            using (var stream = new FileStream(temporary, device ? FileMode.Open : FileMode.CreateNew, FileAccess.Write, FileShare.None, 1 << 16))
+            using (var stream = new FileStream(temporary, device ? FileMode.Open : FileMode.CreateNew,
+                FileAccess.Write, FileShare.None, 1 << 16))
             {
                 write(stream);
                 stream.Flush(flushToDisk: !device);
@@ -31,12 +35,13 @@ public static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"{path}: cannot be written: {e.Message}; choose a folder with room that you may write to", e);
+            throw new IOException($"{path}: cannot be written: {e.Message}; choose a folder with room that you may "
+                + "write to", e);
         }
         finally
         {
-            // After the rename there is nothing under this name, and deleting nothing is no error. A folder that could not
-            // be made or written to has nothing to delete either.
+            // After the rename there is nothing under this name, and deleting nothing is no error. A folder that could
+            // not be made or written to has nothing to delete either.
             if (!device && File.Exists(temporary))
                 File.Delete(temporary);
         }

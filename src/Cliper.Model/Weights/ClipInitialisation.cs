@@ -42,7 +42,8 @@ internal static class ClipInitialisation
         };
     }
 
-    // As Philox.Normal, but into the host's memory: element 4 i + j from word j of the counter (i, stream, step, purpose).
+    // As Philox.Normal, but into the host's memory: element 4 i + j from word j of the counter (i, stream, step,
+    // purpose).
     private static void Normal(Span<float> target, double deviation, ulong seed, uint stream)
     {
         var scale = (float)deviation;

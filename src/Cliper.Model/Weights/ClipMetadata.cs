@@ -93,7 +93,8 @@ internal static class ClipMetadata
         }
 
         InputException Wrong(string key, string found, string expected) => new(
-            $"{source.Path}: metadata '{key}': expected {expected}, found {TensorEntry.Quote(found)}; correct the file");
+            $"{source.Path}: metadata '{key}': expected {expected}, found {TensorEntry.Quote(found)}; correct the "
+                + "file");
     }
 
     private static bool Whole(string text, out int value) =>

@@ -9,7 +9,8 @@ public enum ClipNaming
     /// <summary>OpenAI's: visual.conv1.weight, transformer.resblocks.0.attn.in_proj_weight, …</summary>
     OpenAI,
 
-    /// <summary>Hugging Face's: vision_model.embeddings.patch_embedding.weight, …; queries, keys and values apart, projections transposed.</summary>
+    /// <summary>Hugging Face's: vision_model.embeddings.patch_embedding.weight, …; queries, keys and values apart,
+    /// projections transposed.</summary>
     HuggingFace,
 }
 
@@ -111,10 +112,11 @@ internal static class ClipTensors
         if (name.StartsWith("attn.in_proj_", StringComparison.Ordinal))
         {
             string kind = name["attn.in_proj_".Length..];
-            return new Place([.. new[] { "q", "k", "v" }.Select(part => $"{layer}self_attn.{part}_proj.{kind}")], false);
+            string[] parts = [.. new[] { "q", "k", "v" }.Select(part => $"{layer}self_attn.{part}_proj.{kind}")];
+            return new Place(parts, false);
         }
-        return One(layer + name.Replace("attn.", "self_attn.").Replace("ln_1", "layer_norm1").Replace("ln_2", "layer_norm2")
-            .Replace("c_fc", "fc1").Replace("c_proj", "fc2"));
+        return One(layer + name.Replace("attn.", "self_attn.").Replace("ln_1", "layer_norm1")
+            .Replace("ln_2", "layer_norm2").Replace("c_fc", "fc1").Replace("c_proj", "fc2"));
     }
 
     private static Place One(string name) => new([name], false);

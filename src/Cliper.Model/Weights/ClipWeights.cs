@@ -5,8 +5,8 @@ using Cliper.Model.Clip;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// A CLIP's tensors in single precision under OpenAI's names, wherever they come from: a file of either naming and of any
-/// floating-point type, arrays, or the random generator. Each is read and converted when asked for.
+/// A CLIP's tensors in single precision under OpenAI's names, wherever they come from: a file of either naming and of
+/// any floating-point type, arrays, or the random generator. Each is read and converted when asked for.
 /// </summary>
 public sealed class ClipWeights : IDisposable
 {
@@ -14,7 +14,8 @@ public sealed class ClipWeights : IDisposable
     private readonly List<string> _names = [];
     private readonly TensorSource? _source;
 
-    /// <summary>Weights whose tensors <paramref name="reader"/> gives, which is asked for each name of the model.</summary>
+    /// <summary>Weights whose tensors <paramref name="reader"/> gives, which is asked for each name of the
+    /// model.</summary>
     internal ClipWeights(ClipConfig config, Func<string, Action<Span<float>>> reader, TensorSource? source = null)
     {
         Config = config;
@@ -36,12 +37,13 @@ public sealed class ClipWeights : IDisposable
     public IReadOnlyDictionary<string, string> Metadata => _source?.Metadata ?? new Dictionary<string, string>();
 
     /// <summary>
-    /// Opens weights: a .safetensors file, a sharded index, or a folder as Hugging Face lays it out. The model's shape follows from
-    /// the tensors' shapes; heads, activation, epsilon and normalisation from config.json and preprocessor_config.json (in
-    /// the folder, or beside a file of Hugging Face's naming) or from the file's metadata, else they are OpenAI's (heads of 64, QuickGELU).
+    /// Opens weights: a .safetensors file, a sharded index, or a folder as Hugging Face lays it out. The model's shape
+    /// follows from the tensors' shapes; heads, activation, epsilon and normalisation from config.json and
+    /// preprocessor_config.json (in the folder, or beside a file of Hugging Face's naming) or from the file's metadata,
+    /// else they are OpenAI's (heads of 64, QuickGELU).
     /// </summary>
-    /// <exception cref="InputException">Something is missing, damaged or contradicts itself. Missing, unexpected and misshapen
-    /// tensors are all listed.</exception>
+    /// <exception cref="InputException">Something is missing, damaged or contradicts itself. Missing, unexpected and
+    /// misshapen tensors are all listed.</exception>
     public static ClipWeights Load(string path)
     {
         TensorSource source = TensorSource.Open(path);
@@ -59,22 +61,25 @@ public sealed class ClipWeights : IDisposable
     /// <summary>Weights from arrays, which are not copied.</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="values">The elements of every tensor of the model, by OpenAI's name.</param>
-    /// <exception cref="ArgumentException">A tensor is missing, is not the model's, or has another number of elements.</exception>
+    /// <exception cref="ArgumentException">A tensor is missing, is not the model's, or has another number of
+    /// elements.</exception>
     public static ClipWeights From(ClipConfig config, IReadOnlyDictionary<string, float[]> values)
     {
         var weights = new ClipWeights(config, name => values.TryGetValue(name, out float[]? array)
             ? target => array.CopyTo(target)
             : throw new ArgumentException($"no values for {name}", nameof(values)));
         foreach ((string name, float[] array) in values)
-            if (!weights._tensors.TryGetValue(name, out (Shape Shape, Action<Span<float>> Read) tensor) || tensor.Shape.Count != array.Length)
+            if (!weights._tensors.TryGetValue(name, out (Shape Shape, Action<Span<float>> Read) tensor)
+                || tensor.Shape.Count != array.Length)
                 throw new ArgumentException($"{name}: {array.Length} values are not the model's", nameof(values));
         return weights;
     }
 
     /// <summary>
-    /// Weights to train from nothing, drawn as OpenAI's initialize_parameters does: normal, with deviations by width and depth;
-    /// LayerNorms the identity, biases zero, temperature 1 / 0.07. The image tower's blocks are drawn like the text tower's (OpenAI's
-    /// code leaves them to PyTorch's defaults), conv1 with the variance of PyTorch's default.
+    /// Weights to train from nothing, drawn as OpenAI's initialize_parameters does: normal, with deviations by width
+    /// and depth; LayerNorms the identity, biases zero, temperature 1 / 0.07. The image tower's blocks are drawn like
+    /// the text tower's (OpenAI's code leaves them to PyTorch's defaults), conv1 with the variance of PyTorch's
+    /// default.
     /// </summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="seed">The same seed gives the same weights.</param>
@@ -113,8 +118,8 @@ public sealed class ClipWeights : IDisposable
     }
 
     /// <summary>
-    /// Writes the weights as one safetensors file that <see cref="Load"/> reads back to the same model: heads, activation,
-    /// epsilon and normalisation are in the metadata.
+    /// Writes the weights as one safetensors file that <see cref="Load"/> reads back to the same model: heads,
+    /// activation, epsilon and normalisation are in the metadata.
     /// </summary>
     /// <param name="path">The file; replaced if it exists.</param>
     /// <param name="naming">Whose names and layouts.</param>

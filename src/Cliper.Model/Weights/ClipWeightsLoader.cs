@@ -5,8 +5,8 @@ using Cliper.Model.Clip;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// Makes <see cref="ClipWeights"/> of a file: finds the naming, takes the model's shape from a few tensors, then compares every tensor
-/// with what that model has, so that one error can list all that is wrong.
+/// Makes <see cref="ClipWeights"/> of a file: finds the naming, takes the model's shape from a few tensors, then
+/// compares every tensor with what that model has, so that one error can list all that is wrong.
 /// </summary>
 internal sealed class ClipWeightsLoader
 {
@@ -32,8 +32,8 @@ internal sealed class ClipWeightsLoader
         // Without a usable shape the names alone are compared; those of any shape will do.
         Compare(shape ?? AnyShape(visionLayers, textLayers), checkShapes: shape is not null);
         if (_faults.Count > 0 || shape is null)
-            throw new InputException($"{_source.Path}: not the weights of a CLIP of this program's kind ({_naming} naming): "
-                + $"{string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
+            throw new InputException($"{_source.Path}: not the weights of a CLIP of this program's kind ({_naming} "
+                + $"naming): {string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
 
         ClipFacts facts = new();
         if (HuggingFaceConfig.FolderOf(_source.Path, _naming) is { } folder)
@@ -50,7 +50,8 @@ internal sealed class ClipWeightsLoader
         };
         string[] impossible = [.. config.Faults()];
         if (impossible.Length > 0)
-            throw new InputException($"{_source.Path}: {string.Join("; ", impossible)}; correct config.json or the metadata");
+            throw new InputException($"{_source.Path}: {string.Join("; ", impossible)}; correct config.json or the "
+                + "metadata");
         return new ClipWeights(config, Reader, _source);
     }
 
@@ -64,17 +65,19 @@ internal sealed class ClipWeightsLoader
             return ClipNaming.OpenAI;
         string found = source.Tensors.Count == 0 ? "no tensors at all"
             : string.Join(", ", source.Tensors.Keys.Take(3).Select(TensorEntry.Quote));
-        throw new InputException($"{source.Path}: no CLIP weights: expected names such as visual.conv1.weight (OpenAI) or "
-            + $"vision_model.embeddings.patch_embedding.weight (Hugging Face), found {found}; "
+        throw new InputException($"{source.Path}: no CLIP weights: expected names such as visual.conv1.weight "
+            + $"(OpenAI) or vision_model.embeddings.patch_embedding.weight (Hugging Face), found {found}; "
             + "check that this is the file that is meant");
     }
 
-    // Different numbers are counted, not the largest taken: "resblocks.2000000000." must not make a list of that length.
+    // Different numbers are counted, not the largest taken: "resblocks.2000000000." must not make a list of that
+    // length.
     private int Layers(string prefix)
     {
         var layers = new HashSet<string>();
         foreach (string name in _source.Tensors.Keys)
-            if (name.StartsWith(prefix, StringComparison.Ordinal) && name.IndexOf('.', prefix.Length) is var dot and > 0)
+            if (name.StartsWith(prefix, StringComparison.Ordinal)
+                && name.IndexOf('.', prefix.Length) is var dot and > 0)
                 layers.Add(name[prefix.Length..dot]);
         return layers.Count;
     }
@@ -89,7 +92,8 @@ internal sealed class ClipWeightsLoader
         int grid = (int)Math.Round(Math.Sqrt(patches[0] - 1));
         if (grid < 1 || grid != Math.Sqrt(patches[0] - 1) || (long)grid * conv[2] > int.MaxValue)
         {
-            _faults.Add($"visual.positional_embedding has {patches[0]} rows, expected 1 more than a square number of patches");
+            _faults.Add($"visual.positional_embedding has {patches[0]} rows, expected 1 more than a square number of "
+                + "patches");
             return null;
         }
         return new ClipConfig
@@ -122,10 +126,12 @@ internal sealed class ClipWeightsLoader
         EmbedSize = 1,
     };
 
-    /// <summary>The sizes of a tensor in OpenAI's layout; null if it is missing or has other axes, which is a fault.</summary>
+    /// <summary>The sizes of a tensor in OpenAI's layout; null if it is missing or has other axes, which is a
+    /// fault.</summary>
     private int[]? Sizes(string name, int axes)
     {
-        // A missing tensor is listed by Compare. A quarter of the range leaves room for the factors 3 and 4 of the blocks.
+        // A missing tensor is listed by Compare. A quarter of the range leaves room for the factors 3 and 4 of the
+        // blocks.
         (string[] places, bool transposed) = ClipTensors.Find(name, _naming);
         if (!_source.Tensors.TryGetValue(places[0], out TensorEntry? entry))
             return null;
@@ -191,7 +197,8 @@ internal sealed class ClipWeightsLoader
         if (transposed)
         {
             IReadOnlyList<long> shape = source.Entry(places[0]).Shape;
-            return target => ClipWeights.Transpose(source.ReadFloats(places[0]), (int)shape[0], (int)shape[1]).CopyTo(target);
+            int rows = (int)shape[0], columns = (int)shape[1];
+            return target => ClipWeights.Transpose(source.ReadFloats(places[0]), rows, columns).CopyTo(target);
         }
         return target =>
         {

@@ -11,8 +11,8 @@ internal static class HuggingFaceConfig
     private const long LongestFile = 16_000_000;
 
     /// <summary>
-    /// Where the configuration of weights is: in the folder that was opened, or beside a file of Hugging Face's naming; null for other
-    /// files, whose neighbours may be anything.
+    /// Where the configuration of weights is: in the folder that was opened, or beside a file of Hugging Face's naming;
+    /// null for other files, whose neighbours may be anything.
     /// </summary>
     public static string? FolderOf(string path, ClipNaming naming) =>
         Directory.Exists(path) ? path
@@ -22,7 +22,8 @@ internal static class HuggingFaceConfig
     /// <summary>What the folder's files say beyond the shapes.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="shape">The model's shape as its tensors have it; heads are not used.</param>
-    /// <exception cref="InputException">A file is damaged, of another kind of model, or contradicts the tensors.</exception>
+    /// <exception cref="InputException">A file is damaged, of another kind of model, or contradicts the
+    /// tensors.</exception>
     public static ClipFacts Read(string folder, ClipConfig shape)
     {
         ClipFacts facts = new();
@@ -39,8 +40,10 @@ internal static class HuggingFaceConfig
         var root = new Section(path, "", document.RootElement, default);
         string type = root.Text("model_type") ?? "clip";
         if (type != "clip")
-            throw new InputException($"{path}: model_type: expected 'clip', found {TensorEntry.Quote(type)}; this program runs no other");
-        Section vision = root.Below("vision_config", "vision_config_dict"), text = root.Below("text_config", "text_config_dict");
+            throw new InputException($"{path}: model_type: expected 'clip', found {TensorEntry.Quote(type)}; this "
+                + "program runs no other");
+        Section vision = root.Below("vision_config", "vision_config_dict"),
+            text = root.Below("text_config", "text_config_dict");
         root.Check("projection_dim", shape.EmbedSize);
         vision.Check("image_size", shape.ImageSize);
         vision.Check("patch_size", shape.PatchSize);
@@ -56,7 +59,8 @@ internal static class HuggingFaceConfig
         // What is left out has Hugging Face's default.
         Activation activation = ReadActivation(vision);
         float epsilon = vision.Number("layer_norm_eps") ?? LayerNorm.DefaultEpsilon;
-        if (ReadActivation(text) != activation || (text.Number("layer_norm_eps") ?? LayerNorm.DefaultEpsilon) != epsilon)
+        if (ReadActivation(text) != activation
+            || (text.Number("layer_norm_eps") ?? LayerNorm.DefaultEpsilon) != epsilon)
             throw new InputException($"{path}: hidden_act and layer_norm_eps differ between the two towers; "
                 + "this program runs only models where they are the same");
         return new ClipFacts
@@ -91,7 +95,8 @@ internal static class HuggingFaceConfig
         return facts with { Mean = root.Channels("image_mean"), Std = root.Channels("image_std") };
     }
 
-    /// <summary>An object of the file; where it lacks a value, the object of older files that was merged into it.</summary>
+    /// <summary>An object of the file; where it lacks a value, the object of older files that was merged into
+    /// it.</summary>
     private readonly record struct Section(string Path, string Prefix, JsonElement Values, JsonElement Fallback)
     {
         public bool Find(string key, out JsonElement value)
@@ -143,6 +148,7 @@ internal static class HuggingFaceConfig
         }
 
         public InputException Wrong(string key, string expected, string found) =>
-            new($"{Path}: {Prefix}{key}: expected {expected}, found {found}; get the weights and their configuration from one place");
+            new($"{Path}: {Prefix}{key}: expected {expected}, found {found}; get the weights and their configuration "
+                + "from one place");
     }
 }

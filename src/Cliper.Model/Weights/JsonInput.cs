@@ -2,10 +2,12 @@ using System.Text.Json;
 
 namespace Cliper.Model.Weights;
 
-/// <summary>JSON files from elsewhere, read so that whatever is wrong with them becomes an <see cref="InputException"/>.</summary>
+/// <summary>JSON files from elsewhere, read so that whatever is wrong with them becomes an
+/// <see cref="InputException"/>.</summary>
 internal static class JsonInput
 {
-    /// <summary>A whole file; repeated names in an object, text that is no UTF-8, and nesting beyond 64 levels are faults.</summary>
+    /// <summary>A whole file; repeated names in an object, text that is no UTF-8, and nesting beyond 64 levels are
+    /// faults.</summary>
     /// <param name="path">The file.</param>
     /// <param name="longest">Bytes beyond which it is refused, so that a wrong file does not fill the memory.</param>
     public static JsonDocument Read(string path, long longest)
@@ -13,7 +15,8 @@ internal static class JsonInput
         byte[] bytes = ReadBytes(path, longest);
         try
         {
-            JsonDocument document = JsonDocument.Parse(bytes, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            JsonDocument document = JsonDocument.Parse(bytes,
+                new JsonDocumentOptions { AllowDuplicateProperties = false });
             try
             {
                 CheckText(document.RootElement);

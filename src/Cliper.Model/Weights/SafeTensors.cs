@@ -6,9 +6,9 @@ namespace Cliper.Model.Weights;
 
 /// <summary>
 /// A safetensors file, mapped into memory: 8 bytes of header length (little-endian), a JSON header
-/// {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, …, "__metadata__": {"key": "text"}}, then the
-/// tensors' bytes, offsets counted from the header's end. Read strictly: the tensors cover the bytes without a gap or an
-/// overlap, each as long as its type and shape say, and no name occurs twice.
+/// {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, …, "__metadata__": {"key": "text"}}, then
+/// the tensors' bytes, offsets counted from the header's end. Read strictly: the tensors cover the bytes without a gap
+/// or an overlap, each as long as its type and shape say, and no name occurs twice.
 /// </summary>
 public sealed unsafe class SafeTensors : TensorSource
 {
@@ -38,7 +38,8 @@ public sealed unsafe class SafeTensors : TensorSource
             throw new InputException($"{path}: no such file: expected weights or tensors in safetensors format");
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1);
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete,
+                1);
             long length = stream.Length;
             if (length < LengthBytes + 2)
                 throw Damaged($"expected at least {LengthBytes + 2} bytes, found {length}");
@@ -167,7 +168,8 @@ public sealed unsafe class SafeTensors : TensorSource
         }
         // Both offsets are known to be at least zero, so that the difference cannot overflow.
         if (offsets[1] - offsets[0] != bytes)
-            throw Damaged($"{what}: {entry} takes {bytes} bytes, but its data_offsets are [{offsets[0]}, {offsets[1]}]");
+            throw Damaged($"{what}: {entry} takes {bytes} bytes, but its data_offsets are [{offsets[0]}, "
+                + $"{offsets[1]}]");
         return (entry, offsets[0], offsets[1]);
     }
 

@@ -3,8 +3,9 @@ using System.Text.Json;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// Weights in several safetensors files with an index {"metadata": {…}, "weight_map": {"tensor": "file"}} beside them, as
-/// Hugging Face splits large ones. Every tensor is where the index says, and no file holds one that the index leaves out.
+/// Weights in several safetensors files with an index {"metadata": {…}, "weight_map": {"tensor": "file"}} beside them,
+/// as Hugging Face splits large ones. Every tensor is where the index says, and no file holds one that the index leaves
+/// out.
 /// </summary>
 public sealed class SafeTensorsIndex : TensorSource
 {

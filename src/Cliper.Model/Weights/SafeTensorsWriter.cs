@@ -7,14 +7,15 @@ using System.Text.Json;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// Collects tensors and writes them as one safetensors file. The same content gives the same bytes: larger elements first
-/// (so that every tensor is aligned), then by name; metadata by key.
+/// Collects tensors and writes them as one safetensors file. The same content gives the same bytes: larger elements
+/// first (so that every tensor is aligned), then by name; metadata by key.
 /// </summary>
 public sealed class SafeTensorsWriter
 {
     private const int ChunkElements = 1 << 16;
 
-    private readonly SortedDictionary<string, (TensorEntry Entry, Action<Stream> Write)> _tensors = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, (TensorEntry Entry, Action<Stream> Write)> _tensors =
+        new(StringComparer.Ordinal);
 
     /// <summary>Free-form metadata.</summary>
     public SortedDictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
@@ -24,7 +25,8 @@ public sealed class SafeTensorsWriter
     /// <param name="shape">Sizes of the axes; empty for a scalar.</param>
     /// <param name="values">The elements, row-major; not copied before the file is written.</param>
     /// <param name="type">F32, F16 or BF16, rounded to nearest; beyond F16's range a value becomes infinite.</param>
-    public void Add(string name, ReadOnlySpan<int> shape, ReadOnlyMemory<float> values, TensorType type = TensorType.F32)
+    public void Add(string name, ReadOnlySpan<int> shape, ReadOnlyMemory<float> values,
+        TensorType type = TensorType.F32)
     {
         if (type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16))
             throw new ArgumentException($"{type}: expected F32, F16 or BF16", nameof(type));
@@ -43,7 +45,8 @@ public sealed class SafeTensorsWriter
     public void Add(string name, ReadOnlySpan<int> shape, ReadOnlyMemory<byte> values) =>
         Add(name, TensorType.U8, shape, values.Length, stream => stream.Write(values.Span));
 
-    /// <summary>Writes the file: under a temporary name, then renamed, so that it is there whole or not at all.</summary>
+    /// <summary>Writes the file: under a temporary name, then renamed, so that it is there whole or not at
+    /// all.</summary>
     /// <exception cref="IOException">The place cannot be written to.</exception>
     public void Write(string path) => AtomicFile.Write(path, Write);
 

@@ -108,8 +108,8 @@ public sealed record TensorEntry(string Name, TensorType Type, IReadOnlyList<lon
     internal static string ShapeText(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";
 
     /// <summary>
-    /// A name from a file as an error message shows it: quoted, control characters escaped, cut when very long, so that a
-    /// hostile file cannot fill or garble a terminal.
+    /// A name from a file as an error message shows it: quoted, control characters escaped, cut when very long, so that
+    /// a hostile file cannot fill or garble a terminal.
     /// </summary>
     internal static string Quote(string name)
     {

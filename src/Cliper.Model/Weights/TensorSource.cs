@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// Named tensors in one or several files, opened for reading. Nothing is converted or copied until it is asked for. Reading
-/// is thread-safe; the files must not be cut short while they are open.
+/// Named tensors in one or several files, opened for reading. Nothing is converted or copied until it is asked for.
+/// Reading is thread-safe; the files must not be cut short while they are open.
 /// </summary>
 public abstract class TensorSource : IDisposable
 {
@@ -24,7 +24,8 @@ public abstract class TensorSource : IDisposable
     /// Opens weights: a .safetensors file, a sharded index (*.index.json), or a folder with model.safetensors or
     /// model.safetensors.index.json.
     /// </summary>
-    /// <exception cref="InputException">There is no such file, or it is damaged; the message says what to do.</exception>
+    /// <exception cref="InputException">There is no such file, or it is damaged; the message says what to
+    /// do.</exception>
     public static TensorSource Open(string path)
     {
         if (Directory.Exists(path))
@@ -43,7 +44,8 @@ public abstract class TensorSource : IDisposable
         return new SafeTensors(path);
     }
 
-    /// <summary>The bytes of a tensor as they are stored (little-endian, row-major), not copied; valid until the source is disposed.</summary>
+    /// <summary>The bytes of a tensor as they are stored (little-endian, row-major), not copied; valid until the source
+    /// is disposed.</summary>
     /// <exception cref="InputException">No such tensor, or one of more than 2 GiB.</exception>
     public ReadOnlySpan<byte> RawBytes(string name)
     {
@@ -103,7 +105,8 @@ public abstract class TensorSource : IDisposable
     }
 
     /// <summary>A tensor of integers or booleans.</summary>
-    /// <exception cref="InputException">No such tensor, one of floating-point numbers, or a U64 beyond 2^63 - 1.</exception>
+    /// <exception cref="InputException">No such tensor, one of floating-point numbers, or a U64 beyond 2^63 -
+    /// 1.</exception>
     public long[] ReadIntegers(string name)
     {
         TensorEntry entry = Entry(name);

@@ -4,14 +4,16 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Golden;
 
-/// <summary>Both encoders against PyTorch: every block, the features, the logits, a loss, and its gradient by every weight.</summary>
+/// <summary>Both encoders against PyTorch: every block, the features, the logits, a loss, and its gradient by every
+/// weight.</summary>
 /// <remarks>
-/// Bounds are relative to the largest entry of a tensor. Both sides round in fp32, unit roundoff u = 2^-24. A sum of K products errs by a
-/// standard deviation of at most u sqrt(K) of its size, K at most 4 x width (the MLP's way down). A block adds four such sums in a
-/// row, and one comes before the first block; the errors of all and of both sides are independent, so after a block of depth d they make
-/// u sqrt(4 width x 4 (d + 1) x 2), of which the largest of some thousand entries is four times as much.
-/// Logits are the features' cosines, of size 1 / sqrt(embed) for random directions, times s = exp(logit_scale): the features' error times
-/// s / sqrt(embed) goes into the softmax of the loss and so into every gradient, to which the way back adds as much again.
+/// Bounds are relative to the largest entry of a tensor. Both sides round in fp32, unit roundoff u = 2^-24. A sum of K
+/// products errs by a standard deviation of at most u sqrt(K) of its size, K at most 4 x width (the MLP's way down). A
+/// block adds four such sums in a row, and one comes before the first block; the errors of all and of both sides are
+/// independent, so after a block of depth d they make u sqrt(4 width x 4 (d + 1) x 2), of which the largest of some
+/// thousand entries is four times as much. Logits are the features' cosines, of size 1 / sqrt(embed) for random
+/// directions, times s = exp(logit_scale): the features' error times s / sqrt(embed) goes into the softmax of the loss
+/// and so into every gradient, to which the way back adds as much again.
 /// </remarks>
 public sealed class ClipGoldenTests : GoldenTests
 {
@@ -39,10 +41,12 @@ public sealed class ClipGoldenTests : GoldenTests
         CheckFeatures(image, text, "");
         // A text alone runs at its own length.
         float[][] alone = [.. Ids(golden).Select(ids => model.Text.Forward(tape, [ids]).ToArray())];
-        GoldenSet.AssertRelativelyClose([.. alone.SelectMany(values => values)], golden.ReadFloats("output.text_features"),
+        GoldenSet.AssertRelativelyClose([.. alone.SelectMany(values => values)],
+            golden.ReadFloats("output.text_features"),
             Bound(model.Config.TextWidth, model.Config.TextLayers), "texts one by one");
 
-        Assert.That(seen, Is.EquivalentTo(golden.Tensors.Keys.Where(name => name.StartsWith("act.", StringComparison.Ordinal))),
+        Assert.That(seen, Is.EquivalentTo(golden.Tensors.Keys.Where(name =>
+            name.StartsWith("act.", StringComparison.Ordinal))),
             "activations of the set that were compared");
 
         void Check(string name, Tensor value)
@@ -81,23 +85,27 @@ public sealed class ClipGoldenTests : GoldenTests
         model.Parameters.Train(_ => true);
         model.Vision.RecomputeBlocks = recomputeBlocks;
         ClipConfig config = model.Config;
-        double features = Math.Max(Bound(config.VisionWidth, config.VisionLayers), Bound(config.TextWidth, config.TextLayers));
+        double features = Math.Max(Bound(config.VisionWidth, config.VisionLayers),
+            Bound(config.TextWidth, config.TextLayers));
         double logitsBound = features * Math.Exp(weights.Values("logit_scale")[0]) / Math.Sqrt(config.EmbedSize);
 
         using (var tape = new Tape(Device))
         {
             Tensor logits = model.LogitsPerImage(tape, model.Vision.Forward(tape, tape.Own(Images(golden))),
                 model.Text.Forward(tape, Ids(golden)));
-            GoldenSet.AssertRelativelyClose(logits.ToArray(), golden.ReadFloats("output.logits_per_image"), logitsBound, "logits");
+            GoldenSet.AssertRelativelyClose(logits.ToArray(), golden.ReadFloats("output.logits_per_image"),
+                logitsBound, "logits");
             int images = logits.Shape[0];
             Tensor targets = tape.Own(Tensor.From(Device, [.. Enumerable.Range(0, images)], new Shape(images)));
             Tensor squares = tape.Sum(tape.Multiply(logits, logits));
-            Tensor loss = tape.Add(tape.SoftmaxCrossEntropy(logits, targets), tape.Scale(squares, .1f / logits.Shape.Count));
+            Tensor loss = tape.Add(tape.SoftmaxCrossEntropy(logits, targets),
+                tape.Scale(squares, .1f / logits.Shape.Count));
             GoldenSet.AssertRelativelyClose([loss.Item()], golden.ReadFloats("output.loss"), logitsBound, "loss");
             tape.Backward(loss);
         }
         foreach (string name in model.Parameters.Names)
-            GoldenSet.AssertRelativelyClose(Device.ToFloats(model.Parameters[name].Gradient), golden.ReadFloats(Gradient + name),
+            GoldenSet.AssertRelativelyClose(Device.ToFloats(model.Parameters[name].Gradient),
+                golden.ReadFloats(Gradient + name),
                 2 * logitsBound, Gradient + name);
         Assert.That(golden.Tensors.Keys.Count(name => name.StartsWith(Gradient, StringComparison.Ordinal)),
             Is.EqualTo(model.Parameters.Names.Count), "gradients of the set that were compared");

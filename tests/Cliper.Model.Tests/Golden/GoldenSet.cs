@@ -4,8 +4,8 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Tests.Golden;
 
 /// <summary>
-/// Tensors made with another program, by name: in tests/golden, in ../shared/golden where that is there, and in the folder that
-/// CLIPER_GOLDEN names. weights-tools/README.md says what the files hold.
+/// Tensors made with another program, by name: in tests/golden, in ../shared/golden where that is there, and in the
+/// folder that CLIPER_GOLDEN names. weights-tools/README.md says what the files hold.
 /// </summary>
 /// <param name="Folder">Where it is.</param>
 /// <param name="Name">As in clip_NAME.weights.safetensors.</param>
@@ -30,11 +30,13 @@ public sealed record GoldenSet(string Folder, string Name)
         .Where(folder => File.Exists(Path.Combine(folder, name))).Select(folder => Case(new GoldenSet(folder, name)));
 
     /// <summary>The folder that the environment names; null if it names none.</summary>
-    public static string? NamedFolder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder ? folder : null;
+    public static string? NamedFolder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder
+        ? folder : null;
 
     private static IEnumerable<string> Folders => new[]
     {
-        Path.Combine(SharedFiles.Root, "tests", "golden"), Path.Combine(SharedFiles.Root, "..", "shared", "golden"), NamedFolder,
+        Path.Combine(SharedFiles.Root, "tests", "golden"), Path.Combine(SharedFiles.Root, "..", "shared", "golden"),
+            NamedFolder,
     }.OfType<string>().Where(Directory.Exists).Select(Path.GetFullPath).Distinct();
 
     public TensorSource OpenWeights() => Open(ClipPrefix, WeightsEnding);
@@ -48,7 +50,8 @@ public sealed record GoldenSet(string Folder, string Name)
     /// <summary>The CLIP of the set, also a training set's.</summary>
     public ClipWeights LoadWeights() => ClipWeights.Load(Path.Combine(Folder, ClipPrefix + Name + WeightsEnding));
 
-    /// <summary>Ends the test as failed if a value is further from the expected one than the bound, and notes the largest distance.</summary>
+    /// <summary>Ends the test as failed if a value is further from the expected one than the bound, and notes the
+    /// largest distance.</summary>
     public static void AssertClose(float[] actual, float[] expected, double bound, string what)
     {
         Assert.That(actual, Has.Length.EqualTo(expected.Length), what);
@@ -63,11 +66,13 @@ public sealed record GoldenSet(string Folder, string Name)
         Assert.That(worst, Is.LessThanOrEqualTo(bound), what);
     }
 
-    /// <summary>As <see cref="AssertClose(float[], float[], double, string)"/>, the bound relative to the largest expected entry.</summary>
+    /// <summary>As <see cref="AssertClose(float[], float[], double, string)"/>, the bound relative to the largest
+    /// expected entry.</summary>
     public static void AssertRelativelyClose(float[] actual, float[] expected, double bound, string what) =>
         AssertClose(actual, expected, bound * expected.Max(value => Math.Abs((double)value)), what);
 
-    private TensorSource Open(string prefix, string ending) => TensorSource.Open(Path.Combine(Folder, prefix + Name + ending));
+    private TensorSource Open(string prefix, string ending) =>
+        TensorSource.Open(Path.Combine(Folder, prefix + Name + ending));
 
     private static IEnumerable<TestCaseData> Cases(string prefix, params string[] endings)
     {
@@ -82,7 +87,8 @@ public sealed record GoldenSet(string Folder, string Name)
         .SetArgDisplayNames($"{set.Name} in {Path.GetRelativePath(SharedFiles.Root, set.Folder)}");
 }
 
-/// <summary>The base of the tests on golden tensors: their category, and a device on which nothing may be left.</summary>
+/// <summary>The base of the tests on golden tensors: their category, and a device on which nothing may be
+/// left.</summary>
 [Category("Golden")]
 public abstract class GoldenTests
 {

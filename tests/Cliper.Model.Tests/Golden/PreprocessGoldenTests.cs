@@ -6,7 +6,8 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Golden;
 
-/// <summary>Resizing, CLIP's preprocessing and the augmentations against Pillow and torchvision: bytes are equal.</summary>
+/// <summary>Resizing, CLIP's preprocessing and the augmentations against Pillow and torchvision: bytes are
+/// equal.</summary>
 [Category("Golden")]
 public sealed class PreprocessGoldenTests
 {
@@ -25,7 +26,8 @@ public sealed class PreprocessGoldenTests
             string picture = name[..^"rgb".Length];
             (byte[] pixels, int width, int height) = Picture(golden, name);
             // The name ends with the shorter side, such as "resize224".
-            string resizedName = golden.Tensors.Keys.Single(other => other.StartsWith(picture + "resize", StringComparison.Ordinal));
+            string resizedName = golden.Tensors.Keys.Single(other =>
+                other.StartsWith(picture + "resize", StringComparison.Ordinal));
             (byte[] resized, int resizedWidth, int resizedHeight) = Picture(golden, resizedName);
             var target = new byte[resized.Length];
             Resize.Forward<Bicubic>(pixels, width, height, 3, resizedWidth, resizedHeight, target);

@@ -8,13 +8,13 @@ using AdamW = Cliper.Autograd.Optimizers.AdamW;
 namespace Cliper.Model.Tests.Golden;
 
 /// <summary>
-/// Ten steps of CLIPER's training against PyTorch: five of stage 1 (the descriptors), five of stage 2 (the image tower), the losses of each
-/// step, the descriptors and the tower's weights at the end.
+/// Ten steps of CLIPER's training against PyTorch: five of stage 1 (the descriptors), five of stage 2 (the image
+/// tower), the losses of each step, the descriptors and the tower's weights at the end.
 /// </summary>
 /// <remarks>
-/// The same ten steps in single and in double precision, and on two versions of the reference, differ by up to 1.4e-5 relative in a
-/// loss, 1.5e-4 in a descriptor and 5e-5 in a weight (weights-tools/README.md). The two sides compared here err each by as much, in
-/// other directions, and the sets are few: four times that is allowed.
+/// The same ten steps in single and in double precision, and on two versions of the reference, differ by up to 1.4e-5
+/// relative in a loss, 1.5e-4 in a descriptor and 5e-5 in a weight (weights-tools/README.md). The two sides compared
+/// here err each by as much, in other directions, and the sets are few: four times that is allowed.
 /// </remarks>
 public sealed class TrainGoldenTests : GoldenTests
 {
@@ -40,7 +40,8 @@ public sealed class TrainGoldenTests : GoldenTests
             for (int step = 0; step < steps / 2; step++)
                 Step(step, optimizer, golden.ReadFloats("stage1.lr")[0], tape => model.DescriptorFeatures(tape));
         }
-        GoldenSet.AssertClose(model.Metd.Vectors.ToArray(), golden.ReadFloats("metd.final"), DescriptorBound, "descriptors");
+        GoldenSet.AssertClose(model.Metd.Vectors.ToArray(), golden.ReadFloats("metd.final"), DescriptorBound,
+            "descriptors");
 
         // The descriptors' features no longer change: computed once, as the program does.
         model.Metd.Vectors.RequiresGrad = false;
@@ -62,11 +63,14 @@ public sealed class TrainGoldenTests : GoldenTests
 
         float[] expected = golden.ReadFloats("losses");
         for (int i = 0; i < expected.Length; i++)
-            GoldenSet.AssertRelativelyClose([losses[i]], [expected[i]], LossBound, $"step {i / 2}, {(i % 2 == 0 ? "fine" : "margin")}");
+            GoldenSet.AssertRelativelyClose([losses[i]], [expected[i]], LossBound,
+                $"step {i / 2}, {(i % 2 == 0 ? "fine" : "margin")}");
         string[] finals = [.. golden.Tensors.Keys.Where(name => name.StartsWith(Final, StringComparison.Ordinal))];
-        Assert.That(finals.Select(name => name[Final.Length..]), Is.EquivalentTo(clip.Parameters.Names.Where(ClipModel.IsVision)));
+        Assert.That(finals.Select(name => name[Final.Length..]),
+            Is.EquivalentTo(clip.Parameters.Names.Where(ClipModel.IsVision)));
         foreach (string name in finals)
-            GoldenSet.AssertClose(clip.Parameters[name[Final.Length..]].ToArray(), golden.ReadFloats(name), WeightBound, name);
+            GoldenSet.AssertClose(clip.Parameters[name[Final.Length..]].ToArray(), golden.ReadFloats(name),
+                WeightBound, name);
 
         void Step(int step, AdamW optimizer, float learningRate, Func<Tape, Tensor> descriptors)
         {
@@ -76,7 +80,8 @@ public sealed class TrainGoldenTests : GoldenTests
             Tensor images = tape.Own(Tensor.From(Device, golden.ReadFloats("images").AsSpan(step * pixels, pixels),
                 new Shape(batch, 3, size, size)));
             Tensor labels = tape.Own(Tensor.From(Device,
-                [.. golden.ReadIntegers("labels").Skip(step * batch).Take(batch).Select(label => (int)label)], new Shape(batch)));
+                [.. golden.ReadIntegers("labels").Skip(step * batch).Take(batch).Select(label => (int)label)],
+                    new Shape(batch)));
             Tensor logits = model.Logits(tape, model.ImageFeatures(tape, images), descriptors(tape));
             Tensor both = model.Losses(tape, logits, labels, EmptySubclasses.MinusOneNinetyNinth);
             losses.AddRange(both.ToArray());
@@ -95,7 +100,8 @@ public sealed class TrainGoldenTests : GoldenTests
         int prompts = (int)shape[0], slots = (int)shape[1], width = (int)shape[2];
         int start = Enumerable.Range(0, ids.Length - slots).Single(at => ids.AsSpan(at, slots).Count(ids[at]) == slots);
         const int Classes = 7;
-        var metd = new Metd(Tensor.From(Device, golden.ReadFloats("metd.init"), new Shape(Classes, prompts / Classes, slots, width)),
+        var metd = new Metd(Tensor.From(Device, golden.ReadFloats("metd.init"),
+            new Shape(Classes, prompts / Classes, slots, width)),
             new DescriptorPrompt(ids, start, slots));
         return new CliperModel(clip, metd, [.. Enumerable.Range(0, Classes).Select(label => $"class {label}")]);
     }

@@ -8,10 +8,12 @@ namespace Cliper.Model.Tests.Text;
 
 public sealed class TokenizerTests : TemporaryFolder
 {
-    private static readonly string[] Captions = [.. Enumerable.Repeat("a drawing of a happy face", 9), "a sad face", "a sad old face",
+    private static readonly string[] Captions = [.. Enumerable.Repeat("a drawing of a happy face", 9), "a sad face",
+        "a sad old face",
         "surprise, surprise: naïve 😀 123 123"];
 
-    private static readonly Lazy<ClipTokenizer> Small = new(() => new ClipTokenizer(BpeTrainer.Train(Captions, 600, ["happy", "disgust"])));
+    private static readonly Lazy<ClipTokenizer> Small = new(() =>
+        new ClipTokenizer(BpeTrainer.Train(Captions, 600, ["happy", "disgust"])));
 
     private static ClipTokenizer OpenAI(string name) => ClipTokenizer.Load(SharedFiles.OrIgnore(name));
 
@@ -26,7 +28,8 @@ public sealed class TokenizerTests : TemporaryFolder
         Assert.Multiple(() =>
         {
             Assert.That(tokenizer.Vocabulary.Count, Is.EqualTo(49408));
-            Assert.That(tokenizer.Encode("a photo of a cat", 77), Is.EqualTo(new[] { 49406, 320, 1125, 539, 320, 2368, 49407 }));
+            Assert.That(tokenizer.Encode("a photo of a cat", 77),
+                Is.EqualTo(new[] { 49406, 320, 1125, 539, 320, 2368, 49407 }));
             Assert.That(tokenizer.Encode("", 77), Is.EqualTo(new[] { 49406, 49407 }));
         });
     }
@@ -48,18 +51,21 @@ public sealed class TokenizerTests : TemporaryFolder
     {
         ClipTokenizer tokenizer = openAI ? OpenAI("fixtures/bpe_simple_vocab_16e6.txt.gz") : Small.Value;
         BpeVocabulary vocabulary = tokenizer.Vocabulary;
-        Dictionary<(string, string), int> ranks = vocabulary.Merges.Select((merge, rank) => (merge, rank)).ToDictionary();
+        Dictionary<(string, string), int> ranks = vocabulary.Merges.Select((merge, rank) =>
+            (merge, rank)).ToDictionary();
         var random = new Random(3);
         for (int i = 0; i < 3000; i++)
         {
             string text = RandomText(random, vocabulary);
-            int[] expected = [.. WordSplitter.Split(TextCleaner.Clean(text)).SelectMany(word => Plain(word, vocabulary, ranks))];
+            int[] expected = [.. WordSplitter.Split(TextCleaner.Clean(text)).SelectMany(word =>
+                Plain(word, vocabulary, ranks))];
             Assert.That(tokenizer.EncodeWords(text), Is.EqualTo(expected), text);
         }
     }
 
     /// <summary>The pair of lowest rank is joined wherever it stands, until none is left.</summary>
-    private static IEnumerable<int> Plain(string word, BpeVocabulary vocabulary, Dictionary<(string, string), int> ranks)
+    private static IEnumerable<int> Plain(string word, BpeVocabulary vocabulary, Dictionary<(string, string),
+        int> ranks)
     {
         if (word is BpeVocabulary.Start or BpeVocabulary.End)
             return [vocabulary.Ids[word]];
@@ -67,7 +73,8 @@ public sealed class TokenizerTests : TemporaryFolder
         tokens[^1] += BpeVocabulary.EndOfWord;
         while (tokens.Count > 1)
         {
-            (int Rank, int At) best = tokens.Zip(tokens.Skip(1)).Select((pair, at) => (ranks.GetValueOrDefault(pair, int.MaxValue), at)).Min();
+            (int Rank, int At) best = tokens.Zip(tokens.Skip(1)).Select((pair, at) =>
+                (ranks.GetValueOrDefault(pair, int.MaxValue), at)).Min();
             if (best.Rank == int.MaxValue)
                 break;
             (string left, string right) = (tokens[best.At], tokens[best.At + 1]);
@@ -117,7 +124,8 @@ public sealed class TokenizerTests : TemporaryFolder
     [TestCase("a_b-c", "a|_|b|-|c")]
     public void WordsAreSplitAsByCLIPsPattern(string text, string expected)
     {
-        // Cuts are written "|", or "_" where the text has that sign. A run of symbols takes in what would begin a special token.
+        // Cuts are written "|", or "_" where the text has that sign. A run of symbols takes in what would begin a
+        // special token.
         char cut = expected.Contains('_') && !text.Contains('_') ? '_' : '|';
         Assert.That(WordSplitter.Split(text), Is.EqualTo(expected.Split(cut)));
     }
@@ -126,7 +134,8 @@ public sealed class TokenizerTests : TemporaryFolder
     public void ALongTextIsAnErrorOrIsCutBeforeTheEndToken()
     {
         int[] all = Small.Value.Encode("happy happy happy face", 77);
-        Assert.That(() => Small.Value.Encode("happy happy happy face", 5), Throws.TypeOf<InputException>().With.Message.Contains("6 tokens"));
+        Assert.That(() => Small.Value.Encode("happy happy happy face", 5),
+            Throws.TypeOf<InputException>().With.Message.Contains("6 tokens"));
         Assert.That(Small.Value.Encode("happy happy happy face", 5, truncate: true),
             Is.EqualTo(new[] { all[0], all[1], all[2], all[3], all[5] }));
         Assert.That(Small.Value.Encode("happy happy happy face", 6), Is.EqualTo(all));
@@ -140,9 +149,11 @@ public sealed class TokenizerTests : TemporaryFolder
         {
             // "disgust" occurs in no caption, "happy" and "face" often.
             Assert.That(tokenizer.EncodeWords("happy disgust face"), Has.Length.EqualTo(3));
-            Assert.That(BpeVocabulary.ToText(tokenizer.Vocabulary.Tokens[tokenizer.EncodeWords("disgust")[0]]), Is.EqualTo("disgust"));
+            Assert.That(BpeVocabulary.ToText(tokenizer.Vocabulary.Tokens[tokenizer.EncodeWords("disgust")[0]]),
+                Is.EqualTo("disgust"));
             Assert.That(tokenizer.Vocabulary.Count, Is.InRange(BpeTrainer.SmallestVocabulary + 10, 600));
-            Assert.That(BpeTrainer.Train(Captions.Reverse(), 600, ["disgust", "happy"]).Tokens, Is.EqualTo(tokenizer.Vocabulary.Tokens));
+            Assert.That(BpeTrainer.Train(Captions.Reverse(), 600, ["disgust", "happy"]).Tokens,
+                Is.EqualTo(tokenizer.Vocabulary.Tokens));
             Assert.That(BpeTrainer.Train(Captions, 530, ["happy", "disgust"]).Count, Is.EqualTo(530));
             Assert.That(() => BpeTrainer.Train([], 515, ["happy", "disgust"]), Throws.TypeOf<SettingsException>());
             Assert.That(() => BpeTrainer.Train([], 513, []), Throws.TypeOf<SettingsException>());
@@ -161,7 +172,8 @@ public sealed class TokenizerTests : TemporaryFolder
             zip.Write(File.ReadAllBytes(In("merges.txt")));
         Assert.Multiple(() =>
         {
-            foreach (BpeVocabulary read in new[] { BpeVocabulary.Load(Folder), BpeVocabulary.FromMetadata(metadata, "x")!,
+            foreach (BpeVocabulary read in new[] { BpeVocabulary.Load(Folder),
+                BpeVocabulary.FromMetadata(metadata, "x")!,
                 BpeVocabulary.Load(In("merges.txt.gz")), BpeVocabulary.Load(In("merges.txt")) })
             {
                 Assert.That(read.Tokens, Is.EqualTo(vocabulary.Tokens));
@@ -176,8 +188,16 @@ public sealed class TokenizerTests : TemporaryFolder
     {
         var config = new ClipConfig
         {
-            ImageSize = 4, PatchSize = 4, VisionWidth = 4, VisionLayers = 1, VisionHeads = 1, TextWidth = 4, TextLayers = 1, TextHeads = 1,
-            VocabularySize = Small.Value.Vocabulary.Count, EmbedSize = 4,
+            ImageSize = 4,
+            PatchSize = 4,
+            VisionWidth = 4,
+            VisionLayers = 1,
+            VisionHeads = 1,
+            TextWidth = 4,
+            TextLayers = 1,
+            TextHeads = 1,
+            VocabularySize = Small.Value.Vocabulary.Count,
+            EmbedSize = 4,
         };
         using ClipWeights random = ClipWeights.Random(config, 1);
         random.Save(In("bare"));
@@ -186,12 +206,14 @@ public sealed class TokenizerTests : TemporaryFolder
         random.Save(In("whole"), metadata: metadata);
         using ClipWeights bare = ClipWeights.Load(In("bare")), whole = ClipWeights.Load(In("whole"));
 
-        Assert.That(() => ClipTokenizer.For(bare, In("bare")), Throws.TypeOf<InputException>().With.Message.Contains("no tokenizer"));
+        Assert.That(() => ClipTokenizer.For(bare, In("bare")),
+            Throws.TypeOf<InputException>().With.Message.Contains("no tokenizer"));
         Assert.That(ClipTokenizer.For(whole, In("whole")).Vocabulary.Tokens, Is.EqualTo(Small.Value.Vocabulary.Tokens));
         Small.Value.Vocabulary.Save(Folder);
         Assert.That(ClipTokenizer.For(bare, In("bare")).Vocabulary.Tokens, Is.EqualTo(Small.Value.Vocabulary.Tokens));
         BpeTrainer.Train(Captions, 520, []).Save(In("other"));
-        Assert.That(() => ClipTokenizer.For(bare, In("bare"), In("other")), Throws.TypeOf<InputException>().With.Message.Contains("520 tokens"));
+        Assert.That(() => ClipTokenizer.For(bare, In("bare"), In("other")),
+            Throws.TypeOf<InputException>().With.Message.Contains("520 tokens"));
     }
 
     [TestCase("a photo of {}", ExpectedResult = "a photo of anger")]
@@ -201,7 +223,8 @@ public sealed class TokenizerTests : TemporaryFolder
     [TestCase("no place")]
     [TestCase("{} and {}")]
     public void ATemplateHasOnePlace(string template) =>
-        Assert.That(() => PromptTemplates.Fill(template, "x"), Throws.TypeOf<SettingsException>().With.Message.Contains(template));
+        Assert.That(() => PromptTemplates.Fill(template, "x"),
+            Throws.TypeOf<SettingsException>().With.Message.Contains(template));
 
     [TestCase("""{"a":0""", "JSON")]
     [TestCase("[]", "object")]
@@ -214,7 +237,8 @@ public sealed class TokenizerTests : TemporaryFolder
     {
         File.WriteAllText(In("vocab.json"), vocabulary);
         File.WriteAllText(In("merges.txt"), "#version: 0.2\n");
-        Assert.That(() => BpeVocabulary.Load(Folder), Throws.TypeOf<InputException>().With.Message.Contains(says).And.Message.Contains(Folder));
+        Assert.That(() => BpeVocabulary.Load(Folder),
+            Throws.TypeOf<InputException>().With.Message.Contains(says).And.Message.Contains(Folder));
     }
 
     [TestCase("#version: 0.2\na b c\n", "merge 2")]
@@ -225,7 +249,8 @@ public sealed class TokenizerTests : TemporaryFolder
     public void DamagedMergesAreAnError(string merges, string says)
     {
         File.WriteAllText(In("merges.txt"), merges);
-        Assert.That(() => BpeVocabulary.Load(In("merges.txt")), Throws.TypeOf<InputException>().With.Message.Contains(says));
+        Assert.That(() => BpeVocabulary.Load(In("merges.txt")),
+            Throws.TypeOf<InputException>().With.Message.Contains(says));
     }
 
     [Test]
@@ -238,7 +263,8 @@ public sealed class TokenizerTests : TemporaryFolder
         Assert.Multiple(() =>
         {
             foreach (string name in new[] { "x.gz", "x.txt", "tokenizer.json", "x.bin", "none", "" })
-                Assert.That(() => BpeVocabulary.Load(In(name)), Throws.TypeOf<InputException>().With.Message.Contains(Folder), name);
+                Assert.That(() => BpeVocabulary.Load(In(name)),
+                    Throws.TypeOf<InputException>().With.Message.Contains(Folder), name);
         });
     }
 }

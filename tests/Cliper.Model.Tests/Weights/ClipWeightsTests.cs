@@ -41,7 +41,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
         Std = ClipConfig.ClipStd,
     };
 
-    /// <summary>Every element another number of few enough bits for every type: none can be mistaken for its neighbour.</summary>
+    /// <summary>Every element another number of few enough bits for every type: none can be mistaken for its
+    /// neighbour.</summary>
     private static ClipWeights Make(ClipConfig config)
     {
         int next = 0;
@@ -81,7 +82,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
         float[] projection = weights.Values("text_projection"), stored = file.ReadFloats("text_projection.weight");
         Assert.Multiple(() =>
         {
-            Assert.That(file.ReadFloats("text_model.encoder.layers.0.self_attn.k_proj.weight"), Is.EqualTo(qkv[100..200]));
+            Assert.That(file.ReadFloats("text_model.encoder.layers.0.self_attn.k_proj.weight"),
+                Is.EqualTo(qkv[100..200]));
             Assert.That(file.Entry("text_projection.weight").Shape, Is.EqualTo(new long[] { 7, 10 }));
             Assert.That(stored[3 * 10 + 8], Is.EqualTo(projection[8 * 7 + 3]));
             Assert.That(file.Tensors.Keys, Has.Some.EqualTo("vision_model.pre_layrnorm.weight")
@@ -122,7 +124,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
         Assert.That(() => ClipWeights.Load(In("x")), Throws.TypeOf<InputException>().With.Message.Contains("heads"));
         writer.Metadata["heads"] = "4,2";
         writer.Write(In("x"));
-        Assert.That(() => ClipWeights.Load(In("x")), Throws.TypeOf<InputException>().With.Message.Contains("not a multiple of VisionHeads 4"));
+        Assert.That(() => ClipWeights.Load(In("x")),
+            Throws.TypeOf<InputException>().With.Message.Contains("not a multiple of VisionHeads 4"));
         writer.Metadata["heads"] = "two,2";
         writer.Write(In("x"));
         Assert.That(() => ClipWeights.Load(In("x")), Throws.TypeOf<InputException>().With.Message.Contains("'two,2'"));
@@ -180,7 +183,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
             else
                 writer.Add(name, weights.ShapeOf(name).ToArray(), weights.Values(name));
         writer.Write(In("x"));
-        Assert.That(() => ClipWeights.Load(In("x")), Throws.TypeOf<InputException>().With.Message.Contains("has 9 rows"));
+        Assert.That(() => ClipWeights.Load(In("x")),
+            Throws.TypeOf<InputException>().With.Message.Contains("has 9 rows"));
     }
 
     [Test]
@@ -189,7 +193,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
         var writer = new SafeTensorsWriter();
         writer.Add("bert.weight", [1], new float[1]);
         writer.Write(In("x"));
-        Assert.That(() => ClipWeights.Load(In("x")), Throws.TypeOf<InputException>().With.Message.Contains("'bert.weight'"));
+        Assert.That(() => ClipWeights.Load(In("x")),
+            Throws.TypeOf<InputException>().With.Message.Contains("'bert.weight'"));
     }
 
     private static JsonObject Configuration() => new()
@@ -234,7 +239,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
     {
         WriteFolder(Configuration(),
             $$"""{"crop_size":{{cropSize}},"image_mean":[0.1,0.2,0.3],"image_std":[0.4,0.5,0.6],"do_resize":true}""");
-        using ClipWeights expected = Make(Small), folder = ClipWeights.Load(Folder), file = ClipWeights.Load(In("model.safetensors"));
+        using ClipWeights expected = Make(Small), folder = ClipWeights.Load(Folder),
+            file = ClipWeights.Load(In("model.safetensors"));
         AssertSame(folder, expected);
         AssertSame(file, expected);
     }
@@ -286,7 +292,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
         using (ClipWeights weights = ClipWeights.From(Small with { VisionHeads = 2 },
             Make(Small) is var made ? made.Names.ToDictionary(name => name, made.Values) : []))
             weights.Save(In("model.safetensors"), ClipNaming.HuggingFace);
-        Assert.That(() => ClipWeights.Load(Folder), Throws.TypeOf<InputException>().With.Message.Contains("heads of the image tower"));
+        Assert.That(() => ClipWeights.Load(Folder),
+            Throws.TypeOf<InputException>().With.Message.Contains("heads of the image tower"));
     }
 
     [Test]
@@ -306,7 +313,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
     public void RandomWeightsHaveOpenAIsDeviationsAndRepeat()
     {
         ClipConfig config = Usual with { VocabularySize = 300, VisionLayers = 3 };
-        using ClipWeights weights = ClipWeights.Random(config, 5), again = ClipWeights.Random(config, 5), other = ClipWeights.Random(config, 6);
+        using ClipWeights weights = ClipWeights.Random(config, 5), again = ClipWeights.Random(config, 5),
+            other = ClipWeights.Random(config, 6);
         (string Name, double Deviation)[] expected =
         [
             ("visual.conv1.weight", 1 / Math.Sqrt(3 * 48)),
@@ -323,8 +331,10 @@ public sealed class ClipWeightsTests : TemporaryFolder
         foreach ((string name, double deviation) in expected)
         {
             float[] values = weights.Values(name);
-            // The variance of n normals has a relative deviation of sqrt(2 / n); mean and variance stay within five of theirs.
-            double bound = 5 * Math.Sqrt(2.0 / values.Length), variance = values.Average(value => (double)value * value);
+            // The variance of n normals has a relative deviation of sqrt(2 / n); mean and variance stay within five of
+            // theirs.
+            double bound = 5 * Math.Sqrt(2.0 / values.Length),
+                variance = values.Average(value => (double)value * value);
             Assert.That(variance / (deviation * deviation), Is.EqualTo(1).Within(bound), name);
             Assert.That(values.Average() / deviation, Is.Zero.Within(bound), name);
             Assert.That(again.Values(name), Is.EqualTo(values), name);

@@ -7,8 +7,8 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Tests.Weights;
 
 /// <summary>
-/// Files changed at random: each is read, or refused with an <see cref="InputException"/>, and never takes memory out of proportion. Every case
-/// repeats from its number.
+/// Files changed at random: each is read, or refused with an <see cref="InputException"/>, and never takes memory out
+/// of proportion. Every case repeats from its number.
 /// </summary>
 public sealed class FuzzTests : TemporaryFolder
 {
@@ -19,16 +19,27 @@ public sealed class FuzzTests : TemporaryFolder
 
     private static readonly ClipConfig Config = new()
     {
-        ImageSize = 4, PatchSize = 2, VisionWidth = 4, VisionLayers = 1, VisionHeads = 2, TextWidth = 4, TextLayers = 1, TextHeads = 2,
-        VocabularySize = 9, ContextLength = 5, EmbedSize = 3,
+        ImageSize = 4,
+        PatchSize = 2,
+        VisionWidth = 4,
+        VisionLayers = 1,
+        VisionHeads = 2,
+        TextWidth = 4,
+        TextLayers = 1,
+        TextHeads = 2,
+        VocabularySize = 9,
+        ContextLength = 5,
+        EmbedSize = 3,
     };
 
     /// <summary>In memory where that can be had: thousands of files are written.</summary>
     protected override string Parent => Directory.Exists("/dev/shm") ? "/dev/shm" : base.Parent;
 
     // What parsers trip over: limits of integers, nesting, ends of objects, halves of characters, repeated names.
-    private static readonly string[] Pieces = ["-1", "0", "9223372036854775807", "9223372036854775808", "18446744073709551615", "1e400", "-0.5",
-        "null", "true", "[]", "{}", "[[[[[[[[", "}", "]", "\"", ",", ":", "\\ud800", "\\u0000", "\u00ff", "F64", "I64", "BF16", "data_offsets",
+    private static readonly string[] Pieces = ["-1", "0", "9223372036854775807", "9223372036854775808",
+        "18446744073709551615", "1e400", "-0.5",
+        "null", "true", "[]", "{}", "[[[[[[[[", "}", "]", "\"", ",", ":", "\\ud800", "\\u0000", "\u00ff", "F64", "I64",
+            "BF16", "data_offsets",
         "shape", "__metadata__", "weight_map", "</w>", "\n", " "];
 
     [Test]
@@ -42,7 +53,8 @@ public sealed class FuzzTests : TemporaryFolder
         {
             using TensorSource source = TensorSource.Open(path);
             foreach (string name in source.Tensors.Keys)
-                _ = TensorSource.IsFloating(source.Entry(name).Type) ? source.ReadFloats(name).Length : source.ReadIntegers(name).Length;
+                _ = TensorSource.IsFloating(source.Entry(name).Type) ? source.ReadFloats(name).Length
+                    : source.ReadIntegers(name).Length;
         });
     }
 
@@ -54,7 +66,8 @@ public sealed class FuzzTests : TemporaryFolder
         byte[] whole = File.ReadAllBytes(In("whole"));
         int length = (int)BinaryPrimitives.ReadInt64LittleEndian(whole);
         byte[] data = whole[(8 + length)..];
-        // The length is made to fit, so that the changes reach the JSON and the checks behind it, up to those of a CLIP's tensors.
+        // The length is made to fit, so that the changes reach the JSON and the checks behind it, up to those of a
+        // CLIP's tensors.
         Fuzz(whole[8..(8 + length)], length, "x", path => ClipWeights.Load(path).Dispose(), header =>
         {
             var bytes = new byte[8 + header.Length + data.Length];
@@ -100,16 +113,19 @@ public sealed class FuzzTests : TemporaryFolder
         BpeVocabulary vocabulary = BpeTrainer.Train(["a happy face, a sad face", "a happy face"], 540, ["happy"]);
         vocabulary.Save(Folder);
         byte[] tokens = File.ReadAllBytes(In("vocab.json")), merges = File.ReadAllBytes(In("merges.txt"));
-        Fuzz(merges, merges.Length, "merges.txt", _ => new ClipTokenizer(BpeVocabulary.Load(Folder)).Encode("a happy sad face", 77, true));
+        Fuzz(merges, merges.Length, "merges.txt", _ =>
+            new ClipTokenizer(BpeVocabulary.Load(Folder)).Encode("a happy sad face", 77, true));
         File.WriteAllBytes(In("merges.txt"), merges);
-        Fuzz(tokens, tokens.Length, "vocab.json", _ => new ClipTokenizer(BpeVocabulary.Load(Folder)).Encode("a happy sad face", 77, true));
+        Fuzz(tokens, tokens.Length, "vocab.json", _ =>
+            new ClipTokenizer(BpeVocabulary.Load(Folder)).Encode("a happy sad face", 77, true));
     }
 
     [Test]
     public void MergesAlone()
     {
         byte[] merges = Encoding.UTF8.GetBytes("#version: 0.2\nh a\np p\nha pp\nhapp y</w>\ns ad</w>\na d</w>\n"[..40]);
-        Fuzz(merges, merges.Length, "merges.txt", path => new ClipTokenizer(BpeVocabulary.Load(path)).Encode("a happy sad face", 77, true));
+        Fuzz(merges, merges.Length, "merges.txt", path =>
+            new ClipTokenizer(BpeVocabulary.Load(path)).Encode("a happy sad face", 77, true));
     }
 
     private void Fuzz(byte[] whole, int end, string name, Action<string> read, Func<byte[], byte[]>? finish = null)
@@ -134,15 +150,18 @@ public sealed class FuzzTests : TemporaryFolder
             {
                 Assert.Fail($"round {round}: {e}");
             }
-            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes), $"bytes taken in round {round}");
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes),
+                $"bytes taken in round {round}");
         }
         TestContext.Out.WriteLine($"{Rounds} files, {accepted} still sound, "
             + $"{(GC.GetTotalAllocatedBytes(true) - before) / Rounds / 1024} KiB each");
-        // Some changes do no harm (other bytes of a weight, other letters of a name), most do; all or none would show a broken test.
+        // Some changes do no harm (other bytes of a weight, other letters of a name), most do; all or none would show a
+        // broken test.
         Assert.That(accepted, Is.LessThan(Rounds));
     }
 
-    /// <summary>One to three changes, most within the first <paramref name="end"/> bytes, where the structure is.</summary>
+    /// <summary>One to three changes, most within the first <paramref name="end"/> bytes, where the structure
+    /// is.</summary>
     private static byte[] Mutate(byte[] whole, int end, Random random)
     {
         List<byte> bytes = [.. whole];
@@ -157,7 +176,9 @@ public sealed class FuzzTests : TemporaryFolder
                 case 2: bytes.RemoveRange(at, Math.Min(bytes.Count - at, random.Next(1, 20))); break;
                 case 3: bytes.RemoveRange(at, bytes.Count - at); break;
                 case 4: bytes.InsertRange(at, Encoding.UTF8.GetBytes(Pieces[random.Next(Pieces.Length)])); break;
-                case 5: bytes.InsertRange(at, bytes.GetRange(at, Math.Min(bytes.Count - at, random.Next(1, 60)))); break;
+                case 5:
+                    bytes.InsertRange(at, bytes.GetRange(at,
+                    Math.Min(bytes.Count - at, random.Next(1, 60)))); break;
                 default:
                     byte[] piece = Encoding.UTF8.GetBytes(Pieces[random.Next(Pieces.Length)]);
                     bytes.RemoveRange(at, Math.Min(bytes.Count - at, piece.Length));

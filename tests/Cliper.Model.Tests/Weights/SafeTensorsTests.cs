@@ -50,14 +50,17 @@ public sealed class SafeTensorsTests : TemporaryFolder
             Assert.That(file.ReadIntegers("ints"), Is.EqualTo(new long[] { int.MinValue, 7 }));
             Assert.That(file.ReadIntegers("odd"), Is.EqualTo(new long[] { 1, 2, 255 }));
             Assert.That(file.ReadBytes("odd"), Is.EqualTo(new byte[] { 1, 2, 255 }));
-            Assert.That(file.Metadata, Is.EquivalentTo(new Dictionary<string, string> { ["a"] = "one", ["b"] = "zwei" }));
+            Assert.That(file.Metadata, Is.EquivalentTo(new Dictionary<string,
+                string>
+            { ["a"] = "one", ["b"] = "zwei" }));
         });
     }
 
     [Test]
     public void RoundingIsToNearestEven()
     {
-        // Between 1 and the next bfloat16 (1 + 2^-7): just below, at and just above the middle; then a tie that rounds up.
+        // Between 1 and the next bfloat16 (1 + 2^-7): just below, at and just above the middle; then a tie that rounds
+        // up.
         float[] values = [1.00390613079f, 1.00390625f, 1.00390637f, 1.01171875f, float.MaxValue];
         float[] expected = [1, 1, 1.0078125f, 1.015625f, float.PositiveInfinity];
         var writer = new SafeTensorsWriter();
@@ -138,7 +141,8 @@ public sealed class SafeTensorsTests : TemporaryFolder
     private static readonly TestCaseData[] Hostile =
     [
         new TestCaseData(OneTensor, 8, 1UL << 63, "header's length").SetArgDisplayNames("header of 2^63 bytes"),
-        new TestCaseData(OneTensor, 8, ulong.MaxValue, "header's length").SetArgDisplayNames("header of 2^64 - 1 bytes"),
+        new TestCaseData(OneTensor, 8, ulong.MaxValue,
+            "header's length").SetArgDisplayNames("header of 2^64 - 1 bytes"),
         new TestCaseData(OneTensor, 8, 100_000_001UL, "header's length").SetArgDisplayNames("header over the cap"),
         new TestCaseData(OneTensor, 8, 1000UL, "header's length").SetArgDisplayNames("header beyond the end"),
         new TestCaseData(OneTensor, 8, 10UL, "JSON").SetArgDisplayNames("header cut"),
@@ -171,7 +175,8 @@ public sealed class SafeTensorsTests : TemporaryFolder
         Header("""{"__metadata__":{"a":1}}""", "expected text", "metadata not text"),
         Header("""{"__metadata__":{},"__metadata__":{}}""", "twice", "metadata twice"),
         Header("""{"__metadata__":{"a":"1","a":"2"}}""", "twice", "metadata key twice"),
-        Header("{\"\\ud800\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "JSON", "half a surrogate pair"),
+        Header("{\"\\ud800\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", "JSON",
+            "half a surrogate pair"),
         Header(new string('[', 5000), "an object", "deep nesting"),
         Header("", "JSON", "no header"),
     ];
@@ -194,10 +199,13 @@ public sealed class SafeTensorsTests : TemporaryFolder
         File.WriteAllBytes(In("empty"), []);
         Assert.Multiple(() =>
         {
-            Assert.That(() => new SafeTensors(In("none")), Throws.TypeOf<InputException>().With.Message.Contains("no such file"));
-            Assert.That(() => new SafeTensors(In("short")), Throws.TypeOf<InputException>().With.Message.Contains("found 9"));
+            Assert.That(() => new SafeTensors(In("none")),
+                Throws.TypeOf<InputException>().With.Message.Contains("no such file"));
+            Assert.That(() => new SafeTensors(In("short")),
+                Throws.TypeOf<InputException>().With.Message.Contains("found 9"));
             Assert.That(() => new SafeTensors(In("empty")), Throws.TypeOf<InputException>());
-            Assert.That(() => TensorSource.Open(Folder), Throws.TypeOf<InputException>().With.Message.Contains("no weights"));
+            Assert.That(() => TensorSource.Open(Folder),
+                Throws.TypeOf<InputException>().With.Message.Contains("no weights"));
         });
     }
 
