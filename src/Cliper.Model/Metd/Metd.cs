@@ -12,6 +12,9 @@ namespace Cliper.Model;
 /// </summary>
 public sealed class Metd : IDisposable
 {
+    /// <summary>What the vectors are called in checkpoints.</summary>
+    public const string ParameterName = "metd.vectors";
+
     /// <summary>Standard deviation of the learnable vectors before training: the authors' randn / 1000.</summary>
     public const float InitialDeviation = 1e-3f;
 

@@ -35,6 +35,9 @@ public sealed record MetricRow
     /// <summary>Epochs of the stage begun, from 1.</summary>
     public required int Epoch { get; init; }
 
+    /// <summary>Step within the epoch, from 1; of step rows.</summary>
+    public int? StepOfEpoch { get; init; }
+
     /// <summary>The loss that is minimised; over an epoch its mean.</summary>
     public double? Loss { get; init; }
 

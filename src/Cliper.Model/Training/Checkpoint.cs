@@ -24,7 +24,7 @@ public sealed record TrainingState(string Phase, int Epoch, int Step, double Bes
 public sealed record CheckpointInfo(int Frames, string Recipe, string Note);
 
 /// <summary>
-/// A trained model in one safetensors file: "clip.*" in OpenAI's naming, "metd.vectors", and "text_features", the
+/// A trained model in one safetensors file: "clip.*" in OpenAI's naming, Metd.ParameterName, and "text_features", the
 /// descriptors' normalised features. A run's own checkpoint also holds AdamW's moments and where it stands. Written under a
 /// temporary name and renamed, so that an interruption leaves the one before.
 /// </summary>
@@ -55,7 +55,7 @@ public static class Checkpoint
         foreach ((string name, Tensor tensor) in model.Clip.Parameters.StartingWith())
             writer.Add(ClipPrefix + name, tensor.Shape.ToArray(), tensor.ToArray(), type);
         // Descriptors are few and small numbers: they stay in fp32.
-        writer.Add("metd.vectors", model.Metd.Vectors.Shape.ToArray(), model.Metd.Vectors.ToArray());
+        writer.Add(Metd.ParameterName, model.Metd.Vectors.Shape.ToArray(), model.Metd.Vectors.ToArray());
         using (var tape = new Tape(model.Clip.Device, recording: false))
         {
             Tensor features = model.DescriptorFeatures(tape);
@@ -116,14 +116,14 @@ public static class Checkpoint
             var prompt = Read<DescriptorPrompt>("prompt");
             float temperature = Read<float>("temperature");
             ClipConfig config = Read<ClipConfig>("clip_config");
-            IReadOnlyList<long> shape = _source.Entry("metd.vectors").Shape;
+            IReadOnlyList<long> shape = _source.Entry(Metd.ParameterName).Shape;
             if (shape.Count != 4 || shape[0] != classes.Length || shape[2] != prompt.Slots || shape[3] != config.TextWidth)
-                throw Damaged("metd.vectors", $"[{classes.Length}, M, {prompt.Slots}, {config.TextWidth}]", $"[{string.Join(", ", shape)}]");
+                throw Damaged(Metd.ParameterName, $"[{classes.Length}, M, {prompt.Slots}, {config.TextWidth}]", $"[{string.Join(", ", shape)}]");
             Dictionary<string, float[]> values = _source.Tensors.Keys
                 .Where(name => name.StartsWith(ClipPrefix, StringComparison.Ordinal))
                 .ToDictionary(name => name[ClipPrefix.Length..], _source.ReadFloats);
             var clip = new ClipModel(device, ClipWeights.From(config, values));
-            var vectors = Tensor.From(device, _source.ReadFloats("metd.vectors"), new Shape([.. shape.Select(n => (int)n)]));
+            var vectors = Tensor.From(device, _source.ReadFloats(Metd.ParameterName), new Shape([.. shape.Select(n => (int)n)]));
             return new CliperModel(clip, new Metd(vectors, prompt), classes, temperature);
         }
 

@@ -16,10 +16,17 @@ internal static class ContrastiveLoss
     /// <summary>Brings the temperature back to its limit if the last step led beyond.</summary>
     public static void LimitScale(ClipModel clip)
     {
+        if (clip.Parameters["logit_scale"].Item() > MaxLogitScale)
+            SetScale(clip, MaxLogitScale);
+    }
+
+    /// <summary>Sets the learned temperature, the divisor of the cosines.</summary>
+    public static void SetTemperature(ClipModel clip, float temperature) => SetScale(clip, -MathF.Log(temperature));
+
+    private static void SetScale(ClipModel clip, float logarithm)
+    {
         Tensor scale = clip.Parameters["logit_scale"];
-        if (scale.Item() <= MaxLogitScale)
-            return;
-        scale.Device.Upload(MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in MaxLogitScale)), scale.Data);
+        scale.Device.Upload(MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in logarithm)), scale.Data);
         scale.MarkWritten();
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Devices;
+using Cliper.Model.Clip;
 using Cliper.Model.Data;
 
 namespace Cliper.Model.Training;
@@ -84,7 +85,7 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
                 cancellation.ThrowIfCancellationRequested();
             }
             double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-            EpochEvent ended = summary.ToEvent(name, Epoch + 1, settings.Epochs, RateAt(Epoch + (steps - 1d) / steps), seconds,
+            EpochEvent ended = summary.ToEvent(name, Epoch + 1, settings.Epochs, steps, RateAt(Epoch + (steps - 1d) / steps), seconds,
                 (loader.Waited - waitedBefore).TotalSeconds);
             Epoch++;
             Step = 0;
@@ -100,6 +101,8 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     private float RateAt(double epochs) =>
         _schedule.At(settings.Schedule == ScheduleKind.CosineRestarts ? Math.Floor(epochs) : epochs);
 
+    private static bool IsText(string parameter) => !ClipModel.IsVision(parameter) && parameter is not ("logit_scale" or Metd.ParameterName);
+
     private static ISchedule ScheduleOf(PhaseSettings settings)
     {
         ISchedule schedule = settings.Schedule switch
@@ -114,7 +117,8 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     private static AdamW OptimizerOf(PhaseSettings settings, IReadOnlyList<(string Name, Tensor Tensor)> parameters)
     {
         var optimizer = new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon);
-        optimizer.AddGroup(parameters, settings.WeightDecay);
+        optimizer.AddGroup(parameters.Where(p => !IsText(p.Name)), settings.WeightDecay);
+        optimizer.AddGroup(parameters.Where(p => IsText(p.Name)), settings.WeightDecay, settings.TextRateFactor);
         return optimizer;
     }
 
@@ -153,8 +157,8 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
             _skipped += skipped ? 1 : 0;
         }
 
-        public EpochEvent ToEvent(string phase, int epoch, int epochs, float rate, double seconds, double waited) =>
-            new(phase, epoch, epochs, (float)(_loss / Math.Max(1, _steps)),
+        public EpochEvent ToEvent(string phase, int epoch, int epochs, int steps, float rate, double seconds, double waited) =>
+            new(phase, epoch, epochs, steps, (float)(_loss / Math.Max(1, _steps)),
                 _hasParts ? (float)(_fine / _steps) : null, _hasParts ? (float)(_margin / _steps) : null, rate,
                 _images / Math.Max(seconds, 1e-9), waited / Math.Max(seconds, 1e-9), seconds, _skipped, null, null, null);
     }

@@ -34,11 +34,14 @@ public static class Recipes
             Recipe = "fer2013",
             DataSet = "fer2013",
             CaptionTemplates = Captions,
-            Shape = new ClipShape { ImageSize = 48, PatchSize = 8, VisionWidth = 192, VisionLayers = 6 },
+            Shape = new ClipShape
+            {
+                ImageSize = 48, PatchSize = 8, VisionWidth = 192, VisionLayers = 6, InitialTemperature = 0.02f,
+            },
             Pretrain = new PhaseSettings
             {
-                Epochs = 20, BatchSize = 64, LearningRate = 8e-4f, Schedule = ScheduleKind.Cosine, WarmUpEpochs = 1,
-                WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1, Augmentation = "light",
+                Epochs = 20, BatchSize = 64, LearningRate = 5e-4f, Schedule = ScheduleKind.Cosine, WarmUpEpochs = 0.5f,
+                TextRateFactor = 0.1f, WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1, Augmentation = "light",
             },
             Stage1 = PaperStage1 with { Epochs = 1, Augmentation = "light" },
             Stage2 = new PhaseSettings
@@ -54,11 +57,14 @@ public static class Recipes
             DataSet = "clips",
             Frames = 3,
             CaptionTemplates = Captions,
-            Shape = new ClipShape { ImageSize = 48, PatchSize = 8, VisionWidth = 128, VisionLayers = 4 },
+            Shape = new ClipShape
+            {
+                ImageSize = 48, PatchSize = 8, VisionWidth = 128, VisionLayers = 4, InitialTemperature = 0.02f,
+            },
             Pretrain = new PhaseSettings
             {
                 Epochs = 60, BatchSize = 24, LearningRate = 1e-3f, Schedule = ScheduleKind.Cosine, WarmUpEpochs = 3,
-                WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1, Augmentation = "light",
+                TextRateFactor = 0.1f, WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1, Augmentation = "light",
             },
             Stage1 = PaperStage1 with { Epochs = 5, BatchSize = 48, Augmentation = "light" },
             Stage2 = new PhaseSettings

@@ -1,4 +1,5 @@
 using Cliper.Autograd.Optimizers;
+using Cliper.Model.Clip;
 using Cliper.Model.Text;
 using Cliper.Model.Weights;
 
@@ -11,11 +12,13 @@ internal sealed class RunCheckpoints
     private const string ModelName = "model.safetensors";
     private const string LastName = "last.safetensors";
 
+    private readonly string _run;
     private readonly string _folder;
     private readonly string _tokenizer;
 
     public RunCheckpoints(string run)
     {
+        _run = run;
         _folder = Path.Combine(run, FolderName);
         _tokenizer = Path.Combine(run, "tokenizer");
         Directory.CreateDirectory(_folder);
@@ -49,6 +52,17 @@ internal sealed class RunCheckpoints
     public Checkpoint.CheckpointReader OpenLast() => File.Exists(LastPath)
         ? new Checkpoint.CheckpointReader(LastPath)
         : throw new InputException($"{LastPath}: no such file: the run has not reached its first checkpoint; start it without --resume");
+
+    /// <summary>Writes the CLIP alone, as fp16 weights that bring their vocabulary. Returns the path.</summary>
+    public string SaveClip(ClipModel clip, ClipTokenizer tokenizer)
+    {
+        string path = Path.Combine(_run, "clip.safetensors");
+        var metadata = new Dictionary<string, string>();
+        tokenizer.Vocabulary.AddTo(metadata);
+        ClipWeights.From(clip.Config, clip.Parameters.StartingWith().ToDictionary(p => p.Name, p => p.Tensor.ToArray()))
+            .Save(path, type: TensorType.F16, metadata: metadata);
+        return path;
+    }
 
     public void SaveTokenizer(ClipTokenizer tokenizer) => tokenizer.Vocabulary.Save(_tokenizer);
 

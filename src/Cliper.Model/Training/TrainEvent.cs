@@ -32,6 +32,7 @@ public sealed record StepEvent(string Phase, int Epoch, int Epochs, int Step, in
 /// <param name="Phase">"pretrain", "stage1" or "stage2".</param>
 /// <param name="Epoch">From 1.</param>
 /// <param name="Epochs">Of the phase.</param>
+/// <param name="Steps">Of the epoch.</param>
 /// <param name="Loss">Mean over the epoch's steps.</param>
 /// <param name="Fine">Mean fine-grained cross-entropy; null in pre-training.</param>
 /// <param name="Margin">Mean margin loss; null in pre-training.</param>
@@ -43,6 +44,6 @@ public sealed record StepEvent(string Phase, int Epoch, int Epochs, int Step, in
 /// <param name="EvaluatedOn">Name of the split evaluated; null if none was.</param>
 /// <param name="War">Accuracy on it, 0 to 1.</param>
 /// <param name="Uar">Mean recall over the classes on it, 0 to 1.</param>
-public sealed record EpochEvent(string Phase, int Epoch, int Epochs, float Loss, float? Fine, float? Margin,
+public sealed record EpochEvent(string Phase, int Epoch, int Epochs, int Steps, float Loss, float? Fine, float? Margin,
     float LearningRate, double ImagesPerSecond, double WaitShare, double Seconds, int SkippedSteps, string? EvaluatedOn,
     double? War, double? Uar) : TrainEvent;

@@ -55,6 +55,13 @@ public sealed record PhaseSettings
     /// <summary>Epochs (fractions allowed) in which the rate grows linearly from zero.</summary>
     public float WarmUpEpochs { get; init; }
 
+    /// <summary>
+    /// Factor on the text tower's learning rate in pre-training. With a handful of different captions a batch the text tower
+    /// can escape the noise by making them all alike, and both towers collapse to a point; a slow one keeps them apart until
+    /// the image tower has learned to tell them.
+    /// </summary>
+    public float TextRateFactor { get; init; } = 1;
+
     /// <summary>AdamW's decoupled weight decay.</summary>
     public float WeightDecay { get; init; }
 
@@ -112,6 +119,9 @@ public sealed record TrainSettings
     /// <summary>Text before the learnable tokens; after them stands a full stop.</summary>
     public string Template { get; init; } = DescriptorPrompt.DefaultWords;
 
+    /// <summary>Faces to draw for training, where the program draws its data itself.</summary>
+    public int DrawnPictures { get; init; } = 2800;
+
     /// <summary>Divisor of the cosines, tau.</summary>
     public float Temperature { get; init; } = CliperModel.DefaultTemperature;
 
@@ -165,6 +175,7 @@ public sealed record TrainSettings
     public void Check()
     {
         Range(Subclasses, 1, 1000, nameof(Subclasses));
+        Range(DrawnPictures, 7, 10_000_000, nameof(DrawnPictures));
         Range(Tokens, 1, 64, nameof(Tokens));
         Range(Frames, 1, 1024, nameof(Frames));
         Range(Folds, 2, 1000, nameof(Folds));
@@ -191,6 +202,7 @@ public sealed record TrainSettings
         Range(phase.LearningRate, 1e-12, 10, $"{name}.learningRate");
         Range(phase.RestartEpochs, 1, 100_000, $"{name}.restartEpochs");
         Range(phase.WarmUpEpochs, 0, phase.Epochs, $"{name}.warmUpEpochs");
+        Range(phase.TextRateFactor, 0, 100, $"{name}.textRateFactor");
         Range(phase.WeightDecay, 0, 10, $"{name}.weightDecay");
         Range(phase.Epsilon, 0, 1, $"{name}.epsilon");
         Range(phase.Beta1, 0, 0.99999, $"{name}.beta1");
@@ -232,6 +244,12 @@ public sealed record ClipShape
 
     /// <summary>Size of the common feature space, D.</summary>
     public int EmbedSize { get; init; } = 128;
+
+    /// <summary>
+    /// Temperature that contrastive pre-training begins with; it is learned. CLIP's 0.07 suits hundreds of different captions
+    /// a batch; with a handful of them both towers collapse to one point, which a softer beginning avoids.
+    /// </summary>
+    public float InitialTemperature { get; init; } = 0.07f;
 
     /// <summary>Most entries of the vocabulary learned from the captions.</summary>
     public int VocabularySize { get; init; } = 640;

@@ -95,6 +95,24 @@ public sealed class Trainer
         }
     }
 
+    /// <summary>Pre-trains alone and writes clip.safetensors, with its vocabulary, into the run's folder.</summary>
+    /// <returns>Path of the weights.</returns>
+    /// <inheritdoc cref="Run"/>
+    public string Pretrain(bool resume, CancellationToken cancellation)
+    {
+        if (resume)
+            Resume();
+        else
+            Create();
+        using CliperModel model = _model;
+        RunPhase(PretrainPhase, _settings.Pretrain, name => true, Contrastive, cancellation);
+        return _checkpoints.SaveClip(_model.Clip, _tokenizer);
+    }
+
+    /// <summary>Whether a step of an epoch (both from 1) lies before where <paramref name="state"/> goes on.</summary>
+    internal static bool IsBefore(string phase, int epoch, int step, TrainingState state) =>
+        (Array.IndexOf(Order, phase), epoch - 1, step).CompareTo((Array.IndexOf(Order, state.Phase), state.Epoch, state.Step + 1)) < 0;
+
     private bool NotPast(string phase) => Array.IndexOf(Order, _state.Phase) <= Array.IndexOf(Order, phase);
 
     private void Create()
@@ -115,6 +133,8 @@ public sealed class Trainer
         using (weights)
         {
             var clip = new ClipModel(_device, weights);
+            if (_settings.Weights.Length == 0)
+                ContrastiveLoss.SetTemperature(clip, _settings.Shape.InitialTemperature);
             DescriptorPrompt prompt = DescriptorPrompt.Create(_tokenizer, _settings.Tokens, clip.Config.ContextLength,
                 _settings.Template);
             Metd metd = Metd.Random(_device, _data.Train.Classes.Count, _settings.Subclasses, clip.Config.TextWidth, prompt,
@@ -151,7 +171,7 @@ public sealed class Trainer
         _model.Clip.Parameters.Train(trainsClip);
         _model.Metd.Vectors.RequiresGrad = name == Stage1Phase;
         List<(string Name, Tensor Tensor)> parameters = name == Stage1Phase
-            ? [("metd.vectors", _model.Metd.Vectors)]
+            ? [(Metd.ParameterName, _model.Metd.Vectors)]
             : [.. _model.Clip.Parameters.StartingWith().Where(p => p.Tensor.RequiresGrad)];
         using var phase = new Phase(name, settings, _device, parameters) { Epoch = _state.Epoch, Step = _state.Step };
         if (_state.Epoch > 0 || _state.Step > 0)

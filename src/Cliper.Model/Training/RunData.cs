@@ -1,0 +1,67 @@
+using Cliper.Model.Data;
+using Cliper.Model.DrawnFaces;
+
+namespace Cliper.Model.Training;
+
+/// <summary>Opens the data that a run's settings name, and looks for pictures that stand in two splits.</summary>
+public static class RunData
+{
+    /// <summary>Name of the data set that the program draws itself.</summary>
+    public const string Drawn = "drawn";
+
+    private const int DrawnTest = 700;
+
+    /// <summary>The splits of a run.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="imageSize">Edge of drawn pictures.</param>
+    /// <param name="progress">Told what was found.</param>
+    /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
+    public static TrainingData Open(TrainSettings settings, int imageSize, IProgress<TrainEvent> progress)
+    {
+        if (settings.DataSet == Drawn)
+            return OpenDrawn(settings, imageSize);
+        if (settings.Data.Length == 0)
+            throw new SettingsException("no data: name its folder or file with --data");
+        bool hold = settings.Select == Selection.BestOnValidation;
+        DataSetSplits splits = DataSets.Open(settings.Data, settings.DataSet, new DataSetOptions
+        {
+            Seed = settings.Seed,
+            ValidationFraction = hold ? settings.ValidationFraction : 0,
+            Folds = settings.Folds,
+            Fold = settings.Fold,
+        });
+        DataSplit train = splits.Train;
+        progress.Report(new MessageEvent($"{settings.Data}: " + string.Join(", ",
+            new[] { train, splits.Validation, splits.Test }.OfType<DataSplit>().Select(Describe))));
+        foreach (DataSplit other in new[] { splits.Validation, splits.Test }.OfType<DataSplit>())
+        {
+            DuplicateReport report = DuplicateFinder.Find(train, other);
+            if (report.Pairs.Count == 0)
+            {
+                progress.Report(new MessageEvent($"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
+                continue;
+            }
+            progress.Report(new MessageEvent(report + (settings.DropDuplicates
+                ? "; left out of training" : "; kept (dropDuplicates is off)"), Warning: !settings.DropDuplicates));
+            if (settings.DropDuplicates)
+                train = report.Cleaned();
+        }
+        return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings));
+    }
+
+    private static TrainingData OpenDrawn(TrainSettings settings, int imageSize)
+    {
+        var faces = new DrawnFacesData("train", settings.Seed, settings.DrawnPictures, imageSize);
+        DataSplit test = new DrawnFacesData("test", settings.Seed, DrawnTest, imageSize).ToSplit();
+        return new TrainingData(faces.ToSplit(), null, test, settings,
+            "The faces are drawn by the program: the figures say nothing about photographs.",
+            (index, epoch) => faces.Caption(index, (uint)epoch));
+    }
+
+    private static string NoteOf(TrainSettings settings) => settings.Pretrain.Epochs == 0 ? ""
+        : "The CLIP was pre-trained on this training split, with captions made of the labels by templates: "
+            + "its text tower has seen the class names, unlike a CLIP trained on captions that people wrote.";
+
+    private static string Describe(DataSplit split) =>
+        $"{split.Name} {split.Samples.Count} {(split.IsVideo ? "clips" : "pictures")} of {split.Classes.Count} classes";
+}

@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using Cliper.Kernels.Devices;
+using Cliper.Model.Reporting;
+
+namespace Cliper.Model.Training;
+
+/// <summary>
+/// A whole run: opens the data, trains, evaluates, and leaves a folder with config.json, metrics, checkpoints and report.
+/// </summary>
+public static class TrainingRun
+{
+    /// <summary>Runs, or goes on with, what the settings say.</summary>
+    /// <param name="device">Where to train.</param>
+    /// <param name="settings">All that decides the result.</param>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="resume">Whether to go on from the folder's last checkpoint.</param>
+    /// <param name="overwrite">Whether a run that is there already is written over.</param>
+    /// <param name="progress">Told of every step, epoch and message.</param>
+    /// <param name="cancellation">Ends the current step, writes a checkpoint and throws.</param>
+    /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
+    /// <exception cref="InputException">Data or weights are missing or damaged, or the folder cannot be used.</exception>
+    /// <exception cref="SettingsException">A setting is out of range.</exception>
+    public static TrainResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
+        IProgress<TrainEvent> progress, CancellationToken cancellation = default)
+    {
+        settings.Check();
+        long began = Stopwatch.GetTimestamp();
+        var notes = new List<ReportNote>();
+        var messages = new Listener(progress, message => notes.Add(new ReportNote(message.Text, message.Warning)));
+        TrainingData data = RunData.Open(settings, ImageSizeOf(settings), messages);
+        using RunFolder run = resume ? Continue(folder) : RunFolder.Create(folder, overwrite);
+        run.WriteConfig(SettingsJson.Write(settings));
+        var trainer = new Trainer(device, settings, data, folder, new Logger(run, messages));
+        TrainResult result = trainer.Run(resume, cancellation);
+        run.WriteReport(RunReport.Of(result, settings, data, notes, RunFolder.ReadMetrics(run.MetricsPath), device,
+            Stopwatch.GetElapsedTime(began)));
+        return result;
+    }
+
+    /// <summary>Pre-trains a CLIP alone and leaves it as clip.safetensors in the folder, vocabulary included.</summary>
+    /// <returns>Path of the weights.</returns>
+    /// <inheritdoc cref="Run"/>
+    public static string Pretrain(Device device, TrainSettings settings, TrainingData data, string folder, bool resume,
+        bool overwrite, IProgress<TrainEvent> progress, CancellationToken cancellation = default)
+    {
+        settings.Check();
+        using RunFolder run = resume ? Continue(folder) : RunFolder.Create(folder, overwrite);
+        run.WriteConfig(SettingsJson.Write(settings));
+        return new Trainer(device, settings, data, folder, new Logger(run, progress)).Pretrain(resume, cancellation);
+    }
+
+    /// <summary>Edge of the pictures that the settings' model takes.</summary>
+    private static int ImageSizeOf(TrainSettings settings)
+    {
+        if (settings.Weights.Length == 0)
+            return settings.Shape.ImageSize;
+        using var weights = Weights.ClipWeights.Load(settings.Weights);
+        return weights.Config.ImageSize;
+    }
+
+    /// <summary>Opens a run's folder and forgets the metrics of steps that the last checkpoint does not contain.</summary>
+    private static RunFolder Continue(string folder)
+    {
+        TrainingState? state;
+        using (Checkpoint.CheckpointReader reader = new RunCheckpoints(folder).OpenLast())
+            state = reader.State;
+        return RunFolder.Resume(folder, row => state is null || Trainer.IsBefore(row.Stage, row.Epoch, row.Event == MetricRow.EpochEvent
+            ? int.MaxValue : row.StepOfEpoch ?? 0, state));
+    }
+
+    private sealed class Listener(IProgress<TrainEvent> inner, Action<MessageEvent> heard) : IProgress<TrainEvent>
+    {
+        public void Report(TrainEvent value)
+        {
+            if (value is MessageEvent message)
+                heard(message);
+            inner.Report(value);
+        }
+    }
+
+    private sealed class Logger(RunFolder run, IProgress<TrainEvent> inner) : IProgress<TrainEvent>
+    {
+        public void Report(TrainEvent value)
+        {
+            if (value is StepEvent step)
+                run.Log(new MetricRow
+                {
+                    Event = MetricRow.StepEvent,
+                    Stage = step.Phase,
+                    Step = (step.Epoch - 1L) * step.Steps + step.Step,
+                    StepOfEpoch = step.Step,
+                    Epoch = step.Epoch,
+                    Loss = step.Loss,
+                    Fine = step.Fine,
+                    Margin = step.Margin,
+                    LearningRate = step.LearningRate,
+                    GradientNorm = step.GradientNorm,
+                    ImagesPerSecond = step.ImagesPerSecond,
+                    DataWait = step.WaitShare,
+                });
+            else if (value is EpochEvent epoch)
+                run.Log(new MetricRow
+                {
+                    Event = MetricRow.EpochEvent,
+                    Stage = epoch.Phase,
+                    Step = epoch.Steps * (long)epoch.Epoch,
+                    Epoch = epoch.Epoch,
+                    Loss = epoch.Loss,
+                    Fine = epoch.Fine,
+                    Margin = epoch.Margin,
+                    War = epoch.War,
+                    Uar = epoch.Uar,
+                    LearningRate = epoch.LearningRate,
+                    ImagesPerSecond = epoch.ImagesPerSecond,
+                    DataWait = epoch.WaitShare,
+                    SkippedSteps = epoch.SkippedSteps,
+                    Seconds = epoch.Seconds,
+                });
+            inner.Report(value);
+        }
+    }
+}
