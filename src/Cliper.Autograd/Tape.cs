@@ -26,6 +26,11 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     /// <summary>Whether operations on tensors that require gradients are recorded.</summary>
     public bool Recording { get; } = recording;
 
+    /// <summary>
+    /// Whether weights keep packed copies beside them that later calls use. Not where weights change before the next call.
+    /// </summary>
+    internal bool KeepsPackedWeights { get; init; } = !recording;
+
     /// <summary>A tensor that lives as long as this step: an input, or an operation's output.</summary>
     public Tensor New(Shape shape, ElementType type = ElementType.Float32) => Own(new Tensor(Device, shape, type));
 
@@ -52,14 +57,16 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     /// <summary>Whether an operation on these has to be recorded. Null operands count for nothing.</summary>
     internal bool Needs(params ReadOnlySpan<Tensor?> operands)
     {
+        bool needs = false;
         foreach (Tensor? operand in operands)
         {
             if (operand is not { RequiresGrad: true })
                 continue;
-            _metParameter = true;
-            return Recording;
+            needs = true;
+            operand.Root.Consumers++;
         }
-        return false;
+        _metParameter |= needs;
+        return needs && Recording;
     }
 
     /// <summary>

@@ -189,6 +189,12 @@ public sealed class Tensor : IDisposable
 
     internal bool IsSaved { get; private set; }
 
+    /// <summary>How many operations may add to this tensor's gradient; counted by the tape.</summary>
+    internal int Consumers { get; set; }
+
+    /// <summary>What an activation fused into the operation that made this tensor was applied to; null if there was none.</summary>
+    internal PreActivation? PreActivation { get; set; }
+
     /// <summary>
     /// A packed or converted copy of this tensor (or view: each has its own), made when first asked for and kept until the
     /// elements are next written or the tensor ends.

@@ -39,15 +39,14 @@ public sealed partial class Tape
             default:
                 throw new ArgumentOutOfRangeException(nameof(activation), activation, "no such activation");
         }
-        if (record)
-            Record(y, () =>
-            {
-                if (activation == Activation.QuickGelu)
-                    Elementwise.Backward<QuickGelu>(pre, y.Gradient, y.Gradient, false);
-                else if (activation == Activation.Gelu)
-                    Elementwise.Backward<Gelu>(pre, y.Gradient, y.Gradient, false);
-                LinearBackward(x, weight, bias, y.Gradient);
-            }, [x, weight], pre);
+        if (!record)
+            return y;
+        PreActivation? before = y.PreActivation = pre.IsNull ? null : new PreActivation(activation, pre);
+        Record(y, () =>
+        {
+            before?.PassGradient(y.Gradient);
+            LinearBackward(x, weight, bias, y.Gradient);
+        }, [x, weight], pre);
         return y;
     }
 
@@ -84,16 +83,18 @@ public sealed partial class Tape
     private void Project<TEpilogue>(Tensor x, Tensor weight, Tensor y, TEpilogue epilogue) where TEpilogue : struct, IEpilogue
     {
         int rows = x.Shape.Rows, inputs = x.Shape.Width, outputs = weight.Shape[0];
-        Matrix left = new(x.Data, rows, inputs), right = new Matrix(weight.Data, outputs, inputs).Transposed;
-        Matrix result = new(y.Data, rows, outputs);
-        if (KeepsPacked(weight))
-            Kernel.Run(left, weight.Companion("transposed", () => PackedMatrix.Pack(right)), result, epilogue);
-        else
-            Kernel.Run(left, right, result, epilogue);
+        Multiply(new Matrix(x.Data, rows, inputs), weight, new Matrix(weight.Data, outputs, inputs).Transposed, "transposed",
+            new Matrix(y.Data, rows, outputs), epilogue, false);
     }
 
-    // A trained weight changes at every step: packing it by itself would cost a pass over memory for nothing.
-    private bool KeepsPacked(Tensor weight) => !Recording || !weight.RequiresGrad;
+    private void Multiply<TEpilogue>(Matrix left, Tensor weight, Matrix right, string kind, Matrix result, TEpilogue epilogue,
+        bool accumulate) where TEpilogue : struct, IEpilogue
+    {
+        if (KeepsPackedWeights || !weight.RequiresGrad)
+            Kernel.Run(left, weight.Companion(kind, () => PackedMatrix.Pack(right)), result, epilogue, accumulate);
+        else
+            Kernel.Run(left, right, result, epilogue, accumulate);
+    }
 
     private void LinearBackward(Tensor x, Tensor weight, Tensor? bias, DeviceArray dy)
     {
@@ -104,13 +105,51 @@ public sealed partial class Tape
                 new Matrix(Target(weight, out bool add), outputs, inputs), add);
         if (bias is { RequiresGrad: true })
             ColumnSum.Forward(dy, Target(bias, out bool add), add, rows, outputs, outputs);
-        if (x.RequiresGrad)
+        if (!x.RequiresGrad)
+            return;
+        PreActivation? before = x.PreActivation is { } candidate && x.Consumers == 1 && !x.HasGradient ? candidate : null;
+        Matrix right = new(weight.Data, outputs, inputs), target = new(Target(x, out bool addX), rows, inputs);
+        switch (before?.Activation)
         {
-            Matrix target = new(Target(x, out bool add), rows, inputs), right = new(weight.Data, outputs, inputs);
-            if (KeepsPacked(weight))
-                Kernel.Run(gradient, weight.Companion("plain", () => PackedMatrix.Pack(right)), target, default(NoEpilogue), add);
-            else
-                Kernel.Run(gradient, right, target, add);
+            case Activation.QuickGelu:
+                Multiply(gradient, weight, right, "plain", target, new DerivativeEpilogue<QuickGelu>(before.Data, inputs), addX);
+                break;
+            case Activation.Gelu:
+                Multiply(gradient, weight, right, "plain", target, new DerivativeEpilogue<Gelu>(before.Data, inputs), addX);
+                break;
+            default:
+                Multiply(gradient, weight, right, "plain", target, default(NoEpilogue), addX);
+                break;
         }
+        before?.GradientHasPassed = true;
+    }
+}
+
+/// <summary>
+/// What an activation was applied to. The only operation that reads the activation's result can pass the gradient through
+/// the activation in the epilogue of its own product; else that takes a pass over memory.
+/// </summary>
+/// <param name="activation">The activation.</param>
+/// <param name="data">What it was applied to.</param>
+internal sealed class PreActivation(Activation activation, DeviceArray data)
+{
+    /// <summary>The activation.</summary>
+    public Activation Activation { get; } = activation;
+
+    /// <summary>What it was applied to.</summary>
+    public DeviceArray Data { get; } = data;
+
+    /// <summary>Whether the result's gradient already is the gradient by <see cref="Data"/>.</summary>
+    public bool GradientHasPassed { get; set; }
+
+    /// <summary>Makes the gradient by the result that by <see cref="Data"/>, in place, where that has not been done.</summary>
+    public void PassGradient(DeviceArray gradient)
+    {
+        if (GradientHasPassed)
+            return;
+        if (Activation == Activation.QuickGelu)
+            Elementwise.Backward<QuickGelu>(Data, gradient, gradient, false);
+        else
+            Elementwise.Backward<Gelu>(Data, gradient, gradient, false);
     }
 }

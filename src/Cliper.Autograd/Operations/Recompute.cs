@@ -17,7 +17,7 @@ public sealed partial class Tape
     /// <exception cref="InvalidOperationException">The block returned something that it did not make.</exception>
     public Tensor Recompute(Func<Tape, Tensor, Tensor> block, Tensor input)
     {
-        using var silent = new Tape(Device, recording: false);
+        using var silent = new Tape(Device, recording: false) { KeepsPackedWeights = KeepsPackedWeights };
         Tensor result = block(silent, input), output = result.Root;
         if (!silent._made.Remove(output))
             throw new InvalidOperationException("a recomputed block must return a tensor that it made on its tape");

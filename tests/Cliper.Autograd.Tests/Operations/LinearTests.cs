@@ -39,6 +39,37 @@ public sealed class LinearTests : TapeTests
     }
 
     [Test]
+    public void AnActivationThatIsReadTwiceHasTheRightGradients([Values(Activation.QuickGelu, Activation.Gelu)] Activation activation)
+    {
+        Tensor x = Random([4, 6], 1), up = Random([9, 6], 2), down = Random([6, 9], 3), other = Random([6, 9], 4);
+        AssertGradients(tape =>
+        {
+            Tensor hidden = tape.Linear(x, up, null, activation);
+            return tape.LinearResidual(hidden, down, null, tape.Linear(hidden, other));
+        }, x, up, down, other);
+    }
+
+    [Test]
+    public void TheGradientThroughAFusedActivationIsThatOfThePlainOne([Values(Activation.QuickGelu, Activation.Gelu)] Activation activation)
+    {
+        Tensor x = Random([40, 30], 1), up = Random([50, 30], 2), down = Random([30, 50], 3);
+        up.RequiresGrad = true;
+        float[] fused = Gradient(tape => tape.Linear(x, up, null, activation));
+        float[] plain = Gradient(tape => activation == Activation.Gelu
+            ? tape.Apply<Gelu>(tape.Linear(x, up)) : tape.Apply<QuickGelu>(tape.Linear(x, up)));
+        // The same roundings in the same order, but for the product's last one.
+        Assert.That(fused, Is.EqualTo(plain).Within(1e-5f));
+
+        float[] Gradient(Func<Tape, Tensor> hidden)
+        {
+            up.ClearGradient();
+            using var tape = new Tape(Device);
+            tape.Backward(tape.Sum(tape.Linear(hidden(tape), down)));
+            return Device.ToFloats(up.Gradient);
+        }
+    }
+
+    [Test]
     public void AConvolutionsWeightIsReadAsAMatrix()
     {
         Tensor x = Random([3, 12], 1), weight = Random([5, 3, 2, 2], 2);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Simd;
 
@@ -11,23 +12,7 @@ public static unsafe partial class MatMul
     {
         if (c.Rows == 0 || c.Columns == 0)
             return;
-        var product = new HostProduct
-        {
-            Rows = c.Rows,
-            Columns = c.Columns,
-            Depth = a.Columns,
-            A = a.Data.Floats,
-            ARow = (nint)a.RowStride,
-            ADepth = (nint)a.ColumnStride,
-            B = b.Data.Floats,
-            BDepth = (nint)b.RowStride,
-            BColumn = (nint)b.ColumnStride,
-            PackedB = packed is null ? null : packed.Data.Floats,
-            C = c.Data.Floats,
-            CRow = (nint)c.RowStride,
-            Accumulate = accumulate,
-            Scale = scale,
-        };
+        var product = new HostProduct(a, b, packed, c, accumulate, scale);
         switch (host.Level)
         {
             case SimdLevel.Avx512:
@@ -45,8 +30,22 @@ public static unsafe partial class MatMul
     private static void BatchedHost(HostDevice host, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC,
         int count, bool accumulate, float scale)
     {
-        for (int i = 0; i < count; i++)
-            RunHost(host, At(a, strideA, i), At(b, strideB, i), null, At(c, strideC, i), default(NoEpilogue), accumulate, scale);
+        if (c.Rows == 0 || c.Columns == 0)
+            return;
+        var first = new HostProduct(a, b, null, c, accumulate, scale);
+        HostProduct At(int index) => first.Moved((nint)strideA * index, (nint)strideB * index, (nint)strideC * index);
+        switch (host.Level)
+        {
+            case SimdLevel.Avx512:
+                HostProducts<Lanes512, NoEpilogue>.RunMany(host, At, count);
+                break;
+            case SimdLevel.Avx2:
+                HostProducts<Lanes256, NoEpilogue>.RunMany(host, At, count);
+                break;
+            default:
+                HostProducts<LanesPortable, NoEpilogue>.RunMany(host, At, count);
+                break;
+        }
     }
 
     internal static PackedMatrix PackHost(HostDevice host, Matrix b) => host.Level switch
@@ -58,39 +57,54 @@ public static unsafe partial class MatMul
 }
 
 /// <summary>A product as pointers and strides.</summary>
-internal unsafe struct HostProduct
+internal readonly unsafe struct HostProduct(Matrix a, Matrix b, PackedMatrix? packed, Matrix c, bool accumulate, float scale)
 {
-    public int Rows, Columns, Depth;
-    public float* A;
-    public nint ARow, ADepth;
-    public float* B;
-    public nint BDepth, BColumn;
-    public float* PackedB;
-    public float* C;
-    public nint CRow;
-    public bool Accumulate;
-    public float Scale;
+    public readonly int Rows = c.Rows, Columns = c.Columns, Depth = a.Columns;
+    public readonly nint ARow = (nint)a.RowStride, ADepth = (nint)a.ColumnStride;
+    public readonly nint BDepth = (nint)b.RowStride, BColumn = (nint)b.ColumnStride, CRow = (nint)c.RowStride;
+    public readonly float* PackedB = packed is null ? null : packed.Data.Floats;
+    public readonly bool Accumulate = accumulate;
+    public readonly float Scale = scale;
+
+    public float* A { get; private init; } = a.Data.Floats;
+
+    public float* B { get; private init; } = b.Data.Floats;
+
+    public float* C { get; private init; } = c.Data.Floats;
+
+    /// <summary>The same product of operands that lie this much further.</summary>
+    public HostProduct Moved(nint a, nint b, nint c) => this with { A = A + a, B = B + b, C = C + c };
 }
 
 /// <summary>
 /// The product on the host. C is cut into units of some panels (one tile wide) by some blocks (one tile high), which the
 /// workers claim. A unit keeps its panels of B in the second-level cache and passes the rows of A along them; for B that is
 /// not packed yet, the unit packs them there. A is read where it lies if its rows are contiguous, else packed first.
+/// Of a great depth one part is done for all units before the next, so that the part of A stays in the third-level cache.
 /// </summary>
 internal static unsafe class HostProducts<L, TEpilogue>
     where L : struct, ILanes<L>
     where TEpilogue : struct, IEpilogue
 {
-    // Longest part of a sum kept in registers before it goes to C: longer parts write C less often, but two strips of
-    // this depth have to fit the first-level cache.
+    // Longest part of a sum kept in registers before it goes to C. Longer parts write C less often; beyond this the strips
+    // of A and B no longer share the first two caches.
     private const int MaxDepth = 1024;
 
-    // Bytes of B that a unit holds in the second-level cache (1 MB here, 256 KB and more elsewhere).
+    // Bytes of B that a unit holds in the second-level cache (1 MB on Zen, 256 KB and more elsewhere).
     private const int GroupBytes = 400 << 10;
 
+    // Enough units to balance the workers, though another program takes some of their time.
     private const int UnitsPerThread = 8;
 
+    // Rows of C for which packing a panel of B is a small part of the work (2 %), so that several units may repeat it.
     private const int RowsWorthPacking = 256;
+
+    private const int BlocksPerPacking = 8;
+
+    // Floats up to which one worker does a product by itself.
+    private const int LargestAlone = 1 << 20;
+
+    private const int CacheLineFloats = 16;
 
     private static int TileColumns => 2 * L.Count;
 
@@ -111,59 +125,103 @@ internal static unsafe class HostProducts<L, TEpilogue>
 
     public static void Run(HostDevice host, HostProduct product, TEpilogue epilogue)
     {
-        var blocks = new Partition(product.Rows, MicroKernel.MaxRows<L>());
-        int panels = (product.Columns + TileColumns - 1) / TileColumns, depth = product.Depth;
-        int depthParts = Math.Max(1, (depth + MaxDepth - 1) / MaxDepth);
-        int depthStep = Math.Max(1, ((depth + depthParts - 1) / depthParts + 15) / 16 * 16);
-
-        int units = host.Threads == 1 ? 1 : UnitsPerThread * host.Threads;
-        int groupPanels = Math.Clamp(GroupBytes / (TileColumns * depthStep * sizeof(float)), 1, panels);
-        int groups = (panels + groupPanels - 1) / groupPanels;
-        int mostChunks = product.PackedB != null ? blocks.Count / 4 : product.Rows / RowsWorthPacking;
-        int chunks = Math.Clamp((units + groups - 1) / groups, 1, Math.Max(1, mostChunks));
-        if (groups * chunks < units)
-        {
-            groupPanels = Math.Max(1, panels * chunks / units);
-            groups = (panels + groupPanels - 1) / groupPanels;
-        }
-
-        bool packA = product.ADepth != 1 || SharesCacheSets(product.ARow, blocks);
-        DeviceArray strips = packA ? host.Allocate(blocks.Count * (long)StripRows * depthStep) : default;
+        var plan = new Plan(product, host.Threads == 1 ? 1 : UnitsPerThread * host.Threads);
+        DeviceArray strips = plan.PackA ? host.Allocate(plan.StripFloats) : default;
         float* packedA = strips.Floats;
-        long scratch = (long)MicroKernel.MaxRows<L>() * TileColumns
-            + (product.PackedB == null ? (long)groupPanels * TileColumns * depthStep : 0);
-        for (int part = 0; part < depth || part == 0; part += depthStep)
+        for (int part = 0; part < product.Depth || part == 0; part += plan.DepthStep)
         {
-            int start = part, length = Math.Min(depthStep, depth - part);
-            if (packA)
-                PackA(host, product, blocks, start, length, packedA);
-            host.Pool.Run(groups * chunks, (unit, worker) =>
+            int start = part, depth = Math.Min(plan.DepthStep, product.Depth - part);
+            if (plan.PackA)
+                host.Pool.Run((plan.Blocks.Count + BlocksPerPacking - 1) / BlocksPerPacking, (unit, _) =>
+                    PackA(in product, plan.Blocks, unit * BlocksPerPacking,
+                        Math.Min(plan.Blocks.Count, (unit + 1) * BlocksPerPacking), start, depth, packedA));
+            host.Pool.Run(plan.Groups * plan.Chunks, (unit, worker) =>
             {
-                int group = unit / chunks, chunk = unit % chunks;
-                Unit(in product, in epilogue, blocks, packedA, (float*)host.Pool.Scratch(worker, scratch * sizeof(float)),
-                    start, length, (int)((long)blocks.Count * chunk / chunks), (int)((long)blocks.Count * (chunk + 1) / chunks),
-                    group * groupPanels, Math.Min(panels, (group + 1) * groupPanels));
+                float* scratch = (float*)host.Pool.Scratch(worker, plan.ScratchFloats * sizeof(float));
+                Unit(in product, in epilogue, plan, unit, start, depth, packedA, scratch);
             });
         }
         host.Free(strips);
     }
 
-    // Rows a multiple of 4 KiB apart fall into the same sets of the first-level cache and throw each other out.
-    private static bool SharesCacheSets(nint rowStride, Partition blocks) =>
-        rowStride % 1024 == 0 && blocks.Size(blocks.Count - 1) > 8;
-
-    private static void PackA(HostDevice host, HostProduct product, Partition blocks, int start, int depth, float* strips)
+    /// <summary>Many products of one size: a worker each where they are small, else one after another.</summary>
+    public static void RunMany(HostDevice host, Func<int, HostProduct> at, int count)
     {
-        const int BlocksPerUnit = 8;
-        host.Pool.Run((blocks.Count + BlocksPerUnit - 1) / BlocksPerUnit, (unit, _) =>
-            Packing.Strips<L>(product.A + start * product.ADepth, product.ARow, product.ADepth, blocks, unit * BlocksPerUnit,
-                Math.Min(blocks.Count, (unit + 1) * BlocksPerUnit), StripRows, depth, strips, (nint)StripRows * depth));
+        var plan = new Plan(at(0), 1);
+        if (count < host.Threads || plan.StripFloats + plan.ScratchFloats > LargestAlone)
+        {
+            for (int index = 0; index < count; index++)
+                Run(host, at(index), default);
+            return;
+        }
+        host.Pool.Run(count, (index, worker) =>
+        {
+            HostProduct product = at(index);
+            TEpilogue epilogue = default;
+            float* scratch = (float*)host.Pool.Scratch(worker, (plan.ScratchFloats + plan.StripFloats) * sizeof(float));
+            float* packedA = plan.PackA ? scratch + plan.ScratchFloats : null;
+            for (int start = 0; start < product.Depth || start == 0; start += plan.DepthStep)
+            {
+                int depth = Math.Min(plan.DepthStep, product.Depth - start);
+                if (plan.PackA)
+                    PackA(in product, plan.Blocks, 0, plan.Blocks.Count, start, depth, packedA);
+                for (int unit = 0; unit < plan.Groups * plan.Chunks; unit++)
+                    Unit(in product, in epilogue, plan, unit, start, depth, packedA, scratch);
+            }
+        });
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Unit(in HostProduct product, in TEpilogue epilogue, Partition blocks, float* packedA, float* scratch,
-        int start, int depth, int firstBlock, int endBlock, int firstPanel, int endPanel)
+    /// <summary>How a product is cut; no cut changes the order of a sum.</summary>
+    private readonly struct Plan
     {
+        public readonly Partition Blocks;
+        public readonly int Panels, DepthStep, GroupPanels, Groups, Chunks;
+        public readonly bool PackA;
+        public readonly long StripFloats, ScratchFloats;
+
+        /// <param name="product">The product.</param>
+        /// <param name="units">How many units are wanted at least.</param>
+        public Plan(in HostProduct product, int units)
+        {
+            Blocks = new Partition(product.Rows, MicroKernel.MaxRows<L>());
+            Panels = (product.Columns + TileColumns - 1) / TileColumns;
+            int parts = Math.Max(1, (product.Depth + MaxDepth - 1) / MaxDepth);
+            DepthStep = Math.Max(1, ((product.Depth + parts - 1) / parts + 15) / 16 * 16);
+            GroupPanels = Math.Clamp(GroupBytes / (TileColumns * DepthStep * sizeof(float)), 1, Panels);
+            Groups = (Panels + GroupPanels - 1) / GroupPanels;
+            int mostChunks = product.PackedB != null ? Blocks.Count / 4 : product.Rows / RowsWorthPacking;
+            Chunks = Math.Clamp((units + Groups - 1) / Groups, 1, Math.Max(1, mostChunks));
+            if (Groups * Chunks < units)
+            {
+                GroupPanels = Math.Max(1, Panels * Chunks / units);
+                Groups = (Panels + GroupPanels - 1) / GroupPanels;
+            }
+            PackA = product.ADepth != 1 || SharesCacheSets(product.ARow, Blocks);
+            StripFloats = PackA ? (long)Blocks.Count * StripRows * DepthStep : 0;
+            ScratchFloats = (long)MicroKernel.MaxRows<L>() * TileColumns;
+            if (product.PackedB == null)
+                ScratchFloats += (long)GroupPanels * TileColumns * DepthStep;
+        }
+
+        // Rows a multiple of 4 KiB apart fall into the same sets of the first-level cache and throw each other out.
+        private static bool SharesCacheSets(nint rowStride, Partition blocks) =>
+            rowStride % 1024 == 0 && blocks.Size(blocks.Count - 1) > 8;
+    }
+
+    private static void PackA(in HostProduct product, Partition blocks, int firstBlock, int endBlock, int start, int depth,
+        float* strips) =>
+        Packing.Strips<L>(product.A + start * product.ADepth, product.ARow, product.ADepth, blocks, firstBlock, endBlock,
+            StripRows, depth, strips, (nint)StripRows * depth);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Unit(in HostProduct product, in TEpilogue epilogue, Plan plan, int unit, int start, int depth,
+        float* packedA, float* scratch)
+    {
+        int group = unit / plan.Chunks, chunk = unit % plan.Chunks;
+        int firstPanel = group * plan.GroupPanels, endPanel = Math.Min(plan.Panels, firstPanel + plan.GroupPanels);
+        Partition blocks = plan.Blocks;
+        int firstBlock = (int)((long)blocks.Count * chunk / plan.Chunks);
+        int endBlock = (int)((long)blocks.Count * (chunk + 1) / plan.Chunks);
         float* edge = scratch, panels = scratch + MicroKernel.MaxRows<L>() * TileColumns;
         nint panelStride = (nint)depth * TileColumns;
         bool accumulate = product.Accumulate || start > 0, last = start + depth == product.Depth;
@@ -196,6 +254,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
                 float* c = product.C + row * product.CRow + column;
                 if (columns == TileColumns)
                 {
+                    Prefetch(c, product.CRow, rows);
                     Tile(rows, a, aRow, aDepth, b, c, product.CRow, depth, product.Scale, accumulate);
                 }
                 else
@@ -207,6 +266,17 @@ internal static unsafe class HostProducts<L, TEpilogue>
                     Finish(in epilogue, c, product.CRow, row, rows, column, columns);
             }
         }
+    }
+
+    // The tile is written, or read and written, when its sums are done: by then it should have come.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(float* c, nint cRow, int rows)
+    {
+        if (!Sse.IsSupported)
+            return;
+        for (int row = 0; row < rows; row++, c += cRow)
+            for (int column = 0; column < TileColumns; column += CacheLineFloats)
+                Sse.Prefetch0(c + column);
     }
 
     private static void CopyEdge(float* tile, float* c, nint cRow, int rows, int columns, bool accumulate)
