@@ -5,8 +5,8 @@ using Cliper.Kernels.Devices;
 using Cliper.Model.Clip;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
-using Functional = TorchSharp.torch.nn.functional;
 using AdamW = Cliper.Autograd.Optimizers.AdamW;
+using Functional = TorchSharp.torch.nn.functional;
 using Tensor = Cliper.Autograd.Tensor;
 
 namespace Cliper.Benchmarks.Cases;
