@@ -58,9 +58,12 @@ internal static class Application
 
     private static IEnumerable<CliCommand> Commands(Terminal terminal, CommonOptions common, CancellationToken cancellation)
     {
+        yield return new DemoCommand(terminal, common, cancellation);
+        yield return new TrainCommand(terminal, common, cancellation);
         yield return new EvalCommand(terminal, common, cancellation);
         yield return new PredictCommand(terminal, common, cancellation);
         yield return new EmbedCommand(terminal, common, cancellation);
+        yield return new PretrainCommand(terminal, common, cancellation);
         yield return new BenchCommand(terminal, common, cancellation);
         yield return new DoctorCommand(terminal, common, cancellation);
     }

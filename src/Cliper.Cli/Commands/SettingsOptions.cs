@@ -9,7 +9,8 @@ namespace Cliper.Cli.Commands;
 /// Where a run's settings come from: a recipe by name, a JSON file over it, options over both. Options of their own stand
 /// for the settings that are changed most; --set reaches all the others.
 /// </summary>
-internal sealed class SettingsOptions
+/// <param name="stages">Whether the stages' own options are wanted.</param>
+internal sealed class SettingsOptions(bool stages)
 {
     private readonly Option<string?> _recipe = new("--recipe")
     {
@@ -31,8 +32,8 @@ internal sealed class SettingsOptions
 
     private readonly Option<string?> _stage = new("--stage")
     {
-        Description = "Runs one part alone: pretrain, 1 or 2. Stage 2 goes on from a run with stage 1: give --resume.",
-        HelpName = "PART",
+        Description = "Runs one stage alone: 1 or 2. Stage 2 goes on from a run of stage 1: give --resume.",
+        HelpName = "STAGE",
     };
 
     // Each option with the settings it stands for.
@@ -40,11 +41,15 @@ internal sealed class SettingsOptions
     [
         (Value("--data", "Folder or file of pictures or clips.", "PATH"), ["data"]),
         (Value("--dataset", "Layout of the data: auto, folder, rafdb, fer2013, clips, csv, list or drawn.", "NAME"), ["dataSet"]),
-        (Value("--weights", "CLIP weights: a safetensors file or a Hugging Face folder.", "PATH"), ["weights"]),
-        (Value("--tokenizer", "Tokenizer file or folder, where the weights bring none.", "PATH"), ["tokenizer"]),
         (Value("--seed", "Seed of every random number.", "N"), ["seed"]),
         (Value("--batch-size", "Samples a step, in every phase.", "N"), ["pretrain.batchSize", "stage1.batchSize", "stage2.batchSize"]),
         (Value("--pretrain-epochs", "Epochs of contrastive pre-training; 0 leaves it out.", "N"), ["pretrain.epochs"]),
+    ];
+
+    private readonly (Option<string?> Option, string[] Paths)[] _stageValues =
+    [
+        (Value("--weights", "CLIP weights: a safetensors file or a Hugging Face folder.", "PATH"), ["weights"]),
+        (Value("--tokenizer", "Tokenizer file or folder, where the weights bring none.", "PATH"), ["tokenizer"]),
         (Value("--stage1-epochs", "Epochs of stage 1, the descriptors; 0 leaves it out.", "N"), ["stage1.epochs"]),
         (Value("--stage2-epochs", "Epochs of stage 2, the image tower; 0 leaves it out.", "N"), ["stage2.epochs"]),
         (Value("--stage1-lr", "Learning rate of stage 1.", "RATE"), ["stage1.learningRate"]),
@@ -53,25 +58,26 @@ internal sealed class SettingsOptions
     ];
 
     /// <summary>All of them, to be added to a command.</summary>
-    public IEnumerable<Option> All => [_recipe, _config, .. _values.Select(value => value.Option), _stage, _set];
+    public IEnumerable<Option> All => [_recipe, _config, .. Values.Select(value => value.Option), .. stages ? [_stage] : Array.Empty<Option>(), _set];
+
+    private IEnumerable<(Option<string?> Option, string[] Paths)> Values => stages ? [.. _values, .. _stageValues] : _values;
 
     /// <summary>The settings of a run, checked.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="defaultRecipe">Recipe to begin with when none is named; null if one has to be, or a file given.</param>
     /// <param name="resumed">Path of the config.json of the run to go on with, which then takes the recipe's place.</param>
     /// <exception cref="SettingsException">Something is unknown, of the wrong kind or out of range.</exception>
-    public TrainSettings Resolve(ParseResult parsed, string? defaultRecipe = null, string? resumed = null)
+    public TrainSettings Resolve(ParseResult parsed, string? resumed = null)
     {
         string? recipe = parsed.GetValue(_recipe), file = parsed.GetValue(_config);
         TrainSettings settings = recipe is not null ? Named(recipe)
             : resumed is not null ? SettingsJson.Read(resumed, new TrainSettings())
-            : defaultRecipe is not null ? Recipes.Get(defaultRecipe)
             : file is not null ? new TrainSettings()
             : throw new SettingsException($"no settings: give --recipe ({string.Join(", ", Recipes.Names)}) or --config FILE");
         if (file is not null)
             settings = SettingsJson.Read(file, settings);
         settings = SettingsJson.With(settings, Flags(parsed).Concat(Sets(parsed)));
-        settings = Only(parsed.GetValue(_stage), settings);
+        if (stages)
+            settings = Only(parsed.GetValue(_stage), settings);
         settings.Check();
         return settings;
     }
@@ -81,7 +87,7 @@ internal sealed class SettingsOptions
         : throw new SettingsException($"no recipe '{recipe}'; there are {string.Join(", ", Recipes.Names)}{Suggestion.Hint(recipe, Recipes.Names)}");
 
     private IEnumerable<(string Path, string Value)> Flags(ParseResult parsed) =>
-        from value in _values
+        from value in Values
         let text = parsed.GetValue(value.Option)
         where text is not null
         from path in value.Paths
@@ -98,17 +104,16 @@ internal sealed class SettingsOptions
         }
     }
 
-    /// <summary>The settings with the other phases left out.</summary>
-    private static TrainSettings Only(string? part, TrainSettings settings)
+    /// <summary>The settings with the other stage left out.</summary>
+    private static TrainSettings Only(string? stage, TrainSettings settings)
     {
         PhaseSettings none = new();
-        return part switch
+        return stage switch
         {
             null => settings,
-            "pretrain" => settings with { Stage1 = none, Stage2 = none },
             "1" => settings with { Stage2 = none },
             "2" => settings with { Stage1 = none },
-            _ => throw new SettingsException($"--stage is '{part}'; there are pretrain, 1 and 2"),
+            _ => throw new SettingsException($"--stage is '{stage}'; there are 1 and 2"),
         };
     }
 

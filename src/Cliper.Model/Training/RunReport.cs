@@ -8,13 +8,13 @@ using Cliper.Model.Text;
 namespace Cliper.Model.Training;
 
 /// <summary>Makes a finished run's report.</summary>
-internal static class RunReport
+public static class RunReport
 {
     private const int WordsPerToken = 3;
     private const int ExamplesPerDescriptor = 4;
     private const int MostMistakes = 24;
 
-    public static ReportModel Of(TrainResult result, TrainSettings settings, TrainingData data, List<ReportNote> notes,
+    internal static ReportModel Of(TrainResult result, TrainSettings settings, TrainingData data, List<ReportNote> notes,
         IReadOnlyList<MetricRow> history, Device device, TimeSpan elapsed)
     {
         DataSplit split = data.Result;

@@ -1,0 +1,36 @@
+using System.CommandLine;
+using Cliper.Kernels.Devices;
+using Cliper.Model;
+using Cliper.Model.Training;
+
+namespace Cliper.Cli.Commands;
+
+/// <summary>The whole path on faces that the program draws, with nothing downloaded.</summary>
+internal sealed class DemoCommand : CliCommand
+{
+    private const string DefaultFolder = "runs/demo";
+
+    private readonly Option<string> _out = new("--out")
+    {
+        Description = "Folder of the run; what is there is written over.",
+        HelpName = "RUN",
+        DefaultValueFactory = _ => DefaultFolder,
+    };
+
+    public DemoCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
+        : base("demo", "Draws faces, learns their expressions with the small CLIP that comes with the program, and shows the result. About two minutes.",
+            terminal, common, cancellation) => Add(_out);
+
+    protected override int Run(ParseResult parsed)
+    {
+        TrainSettings settings = Recipes.Get("demo") with { Weights = ShippedModels.Clip };
+        string folder = parsed.GetValue(_out)!;
+        using HostDevice device = Common.OpenDevice(parsed);
+        Terminal.Say($"{device.Name}: faces drawn by the program, {settings.DrawnPictures} to learn from and others to test on");
+        TrainResult result = TrainingProgress.Show(Terminal, progress =>
+            TrainingRun.Run(device, settings, folder, resume: false, overwrite: true, progress, Cancellation));
+        using CliperModel model = result.Model;
+        TrainOutput.Write(Terminal, folder, result);
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,71 @@
+using System.Text.Json;
+using Cliper.Model;
+using Cliper.Model.Analysis;
+using Cliper.Model.Training;
+using Spectre.Console;
+
+namespace Cliper.Cli;
+
+/// <summary>The result of a training run as text and as JSON.</summary>
+internal static class TrainOutput
+{
+    private const int WordsShown = 2;
+
+    /// <summary>Writes the result to standard output.</summary>
+    public static void Write(Terminal terminal, string folder, TrainResult result)
+    {
+        if (terminal.Json)
+            terminal.WriteJson(json => Write(json, folder, result));
+        else
+            WriteText(terminal, folder, result);
+    }
+
+    private static void Write(Utf8JsonWriter json, string folder, TrainResult result)
+    {
+        json.WriteStartObject();
+        json.WriteString("run", folder);
+        EvaluationOutput.Write(json, result.Result);
+        json.WriteNumber("bestEpoch", result.BestEpoch);
+        foreach ((string name, Evaluation? evaluation) in new[] { ("zeroShot", result.ZeroShot), ("afterStage1", result.AfterStage1) })
+        {
+            if (evaluation is null)
+                continue;
+            json.WriteStartObject(name);
+            EvaluationOutput.Write(json, evaluation);
+            json.WriteEndObject();
+        }
+        json.WriteEndObject();
+    }
+
+    private static void WriteText(Terminal terminal, string folder, TrainResult result)
+    {
+        EvaluationOutput.Write(terminal, result.Result);
+        Table table = new Table().Border(TableBorder.Simple).AddColumn(Markup.Escape($"on {result.Result.Split}"));
+        foreach (string title in new[] { "WAR", "UAR" })
+            table.AddColumn(new TableColumn(title).RightAligned());
+        foreach ((string name, Evaluation? evaluation) in new[]
+            { ("zero-shot CLIP, captions of the class names", result.ZeroShot), ("stage 1: descriptors", result.AfterStage1), ("CLIPER", result.Result) })
+            if (evaluation is not null)
+                table.AddRow(name, Format.Percent(evaluation.Confusion.War), Format.Percent(evaluation.Confusion.Uar));
+        terminal.Human.Write(table);
+        WriteWords(terminal, result);
+        terminal.Out.WriteLine($"run: {folder}, report: {Path.Combine(folder, "report.html")}");
+    }
+
+    /// <summary>What the first descriptor of each class reads as.</summary>
+    private static void WriteWords(Terminal terminal, TrainResult result)
+    {
+        CliperModel model = result.Model;
+        IReadOnlyList<IReadOnlyList<NearestWord>> words = RunReport.NearestWordsOf(model, result.Tokenizer, WordsShown);
+        if (words.All(nearest => nearest.Count == 0))
+            return;
+        Table table = new Table().Border(TableBorder.Simple).AddColumns("class", "words nearest to the learned tokens of its first descriptor");
+        for (int k = 0; k < model.Classes.Count; k++)
+        {
+            int first = k * model.Metd.Subclasses * model.Metd.Tokens;
+            table.AddRow(Markup.Escape(model.Classes[k]), Markup.Escape(string.Join("  ",
+                words.Skip(first).Take(model.Metd.Tokens).Select(nearest => string.Join('/', nearest.Select(word => word.Word))))));
+        }
+        terminal.Human.Write(table);
+    }
+}
