@@ -23,13 +23,13 @@ public sealed record ConstantSchedule(double Rate) : ISchedule
 /// floor + (rate - floor) (1 + cos(pi position / length)) / 2; the floor from there on.
 /// </summary>
 /// <param name="Rate">At the beginning.</param>
-/// <param name="Length">Of the whole training, above zero.</param>
+/// <param name="Length">Of the whole training; where it is zero, the floor follows at once.</param>
 /// <param name="Floor">At the end.</param>
 public sealed record CosineSchedule(double Rate, double Length, double Floor = 0) : ISchedule
 {
     /// <inheritdoc/>
     public float At(double position) =>
-        (float)(Floor + (Rate - Floor) * (1 + Math.Cos(Math.PI * Math.Clamp(position / Length, 0, 1))) / 2);
+        (float)(Floor + (Rate - Floor) * (1 + Math.Cos(Math.PI * (Length > 0 ? Math.Clamp(position / Length, 0, 1) : position > 0 ? 1 : 0))) / 2);
 }
 
 /// <summary>
