@@ -150,7 +150,9 @@ public sealed record Augmentation
         Within(EraseMin, nameof(EraseMin), 0, EraseMax);
         Within(EraseMax, nameof(EraseMax), EraseMin, 0.9f);
         if (HasCrop && HasWarp)
-            throw new SettingsException($"augmentation {Name}: a random crop and a turn, zoom or shift exclude each other; set CropMin to 1, or the others to 0");
+            throw new SettingsException(
+                $"augmentation {Name}: a random crop and a turn, zoom or shift exclude each other; set CropMin to 1, "
+                + "or the others to 0");
         if (FromOriginal && !HasCrop)
             throw new SettingsException($"augmentation {Name}: crops from the original need CropMin below 1");
 

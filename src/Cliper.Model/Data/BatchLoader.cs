@@ -91,7 +91,9 @@ public sealed class BatchLoader : IDisposable
             yield return batch;
         }
         if (given == 0 && asked > 0)
-            throw new InputException($"none of the pictures of the {Split.Name} split could be read, the first: {_skipped.Values.Order(StringComparer.Ordinal).First()}");
+            throw new InputException(
+                $"none of the pictures of the {Split.Name} split could be read, the first: "
+                + $"{_skipped.Values.Order(StringComparer.Ordinal).First()}");
     }
 
     /// <summary>A sample's place in the epoch.</summary>

@@ -49,7 +49,8 @@ public sealed record DataSetOptions
     internal void Check()
     {
         if (!(ValidationFraction is >= 0 and < 1))
-            throw new SettingsException($"the validation fraction is at least 0 and below 1, given was {ValidationFraction}");
+            throw new SettingsException(
+                $"the validation fraction is at least 0 and below 1, given was {ValidationFraction}");
         if (!(TestFraction is >= 0 and < 1))
             throw new SettingsException($"the test fraction is at least 0 and below 1, given was {TestFraction}");
         if (Folds < 0 || Folds == 1)

@@ -32,7 +32,8 @@ public static class DataSets
         {
             format ??= Formats.FirstOrDefault(candidate => candidate.Matches(path, options));
             if (format == null)
-                throw new InputException($"{path}: no data set was recognised here. Found: {Describe(path)}. Expected one of:\n{Layouts()}");
+                throw new InputException(
+                    $"{path}: no data set was recognised here. Found: {Describe(path)}. Expected one of: {Layouts()}");
             RawSplits raw = format.Read(path, options);
             return Assemble(path, raw, options);
         }
@@ -42,8 +43,8 @@ public static class DataSets
         }
     }
 
-    /// <summary>The layouts of the formats, a line each.</summary>
-    public static string Layouts() => string.Join('\n', Formats.Select(format => $"  {format.Name}: {format.Layout}"));
+    /// <summary>The layouts of the formats, for an error of one line.</summary>
+    public static string Layouts() => string.Join(" | ", Formats.Select(format => $"{format.Name}: {format.Layout}"));
 
     /// <summary>What lies in a folder, shortened, for an error.</summary>
     internal static string Describe(string path)
@@ -72,7 +73,8 @@ public static class DataSets
         if (validation == null && options.ValidationFraction > 0)
             (train, validation) = train.HoldOut(options.ValidationFraction, options.Seed);
         if (train.CountByClass() is var counts && Array.IndexOf(counts, 0) is var empty and >= 0)
-            throw new InputException($"{path}: the class {classes[empty]} has no training samples; add some, or leave the class out");
+            throw new InputException(
+                $"{path}: the class {classes[empty]} has no training samples; add some, or leave the class out");
         return new DataSetSplits(train, validation, test);
     }
 
@@ -83,20 +85,24 @@ public static class DataSets
         string[] classes = [.. raw.All.SelectMany(samples => samples).Select(sample => Expressions.Canonical(sample.Class))
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         if (classes.Length < 2)
-            throw new InputException($"{path}: {(classes.Length == 0 ? "no pictures" : $"only the class {classes[0]}")} found, expected pictures of at least two classes");
+            throw new InputException(
+                $"{path}: {(classes.Length == 0 ? "no pictures" : $"only the class {classes[0]}")} found, expected "
+                + "pictures of at least two classes");
         return classes;
     }
 
     private static DataSplit Split(string name, IReadOnlyList<RawSample> samples, string[] classes, string path)
     {
         if (samples.Count == 0)
-            throw new InputException($"{path}: the {name} split has no pictures; add some, or remove its folder or rows");
+            throw new InputException(
+                $"{path}: the {name} split has no pictures; add some, or remove its folder or rows");
         var labels = classes.Select((label, index) => (label, index)).ToDictionary(pair => pair.label, pair => pair.index, StringComparer.OrdinalIgnoreCase);
         var result = new List<Sample>(samples.Count);
         foreach (RawSample sample in samples)
         {
             if (!labels.TryGetValue(Expressions.Canonical(sample.Class), out int label))
-                throw new InputException($"{sample.Where}: unknown class '{sample.Class}'; the classes are {string.Join(", ", classes)}");
+                throw new InputException(
+                    $"{sample.Where}: unknown class '{sample.Class}'; the classes are {string.Join(", ", classes)}");
             result.Add(new Sample(sample.Name, label, sample.Frames, sample.Group));
         }
         return new DataSplit(name, classes, result);

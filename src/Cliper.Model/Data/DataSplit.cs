@@ -12,7 +12,8 @@ public sealed class DataSplit
         foreach (Sample sample in samples)
         {
             if ((uint)sample.Label >= (uint)classes.Count)
-                throw new ArgumentException($"{sample.Name} has label {sample.Label} of {classes.Count} classes", nameof(samples));
+                throw new ArgumentException(
+                    $"{sample.Name} has label {sample.Label} of {classes.Count} classes", nameof(samples));
             if (sample.Frames.Count == 0)
                 throw new ArgumentException($"{sample.Name} has no frame", nameof(samples));
         }
@@ -50,7 +51,9 @@ public sealed class DataSplit
         int[] counts = CountByClass();
         string[] unknown = [.. Classes.Where((_, label) => map[label] < 0 && counts[label] > 0)];
         if (unknown.Length > 0)
-            throw new InputException($"{Name} has samples of {string.Join(", ", unknown)}, but the classes are {string.Join(", ", classes)}; leave these samples out, or use a model of these classes");
+            throw new InputException(
+                $"{Name} has samples of {string.Join(", ", unknown)}, but the classes are "
+                + $"{string.Join(", ", classes)}; leave these samples out, or use a model of these classes");
         return new DataSplit(Name, classes, [.. Samples.Select(sample => sample with { Label = map[sample.Label] })]);
     }
 
@@ -83,7 +86,8 @@ public sealed class DataSplit
     {
         List<IGrouping<string, Sample>> groups = ShuffledGroups(seed);
         if (folds < 2 || folds > groups.Count)
-            throw new SettingsException($"the number of folds is from 2 to the {groups.Count} subjects, given was {folds}");
+            throw new SettingsException(
+                $"the number of folds is from 2 to the {groups.Count} subjects, given was {folds}");
         if (fold < 1 || fold > folds)
             throw new SettingsException($"the fold is from 1 to {folds}, given was {fold}");
         // Each group, in random order, joins the part that is smallest so far.
@@ -153,7 +157,8 @@ public sealed record DataSetSplits(DataSplit Train, DataSplit? Validation, DataS
             "validation" => Validation,
             "test" => Test,
             _ => null,
-        } ?? throw new SettingsException($"there is no split '{name}'; the data set has {string.Join(", ", All.Select(split => split.Name))}");
+        } ?? throw new SettingsException(
+            $"there is no split '{name}'; the data set has {string.Join(", ", All.Select(split => split.Name))}");
 
     /// <summary>The splits that there are.</summary>
     public IEnumerable<DataSplit> All => new[] { Train, Validation, Test }.OfType<DataSplit>();

@@ -66,12 +66,16 @@ internal sealed class DiskCache(DataSplit split, LoaderOptions options) : PixelC
                 {
                     Build(fingerprint, pipelines, skip, progress, cancellation);
                     if (!TryOpen(fingerprint))
-                        throw new InputException($"{FilePath}: the cache file is damaged although it was just written; check the disk, or use another cache");
+                        throw new InputException(
+                            $"{FilePath}: the cache file is damaged although it was just written; check the disk, or "
+                            + "use another cache");
                 }
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
-                throw new InputException($"{FilePath}: the cache file cannot be written or read ({failure.Message}); give another folder, or use another cache", failure);
+                throw new InputException(
+                    $"{FilePath}: the cache file cannot be written or read ({failure.Message}); give another folder, "
+                    + "or use another cache", failure);
             }
         }
     }

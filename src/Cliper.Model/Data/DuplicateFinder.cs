@@ -40,7 +40,8 @@ public static class DuplicateFinder
         IImageCodec? codec = null, CancellationToken cancellation = default)
     {
         if (!(similarity is > 0 and <= 1))
-            throw new SettingsException($"the similarity of near copies is above 0 and at most 1, given was {similarity}");
+            throw new SettingsException(
+                $"the similarity of near copies is above 0 and at most 1, given was {similarity}");
         var parallel = new ParallelOptions
         {
             MaxDegreeOfParallelism = threads == 0 ? Environment.ProcessorCount : threads,

@@ -30,10 +30,12 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
             using var data = SKData.Create((nint)bytes, encoded.Length);
             using SKCodec? codec = SKCodec.Create(data);
             if (codec == null)
-                throw new InputException($"{name}: not a readable JPEG, PNG, WebP, BMP or GIF picture; replace or remove it");
+                throw new InputException(
+                    $"{name}: not a readable JPEG, PNG, WebP, BMP or GIF picture; replace or remove it");
             int width = codec.Info.Width, height = codec.Info.Height;
             if (width < 1 || height < 1 || (long)width * height > MaxPixels)
-                throw new InputException($"{name}: a picture of {width} x {height} pixels, expected at most {MaxPixels} in all");
+                throw new InputException(
+                    $"{name}: a picture of {width} x {height} pixels, expected at most {MaxPixels} in all");
             bool gray = codec.Info.ColorType == SKColorType.Gray8;
             var info = new SKImageInfo(width, height, gray ? SKColorType.Gray8 : SKColorType.Rgba8888,
                 gray ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
@@ -42,7 +44,10 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
             fixed (byte* target = decoded)
                 result = codec.GetPixels(info, (nint)target);
             if (result != SKCodecResult.Success)
-                throw new InputException($"{name}: the picture is {(result == SKCodecResult.IncompleteInput ? "truncated" : $"damaged ({result})")}; replace or remove it");
+                throw new InputException(
+                    $"{name}: the picture is "
+                    + $"{(result == SKCodecResult.IncompleteInput ? "truncated" : $"damaged ({result})")}; replace "
+                    + "or remove it");
             var image = new RgbImage(width, height, ToRgb(decoded, width * height, gray));
             return Upright(image, codec.EncodedOrigin);
         }
@@ -66,7 +71,8 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         {
             using var pixmap = new SKPixmap(info, (nint)pixels);
             using SKData data = pixmap.Encode(format == ImageFormat.Png ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg, quality)
-                ?? throw new InvalidOperationException($"a picture of {image.Width} x {image.Height} could not be encoded as {format}");
+                ?? throw new InvalidOperationException(
+                    $"a picture of {image.Width} x {image.Height} could not be encoded as {format}");
             return data.ToArray();
         }
     }

@@ -11,7 +11,8 @@ public static class Flip
     {
         int line = width * channels;
         if (line < 1 || pixels.Length % line != 0)
-            throw new ArgumentException($"{pixels.Length} bytes are not whole rows of {width} pixels of {channels}", nameof(pixels));
+            throw new ArgumentException(
+                $"{pixels.Length} bytes are not whole rows of {width} pixels of {channels}", nameof(pixels));
         for (int row = 0; row < pixels.Length; row += line)
         {
             Span<byte> pixelsOfRow = pixels.Slice(row, line);

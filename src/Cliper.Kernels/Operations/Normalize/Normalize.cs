@@ -34,7 +34,8 @@ public static partial class Normalize
         if (table.Length != 3 * 256)
             throw new ArgumentException($"{table.Length} values, expected [3, 256]", nameof(table));
         if (y.Length % 3 != 0 || pixels.Length != y.Length / 3 * channels)
-            throw new ArgumentException($"{pixels.Length} bytes of {channels} channels for {y.Length} values", nameof(y));
+            throw new ArgumentException(
+                $"{pixels.Length} bytes of {channels} channels for {y.Length} values", nameof(y));
         PictureHost(pixels, channels, table, y);
     }
 

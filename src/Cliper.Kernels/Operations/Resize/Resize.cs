@@ -32,11 +32,13 @@ public static partial class Resize
         if (channels is not (1 or 3))
             throw new ArgumentOutOfRangeException(nameof(channels), channels, "1 or 3 channels");
         if (source.Length != (long)sourceWidth * sourceHeight * channels)
-            throw new ArgumentException($"{source.Length} bytes, expected [{sourceHeight}, {sourceWidth}, {channels}]", nameof(source));
+            throw new ArgumentException(
+                $"{source.Length} bytes, expected [{sourceHeight}, {sourceWidth}, {channels}]", nameof(source));
         crop.Check(sourceWidth, sourceHeight, nameof(crop));
         window.Check(width, height, nameof(window));
         if (target.Length != (long)window.Width * window.Height * channels)
-            throw new ArgumentException($"{target.Length} bytes, expected [{window.Height}, {window.Width}, {channels}]", nameof(target));
+            throw new ArgumentException(
+                $"{target.Length} bytes, expected [{window.Height}, {window.Width}, {channels}]", nameof(target));
         ForwardHost<TFilter>(source, sourceWidth, channels, crop, width, height, window, target);
     }
 

@@ -58,7 +58,8 @@ public static partial class Warp
         if (width is < 1 or > MaxSide || height is < 1 or > MaxSide)
             throw new ArgumentOutOfRangeException(nameof(width), $"{width} x {height}, sides from 1 to {MaxSide}");
         if (source.Length != width * height * channels || target.Length != source.Length)
-            throw new ArgumentException($"{source.Length} and {target.Length} bytes, expected [{height}, {width}, {channels}]", nameof(source));
+            throw new ArgumentException(
+                $"{source.Length} and {target.Length} bytes, expected [{height}, {width}, {channels}]", nameof(source));
         ForwardHost(source, width, height, channels, map, target);
     }
 }

@@ -24,12 +24,15 @@ internal sealed partial class Clips : IDataSetFormat
     {
         string[] loose = Folders.Pictures(folder, options.Codec);
         if (loose.Length > 0)
-            throw new InputException($"{loose[0]}: a picture beside folders of clips; expected CLASS/CLIP/FRAME here, move it into a clip or remove it");
+            throw new InputException(
+                $"{loose[0]}: a picture beside folders of clips; expected CLASS/CLIP/FRAME here, move it into a clip "
+                + "or remove it");
         foreach (string clip in Folders.Of(folder))
         {
             string[] frames = Folders.Pictures(clip, options.Codec);
             if (frames.Length == 0)
-                throw new InputException($"{clip}: the clip has no frames (found {DataSets.Describe(clip)}); add them or remove the folder");
+                throw new InputException(
+                    $"{clip}: the clip has no frames (found {DataSets.Describe(clip)}); add them or remove the folder");
             Match subject = (options.Subject ?? BeforeSeparator()).Match(Path.GetFileName(clip));
             yield return new RawSample(Path.GetRelativePath(root, clip), className, [.. frames.Select(frame => new FileFrame(frame))], clip,
                 subject is { Success: true, Groups.Count: > 1 } ? subject.Groups[1].Value : null);

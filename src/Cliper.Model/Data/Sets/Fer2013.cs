@@ -57,7 +57,8 @@ internal sealed class Fer2013 : IDataSetFormat
         List<string> columns = [.. Text.Fields(header, $"{name}:1").Select(column => column.ToLowerInvariant())];
         int emotion = columns.IndexOf("emotion"), pixels = columns.IndexOf("pixels"), usage = columns.IndexOf("usage");
         if (emotion < 0 || pixels < 0 || usage < 0)
-            throw new InputException($"{name}:1: the columns are '{Text.Short(header)}', expected emotion,pixels,Usage");
+            throw new InputException(
+                $"{name}:1: the columns are '{Text.Short(header)}', expected emotion,pixels,Usage");
         for (int line = 2; reader.ReadLine() is { } text; line++)
         {
             if (string.IsNullOrWhiteSpace(text))
@@ -73,7 +74,9 @@ internal sealed class Fer2013 : IDataSetFormat
                 "Training" => "train",
                 "PublicTest" => "validation",
                 "PrivateTest" => "test",
-                _ => throw new InputException($"{where}: unknown Usage '{Text.Short(fields[usage])}', expected Training, PublicTest or PrivateTest"),
+                _ => throw new InputException(
+                    $"{where}: unknown Usage '{Text.Short(fields[usage])}', expected Training, PublicTest or "
+                    + "PrivateTest"),
             };
             yield return (line, label, PixelsOf(fields[pixels], where), split);
         }
@@ -89,7 +92,8 @@ internal sealed class Fer2013 : IDataSetFormat
             if (number.IsEmpty)
                 continue;
             if (!byte.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out byte value))
-                throw new InputException($"{where}: '{Text.Short(number.ToString())}' is no pixel, expected a number from 0 to 255");
+                throw new InputException(
+                    $"{where}: '{Text.Short(number.ToString())}' is no pixel, expected a number from 0 to 255");
             if (count < result.Length)
                 result[count] = value;
             count++;

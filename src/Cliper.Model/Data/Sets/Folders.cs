@@ -29,7 +29,9 @@ internal static class Folders
         var splits = new Dictionary<string, string>();
         foreach (string folder in Of(path))
             if (SplitOf(Path.GetFileName(folder)) is { } split && !splits.TryAdd(split, folder))
-                throw new InputException($"{path}: both {Path.GetFileName(splits[split])} and {Path.GetFileName(folder)} hold a {split} split; remove one");
+                throw new InputException(
+                    $"{path}: both {Path.GetFileName(splits[split])} and {Path.GetFileName(folder)} hold a {split} "
+                    + "split; remove one");
         return splits.ContainsKey("train") ? splits : null;
     }
 
@@ -54,7 +56,8 @@ internal static class Folders
     {
         string[] folders = Of(root);
         if (folders.Length == 0)
-            throw new InputException($"{root}: no class folders; expected a folder for each class, found {DataSets.Describe(root)}");
+            throw new InputException(
+                $"{root}: no class folders; expected a folder for each class, found {DataSets.Describe(root)}");
         var all = new List<RawSample>();
         foreach (string folder in folders)
         {
@@ -62,7 +65,9 @@ internal static class Folders
             int before = all.Count;
             all.AddRange(samples(folder, className == null ? name : className(name)));
             if (all.Count == before)
-                throw new InputException($"{folder}: the class folder has no pictures (found {DataSets.Describe(folder)}); add some or remove the folder");
+                throw new InputException(
+                    $"{folder}: the class folder has no pictures (found {DataSets.Describe(folder)}); add some or "
+                    + "remove the folder");
         }
         return all;
     }

@@ -47,7 +47,9 @@ internal sealed class ListFiles : IDataSetFormat
         var lists = new Dictionary<string, string>();
         foreach (string file in Directory.EnumerateFiles(folder).Where(IsList).Order(StringComparer.Ordinal))
             if (Folders.SplitOf(Path.GetFileNameWithoutExtension(file)) is { } split && !lists.TryAdd(split, file))
-                throw new InputException($"{folder}: both {Path.GetFileName(lists[split])} and {Path.GetFileName(file)} list a {split} split; remove one");
+                throw new InputException(
+                    $"{folder}: both {Path.GetFileName(lists[split])} and {Path.GetFileName(file)} list a {split} "
+                    + "split; remove one");
         return lists;
     }
 
@@ -78,10 +80,13 @@ internal sealed class ListFiles : IDataSetFormat
         if (File.Exists(path))
             return [new FileFrame(path)];
         if (!Directory.Exists(path))
-            throw new InputException($"{row.Where}: {path} does not exist; correct the line, the image root or the rewriting of paths");
+            throw new InputException(
+                $"{row.Where}: {path} does not exist; correct the line, the image root or the rewriting of paths");
         string[] frames = Folders.Pictures(path, options.Codec);
         if (frames.Length == 0 || frames.Length < row.Frames)
-            throw new InputException($"{row.Where}: {path} has {frames.Length} frames, expected {Math.Max(1, row.Frames)}; unpack the clip again, or correct the line");
+            throw new InputException(
+                $"{row.Where}: {path} has {frames.Length} frames, expected {Math.Max(1, row.Frames)}; unpack the "
+                + "clip again, or correct the line");
         return [.. frames.Select(frame => new FileFrame(frame))];
     }
 
@@ -127,7 +132,8 @@ internal sealed class ListFiles : IDataSetFormat
                 row = FromWords(text, defaultSplit, where, classes);
             }
             if (!seen.TryAdd((row.Split, row.Path), line))
-                throw new InputException($"{where}: {Text.Short(row.Path)} was already listed in line {seen[(row.Split, row.Path)]}");
+                throw new InputException(
+                    $"{where}: {Text.Short(row.Path)} was already listed in line {seen[(row.Split, row.Path)]}");
             yield return row;
         }
     }
@@ -143,11 +149,14 @@ internal sealed class ListFiles : IDataSetFormat
         string where, IReadOnlyList<string>? classes)
     {
         if (fields.Count < 2 || fields.Count != width)
-            throw new InputException($"{where}: {fields.Count} columns, expected {Math.Max(2, width)}: path,label[,split]");
+            throw new InputException(
+                $"{where}: {fields.Count} columns, expected {Math.Max(2, width)}: path,label[,split]");
         string split = defaultSplit;
         if (columns.Split < fields.Count && fields[columns.Split].Length > 0)
             split = Folders.SplitOf(fields[columns.Split])
-                ?? throw new InputException($"{where}: unknown split '{Text.Short(fields[columns.Split])}', expected train, validation or test");
+                ?? throw new InputException(
+                    $"{where}: unknown split '{Text.Short(fields[columns.Split])}', expected train, validation or "
+                    + "test");
         if (fields[columns.Path].Length == 0)
             throw new InputException($"{where}: the path is empty");
         return new Row(fields[columns.Path], 0, ClassOf(fields[columns.Label], where, classes), split, where);
@@ -158,7 +167,8 @@ internal sealed class ListFiles : IDataSetFormat
     {
         string[] words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         if (words.Length < 2)
-            throw new InputException($"{where}: '{Text.Short(text)}', expected a path, perhaps a number of frames, and a label");
+            throw new InputException(
+                $"{where}: '{Text.Short(text)}', expected a path, perhaps a number of frames, and a label");
         int frames = 0;
         bool counted = words.Length > 2 && int.TryParse(words[^2], NumberStyles.None, CultureInfo.InvariantCulture, out frames);
         if (counted && frames == 0)
@@ -171,7 +181,9 @@ internal sealed class ListFiles : IDataSetFormat
         if (!int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
             return label.Length > 0 ? label : throw new InputException($"{where}: the label is empty");
         if (classes == null)
-            throw new InputException($"{where}: the label is the number {number}; say which classes the numbers from 0 mean (the setting 'classes'), because data sets differ in that");
+            throw new InputException(
+                $"{where}: the label is the number {number}; say which classes the numbers from 0 mean (the setting "
+                + "'classes'), because data sets differ in that");
         return number < classes.Count ? classes[number]
             : throw new InputException($"{where}: label {number}, expected 0 to {classes.Count - 1}");
     }

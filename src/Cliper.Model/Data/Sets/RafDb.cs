@@ -53,7 +53,8 @@ internal sealed class RafDb : IDataSetFormat
         {
             string picture = isAligned ? $"{Path.GetFileNameWithoutExtension(file)}_aligned{Path.GetExtension(file)}" : file;
             if (!present.Contains(picture))
-                throw new InputException($"{list}:{line}: {picture} is not in {folder}; unpack the pictures again, or remove the line");
+                throw new InputException(
+                    $"{list}:{line}: {picture} is not in {folder}; unpack the pictures again, or remove the line");
             var sample = new RawSample(file, className, [new FileFrame(Path.Combine(folder, picture))], $"{list}:{line}");
             (file.StartsWith("train", StringComparison.Ordinal) ? train : test).Add(sample);
         }
@@ -70,13 +71,15 @@ internal sealed class RafDb : IDataSetFormat
             if (fields.Length == 0)
                 continue;
             if (fields.Length < 2)
-                throw new InputException($"{name}:{line}: '{Text.Short(text)}', expected a file name and a label from 1 to 7");
+                throw new InputException(
+                    $"{name}:{line}: '{Text.Short(text)}', expected a file name and a label from 1 to 7");
             if (!fields[0].StartsWith("train", StringComparison.Ordinal) && !fields[0].StartsWith("test", StringComparison.Ordinal))
                 throw new InputException($"{name}:{line}: '{Text.Short(fields[0])}' is neither train_… nor test_…");
             if (Path.GetFileName(fields[0]) != fields[0])
                 throw new InputException($"{name}:{line}: '{Text.Short(fields[0])}' is a path, expected a file name");
             if (!seen.TryAdd(fields[0], line))
-                throw new InputException($"{name}:{line}: {Text.Short(fields[0])} was already listed in line {seen[fields[0]]}");
+                throw new InputException(
+                    $"{name}:{line}: {Text.Short(fields[0])} was already listed in line {seen[fields[0]]}");
             yield return (line, fields[0], ClassOf(fields[1], $"{name}:{line}"));
         }
     }
@@ -84,5 +87,7 @@ internal sealed class RafDb : IDataSetFormat
     private static string ClassOf(string label, string where) =>
         int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= Labels.Length
             ? Labels[number - 1]
-            : throw new InputException($"{where}: unknown label '{Text.Short(label)}', expected 1 to 7 (1 surprise, 2 fear, 3 disgust, 4 happiness, 5 sadness, 6 anger, 7 neutral)");
+            : throw new InputException(
+                $"{where}: unknown label '{Text.Short(label)}', expected 1 to 7 (1 surprise, 2 fear, 3 disgust, 4 "
+                + "happiness, 5 sadness, 6 anger, 7 neutral)");
 }
