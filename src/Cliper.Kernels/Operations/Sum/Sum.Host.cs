@@ -6,6 +6,9 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Sum
 {
+    // Elements summed in fp32 before a sum in double takes over: short enough for four lanes to stay accurate.
+    private const long RunLength = 1024;
+
     private static void ForwardHost(HostDevice host, DeviceArray x, DeviceArray y, bool accumulate) =>
         Slices(host, x.Length, y, accumulate, partial => RangeLoop.Elements(host, x.Length, new ForwardKernel(x.Floats, partial)));
 
@@ -32,14 +35,24 @@ public static unsafe partial class Sum
 
     private readonly struct ForwardKernel(float* x, float* partial) : IRangeKernel
     {
-        public void Run<V>(long start, long end) where V : struct, ILanes<V> =>
-            partial[start / RangeLoop.Grain] = RowMath.Sum<V>(x + start, end - start);
+        public void Run<V>(long start, long end) where V : struct, ILanes<V>
+        {
+            double sum = 0;
+            for (long at = start; at < end; at += RunLength)
+                sum += RowMath.Sum<V>(x + at, Math.Min(RunLength, end - at));
+            partial[start / RangeLoop.Grain] = (float)sum;
+        }
     }
 
     private readonly struct ProductsKernel(float* a, float* b, float* partial) : IRangeKernel
     {
-        public void Run<V>(long start, long end) where V : struct, ILanes<V> =>
-            partial[start / RangeLoop.Grain] = RowMath.Dot<V>(a + start, b + start, end - start);
+        public void Run<V>(long start, long end) where V : struct, ILanes<V>
+        {
+            double sum = 0;
+            for (long at = start; at < end; at += RunLength)
+                sum += RowMath.Dot<V>(a + at, b + at, Math.Min(RunLength, end - at));
+            partial[start / RangeLoop.Grain] = (float)sum;
+        }
     }
 
     private readonly struct BackwardKernel(float value, float* dx, bool accumulate) : IRangeKernel
