@@ -1,0 +1,191 @@
+using System.Text.Json;
+using Cliper.Model.Data;
+using Cliper.Model.Weights;
+
+namespace Cliper.Cli.Tests;
+
+/// <summary>The commands on tiny pictures and a tiny model, from training to prediction.</summary>
+public sealed class RunTests
+{
+    private static readonly string[] Classes = ["anger", "happiness", "sadness"];
+
+    private string _folder = "";
+
+    private string Run => In("run");
+
+    [OneTimeSetUp]
+    public void Train()
+    {
+        _folder = Directory.CreateTempSubdirectory("cliper-cli-").FullName;
+        foreach ((string split, int count) in new[] { ("train", 12), ("test", 4) })
+            for (int label = 0; label < Classes.Length; label++)
+                for (int index = 0; index < count; index++)
+                    Draw(In("data", split, Classes[label], $"{index}.png"), label, split.Length * 100 + index);
+        ProgramRun run = ProgramRun.InProcess(["train", "--out", Run, "--pretrain-epochs", "3", "--json", .. Tiny]);
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Json.GetProperty("samples").GetInt32(), Is.EqualTo(12));
+    }
+
+    [OneTimeTearDown]
+    public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public void ARunLeavesWhatItPromises()
+    {
+        foreach (string file in new[] { "config.json", "metrics.jsonl", "metrics.csv", "report.html", "checkpoints/model.safetensors", "checkpoints/last.safetensors" })
+            Assert.That(Path.Combine(Run, file), Does.Exist);
+        foreach (string line in File.ReadLines(Path.Combine(Run, "metrics.jsonl")))
+        {
+            using JsonDocument row = JsonDocument.Parse(line);
+            Assert.That(row.RootElement.TryGetProperty("stage", out _) && row.RootElement.TryGetProperty("lr", out _), line);
+        }
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(Run, "config.json")));
+        Assert.That(config.RootElement.GetProperty("pretrain").GetProperty("epochs").GetInt32(), Is.EqualTo(3));
+        Assert.That(config.RootElement.GetProperty("shape").GetProperty("imageSize").GetInt32(), Is.EqualTo(16));
+    }
+
+    [Test]
+    public void AnEvaluationIsOneDocument()
+    {
+        ProgramRun run = ProgramRun.InProcess("eval", "--run", Run, "--data", In("data"), "--json");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Json.GetProperty("war").GetDouble(), Is.InRange(0, 1));
+        Assert.That(run.Json.GetProperty("uar").GetDouble(), Is.InRange(0, 1));
+        Assert.That(run.Json.GetProperty("classes").EnumerateArray().Select(name => name.GetString()), Is.EqualTo(Classes));
+        Assert.That(run.Json.GetProperty("confusion").EnumerateArray().Sum(row => row.EnumerateArray().Sum(count => count.GetInt32())), Is.EqualTo(12));
+        Assert.That(run.Json.GetProperty("samples").GetInt32(), Is.EqualTo(12));
+        Assert.That(run.Json.GetProperty("split").GetString(), Is.EqualTo("test"));
+    }
+
+    [Test]
+    public void APredictionIsAnObjectAPicture()
+    {
+        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test"), "--json");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        JsonElement[] pictures = [.. run.Json.EnumerateArray()];
+        Assert.That(pictures, Has.Length.EqualTo(12));
+        foreach (JsonElement picture in pictures)
+        {
+            Assert.That(picture.GetProperty("file").GetString(), Does.Exist);
+            Assert.That(Classes, Does.Contain(picture.GetProperty("label").GetString()));
+            // Three fp32 shares of one: each rounded by at most 2^-25.
+            Assert.That(picture.GetProperty("probabilities").EnumerateObject().Sum(share => share.Value.GetDouble()), Is.EqualTo(1).Within(1e-6));
+            Assert.That(picture.GetProperty("subclass").GetInt32(), Is.InRange(0, 4));
+        }
+    }
+
+    [Test]
+    public void PredictionsCanBeATable()
+    {
+        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test", "anger"), "--csv", "-");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Out, Does.StartWith("file,label,subclass,anger,happiness,sadness\n"));
+        Assert.That(run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(5));
+    }
+
+    [Test]
+    public void AnUnreadablePictureIsNamedAndLeftOut()
+    {
+        string folder = In("broken");
+        Draw(Path.Combine(folder, "good.png"), 0, 1);
+        File.WriteAllText(Path.Combine(folder, "bad.png"), "no picture");
+
+        ProgramRun lenient = ProgramRun.InProcess("predict", "--checkpoint", Run, folder, "--json");
+        ProgramRun strict = ProgramRun.InProcess("predict", "--checkpoint", Run, folder, "--json", "--strict");
+
+        Assert.That(lenient.ExitCode, Is.Zero, lenient.Error);
+        Assert.That(lenient.Json.GetArrayLength(), Is.EqualTo(1));
+        Assert.That(lenient.Error, Does.Contain("bad.png").And.Contain("skipped 1 unreadable picture"));
+        Assert.That((strict.ExitCode, strict.Out), Is.EqualTo((3, "")));
+        Assert.That(strict.Error, Does.Contain("bad.png").And.Not.Contain("   at "));
+    }
+
+    [Test]
+    public void FeaturesAreWrittenInTheOrderOfTheirPaths()
+    {
+        string weights = In("pretrained", "clip.safetensors"), texts = In("texts.txt"), features = In("features.safetensors");
+        ProgramRun pretrain = ProgramRun.InProcess(["pretrain", "--out", In("pretrained"), "--pretrain-epochs", "1", .. Tiny[..^4]]);
+        Assert.That(pretrain.ExitCode, Is.Zero, pretrain.Error);
+        File.WriteAllText(texts, "a photo of a happy face.\nanger\n");
+
+        ProgramRun run = ProgramRun.InProcess("embed", "--weights", weights, "--images", In("data", "test"), "--texts", texts, "--out", features, "--json");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Json.GetProperty("images").GetInt32(), Is.EqualTo(12));
+        using var file = new SafeTensors(features);
+        Assert.That(file.ReadFloats("image_features"), Has.Length.EqualTo(12 * 16));
+        Assert.That(file.ReadFloats("text_features"), Has.Length.EqualTo(2 * 16));
+        Assert.That(file.ReadFloats("logits_per_image"), Has.Length.EqualTo(12 * 2));
+        string[] names = JsonSerializer.Deserialize<string[]>(file.Metadata["images"])!;
+        Assert.That(names, Is.Ordered.Using((IComparer<string>)StringComparer.Ordinal));
+    }
+
+    [Test]
+    public void AnInterruptedRunCanGoOn()
+    {
+        string run = In("interrupted");
+        string[] endless = ["train", "--out", run, "--pretrain-epochs", "100000", .. Tiny];
+
+        ProgramRun interrupted = ProgramRun.Interrupted("TERM", "pretrain epoch 3/", endless);
+
+        Assert.That(interrupted.ExitCode, Is.EqualTo(130), interrupted.Error);
+        Assert.That(interrupted.Error, Does.Contain("cliper-gpu: interrupted"));
+        Assert.That(Path.Combine(run, "checkpoints", "last.safetensors"), Does.Exist);
+        ProgramRun resumed = ProgramRun.InProcess("train", "--resume", run, "--pretrain-epochs", "3", "--json");
+        Assert.That(resumed.ExitCode, Is.Zero, resumed.Error);
+        Assert.That(resumed.Error, Does.Contain("going on in pretrain"));
+    }
+
+    [TestCase(2, "no settings: give --recipe", "train", "--out", "OUT")]
+    [TestCase(2, "no recipe 'fer2012'", "train", "--recipe", "fer2012", "--out", "OUT")]
+    [TestCase(2, "give either --out", "train", "--recipe", "fer2013")]
+    [TestCase(2, "unknown setting 'stage2.epoch'; did you mean 'stage2.epochs'?", "train", "--recipe", "fer2013", "--set", "stage2.epoch=3", "--out", "OUT")]
+    [TestCase(2, "--stage is '3'", "train", "--recipe", "fer2013", "--stage", "3", "--out", "OUT")]
+    [TestCase(2, "holds a run already", "train", "--recipe", "fer2013", "--data", "DATA", "--out", "RUN")]
+    [TestCase(2, "holds no config.json", "train", "--resume", "OUT")]
+    [TestCase(2, "give either --run or --checkpoint", "eval", "--data", "DATA")]
+    [TestCase(2, "nothing to embed", "embed", "--weights", "OUT", "--out", "OUT")]
+    [TestCase(3, "no such file or folder", "train", "--recipe", "fer2013", "--data", "OUT", "--out", "OUT")]
+    [TestCase(3, "no such file", "eval", "--checkpoint", "OUT", "--data", "DATA")]
+    [TestCase(3, "no such file or folder", "predict", "--checkpoint", "RUN", "OUT")]
+    [TestCase(3, "no such file", "embed", "--weights", "OUT", "--images", "DATA", "--out", "OUT")]
+    public void BadInputIsOneSentence(int exitCode, string message, params string[] args)
+    {
+        ProgramRun run = ProgramRun.InProcess([.. args.Select(word => word switch
+        {
+            "OUT" => In("nothing-here"),
+            "RUN" => Run,
+            "DATA" => In("data"),
+            _ => word,
+        })]);
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((exitCode, "")), run.Error);
+        Assert.That(run.Error, Does.Contain("cliper-gpu: ").And.Contain(message).And.Not.Contain("   at "));
+        Assert.That(In("nothing-here"), Does.Not.Exist);
+    }
+
+    private string[] Tiny =>
+    [
+        "--recipe", "fer2013", "--data", In("data"), "--dataset", "folder", "--batch-size", "8", "--threads", "1",
+        "--set", "shape.imageSize=16", "--set", "shape.patchSize=8", "--set", "shape.visionWidth=64", "--set", "shape.visionLayers=1",
+        "--set", "shape.textWidth=64", "--set", "shape.textLayers=1", "--set", "shape.embedSize=16", "--set", "dropDuplicates=false",
+        "--stage1-epochs", "1", "--stage2-epochs", "1",
+    ];
+
+    private string In(params string[] names) => Path.Combine([_folder, .. names]);
+
+    /// <summary>A picture of noise whose stripes tell its class.</summary>
+    private static void Draw(string path, int label, int seed)
+    {
+        const int Side = 24;
+        var random = new Random(seed);
+        var pixels = new byte[Side * Side * 3];
+        for (int i = 0; i < pixels.Length; i++)
+            pixels[i] = (byte)(random.Next(90) + (i / 3 % Side / (2 + 3 * label) % 2 == 0 ? 150 : 0));
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllBytes(path, SkiaImageCodec.Instance.Encode(new RgbImage(Side, Side, pixels), ImageFormat.Png));
+    }
+}
