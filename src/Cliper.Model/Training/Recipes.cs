@@ -73,6 +73,23 @@ public static class Recipes
                 Epsilon = 1e-6, ClipNorm = 1, Augmentation = "light",
             },
         },
+        // The small CLIP that ships with the program: pretrain --recipe demo-clip --out DIR.
+        ["demo-clip"] = new TrainSettings
+        {
+            Recipe = "demo-clip",
+            DataSet = "drawn",
+            DrawnPictures = 14_000,
+            Shape = new ClipShape
+            {
+                ImageSize = 48, PatchSize = 8, VisionWidth = 128, VisionLayers = 4, TextWidth = 128, TextLayers = 2,
+                EmbedSize = 128, VocabularySize = 1024,
+            },
+            Pretrain = new PhaseSettings
+            {
+                Epochs = 10, BatchSize = 128, LearningRate = 1e-3f, Schedule = ScheduleKind.Cosine, WarmUpEpochs = 0.5f,
+                WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1,
+            },
+        },
         // Drawn faces and the CLIP that ships with the program; two minutes.
         ["demo"] = new TrainSettings
         {

@@ -49,6 +49,22 @@ public static class RunData
         return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings));
     }
 
+    /// <summary>
+    /// Pictures and captions for pre-training alone: drawn faces, a folder with captions.csv, or labelled pictures with
+    /// captions made by the settings' templates.
+    /// </summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="progress">Told what was found.</param>
+    /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
+    public static TrainingData OpenCaptioned(TrainSettings settings, IProgress<TrainEvent> progress)
+    {
+        if (settings.DataSet == Drawn || !File.Exists(Path.Combine(settings.Data, CaptionFile.FileName)))
+            return Open(settings, settings.Shape.ImageSize, progress);
+        (DataSplit split, IReadOnlyList<string> captions) = CaptionFile.Open(settings.Data);
+        progress.Report(new MessageEvent($"{settings.Data}: {split.Samples.Count} pictures with captions"));
+        return new TrainingData(split, null, null, settings, "", (index, _) => captions[index]);
+    }
+
     private static TrainingData OpenDrawn(TrainSettings settings, int imageSize)
     {
         var faces = new DrawnFacesData("train", settings.Seed, settings.DrawnPictures, imageSize);

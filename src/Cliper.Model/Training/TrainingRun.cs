@@ -37,13 +37,17 @@ public static class TrainingRun
         return result;
     }
 
-    /// <summary>Pre-trains a CLIP alone and leaves it as clip.safetensors in the folder, vocabulary included.</summary>
+    /// <summary>
+    /// Pre-trains a CLIP alone, on <see cref="RunData.OpenCaptioned"/>, and leaves it as clip.safetensors in the folder,
+    /// vocabulary included.
+    /// </summary>
     /// <returns>Path of the weights.</returns>
     /// <inheritdoc cref="Run"/>
-    public static string Pretrain(Device device, TrainSettings settings, TrainingData data, string folder, bool resume,
-        bool overwrite, IProgress<TrainEvent> progress, CancellationToken cancellation = default)
+    public static string Pretrain(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
+        IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         settings.Check();
+        TrainingData data = RunData.OpenCaptioned(settings, progress);
         using RunFolder run = resume ? Continue(folder) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
         return new Trainer(device, settings, data, folder, new Logger(run, progress)).Pretrain(resume, cancellation);
