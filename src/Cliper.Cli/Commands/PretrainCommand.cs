@@ -23,10 +23,7 @@ internal sealed class PretrainCommand : CliCommand
         (TrainSettings settings, string folder, bool resume, bool overwrite) = _run.Resolve(parsed, _settings);
         using HostDevice device = Common.OpenDevice(parsed);
         string weights = TrainingProgress.Show(Terminal, progress =>
-        {
-            TrainingData data = RunData.Open(settings, settings.Shape.ImageSize, progress);
-            return TrainingRun.Pretrain(device, settings, data, folder, resume, overwrite, progress, Cancellation);
-        });
+            TrainingRun.Pretrain(device, settings, folder, resume, overwrite, progress, Cancellation));
         if (Terminal.Json)
             Terminal.WriteJson(json =>
             {
