@@ -26,13 +26,13 @@ internal sealed class BenchCommand : CliCommand
         double gflops = HostPeak.MeasureGflops(device), bandwidth = HostPeak.MeasureBandwidth(device);
         string only = parsed.GetValue(_only) ?? "";
         var rows = new List<BenchmarkRow>();
-        using (var operations = new OperationBenchmark(device, gflops, bandwidth))
-            foreach (BenchmarkRow row in operations.Run(only))
-            {
-                Cancellation.ThrowIfCancellationRequested();
-                Terminal.Say(Format.Invariant($"{row.Name} {row.Shape}: {row.Milliseconds:F3} ms"));
-                rows.Add(row);
-            }
+        using var operations = new OperationBenchmark(device, gflops, bandwidth);
+        foreach (BenchmarkRow row in operations.Run(only).Concat(ModelBenchmark.Run(device, gflops, only)))
+        {
+            Cancellation.ThrowIfCancellationRequested();
+            Terminal.Say(Format.Invariant($"{row.Name} {row.Shape}: {row.Milliseconds:F3} ms"));
+            rows.Add(row);
+        }
         if (Terminal.Json)
             Terminal.WriteJson(json => Write(json, device, gflops, bandwidth, rows));
         else

@@ -40,7 +40,7 @@ internal sealed class SettingsOptions(bool stages)
     private readonly (Option<string?> Option, string[] Paths)[] _values =
     [
         (Value("--data", "Folder or file of pictures or clips.", "PATH"), ["data"]),
-        (Value("--dataset", "Layout of the data: auto, folder, rafdb, fer2013, clips, csv, list or drawn.", "NAME"), ["dataSet"]),
+        (Value("--dataset", "Layout of the data: auto, folder, rafdb, fer2013, clips, list or drawn.", "NAME"), ["dataSet"]),
         (Value("--seed", "Seed of every random number.", "N"), ["seed"]),
         (Value("--batch-size", "Samples a step, in every phase.", "N"), ["pretrain.batchSize", "stage1.batchSize", "stage2.batchSize"]),
         (Value("--pretrain-epochs", "Epochs of contrastive pre-training; 0 leaves it out.", "N"), ["pretrain.epochs"]),

@@ -30,10 +30,12 @@ public static class SelfTest
         return
         [
             Check("layer norm", [[Batch * Tokens, Width], [Width], [Width]], (tape, t) => tape.LayerNorm(t[0], t[1], t[2])),
-            Check("QuickGELU", [[Tokens, Width]], (tape, t) => tape.Apply<QuickGelu>(t[0])),
+            Check("linear, QuickGELU", [[Batch * Tokens, Width], [Width, Width], [Width]],
+                (tape, t) => tape.Linear(t[0], t[1], t[2], Activation.QuickGelu)),
             Check("attention", [[Batch, Tokens, 3 * Width]], (tape, t) => tape.Attention(t[0], Heads, causal: false)),
             Check("attention, causal", [[Batch, Tokens, 3 * Width]], (tape, t) => tape.Attention(t[0], Heads, causal: true)),
-            Check("L2 normalise", [[Batch, Width]], (tape, t) => tape.L2Normalize(t[0])),
+            Check("cosine", [[Batch, Width], [Tokens, Width]],
+                (tape, t) => tape.MatMul(tape.L2Normalize(t[0]), tape.L2Normalize(t[1]), transposeB: true)),
         ];
 
         Result Check(string name, int[][] shapes, Func<Tape, Tensor[], Tensor> function)

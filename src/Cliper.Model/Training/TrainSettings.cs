@@ -98,7 +98,7 @@ public sealed record TrainSettings
     /// <summary>Folder or file of the data.</summary>
     public string Data { get; init; } = "";
 
-    /// <summary>Layout of the data: auto, folder, rafdb, fer2013, clips, csv, list or drawn.</summary>
+    /// <summary>Layout of the data: auto, folder, rafdb, fer2013, clips, list or drawn.</summary>
     public string DataSet { get; init; } = "auto";
 
     /// <summary>CLIP weights: a safetensors file or a Hugging Face folder. Empty to pre-train a CLIP of <see cref="Shape"/>.</summary>
