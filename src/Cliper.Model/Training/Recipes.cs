@@ -11,14 +11,25 @@ public static class Recipes
 
     private static readonly PhaseSettings PaperStage1 = new()
     {
-        Epochs = 2, BatchSize = 128, LearningRate = 0.01f, Schedule = ScheduleKind.Constant, WeightDecay = 0,
-        Epsilon = 1e-4, Augmentation = "script",
+        Epochs = 2,
+        BatchSize = 128,
+        LearningRate = 0.01f,
+        Schedule = ScheduleKind.Constant,
+        WeightDecay = 0,
+        Epsilon = 1e-4,
+        Augmentation = "script",
     };
 
     private static readonly PhaseSettings PaperStage2 = new()
     {
-        Epochs = 50, BatchSize = 128, LearningRate = 5e-6f, Schedule = ScheduleKind.CosineRestarts, RestartEpochs = 10,
-        WeightDecay = 0.1f, Epsilon = 1e-4, Augmentation = "script",
+        Epochs = 50,
+        BatchSize = 128,
+        LearningRate = 5e-6f,
+        Schedule = ScheduleKind.CosineRestarts,
+        RestartEpochs = 10,
+        WeightDecay = 0.1f,
+        Epsilon = 1e-4,
+        Augmentation = "script",
     };
 
     private static readonly Dictionary<string, TrainSettings> ByName = new()
@@ -26,7 +37,10 @@ public static class Recipes
         // CLIPER.md sections 3 and 4; augmentation in the order of the authors' script.
         ["rafdb"] = new TrainSettings
         {
-            Recipe = "rafdb", DataSet = "rafdb", Stage1 = PaperStage1, Stage2 = PaperStage2,
+            Recipe = "rafdb",
+            DataSet = "rafdb",
+            Stage1 = PaperStage1,
+            Stage2 = PaperStage2,
         },
         // From nothing on two cores: FER2013's training split pre-trains a small CLIP, with captions made of the labels.
         ["fer2013"] = new TrainSettings
@@ -36,18 +50,36 @@ public static class Recipes
             CaptionTemplates = Captions,
             Shape = new ClipShape
             {
-                ImageSize = 48, PatchSize = 8, VisionWidth = 192, VisionLayers = 6, InitialTemperature = 0.02f,
+                ImageSize = 48,
+                PatchSize = 8,
+                VisionWidth = 192,
+                VisionLayers = 6,
+                InitialTemperature = 0.02f,
             },
             Pretrain = new PhaseSettings
             {
-                Epochs = 20, BatchSize = 64, LearningRate = 5e-4f, Schedule = ScheduleKind.Cosine, WarmUpEpochs = 0.5f,
-                TextRateFactor = 0.1f, WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1, Augmentation = "light",
+                Epochs = 20,
+                BatchSize = 64,
+                LearningRate = 5e-4f,
+                Schedule = ScheduleKind.Cosine,
+                WarmUpEpochs = 0.5f,
+                TextRateFactor = 0.1f,
+                WeightDecay = 0.1f,
+                Beta2 = 0.98,
+                ClipNorm = 1,
+                Augmentation = "light",
             },
             Stage1 = PaperStage1 with { Epochs = 1, Augmentation = "light" },
             Stage2 = new PhaseSettings
             {
-                Epochs = 4, BatchSize = 64, LearningRate = 1e-4f, Schedule = ScheduleKind.Cosine, WeightDecay = 0.1f,
-                Epsilon = 1e-6, ClipNorm = 1, Augmentation = "light",
+                Epochs = 4,
+                BatchSize = 64,
+                LearningRate = 1e-4f,
+                Schedule = ScheduleKind.Cosine,
+                WeightDecay = 0.1f,
+                Epsilon = 1e-6,
+                ClipNorm = 1,
+                Augmentation = "light",
             },
         },
         // CK+ clips of three frames, subjects of the test fold unseen; the same small CLIP, through the video path.
@@ -59,18 +91,36 @@ public static class Recipes
             CaptionTemplates = Captions,
             Shape = new ClipShape
             {
-                ImageSize = 48, PatchSize = 8, VisionWidth = 128, VisionLayers = 4, InitialTemperature = 0.02f,
+                ImageSize = 48,
+                PatchSize = 8,
+                VisionWidth = 128,
+                VisionLayers = 4,
+                InitialTemperature = 0.02f,
             },
             Pretrain = new PhaseSettings
             {
-                Epochs = 60, BatchSize = 24, LearningRate = 1e-3f, Schedule = ScheduleKind.Cosine, WarmUpEpochs = 3,
-                TextRateFactor = 0.1f, WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1, Augmentation = "light",
+                Epochs = 60,
+                BatchSize = 24,
+                LearningRate = 1e-3f,
+                Schedule = ScheduleKind.Cosine,
+                WarmUpEpochs = 3,
+                TextRateFactor = 0.1f,
+                WeightDecay = 0.1f,
+                Beta2 = 0.98,
+                ClipNorm = 1,
+                Augmentation = "light",
             },
             Stage1 = PaperStage1 with { Epochs = 5, BatchSize = 48, Augmentation = "light" },
             Stage2 = new PhaseSettings
             {
-                Epochs = 15, BatchSize = 24, LearningRate = 1e-4f, Schedule = ScheduleKind.Cosine, WeightDecay = 0.1f,
-                Epsilon = 1e-6, ClipNorm = 1, Augmentation = "light",
+                Epochs = 15,
+                BatchSize = 24,
+                LearningRate = 1e-4f,
+                Schedule = ScheduleKind.Cosine,
+                WeightDecay = 0.1f,
+                Epsilon = 1e-6,
+                ClipNorm = 1,
+                Augmentation = "light",
             },
         },
         // The small CLIP that ships with the program: pretrain --recipe demo-clip --out DIR.
@@ -81,13 +131,25 @@ public static class Recipes
             DrawnPictures = 14_000,
             Shape = new ClipShape
             {
-                ImageSize = 48, PatchSize = 8, VisionWidth = 128, VisionLayers = 4, TextWidth = 128, TextLayers = 2,
-                EmbedSize = 128, VocabularySize = 1024,
+                ImageSize = 48,
+                PatchSize = 8,
+                VisionWidth = 128,
+                VisionLayers = 4,
+                TextWidth = 128,
+                TextLayers = 2,
+                EmbedSize = 128,
+                VocabularySize = 1024,
             },
             Pretrain = new PhaseSettings
             {
-                Epochs = 10, BatchSize = 128, LearningRate = 1e-3f, Schedule = ScheduleKind.Cosine, WarmUpEpochs = 0.5f,
-                WeightDecay = 0.1f, Beta2 = 0.98, ClipNorm = 1,
+                Epochs = 10,
+                BatchSize = 128,
+                LearningRate = 1e-3f,
+                Schedule = ScheduleKind.Cosine,
+                WarmUpEpochs = 0.5f,
+                WeightDecay = 0.1f,
+                Beta2 = 0.98,
+                ClipNorm = 1,
             },
         },
         // Drawn faces and the CLIP that ships with the program; two minutes.
@@ -98,8 +160,14 @@ public static class Recipes
             Stage1 = PaperStage1 with { Epochs = 2, BatchSize = 64, Augmentation = "none" },
             Stage2 = new PhaseSettings
             {
-                Epochs = 3, BatchSize = 64, LearningRate = 1e-4f, Schedule = ScheduleKind.Cosine, WeightDecay = 0.1f,
-                Epsilon = 1e-6, ClipNorm = 1, Augmentation = "light",
+                Epochs = 3,
+                BatchSize = 64,
+                LearningRate = 1e-4f,
+                Schedule = ScheduleKind.Cosine,
+                WeightDecay = 0.1f,
+                Epsilon = 1e-6,
+                ClipNorm = 1,
+                Augmentation = "light",
             },
         },
     };
