@@ -124,6 +124,26 @@ public sealed class RunTests
     }
 
     [Test]
+    public void CaptionsOfTheirOwnPretrain()
+    {
+        string folder = In("captioned");
+        for (int index = 0; index < 10; index++)
+            Draw(Path.Combine(folder, $"{index}.png"), index % 3, index);
+        File.WriteAllText(Path.Combine(folder, "captions.csv"),
+            "file,caption\n" + string.Concat(Enumerable.Range(0, 10).Select(index => $"{index}.png,\"stripes, number {index % 3}\"\n")));
+        string[] args = ["pretrain", .. Tiny[..^4].Select(word => word == In("data") ? folder : word), "--pretrain-epochs", "1", "--json"];
+
+        ProgramRun run = ProgramRun.InProcess([.. args, "--out", In("captioned-run")]);
+        File.AppendAllText(Path.Combine(folder, "captions.csv"), "missing.png,nothing\n");
+        ProgramRun bad = ProgramRun.InProcess([.. args, "--out", In("captioned-bad")]);
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Json.GetProperty("weights").GetString(), Does.Exist);
+        Assert.That((bad.ExitCode, bad.Out), Is.EqualTo((3, "")));
+        Assert.That(bad.Error, Does.Contain("captions.csv"));
+    }
+
+    [Test]
     public void AnInterruptedRunCanGoOn()
     {
         string run = In("interrupted");

@@ -10,6 +10,7 @@ public static class RunData
     public const string Drawn = "drawn";
 
     private const int DrawnTest = 700;
+    private const string HeldOut = "held-out part";
 
     /// <summary>The splits of a run.</summary>
     /// <param name="settings">Checked settings.</param>
@@ -30,6 +31,14 @@ public static class RunData
             Folds = settings.Folds,
             Fold = settings.Fold,
         });
+        if (splits is { Validation: { } reported, Test: null })
+        {
+            // The only split there is to report on must not choose the epoch.
+            (DataSplit kept, DataSplit? held) = hold
+                ? splits.Train.HoldOut(settings.ValidationFraction, settings.Seed, HeldOut)
+                : (splits.Train, null);
+            splits = new DataSetSplits(kept, held, reported);
+        }
         DataSplit train = splits.Train;
         progress.Report(new MessageEvent($"{settings.Data}: " + string.Join(", ",
             new[] { train, splits.Validation, splits.Test }.OfType<DataSplit>().Select(Describe))));
