@@ -9,8 +9,5 @@ public static class ShippedModels
     /// <summary>The pre-trained CLIP of drawn faces, its vocabulary in the metadata.</summary>
     public static string Clip => PathOf("faces-clip.safetensors");
 
-    /// <summary>A CLIPER checkpoint of drawn faces.</summary>
-    public static string Faces => PathOf("faces.safetensors");
-
     private static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "models", name);
 }

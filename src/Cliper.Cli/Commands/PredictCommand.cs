@@ -22,10 +22,11 @@ internal sealed class PredictCommand : CliCommand
         Arity = ArgumentArity.OneOrMore,
     };
 
-    private readonly Option<string?> _checkpoint = new("--checkpoint")
+    private readonly Option<string> _checkpoint = new("--checkpoint")
     {
-        Description = "A run's folder or a file of its checkpoints/; without it, the small model of drawn faces that comes with the program.",
+        Description = "A run's folder or a file of its checkpoints/.",
         HelpName = "PATH",
+        Required = true,
     };
 
     private readonly Option<bool> _clips = new("--clips")
@@ -55,7 +56,7 @@ internal sealed class PredictCommand : CliCommand
         string[] paths = parsed.GetValue(_paths)!;
         IReadOnlyList<Sample> samples = clips ? PictureFiles.Clips(paths) : PictureFiles.Pictures(paths);
         using HostDevice device = Common.OpenDevice(parsed);
-        using Predictor predictor = Predictor.Load(Checkpoint.Find(parsed.GetValue(_checkpoint) ?? ShippedModels.Faces), device);
+        using Predictor predictor = Predictor.Load(Checkpoint.Find(parsed.GetValue(_checkpoint)!), device);
         var skipped = new Dictionary<string, string>();
         var predictions = new List<FilePrediction>();
         string? csv = parsed.GetValue(_csv);
