@@ -214,7 +214,7 @@ public sealed class SafeTensorsTests : TemporaryFolder
     {
         string name = "\\u001b[31m" + new string('n', 100_000);
         InputException error = Assert.Throws<InputException>(
-            () => _ = new SafeTensors(Make("{\"" + name + "\":{\"dtype\":\"?\"}}", 2)));
+            () => _ = new SafeTensors(Make("{\"" + name + "\":{\"dtype\":\"?\"}}", 2)))!;
         Assert.That(error.Message, Has.Length.LessThan(1000).And.Contains("\\u001b[31mnnn"));
     }
 
