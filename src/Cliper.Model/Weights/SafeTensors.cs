@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.MemoryMappedFiles;
 using System.Text.Json;
 
 namespace Cliper.Model.Weights;
@@ -10,7 +9,7 @@ namespace Cliper.Model.Weights;
 /// the tensors' bytes, offsets counted from the header's end. Read strictly: the tensors cover the bytes without a gap
 /// or an overlap, each as long as its type and shape say, and no name occurs twice.
 /// </summary>
-public sealed unsafe class SafeTensors : TensorSource
+public sealed class SafeTensors : TensorSource
 {
     /// <summary>What the file is called in a folder of Hugging Face's layout.</summary>
     public const string DefaultName = "model.safetensors";
@@ -25,43 +24,27 @@ public sealed unsafe class SafeTensors : TensorSource
     private readonly Dictionary<string, TensorEntry> _tensors = [];
     private readonly Dictionary<string, long> _begins = [];
     private readonly Dictionary<string, string> _metadata = [];
-    private readonly MemoryMappedFile? _file;
-    private readonly MemoryMappedViewAccessor? _view;
-    private readonly byte* _data;
-    private bool _disposed;
+    private readonly MappedFile _file;
+    private readonly long _dataStart;
 
     /// <summary>Opens a file and checks its header.</summary>
     /// <exception cref="InputException">It is not there, not readable, or breaks a rule of the format.</exception>
     public SafeTensors(string path) : base(path)
     {
-        if (!File.Exists(path))
-            throw new InputException($"{path}: no such file: expected weights or tensors in safetensors format");
+        _file = new MappedFile(path);
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete,
-                1);
-            long length = stream.Length;
-            if (length < LengthBytes + 2)
-                throw Damaged($"expected at least {LengthBytes + 2} bytes, found {length}");
-            _file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read,
-                HandleInheritability.None, leaveOpen: true);
-            _view = _file.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
-            byte* start = null;
-            _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-            _data = start += _view.PointerOffset;
-            ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(new ReadOnlySpan<byte>(start, LengthBytes));
+            if (_file.Length < LengthBytes + 2)
+                throw Damaged($"expected at least {LengthBytes + 2} bytes, found {_file.Length}");
+            using MappedBytes start = _file.Map(0, LengthBytes);
+            ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(start.Span);
             if (headerLength > LongestHeader)
                 throw Damaged($"the header's length is {headerLength}, expected at most {LongestHeader}");
-            if ((long)headerLength > length - LengthBytes)
-                throw Damaged($"the header's length is {headerLength}, but the file has only {length} bytes");
-            _data = start + LengthBytes + headerLength;
-            ReadHeader(new ReadOnlySpan<byte>(start + LengthBytes, (int)headerLength),
-                length - LengthBytes - (long)headerLength);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Dispose();
-            throw new InputException($"{path}: cannot be read: {e.Message}", e);
+            if ((long)headerLength > _file.Length - LengthBytes)
+                throw Damaged($"the header's length is {headerLength}, but the file has only {_file.Length} bytes");
+            _dataStart = LengthBytes + (long)headerLength;
+            using MappedBytes header = _file.Map(LengthBytes, (int)headerLength);
+            ReadHeader(header.Span, _file.Length - _dataStart);
         }
         catch
         {
@@ -71,16 +54,16 @@ public sealed unsafe class SafeTensors : TensorSource
     }
 
     /// <inheritdoc/>
+    public override string Format => "safetensors";
+
+    /// <inheritdoc/>
     public override IReadOnlyDictionary<string, TensorEntry> Tensors => _tensors;
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Metadata => _metadata;
 
-    private protected override ReadOnlySpan<byte> RawBytes(TensorEntry entry)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return new ReadOnlySpan<byte>(_data + _begins[entry.Name], (int)entry.Bytes);
-    }
+    internal override MappedBytes Map(TensorEntry entry, long offset, int length) =>
+        _file.Map(_dataStart + _begins[entry.Name] + offset, length);
 
     private void ReadHeader(ReadOnlySpan<byte> header, long dataLength)
     {
@@ -229,14 +212,5 @@ public sealed unsafe class SafeTensors : TensorSource
         new($"{Path}: not a sound safetensors file: {fault}; {Remedy}", inner);
 
     /// <inheritdoc/>
-    public override void Dispose()
-    {
-        if (_disposed)
-            return;
-        _disposed = true;
-        if (_data != null)
-            _view!.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view?.Dispose();
-        _file?.Dispose();
-    }
+    public override void Dispose() => _file.Dispose();
 }

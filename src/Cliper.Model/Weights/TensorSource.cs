@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
@@ -9,6 +10,9 @@ namespace Cliper.Model.Weights;
 /// </summary>
 public abstract class TensorSource : IDisposable
 {
+    /// <summary>What is mapped at once; whole elements of every type.</summary>
+    internal const int PieceBytes = 8 << 20;
+
     private protected TensorSource(string path) => Path = path;
 
     /// <summary>The file or folder that was opened, for messages.</summary>
@@ -20,42 +24,64 @@ public abstract class TensorSource : IDisposable
     /// <summary>The files' free-form metadata.</summary>
     public abstract IReadOnlyDictionary<string, string> Metadata { get; }
 
+    /// <summary>What kind of file it is, as in "safetensors".</summary>
+    public abstract string Format { get; }
+
+    /// <summary>Numbers, truth values and texts that a PyTorch checkpoint holds beside its tensors, as text, by
+    /// path.</summary>
+    public virtual IReadOnlyDictionary<string, string> Values => ImmutableDictionary<string, string>.Empty;
+
     /// <summary>
-    /// Opens weights: a .safetensors file, a sharded index (*.index.json), or a folder with model.safetensors or
-    /// model.safetensors.index.json.
+    /// Opens weights by their content: safetensors, a checkpoint that PyTorch wrote (zip, TorchScript archive or legacy
+    /// form), a sharded index of either (*.index.json), a folder with model.safetensors or pytorch_model.bin (or their
+    /// indices), or what <see cref="HuggingFaceCache.Find"/> finds in the local cache.
     /// </summary>
     /// <exception cref="InputException">There is no such file, or it is damaged; the message says what to
     /// do.</exception>
     public static TensorSource Open(string path)
     {
-        if (Directory.Exists(path))
+        path = HuggingFaceCache.Find(path);
+        if (!Directory.Exists(path))
+            return path.EndsWith(ShardIndex.Suffix, StringComparison.Ordinal) ? new ShardIndex(path) : OpenFile(path);
+        foreach (string name in new[] { SafeTensors.DefaultName, PyTorchCheckpoint.DefaultName })
         {
-            string single = System.IO.Path.Combine(path, SafeTensors.DefaultName);
-            string index = single + SafeTensorsIndex.Suffix;
+            string single = System.IO.Path.Combine(path, name);
             if (File.Exists(single))
-                return new SafeTensors(single);
-            if (File.Exists(index))
-                return new SafeTensorsIndex(index);
-            throw new InputException($"{path}: no weights in this folder: expected {SafeTensors.DefaultName} or " +
-                $"{SafeTensors.DefaultName}{SafeTensorsIndex.Suffix}; name the file if it is called otherwise");
+                return OpenFile(single);
+            if (File.Exists(single + ShardIndex.Suffix))
+                return new ShardIndex(single + ShardIndex.Suffix);
         }
-        if (path.EndsWith(SafeTensorsIndex.Suffix, StringComparison.Ordinal))
-            return new SafeTensorsIndex(path);
-        return new SafeTensors(path);
+        throw new InputException($"{path}: no weights in this folder: expected {SafeTensors.DefaultName} or "
+            + $"{PyTorchCheckpoint.DefaultName}, or either with {ShardIndex.Suffix}; name the file if it is called "
+            + "otherwise");
     }
 
-    /// <summary>The bytes of a tensor as they are stored (little-endian, row-major), not copied; valid until the source
-    /// is disposed.</summary>
-    /// <exception cref="InputException">No such tensor, or one of more than 2 GiB.</exception>
-    public ReadOnlySpan<byte> RawBytes(string name)
+    /// <summary>Opens one file by its content.</summary>
+    private protected static TensorSource OpenFile(string path)
     {
-        TensorEntry entry = Entry(name);
-        if (entry.Bytes > Array.MaxLength)
-            throw Wrong(name, "at most 2 GiB", $"{entry.Bytes:N0} bytes", "split the tensor");
-        return RawBytes(entry);
+        byte[] start;
+        using (var file = new MappedFile(path))
+            start = file.Read(0, (int)Math.Min(file.Length, FileKind.Looked));
+        return FileKind.Of(start) switch
+        {
+            FileKind.Zip => new PyTorchCheckpoint(path),
+            FileKind.Pickle => new PyTorchCheckpoint(path),
+            string other => throw new InputException($"{path}: {other}"),
+            null => new SafeTensors(path),
+        };
     }
 
-    private protected abstract ReadOnlySpan<byte> RawBytes(TensorEntry entry);
+    /// <summary>
+    /// A piece of a tensor's bytes as they are stored (little-endian) in row-major order, until it is disposed.
+    /// </summary>
+    /// <param name="entry">The tensor.</param>
+    /// <param name="offset">The first byte; the beginning of an element.</param>
+    /// <param name="length">Bytes, whole elements.</param>
+    internal abstract MappedBytes Map(TensorEntry entry, long offset, int length);
+
+    /// <summary>Reads all that has a checksum and says which of it is damaged, a sentence each. Formats without
+    /// checksums have none.</summary>
+    internal virtual IEnumerable<string> DamagedRecords() => [];
 
     /// <summary>What the source says of a tensor.</summary>
     /// <exception cref="InputException">No such tensor.</exception>
@@ -64,28 +90,37 @@ public abstract class TensorSource : IDisposable
             "check that this is the file that is meant");
 
     /// <summary>A floating-point tensor in single precision (F64 is rounded).</summary>
-    /// <exception cref="InputException">No such tensor, or one of integers.</exception>
+    /// <exception cref="InputException">No such tensor, one of integers, or one of more than 2 GiB.</exception>
     public float[] ReadFloats(string name)
     {
         CheckFloating(name);
-        // The length is known to fit an array only after RawBytes has looked.
-        int size = Entry(name).Type.Size();
-        var values = GC.AllocateUninitializedArray<float>(RawBytes(name).Length / size);
+        var values = GC.AllocateUninitializedArray<float>(Count(Entry(name)));
         ReadFloats(name, values);
         return values;
     }
 
-    /// <summary>A floating-point tensor in single precision (F64 is rounded).</summary>
+    /// <summary>A floating-point tensor in single precision (F64 is rounded). A piece of the file at a time is mapped, so
+    /// that this takes no memory of its own.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="target">As many elements as the tensor has.</param>
     /// <exception cref="InputException">No such tensor, or one of integers.</exception>
     public void ReadFloats(string name, Span<float> target)
     {
         TensorEntry entry = CheckFloating(name);
-        ReadOnlySpan<byte> bytes = RawBytes(name);
         if (target.Length != entry.Count)
             throw new ArgumentException($"{target.Length} elements for {entry}", nameof(target));
-        switch (entry.Type)
+        int size = entry.Type.Size();
+        for (int done = 0; done < target.Length; done += PieceBytes / size)
+        {
+            Span<float> part = target[done..Math.Min(target.Length, done + PieceBytes / size)];
+            using MappedBytes bytes = Map(entry, (long)done * size, part.Length * size);
+            Convert(bytes.Span, entry.Type, part);
+        }
+    }
+
+    private static void Convert(ReadOnlySpan<byte> bytes, TensorType type, Span<float> target)
+    {
+        switch (type)
         {
             case TensorType.F32:
                 MemoryMarshal.Cast<byte, float>(bytes).CopyTo(target);
@@ -105,13 +140,16 @@ public abstract class TensorSource : IDisposable
     }
 
     /// <summary>A tensor of integers or booleans.</summary>
-    /// <exception cref="InputException">No such tensor, one of floating-point numbers, or a U64 beyond 2^63 -
-    /// 1.</exception>
+    /// <exception cref="InputException">No such tensor, one of floating-point numbers or of more than 2 GiB, or a U64
+    /// beyond 2^63 - 1.</exception>
     public long[] ReadIntegers(string name)
     {
         TensorEntry entry = Entry(name);
-        ReadOnlySpan<byte> bytes = RawBytes(name);
-        var values = new long[entry.Count];
+        if (IsFloating(entry.Type))
+            throw Wrong(name, "integers", entry.ToString(), "check that this is the file that is meant");
+        var values = new long[Count(entry)];
+        using MappedBytes mapped = Map(entry, 0, (int)entry.Bytes);
+        ReadOnlySpan<byte> bytes = mapped.Span;
         switch (entry.Type)
         {
             case TensorType.Bool or TensorType.U8: Widen<byte>(bytes, values); break;
@@ -121,26 +159,29 @@ public abstract class TensorSource : IDisposable
             case TensorType.I32: Widen<int>(bytes, values); break;
             case TensorType.U32: Widen<uint>(bytes, values); break;
             case TensorType.I64: Widen<long>(bytes, values); break;
-            case TensorType.U64:
+            default:
                 Widen<ulong>(bytes, values);
                 if (values.AsSpan().ContainsAnyInRange(long.MinValue, -1))
                     throw Wrong(name, "integers up to 2^63 - 1", "larger ones", "store them as I64");
                 break;
-            default:
-                throw Wrong(name, "integers", entry.ToString(), "check that this is the file that is meant");
         }
         return values;
     }
 
     /// <summary>A tensor of bytes (U8, I8 or booleans), copied.</summary>
-    /// <exception cref="InputException">No such tensor, or one of larger elements.</exception>
+    /// <exception cref="InputException">No such tensor, one of larger elements, or one of more than 2 GiB.</exception>
     public byte[] ReadBytes(string name)
     {
         TensorEntry entry = Entry(name);
         if (entry.Type.Size() != 1)
             throw Wrong(name, "bytes", entry.ToString(), "check that this is the file that is meant");
-        return RawBytes(name).ToArray();
+        using MappedBytes bytes = Map(entry, 0, Count(entry));
+        return bytes.Span.ToArray();
     }
+
+    /// <summary>Elements of a tensor that has to fit an array.</summary>
+    private int Count(TensorEntry entry) => entry.Bytes <= Array.MaxLength ? (int)entry.Count
+        : throw Wrong(entry.Name, "at most 2 GiB", $"{entry.Bytes:N0} bytes", "split the tensor");
 
     /// <summary>Whether a tensor holds floating-point numbers.</summary>
     internal static bool IsFloating(TensorType type) =>
@@ -160,6 +201,6 @@ public abstract class TensorSource : IDisposable
     private protected InputException Wrong(string tensor, string expected, string found, string remedy) =>
         new($"{Path}: tensor {TensorEntry.Quote(tensor)}: expected {expected}, found {found}; {remedy}");
 
-    /// <summary>Closes the files. Bytes handed out are no longer valid.</summary>
+    /// <summary>Closes the files.</summary>
     public abstract void Dispose();
 }

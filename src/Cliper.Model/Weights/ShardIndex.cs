@@ -3,11 +3,11 @@ using System.Text.Json;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// Weights in several safetensors files with an index {"metadata": {…}, "weight_map": {"tensor": "file"}} beside them,
-/// as Hugging Face splits large ones. Every tensor is where the index says, and no file holds one that the index leaves
-/// out.
+/// Weights in several files, all safetensors or all PyTorch's, with an index {"metadata": {…}, "weight_map": {"tensor":
+/// "file"}} beside them, as Hugging Face splits large ones. Every tensor is where the index says, and no file holds one
+/// that the index leaves out.
 /// </summary>
-public sealed class SafeTensorsIndex : TensorSource
+public sealed class ShardIndex : TensorSource
 {
     /// <summary>How the index's name ends, after the name the file would have had unsplit.</summary>
     public const string Suffix = ".index.json";
@@ -15,30 +15,30 @@ public sealed class SafeTensorsIndex : TensorSource
     private const long LongestIndex = 100_000_000;
     private const int MostFiles = 10_000;
 
-    private readonly Dictionary<string, SafeTensors> _files = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SafeTensors> _holders = [];
+    private readonly Dictionary<string, TensorSource> _files = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TensorSource> _holders = [];
     private readonly Dictionary<string, TensorEntry> _tensors = [];
     private readonly Dictionary<string, string> _metadata = [];
 
     /// <summary>Opens an index and all files that it names.</summary>
     /// <exception cref="InputException">The index or a file is missing or damaged, or they disagree.</exception>
-    public SafeTensorsIndex(string path) : base(path)
+    public ShardIndex(string path) : base(path)
     {
         try
         {
             foreach ((string tensor, string file) in ReadWeightMap())
             {
-                if (!_files.TryGetValue(file, out SafeTensors? holder))
+                if (!_files.TryGetValue(file, out TensorSource? holder))
                     _files[file] = holder = OpenShard(file);
                 if (!holder.Tensors.TryGetValue(tensor, out TensorEntry? entry))
                     throw Fault($"tensor {TensorEntry.Quote(tensor)} is not in {file}");
                 _tensors.Add(tensor, entry);
                 _holders.Add(tensor, holder);
             }
-            foreach ((string file, SafeTensors holder) in _files)
+            foreach ((string file, TensorSource holder) in _files)
             {
                 foreach (string tensor in holder.Tensors.Keys)
-                    if (!_holders.TryGetValue(tensor, out SafeTensors? owner) || owner != holder)
+                    if (!_holders.TryGetValue(tensor, out TensorSource? owner) || owner != holder)
                         throw Fault($"tensor {TensorEntry.Quote(tensor)} of {file} is not in the index");
                 foreach ((string key, string value) in holder.Metadata)
                     _metadata[key] = value;
@@ -57,17 +57,23 @@ public sealed class SafeTensorsIndex : TensorSource
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Metadata => _metadata;
 
-    private protected override ReadOnlySpan<byte> RawBytes(TensorEntry entry) =>
-        _holders[entry.Name].RawBytes(entry.Name);
+    /// <inheritdoc/>
+    public override string Format => _files.Count == 0 ? "index of no files"
+        : $"{_files.Values.First().Format}, {_files.Count} files with an index";
 
-    private SafeTensors OpenShard(string file)
+    internal override MappedBytes Map(TensorEntry entry, long offset, int length) =>
+        _holders[entry.Name].Map(entry, offset, length);
+
+    internal override IEnumerable<string> DamagedRecords() => _files.Values.SelectMany(file => file.DamagedRecords());
+
+    private TensorSource OpenShard(string file)
     {
         // The index may come from anywhere: it must not lead out of its own folder.
         if (file.Length == 0 || file is "." or ".." || file.IndexOfAny(['/', '\\', ':', '\0']) >= 0)
             throw Fault($"{TensorEntry.Quote(file)} is not a plain file name");
         if (_files.Count == MostFiles)
             throw Fault($"more than {MostFiles} files");
-        return new SafeTensors(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", file));
+        return OpenFile(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", file));
     }
 
     private Dictionary<string, string> ReadWeightMap()
@@ -90,7 +96,7 @@ public sealed class SafeTensorsIndex : TensorSource
     /// <inheritdoc/>
     public override void Dispose()
     {
-        foreach (SafeTensors file in _files.Values)
+        foreach (TensorSource file in _files.Values)
             file.Dispose();
     }
 }
