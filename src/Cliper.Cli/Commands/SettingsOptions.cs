@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Cliper.Model;
+using Cliper.Model.Data;
 using Cliper.Model.Training;
 
 namespace Cliper.Cli.Commands;
@@ -40,7 +41,7 @@ internal sealed class SettingsOptions(bool stages)
     private readonly (Option<string?> Option, string[] Paths)[] _values =
     [
         (Value("--data", "Folder or file of pictures or clips.", "PATH"), ["data"]),
-        (Value("--dataset", "Layout of the data: auto, folder, rafdb, fer2013, clips, list or drawn.", "NAME"), ["dataSet"]),
+        (Value("--dataset", $"Layout of the data: {string.Join(", ", DataSets.Names)} or {RunData.Drawn}.", "NAME"), ["dataSet"]),
         (Value("--seed", "Seed of every random number.", "N"), ["seed"]),
         (Value("--batch-size", "Samples a step, in every phase.", "N"), ["pretrain.batchSize", "stage1.batchSize", "stage2.batchSize"]),
         (Value("--pretrain-epochs", "Epochs of contrastive pre-training; 0 leaves it out.", "N"), ["pretrain.epochs"]),

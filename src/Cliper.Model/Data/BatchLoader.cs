@@ -172,6 +172,20 @@ public sealed class BatchLoader : IDisposable
             _options.ShortClips, isRandom ? new RandomStream(_options.Seed, RandomPurpose.FrameSampling, epoch, turn.Key) : null);
     }
 
+    /// <summary>The label of a sample: where people disagreed, training draws it by their votes, in every epoch anew.</summary>
+    private int LabelOf(Turn turn, uint epoch)
+    {
+        Sample sample = Split.Samples[turn.Index];
+        if (sample.Votes is not { } votes || _options.Order == SampleOrder.AsGiven)
+            return sample.Label;
+        double drawn = new RandomStream(_options.Seed, RandomPurpose.Labels, epoch, turn.Key).NextUniform();
+        for (int label = 0; label < votes.Count; label++)
+            if ((drawn -= votes[label]) < 0)
+                return label;
+        // Shares that add up to a hair less than 1.
+        return sample.Label;
+    }
+
     /// <summary>One epoch in progress: workers fill batches within a window before the consumer.</summary>
     private sealed class EpochRun : IDisposable
     {
@@ -240,7 +254,7 @@ public sealed class BatchLoader : IDisposable
             if (_started >= _batches)
                 return;
             int first = _started * _batchSize;
-            var pending = new Pending(_loader, _started++, _order.AsMemory(first, Math.Min(_batchSize, _order.Length - first)));
+            var pending = new Pending(_loader, _started++, _epoch, _order.AsMemory(first, Math.Min(_batchSize, _order.Length - first)));
             _pending.Enqueue(pending);
             lock (_gate)
                 _queue.Enqueue(pending);
@@ -292,14 +306,15 @@ public sealed class BatchLoader : IDisposable
     {
         private readonly BatchLoader _loader;
         private readonly int _number;
+        private readonly uint _epoch;
         private readonly int _values;
         private readonly float[] _pixels;
         private int _claimed;
         private int _left;
 
-        public Pending(BatchLoader loader, int number, ReadOnlyMemory<Turn> turns)
+        public Pending(BatchLoader loader, int number, uint epoch, ReadOnlyMemory<Turn> turns)
         {
-            (_loader, _number, Turns, _left) = (loader, number, turns, turns.Length);
+            (_loader, _number, _epoch, Turns, _left) = (loader, number, epoch, turns, turns.Length);
             LoaderOptions options = loader._options;
             _values = options.Frames * 3 * options.ImageSize * options.ImageSize;
             Ok = new bool[turns.Length];
@@ -342,7 +357,7 @@ public sealed class BatchLoader : IDisposable
                 if (count != slot)
                     Slot(slot).CopyTo(Slot(count));
                 int index = Turns.Span[slot].Index;
-                (indices[count], labels[count]) = (index, _loader.Split.Samples[index].Label);
+                (indices[count], labels[count]) = (index, _loader.LabelOf(Turns.Span[slot], _epoch));
                 count++;
             }
             if (count == 0)

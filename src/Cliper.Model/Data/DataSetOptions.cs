@@ -41,8 +41,21 @@ public sealed record DataSetOptions
     /// <summary>What <see cref="RewriteFrom"/> is replaced by.</summary>
     public string? RewriteTo { get; init; }
 
+    /// <summary>Choices of single data sets; <see cref="DataChoices.Over"/> puts them here.</summary>
+    public DataChoices Choices { get; init; } = new();
+
+    /// <summary>
+    /// Given each file that is listed and not there, or clip without frames, whose sample is then left out; null makes the
+    /// first one an error.
+    /// </summary>
+    public Action<string>? Missing { get; init; }
+
     /// <summary>Tells which files are pictures.</summary>
     public IImageCodec Codec { get; init; } = SkiaImageCodec.Instance;
+
+    /// <summary>Reports something that is listed and not there.</summary>
+    /// <exception cref="InputException">It is an error.</exception>
+    internal void ReportMissing(string message) => (Missing ?? (text => throw new InputException(text)))(message);
 
     /// <summary>Throws unless every value is in its range.</summary>
     /// <exception cref="SettingsException">A value is out of range.</exception>

@@ -6,7 +6,11 @@ namespace Cliper.Model.Data;
 public static class DataSets
 {
     // The order is that of recognition: what has unmistakable files first, folders of anything last.
-    private static readonly IDataSetFormat[] Formats = [new RafDb(), new Fer2013(), new ListFiles(), new Clips(), new FolderPerClass()];
+    private static readonly IDataSetFormat[] Formats =
+    [
+        new RafDb(), new AffectNet(), new Dfew(), new Ferv39k(), new Mafw(), new Afew(), new Fer2013(), new FerPlus(), new CkPlus(),
+        new ListFiles(), new Clips(), new FolderPerClass(),
+    ];
 
     /// <summary>"auto" and the names of the formats.</summary>
     public static IReadOnlyList<string> Names { get; } = [Auto, .. Formats.Select(format => format.Name)];
@@ -34,8 +38,8 @@ public static class DataSets
             if (format == null)
                 throw new InputException(
                     $"{path}: no data set was recognised here. Found: {Describe(path)}. Expected one of: {Layouts()}");
-            RawSplits raw = format.Read(path, options);
-            return Assemble(path, raw, options);
+            RawSplits raw = WithoutShort(format.Read(path, options), options.Choices.MinFrames);
+            return Assemble(path, raw, options) with { Notes = raw.Notes };
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -55,6 +59,22 @@ public static class DataSets
         string[] entries = [.. Directory.EnumerateFileSystemEntries(path).Select(entry => Directory.Exists(entry) ? Path.GetFileName(entry) + "/" : Path.GetFileName(entry))
             .Order(StringComparer.Ordinal).Take(Shown + 1)];
         return entries.Length == 0 ? "nothing" : string.Join(", ", entries.Take(Shown)) + (entries.Length > Shown ? ", …" : "");
+    }
+
+    private static RawSplits WithoutShort(RawSplits raw, int minFrames)
+    {
+        if (minFrames <= 1)
+            return raw;
+        int before = raw.All.Sum(samples => samples.Count);
+        RawSplits kept = new(Long(raw.Train)!, Long(raw.Validation), Long(raw.Test));
+        int dropped = before - kept.All.Sum(samples => samples.Count);
+        return kept with
+        {
+            Notes = [.. raw.Notes, $"{dropped} of {before} samples have fewer than {minFrames} frames and are left out (minFrames)"],
+        };
+
+        IReadOnlyList<RawSample>? Long(IReadOnlyList<RawSample>? samples) =>
+            samples == null ? null : [.. samples.Where(sample => sample.Frames.Count >= minFrames)];
     }
 
     private static DataSetSplits Assemble(string path, RawSplits raw, DataSetOptions options)
@@ -103,8 +123,21 @@ public static class DataSets
             if (!labels.TryGetValue(Expressions.Canonical(sample.Class), out int label))
                 throw new InputException(
                     $"{sample.Where}: unknown class '{sample.Class}'; the classes are {string.Join(", ", classes)}");
-            result.Add(new Sample(sample.Name, label, sample.Frames, sample.Group));
+            result.Add(new Sample(sample.Name, label, sample.Frames, sample.Group, VotesOf(sample, labels)));
         }
         return new DataSplit(name, classes, result);
+    }
+
+    /// <summary>Votes by label; those for classes that are left out count for nobody.</summary>
+    private static float[]? VotesOf(RawSample sample, Dictionary<string, int> labels)
+    {
+        if (sample.Votes == null)
+            return null;
+        var votes = new float[labels.Count];
+        foreach ((string name, float share) in sample.Votes)
+            if (labels.TryGetValue(Expressions.Canonical(name), out int label))
+                votes[label] += share;
+        float sum = votes.Sum();
+        return [.. votes.Select(share => share / sum)];
     }
 }

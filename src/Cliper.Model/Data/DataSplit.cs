@@ -54,7 +54,20 @@ public sealed class DataSplit
             throw new InputException(
                 $"{Name} has samples of {string.Join(", ", unknown)}, but the classes are "
                 + $"{string.Join(", ", classes)}; leave these samples out, or use a model of these classes");
-        return new DataSplit(Name, classes, [.. Samples.Select(sample => sample with { Label = map[sample.Label] })]);
+        return new DataSplit(Name, classes,
+            [.. Samples.Select(sample => sample with { Label = map[sample.Label], Votes = VotesBy(sample.Votes) })]);
+
+        IReadOnlyList<float>? VotesBy(IReadOnlyList<float>? votes)
+        {
+            if (votes == null)
+                return null;
+            var mapped = new float[classes.Count];
+            for (int label = 0; label < votes.Count; label++)
+                if (votes[label] > 0 && map[label] >= 0)
+                    mapped[map[label]] = votes[label];
+            float sum = mapped.Sum();
+            return [.. mapped.Select(share => share / sum)];
+        }
     }
 
     /// <summary>
@@ -148,6 +161,9 @@ public sealed class DataSplit
 /// <param name="Test">Samples to measure the final result on, if there are any.</param>
 public sealed record DataSetSplits(DataSplit Train, DataSplit? Validation, DataSplit? Test)
 {
+    /// <summary>What was chosen in reading the data set, and what was left out: a sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>A split by its name: "train", "validation" or "test".</summary>
     /// <exception cref="SettingsException">There is no such split.</exception>
     public DataSplit this[string name] =>

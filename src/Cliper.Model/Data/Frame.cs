@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Data;
 
@@ -55,6 +56,22 @@ public sealed class FileFrame(string path) : Frame
         }
         return codec.Decode(bytes, path);
     }
+}
+
+/// <summary>A part of another picture.</summary>
+/// <param name="inner">The whole picture.</param>
+/// <param name="box">The part, in pixels; what lies outside of the picture is cut off.</param>
+public sealed class CutFrame(Frame inner, PixelBox box) : Frame
+{
+    /// <inheritdoc/>
+    public override string Name => inner.Name;
+
+    /// <inheritdoc/>
+    public override string Identity => string.Create(CultureInfo.InvariantCulture,
+        $"{inner.Identity}|{box.X},{box.Y},{box.Width},{box.Height}");
+
+    /// <inheritdoc/>
+    public override RgbImage Load(IImageCodec codec) => inner.Load(codec).Cut(box, Name);
 }
 
 /// <summary>A gray picture held in memory, such as a row of fer2013.csv.</summary>

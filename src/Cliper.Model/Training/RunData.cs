@@ -24,13 +24,15 @@ public static class RunData
         if (settings.Data.Length == 0)
             throw new SettingsException("no data: name its folder or file with --data");
         bool hold = settings.Select == Selection.BestOnValidation;
-        DataSetSplits splits = DataSets.Open(settings.Data, settings.DataSet, new DataSetOptions
+        DataSetSplits splits = DataSets.Open(settings.Data, settings.DataSet, settings.Choices.Over(new DataSetOptions
         {
             Seed = settings.Seed,
             ValidationFraction = hold ? settings.ValidationFraction : 0,
             Folds = settings.Folds,
             Fold = settings.Fold,
-        });
+        }));
+        foreach (string note in splits.Notes)
+            progress.Report(new MessageEvent(note));
         if (splits is { Validation: { } reported, Test: null })
         {
             // The only split there is to report on must not choose the epoch.

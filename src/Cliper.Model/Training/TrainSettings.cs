@@ -98,8 +98,11 @@ public sealed record TrainSettings
     /// <summary>Folder or file of the data.</summary>
     public string Data { get; init; } = "";
 
-    /// <summary>Layout of the data: auto, folder, rafdb, fer2013, clips, list or drawn.</summary>
+    /// <summary>Layout of the data: "drawn", or one of <see cref="DataSets.Names"/>.</summary>
     public string DataSet { get; init; } = "auto";
+
+    /// <summary>Choices that data sets leave open.</summary>
+    public DataChoices Choices { get; init; } = new();
 
     /// <summary>CLIP weights: a safetensors file or a Hugging Face folder. Empty to pre-train a CLIP of <see cref="Shape"/>.</summary>
     public string Weights { get; init; } = "";
@@ -130,6 +133,15 @@ public sealed record TrainSettings
 
     /// <summary>Frames of a clip; 1 for pictures.</summary>
     public int Frames { get; init; } = 1;
+
+    /// <summary>Consecutive frames of each segment of a clip: 1, or 2 as Former-DFER; divides <see cref="Frames"/>.</summary>
+    public int FramesPerSegment { get; init; } = 1;
+
+    /// <summary>What becomes of clips with fewer frames than segments.</summary>
+    public ShortClips ShortClips { get; init; } = ShortClips.RepeatLast;
+
+    /// <summary>Whether epochs draw every class alike, samples of rare classes more than once.</summary>
+    public bool Balanced { get; init; }
 
     /// <summary>Which epoch's model the run ends with.</summary>
     public Selection Select { get; init; }
@@ -178,6 +190,9 @@ public sealed record TrainSettings
         Range(DrawnPictures, 7, 10_000_000, nameof(DrawnPictures));
         Range(Tokens, 1, 64, nameof(Tokens));
         Range(Frames, 1, 1024, nameof(Frames));
+        Range(FramesPerSegment, 1, Frames, nameof(FramesPerSegment));
+        if (Frames % FramesPerSegment != 0)
+            throw new SettingsException($"framesPerSegment is {FramesPerSegment}, which does not divide the {Frames} frames");
         Range(Folds, 2, 1000, nameof(Folds));
         Range(Fold, 1, Folds, nameof(Fold));
         Range(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));

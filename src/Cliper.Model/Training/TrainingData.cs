@@ -51,7 +51,7 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
         new(Train, Options(config) with
         {
             BatchSize = phase.BatchSize,
-            Order = SampleOrder.Shuffled,
+            Order = Settings.Balanced ? SampleOrder.Balanced : SampleOrder.Shuffled,
             RandomFrames = true,
             DropLast = Train.Samples.Count >= phase.BatchSize,
             Augmentation = Augmentation.Named(phase.Augmentation),
@@ -67,6 +67,8 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
         Mean = config.Mean.ToArray(),
         Deviation = config.Std.ToArray(),
         Frames = Settings.Frames,
+        FramesPerSegment = Settings.FramesPerSegment,
+        ShortClips = Settings.ShortClips,
         RandomFrames = false,
         Seed = Settings.Seed,
         Cache = Settings.Cache,

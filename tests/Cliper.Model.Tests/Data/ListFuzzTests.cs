@@ -1,4 +1,5 @@
 using System.Text;
+using Cliper.Model.Data;
 using Cliper.Model.Data.Sets;
 
 namespace Cliper.Model.Tests.Data;
@@ -28,6 +29,56 @@ public sealed class ListFuzzTests
     [Test]
     [CancelAfter(60_000)]
     public void Words() => Fuzz("/data/a b/one 16 0\n/data/two 3 1\nthree.png happy\n", reader => ListFiles.Parse(reader, "list", "train", ["happy", "sad"]).Count());
+
+    [Test]
+    [CancelAfter(60_000)]
+    public void DfewList() => Fuzz("video_name,label\n00001,3\n2,7\n", reader => Dfew.Parse(reader, "list").Count());
+
+    [Test]
+    [CancelAfter(60_000)]
+    public void Ferv39kList() => Fuzz("Action/Happy/0267 Happy\nDaily/Sad/0001 Sad\n", reader => Ferv39k.Parse(reader, "list").Count());
+
+    [Test]
+    [CancelAfter(60_000)]
+    public void MafwList() =>
+        Fuzz("00001.mp4 anger\n00002.mp4 fear_anger\n", reader => Mafw.Parse(reader, "list", MafwLabels.Compound).Count());
+
+    [Test]
+    [CancelAfter(60_000)]
+    public void AffectNetList() => Fuzz("subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n"
+        + "1/a.jpg,4,5,8,9,1;2,3,-0.1,0.2\n2/b.jpg,4,5,8,9,1;2,7,0,0\n", reader => AffectNet.Parse(reader, "list", 8).Count());
+
+    [Test]
+    [CancelAfter(60_000)]
+    public void FerPlusTable() => Fuzz("Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
+        + "Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0\nPublicTest,,0,0,0,0,0,0,0,0,0,10\n", reader => FerPlus.Parse(reader, "list").Count());
+
+    [Test]
+    [CancelAfter(60_000)]
+    public void NumPyNumbers()
+    {
+        string header = "{'descr': '<i8', 'fortran_order': False, 'shape': (), }".PadRight(117) + "\n";
+        byte[] valid = [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. Encoding.Latin1.GetBytes(header), 3, 0, 0, 0, 0, 0, 0, 0];
+        Assert.That(Npy.Parse(valid, "list"), Is.EqualTo(3));
+        var random = new Random(1);
+        int refused = 0;
+        for (int round = 0; round < Rounds; round++)
+        {
+            byte[] bytes = random.Next(4) == 0 ? valid[..random.Next(valid.Length)] : [.. valid];
+            for (int change = random.Next(1, 4); change > 0 && bytes.Length > 0; change--)
+                bytes[random.Next(Math.Min(bytes.Length, 80))] = (byte)random.Next(256);
+            try
+            {
+                Npy.Parse(bytes, "list");
+            }
+            catch (InputException refusal)
+            {
+                refused++;
+                Assert.That(refusal.Message, Does.StartWith("list").And.Not.Contain("\n"));
+            }
+        }
+        Assert.That(refused, Is.InRange(Rounds / 10, Rounds - 10));
+    }
 
     private static void Fuzz(string valid, Func<TextReader, int> parse)
     {

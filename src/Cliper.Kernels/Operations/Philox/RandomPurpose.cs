@@ -26,4 +26,7 @@ public enum RandomPurpose : uint
 
     /// <summary>Choice of captions.</summary>
     Captions = 6,
+
+    /// <summary>Labels of pictures that people labelled differently.</summary>
+    Labels = 7,
 }

@@ -9,7 +9,8 @@ namespace Cliper.Model.Data.Sets;
 internal sealed class Fer2013 : IDataSetFormat
 {
     private const string FileName = "fer2013.csv";
-    private const int Side = 48;
+    /// <summary>Width and height of a picture.</summary>
+    internal const int Side = 48;
 
     private static readonly string[] Labels = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"];
 
@@ -69,18 +70,20 @@ internal sealed class Fer2013 : IDataSetFormat
                 throw new InputException($"{where}: {fields.Count} columns, expected {columns.Count}");
             if (!int.TryParse(fields[emotion], NumberStyles.None, CultureInfo.InvariantCulture, out int label) || label >= Labels.Length)
                 throw new InputException($"{where}: unknown emotion '{Text.Short(fields[emotion])}', expected 0 to 6");
-            string split = fields[usage] switch
-            {
-                "Training" => "train",
-                "PublicTest" => "validation",
-                "PrivateTest" => "test",
-                _ => throw new InputException(
-                    $"{where}: unknown Usage '{Text.Short(fields[usage])}', expected Training, PublicTest or "
-                    + "PrivateTest"),
-            };
+            string split = SplitOf(fields[usage], where);
             yield return (line, label, PixelsOf(fields[pixels], where), split);
         }
     }
+
+    /// <summary>The split that a row's Usage means.</summary>
+    internal static string SplitOf(string usage, string where) => usage switch
+    {
+        "Training" => "train",
+        "PublicTest" => "validation",
+        "PrivateTest" => "test",
+        _ => throw new InputException(
+            $"{where}: unknown Usage '{Text.Short(usage)}', expected Training, PublicTest or PrivateTest"),
+    };
 
     private static byte[] PixelsOf(string field, string where)
     {

@@ -23,10 +23,15 @@ internal interface IDataSetFormat
 /// <param name="Frames">The pictures.</param>
 /// <param name="Where">Where it was declared, for errors: a folder, or a file and line.</param>
 /// <param name="Group">Subject, if known.</param>
-internal sealed record RawSample(string Name, string Class, IReadOnlyList<Frame> Frames, string Where, string? Group = null);
+/// <param name="Votes">Shares of the classes by name, where people disagreed; null for one certain label.</param>
+internal sealed record RawSample(string Name, string Class, IReadOnlyList<Frame> Frames, string Where, string? Group = null,
+    IReadOnlyDictionary<string, float>? Votes = null);
 
 /// <summary>Samples as the data set parts them; a data set without splits has everything in Train.</summary>
 internal sealed record RawSplits(IReadOnlyList<RawSample> Train, IReadOnlyList<RawSample>? Validation, IReadOnlyList<RawSample>? Test)
 {
+    /// <summary>What was chosen in reading, and what was left out: a sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     public IEnumerable<IReadOnlyList<RawSample>> All => new[] { Train, Validation, Test }.OfType<IReadOnlyList<RawSample>>();
 }
