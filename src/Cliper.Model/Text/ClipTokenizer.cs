@@ -9,6 +9,9 @@ namespace Cliper.Model.Text;
 /// </summary>
 public sealed class ClipTokenizer
 {
+    /// <summary>Where a run keeps the vocabulary, from the folder of its checkpoints.</summary>
+    private static readonly string BesideCheckpoints = Path.Combine("..", "tokenizer");
+
     private readonly BpeTokenizer _engine;
 
     /// <summary>A tokenizer of the given vocabulary.</summary>
@@ -33,7 +36,7 @@ public sealed class ClipTokenizer
 
     /// <summary>
     /// The tokenizer that belongs to weights: the one that is named, else the one in the weights' metadata, else the
-    /// one in their folder.
+    /// one in their folder, else that of the run whose checkpoint they are.
     /// </summary>
     /// <param name="weights">The opened weights.</param>
     /// <param name="weightsPath">The file or folder they were opened from.</param>
@@ -42,10 +45,11 @@ public sealed class ClipTokenizer
     /// weights.</exception>
     public static ClipTokenizer For(ClipWeights weights, string weightsPath, string? tokenizerPath = null)
     {
-        string folder = Directory.Exists(weightsPath) ? weightsPath
-            : Path.GetDirectoryName(Path.GetFullPath(weightsPath))!;
+        string found = HuggingFaceCache.Find(weightsPath);
+        string folder = Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!;
         BpeVocabulary vocabulary = tokenizerPath is not null ? BpeVocabulary.Load(tokenizerPath)
             : BpeVocabulary.FromMetadata(weights.Metadata, weightsPath) ?? BpeVocabulary.LoadFolder(folder)
+            ?? BpeVocabulary.LoadFolder(Path.Combine(folder, BesideCheckpoints))
             ?? throw new InputException($"{weightsPath}: no tokenizer in the weights' metadata or folder: put OpenAI's "
                 + $"{BpeVocabulary.OpenAIName}, or {BpeVocabulary.VocabularyName} and {BpeVocabulary.MergesName}, "
                 + "beside them, or name one");

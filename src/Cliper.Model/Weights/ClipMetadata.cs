@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 
@@ -28,8 +29,8 @@ internal sealed record ClipFacts
 
     private static T? Join<T>(T? first, T? second, string what, string path) where T : struct =>
         first is { } a && second is { } b && !a.Equals(b)
-            ? throw new InputException($"{path}: {what}: config.json says {a}, the file's metadata {b}; " +
-                "correct or remove one of them")
+            ? throw new InputException($"{path}: {what}: config.json or the file's metadata says {a}, the file itself {b}; "
+                + "correct or remove one of them")
             : first ?? second;
 }
 
@@ -38,6 +39,11 @@ internal static class ClipMetadata
 {
     private const string Heads = "heads", ActivationKey = "activation", Epsilon = "layer_norm_epsilon",
         Mean = "image_mean", Std = "image_std";
+
+    /// <summary>Where a checkpoint of this program has its CLIP's whole configuration.</summary>
+    private const string CheckpointConfig = "clip_config";
+
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
     /// <summary>Heads that follow from the widths.</summary>
     private const string UsualHeads = "width/64";
@@ -55,6 +61,8 @@ internal static class ClipMetadata
 
     public static ClipFacts Read(TensorSource source)
     {
+        if (Text(CheckpointConfig) is { } json)
+            return OfCheckpoint(json);
         ClipFacts facts = new();
         if (Text(Heads) is { } heads && heads != UsualHeads)
         {
@@ -81,6 +89,27 @@ internal static class ClipMetadata
         return facts with { Mean = Channels(Mean), Std = Channels(Std) };
 
         string? Text(string key) => source.Metadata.GetValueOrDefault(key);
+
+        ClipFacts OfCheckpoint(string json)
+        {
+            try
+            {
+                ClipConfig config = JsonSerializer.Deserialize<ClipConfig>(json, Json) ?? throw new JsonException("null");
+                return new ClipFacts
+                {
+                    VisionHeads = config.VisionHeads,
+                    TextHeads = config.TextHeads,
+                    Activation = config.Activation,
+                    LayerNormEpsilon = config.LayerNormEpsilon,
+                    Mean = config.Mean,
+                    Std = config.Std,
+                };
+            }
+            catch (JsonException)
+            {
+                throw Wrong(CheckpointConfig, json, "the configuration of a CLIP as JSON");
+            }
+        }
 
         ChannelValues? Channels(string key)
         {

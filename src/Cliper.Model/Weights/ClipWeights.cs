@@ -16,9 +16,11 @@ public sealed class ClipWeights : IDisposable
 
     /// <summary>Weights whose tensors <paramref name="reader"/> gives, which is asked for each name of the
     /// model.</summary>
-    internal ClipWeights(ClipConfig config, Func<string, Action<Span<float>>> reader, TensorSource? source = null)
+    internal ClipWeights(ClipConfig config, ClipNaming naming, Func<string, Action<Span<float>>> reader,
+        TensorSource? source = null)
     {
         Config = config;
+        Naming = naming;
         _source = source;
         foreach ((string name, Shape shape) in ClipTensors.List(config))
         {
@@ -30,6 +32,9 @@ public sealed class ClipWeights : IDisposable
     /// <summary>The model's shape.</summary>
     public ClipConfig Config { get; }
 
+    /// <summary>The naming of the file they come from; OpenAI's for others.</summary>
+    public ClipNaming Naming { get; }
+
     /// <summary>Names of all tensors, in the order of the computation.</summary>
     public IReadOnlyList<string> Names => _names;
 
@@ -37,19 +42,22 @@ public sealed class ClipWeights : IDisposable
     public IReadOnlyDictionary<string, string> Metadata => _source?.Metadata ?? new Dictionary<string, string>();
 
     /// <summary>
-    /// Opens weights: a .safetensors file, a sharded index, or a folder as Hugging Face lays it out. The model's shape
-    /// follows from the tensors' shapes; heads, activation, epsilon and normalisation from config.json and
-    /// preprocessor_config.json (in the folder, or beside a file of Hugging Face's naming) or from the file's metadata,
-    /// else they are OpenAI's (heads of 64, QuickGELU).
+    /// Opens weights in any form that <see cref="TensorSource.Open"/> knows, the CLIP in a checkpoint of a training
+    /// included ("state_dict.module.visual.conv1.weight"), this program's too. The model's shape follows from the tensors'
+    /// shapes; heads, activation, epsilon and normalisation from config.json and preprocessor_config.json (in the folder, or
+    /// beside a file of Hugging Face's naming), from the file's metadata or from the modules of a TorchScript archive, else
+    /// they are OpenAI's (heads of 64, QuickGELU).
     /// </summary>
+    /// <param name="path">A file, a folder, or a model's name in the local cache.</param>
+    /// <param name="prefix">What stands before the names of the model that is meant; null where there is but one.</param>
     /// <exception cref="InputException">Something is missing, damaged or contradicts itself. Missing, unexpected and
     /// misshapen tensors are all listed.</exception>
-    public static ClipWeights Load(string path)
+    public static ClipWeights Load(string path, string? prefix = null)
     {
         TensorSource source = TensorSource.Open(path);
         try
         {
-            return ClipWeightsLoader.Load(source);
+            return ClipWeightsLoader.Load(source, prefix);
         }
         catch
         {
@@ -65,7 +73,7 @@ public sealed class ClipWeights : IDisposable
     /// elements.</exception>
     public static ClipWeights From(ClipConfig config, IReadOnlyDictionary<string, float[]> values)
     {
-        var weights = new ClipWeights(config, name => values.TryGetValue(name, out float[]? array)
+        var weights = new ClipWeights(config, ClipNaming.OpenAI, name => values.TryGetValue(name, out float[]? array)
             ? target => array.CopyTo(target)
             : throw new ArgumentException($"no values for {name}", nameof(values)));
         foreach ((string name, float[] array) in values)
@@ -86,7 +94,7 @@ public sealed class ClipWeights : IDisposable
     public static ClipWeights Random(ClipConfig config, ulong seed)
     {
         uint stream = 0;
-        return new ClipWeights(config, name =>
+        return new ClipWeights(config, ClipNaming.OpenAI, name =>
         {
             uint own = stream++;
             return target => ClipInitialisation.Fill(target, name, config, seed, own);
@@ -137,25 +145,30 @@ public sealed class ClipWeights : IDisposable
         writer.Write(path);
     }
 
-    /// <summary>Adds every tensor to a file that is being made, such as a checkpoint.</summary>
+    /// <summary>Adds every tensor to a file that is being made, such as a checkpoint. Values are read one tensor at a time
+    /// when the file is written, so these weights have to be open until then.</summary>
     public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32)
     {
         foreach (string name in Names)
         {
             (string[] places, bool transposed) = ClipTensors.Find(name, naming);
-            int[] shape = ShapeOf(name).ToArray();
-            float[] values = Values(name);
-            TensorType stored = shape.Length == 0 ? TensorType.F32 : type;
+            int[] shape = ShapeOf(name).ToArray(), stored = [.. shape];
             if (transposed)
-            {
-                values = Transpose(values, shape[0], shape[1]);
-                Array.Reverse(shape);
-            }
+                Array.Reverse(stored);
             if (places.Length > 1)
-                shape[0] /= places.Length;
-            int part = values.Length / places.Length;
+                stored[0] /= places.Length;
             for (int place = 0; place < places.Length; place++)
-                writer.Add(places[place], shape, values.AsMemory(place * part, part), stored);
+            {
+                int index = place;
+                writer.Add(places[place], stored, () =>
+                {
+                    float[] values = Values(name);
+                    if (transposed)
+                        values = Transpose(values, shape[0], shape[1]);
+                    int part = values.Length / places.Length;
+                    return values.AsMemory(index * part, part);
+                }, shape.Length == 0 ? TensorType.F32 : type);
+            }
         }
     }
 

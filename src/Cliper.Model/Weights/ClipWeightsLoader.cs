@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cliper.Autograd;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
@@ -5,24 +6,34 @@ using Cliper.Model.Clip;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// Makes <see cref="ClipWeights"/> of a file: finds the naming, takes the model's shape from a few tensors, then
-/// compares every tensor with what that model has, so that one error can list all that is wrong.
+/// Makes <see cref="ClipWeights"/> of a file: finds the naming and what stands before all names (as in
+/// "state_dict.module."), takes the model's shape from a few tensors, then compares every tensor with what that model has,
+/// so that one error can list all that is wrong.
 /// </summary>
 internal sealed class ClipWeightsLoader
 {
     private const int MostNamed = 500;
 
+    /// <summary>A tensor that every CLIP of this program's kind has, by whose name the others are found.</summary>
+    private const string Landmark = "visual.conv1.weight";
+
     private readonly TensorSource _source;
+    private readonly string _prefix;
     private readonly ClipNaming _naming;
     private readonly List<string> _faults = [];
 
-    private ClipWeightsLoader(TensorSource source)
+    private ClipWeightsLoader(TensorSource source, string? prefix)
     {
         _source = source;
-        _naming = FindNaming(source);
+        _prefix = prefix ?? FindPrefix(source);
+        _naming = FindNaming();
     }
 
-    public static ClipWeights Load(TensorSource source) => new ClipWeightsLoader(source).Load();
+    /// <summary>Weights from an open file.</summary>
+    /// <param name="source">The file, which the weights take over.</param>
+    /// <param name="prefix">What stands before all names; null to find it.</param>
+    public static ClipWeights Load(TensorSource source, string? prefix = null) =>
+        new ClipWeightsLoader(source, prefix).Load();
 
     private ClipWeights Load()
     {
@@ -33,12 +44,12 @@ internal sealed class ClipWeightsLoader
         Compare(shape ?? AnyShape(visionLayers, textLayers), checkShapes: shape is not null);
         if (_faults.Count > 0 || shape is null)
             throw new InputException($"{_source.Path}: not the weights of a CLIP of this program's kind ({_naming} "
-                + $"naming): {string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
+                + $"naming{(_prefix.Length == 0 ? "" : $" after {TensorEntry.Quote(_prefix)}")}): {string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
 
         ClipFacts facts = new();
         if (HuggingFaceConfig.FolderOf(_source.Path, _naming) is { } folder)
             facts = HuggingFaceConfig.Read(folder, shape);
-        facts = facts.Join(ClipMetadata.Read(_source), _source.Path);
+        facts = facts.Join(ClipMetadata.Read(_source), _source.Path).Join(HeadsOfModules(), _source.Path);
         ClipConfig config = shape with
         {
             VisionHeads = facts.VisionHeads ?? UsualHeads(shape.VisionWidth, "image"),
@@ -52,20 +63,42 @@ internal sealed class ClipWeightsLoader
         if (impossible.Length > 0)
             throw new InputException($"{_source.Path}: {string.Join("; ", impossible)}; correct config.json or the "
                 + "metadata");
-        return new ClipWeights(config, Reader, _source);
+        return new ClipWeights(config, _naming, Reader, _source);
     }
 
-    private static ClipNaming FindNaming(TensorSource source)
+    /// <summary>Checkpoints of a training put other names before those of the model; the landmark ends in its own.</summary>
+    private static string FindPrefix(TensorSource source)
     {
-        if (source.Tensors.Keys.Any(name => name.StartsWith("vision_model.", StringComparison.Ordinal)
+        var prefixes = new SortedSet<string>(StringComparer.Ordinal);
+        foreach (ClipNaming naming in Enum.GetValues<ClipNaming>())
+        {
+            string landmark = ClipTensors.Find(Landmark, naming).Names[0];
+            foreach (string name in source.Tensors.Keys)
+                if (name.EndsWith(landmark, StringComparison.Ordinal)
+                    && (name.Length == landmark.Length || name[^(landmark.Length + 1)] == '.'))
+                    prefixes.Add(name[..^landmark.Length]);
+        }
+        return prefixes.Count <= 1 ? prefixes.FirstOrDefault("")
+            : throw new InputException($"{source.Path}: holds {prefixes.Count} CLIPs, whose names begin with "
+                + $"{string.Join(", ", prefixes.Take(5).Select(TensorEntry.Quote))}; write the one that is meant to a file of its "
+                + "own: cliper-gpu weights convert --prefix");
+    }
+
+    /// <summary>The names after the prefix.</summary>
+    private IEnumerable<string> Names => _source.Tensors.Keys
+        .Where(name => name.StartsWith(_prefix, StringComparison.Ordinal)).Select(name => name[_prefix.Length..]);
+
+    private ClipNaming FindNaming()
+    {
+        if (Names.Any(name => name.StartsWith("vision_model.", StringComparison.Ordinal)
             || name.StartsWith("text_model.", StringComparison.Ordinal)))
             return ClipNaming.HuggingFace;
-        if (source.Tensors.Keys.Any(name => name.StartsWith("visual.", StringComparison.Ordinal)
+        if (Names.Any(name => name.StartsWith("visual.", StringComparison.Ordinal)
             || name.StartsWith(ClipTensors.TextBlocks, StringComparison.Ordinal)))
             return ClipNaming.OpenAI;
-        string found = source.Tensors.Count == 0 ? "no tensors at all"
-            : string.Join(", ", source.Tensors.Keys.Take(3).Select(TensorEntry.Quote));
-        throw new InputException($"{source.Path}: no CLIP weights: expected names such as visual.conv1.weight "
+        string found = _source.Tensors.Count == 0 ? "no tensors at all"
+            : string.Join(", ", _source.Tensors.Keys.Take(3).Select(TensorEntry.Quote));
+        throw new InputException($"{_source.Path}: no CLIP weights: expected names such as visual.conv1.weight "
             + $"(OpenAI) or vision_model.embeddings.patch_embedding.weight (Hugging Face), found {found}; "
             + "check that this is the file that is meant");
     }
@@ -75,7 +108,7 @@ internal sealed class ClipWeightsLoader
     private int Layers(string prefix)
     {
         var layers = new HashSet<string>();
-        foreach (string name in _source.Tensors.Keys)
+        foreach (string name in Names)
             if (name.StartsWith(prefix, StringComparison.Ordinal)
                 && name.IndexOf('.', prefix.Length) is var dot and > 0)
                 layers.Add(name[prefix.Length..dot]);
@@ -133,7 +166,7 @@ internal sealed class ClipWeightsLoader
         // A missing tensor is listed by Compare. A quarter of the range leaves room for the factors 3 and 4 of the
         // blocks.
         (string[] places, bool transposed) = ClipTensors.Find(name, _naming);
-        if (!_source.Tensors.TryGetValue(places[0], out TensorEntry? entry))
+        if (!_source.Tensors.TryGetValue(_prefix + places[0], out TensorEntry? entry))
             return null;
         if (entry.Shape.Count != axes || entry.Shape.Any(size => size is < 1 or > int.MaxValue / 4))
         {
@@ -161,14 +194,14 @@ internal sealed class ClipWeightsLoader
             foreach (string place in places)
             {
                 expected.Add(place);
-                if (!_source.Tensors.TryGetValue(place, out TensorEntry? entry))
+                if (!_source.Tensors.TryGetValue(_prefix + place, out TensorEntry? entry))
                     missing.Add(place);
                 else if (checkShapes && (!entry.Shape.SequenceEqual(sizes.Select(size => (long)size))
                     || !TensorSource.IsFloating(entry.Type)))
                     misshapen.Add($"{place} (expected {new Shape(sizes)}, found {entry})");
             }
         }
-        foreach (string name in _source.Tensors.Keys)
+        foreach (string name in Names)
             if (!expected.Contains(name) && !ClipTensors.IsRedundant(name))
                 unexpected.Add(TensorEntry.Quote(name));
         AddFault("missing", missing);
@@ -184,6 +217,24 @@ internal sealed class ClipWeightsLoader
         _faults.Add($"{what} ({names.Count}): {string.Join(", ", names.Take(MostNamed))}{more}");
     }
 
+    /// <summary>The heads that the modules of OpenAI's archives say they have.</summary>
+    private ClipFacts HeadsOfModules() => new()
+    {
+        VisionHeads = HeadsOfModules(ClipTensors.VisionBlocks),
+        TextHeads = HeadsOfModules(ClipTensors.TextBlocks),
+    };
+
+    private int? HeadsOfModules(string blocks)
+    {
+        string[] heads = [.. _source.Values.Where(value => value.Key.StartsWith(_prefix + blocks, StringComparison.Ordinal)
+            && value.Key.EndsWith(".attn.num_heads", StringComparison.Ordinal)).Select(value => value.Value).Distinct()];
+        return heads.Length == 0 ? null
+            : heads.Length == 1 && int.TryParse(heads[0], NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? number
+            : throw new InputException($"{_source.Path}: {_prefix}{blocks}*.attn.num_heads: expected the same whole number in "
+                + $"every block, found {string.Join(", ", heads.Take(5).Select(TensorEntry.Quote))}; get the file anew");
+    }
+
     private int UsualHeads(int width, string tower) => width % ClipConfig.UsualHeadWidth == 0
         ? width / ClipConfig.UsualHeadWidth
         : throw new InputException($"{_source.Path}: the {tower} tower's width {width} is not a multiple of "
@@ -193,6 +244,7 @@ internal sealed class ClipWeightsLoader
     private Action<Span<float>> Reader(string name)
     {
         (string[] places, bool transposed) = ClipTensors.Find(name, _naming);
+        places = [.. places.Select(place => _prefix + place)];
         TensorSource source = _source;
         if (transposed)
         {

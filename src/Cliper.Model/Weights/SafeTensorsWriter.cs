@@ -28,9 +28,28 @@ public sealed class SafeTensorsWriter
     public void Add(string name, ReadOnlySpan<int> shape, ReadOnlyMemory<float> values,
         TensorType type = TensorType.F32)
     {
+        Add(name, shape, values.Length, () => values, type);
+    }
+
+    /// <summary>Adds floating-point numbers that are made when the file is written, and let go then.</summary>
+    /// <param name="name">A new name.</param>
+    /// <param name="shape">Sizes of the axes; empty for a scalar.</param>
+    /// <param name="values">Gives the elements, row-major, as many as the shape says.</param>
+    /// <param name="type">F32, F16 or BF16, rounded to nearest; beyond F16's range a value becomes infinite.</param>
+    public void Add(string name, ReadOnlySpan<int> shape, Func<ReadOnlyMemory<float>> values,
+        TensorType type = TensorType.F32)
+    {
+        int count = 1;
+        foreach (int size in shape)
+            count = checked(count * size);
+        Add(name, shape, count, values, type);
+    }
+
+    private void Add(string name, ReadOnlySpan<int> shape, int count, Func<ReadOnlyMemory<float>> values, TensorType type)
+    {
         if (type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16))
             throw new ArgumentException($"{type}: expected F32, F16 or BF16", nameof(type));
-        Add(name, type, shape, values.Length, stream => WriteFloats(stream, values.Span, type));
+        Add(name, type, shape, count, stream => WriteFloats(stream, values().Span, type));
     }
 
     /// <summary>Adds integers as I64.</summary>
