@@ -1,9 +1,10 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace Cliper.Kernels.Devices;
 
 /// <summary>
-/// Where arrays live and operations run. A closed set: <see cref="HostDevice"/> (managed SIMD) here, a GPU beside it; an
+/// Where arrays live and operations run. <see cref="HostDevice"/> (managed SIMD) or a <see cref="GpuDevice"/>; an
 /// operation chooses its implementation by the kind of its device. One arena a device.
 /// </summary>
 public abstract class Device : IDisposable
@@ -13,6 +14,9 @@ public abstract class Device : IDisposable
 
     /// <summary>What a person would call it, such as "CPU, AVX-512, 2 threads".</summary>
     public abstract string Name { get; }
+
+    /// <summary>How activations and their gradients are stored here: fp32 on the host, fp16 on a GPU.</summary>
+    public virtual ElementType Activations => ElementType.Float32;
 
     /// <summary>Bytes allocated and not freed.</summary>
     public long LiveBytes => Arena.LiveBytes;
@@ -30,21 +34,45 @@ public abstract class Device : IDisposable
     public void ResetPeak() => Arena.ResetPeak();
 
     /// <summary>An array of <paramref name="length"/> elements with undefined content, aligned to 256 bytes.</summary>
-    public DeviceArray Allocate(long length, ElementType type = ElementType.Float32) =>
-        new(this, Arena.Allocate(length * type.Size()), length, type);
+    public DeviceArray Allocate(long length, ElementType type = ElementType.Float32)
+    {
+        var array = new DeviceArray(this, Arena.Allocate(length * type.Size()), length, type);
+        Allocated(array);
+        return array;
+    }
 
     /// <summary>Ends an array made by <see cref="Allocate"/>. A null array is left alone.</summary>
     /// <exception cref="InvalidOperationException">Freed twice, or a slice.</exception>
     public void Free(DeviceArray array)
     {
-        if (!array.IsNull)
-            Arena.Free(array.Address);
+        if (array.IsNull)
+            return;
+        Freeing(array);
+        Arena.Free(array.Address);
+    }
+
+    /// <summary>Told of every new array.</summary>
+    private protected virtual void Allocated(DeviceArray array)
+    {
+    }
+
+    /// <summary>Told of every array before it ends.</summary>
+    private protected virtual void Freeing(DeviceArray array)
+    {
     }
 
     /// <summary>A new array holding <paramref name="values"/>.</summary>
     public DeviceArray From(ReadOnlySpan<float> values)
     {
         DeviceArray array = Allocate(values.Length);
+        Upload(MemoryMarshal.AsBytes(values), array);
+        return array;
+    }
+
+    /// <summary>A new fp16 array holding <paramref name="values"/>.</summary>
+    public DeviceArray From(ReadOnlySpan<Half> values)
+    {
+        DeviceArray array = Allocate(values.Length, ElementType.Float16);
         Upload(MemoryMarshal.AsBytes(values), array);
         return array;
     }
@@ -77,11 +105,20 @@ public abstract class Device : IDisposable
     /// <summary>Sets every byte to zero.</summary>
     public abstract void Clear(DeviceArray array);
 
-    /// <summary>The elements of an fp32 array, on the host.</summary>
+    /// <summary>The elements of an fp32 or fp16 array, on the host.</summary>
     public float[] ToFloats(DeviceArray source)
     {
         var values = new float[source.Length];
-        Download(source, MemoryMarshal.AsBytes(values.AsSpan()));
+        if (source.Type == ElementType.Float16)
+        {
+            var halves = new Half[source.Length];
+            Download(source, MemoryMarshal.AsBytes(halves.AsSpan()));
+            TensorPrimitives.ConvertToSingle(halves, values);
+        }
+        else
+        {
+            Download(source, MemoryMarshal.AsBytes(values.AsSpan()));
+        }
         return values;
     }
 

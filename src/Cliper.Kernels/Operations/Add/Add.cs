@@ -17,6 +17,7 @@ public static partial class Add
         switch (a.Device)
         {
             case HostDevice host: ForwardHost(host, a, b, y); break;
+            case GpuDevice gpu: ForwardGpu(gpu, a, b, y); break;
             default: throw Check.NoImplementation(nameof(Add), a.Device);
         }
     }

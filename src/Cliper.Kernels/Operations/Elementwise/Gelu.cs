@@ -38,7 +38,7 @@ public readonly struct Gelu : IUnaryOperation
     private static float Distribution(float x)
     {
         if (MathF.Abs(x) >= Limit)
-            return x < 0 ? 0 : 1;
+            return x < 0 ? 0f : 1f;
         float s = x * x;
         float p = ((((P5 * s + P4) * s + P3) * s + P2) * s + P1) * s + P0;
         float q = ((((Q5 * s + Q4) * s + Q3) * s + Q2) * s + Q1) * s + 1;

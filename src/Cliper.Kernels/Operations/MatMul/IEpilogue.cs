@@ -19,6 +19,9 @@ public interface IEpilogue
 
     /// <summary>Checks the arrays for a result of this size; throws <see cref="ArgumentException"/>.</summary>
     void CheckFits(int rows, int columns);
+
+    /// <summary>The same inside a GPU kernel.</summary>
+    GpuEpilogue OnGpu { get; }
 }
 
 /// <summary>The product as it is.</summary>
@@ -26,6 +29,9 @@ public readonly struct NoEpilogue : IEpilogue
 {
     /// <inheritdoc/>
     public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V> => product;
+
+    /// <inheritdoc/>
+    public GpuEpilogue OnGpu => GpuEpilogue.None;
 
     /// <inheritdoc/>
     public void CheckFits(int rows, int columns)
@@ -43,6 +49,9 @@ public readonly unsafe struct BiasEpilogue(DeviceArray bias) : IEpilogue
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V> =>
         product + EpilogueLoad.Lanes<V>(_bias, column, lanes);
+
+    /// <inheritdoc/>
+    public GpuEpilogue OnGpu => new(typeof(GpuEpilogue.Biased), _bias, default);
 
     /// <inheritdoc/>
     public void CheckFits(int rows, int columns) => Check.Length(_bias, columns, "bias");
@@ -77,6 +86,9 @@ public readonly unsafe struct ActivationEpilogue<TOperation>(DeviceArray bias, D
     }
 
     /// <inheritdoc/>
+    public GpuEpilogue OnGpu => new(typeof(GpuEpilogue.Activated<TOperation>), _bias, _preActivation);
+
+    /// <inheritdoc/>
     public void CheckFits(int rows, int columns)
     {
         Check.OptionalLength(_bias, columns, "bias");
@@ -103,6 +115,9 @@ public readonly unsafe struct ResidualEpilogue(DeviceArray bias, DeviceArray res
     }
 
     /// <inheritdoc/>
+    public GpuEpilogue OnGpu => new(typeof(GpuEpilogue.WithResidual), _bias, _residual);
+
+    /// <inheritdoc/>
     public void CheckFits(int rows, int columns)
     {
         Check.OptionalLength(_bias, columns, "bias");
@@ -124,6 +139,9 @@ public readonly unsafe struct DerivativeEpilogue<TOperation>(DeviceArray preActi
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V> =>
         product * TOperation.Derivative(EpilogueLoad.Lanes<V>(_preActivation, (long)row * _columns + column, lanes));
+
+    /// <inheritdoc/>
+    public GpuEpilogue OnGpu => new(typeof(GpuEpilogue.TimesDerivative<TOperation>), default, _preActivation);
 
     /// <inheritdoc/>
     public void CheckFits(int rows, int columns) =>

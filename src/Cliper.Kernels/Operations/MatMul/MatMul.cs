@@ -4,7 +4,7 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// Matrix product, C = epilogue(scale * A B), or epilogue(C + scale * A B) when accumulating; A is [M, K], B [K, N], C [M, N].
-/// fp32 with fused multiply-adds where the processor has them. Transposes are strides (<see cref="Matrix.Transposed"/>).
+/// On the host fp32 with fused multiply-adds where the processor has them; on a GPU sums in fp32 of fp16 or fp32. Transposes are strides (<see cref="Matrix.Transposed"/>).
 /// </summary>
 /// <remarks>
 /// Each element is the sum over K in ascending order, cut in parts that depend on K alone: the bits depend neither on the
@@ -29,9 +29,12 @@ public static partial class MatMul
     {
         b.CheckFits(nameof(b));
         CheckProduct(a, b.Rows, b.Columns, c, epilogue);
-        if (a.Data.Device is not HostDevice host)
-            throw Check.NoImplementation(nameof(MatMul), a.Data.Device);
-        RunHost(host, a, b, null, c, epilogue, accumulate, scale);
+        switch (a.Data.Device)
+        {
+            case HostDevice host: RunHost(host, a, b, null, c, epilogue, accumulate, scale); break;
+            case GpuDevice gpu: RunGpu(gpu, a, 0, b, 0, c, 0, 1, epilogue.OnGpu, accumulate, scale); break;
+            default: throw Check.NoImplementation(nameof(MatMul), a.Data.Device);
+        }
     }
 
     /// <summary>C = epilogue(A B) with B packed before: several times as fast where A has few rows.</summary>
@@ -76,9 +79,14 @@ public static partial class MatMul
         At(a, strideA, count - 1).CheckFits(nameof(a));
         At(b, strideB, count - 1).CheckFits(nameof(b));
         At(c, strideC, count - 1).CheckFits(nameof(c));
-        if (a.Data.Device is not HostDevice host)
-            throw Check.NoImplementation(nameof(MatMul), a.Data.Device);
-        BatchedHost(host, a, strideA, b, strideB, c, strideC, count, accumulate, scale);
+        switch (a.Data.Device)
+        {
+            case HostDevice host: BatchedHost(host, a, strideA, b, strideB, c, strideC, count, accumulate, scale); break;
+            case GpuDevice gpu:
+                RunGpu(gpu, a, strideA, b, strideB, c, strideC, count, GpuEpilogue.None, accumulate, scale);
+                break;
+            default: throw Check.NoImplementation(nameof(MatMul), a.Data.Device);
+        }
     }
 
     private static Matrix At(Matrix first, long stride, int index)

@@ -1,0 +1,48 @@
+using Cliper.Kernels.Ptx;
+
+namespace Cliper.Kernels.Devices;
+
+/// <summary>
+/// What runs GPU kernels: an NVIDIA card, or something that imitates one. Weights are kept in fp32,
+/// activations and their gradients in fp16. Work is queued in the order in which it is given; only reading back waits for it.
+/// </summary>
+public abstract class GpuDevice : Device
+{
+    /// <inheritdoc/>
+    public sealed override ElementType Activations => ElementType.Float16;
+
+    /// <summary>Multiprocessors, by which work is cut where it has to be cut.</summary>
+    internal abstract int Multiprocessors { get; }
+
+    /// <summary>Whether kernels that need tensor cores with m16n8k16 products, ldmatrix and cp.async run here.</summary>
+    internal abstract bool HasTensorCores { get; }
+
+    /// <summary>Queues a kernel over <paramref name="blocks"/> with the packed arguments.</summary>
+    private protected abstract void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments);
+
+    /// <summary>Queues a kernel; a grid without blocks is nothing to do.</summary>
+    internal void Run(GpuKernel kernel, Blocks blocks, params ReadOnlySpan<KernelArgument> arguments)
+    {
+        if (blocks.X == 0 || blocks.Y == 0 || blocks.Z == 0)
+            return;
+        if (blocks.Y > Blocks.MaxOther || blocks.Z > Blocks.MaxOther)
+            throw new ArgumentException($"{kernel.Name} over a grid of {blocks.X} x {blocks.Y} x {blocks.Z} blocks: at most {Blocks.MaxOther} in y and z");
+        Launch(kernel, blocks, kernel.Pack(arguments));
+    }
+
+    /// <summary>Waits until all that was queued is done.</summary>
+    public abstract void Synchronize();
+}
+
+/// <summary>Blocks of a launch.</summary>
+/// <param name="X">Fastest axis.</param>
+/// <param name="Y">Second axis.</param>
+/// <param name="Z">Third axis.</param>
+internal readonly record struct Blocks(int X, int Y = 1, int Z = 1)
+{
+    /// <summary>Most blocks in y and in z.</summary>
+    public const int MaxOther = 65535;
+
+    /// <summary>As many blocks of <paramref name="each"/> as cover <paramref name="count"/>.</summary>
+    public static int Cover(long count, int each) => checked((int)((count + each - 1) / each));
+}

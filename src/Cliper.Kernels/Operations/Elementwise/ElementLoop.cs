@@ -1,0 +1,183 @@
+using System.Runtime.CompilerServices;
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Ptx;
+using ILGPU;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>What <see cref="ElementLoop"/> computes of each element.</summary>
+internal interface IElementFunction
+{
+    /// <summary>Whether the second operand is read.</summary>
+    static abstract bool ReadsSecond { get; }
+
+    /// <summary>The result for one element.</summary>
+    static abstract float Apply(float a, float b, float factor);
+}
+
+/// <summary>y = f(a, b) or y += f(a, b), element by element on a GPU: 16-byte accesses, fp16 and fp32 in any mixture.</summary>
+internal static class ElementLoop
+{
+    private const int Threads = 256, PerThread = 8;
+
+    /// <summary>Runs over all elements of <paramref name="y"/>.</summary>
+    /// <param name="gpu">Where.</param>
+    /// <param name="a">As many elements as <paramref name="y"/>.</param>
+    /// <param name="b">As many, or one for all; null where the function reads no second operand.</param>
+    /// <param name="y">The result.</param>
+    /// <param name="factor">Given to the function.</param>
+    /// <param name="accumulate">Whether to add to <paramref name="y"/>.</param>
+    public static void Run<TFunction>(GpuDevice gpu, DeviceArray a, DeviceArray b, DeviceArray y, float factor = 0,
+        bool accumulate = false) where TFunction : struct, IElementFunction
+    {
+        bool one = !b.IsNull && b.Length == 1 && y.Length != 1;
+        // A b that is one for all is read by its own scalar load and needs no alignment.
+        bool wide = (a.Address | y.Address | (one ? 0 : b.Address)) % 16 == 0;
+        gpu.Run(Find<TFunction>(a.Type, b.IsNull ? a.Type : b.Type, y.Type), new Blocks(Blocks.Cover(y.Length, Threads * PerThread)),
+            a, b, y, y.Length, factor, accumulate, one, wide);
+    }
+
+    /// <summary>The kernel of a function and the types of its operands.</summary>
+    public static GpuKernel Find<TFunction>(ElementType a, ElementType b, ElementType y) where TFunction : struct, IElementFunction =>
+        (a, b, y) switch
+        {
+            (ElementType.Float32, ElementType.Float32, ElementType.Float32) => Kernel<TFunction, Floats, Floats, Floats>.Instance,
+            (ElementType.Float16, ElementType.Float16, ElementType.Float16) => Kernel<TFunction, Halves, Halves, Halves>.Instance,
+            (ElementType.Float32, ElementType.Float32, ElementType.Float16) => Kernel<TFunction, Floats, Floats, Halves>.Instance,
+            (ElementType.Float16, ElementType.Float16, ElementType.Float32) => Kernel<TFunction, Halves, Halves, Floats>.Instance,
+            (ElementType.Float16, ElementType.Float32, ElementType.Float32) => Kernel<TFunction, Halves, Floats, Floats>.Instance,
+            _ => throw new ArgumentException($"no element-wise kernel from {a} and {b} to {y}"),
+        };
+
+    /// <summary>Those that operations use.</summary>
+    public static IEnumerable<GpuKernel> Kernels
+    {
+        get
+        {
+            const ElementType F = ElementType.Float32, H = ElementType.Float16;
+            foreach (ElementType type in new[] { F, H })
+            {
+                yield return Find<Sum>(type, type, type);
+                yield return Find<Forward<QuickGelu>>(type, type, type);
+                yield return Find<Forward<Gelu>>(type, type, type);
+                yield return Find<Backward<QuickGelu>>(type, type, type);
+                yield return Find<Backward<Gelu>>(type, type, type);
+            }
+            yield return Find<Forward<Exp>>(F, F, F);
+            yield return Find<Backward<Exp>>(F, F, F);
+            yield return Find<Product>(F, F, F);
+            yield return Find<Scaled>(F, F, F);
+            yield return Find<Same>(F, F, F);
+            yield return Find<Same>(F, F, H);
+            yield return Find<Same>(H, H, F);
+        }
+    }
+
+    private static class Kernel<TFunction, TA, TB, TY>
+        where TFunction : struct, IElementFunction
+        where TA : struct, INumbers
+        where TB : struct, INumbers
+        where TY : struct, INumbers
+    {
+        public static readonly GpuKernel Instance = new(((Action<TA, TB, TY, long, float, int, int, int>)Loop<TFunction, TA, TB, TY>).Method,
+            GpuKernel.NameOf("Element", typeof(TFunction), typeof(TA), typeof(TB), typeof(TY)), Threads, 1, 64);
+    }
+
+    private static void Loop<TFunction, TA, TB, TY>(TA a, TB b, TY y, long count, float factor, int accumulate, int one, int wide)
+        where TFunction : struct, IElementFunction
+        where TA : struct, INumbers
+        where TB : struct, INumbers
+        where TY : struct, INumbers
+    {
+        long start = ((long)Grid.IdxX * Threads + Group.IdxX) * PerThread;
+        if (start >= count)
+            return;
+        float second = 0;
+        if (TFunction.ReadsSecond && one != 0)
+            second = b.Load(0);
+        if (wide != 0 && start + PerThread <= count)
+        {
+            F8 va = a.Load8(start), vb = default;
+            if (TFunction.ReadsSecond)
+                vb = one != 0 ? All(second) : b.Load8(start);
+            F8 value = Apply<TFunction>(va, vb, factor);
+            y.Store8(start, accumulate != 0 ? Add(y.Load8(start), value) : value);
+            return;
+        }
+        for (long i = start; i < start + PerThread && i < count; i++)
+        {
+            if (TFunction.ReadsSecond && one == 0)
+                second = b.Load(i);
+            float value = TFunction.Apply(a.Load(i), second, factor);
+            y.Store(i, accumulate != 0 ? y.Load(i) + value : value);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static F8 Apply<TFunction>(F8 a, F8 b, float factor) where TFunction : struct, IElementFunction => new()
+    {
+        A = TFunction.Apply(a.A, b.A, factor),
+        B = TFunction.Apply(a.B, b.B, factor),
+        C = TFunction.Apply(a.C, b.C, factor),
+        D = TFunction.Apply(a.D, b.D, factor),
+        E = TFunction.Apply(a.E, b.E, factor),
+        F = TFunction.Apply(a.F, b.F, factor),
+        G = TFunction.Apply(a.G, b.G, factor),
+        H = TFunction.Apply(a.H, b.H, factor),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static F8 Add(F8 a, F8 b) => Apply<Sum>(a, b, 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static F8 All(float value) =>
+        new() { A = value, B = value, C = value, D = value, E = value, F = value, G = value, H = value };
+
+    /// <summary>a + b.</summary>
+    internal readonly struct Sum : IElementFunction
+    {
+        public static bool ReadsSecond => true;
+
+        public static float Apply(float a, float b, float factor) => a + b;
+    }
+
+    /// <summary>a b.</summary>
+    internal readonly struct Product : IElementFunction
+    {
+        public static bool ReadsSecond => true;
+
+        public static float Apply(float a, float b, float factor) => a * b;
+    }
+
+    /// <summary>factor a.</summary>
+    internal readonly struct Scaled : IElementFunction
+    {
+        public static bool ReadsSecond => false;
+
+        public static float Apply(float a, float b, float factor) => a * factor;
+    }
+
+    /// <summary>a as it is: conversion between types.</summary>
+    internal readonly struct Same : IElementFunction
+    {
+        public static bool ReadsSecond => false;
+
+        public static float Apply(float a, float b, float factor) => a;
+    }
+
+    /// <summary>f(a).</summary>
+    internal readonly struct Forward<TOperation> : IElementFunction where TOperation : struct, IUnaryOperation
+    {
+        public static bool ReadsSecond => false;
+
+        public static float Apply(float a, float b, float factor) => TOperation.Forward(a);
+    }
+
+    /// <summary>f'(a) b.</summary>
+    internal readonly struct Backward<TOperation> : IElementFunction where TOperation : struct, IUnaryOperation
+    {
+        public static bool ReadsSecond => true;
+
+        public static float Apply(float a, float b, float factor) => TOperation.Derivative(a) * b;
+    }
+}

@@ -1,0 +1,96 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Ptx;
+
+namespace Cliper.Kernels.Operations;
+
+public static partial class MatMul
+{
+    // Below this depth a slice's start and end would cost more than the slices gain.
+    private const int SmallestSlice = 256;
+
+    /// <summary>The kernels that a model of usual sizes uses; others differ in the same type parameters.</summary>
+    internal static IEnumerable<GpuKernel> GpuKernels
+    {
+        get
+        {
+            Type inner = typeof(TensorCoreProduct.DepthInner), outer = typeof(TensorCoreProduct.DepthOuter);
+            Type[] forward = [typeof(GpuEpilogue.Plain), typeof(GpuEpilogue.Biased), typeof(GpuEpilogue.Activated<QuickGelu>),
+                typeof(GpuEpilogue.Activated<Gelu>), typeof(GpuEpilogue.WithResidual)];
+            Type[] backward = [typeof(GpuEpilogue.Plain), typeof(GpuEpilogue.TimesDerivative<QuickGelu>),
+                typeof(GpuEpilogue.TimesDerivative<Gelu>)];
+            foreach (Type tile in new[] { typeof(TensorCoreProduct.Large), typeof(TensorCoreProduct.Small) })
+            {
+                foreach (Type epilogue in forward)
+                    yield return TensorCoreProduct.Find(tile, inner, inner, epilogue, ElementType.Float16);
+                foreach (Type epilogue in backward)
+                    yield return TensorCoreProduct.Find(tile, inner, outer, epilogue, ElementType.Float16);
+                yield return TensorCoreProduct.Find(tile, outer, outer, typeof(GpuEpilogue.Plain), ElementType.Float32);
+            }
+            foreach (Type right in new[] { inner, outer })
+                yield return TensorCoreProduct.Find(typeof(TensorCoreProduct.Small), outer, right, typeof(GpuEpilogue.Plain), ElementType.Float16);
+            foreach (Type epilogue in forward.Union(backward))
+                yield return PortableProduct.Find(ElementType.Float16, ElementType.Float16, epilogue, ElementType.Float16);
+            yield return PortableProduct.Find(ElementType.Float16, ElementType.Float16, typeof(GpuEpilogue.Plain), ElementType.Float32);
+            yield return PortableProduct.Find(ElementType.Float16, ElementType.Float32, typeof(GpuEpilogue.Plain), ElementType.Float32);
+            yield return PortableProduct.Find(ElementType.Float32, ElementType.Float32, typeof(GpuEpilogue.Plain), ElementType.Float32);
+            yield return PortableProduct.Find(ElementType.Float32, ElementType.Float32, typeof(GpuEpilogue.Plain), ElementType.Float16);
+            foreach (GpuKernel kernel in SliceSum.Kernels)
+                yield return kernel;
+        }
+    }
+
+    private static void RunGpu(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
+        GpuEpilogue epilogue, bool accumulate, float scale)
+    {
+        if (c.Rows == 0 || c.Columns == 0)
+            return;
+        if (gpu.HasTensorCores && Suits(a, strideA) && Suits(b, strideB) && SuitsResult(c, strideC) && a.Columns > 0)
+            RunTensorCores(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
+        else
+            PortableProduct.Run(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
+    }
+
+    // Copies of 16 bytes need every row, and every matrix of a batch, to begin at a multiple of 16.
+    private static bool Suits(Matrix matrix, long stride) => matrix.Data.Type == ElementType.Float16
+        && (matrix.RowStride == 1 || matrix.ColumnStride == 1) && Leading(matrix) % 8 == 0 && Leading(matrix) <= int.MaxValue
+        && stride % 8 == 0 && matrix.Data.Address % 16 == 0;
+
+    // Results are stored two by two.
+    private static bool SuitsResult(Matrix c, long stride) =>
+        c.Columns % 2 == 0 && c.RowStride % 2 == 0 && c.RowStride <= int.MaxValue && stride % 2 == 0 && c.Data.Address % 8 == 0;
+
+    private static long Leading(Matrix matrix) => matrix.ColumnStride == 1 ? matrix.RowStride : matrix.ColumnStride;
+
+    private static void RunTensorCores(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
+        GpuEpilogue epilogue, bool accumulate, float scale)
+    {
+        int depth = a.Columns;
+        bool large = (long)Blocks.Cover(c.Rows, 128) * Blocks.Cover(c.Columns, 128) * count >= gpu.Multiprocessors;
+        int tile = large ? 128 : 64, tilesY = Blocks.Cover(c.Rows, tile), tilesX = Blocks.Cover(c.Columns, tile);
+        // Depth is the columns of a and the rows of b; a matrix with one row or column counts as either.
+        Type left = a.ColumnStride == 1 ? typeof(TensorCoreProduct.DepthInner) : typeof(TensorCoreProduct.DepthOuter);
+        Type right = b.RowStride == 1 && b.ColumnStride != 1 ? typeof(TensorCoreProduct.DepthInner) : typeof(TensorCoreProduct.DepthOuter);
+        int slices = epilogue.Kind == typeof(GpuEpilogue.Plain) && c.RowStride == c.Columns && count == 1
+            ? Math.Clamp(Math.Min(2 * gpu.Multiprocessors / (tilesX * tilesY), depth / SmallestSlice), 1, 32)
+            : 1;
+        // In whole stages of 32; with one slice, all of it.
+        int sliceDepth = slices == 1 ? depth : Blocks.Cover(depth, slices * 32) * 32;
+        slices = Blocks.Cover(depth, sliceDepth);
+        DeviceArray target = c.Data;
+        long sliceStride = 0;
+        if (slices > 1)
+        {
+            sliceStride = (long)c.Rows * c.Columns;
+            target = gpu.Allocate(sliceStride * slices);
+        }
+        GpuKernel kernel = TensorCoreProduct.Find(large ? typeof(TensorCoreProduct.Large) : typeof(TensorCoreProduct.Small), left, right,
+            epilogue.Kind, target.Type);
+        gpu.Run(kernel, new Blocks(tilesX, tilesY, count * slices), a.Data, b.Data, target, epilogue.Bias, epilogue.Extra, c.Rows, c.Columns,
+            depth, (int)Leading(a), (int)Leading(b), slices > 1 ? c.Columns : (int)c.RowStride, strideA, strideB, strideC, slices,
+            sliceDepth, sliceStride, scale, accumulate && slices == 1);
+        if (slices == 1)
+            return;
+        SliceSum.Run(gpu, target, c.Data, slices, sliceStride, accumulate);
+        gpu.Free(target);
+    }
+}

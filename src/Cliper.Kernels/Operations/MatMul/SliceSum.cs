@@ -1,0 +1,37 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Ptx;
+using ILGPU;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>
+/// Adds up what the slices of a product's depth left, in their order, so that the bits do not depend on which block came first.
+/// </summary>
+internal static class SliceSum
+{
+    private const int Threads = 256;
+
+    private static readonly GpuKernel ToFloats = Make<Floats>(), ToHalves = Make<Halves>();
+
+    /// <summary>One for each type of result.</summary>
+    public static IEnumerable<GpuKernel> Kernels => [ToFloats, ToHalves];
+
+    /// <summary>y[i] = sum over s of parts[s * count + i].</summary>
+    public static void Run(GpuDevice gpu, DeviceArray parts, DeviceArray y, int slices, long count, bool accumulate) =>
+        gpu.Run(y.Type == ElementType.Float16 ? ToHalves : ToFloats, new Blocks(Blocks.Cover(count, Threads)), parts, y, slices, count,
+            accumulate);
+
+    private static GpuKernel Make<TY>() where TY : struct, INumbers => new(((Action<Floats, TY, int, long, int>)Add<TY>).Method,
+        GpuKernel.NameOf("SliceSum", typeof(TY)), Threads, 1, 40);
+
+    private static void Add<TY>(Floats parts, TY y, int slices, long count, int accumulate) where TY : struct, INumbers
+    {
+        long at = (long)Grid.IdxX * Threads + Group.IdxX;
+        if (at >= count)
+            return;
+        float sum = accumulate != 0 ? y.Load(at) : 0;
+        for (int slice = 0; slice < slices; slice++)
+            sum += parts.Load(slice * count + at);
+        y.Store(at, sum);
+    }
+}

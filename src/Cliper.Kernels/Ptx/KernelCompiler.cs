@@ -1,0 +1,88 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using ILGPU;
+using ILGPU.Algorithms;
+using ILGPU.Backends;
+using ILGPU.Backends.EntryPoints;
+using ILGPU.Backends.PTX;
+using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+
+namespace Cliper.Kernels.Ptx;
+
+/// <summary>
+/// C# kernel to PTX, without a GPU or driver. Optimisation level O1 alone: O2 of ILGPU 1.5.3 moves loads across barriers and
+/// stores. The instruction set is pinned, so that the text that is tested is the text that a driver gets; labels and names are
+/// renumbered, so that it does not depend on what was compiled before and the driver's cache on disk finds it again.
+/// </summary>
+internal static partial class KernelCompiler
+{
+    /// <summary>The entry point's name in every kernel's text.</summary>
+    public const string Entry = "kernel";
+
+    /// <summary>PTX version of every text: drivers from CUDA 11.8 on accept it.</summary>
+    public const string Version = "7.8";
+
+    private static readonly Lock Gate = new();
+    private static Context? _context;
+
+    /// <summary>The kernel's text.</summary>
+    public static string Compile(GpuKernel kernel)
+    {
+        // ILGPU's context is not safe for threads that compile at once.
+        lock (Gate)
+        {
+            try
+            {
+                _context ??= Context.Create(builder => builder
+                    .Optimize(OptimizationLevel.O1).Math(MathMode.Fast32BitOnly).EnableAlgorithms().WithPtx(typeof(Gpu)));
+                CudaArchitecture target = kernel.Target == GpuTarget.TensorCores ? CudaArchitecture.SM_80 : CudaArchitecture.SM_70;
+                using var backend = new PTXBackend(_context, target, CudaInstructionSet.ISA_78, null!);
+                EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
+                var compiled = (PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks));
+                return Normalise(compiled.PTXAssembly);
+            }
+            catch (Exception failure)
+            {
+                // A failed compilation spoils ILGPU's context for all later ones.
+                _context?.Dispose();
+                _context = null;
+                throw new InvalidOperationException($"{kernel.Name} does not compile: {failure.GetBaseException().Message}", failure);
+            }
+        }
+    }
+
+    /// <summary>Keeps header and entry point, and numbers names in the order of their first use.</summary>
+    internal static string Normalise(string ptx)
+    {
+        ptx = ptx.ReplaceLineEndings("\n");
+        int entry = ptx.LastIndexOf(".visible .entry", StringComparison.Ordinal);
+        var text = new StringBuilder();
+        foreach (string line in ptx[..entry].Split('\n'))
+            if (line.StartsWith(".version", StringComparison.Ordinal) || line.StartsWith(".target", StringComparison.Ordinal)
+                || line.StartsWith(".address_size", StringComparison.Ordinal) || line.StartsWith(".extern .shared", StringComparison.Ordinal))
+                text.Append(line).Append('\n');
+        string name = EntryName().Match(ptx, entry).Groups[1].Value;
+        text.Append(Comment().Replace(ptx[entry..], ""));
+        var names = new Dictionary<string, string> { [name] = Entry };
+        return Name().Replace(text.ToString(), match =>
+        {
+            if (!names.TryGetValue(match.Value, out string? replacement))
+            {
+                // A register's number is its own within the kernel; what ILGPU numbers over all kernels has an underscore before.
+                replacement = $"{match.Groups[1].Value}_{names.Count}";
+                names.Add(match.Value, replacement);
+            }
+            return replacement;
+        });
+    }
+
+    [GeneratedRegex(@"\.visible \.entry (\w+)")]
+    private static partial Regex EntryName();
+
+    [GeneratedRegex(@"[ \t]*//[^\n]*")]
+    private static partial Regex Comment();
+
+    [GeneratedRegex(@"(?<![\w%.])(?!sm_|ex2\b|lg2\b)([A-Za-z_]\w*?)_?\d+\b|(?<=\.entry )(\w+)")]
+    private static partial Regex Name();
+}

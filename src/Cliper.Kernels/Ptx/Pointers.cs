@@ -1,0 +1,155 @@
+using System.Runtime.CompilerServices;
+
+namespace Cliper.Kernels.Ptx;
+
+/// <summary>
+/// Numbers in global memory as a kernel sees them: the type says how they are stored, so that one kernel serves fp16 and fp32.
+/// An argument of this type is an address.
+/// </summary>
+internal interface INumbers
+{
+    /// <summary>Bytes of one number.</summary>
+    static abstract int Size { get; }
+
+    /// <summary>Whether there is no array.</summary>
+    bool IsNull { get; }
+
+    /// <summary>Number <paramref name="index"/>.</summary>
+    float Load(long index);
+
+    /// <summary>Sets number <paramref name="index"/>.</summary>
+    void Store(long index, float value);
+
+    /// <summary>Numbers <paramref name="index"/> and the next, at an address that is a multiple of two numbers.</summary>
+    F2 Load2(long index);
+
+    /// <summary>Sets two numbers, as <see cref="Load2"/>.</summary>
+    void Store2(long index, F2 value);
+
+    /// <summary>Eight numbers from <paramref name="index"/> on, at an address that is a multiple of 16.</summary>
+    F8 Load8(long index);
+
+    /// <summary>Sets eight numbers, as <see cref="Load8"/>.</summary>
+    void Store8(long index, F8 value);
+}
+
+/// <summary>fp32 in global memory.</summary>
+internal readonly struct Floats : INumbers
+{
+    private readonly long _address;
+
+    public Floats(long address) => _address = address;
+
+    public static int Size => 4;
+
+    public bool IsNull => _address == 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public float Load(long index) => Gpu.LoadFloat(_address + index * 4);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(long index, float value) => Gpu.StoreFloat(_address + index * 4, value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public F2 Load2(long index) => Gpu.LoadFloats2(_address + index * 4);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store2(long index, F2 value) => Gpu.StoreFloats2(_address + index * 4, value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public F8 Load8(long index)
+    {
+        F4 low = Gpu.LoadFloats(_address + index * 4), high = Gpu.LoadFloats(_address + index * 4 + 16);
+        F8 value;
+        (value.A, value.B, value.C, value.D) = (low.X, low.Y, low.Z, low.W);
+        (value.E, value.F, value.G, value.H) = (high.X, high.Y, high.Z, high.W);
+        return value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store8(long index, F8 value)
+    {
+        F4 low, high;
+        (low.X, low.Y, low.Z, low.W) = (value.A, value.B, value.C, value.D);
+        (high.X, high.Y, high.Z, high.W) = (value.E, value.F, value.G, value.H);
+        Gpu.StoreFloats(_address + index * 4, low);
+        Gpu.StoreFloats(_address + index * 4 + 16, high);
+    }
+}
+
+/// <summary>fp16 in global memory; stores round to nearest.</summary>
+internal readonly struct Halves : INumbers
+{
+    private readonly long _address;
+
+    public Halves(long address) => _address = address;
+
+    public static int Size => 2;
+
+    public bool IsNull => _address == 0;
+
+    /// <summary>Address of number <paramref name="index"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public long At(long index) => _address + index * 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public float Load(long index) => Gpu.LoadHalf(_address + index * 2);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(long index, float value) => Gpu.StoreHalf(_address + index * 2, value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public F2 Load2(long index) => Gpu.Unpack((uint)Gpu.LoadInt(_address + index * 2));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store2(long index, F2 value) => Gpu.StoreInt(_address + index * 2, (int)Gpu.Pack(value.X, value.Y));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public F8 Load8(long index)
+    {
+        U4 packed = Gpu.Load128(_address + index * 2);
+        F2 ab = Gpu.Unpack(packed.X), cd = Gpu.Unpack(packed.Y), ef = Gpu.Unpack(packed.Z), gh = Gpu.Unpack(packed.W);
+        F8 value;
+        (value.A, value.B, value.C, value.D) = (ab.X, ab.Y, cd.X, cd.Y);
+        (value.E, value.F, value.G, value.H) = (ef.X, ef.Y, gh.X, gh.Y);
+        return value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store8(long index, F8 value)
+    {
+        U4 packed;
+        packed.X = Gpu.Pack(value.A, value.B);
+        packed.Y = Gpu.Pack(value.C, value.D);
+        packed.Z = Gpu.Pack(value.E, value.F);
+        packed.W = Gpu.Pack(value.G, value.H);
+        Gpu.Store128(_address + index * 2, packed);
+    }
+}
+
+/// <summary>32-bit integers in global memory.</summary>
+internal readonly struct Integers
+{
+    private readonly long _address;
+
+    public Integers(long address) => _address = address;
+
+    public bool IsNull => _address == 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Load(long index) => Gpu.LoadInt(_address + index * 4);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(long index, int value) => Gpu.StoreInt(_address + index * 4, value);
+}
+
+/// <summary>Bytes in global memory.</summary>
+internal readonly struct Bytes
+{
+    private readonly long _address;
+
+    public Bytes(long address) => _address = address;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Load(long index) => Gpu.LoadByte(_address + index);
+}

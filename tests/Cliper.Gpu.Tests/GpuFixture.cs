@@ -1,0 +1,79 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using PtxInterpreter;
+
+namespace Cliper.Gpu.Tests;
+
+/// <summary>
+/// Base of the tests that run kernels: a device made of the interpreter. Each test ends by checking that nothing is left and
+/// that it launched no kernel which the catalogue, and with it the proofs of the texts, does not know.
+/// </summary>
+public abstract class GpuFixture
+{
+    /// <summary>Unit roundoff of fp16 and of fp32.</summary>
+    protected const double U16 = 1.0 / (1 << 11), U32 = 1.0 / (1 << 24);
+
+    /// <summary>Half the distance of subnormal fp16 numbers: the least error of a rounding.</summary>
+    protected const double Tiny = 1.0 / (1 << 25);
+
+    private static readonly HashSet<string> Known = [.. KernelCatalogue.All.Select(kernel => kernel.Name)];
+
+    private protected InterpretedDevice Device { get; private set; } = null!;
+
+    [SetUp]
+    public void MakeDevice() => Device = new InterpretedDevice { TensorCores = UsesTensorCores };
+
+    [TearDown]
+    public void NothingIsLeftAndAllIsKnown()
+    {
+        int left = Device.LiveArrays;
+        string[] unknown = [.. Device.Launched.Select(kernel => kernel.Name).Where(name => !Known.Contains(name))];
+        Device.Dispose();
+        if (TestContext.CurrentContext.Result.Outcome.Status == NUnit.Framework.Interfaces.TestStatus.Failed)
+            return;
+        Assert.That(left, Is.Zero, "arrays left allocated");
+        Assert.That(unknown, Is.Empty, "kernels that the catalogue lacks");
+    }
+
+    protected virtual bool UsesTensorCores => true;
+
+    /// <summary>Uniform in [-1, 1), the same for the same seed, rounded to fp16 where <paramref name="half"/>.</summary>
+    protected static float[] Random(long count, int seed, bool half = true, float scale = 1)
+    {
+        var random = new Random(seed);
+        var values = new float[count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            float value = (random.NextSingle() * 2 - 1) * scale;
+            values[i] = half ? (float)(System.Half)value : value;
+        }
+        return values;
+    }
+
+    /// <summary>An fp16 array of the values.</summary>
+    protected DeviceArray Halves(ReadOnlySpan<float> values)
+    {
+        var halves = new System.Half[values.Length];
+        for (int i = 0; i < halves.Length; i++)
+            halves[i] = (System.Half)values[i];
+        return Device.From(halves);
+    }
+
+    protected void Free(params ReadOnlySpan<DeviceArray> arrays)
+    {
+        foreach (DeviceArray array in arrays)
+            Device.Free(array);
+    }
+
+    /// <summary>Asserts |actual - expected| at most the bound of each element; NaN only where NaN is expected.</summary>
+    protected static void AssertClose(ReadOnlySpan<float> actual, ReadOnlySpan<double> expected, Func<double, double> bound, string what)
+    {
+        Assert.That(actual.Length, Is.EqualTo(expected.Length), what);
+        for (int i = 0; i < actual.Length; i++)
+        {
+            if (double.IsNaN(expected[i]) ? float.IsNaN(actual[i]) : Math.Abs(actual[i] - expected[i]) <= bound(expected[i]))
+                continue;
+            Assert.Fail($"{what}[{i}] is {actual[i]}, expected {expected[i]} within {bound(expected[i]):E1}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+using PtxInterpreter;
+
+namespace Cliper.Gpu.Tests;
+
+/// <summary>The interpreter itself, on texts small enough to compute by hand.</summary>
+public sealed unsafe class InterpreterTests
+{
+    [Test]
+    public void ArithmeticIsThatOfTheTypes()
+    {
+        uint[] results = Run(32, 8, """
+            mov.b32 %r1, %tid.x;
+            setp.ne.u32 %p1, %r1, 0;
+            @%p1 bra END;
+            mov.f32 %f1, 0f40400000;
+            fma.rn.f32 %f2, %f1, %f1, 0f3F800000;
+            st.global.f32 [%rd1], %f2;
+            mov.b32 %r2, -7;
+            shr.s32 %r3, %r2, 1;
+            st.global.b32 [%rd1+4], %r3;
+            shr.u32 %r4, %r2, 28;
+            st.global.b32 [%rd1+8], %r4;
+            mul.wide.s32 %rd2, %r2, 3;
+            cvt.u32.u64 %r5, %rd2;
+            st.global.b32 [%rd1+12], %r5;
+            cvt.rn.f16x2.f32 %r6, 0f3F800000, 0fC0000000;
+            st.global.b32 [%rd1+16], %r6;
+            { .reg .b16 l, h; mov.b32 {l, h}, %r6; cvt.f32.f16 %f3, h; st.global.f32 [%rd1+20], %f3; }
+            setp.gtu.f32 %p2, 0f7FC00000, 0f3F800000;
+            selp.b32 %r7, 5, 6, %p2;
+            st.global.b32 [%rd1+24], %r7;
+            rem.s32 %r8, %r2, 4;
+            st.global.b32 [%rd1+28], %r8;
+            END:
+            ret;
+            """);
+
+        // 3 * 3 + 1; -7 >> 1; 15; -21; (1, -2) in fp16; 1; NaN compares unordered; remainder of the dividend's sign.
+        Assert.That(results, Is.EqualTo(new[]
+        {
+            BitConverter.SingleToUInt32Bits(10), unchecked((uint)-4), 15u, unchecked((uint)-21), 0x3C00C000u,
+            BitConverter.SingleToUInt32Bits(1), 5u, unchecked((uint)-3),
+        }));
+    }
+
+    [Test]
+    public void LanesPartAndMeetAgain()
+    {
+        uint[] results = Run(32, 32, """
+            mov.b32 %r1, %tid.x;
+            and.b32 %r2, %r1, 1;
+            setp.eq.u32 %p1, %r2, 0;
+            @%p1 bra EVEN;
+            mov.b32 %r3, 100;
+            bra JOIN;
+            EVEN:
+            mov.b32 %r3, 200;
+            JOIN:
+            shfl.sync.bfly.b32 %r4, %r3, 1, 31, 0xffffffff;
+            mul.wide.u32 %rd2, %r1, 4;
+            add.s64 %rd3, %rd1, %rd2;
+            st.global.b32 [%rd3], %r4;
+            ret;
+            """);
+
+        Assert.That(results, Is.EqualTo(Enumerable.Range(0, 32).Select(lane => lane % 2 == 0 ? 100u : 200u)));
+    }
+
+    [Test]
+    public void AProductHasItsElementsWhereTheManualSays()
+    {
+        // A = (row = 1, k = 2) alone, B = (k = 2, column = 3) alone: the product is 6 at (1, 3), which lane 4 + 1 holds second.
+        uint[] results = Run(32, 128, """
+            mov.b32 %r1, %tid.x;
+            mov.b32 %r2, 0;
+            mov.b32 %r3, 0;
+            setp.eq.u32 %p1, %r1, 5;
+            selp.b32 %r2, 0x4000, 0, %p1;
+            setp.eq.u32 %p2, %r1, 13;
+            selp.b32 %r3, 0x4200, 0, %p2;
+            mov.b32 %r4, 0;
+            mov.f32 %f1, 0f3F800000;
+            mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f2,%f3,%f4,%f5}, {%r2,%r4,%r4,%r4}, {%r3,%r4}, {%f1,%f1,%f1,%f1};
+            mul.wide.u32 %rd2, %r1, 16;
+            add.s64 %rd3, %rd1, %rd2;
+            st.global.v4.f32 [%rd3], {%f2,%f3,%f4,%f5};
+            ret;
+            """);
+
+        float[] values = [.. results.Select(BitConverter.UInt32BitsToSingle)];
+        Assert.That(values[5 * 4 + 1], Is.EqualTo(7));
+        Assert.That(values.Where((_, at) => at != 21), Has.All.EqualTo(1));
+    }
+
+    [Test]
+    public void MatricesAreLoadedByRowsAndTransposed([Values] bool transposed)
+    {
+        // Row r of matrix m holds 64 m + 8 r + column.
+        uint[] results = Run(32, 128, $$"""
+            mov.b32 %r1, %tid.x;
+            mul.lo.s32 %r2, %r1, 8;
+            mul.lo.s32 %r3, %r1, 16;
+            mov.b32 %r5, 0;
+            LOOP:
+            add.s32 %r6, %r2, %r5;
+            cvt.u16.u32 %rs1, %r6;
+            shl.b32 %r7, %r5, 1;
+            add.s32 %r8, %r3, %r7;
+            st.shared.b16 [%r8], %rs1;
+            add.s32 %r5, %r5, 1;
+            setp.lt.s32 %p1, %r5, 8;
+            @%p1 bra LOOP;
+            bar.sync 0;
+            ldmatrix.sync.aligned.m8n8.x4{{(transposed ? ".trans" : "")}}.shared.b16 {%r10,%r11,%r12,%r13}, [%r3];
+            mul.wide.u32 %rd2, %r1, 16;
+            add.s64 %rd3, %rd1, %rd2;
+            st.global.v4.b32 [%rd3], {%r10,%r11,%r12,%r13};
+            ret;
+            """, shared: 512);
+
+        for (int lane = 0; lane < 32; lane++)
+            for (uint matrix = 0; matrix < 4; matrix++)
+            {
+                uint row = (uint)lane / 4, column = (uint)lane % 4 * 2;
+                uint low = transposed ? column * 8 + row : row * 8 + column, high = transposed ? low + 8 : low + 1;
+                Assert.That(results[lane * 4 + matrix], Is.EqualTo(matrix * 64 + low | (matrix * 64 + high) << 16), $"lane {lane}");
+            }
+    }
+
+    [TestCase("ld.global.b32 %r2, [%rd1+4];", "out of bounds: byte 4 of an array of 4")]
+    [TestCase("st.global.b32 [%rd1+-4], %r1;", "global write")]
+    [TestCase("ld.global.b32 %r2, [%rd1+2];", "misaligned global read of 4 bytes")]
+    [TestCase("ld.shared.b32 %r2, [%r1+128];", "shared access of 4 bytes at 128 out of bounds")]
+    [TestCase("ld.shared.b32 %r2, [%r1+2];", "misaligned shared")]
+    [TestCase("ld.b32 %r2, [%rd1];", "generic")]
+    [TestCase("tanh.approx.f32 %f1, %f2;", "unknown instruction tanh.approx.f32")]
+    public void WhatIsNotAllowedIsNamed(string instruction, string message) =>
+        Assert.That(() => Run(32, 1, $"mov.b32 %r1, 0; {instruction} ret;", shared: 128),
+            Throws.TypeOf<PtxException>().With.Message.Contains(message));
+
+    [Test]
+    public void ARaceBetweenWarpsIsFound([Values] bool barrier)
+    {
+        // Each thread writes its own word and reads that of the other warp.
+        string body = $"""
+            mov.b32 %r1, %tid.x;
+            shl.b32 %r2, %r1, 2;
+            st.shared.b32 [%r2], %r1;
+            {(barrier ? "bar.sync 0;" : "")}
+            xor.b32 %r3, %r2, 128;
+            ld.shared.b32 %r4, [%r3];
+            mul.wide.u32 %rd2, %r1, 4;
+            add.s64 %rd3, %rd1, %rd2;
+            st.global.b32 [%rd3], %r4;
+            ret;
+            """;
+        if (barrier)
+            Assert.That(Run(64, 64, body, shared: 256), Is.EqualTo(Enumerable.Range(0, 64).Select(thread => (uint)thread ^ 32)));
+        else
+            Assert.That(() => Run(64, 64, body, shared: 256), Throws.TypeOf<PtxException>().With.Message.Contains("race"));
+    }
+
+    [Test]
+    public void ACopyArrivesWhenItIsWaitedForAndEndsInZeros([Values] bool wait)
+    {
+        uint[] results = Run(1, 8, $"""
+            mov.b32 %r1, 0;
+            mov.b32 %r2, 7;
+            st.global.b32 [%rd1], %r2;
+            st.global.b32 [%rd1+4], %r2;
+            cp.async.cg.shared.global [%r1], [%rd1], 16, 4;
+            cp.async.commit_group;
+            {(wait ? "cp.async.wait_group 0;" : "")}
+            ld.shared.b32 %r3, [%r1];
+            ld.shared.b32 %r4, [%r1+4];
+            st.global.b32 [%rd1+16], %r3;
+            st.global.b32 [%rd1+20], %r4;
+            ret;
+            """, shared: 16);
+
+        Assert.That(results[4..6], Is.EqualTo(wait ? new uint[] { 7, 0 } : [uint.MaxValue, uint.MaxValue]));
+    }
+
+    [Test]
+    public void ACollectiveInstructionNeedsAllLanes() =>
+        Assert.That(() => Run(32, 1, """
+            mov.b32 %r1, %tid.x;
+            setp.lt.u32 %p1, %r1, 7;
+            @%p1 bra END;
+            shfl.sync.bfly.b32 %r4, %r1, 1, 31, 0xffffffff;
+            END:
+            ret;
+            """), Throws.TypeOf<PtxException>().With.Message.Contains("are not there at shfl"));
+
+    /// <summary>Runs one block of a body in which %rd1 is the address of <paramref name="words"/> words, which it returns.</summary>
+    private static uint[] Run(int threads, int words, string body, int shared = 0)
+    {
+        string ptx = $$"""
+            .version 7.8
+            .target sm_80
+            .address_size 64
+            .extern .shared .align 16 .b8 dynamic[];
+            .visible .entry kernel(
+            	.param .b64 result
+            )
+            .maxntid {{threads}}, 1, 1
+            {
+            .reg .pred %p<9>; .reg .b32 %r<32>; .reg .b64 %rd<9>; .reg .f32 %f<9>; .reg .b16 %rs<9>;
+            ld.param.b64 %rd1, [result];
+            {{body}}
+            }
+            """;
+        var results = new uint[words];
+        // In an array of its own on the heap that does not move: the address has to be a multiple of 16.
+        nint memory = (nint)System.Runtime.InteropServices.NativeMemory.AlignedAlloc((nuint)words * 4, 256);
+        var global = new GlobalMemory();
+        global.Add((ulong)memory, words * 4);
+        try
+        {
+            new PtxInterpreter.Program(ptx.ReplaceLineEndings("\n")).Launch((1, 1, 1), BitConverter.GetBytes((long)memory), shared, global);
+            new ReadOnlySpan<uint>((void*)memory, words).CopyTo(results);
+            return results;
+        }
+        finally
+        {
+            System.Runtime.InteropServices.NativeMemory.AlignedFree((void*)memory);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using System.Text.RegularExpressions;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Ptx;
+
+namespace Cliper.Gpu.Tests;
+
+/// <summary>The text of every kernel: what it may hold, how often the instructions that matter stand in it, and that ptxas takes
+/// it for every architecture without stack or spills.</summary>
+[Parallelizable(ParallelScope.Children)]
+public sealed class KernelTextTests
+{
+    private static readonly string[] Architectures = ["sm_80", "sm_86", "sm_89", "sm_90"];
+
+    private static IEnumerable<TestCaseData> Kernels =>
+        KernelCatalogue.All.Select(kernel => new TestCaseData(kernel).SetArgDisplayNames(kernel.Name));
+
+    [Test]
+    public void NamesAreUnique() => Assert.That(KernelCatalogue.All.Select(kernel => kernel.Name), Is.Unique);
+
+    [TestCaseSource(nameof(Kernels))]
+    public void NoLocalOrGenericMemoryAndNoCalls(object tested)
+    {
+        var kernel = (GpuKernel)tested;
+        string[] faults = [.. Lint.Faults(kernel.Text)];
+        Assert.That(faults, Is.Empty);
+        Assert.That(Lint.Counts(kernel.Text), Is.EqualTo(kernel.Instructions), "mma, ldmatrix, cp.async");
+        string target = kernel.Target == GpuTarget.TensorCores ? "sm_80" : "sm_70";
+        Assert.That(kernel.Text, Does.StartWith($".version {KernelCompiler.Version}\n.target {target}\n"));
+        if (kernel.Target == GpuTarget.Portable)
+            Assert.That(Lint.Counts(kernel.Text), Is.EqualTo((0, 0, 0)), "instructions that an older card lacks");
+    }
+
+    [TestCaseSource(nameof(Kernels))]
+    public void AssemblesForEveryArchitectureWithinItsRegisters(object tested)
+    {
+        Ptxas.Require();
+        var kernel = (GpuKernel)tested;
+        foreach (string architecture in Architectures)
+        {
+            Ptxas.Result result = Ptxas.Assemble(kernel.Text, architecture);
+            TestContext.Out.WriteLine($"{architecture}: {result.Registers} registers of {kernel.Registers}");
+            Assert.Multiple(() =>
+            {
+                Assert.That(result.Stack, Is.Zero, $"stack, {architecture}");
+                Assert.That(result.Spills, Is.Zero, $"spilled bytes, {architecture}");
+                Assert.That(result.Registers, Is.LessThanOrEqualTo(kernel.Registers), $"registers, {architecture}");
+            });
+        }
+    }
+
+    [Test]
+    public void TheTextDoesNotDependOnWhatWasCompiledBefore()
+    {
+        GpuKernel[] kernels = [.. KernelCatalogue.All.Take(4)];
+        string[] forward = [.. kernels.Select(KernelCompiler.Compile)];
+        string[] backward = [.. kernels.Reverse().Select(KernelCompiler.Compile).Reverse()];
+
+        Assert.That(backward, Is.EqualTo(forward));
+    }
+}
+
+/// <summary>What must not stand in a kernel's text.</summary>
+internal static partial class Lint
+{
+    public static IEnumerable<string> Faults(string ptx)
+    {
+        foreach (string line in ptx.Split('\n', ';').Select(line => line.Trim()))
+            if (Local().IsMatch(line))
+                yield return $"local memory: {line}";
+            else if (Generic().IsMatch(line))
+                yield return $"generic memory access: {line}";
+            else if (Call().IsMatch(line))
+                yield return $"call: {line}";
+            else if (Double().IsMatch(line))
+                yield return $"double precision: {line}";
+    }
+
+    public static (int Mma, int LoadMatrix, int CopyAsync) Counts(string ptx) =>
+        (MmaPattern().Count(ptx), LoadMatrixPattern().Count(ptx), CopyPattern().Count(ptx));
+
+    [GeneratedRegex(@"\.local\b")]
+    private static partial Regex Local();
+
+    [GeneratedRegex(@"\b(ld|st|atom|red)\.(?!(volatile\.|relaxed\.)?(global|shared|param))")]
+    private static partial Regex Generic();
+
+    [GeneratedRegex(@"\bcall\b|\.func\b")]
+    private static partial Regex Call();
+
+    [GeneratedRegex(@"\.f64\b")]
+    private static partial Regex Double();
+
+    [GeneratedRegex(@"\bmma\.sync")]
+    private static partial Regex MmaPattern();
+
+    [GeneratedRegex(@"\bldmatrix\.sync")]
+    private static partial Regex LoadMatrixPattern();
+
+    [GeneratedRegex(@"\bcp\.async\.c[ag]\.")]
+    private static partial Regex CopyPattern();
+}

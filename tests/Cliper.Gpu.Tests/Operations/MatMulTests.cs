@@ -1,0 +1,149 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+
+namespace Cliper.Gpu.Tests.Operations;
+
+/// <summary>
+/// Products on tensor cores, and on a GPU without them. Operands are fp16, exactly; sums of K products of numbers below 1 in
+/// fp32, in any order, err by at most u32 K times the sum of the products' sizes, which is at most K; tensor cores cut instead of
+/// rounding, twice as much. Then one rounding to fp16.
+/// </summary>
+[TestFixture(true)]
+[TestFixture(false)]
+[Parallelizable(ParallelScope.Self)]
+public sealed class MatMulTests(bool tensorCores) : GpuFixture
+{
+    protected override bool UsesTensorCores => tensorCores;
+
+    private static Func<double, double> Bound(int depth, bool half, double scale = 1) => expected =>
+        2 * U32 * depth * Math.Sqrt(depth) * scale + 4 * U32 * (1 + Math.Abs(expected)) + (half ? U16 * (Math.Abs(expected) + 1e-2) + Tiny : 0);
+
+    [Test]
+    public void ProductsOfAllLayoutsAndOddSizes([Values] bool transposeA, [Values] bool transposeB, [Values] bool accumulate,
+        [Values("1 2 1", "5 6 7", "33 70 40", "65 66 31", "130 34 97", "17 138 64")] string sizes)
+    {
+        int[] size = [.. sizes.Split(' ').Select(int.Parse)];
+        (int m, int n, int k) = (size[0], size[1], size[2]);
+        (DeviceArray a, Matrix left, float[] va) = Padded(m, k, transposeA, 1);
+        (DeviceArray b, Matrix right, float[] vb) = Padded(k, n, transposeB, 2);
+        float[] before = Random((long)m * n, 3);
+        DeviceArray c = Halves(before);
+
+        MatMul.Run(left, right, new Matrix(c, m, n), accumulate, scale: .5f);
+
+        double[] expected = Product(va, vb, m, n, k);
+        for (int i = 0; i < expected.Length; i++)
+            expected[i] = expected[i] * .5 + (accumulate ? before[i] : 0);
+        AssertClose(Device.ToFloats(c), expected, Bound(k, half: true), "c");
+        if (tensorCores)
+            Assert.That(Device.Launched.Select(kernel => kernel.Target), Has.All.EqualTo(Kernels.Ptx.GpuTarget.TensorCores));
+        Free(a, b, c);
+    }
+
+    [Test]
+    public void LargeTilesAndEveryEpilogue([Values("bias", "quick", "gelu", "residual", "derivative", "gelu'")] string epilogue)
+    {
+        const int M = 260, N = 136, K = 40;
+        bool derivative = epilogue is "derivative" or "gelu'";
+        (DeviceArray a, Matrix left, float[] va) = Padded(M, K, false, 1);
+        (DeviceArray b, Matrix right, float[] vb) = Padded(K, N, !derivative, 2);
+        float[] bias = Random(N, 3, half: false), extra = Random(M * N, 4);
+        DeviceArray c = Device.Allocate(M * N, ElementType.Float16), biases = Device.From(bias), extras = Halves(extra);
+        var result = new Matrix(c, M, N);
+        switch (epilogue)
+        {
+            case "bias": MatMul.Run(left, right, result, new BiasEpilogue(biases)); break;
+            case "quick": MatMul.Run(left, right, result, new ActivationEpilogue<QuickGelu>(biases, extras, N)); break;
+            case "gelu": MatMul.Run(left, right, result, new ActivationEpilogue<Gelu>(biases, extras, N)); break;
+            case "residual": MatMul.Run(left, right, result, new ResidualEpilogue(biases, extras, N)); break;
+            case "derivative": MatMul.Run(left, right, result, new DerivativeEpilogue<QuickGelu>(extras, N)); break;
+            default: MatMul.Run(left, right, result, new DerivativeEpilogue<Gelu>(extras, N)); break;
+        }
+
+        double[] product = Product(va, vb, M, N, K), v = new double[M * N], expected = new double[M * N];
+        for (int i = 0; i < v.Length; i++)
+        {
+            v[i] = product[i] + bias[i % N];
+            expected[i] = epilogue switch
+            {
+                "bias" => v[i],
+                "quick" => v[i] / (1 + Math.Exp(-1.702 * v[i])),
+                "gelu" => Gelu.Forward((float)v[i]),
+                "residual" => v[i] + extra[i],
+                "derivative" => product[i] * QuickGelu.Derivative(extra[i]),
+                _ => product[i] * Gelu.Derivative(extra[i]),
+            };
+        }
+        // Exponential and quotient are approximate to a few units of fp32; values are below 8.
+        AssertClose(Device.ToFloats(c), expected, e => 2 * Bound(K, half: true)(e) + 64 * U32, "c");
+        if (epilogue is "quick" or "gelu")
+            AssertClose(Device.ToFloats(extras), v, Bound(K, half: true), "pre-activation");
+        if (tensorCores)
+            Assert.That(Device.Launched.Single().Name, Does.Contain("Large"));
+        Free(a, b, c, biases, extras);
+    }
+
+    [Test]
+    public void AWeightsGradientIsCutInDepthAndAddedUpInOrder([Values] bool accumulate)
+    {
+        const int M = 24, N = 40, K = 1100;
+        (DeviceArray a, Matrix left, float[] va) = Padded(M, K, true, 1);
+        (DeviceArray b, Matrix right, float[] vb) = Padded(K, N, false, 2);
+        float[] before = Random(M * N, 3, half: false);
+        DeviceArray c = Device.From(before);
+
+        MatMul.Run(left, right, new Matrix(c, M, N), accumulate);
+
+        double[] expected = Product(va, vb, M, N, K);
+        for (int i = 0; i < expected.Length && accumulate; i++)
+            expected[i] += before[i];
+        // Random signs: sums of 1100 products stay below 30, and so do their errors, far below the worst case.
+        AssertClose(Device.ToFloats(c), expected, _ => 16 * U32 * Math.Sqrt(K) * 10, "c");
+        if (tensorCores)
+            Assert.That(Device.Launched.Select(kernel => kernel.Name), Has.Some.StartsWith("SliceSum"));
+        Free(a, b, c);
+    }
+
+    [Test]
+    public void BatchesAndFp32([Values] bool fp32)
+    {
+        const int Count = 3, M = 9, N = 18, K = 24;
+        float[] va = Random(Count * M * K, 1, !fp32), vb = Random(Count * K * N, 2, !fp32);
+        DeviceArray a = fp32 ? Device.From(va) : Halves(va), b = fp32 ? Device.From(vb) : Halves(vb);
+        DeviceArray c = Device.Allocate(Count * M * N, fp32 ? ElementType.Float32 : ElementType.Float16);
+
+        MatMul.Batched(new Matrix(a, M, K), M * K, new Matrix(b, N, K).Transposed, N * K, new Matrix(c, M, N), M * N, Count);
+
+        double[] expected = [.. Enumerable.Range(0, Count).SelectMany(i =>
+        {
+            float[] bt = vb[(i * N * K)..((i + 1) * N * K)];
+            return Product(va[(i * M * K)..((i + 1) * M * K)], [.. Enumerable.Range(0, K * N).Select(at => bt[at % N * K + at / N])], M, N, K);
+        })];
+        AssertClose(Device.ToFloats(c), expected, Bound(K, half: !fp32), "c");
+        Free(a, b, c);
+    }
+
+    // Rows are padded to a multiple of eight with NaN: what lies beyond an operand's edge must not come in.
+    private (DeviceArray, Matrix, float[]) Padded(int rows, int columns, bool transposed, int seed)
+    {
+        float[] values = Random((long)rows * columns, seed);
+        (int r, int c) = transposed ? (columns, rows) : (rows, columns);
+        int leading = (c + 7) / 8 * 8;
+        float[] padded = [.. Enumerable.Repeat(float.NaN, r * leading)];
+        for (int i = 0; i < r; i++)
+            for (int j = 0; j < c; j++)
+                padded[i * leading + j] = transposed ? values[j * columns + i] : values[i * columns + j];
+        DeviceArray array = Halves(padded);
+        return (array, new Matrix(array, r, c, leading, 1).TransposedIf(transposed), values);
+    }
+
+    private static double[] Product(float[] a, float[] b, int m, int n, int k)
+    {
+        var c = new double[m * n];
+        for (int i = 0; i < m; i++)
+            for (int p = 0; p < k; p++)
+                for (int j = 0; j < n; j++)
+                    c[i * n + j] += (double)a[i * k + p] * b[p * n + j];
+        return c;
+    }
+}

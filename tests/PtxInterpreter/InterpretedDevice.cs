@@ -1,0 +1,89 @@
+using System.Runtime.InteropServices;
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Ptx;
+
+namespace PtxInterpreter;
+
+/// <summary>
+/// A GPU made of the interpreter: every launch runs the very PTX that a card would get. New arrays hold NaN, an access outside
+/// an array is an error, and so is a race in shared memory.
+/// </summary>
+internal sealed unsafe class InterpretedDevice : GpuDevice
+{
+    private static readonly Dictionary<GpuKernel, Program> Programs = [];
+
+    private readonly Arena _arena = new(bytes => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 4096), segmentBytes: 1 << 20);
+    private readonly GlobalMemory _memory = new();
+
+    public override string Name => "PTX interpreter";
+
+    private protected override Arena Arena => _arena;
+
+    internal override int Multiprocessors => 4;
+
+    internal override bool HasTensorCores => TensorCores;
+
+    /// <summary>Whether kernels for tensor cores are used.</summary>
+    public bool TensorCores { get; init; } = true;
+
+    /// <summary>Kernels that were launched.</summary>
+    public HashSet<GpuKernel> Launched { get; } = [];
+
+    /// <summary>Instructions executed, counted for each thread.</summary>
+    public long Executed { get; private set; }
+
+    private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
+    {
+        Launched.Add(kernel);
+        Program program;
+        lock (Programs)
+            if (!Programs.TryGetValue(kernel, out program!))
+                Programs.Add(kernel, program = new Program(kernel.Text));
+        try
+        {
+            Executed += program.Launch((blocks.X, blocks.Y, blocks.Z), arguments.ToArray(), kernel.SharedBytes, _memory);
+        }
+        catch (PtxException failure)
+        {
+            throw new InvalidOperationException($"{kernel.Name}: {failure.Message}", failure);
+        }
+    }
+
+    private protected override void Allocated(DeviceArray array)
+    {
+        new Span<byte>((void*)array.Address, checked((int)array.Bytes)).Fill(0xff);
+        _memory.Add((ulong)array.Address, array.Bytes);
+    }
+
+    private protected override void Freeing(DeviceArray array) => _memory.Remove((ulong)array.Address);
+
+    public override void Synchronize()
+    {
+    }
+
+    public override void Upload(ReadOnlySpan<byte> source, DeviceArray target)
+    {
+        CheckSizes(source.Length, target.Bytes);
+        source.CopyTo(new Span<byte>((void*)target.Address, source.Length));
+    }
+
+    public override void Download(DeviceArray source, Span<byte> target)
+    {
+        CheckSizes(source.Bytes, target.Length);
+        new ReadOnlySpan<byte>((void*)source.Address, target.Length).CopyTo(target);
+    }
+
+    public override void Copy(DeviceArray source, DeviceArray target)
+    {
+        CheckSizes(source.Bytes, target.Bytes);
+        Buffer.MemoryCopy((void*)source.Address, (void*)target.Address, target.Bytes, source.Bytes);
+    }
+
+    public override void Clear(DeviceArray array) => NativeMemory.Clear((void*)array.Address, (nuint)array.Bytes);
+
+    public override void Dispose()
+    {
+        foreach ((nint address, _) in _arena.Segments)
+            NativeMemory.AlignedFree((void*)address);
+    }
+}
