@@ -23,7 +23,7 @@ internal static class Application
         var root = new RootCommand(Description) { HelpName = "cliper-gpu" };
         foreach (Option option in common.All)
             root.Add(option);
-        foreach (CliCommand command in Commands(terminal, common, cancellation))
+        foreach (Command command in Commands(terminal, common, cancellation))
             root.Add(command);
 
         try
@@ -56,7 +56,7 @@ internal static class Application
         }
     }
 
-    private static IEnumerable<CliCommand> Commands(Terminal terminal, CommonOptions common, CancellationToken cancellation)
+    private static IEnumerable<Command> Commands(Terminal terminal, CommonOptions common, CancellationToken cancellation)
     {
         yield return new DemoCommand(terminal, common, cancellation);
         yield return new TrainCommand(terminal, common, cancellation);
@@ -64,11 +64,15 @@ internal static class Application
         yield return new PredictCommand(terminal, common, cancellation);
         yield return new EmbedCommand(terminal, common, cancellation);
         yield return new PretrainCommand(terminal, common, cancellation);
+        yield return new DataCommand(terminal, common, cancellation);
         yield return new BenchCommand(terminal, common, cancellation);
         yield return new DoctorCommand(terminal, common, cancellation);
     }
 
-    private static string CommandPath(ParseResult parsed) => parsed.CommandResult.Command is RootCommand
-        ? "cliper-gpu"
-        : $"cliper-gpu {parsed.CommandResult.Command.Name}";
+    private static string CommandPath(ParseResult parsed) => string.Join(' ', Chain(parsed.CommandResult.Command).Reverse()
+        .Select(command => command is RootCommand ? "cliper-gpu" : command.Name));
+
+    /// <summary>A command and those it stands under.</summary>
+    private static IEnumerable<Command> Chain(Command command) =>
+        command.Parents.OfType<Command>().SelectMany(Chain).Prepend(command);
 }

@@ -16,7 +16,7 @@ internal static class UsageErrors
         string[] unknown = [.. UnknownOptions(parsed)];
         if (unknown.Length > 0)
             return [.. unknown.Select(option => $"unknown option '{option}'" + Suggestion.Hint(option, OptionNames(command)))];
-        if (command is RootCommand && parsed.UnmatchedTokens.FirstOrDefault() is { } word)
+        if (command.Action is null && parsed.UnmatchedTokens.FirstOrDefault() is { } word)
             return [$"unknown command '{word}'" + Suggestion.Hint(word, command.Subcommands.Select(c => c.Name))];
         return [.. parsed.Errors.Select(error => error.Message.TrimEnd('.')).Distinct()];
     }
@@ -35,7 +35,10 @@ internal static class UsageErrors
     private static IEnumerable<string> OptionNames(Command command)
     {
         IEnumerable<Option> own = command.Options;
-        IEnumerable<Option> inherited = command.Parents.OfType<Command>().SelectMany(parent => parent.Options).Where(option => option.Recursive);
+        IEnumerable<Option> inherited = Above(command).SelectMany(parent => parent.Options).Where(option => option.Recursive);
         return own.Concat(inherited).SelectMany(option => option.Aliases.Append(option.Name));
     }
+
+    private static IEnumerable<Command> Above(Command command) =>
+        command.Parents.OfType<Command>().SelectMany(parent => Above(parent).Prepend(parent));
 }

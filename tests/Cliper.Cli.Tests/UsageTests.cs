@@ -43,7 +43,7 @@ public sealed class UsageTests
 
         Assert.That(run.ExitCode, Is.Zero);
         Assert.That(run.Error, Is.Empty);
-        Snapshot.Matches($"help{(command.Length == 0 ? "" : "-")}{command}.txt", run.Out);
+        Snapshot.Matches($"help{(command.Length == 0 ? "" : "-")}{command.Replace(' ', '-')}.txt", run.Out);
     }
 
     [Test]
@@ -64,5 +64,5 @@ public sealed class UsageTests
         Assert.That(run.Error, Does.StartWith("cliper-gpu: No space left on device").And.Not.Contain("   at "));
     }
 
-    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "pretrain", "bench", "doctor"];
+    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "pretrain", "data", "data verify", "data cache", "bench", "doctor"];
 }

@@ -43,15 +43,22 @@ internal sealed class CommonOptions
 
     public IReadOnlyList<Option> All => [Json, Device, Threads, Verbose];
 
+    /// <summary>The number of threads that was asked for; 0 is one a core.</summary>
+    /// <exception cref="SettingsException">It is out of range.</exception>
+    public int ThreadsOf(ParseResult parsed)
+    {
+        int threads = parsed.GetValue(Threads);
+        return threads is >= 0 and <= MaxThreads ? threads
+            : throw new SettingsException($"--threads is {threads}; it must lie within 0 and {MaxThreads}");
+    }
+
     /// <summary>The device that was asked for.</summary>
     /// <exception cref="SettingsException">There is no such device or number of threads.</exception>
     /// <exception cref="DeviceException">It cannot be used.</exception>
     public HostDevice OpenDevice(ParseResult parsed)
     {
         string device = parsed.GetValue(Device)!;
-        int threads = parsed.GetValue(Threads);
-        if (threads is < 0 or > MaxThreads)
-            throw new SettingsException($"--threads is {threads}; it must lie within 0 and {MaxThreads}");
+        int threads = ThreadsOf(parsed);
         return device switch
         {
             "auto" or "cpu" => new HostDevice(threads),

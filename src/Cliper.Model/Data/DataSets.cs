@@ -39,7 +39,7 @@ public static class DataSets
                 throw new InputException(
                     $"{path}: no data set was recognised here. Found: {Describe(path)}. Expected one of: {Layouts()}");
             RawSplits raw = WithoutShort(format.Read(path, options), options.Choices.MinFrames);
-            return Assemble(path, raw, options) with { Notes = raw.Notes };
+            return Assemble(path, raw, options) with { Format = format.Name, Notes = raw.Notes };
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

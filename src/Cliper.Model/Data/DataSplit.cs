@@ -161,6 +161,9 @@ public sealed class DataSplit
 /// <param name="Test">Samples to measure the final result on, if there are any.</param>
 public sealed record DataSetSplits(DataSplit Train, DataSplit? Validation, DataSplit? Test)
 {
+    /// <summary>Name of the layout, one of <see cref="DataSets.Names"/>; empty for data made by the program.</summary>
+    public string Format { get; init; } = "";
+
     /// <summary>What was chosen in reading the data set, and what was left out: a sentence each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 

@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.IO.MemoryMappedFiles;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
@@ -8,22 +10,26 @@ using Microsoft.Win32.SafeHandles;
 namespace Cliper.Model.Data;
 
 /// <summary>
-/// Decoded pictures in one file: magic and version, fingerprint of everything that the pixels depend on, index, pixels,
-/// SHA-256 of all before it. Written under another name and renamed when whole; a file that is damaged or of other pictures is
-/// made anew.
+/// Decoded pictures in one memory-mapped file: magic and version, fingerprint of how pictures are reduced, index by what each
+/// picture depends on, pixels, SHA-256 of all before it. Written under another name and renamed when whole; a file that is
+/// damaged, or lacks a picture that is wanted as it is now, is made anew. One with more pictures than are wanted serves.
 /// </summary>
 /// <remarks>
-/// Little-endian. Header: 8 bytes "CLIPPIX1", 32 bytes fingerprint, int64 number of pictures. Index, 24 bytes a picture: int64
-/// offset, int32 width, height, channels, and a zero. A picture that could not be read has width 0.
+/// Little-endian. Header: 8 bytes "CLIPPIX2", 32 bytes fingerprint, int64 number of pictures. Index, 40 bytes a picture: 16
+/// bytes hash of its identity, int64 offset, int32 width, height, channels, and a zero. A picture that could not be read has
+/// width 0.
 /// </remarks>
-internal sealed class DiskCache(DataSplit split, LoaderOptions options) : PixelCache(options.Codec)
+internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) : PixelCache(options.Codec)
 {
     private const int HeaderBytes = 8 + FingerprintBytes + 8;
     private const int FingerprintBytes = 32;
-    private const int EntryBytes = 24;
+    private const int EntryBytes = KeyBytes + 24;
+    private const int KeyBytes = 16;
 
     private readonly Lock _lock = new();
-    private SafeFileHandle? _file;
+    private MemoryMappedFile? _file;
+    private MemoryMappedViewAccessor? _view;
+    private byte* _start;
     private Entry[] _index = [];
     private long _rebuilt;
 
@@ -40,15 +46,7 @@ internal sealed class DiskCache(DataSplit split, LoaderOptions options) : PixelC
         Entry entry = _index[index];
         if (entry.Width == 0)
             return Load(frame, pipeline);
-        var pixels = GC.AllocateUninitializedArray<byte>(entry.Bytes);
-        for (int done = 0; done < pixels.Length;)
-        {
-            int read = RandomAccess.Read(_file!, pixels.AsSpan(done), entry.Offset + done);
-            if (read == 0)
-                throw new InputException($"{FilePath}: the cache file became shorter while in use; run again");
-            done += read;
-        }
-        return new StoredImage(entry.Width, entry.Height, entry.Channels, pixels);
+        return new StoredImage(entry.Width, entry.Height, entry.Channels, new Mapped(_start + entry.Offset, entry.Bytes).Memory);
     }
 
     public override void Prepare(Func<PixelPipeline> pipelines, Action<string, InputException> skip, IProgress<double>? progress,
@@ -80,53 +78,71 @@ internal sealed class DiskCache(DataSplit split, LoaderOptions options) : PixelC
         }
     }
 
-    public override void Dispose() => _file?.Dispose();
+    public override void Dispose()
+    {
+        if (_start != null)
+            _view!.SafeMemoryMappedViewHandle.ReleasePointer();
+        _start = null;
+        _view?.Dispose();
+        _file?.Dispose();
+    }
 
     private string FilePath => Path.Combine(options.CacheFolder!, $"{split.Name}-{options.ImageSize}{(options.Augmentation.FromOriginal ? "-crops" : "")}.pixels");
 
     private IEnumerable<Frame> Frames => split.Samples.SelectMany(sample => sample.Frames);
 
-    /// <summary>Hash of what the stored pixels depend on: the pictures, and how they are reduced.</summary>
-    private byte[] Fingerprint()
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-            $"{options.ImageSize}|{options.Augmentation.FromOriginal}|{options.Codec.GetType().FullName}\n")));
-        foreach (Frame frame in Frames)
-            hash.AppendData(Encoding.UTF8.GetBytes(frame.Identity + "\n"));
-        return hash.GetHashAndReset();
-    }
+    /// <summary>Hash of how pictures are reduced.</summary>
+    private byte[] Fingerprint() => SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
+        $"{options.ImageSize}|{options.Augmentation.FromOriginal}|{options.Codec.GetType().FullName}")));
+
+    private static UInt128 KeyOf(Frame frame) =>
+        BinaryPrimitives.ReadUInt128LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(frame.Identity)));
 
     private bool TryOpen(byte[] fingerprint)
     {
         if (!File.Exists(FilePath))
             return false;
-        SafeFileHandle file = File.OpenHandle(FilePath, options: FileOptions.RandomAccess);
-        if (ReadIndex(file, fingerprint) is { } index)
+        using (SafeFileHandle file = File.OpenHandle(FilePath, options: FileOptions.SequentialScan))
         {
-            (_file, _index) = (file, index);
-            return true;
+            if (ReadIndex(file, fingerprint) is not { } stored)
+                return false;
+            var index = new List<Entry>();
+            foreach (Frame frame in Frames)
+            {
+                if (!stored.TryGetValue(KeyOf(frame), out Entry entry))
+                    return false;
+                index.Add(entry);
+            }
+            _index = [.. index];
         }
-        file.Dispose();
-        return false;
+        _file = MemoryMappedFile.CreateFromFile(FilePath, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
+        _view = _file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
+        return true;
     }
 
-    private Entry[]? ReadIndex(SafeFileHandle file, byte[] fingerprint)
+    /// <summary>The pictures in a file that is whole and of this kind; null for any other.</summary>
+    private static Dictionary<UInt128, Entry>? ReadIndex(SafeFileHandle file, byte[] fingerprint)
     {
         long length = RandomAccess.GetLength(file);
-        int count = Frames.Count();
-        var head = new byte[HeaderBytes + (long)count * EntryBytes];
-        if (length < head.Length + FingerprintBytes || RandomAccess.Read(file, head, 0) != head.Length
-            || !head.AsSpan(0, 8).SequenceEqual("CLIPPIX1"u8) || !head.AsSpan(8, FingerprintBytes).SequenceEqual(fingerprint)
-            || BinaryPrimitives.ReadInt64LittleEndian(head.AsSpan(8 + FingerprintBytes)) != count || !IsWhole(file, length))
+        var start = new byte[HeaderBytes];
+        if (length < HeaderBytes + FingerprintBytes || RandomAccess.Read(file, start, 0) != HeaderBytes
+            || !start.AsSpan(0, 8).SequenceEqual("CLIPPIX2"u8) || !start.AsSpan(8, FingerprintBytes).SequenceEqual(fingerprint))
+            return null;
+        long count = BinaryPrimitives.ReadInt64LittleEndian(start.AsSpan(8 + FingerprintBytes));
+        // A number that the file has no room for is damage, not a wish for memory.
+        if (count < 0 || count > (length - HeaderBytes - FingerprintBytes) / EntryBytes || count > int.MaxValue / EntryBytes || !IsWhole(file, length))
             return null;
         // The checksum holds, so the entries are what Build wrote.
-        var index = new Entry[count];
+        var entries = new byte[count * EntryBytes];
+        RandomAccess.Read(file, entries, HeaderBytes);
+        var index = new Dictionary<UInt128, Entry>((int)count);
         for (int i = 0; i < count; i++)
         {
-            ReadOnlySpan<byte> at = head.AsSpan(HeaderBytes + i * EntryBytes);
-            index[i] = new Entry(BinaryPrimitives.ReadInt64LittleEndian(at), BinaryPrimitives.ReadInt32LittleEndian(at[8..]),
-                BinaryPrimitives.ReadInt32LittleEndian(at[12..]), BinaryPrimitives.ReadInt32LittleEndian(at[16..]));
+            ReadOnlySpan<byte> at = entries.AsSpan(i * EntryBytes);
+            index[BinaryPrimitives.ReadUInt128LittleEndian(at)] = new Entry(BinaryPrimitives.ReadInt64LittleEndian(at[KeyBytes..]),
+                BinaryPrimitives.ReadInt32LittleEndian(at[(KeyBytes + 8)..]), BinaryPrimitives.ReadInt32LittleEndian(at[(KeyBytes + 12)..]),
+                BinaryPrimitives.ReadInt32LittleEndian(at[(KeyBytes + 16)..]));
         }
         return index;
     }
@@ -160,7 +176,7 @@ internal sealed class DiskCache(DataSplit split, LoaderOptions options) : PixelC
             using (SafeFileHandle file = File.OpenHandle(temporary, FileMode.Create, FileAccess.ReadWrite))
             {
                 WritePixels(file, frames, index, pipelines, skip, progress, cancellation);
-                RandomAccess.Write(file, Head(fingerprint, index), 0);
+                RandomAccess.Write(file, Head(fingerprint, frames, index), 0);
                 WriteChecksum(file);
             }
             File.Move(temporary, FilePath, overwrite: true);
@@ -202,7 +218,7 @@ internal sealed class DiskCache(DataSplit split, LoaderOptions options) : PixelC
                 if (images[i] is not { } image)
                     continue;
                 index[start + i] = new Entry(offset, image.Width, image.Height, image.Channels);
-                RandomAccess.Write(file, image.Pixels, offset);
+                RandomAccess.Write(file, image.Pixels.Span, offset);
                 offset += image.Pixels.Length;
             }
             progress?.Report((start + count) / (double)frames.Length);
@@ -222,19 +238,20 @@ internal sealed class DiskCache(DataSplit split, LoaderOptions options) : PixelC
         }
     }
 
-    private static byte[] Head(byte[] fingerprint, Entry[] index)
+    private static byte[] Head(byte[] fingerprint, Frame[] frames, Entry[] index)
     {
         var head = new byte[HeaderBytes + (long)index.Length * EntryBytes];
-        "CLIPPIX1"u8.CopyTo(head);
+        "CLIPPIX2"u8.CopyTo(head);
         fingerprint.CopyTo(head, 8);
         BinaryPrimitives.WriteInt64LittleEndian(head.AsSpan(8 + FingerprintBytes), index.Length);
         for (int i = 0; i < index.Length; i++)
         {
             Span<byte> at = head.AsSpan(HeaderBytes + i * EntryBytes);
-            BinaryPrimitives.WriteInt64LittleEndian(at, index[i].Offset);
-            BinaryPrimitives.WriteInt32LittleEndian(at[8..], index[i].Width);
-            BinaryPrimitives.WriteInt32LittleEndian(at[12..], index[i].Height);
-            BinaryPrimitives.WriteInt32LittleEndian(at[16..], index[i].Channels);
+            BinaryPrimitives.WriteUInt128LittleEndian(at, KeyOf(frames[i]));
+            BinaryPrimitives.WriteInt64LittleEndian(at[KeyBytes..], index[i].Offset);
+            BinaryPrimitives.WriteInt32LittleEndian(at[(KeyBytes + 8)..], index[i].Width);
+            BinaryPrimitives.WriteInt32LittleEndian(at[(KeyBytes + 12)..], index[i].Height);
+            BinaryPrimitives.WriteInt32LittleEndian(at[(KeyBytes + 16)..], index[i].Channels);
         }
         return head;
     }
@@ -247,5 +264,21 @@ internal sealed class DiskCache(DataSplit split, LoaderOptions options) : PixelC
         for (int read; (read = RandomAccess.Read(file, buffer, at)) > 0; at += read)
             hash.AppendData(buffer, 0, read);
         RandomAccess.Write(file, hash.GetHashAndReset(), length);
+    }
+
+    /// <summary>A part of the mapped file, valid until the cache is disposed.</summary>
+    private sealed class Mapped(byte* start, int length) : MemoryManager<byte>
+    {
+        public override Span<byte> GetSpan() => new(start, length);
+
+        public override MemoryHandle Pin(int elementIndex = 0) => new(start + elementIndex);
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 }

@@ -58,6 +58,25 @@ public static class DuplicateFinder
         return new DuplicateReport(train, other, pairs, unreadableTrain + unreadableOther);
     }
 
+    /// <summary>Groups of samples of one split that have a picture in common, to the last pixel.</summary>
+    /// <param name="split">The split.</param>
+    /// <param name="threads">Threads to use; 0 for one a core.</param>
+    /// <param name="codec">Decodes the files; null for the usual one.</param>
+    /// <param name="cancellation">Ends the search.</param>
+    /// <returns>Indices of the samples of each group of two or more, ascending.</returns>
+    public static IReadOnlyList<IReadOnlyList<int>> ExactWithin(DataSplit split, int threads = 0, IImageCodec? codec = null,
+        CancellationToken cancellation = default)
+    {
+        var parallel = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = threads == 0 ? Environment.ProcessorCount : threads,
+            CancellationToken = cancellation,
+        };
+        return [.. Prints(split, codec ?? SkiaImageCodec.Instance, parallel, out _).GroupBy(print => print.Exact)
+            .Select(group => (IReadOnlyList<int>)[.. group.Select(print => print.Sample).Distinct().Order()])
+            .Where(group => group.Count > 1).OrderBy(group => group[0])];
+    }
+
     /// <summary>What is compared of a picture.</summary>
     private sealed record Print(int Sample, UInt128 Exact, ulong Hash, ulong MirrorHash, float[] Thumbnail, float[] MirrorThumbnail, float[] Detail);
 

@@ -7,7 +7,7 @@ namespace Cliper.Model.Data;
 /// <param name="Height">Rows.</param>
 /// <param name="Channels">1 or 3.</param>
 /// <param name="Pixels">[Height, Width, Channels].</param>
-internal sealed record StoredImage(int Width, int Height, int Channels, byte[] Pixels);
+internal sealed record StoredImage(int Width, int Height, int Channels, ReadOnlyMemory<byte> Pixels);
 
 /// <summary>
 /// From a decoded picture to a network's input, in two parts: <see cref="Store"/> does what is the same in every epoch,
@@ -48,7 +48,7 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     {
         int channels = stored.Channels, bytes = size * size * channels;
         bool isSquare = stored.Width == size && stored.Height == size;
-        ReadOnlySpan<byte> square = stored.Pixels;
+        ReadOnlySpan<byte> square = stored.Pixels.Span;
         if (!augmentation.FromOriginal && !isSquare)
         {
             Square(stored, Scratch(ref _square, bytes));
@@ -135,7 +135,7 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         int width = portrait ? size : (int)((double)size * image.Width / image.Height);
         int height = portrait ? (int)((double)size * image.Height / image.Width) : size;
         var window = new PixelBox((int)Math.Round((width - size) / 2.0), (int)Math.Round((height - size) / 2.0), size, size);
-        Resize.Forward<Bicubic>(image.Pixels, image.Width, image.Height, image.Channels, new(0, 0, image.Width, image.Height),
+        Resize.Forward<Bicubic>(image.Pixels.Span, image.Width, image.Height, image.Channels, new(0, 0, image.Width, image.Height),
             width, height, window, target);
     }
 
@@ -145,7 +145,7 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         int width = portrait ? shorter : (int)((double)shorter * image.Width / image.Height);
         int height = portrait ? (int)((double)shorter * image.Height / image.Width) : shorter;
         var pixels = new byte[width * height * image.Channels];
-        Resize.Forward<Bicubic>(image.Pixels, image.Width, image.Height, image.Channels, width, height, pixels);
+        Resize.Forward<Bicubic>(image.Pixels.Span, image.Width, image.Height, image.Channels, width, height, pixels);
         return new StoredImage(width, height, image.Channels, pixels);
     }
 

@@ -164,6 +164,9 @@ public sealed record TrainSettings
     /// <summary>Where decoded pixels are kept.</summary>
     public CacheMode Cache { get; init; } = CacheMode.Memory;
 
+    /// <summary>Folder of the cache file, where pixels are kept on disk; 'data cache' fills it beforehand.</summary>
+    public string CacheFolder { get; init; } = "";
+
     /// <summary>Evaluates after every this many epochs of stage 2; the last epoch always.</summary>
     public int EvaluateEvery { get; init; } = 1;
 
@@ -198,6 +201,8 @@ public sealed record TrainSettings
         Range(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));
         Range(ValidationFraction, 0.001, 0.9, nameof(ValidationFraction));
         Range(Temperature, 1e-4, 10, nameof(Temperature));
+        if (Cache == CacheMode.Disk && CacheFolder.Length == 0)
+            throw new SettingsException("cache is disk and cacheFolder is empty: name the folder of the cache file");
         if (Weights.Length > 0 && Pretrain.Epochs > 0)
             throw new SettingsException("weights are given and pretrain.epochs is not 0: either start from weights or pre-train");
         if (Weights.Length == 0 && Pretrain.Epochs == 0)

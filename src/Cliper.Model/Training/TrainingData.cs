@@ -72,6 +72,7 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
         RandomFrames = false,
         Seed = Settings.Seed,
         Cache = Settings.Cache,
+        CacheFolder = Settings.CacheFolder,
         Strict = Settings.Strict,
     };
 }

@@ -61,7 +61,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     {
         RgbImage gray = TestPictures.Make(1, 20, 20, gray: true);
         var pipeline = new PixelPipeline(12, Augmentation.Named(augmentation), Kernels.Operations.Normalize.Table([0, 0, 0], [1, 1, 1]));
-        var one = new StoredImage(20, 20, 1, [.. gray.Pixels.Where((_, i) => i % 3 == 0)]);
+        var one = new StoredImage(20, 20, 1, gray.Pixels.Where((_, i) => i % 3 == 0).ToArray());
         var three = new StoredImage(20, 20, 3, gray.Pixels);
         for (uint sample = 0; sample < 20; sample++)
         {
@@ -174,6 +174,61 @@ public sealed class BatchLoaderTests : TemporaryFolder
         name = "b";
         Expect(6, "other pictures");
         Assert.That(Directory.GetFiles(Folder), Has.Length.EqualTo(1), "nothing temporary is left");
+    }
+
+    [Test]
+    public void ACacheOfMorePicturesServesFewer()
+    {
+        int loads = 0;
+        Sample Make(int i) => new($"{i}", i % 2, [new DrawnFrame($"{i}", () =>
+        {
+            Interlocked.Increment(ref loads);
+            return TestPictures.Make(i);
+        })]);
+        LoaderOptions options = Small with { Cache = CacheMode.Disk, CacheFolder = Folder };
+        float[] First(int[] samples)
+        {
+            loads = 0;
+            using var loader = new BatchLoader(new DataSplit("train", ["a", "b"], [.. samples.Select(Make)]), options);
+            using Batch batch = loader.Epoch(0).First();
+            return [.. batch.Pixels[..432]];
+        }
+
+        float[] all = First([3, 1, 2, 0]);
+        Assert.That(loads, Is.EqualTo(4));
+        Assert.That(First([2, 3]), Is.Not.EqualTo(all));
+        Assert.That(First([3, 0]), Is.EqualTo(all));
+        Assert.That(loads, Is.Zero, "all of these are in the file");
+        First([3, 4]);
+        Assert.That(loads, Is.EqualTo(2), "one is not");
+    }
+
+    [Test]
+    [CancelAfter(120_000)]
+    public void DamagedCachesAreNeverUsed()
+    {
+        const int Rounds = 300;
+        DataSplit split = TestPictures.Split(4);
+        LoaderOptions options = Small with { Cache = CacheMode.Disk, CacheFolder = Folder };
+        float[] Pixels()
+        {
+            using var loader = new BatchLoader(split, options);
+            using Batch batch = loader.Epoch(0).First();
+            return [.. batch.Pixels];
+        }
+        float[] expected = Pixels();
+        string file = Directory.GetFiles(Folder).Single();
+        byte[] whole = File.ReadAllBytes(file);
+        var random = new Random(1);
+        for (int round = 0; round < Rounds; round++)
+        {
+            byte[] damaged = random.Next(4) == 0 ? whole[..random.Next(whole.Length)] : [.. whole];
+            for (int change = random.Next(1, 4); change > 0 && damaged.Length > 0; change--)
+                damaged[random.Next(random.Next(2) == 0 ? Math.Min(damaged.Length, 220) : damaged.Length)] = (byte)random.Next(256);
+            File.WriteAllBytes(file, damaged);
+            Assert.That(Pixels(), Is.EqualTo(expected));
+            Assert.That(File.ReadAllBytes(file), Is.EqualTo(whole), "made anew");
+        }
     }
 
     [Test]

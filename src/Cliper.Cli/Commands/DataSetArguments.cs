@@ -1,0 +1,53 @@
+using System.CommandLine;
+using Cliper.Model;
+using Cliper.Model.Data;
+using Cliper.Model.Training;
+
+namespace Cliper.Cli.Commands;
+
+/// <summary>Which data set is meant, and how it is read.</summary>
+internal sealed class DataSetArguments
+{
+    private readonly Argument<string> _name = new("DATASET")
+    {
+        Description = $"Layout of the data: {string.Join(", ", DataSets.Names)}.",
+    };
+
+    private readonly Argument<string> _path = new("DIR") { Description = "Folder or file of the data set." };
+
+    private readonly Option<int> _fold = new("--fold")
+    {
+        Description = "Which of the authors' folds is the test split, from 1 (DFEW, MAFW).",
+        HelpName = "N",
+        DefaultValueFactory = _ => 1,
+    };
+
+    private readonly Option<string[]> _choices = new("--choice")
+    {
+        Description = "One of the settings under 'choices', such as affectNetClasses=7. Can be repeated.",
+        HelpName = "NAME=VALUE",
+    };
+
+    /// <summary>All of them, added to <paramref name="command"/>.</summary>
+    public void AddTo(Command command)
+    {
+        command.Add(_name);
+        command.Add(_path);
+        command.Add(_fold);
+        command.Add(_choices);
+    }
+
+    /// <summary>What a command line says.</summary>
+    /// <exception cref="SettingsException">An unknown layout or choice.</exception>
+    public (string Name, string Path, DataSetOptions Options) Resolve(ParseResult parsed)
+    {
+        string name = parsed.GetValue(_name)!, path = parsed.GetValue(_path)!;
+        if (!DataSets.Names.Contains(name))
+            throw new SettingsException($"there is no data set format '{name}'; known are {string.Join(", ", DataSets.Names)}"
+                + Suggestion.Hint(name, DataSets.Names));
+        DataChoices choices = SettingsJson.With(new DataChoices(), (parsed.GetValue(_choices) ?? []).Select(pair => pair.IndexOf('=') is var at and > 0
+            ? (pair[..at], pair[(at + 1)..])
+            : throw new SettingsException($"--choice {pair}: expected NAME=VALUE, such as minFrames=16")));
+        return (name, path, choices.Over(new DataSetOptions { Fold = parsed.GetValue(_fold) }));
+    }
+}
