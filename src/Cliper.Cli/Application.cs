@@ -65,6 +65,7 @@ internal static class Application
         yield return new EmbedCommand(terminal, common, cancellation);
         yield return new PretrainCommand(terminal, common, cancellation);
         yield return new DataCommand(terminal, common, cancellation);
+        yield return new WeightsCommand(terminal, common, cancellation);
         yield return new BenchCommand(terminal, common, cancellation);
         yield return new DoctorCommand(terminal, common, cancellation);
     }

@@ -124,6 +124,19 @@ public sealed class RunTests
     }
 
     [Test]
+    public void TheClipInACheckpointServesAsWeights()
+    {
+        string checkpoint = Path.Combine(Run, "checkpoints", "model.safetensors"), texts = In("words.txt"), features = In("words.safetensors");
+        File.WriteAllText(texts, "anger\n");
+
+        ProgramRun embed = ProgramRun.InProcess("embed", "--weights", checkpoint, "--texts", texts, "--out", features);
+        ProgramRun verify = ProgramRun.InProcess("weights", "verify", checkpoint);
+
+        Assert.That(embed.ExitCode, Is.Zero, embed.Error);
+        Assert.That(verify.ExitCode, Is.Zero, verify.Error);
+    }
+
+    [Test]
     public void CaptionsOfTheirOwnPretrain()
     {
         string folder = In("captioned");

@@ -3,6 +3,7 @@ namespace Cliper.Cli.Tests;
 public sealed class UsageTests
 {
     [TestCase("unknown command 'doktor'; did you mean 'doctor'?", "doktor")]
+    [TestCase("unknown command 'insepct'; did you mean 'inspect'?", "weights", "insepct")]
     [TestCase("unknown option '--jsn'; did you mean '--json'?", "doctor", "--jsn")]
     [TestCase("unknown option '--thread'; did you mean '--threads'?", "doctor", "--thread=3")]
     [TestCase("unknown option '--nothing-like-it'", "doctor", "--device", "--nothing-like-it")]
@@ -64,5 +65,6 @@ public sealed class UsageTests
         Assert.That(run.Error, Does.StartWith("cliper-gpu: No space left on device").And.Not.Contain("   at "));
     }
 
-    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "pretrain", "data", "data verify", "data cache", "bench", "doctor"];
+    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "pretrain", "data", "data verify", "data cache",
+        "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor"];
 }

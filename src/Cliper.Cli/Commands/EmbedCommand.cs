@@ -11,7 +11,7 @@ internal sealed class EmbedCommand : CliCommand
 {
     private readonly Option<string> _weights = new("--weights")
     {
-        Description = "CLIP weights: a .safetensors file or a Hugging Face folder.",
+        Description = "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name in its local cache.",
         HelpName = "PATH",
         Required = true,
     };

@@ -49,7 +49,7 @@ internal sealed class SettingsOptions(bool stages)
 
     private readonly (Option<string?> Option, string[] Paths)[] _stageValues =
     [
-        (Value("--weights", "CLIP weights: a safetensors file or a Hugging Face folder.", "PATH"), ["weights"]),
+        (Value("--weights", "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name in its local cache.", "PATH"), ["weights"]),
         (Value("--tokenizer", "Tokenizer file or folder, where the weights bring none.", "PATH"), ["tokenizer"]),
         (Value("--stage1-epochs", "Epochs of stage 1, the descriptors; 0 leaves it out.", "N"), ["stage1.epochs"]),
         (Value("--stage2-epochs", "Epochs of stage 2, the image tower; 0 leaves it out.", "N"), ["stage2.epochs"]),

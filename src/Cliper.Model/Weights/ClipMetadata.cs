@@ -59,6 +59,9 @@ internal static class ClipMetadata
         metadata["format"] = "pt";
     }
 
+    /// <summary>Whether a file is a checkpoint of this program, not a CLIP alone.</summary>
+    public static bool IsOfCheckpoint(TensorSource source) => source.Metadata.ContainsKey(CheckpointConfig);
+
     public static ClipFacts Read(TensorSource source)
     {
         if (Text(CheckpointConfig) is { } json)

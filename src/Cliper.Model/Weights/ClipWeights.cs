@@ -147,7 +147,11 @@ public sealed class ClipWeights : IDisposable
 
     /// <summary>Adds every tensor to a file that is being made, such as a checkpoint. Values are read one tensor at a time
     /// when the file is written, so these weights have to be open until then.</summary>
-    public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32)
+    public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32) =>
+        AddTo(writer, naming, type, check: null);
+
+    /// <summary>As above; <paramref name="check"/> is given each tensor's name and elements when it is written.</summary>
+    internal void AddTo(SafeTensorsWriter writer, ClipNaming naming, TensorType type, Action<string, float[]>? check)
     {
         foreach (string name in Names)
         {
@@ -163,6 +167,7 @@ public sealed class ClipWeights : IDisposable
                 writer.Add(places[place], stored, () =>
                 {
                     float[] values = Values(name);
+                    check?.Invoke(name, values);
                     if (transposed)
                         values = Transpose(values, shape[0], shape[1]);
                     int part = values.Length / places.Length;

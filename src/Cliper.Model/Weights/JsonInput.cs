@@ -10,9 +10,11 @@ internal static class JsonInput
     /// faults.</summary>
     /// <param name="path">The file.</param>
     /// <param name="longest">Bytes beyond which it is refused, so that a wrong file does not fill the memory.</param>
-    public static JsonDocument Read(string path, long longest)
+    public static JsonDocument Read(string path, long longest) => Parse(ReadBytes(path, longest), path);
+
+    /// <summary>As above, of bytes from <paramref name="path"/>.</summary>
+    public static JsonDocument Parse(byte[] bytes, string path)
     {
-        byte[] bytes = ReadBytes(path, longest);
         try
         {
             JsonDocument document = JsonDocument.Parse(bytes,

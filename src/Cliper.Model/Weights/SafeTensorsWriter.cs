@@ -64,6 +64,16 @@ public sealed class SafeTensorsWriter
     public void Add(string name, ReadOnlySpan<int> shape, ReadOnlyMemory<byte> values) =>
         Add(name, TensorType.U8, shape, values.Length, stream => stream.Write(values.Span));
 
+    /// <summary>Tensors that were added.</summary>
+    public int Count => _tensors.Count;
+
+    /// <summary>Adds a tensor of any type whose bytes <paramref name="write"/> writes.</summary>
+    internal void Add(TensorEntry entry, Action<Stream> write)
+    {
+        if (entry.Name == SafeTensors.MetadataKey || !_tensors.TryAdd(entry.Name, (entry, write)))
+            throw new ArgumentException($"the name {entry.Name} is taken", nameof(entry));
+    }
+
     /// <summary>Writes the file: under a temporary name, then renamed, so that it is there whole or not at
     /// all.</summary>
     /// <exception cref="IOException">The place cannot be written to.</exception>
@@ -94,8 +104,7 @@ public sealed class SafeTensorsWriter
         var entry = new TensorEntry(name, type, axes);
         if (entry.Count != length)
             throw new ArgumentException($"{name}: {length} elements for {entry}", nameof(shape));
-        if (name == SafeTensors.MetadataKey || !_tensors.TryAdd(name, (entry, write)))
-            throw new ArgumentException($"the name {name} is taken", nameof(name));
+        Add(entry, write);
     }
 
     private ReadOnlySpan<byte> Header(IEnumerable<TensorEntry> entries)

@@ -26,7 +26,7 @@ public sealed class ShardIndex : TensorSource
     {
         try
         {
-            foreach ((string tensor, string file) in ReadWeightMap())
+            foreach ((string tensor, string file) in ReadWeightMap(path))
             {
                 if (!_files.TryGetValue(file, out TensorSource? holder))
                     _files[file] = holder = OpenShard(file);
@@ -68,30 +68,39 @@ public sealed class ShardIndex : TensorSource
 
     private TensorSource OpenShard(string file)
     {
-        // The index may come from anywhere: it must not lead out of its own folder.
-        if (file.Length == 0 || file is "." or ".." || file.IndexOfAny(['/', '\\', ':', '\0']) >= 0)
-            throw Fault($"{TensorEntry.Quote(file)} is not a plain file name");
         if (_files.Count == MostFiles)
             throw Fault($"more than {MostFiles} files");
         return OpenFile(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", file));
     }
 
-    private Dictionary<string, string> ReadWeightMap()
+    /// <summary>The files that an index names.</summary>
+    /// <exception cref="InputException">It is missing or damaged, or names what is not in its own folder.</exception>
+    internal static IReadOnlyList<string> FilesOf(string path) => [.. ReadWeightMap(path).Values.Distinct()];
+
+    private static Dictionary<string, string> ReadWeightMap(string path)
     {
-        using JsonDocument document = JsonInput.Read(Path, LongestIndex);
+        using JsonDocument document = JsonInput.Read(path, LongestIndex);
         if (document.RootElement.ValueKind != JsonValueKind.Object
             || !document.RootElement.TryGetProperty("weight_map", out JsonElement map)
             || map.ValueKind != JsonValueKind.Object)
-            throw Fault("expected an object with a weight_map");
+            throw Fault(path, "expected an object with a weight_map");
         var files = new Dictionary<string, string>();
         foreach (JsonProperty property in map.EnumerateObject())
-            files.Add(property.Name, property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()!
-                : throw Fault($"weight_map of {TensorEntry.Quote(property.Name)}: expected a file name"));
+        {
+            string file = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()!
+                : throw Fault(path, $"weight_map of {TensorEntry.Quote(property.Name)}: expected a file name");
+            // The index may come from anywhere: it must not lead out of its own folder.
+            if (file.Length == 0 || file is "." or ".." || file.IndexOfAny(['/', '\\', ':', '\0']) >= 0)
+                throw Fault(path, $"{TensorEntry.Quote(file)} is not a plain file name");
+            files.Add(property.Name, file);
+        }
         return files;
     }
 
-    private InputException Fault(string fault) =>
-        new($"{Path}: {fault}; get the index and its files anew, all from one place");
+    private InputException Fault(string fault) => Fault(Path, fault);
+
+    private static InputException Fault(string path, string fault) =>
+        new($"{path}: {fault}; get the index and its files anew, all from one place");
 
     /// <inheritdoc/>
     public override void Dispose()

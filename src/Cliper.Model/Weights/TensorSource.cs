@@ -179,6 +179,16 @@ public abstract class TensorSource : IDisposable
         return bytes.Span.ToArray();
     }
 
+    /// <summary>Writes a tensor's bytes, a piece at a time.</summary>
+    internal void CopyTo(TensorEntry entry, Stream target)
+    {
+        for (long done = 0; done < entry.Bytes; done += PieceBytes)
+        {
+            using MappedBytes piece = Map(entry, done, (int)Math.Min(PieceBytes, entry.Bytes - done));
+            target.Write(piece.Span);
+        }
+    }
+
     /// <summary>Elements of a tensor that has to fit an array.</summary>
     private int Count(TensorEntry entry) => entry.Bytes <= Array.MaxLength ? (int)entry.Count
         : throw Wrong(entry.Name, "at most 2 GiB", $"{entry.Bytes:N0} bytes", "split the tensor");

@@ -1,0 +1,115 @@
+using System.Numerics.Tensors;
+using Cliper.Model.Clip;
+
+namespace Cliper.Model.Weights;
+
+/// <summary>Weights from any form to one safetensors file.</summary>
+/// <param name="Architecture">The CLIP that was written; null where the names were kept and are none of a CLIP's.</param>
+/// <param name="Naming">Whose names were written; null for those of no CLIP.</param>
+/// <param name="Tensors">Tensors that were written.</param>
+/// <param name="Bytes">Size of the file.</param>
+public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming, int Tensors, long Bytes)
+{
+    /// <summary>
+    /// Writes the CLIP that a file holds, heads, activation and normalisation in the metadata. A file that holds none is
+    /// written as it is, integers unchanged, if no naming is asked for.
+    /// </summary>
+    /// <param name="path">Any form that <see cref="TensorSource.Open"/> knows.</param>
+    /// <param name="output">The file; replaced if it exists. It is there whole or not at all.</param>
+    /// <param name="naming">Whose names; null for those it has.</param>
+    /// <param name="type">F32, F16 or BF16 for floating-point numbers (the temperature stays F32).</param>
+    /// <param name="prefix">What stands before the names that are meant, where there are several CLIPs.</param>
+    /// <param name="cancellation">Stops between tensors; nothing is then left.</param>
+    /// <exception cref="InputException">The file cannot be read, is no CLIP though a naming is asked for, or has numbers that
+    /// the type cannot hold.</exception>
+    /// <exception cref="IOException">The output cannot be written.</exception>
+    public static WeightsConversion Convert(string path, string output, ClipNaming? naming, TensorType type, string? prefix,
+        CancellationToken cancellation = default)
+    {
+        using TensorSource source = TensorSource.Open(path);
+        if (naming is null && !LooksLikeClip(source, prefix))
+            return WriteAsItIs(source, output, type, prefix ?? "", cancellation);
+        using ClipWeights weights = ClipWeightsLoader.Load(source, prefix);
+        var writer = new SafeTensorsWriter();
+        // What a checkpoint says of its training is not true of the CLIP alone.
+        if (!ClipMetadata.IsOfCheckpoint(source))
+            foreach ((string key, string value) in source.Metadata)
+                writer.Metadata[key] = value;
+        ClipMetadata.Write(weights.Config, writer.Metadata);
+        weights.AddTo(writer, naming ?? weights.Naming, type, (name, values) => Check(source, name, values, type, cancellation));
+        return Written(writer, output, WeightsInspection.NameOf(weights.Config), naming ?? weights.Naming);
+    }
+
+    private static bool LooksLikeClip(TensorSource source, string? prefix)
+    {
+        try
+        {
+            // What is loaded here keeps nothing open but the source, which the caller closes.
+            _ = ClipWeightsLoader.Load(source, prefix);
+            return true;
+        }
+        catch (InputException)
+        {
+            // Its names are kept; asking for a naming says what is missing.
+            return false;
+        }
+    }
+
+    private static WeightsConversion WriteAsItIs(TensorSource source, string output, TensorType type, string prefix,
+        CancellationToken cancellation)
+    {
+        var writer = new SafeTensorsWriter();
+        foreach ((string key, string value) in source.Metadata)
+            writer.Metadata[key] = value;
+        writer.Metadata["format"] = "pt";
+        foreach (TensorEntry entry in source.Tensors.Values.Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        {
+            string name = entry.Name[prefix.Length..];
+            if (name.Length == 0 || name == SafeTensors.MetadataKey)
+                throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(entry.Name)} has no name that safetensors can "
+                    + "hold; choose another --prefix");
+            if (!TensorSource.IsFloating(entry.Type))
+            {
+                writer.Add(entry with { Name = name }, stream => source.CopyTo(entry, stream));
+                continue;
+            }
+            if (entry.Shape.Any(size => size > int.MaxValue) || entry.Bytes > Array.MaxLength)
+                throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(entry.Name)} is {entry}, expected at most 2 GiB; "
+                    + "split it");
+            writer.Add(name, [.. entry.Shape.Select(size => (int)size)], () =>
+            {
+                float[] values = source.ReadFloats(entry.Name);
+                Check(source, entry.Name, values, type, cancellation);
+                return values;
+            }, type);
+        }
+        if (writer.Count == 0)
+            throw new InputException($"{source.Path}: no tensors begin with {TensorEntry.Quote(prefix)}; "
+                + "'cliper-gpu weights inspect' lists the names");
+        return Written(writer, output, null, null);
+    }
+
+    private static WeightsConversion Written(SafeTensorsWriter writer, string output, string? architecture, ClipNaming? naming)
+    {
+        writer.Write(output);
+        return new WeightsConversion(architecture, naming, writer.Count, new FileInfo(output).Length);
+    }
+
+    /// <summary>A finite number must not become infinite unnoticed.</summary>
+    private static void Check(TensorSource source, string name, ReadOnlySpan<float> values, TensorType type,
+        CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (type != TensorType.F16 || values.IsEmpty)
+            return;
+        // From here on a half rounds to infinity: its largest, and half a step.
+        const float Beyond = 65520;
+        int count = 0;
+        if (!(TensorPrimitives.MaxMagnitude(values) < Beyond))
+            foreach (float value in values)
+                count += float.IsFinite(value) && Math.Abs(value) >= Beyond ? 1 : 0;
+        if (count > 0)
+            throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(name)}: {count} of {values.Length} numbers are beyond "
+                + "the range of fp16; convert to bf16 or f32");
+    }
+}

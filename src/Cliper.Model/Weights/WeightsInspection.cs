@@ -1,0 +1,86 @@
+using Cliper.Model.Clip;
+
+namespace Cliper.Model.Weights;
+
+/// <summary>What a file of tensors is, whether a CLIP or not.</summary>
+public sealed record WeightsInspection
+{
+    private WeightsInspection(TensorSource source)
+    {
+        Path = source.Path;
+        Format = source.Format;
+        Tensors = [.. source.Tensors.Values];
+        Metadata = source.Metadata;
+        Values = source.Values;
+    }
+
+    /// <summary>The file that was opened: of a folder or a name in the cache, where it was found.</summary>
+    public string Path { get; }
+
+    /// <summary>What kind of file it is.</summary>
+    public string Format { get; }
+
+    /// <summary>Its tensors, in its order.</summary>
+    public IReadOnlyList<TensorEntry> Tensors { get; }
+
+    /// <summary>Its free-form metadata.</summary>
+    public IReadOnlyDictionary<string, string> Metadata { get; }
+
+    /// <summary>See <see cref="TensorSource.Values"/>.</summary>
+    public IReadOnlyDictionary<string, string> Values { get; }
+
+    /// <summary>The CLIP in it; null if there is none.</summary>
+    public ClipConfig? Clip { get; private init; }
+
+    /// <summary>Whose names it uses, if it is a CLIP.</summary>
+    public ClipNaming? Naming { get; private init; }
+
+    /// <summary>Why it is no CLIP of this program's kind; null if it is.</summary>
+    public string? NotClip { get; private init; }
+
+    /// <summary>Parameters of the CLIP alone; null if it is none.</summary>
+    public long? ClipParameters { get; private init; }
+
+    /// <summary>Elements of all floating-point tensors.</summary>
+    public long Parameters => Tensors.Where(tensor => TensorSource.IsFloating(tensor.Type)).Sum(tensor => tensor.Count);
+
+    /// <summary>Bytes of all tensors; a storage that several share counts for each.</summary>
+    public long Bytes => Tensors.Sum(tensor => tensor.Bytes);
+
+    /// <summary>Looks at a file in any form that <see cref="TensorSource.Open"/> knows. Only its header is read.</summary>
+    /// <exception cref="InputException">It cannot be read.</exception>
+    public static WeightsInspection Of(string path)
+    {
+        using TensorSource source = TensorSource.Open(path);
+        var inspection = new WeightsInspection(source);
+        try
+        {
+            using ClipWeights weights = ClipWeightsLoader.Load(source);
+            return inspection with
+            {
+                Clip = weights.Config,
+                Naming = weights.Naming,
+                ClipParameters = weights.Names.Sum(name => (long)weights.ShapeOf(name).Count),
+            };
+        }
+        catch (InputException reason)
+        {
+            return inspection with { NotClip = reason.Message };
+        }
+    }
+
+    /// <summary>The name of a CLIP's architecture, as in "CLIP ViT-B/16" or, of no published width, "CLIP ViT 64x2/4, 12
+    /// pixels".</summary>
+    public static string NameOf(ClipConfig config)
+    {
+        const int UsualPixels = 224;
+        string size = (config.VisionWidth, config.VisionLayers) switch
+        {
+            (768, 12) => "ViT-B",
+            (1024, 24) => "ViT-L",
+            (1280, 32) => "ViT-H",
+            _ => $"ViT {config.VisionWidth}x{config.VisionLayers}",
+        };
+        return $"CLIP {size}/{config.PatchSize}" + (config.ImageSize == UsualPixels ? "" : $", {config.ImageSize} pixels");
+    }
+}
