@@ -1,9 +1,12 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
 using Cliper.Model;
 using Cliper.Model.Data;
+using Cliper.Model.Data.Video;
 using Cliper.Model.Inference;
 using Cliper.Model.Reporting;
 using Cliper.Model.Training;
@@ -11,14 +14,14 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>The expressions in pictures.</summary>
+/// <summary>The expressions in pictures and videos.</summary>
 internal sealed class PredictCommand : CliCommand
 {
     private const string StandardOutput = "-";
 
     private readonly Argument<string[]> _paths = new("PATH")
     {
-        Description = "Pictures and folders of pictures.",
+        Description = "Pictures, folders of pictures, and videos. Faces fill them, or --face-box tells where one is.",
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -40,13 +43,49 @@ internal sealed class PredictCommand : CliCommand
         HelpName = "FILE",
     };
 
+    private readonly Option<int?> _window = new("--window")
+    {
+        Description = "Of a video, an answer for every N consecutive frames, and one for all.",
+        HelpName = "N",
+    };
+
+    private readonly Option<int?> _stride = new("--stride")
+    {
+        Description = "Frames from one window to the next; half a window without it.",
+        HelpName = "N",
+    };
+
+    private readonly Option<double> _rate = new("--rate")
+    {
+        Description = "Frames a second that windows take of a video; without it the video's own.",
+        HelpName = "HZ",
+    };
+
+    private readonly Option<string?> _plot = new("--plot")
+    {
+        Description = "Plots the probabilities over the time of a video, as .png or .svg.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _annotate = new("--annotate")
+    {
+        Description = "Writes the video with the labels drawn in.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _faceBox = new("--face-box")
+    {
+        Description = "Where the face is in every picture, in pixels from the upper left. Without it the centre is taken.",
+        HelpName = "X,Y,W,H",
+    };
+
     private readonly StrictOption _strict = new();
 
     public PredictCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("predict", "The expressions in pictures.", terminal, common, cancellation)
+        : base("predict", "The expressions in pictures and videos.", terminal, common, cancellation)
     {
         Add(_paths);
-        foreach (Option option in new Option[] { _checkpoint, _clips, _csv, _strict })
+        foreach (Option option in new Option[] { _checkpoint, _clips, _window, _stride, _rate, _csv, _plot, _annotate, _faceBox, _strict })
             Add(option);
     }
 
@@ -54,26 +93,125 @@ internal sealed class PredictCommand : CliCommand
     {
         bool clips = parsed.GetValue(_clips);
         string[] paths = parsed.GetValue(_paths)!;
-        IReadOnlyList<Sample> samples = clips ? PictureFiles.Clips(paths) : PictureFiles.Pictures(paths);
+        PixelBox? face = Box(parsed.GetValue(_faceBox));
+        string[] videos = [.. paths.Where(PictureFiles.IsVideo)], others = [.. paths.Except(videos)];
+        (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
+        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? PictureFiles.Clips(others) : PictureFiles.Pictures(others);
+        if (face is { } box)
+            samples = PictureFiles.Cut(samples, box);
+        VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using HostDevice device = Common.OpenDevice(parsed);
         using Predictor predictor = Predictor.Load(Checkpoint.Find(parsed.GetValue(_checkpoint)!), device);
+        if (face is null)
+            Terminal.Say("no face is looked for: of each picture the centre is taken; --face-box X,Y,W,H says where the face is");
+        if (windows is { } given)
+            return Timelines(parsed, predictor, files, given.Window, given.Stride, face);
         var skipped = new Dictionary<string, string>();
         var predictions = new List<FilePrediction>();
         string? csv = parsed.GetValue(_csv);
         int width = predictor.Classes.Max(name => name.Length);
-        foreach (FilePrediction prediction in predictor.Predict(samples, clips, parsed.GetValue(_strict),
-            (name, reason) => skipped[name] = reason, Cancellation))
+        foreach (FilePrediction prediction in (samples.Count == 0 ? [] : predictor.Predict(samples, clips, parsed.GetValue(_strict),
+            (name, reason) => skipped[name] = reason, Cancellation)).Concat(OfVideos(predictor, files, face, parsed.GetValue(_strict), skipped)))
         {
             predictions.Add(prediction);
             if (!Terminal.Json && csv != StandardOutput)
                 Terminal.Out.WriteLine(Line(prediction, predictor.Classes, width));
         }
         if (Terminal.Json)
-            WriteJson(predictions, predictor.Classes);
+            WriteJson([.. predictions.Select(prediction => (prediction, (IReadOnlyList<TimelineRow>?)null))], predictor.Classes);
         if (csv is not null)
             WriteCsv(csv, predictions, predictor.Classes);
         SkippedPictures.Say(Terminal, skipped);
         return ExitCode.Done;
+    }
+
+    /// <summary>An answer for each video; one that cannot be decoded is left out unless that is an error.</summary>
+    private IEnumerable<FilePrediction> OfVideos(Predictor predictor, IEnumerable<VideoFile> videos, PixelBox? face, bool strict,
+        Dictionary<string, string> skipped)
+    {
+        VideoPredictor model = predictor.ForVideo(face, strict, text => Terminal.Say($"warning: {text}"));
+        foreach (VideoFile video in videos)
+        {
+            Prediction prediction;
+            try
+            {
+                prediction = model.Predict(video, Cancellation);
+            }
+            catch (InputException failure) when (!strict)
+            {
+                skipped[video.Path] = failure.Message;
+                continue;
+            }
+            yield return new FilePrediction(video.Path, prediction);
+        }
+    }
+
+    private int Timelines(ParseResult parsed, Predictor predictor, IReadOnlyList<VideoFile> videos, int window, int stride, PixelBox? face)
+    {
+        VideoPredictor model = predictor.ForVideo(face, parsed.GetValue(_strict), text => Terminal.Say($"warning: {text}"));
+        string? csv = parsed.GetValue(_csv);
+        int width = predictor.Classes.Max(name => name.Length);
+        var all = new List<(FilePrediction, IReadOnlyList<TimelineRow>?)>();
+        foreach (VideoFile video in videos)
+        {
+            Prediction? whole = null;
+            var rows = new List<TimelineRow>();
+            foreach (TimelineRow row in model.Timeline(video, window, stride, prediction => whole = prediction, Cancellation))
+            {
+                rows.Add(row);
+                if (!Terminal.Json && csv != StandardOutput)
+                    Terminal.Out.WriteLine(Format.Invariant($"{row.Start,8:F2} to {row.End,8:F2} s  ")
+                        + Line(new FilePrediction(video.Path, row.Prediction), predictor.Classes, width));
+            }
+            all.Add((new FilePrediction(video.Path, whole!), rows));
+            if (parsed.GetValue(_plot) is { } plot)
+                WritePlot(plot, rows, predictor.Classes);
+            if (parsed.GetValue(_annotate) is { } annotated)
+                VideoAnnotation.Write(annotated, VideoFile.Open(video.Path), rows, predictor.Classes, face, Cancellation);
+        }
+        if (Terminal.Json)
+            WriteJson(all, predictor.Classes);
+        if (csv is not null)
+            WriteText(csv, TimelineCsv(all, predictor.Classes));
+        return ExitCode.Done;
+    }
+
+    /// <summary>Window and stride; null for one answer a file.</summary>
+    private (int Window, int Stride)? Windows(ParseResult parsed, int videos, int others)
+    {
+        const int UsualWindow = 16;
+        bool drawn = parsed.GetValue(_plot) is not null || parsed.GetValue(_annotate) is not null;
+        int? window = parsed.GetValue(_window) ?? (drawn ? UsualWindow : null), stride = parsed.GetValue(_stride);
+        if (parsed.GetValue(_plot) is { } plot && Path.GetExtension(plot).ToLowerInvariant() is not (".png" or ".svg"))
+            throw new SettingsException($"--plot {plot}: the file is a .png or .svg");
+        if (window is null)
+            return stride is null && parsed.GetValue(_rate) == 0 ? null
+                : throw new SettingsException("--stride and --rate are for --window N");
+        if (window < 1 || stride < 1)
+            throw new SettingsException($"--window and --stride are at least 1 frame, given were {window} and {stride ?? 1}");
+        if (videos == 0 || others > 0)
+            throw new SettingsException("--window, --plot and --annotate are for videos alone; give pictures in a run of their own");
+        if (drawn && videos > 1)
+            throw new SettingsException($"--plot and --annotate write one file; give one video, not {videos}");
+        return (window.Value, stride ?? Math.Max(1, window.Value / 2));
+    }
+
+    private static PixelBox? Box(string? text)
+    {
+        if (text is null)
+            return null;
+        int[] values = [.. text.Split(',').Select(part =>
+            int.TryParse(part, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int value) ? value : -1)];
+        return values is [>= 0, >= 0, > 0, > 0] ? new PixelBox(values[0], values[1], values[2], values[3])
+            : throw new SettingsException($"--face-box is '{text}'; expected X,Y,W,H in whole pixels, such as 120,40,200,200");
+    }
+
+    private static void WritePlot(string path, IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes)
+    {
+        byte[] bytes = Path.GetExtension(path).Equals(".svg", StringComparison.OrdinalIgnoreCase)
+            ? Encoding.UTF8.GetBytes(TimelinePlot.Svg(rows, classes))
+            : SkiaImageCodec.Instance.Encode(TimelinePlot.Picture(rows, classes), ImageFormat.Png);
+        AtomicFile.Write(path, stream => stream.Write(bytes));
     }
 
     private static string Line(FilePrediction prediction, IReadOnlyList<string> classes, int width)
@@ -82,31 +220,63 @@ internal sealed class PredictCommand : CliCommand
         return Format.Invariant($"{classes[best].PadRight(width)} {100 * probabilities[best],5:F1} %  descriptor {subclass}  {prediction.File}");
     }
 
-    private void WriteJson(IReadOnlyList<FilePrediction> predictions, IReadOnlyList<string> classes) => Terminal.WriteJson(json =>
-    {
-        json.WriteStartArray();
-        foreach (FilePrediction prediction in predictions)
+    private void WriteJson(IReadOnlyList<(FilePrediction Whole, IReadOnlyList<TimelineRow>? Rows)> predictions, IReadOnlyList<string> classes) =>
+        Terminal.WriteJson(json =>
         {
-            json.WriteStartObject();
-            json.WriteString("file", prediction.File);
-            json.WriteString("label", classes[prediction.Prediction.Class]);
-            json.WriteStartObject("probabilities");
-            foreach ((string name, float probability) in classes.Zip(prediction.Prediction.Probabilities))
-                json.WriteNumber(name, probability);
-            json.WriteEndObject();
-            json.WriteNumber("subclass", prediction.Prediction.Subclass);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-    });
+            json.WriteStartArray();
+            foreach ((FilePrediction whole, IReadOnlyList<TimelineRow>? rows) in predictions)
+            {
+                json.WriteStartObject();
+                json.WriteString("file", whole.File);
+                Write(json, whole.Prediction, classes);
+                if (rows is not null)
+                {
+                    json.WriteStartArray("timeline");
+                    foreach (TimelineRow row in rows)
+                    {
+                        json.WriteStartObject();
+                        json.WriteNumber("start", row.Start);
+                        json.WriteNumber("end", row.End);
+                        Write(json, row.Prediction, classes);
+                        json.WriteEndObject();
+                    }
+                    json.WriteEndArray();
+                }
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+        });
 
-    private void WriteCsv(string path, IEnumerable<FilePrediction> predictions, IReadOnlyList<string> classes)
+    private static void Write(Utf8JsonWriter json, Prediction prediction, IReadOnlyList<string> classes)
     {
-        string text = string.Concat(predictions.Select(prediction => Csv.Line(
+        json.WriteString("label", classes[prediction.Class]);
+        json.WriteStartObject("probabilities");
+        foreach ((string name, float probability) in classes.Zip(prediction.Probabilities))
+            json.WriteNumber(name, probability);
+        json.WriteEndObject();
+        json.WriteNumber("subclass", prediction.Subclass);
+    }
+
+    private void WriteCsv(string path, IEnumerable<FilePrediction> predictions, IReadOnlyList<string> classes) =>
+        WriteText(path, predictions.Select(prediction => Csv.Line([prediction.File, .. Fields(prediction.Prediction, classes)]))
+            .Prepend(Csv.Line(["file", "label", "subclass", .. classes])));
+
+    private static IEnumerable<string> TimelineCsv(IEnumerable<(FilePrediction Whole, IReadOnlyList<TimelineRow>? Rows)> all, IReadOnlyList<string> classes) =>
+        all.SelectMany(video => video.Rows!.Select(row => Csv.Line(
         [
-            prediction.File, classes[prediction.Prediction.Class], prediction.Prediction.Subclass.ToString(CultureInfo.InvariantCulture),
-            .. prediction.Prediction.Probabilities.Select(value => value.ToString("R", CultureInfo.InvariantCulture)),
-        ])).Prepend(Csv.Line(["file", "label", "subclass", .. classes])).Select(line => line + "\n"));
+            video.Whole.File, row.Start.ToString("F3", CultureInfo.InvariantCulture), row.End.ToString("F3", CultureInfo.InvariantCulture),
+            .. Fields(row.Prediction, classes),
+        ]))).Prepend(Csv.Line(["file", "start", "end", "label", "subclass", .. classes]));
+
+    private static IEnumerable<string> Fields(Prediction prediction, IReadOnlyList<string> classes) =>
+    [
+        classes[prediction.Class], prediction.Subclass.ToString(CultureInfo.InvariantCulture),
+        .. prediction.Probabilities.Select(value => value.ToString("R", CultureInfo.InvariantCulture)),
+    ];
+
+    private void WriteText(string path, IEnumerable<string> lines)
+    {
+        string text = string.Concat(lines.Select(line => line + "\n"));
         if (path == StandardOutput)
             Terminal.Out.Write(text);
         else

@@ -1,3 +1,5 @@
+using System.Collections.Frozen;
+using Cliper.Kernels.Operations;
 using Cliper.Model.Data;
 
 namespace Cliper.Model.Inference;
@@ -5,6 +7,10 @@ namespace Cliper.Model.Inference;
 /// <summary>From what a person names, files and folders, to samples.</summary>
 public static class PictureFiles
 {
+    private static readonly FrozenSet<string> VideoExtensions = FrozenSet.ToFrozenSet(
+        [".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ts", ".ogv"],
+        StringComparer.OrdinalIgnoreCase);
+
     /// <summary>
     /// The pictures: files as they are named, folders with all below them that <paramref name="codec"/> can read; each once,
     /// sorted by path (ordinal).
@@ -13,6 +19,15 @@ public static class PictureFiles
     public static IReadOnlyList<Sample> Pictures(IEnumerable<string> paths, IImageCodec? codec = null) =>
         [.. paths.SelectMany(path => Expand(path, codec ?? SkiaImageCodec.Instance)).Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal).Select(file => new Sample(file, 0, [new FileFrame(file)]))];
+
+    /// <summary>The samples with every picture cut to a part of it.</summary>
+    /// <param name="samples">The samples.</param>
+    /// <param name="box">The part, in pixels of the upright picture.</param>
+    public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, PixelBox box) =>
+        [.. samples.Select(sample => sample with { Frames = [.. sample.Frames.Select(frame => new CutFrame(frame, box))] })];
+
+    /// <summary>Whether a path names a file that is taken for a video, by its extension.</summary>
+    public static bool IsVideo(string path) => VideoExtensions.Contains(Path.GetExtension(path)) && !Directory.Exists(path);
 
     /// <summary>The clips: every folder, the named ones or below them, that has pictures, its frames sorted by name.</summary>
     /// <exception cref="InputException">A path is no folder, or there is no picture below it.</exception>

@@ -1,5 +1,6 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
 using Cliper.Model.Data;
 using Cliper.Model.Training;
 
@@ -61,6 +62,13 @@ public sealed class Predictor : IDisposable
         foreach ((string name, string reason) in loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             skipped(name, reason);
     }
+
+    /// <summary>The model on videos.</summary>
+    /// <param name="face">The face in every frame, in pixels of the upright picture; null for the centre of each.</param>
+    /// <param name="strict">Whether damage to a video is an error.</param>
+    /// <param name="damage">Else told of it, a sentence each.</param>
+    public VideoPredictor ForVideo(PixelBox? face, bool strict, Action<string> damage) =>
+        new(new FrameEncoder(_model, _descriptors), Info.Frames, face, strict, damage);
 
     /// <summary>Evaluates the model on labelled data, whose classes are matched by name.</summary>
     /// <param name="path">Folder or file of the data.</param>

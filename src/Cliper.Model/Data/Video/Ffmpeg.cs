@@ -1,11 +1,13 @@
+using System.Diagnostics;
 using FFMpegCore;
-using FFMpegCore.Enums;
 using FFMpegCore.Exceptions;
-using FFMpegCore.Pipes;
 
 namespace Cliper.Model.Data.Video;
 
-/// <summary>Runs the programs ffmpeg and ffprobe.</summary>
+/// <summary>
+/// Runs the programs ffmpeg and ffprobe. What ffprobe finds is read by FFMpegCore. Pictures go through ffmpeg's own standard
+/// input and output: FFMpegCore leads them over sockets, which costs a second a file and cannot be left early.
+/// </summary>
 internal static class Ffmpeg
 {
     /// <summary>Enough lines of complaint to tell what is wrong; a damaged hour of video makes millions.</summary>
@@ -24,53 +26,85 @@ internal static class Ffmpeg
                 + "ffmpeg), or give folders of frames with --clips");
     }
 
-    /// <summary>The path as ffmpeg is given it: whole, so that no name can be taken for a protocol or an option.</summary>
-    /// <exception cref="InputException">The name has a quote, which cannot be passed on.</exception>
-    public static string Argument(string path) => path.Contains('"')
-        ? throw new InputException($"{path}: the name has a quotation mark, which cannot be passed to ffmpeg; rename the file")
-        : Path.GetFullPath(path);
-
     /// <summary>What ffprobe finds.</summary>
     /// <exception cref="InputException">It is no video, or damaged beyond recognition.</exception>
     public static IMediaAnalysis Probe(string path)
     {
         Require();
+        if (path.Contains('"'))
+            throw new InputException($"{path}: the name has a quotation mark, which cannot be passed to ffprobe; rename the file");
         try
         {
-            return FFProbe.Analyse(Argument(path));
+            return FFProbe.Analyse(Path.GetFullPath(path));
         }
         catch (FFMpegException failure)
         {
             string reason = failure is FFProbeProcessException { StandardError: [.., var last] } ? last : failure.Message;
-            throw new InputException($"{path}: not a video that ffmpeg can read ({reason.ReplaceLineEndings(" ")}); replace or remove it", failure);
+            throw new InputException($"{path}: not a video that ffmpeg can read ({Sets.Text.Short(reason)}); replace or remove it", failure);
         }
     }
 
-    /// <summary>Decodes to raw pictures.</summary>
-    /// <param name="path">The file.</param>
-    /// <param name="before">Arguments before the input, such as a place to begin at.</param>
-    /// <param name="after">Arguments of the output.</param>
-    /// <param name="read">Given the stream of bytes; decoding ends when it returns.</param>
-    /// <param name="cancellation">Ends it.</param>
-    /// <returns>What ffmpeg complained about, and whether it failed.</returns>
-    public static async Task<(IReadOnlyList<string> Complaints, bool Failed)> Decode(string path, string before, string after,
-        Func<Stream, CancellationToken, Task> read, CancellationToken cancellation)
+    /// <summary>A running ffmpeg; disposing ends it.</summary>
+    public sealed class Run : IDisposable
     {
-        var complaints = new List<string>();
-        FFMpegResult result = await FFMpegArguments
-            .FromFileInput(Argument(path), verifyExists: false, options => options.WithCustomArgument(before))
-            .OutputToPipe(new StreamPipeSink(read), options => options.WithCustomArgument(after).ForceFormat("rawvideo"))
-            .WithLogLevel(FFMpegLogLevel.Error)
-            .NotifyOnStandardError(line =>
+        private readonly Process _process;
+        private readonly List<string> _complaints = [];
+
+        /// <summary>Starts ffmpeg.</summary>
+        /// <param name="arguments">Its arguments, paths as <see cref="Path.GetFullPath(string)"/> gives them, so that no name can be
+        /// taken for a protocol or an option.</param>
+        public Run(IEnumerable<string> arguments)
+        {
+            Require();
+            _process = new Process
             {
-                lock (complaints)
-                    if (complaints.Count < MostComplaints && !string.IsNullOrWhiteSpace(line))
-                        complaints.Add(line.Trim());
-            })
-            .ProcessAsynchronously(throwOnError: false, cancellationToken: cancellation)
-            .ConfigureAwait(false);
-        lock (complaints)
-            return ([.. complaints], !result.Success);
+                StartInfo = new ProcessStartInfo("ffmpeg", ["-hide_banner", "-v", "error", "-y", .. arguments])
+                {
+                    RedirectStandardInput = true,
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                },
+            };
+            _process.ErrorDataReceived += (_, line) =>
+            {
+                lock (_complaints)
+                    if (_complaints.Count < MostComplaints && !string.IsNullOrWhiteSpace(line.Data))
+                        _complaints.Add(line.Data.Trim());
+            };
+            _process.Start();
+            _process.BeginErrorReadLine();
+        }
+
+        /// <summary>What it is given.</summary>
+        public Stream Input => _process.StandardInput.BaseStream;
+
+        /// <summary>What it gives.</summary>
+        public Stream Output => _process.StandardOutput.BaseStream;
+
+        /// <summary>Waits for its end.</summary>
+        /// <returns>Whether it failed, and the first thing it complained about; null if it did not.</returns>
+        public (bool Failed, string? Complaint) End()
+        {
+            _process.StandardInput.Close();
+            _process.WaitForExit();
+            lock (_complaints)
+                return (_process.ExitCode != 0, _complaints.Count > 0 ? Sets.Text.Short(_complaints[0]) : null);
+        }
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            try
+            {
+                _process.Kill();
+                _process.WaitForExit();
+            }
+            catch (InvalidOperationException)
+            {
+                // It has ended by itself.
+            }
+            _process.Dispose();
+        }
     }
 
     private static bool Has(string folder, string program) =>

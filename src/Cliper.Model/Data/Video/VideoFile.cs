@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using FFMpegCore;
 
@@ -17,10 +16,10 @@ public sealed class VideoFile
     /// <summary>Longest video of which a whole pass is cheaper than seeking to each frame, in seconds.</summary>
     private const double OnePassSeconds = 20;
 
-    /// <summary>Frames decoded ahead of who takes them.</summary>
-    private const int Ahead = 4;
-
     private const double LargestRate = 1000;
+
+    /// <summary>Lengths that files tell are off by a frame or two, not by a tenth.</summary>
+    private const double MostMissing = 0.9;
 
     private readonly Lazy<int> _counted;
 
@@ -77,8 +76,19 @@ public sealed class VideoFile
     /// </param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">Not a single frame could be decoded.</exception>
-    public IEnumerable<RgbImage> Frames(Action<string>? damage, CancellationToken cancellation = default) =>
-        Decode("", "", damage, cancellation);
+    public IEnumerable<RgbImage> Frames(Action<string>? damage, CancellationToken cancellation = default)
+    {
+        int given = 0;
+        bool told = false;
+        foreach (RgbImage frame in Decode(null, "", text => { told = true; damage?.Invoke(text); }, cancellation))
+        {
+            given++;
+            yield return frame;
+        }
+        if (!told && given < MostMissing * Seconds * Rate - 1)
+            damage?.Invoke(string.Create(CultureInfo.InvariantCulture,
+                $"{Path}: the video ends after {given / Rate:F1} of {Seconds:F1} s, it has been cut off"));
+    }
 
     /// <summary>
     /// Chosen frames. Of a short video in one pass, of a long one by seeking to each, which takes the first frame at or after
@@ -102,14 +112,13 @@ public sealed class VideoFile
     public RgbImage FrameAt(int index, Action<string>? damage = null, CancellationToken cancellation = default)
     {
         // Half a frame early, so that rounding never passes over the one that is wanted.
-        double time = Math.Max(0, (index - 0.5) / Rate);
-        return Decode(string.Create(CultureInfo.InvariantCulture, $"-ss {time:F6}"), "", damage, cancellation).First();
+        return Decode(Math.Max(0, (index - 0.5) / Rate), "", damage, cancellation).First();
     }
 
     private Dictionary<int, RgbImage> InOnePass(int[] indices, Action<string>? damage, CancellationToken cancellation)
     {
         string wanted = string.Join('+', indices.Select(index => string.Create(CultureInfo.InvariantCulture, $"eq(n\\,{index})")));
-        return Decode("", $"select='{wanted}',", damage, cancellation).Zip(indices)
+        return Decode(null, $"select='{wanted}',", damage, cancellation).Zip(indices)
             .ToDictionary(pair => pair.Second, pair => pair.First);
     }
 
@@ -133,48 +142,39 @@ public sealed class VideoFile
         return found;
     }
 
-    private IEnumerable<RgbImage> Decode(string before, string filter, Action<string>? damage, CancellationToken cancellation)
+    /// <summary>Frames as ffmpeg gives them; its pipe holds a few, so memory does not depend on who is slower.</summary>
+    /// <param name="start">Seconds to begin at, by seeking; null for the beginning.</param>
+    /// <param name="filter">Filter that chooses frames, with a comma after it.</param>
+    /// <param name="damage">Told of what could not be decoded.</param>
+    /// <param name="cancellation">Ends it.</param>
+    private IEnumerable<RgbImage> Decode(double? start, string filter, Action<string>? damage, CancellationToken cancellation)
     {
-        Ffmpeg.Require();
-        using var frames = new BlockingCollection<RgbImage>(Ahead);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        // The steady rate, the chosen frames with a steady time each, and one size even where the stream changes it.
-        string after = string.Create(CultureInfo.InvariantCulture,
-            $"-an -sn -dn -map 0:v:0 -vf \"fps={Rate:R},{filter}setpts=N/({Rate:R}*TB),scale={Width}:{Height}\" -r {Rate:R} "
-            + $"{(before.Length > 0 ? "-frames:v 1 " : "")}-pix_fmt rgb24");
-        Task<(IReadOnlyList<string> Complaints, bool Failed)> work = Task.Run(() => Ffmpeg.Decode(Path, before, after, Read, stop.Token), CancellationToken.None);
-        work.ContinueWith(_ => frames.CompleteAdding(), TaskScheduler.Default);
+        // The steady rate, the chosen frames with a steady time each, and one size even where the stream changes it. A file
+        // tells its size without the turn that it is shown with, which ffmpeg makes before these filters.
+        string filters = string.Create(CultureInfo.InvariantCulture,
+            $"fps={Rate:R},{filter}setpts=N/({Rate:R}*TB),scale={Width}:{Height}");
+        string[] seek = start is { } seconds ? ["-ss", seconds.ToString("F6", CultureInfo.InvariantCulture)] : [];
+        string[] one = start is null ? [] : ["-frames:v", "1"];
+        using var run = new Ffmpeg.Run(
+        [
+            .. seek, "-i", System.IO.Path.GetFullPath(Path), "-map", "0:v:0", "-vf", filters, "-r", Rate.ToString("R", CultureInfo.InvariantCulture),
+            .. one, "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1",
+        ]);
         int given = 0;
-        try
+        while (true)
         {
-            foreach (RgbImage frame in frames.GetConsumingEnumerable(cancellation))
-            {
-                given++;
-                yield return frame;
-            }
+            cancellation.ThrowIfCancellationRequested();
+            var pixels = new byte[3 * Width * Height];
+            if (run.Output.ReadAtLeast(pixels, pixels.Length, throwOnEndOfStream: false) < pixels.Length)
+                break;
+            given++;
+            yield return new RgbImage(Width, Height, pixels);
         }
-        finally
-        {
-            stop.Cancel();
-            ((IAsyncResult)work).AsyncWaitHandle.WaitOne();
-        }
-        cancellation.ThrowIfCancellationRequested();
-        (IReadOnlyList<string> complaints, bool failed) = work.GetAwaiter().GetResult();
-        string complaint = complaints.Count > 0 ? $" (ffmpeg: {Sets.Text.Short(complaints[0])})" : "";
+        (bool failed, string? complaint) = run.End();
+        string reason = complaint is null ? "" : $" (ffmpeg: {complaint})";
         if (given == 0)
-            throw new InputException($"{Path}: no frame could be decoded{complaint}; replace the file");
-        if (failed || complaints.Count > 0)
-            damage?.Invoke($"{Path}: the video is damaged, {given} frames were decoded{complaint}");
-
-        async Task Read(Stream stream, CancellationToken token)
-        {
-            while (true)
-            {
-                var pixels = new byte[3 * Width * Height];
-                if (await stream.ReadAtLeastAsync(pixels, pixels.Length, throwOnEndOfStream: false, token).ConfigureAwait(false) < pixels.Length)
-                    return;
-                frames.Add(new RgbImage(Width, Height, pixels), token);
-            }
-        }
+            throw new InputException($"{Path}: no frame could be decoded{reason}; replace the file");
+        if (failed || complaint is not null)
+            damage?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{Path}: the video is damaged, {given} frames were decoded{reason}"));
     }
 }

@@ -1,0 +1,50 @@
+using Cliper.Autograd;
+using Cliper.Kernels.Operations;
+using Cliper.Model.Clip;
+using Cliper.Model.Data;
+
+namespace Cliper.Model.Inference;
+
+/// <summary>
+/// Features of single frames, and predictions from their means: a clip's feature is the mean of its frames' features, so
+/// windows that overlap share them.
+/// </summary>
+internal sealed class FrameEncoder
+{
+    private readonly CliperModel _model;
+    private readonly Tensor _descriptors;
+    private readonly PixelPipeline _pipeline;
+
+    /// <summary>An encoder for a model.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="descriptors">Its descriptors' features.</param>
+    public FrameEncoder(CliperModel model, Tensor descriptors)
+    {
+        (_model, _descriptors) = (model, descriptors);
+        ClipConfig config = model.Clip.Config;
+        _pipeline = new PixelPipeline(config.ImageSize, Augmentation.None, Normalize.Table(config.Mean.ToArray(), config.Std.ToArray()));
+    }
+
+    /// <summary>Values of a feature.</summary>
+    public int Width => _model.Clip.Config.EmbedSize;
+
+    /// <summary>Features of frames, not normalised, [frames, <see cref="Width"/>].</summary>
+    public float[] Encode(IReadOnlyList<RgbImage> frames)
+    {
+        int size = _model.Clip.Config.ImageSize, plane = 3 * size * size;
+        var pixels = new float[frames.Count * plane];
+        for (int i = 0; i < frames.Count; i++)
+            _pipeline.Render(_pipeline.Store(frames[i]), default, pixels.AsSpan(i * plane, plane));
+        using var tape = new Tape(_model.Clip.Device, recording: false);
+        Tensor images = tape.Own(Tensor.From(tape.Device, pixels, new Shape(frames.Count, 3, size, size)));
+        return _model.ImageFeatures(tape, images).ToArray();
+    }
+
+    /// <summary>The answer for the mean of frames, given its feature.</summary>
+    public Prediction Classify(ReadOnlySpan<float> feature)
+    {
+        using var tape = new Tape(_model.Clip.Device, recording: false);
+        Tensor row = tape.Own(Tensor.From(tape.Device, feature, new Shape(1, Width)));
+        return Prediction.FromLogits(_model.Logits(tape, row, _descriptors).ToArray(), _model.Metd.Subclasses);
+    }
+}

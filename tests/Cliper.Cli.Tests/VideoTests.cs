@@ -1,0 +1,143 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Cliper.Model.Data;
+
+namespace Cliper.Cli.Tests;
+
+/// <summary>Prediction of videos with a tiny model that tells bright from dark.</summary>
+public sealed class VideoTests
+{
+    private string _folder = "";
+
+    [OneTimeSetUp]
+    public void Train()
+    {
+        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "ffmpeg"))))
+            Assert.Ignore("needs ffmpeg on the PATH");
+        _folder = Directory.CreateTempSubdirectory("cliper-video-").FullName;
+        foreach (string split in new[] { "train", "test" })
+            foreach ((string name, int level) in new[] { ("happy", 210), ("sad", 40) })
+                for (int index = 0; index < 12; index++)
+                    Draw(In("data", split, name, $"{index}.png"), level, split.Length * 100 + index);
+        ProgramRun run = ProgramRun.InProcess("train", "--recipe", "fer2013", "--data", In("data"), "--dataset", "folder", "--batch-size", "8", "--threads", "1",
+            "--set", "shape.imageSize=16", "--set", "shape.patchSize=8", "--set", "shape.visionWidth=64", "--set", "shape.visionLayers=1",
+            "--set", "shape.textWidth=64", "--set", "shape.textLayers=1", "--set", "shape.embedSize=16", "--set", "dropDuplicates=false",
+            "--pretrain-epochs", "15", "--stage1-epochs", "1", "--stage2-epochs", "2", "--out", In("run"));
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        // Two seconds dark, two bright; 10 frames a second.
+        Ffmpeg("-f", "lavfi", "-i", "color=0x282828:s=64x48:r=10:d=2", "-f", "lavfi", "-i", "color=0xd2d2d2:s=64x48:r=10:d=2",
+            "-f", "lavfi", "-i", "sine=d=4", "-filter_complex", "[0:v][1:v]concat=n=2:v=1[v]", "-map", "[v]", "-map", "2:a", In("clip.mp4"));
+    }
+
+    [OneTimeTearDown]
+    public void RemoveFolder()
+    {
+        if (_folder.Length > 0)
+            Directory.Delete(_folder, recursive: true);
+    }
+
+    [Test]
+    public void AVideoHasOneLabel()
+    {
+        ProgramRun run = Predict(In("clip.mp4"), "--json");
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        JsonElement clip = run.Json.EnumerateArray().Single();
+        Assert.That(clip.GetProperty("file").GetString(), Is.EqualTo(In("clip.mp4")));
+        Assert.That(clip.TryGetProperty("timeline", out _), Is.False);
+        Assert.That(run.Error, Does.Contain("the centre is taken"));
+    }
+
+    [Test]
+    public void WindowsFollowTheTime()
+    {
+        ProgramRun run = Predict(In("clip.mp4"), "--window", "16", "--stride", "8", "--plot", In("plot.svg"), "--annotate", In("out.mp4"), "--json");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        JsonElement[] rows = [.. run.Json[0].GetProperty("timeline").EnumerateArray()];
+        Assert.That(rows.Select(row => Math.Round(row.GetProperty("start").GetDouble(), 3)), Is.EqualTo(new[] { 0, 0.8, 1.6, 2.4 }));
+        Assert.That(rows.Select(row => Math.Round(row.GetProperty("end").GetDouble(), 3)), Is.EqualTo(new[] { 1.6, 2.4, 3.2, 4.0 }));
+        Assert.That(rows[0].GetProperty("label").GetString(), Is.EqualTo("sadness"));
+        Assert.That(rows[3].GetProperty("label").GetString(), Is.EqualTo("happiness"));
+        Assert.That(File.ReadAllText(In("plot.svg")), Does.StartWith("<svg").And.Contain("happiness").And.EndWith("</svg>\n"));
+        var annotated = Cliper.Model.Data.Video.VideoFile.Open(In("out.mp4"));
+        Assert.That((annotated.Width, annotated.Height), Is.EqualTo((64, 48)));
+        Assert.That(annotated.FrameCount, Is.EqualTo(40).Within(1));
+    }
+
+    [Test]
+    public void TimelinesCanBeTablesAndPictures()
+    {
+        ProgramRun run = Predict(In("clip.mp4"), "--window", "20", "--rate", "5", "--csv", "-", "--plot", In("plot.png"));
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        // 20 frames at 5 a second: one window of all.
+        Assert.That(run.Out, Does.Match("^file,start,end,label,subclass,happiness,sadness\n[^\n]*clip.mp4,0.000,4.000,[^\n]*\n$"));
+        RgbImage plot = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(In("plot.png")), "plot");
+        Assert.That((plot.Width, plot.Height), Is.EqualTo((960, 400)));
+    }
+
+    [Test]
+    public void ADamagedVideoIsAWarningOrAnError()
+    {
+        Ffmpeg("-i", In("clip.mp4"), "-an", "-c:v", "mpeg4", "-g", "5", In("whole.mkv"));
+        byte[] bytes = File.ReadAllBytes(In("whole.mkv"));
+        File.WriteAllBytes(In("cut.mkv"), bytes[..(bytes.Length * 2 / 3)]);
+        ProgramRun lenient = Predict(In("cut.mkv"), "--window", "8", "--json");
+        ProgramRun strict = Predict(In("cut.mkv"), "--window", "8", "--json", "--strict");
+        Assert.That(lenient.ExitCode, Is.Zero, lenient.Error);
+        Assert.That(lenient.Error, Does.Contain("warning: " + In("cut.mkv")));
+        Assert.That((strict.ExitCode, strict.Out), Is.EqualTo((3, "")), strict.Error);
+        Assert.That(strict.Error, Does.Contain("cut.mkv").And.Not.Contain("   at "));
+    }
+
+    [Test]
+    public void AFaceBoxCutsPicturesAndFrames()
+    {
+        // The dark box of a bright picture.
+        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=96x96:r=10:d=1,drawbox=x=60:y=60:w=30:h=30:color=0x282828:t=fill", In("face.mp4"));
+        Ffmpeg("-i", In("face.mp4"), "-frames:v", "1", In("face.png"));
+        foreach (string file in new[] { "face.mp4", "face.png" })
+        {
+            Assert.That(Predict(In(file), "--json").Json[0].GetProperty("label").GetString(), Is.EqualTo("happiness"), file);
+            ProgramRun cut = Predict(In(file), "--json", "--face-box", "60,60,30,30");
+            Assert.That(cut.Json[0].GetProperty("label").GetString(), Is.EqualTo("sadness"), file);
+            Assert.That(cut.Error, Does.Not.Contain("the centre"));
+        }
+    }
+
+    [TestCase(2, "--face-box is '1,2,3'", "clip.mp4", "--face-box", "1,2,3")]
+    [TestCase(2, "are for videos alone", "data", "--window", "8")]
+    [TestCase(2, "--stride and --rate are for --window", "clip.mp4", "--stride", "8")]
+    [TestCase(2, "--plot plot.jpg", "clip.mp4", "--plot", "plot.jpg")]
+    [TestCase(3, "outside of the 64 x 48 pixels", "clip.mp4", "--face-box", "500,0,9,9", "--strict")]
+    [TestCase(3, "no such file", "nowhere.mp4")]
+    public void BadInputIsOneSentence(int exitCode, string message, string path, params string[] args)
+    {
+        ProgramRun run = Predict(In(path), args);
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((exitCode, "")), run.Error);
+        Assert.That(run.Error, Does.Contain(message).And.Not.Contain("   at "));
+    }
+
+    private ProgramRun Predict(string path, params string[] args) => ProgramRun.InProcess(["predict", "--checkpoint", In("run"), path, .. args]);
+
+    private string In(params string[] names) => Path.Combine([_folder, .. names]);
+
+    private static void Ffmpeg(params string[] args)
+    {
+        using Process process = Process.Start(new ProcessStartInfo("ffmpeg", ["-v", "error", "-y", .. args]) { RedirectStandardInput = true })!;
+        process.StandardInput.Close();
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero);
+    }
+
+    /// <summary>A gray picture with some noise.</summary>
+    private static void Draw(string path, int level, int seed)
+    {
+        const int Side = 24;
+        var random = new Random(seed);
+        var pixels = new byte[Side * Side * 3];
+        for (int i = 0; i < pixels.Length; i++)
+            pixels[i] = (byte)(level + random.Next(-20, 20));
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllBytes(path, SkiaImageCodec.Instance.Encode(new RgbImage(Side, Side, pixels), ImageFormat.Png));
+    }
+}

@@ -1,0 +1,250 @@
+using System.Diagnostics;
+using Cliper.Model.Data;
+using Cliper.Model.Data.Video;
+
+namespace Cliper.Model.Tests.Data;
+
+/// <summary>Videos whose frames tell their own number by their brightness.</summary>
+public sealed class VideoTests : TemporaryFolder
+{
+    private const int Side = 48;
+
+    // Brightness passes through YUV of 8 bits and back: two levels of rounding and one of the conversion.
+    private const int Rounding = 3;
+
+    [SetUp]
+    public void NeedFfmpeg()
+    {
+        foreach (string program in new[] { "ffmpeg", "ffprobe" })
+            if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, program))))
+                Assert.Ignore($"needs {program} on the PATH");
+    }
+
+    [Test]
+    public void AllFramesComeInOrder([Values("a.mp4", "a.avi", "a.mkv")] string name)
+    {
+        VideoFile video = Make(name, 40);
+        Assert.That((video.Width, video.Height, video.Rate, video.FrameCount), Is.EqualTo((Side, Side, 10.0, 40)));
+        string? damage = null;
+        Assert.That(video.Frames(text => damage = text).Select(Number), Is.EqualTo(Enumerable.Range(0, 40)));
+        Assert.That(damage, Is.Null);
+    }
+
+    [Test]
+    public void ChosenFramesOfAShortVideoComeFromOnePass()
+    {
+        VideoFile video = Make("a.mp4", 40);
+        Assert.That(video.Take([0, 7, 7, 20, 39], null).Select(Number), Is.EqualTo(new[] { 0, 7, 7, 20, 39 }));
+    }
+
+    [Test]
+    public void FramesOfALongVideoAreSought()
+    {
+        // 25 s, a key frame only every 12 s: a sought frame is not one that can be begun at.
+        VideoFile video = Make("a.mp4", 50, rate: 2, extra: "-g 24");
+        Assert.That(video.Seconds, Is.EqualTo(25).Within(0.6));
+        Assert.That(video.Take([0, 1, 13, 30, 49], null).Select(Number), Is.EqualTo(new[] { 0, 1, 13, 30, 49 }));
+        Assert.That(new VideoFrames(video)[31].Load(SkiaImageCodec.Instance).Pixels[0], Is.EqualTo(Brightness(31)).Within(Rounding));
+    }
+
+    [Test]
+    public void RotatedVideosAreUpright()
+    {
+        // The left half is bright; turned by 90 degrees clockwise for display, the upper half is.
+        Ffmpeg("-f lavfi -i color=black:s=64x48:r=10:d=1,drawbox=x=0:y=0:w=32:h=48:color=white:t=fill", In("plain.mp4"));
+        Ffmpeg($"-i {In("plain.mp4")} -c copy -metadata:s:v:0 rotate=270", In("turned.mp4"));
+
+        VideoFile video = VideoFile.Open(In("turned.mp4"));
+        RgbImage frame = video.Frames(null).First();
+
+        Assert.That((frame.Width, frame.Height), Is.EqualTo((48, 64)));
+        int top = frame.Pixels[3 * (8 * 48 + 24)], bottom = frame.Pixels[3 * (56 * 48 + 24)];
+        Assert.That(Math.Abs(top - bottom), Is.GreaterThan(200), "light and dark lie above each other");
+    }
+
+    [Test]
+    public void OddSizesAreKept()
+    {
+        Ffmpeg("-f lavfi -i testsrc=s=64x64:r=10:d=1 -vf scale=47:31 -c:v ffv1 -pix_fmt yuv444p", In("odd.mkv"));
+        RgbImage frame = VideoFile.Open(In("odd.mkv")).Frames(null).First();
+        Assert.That((frame.Width, frame.Height), Is.EqualTo((47, 31)));
+    }
+
+    [Test]
+    public void AnUnsteadyRateIsTakenByTime()
+    {
+        // Ten frames at 10 a second, then ten that last 0.4 s each.
+        Make("steady.mkv", 20);
+        Ffmpeg($"-i {In("steady.mkv")} -vf setpts='if(lt(N,10),N*0.1,1+(N-10)*0.4)/TB' -vsync vfr -c:v ffv1", In("unsteady.mkv"));
+
+        VideoFile video = VideoFile.Open(In("unsteady.mkv"), rate: 10);
+        int[] numbers = [.. video.Frames(null).Select(Number)];
+
+        // The last frame's own length is not in the file, so the end may lack it.
+        Assert.That(numbers, Has.Length.InRange(46, 51));
+        Assert.That(numbers[..10], Is.EqualTo(Enumerable.Range(0, 10)));
+        for (int i = 10; i < numbers.Length; i++)
+            Assert.That(numbers[i], Is.EqualTo(10 + (i * 0.1 - 1) / 0.4).Within(0.76), $"at {i * 0.1:F1} s");
+    }
+
+    [Test]
+    public void DamageIsToldAndTheRestDecoded()
+    {
+        VideoFile whole = Make("a.mkv", 60, extra: "-g 6");
+        byte[] bytes = File.ReadAllBytes(whole.Path);
+        File.WriteAllBytes(In("cut.mkv"), bytes[..(bytes.Length / 2)]);
+        byte[] noisy = [.. bytes];
+        new Random(1).NextBytes(noisy.AsSpan(bytes.Length / 2, bytes.Length / 6));
+        File.WriteAllBytes(In("noisy.mkv"), noisy);
+
+        foreach (string name in new[] { "cut.mkv", "noisy.mkv" })
+        {
+            string? damage = null;
+            int[] numbers = [.. VideoFile.Open(In(name)).Frames(text => damage = text).Select(Number)];
+            Assert.That(numbers[..20], Is.EqualTo(Enumerable.Range(0, 20)), name);
+            Assert.That(damage, Does.StartWith(In(name)).And.Not.Contain("\n"), name);
+        }
+        VideoFile cut = VideoFile.Open(In("cut.mkv"));
+        Assert.That(cut.Take([0, 10, 59], null).Select(Number).Take(2), Is.EqualTo(new[] { 0, 10 }), "what is there is given");
+    }
+
+    [Test]
+    public void WhatIsNoVideoIsNamed()
+    {
+        File.WriteAllText(In("text.mp4"), "no video");
+        Ffmpeg("-f lavfi -i sine=d=1", In("sound.m4a"));
+        AssertInput(() => VideoFile.Open(In("text.mp4")), "text.mp4", "not a video");
+        AssertInput(() => VideoFile.Open(In("none.mp4")), "no such file");
+        AssertInput(() => VideoFile.Open(In("sound.m4a")), "no pictures");
+        Assert.That(() => VideoFile.Open(In("text.mp4"), rate: -1), Throws.TypeOf<SettingsException>());
+    }
+
+    [Test]
+    public void WithoutFfmpegItIsAskedFor()
+    {
+        string file = Make("a.mp4", 3).Path;
+        string? path = Environment.GetEnvironmentVariable("PATH");
+        Environment.SetEnvironmentVariable("PATH", Folder);
+        try
+        {
+            AssertInput(() => VideoFile.Open(file), "ffmpeg was not found", "apt-get install ffmpeg");
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("PATH", path);
+        }
+    }
+
+    [Test]
+    public void MemoryStaysFlat()
+    {
+        Ffmpeg("-f lavfi -i testsrc=s=320x240:r=25:d=60 -preset ultrafast", In("long.mp4"));
+        long early = 0, late = 0;
+        int count = 0;
+        foreach (RgbImage _ in VideoFile.Open(In("long.mp4")).Frames(null))
+        {
+            count++;
+            if (count == 100)
+                early = GC.GetTotalMemory(forceFullCollection: true);
+            if (count == 1400)
+                late = GC.GetTotalMemory(forceFullCollection: true);
+        }
+        Assert.That(count, Is.EqualTo(1500));
+        // 1,300 frames of 230 kB lie between the two: 300 MB if they were kept.
+        Assert.That(late - early, Is.LessThan(4 << 20));
+    }
+
+    [Test]
+    public void FramesCanBeLeftAndCancelled()
+    {
+        VideoFile video = Make("a.mp4", 200);
+        Assert.That(Number(video.Frames(null).First()), Is.Zero);
+        using var source = new CancellationTokenSource();
+        Assert.That(() =>
+        {
+            foreach (RgbImage _ in video.Frames(null, source.Token))
+                source.Cancel();
+        }, Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
+    public void WrittenVideosReadBack()
+    {
+        VideoFile video = Make("a.mp4", 20);
+        VideoWriter.Write(In("out/b.mp4"), video, video.Frames(null));
+        Assert.That(VideoFile.Open(In("out/b.mp4")).Frames(null).Select(Number), Is.EqualTo(Enumerable.Range(0, 20)));
+        Assert.That(Directory.GetFiles(In("out")), Has.Length.EqualTo(1));
+        Assert.That(() => VideoWriter.Write(In("out/c.mp4"), video, video.Frames(null).Select<RgbImage, RgbImage>(_ => throw new NotSupportedException("pen"))),
+            Throws.TypeOf<NotSupportedException>());
+        Assert.That(In("out/c.mp4"), Does.Not.Exist);
+    }
+
+    [Test]
+    public void AfewsAndMafwsVideosAreSamples()
+    {
+        foreach (string split in new[] { "Train_AFEW", "Val_AFEW" })
+            foreach (string name in new[] { "Angry", "Happy" })
+                Make($"{split}/{name}/{name}1.avi", 12);
+        DataSetSplits sets = DataSets.Open(Folder, "afew");
+        Assert.That(sets.Train.Samples.Select(sample => sample.Frames.Count), Is.EqualTo(new[] { 12, 12 }));
+        using var loader = new BatchLoader(sets.Train, new LoaderOptions { BatchSize = 2, ImageSize = 8, Frames = 4 });
+        using Batch batch = loader.Epoch(0).Single();
+        // The middles of four stretches of three frames; every frame of one brightness.
+        float[] firsts = [.. Enumerable.Range(0, 4).Select(frame => batch.Pixels[frame * 3 * 64])];
+        float[] expected = [.. new[] { 1, 4, 7, 10 }.Select(index => (Brightness(index) / 255f - 0.48145466f) / 0.26862954f)];
+        for (int i = 0; i < 4; i++)
+            Assert.That(firsts[i], Is.EqualTo(expected[i]).Within(Rounding / 255f / 0.268f));
+        File.WriteAllText(In("Val_AFEW/Happy/bad.avi"), "no video");
+        AssertInput(() => DataSets.Open(Folder, "afew"), "bad.avi", "not a video");
+    }
+
+    private static int Brightness(int frame) => 20 + 3 * frame % 220;
+
+    private static int Number(RgbImage image) => (int)Math.Round((image.Pixels[3 * (Side * (Side / 2) + Side / 2)] - 20) / 3.0);
+
+    /// <summary>A video of <paramref name="frames"/> frames, each of a brightness of its own.</summary>
+    private VideoFile Make(string name, int frames, double rate = 10, string extra = "")
+    {
+        string path = In(name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        string codec = name.EndsWith(".avi", StringComparison.Ordinal) ? "-c:v ffv1" : "-c:v libx264 -qp 1 -preset ultrafast -pix_fmt yuv444p";
+        using Process process = Start($"-f rawvideo -pix_fmt rgb24 -s {Side}x{Side} -r {rate} -i - {codec} {extra}", path);
+        for (int frame = 0; frame < frames; frame++)
+        {
+            var pixels = new byte[3 * Side * Side];
+            pixels.AsSpan().Fill((byte)Brightness(frame));
+            process.StandardInput.BaseStream.Write(pixels);
+        }
+        process.StandardInput.Close();
+        End(process);
+        return VideoFile.Open(path);
+    }
+
+    private static void Ffmpeg(string arguments, string path)
+    {
+        using Process process = Start(arguments, path);
+        process.StandardInput.Close();
+        End(process);
+    }
+
+    private static Process Start(string arguments, string path) => Process.Start(new ProcessStartInfo("ffmpeg", $"-v error -y {arguments} {path}")
+    {
+        RedirectStandardInput = true,
+        RedirectStandardError = true,
+    })!;
+
+    private static void End(Process process)
+    {
+        string complaints = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero, complaints);
+    }
+
+    private static void AssertInput(Func<object> open, params string[] parts)
+    {
+        var failure = Assert.Throws<InputException>(() => open())!;
+        foreach (string part in parts)
+            Assert.That(failure.Message, Does.Contain(part));
+        Assert.That(failure.Message, Does.Not.Contain("\n"));
+    }
+}
