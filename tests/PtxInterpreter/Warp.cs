@@ -5,7 +5,7 @@ internal sealed class Warp
 {
     public const int Lanes = 32;
 
-    private readonly List<(int At, uint Mask)> _groups = [];
+    private readonly List<(int At, uint Mask)> _groups = [], _waiting = [];
 
     public Warp(Program program, Block block, int index, int threads)
     {
@@ -101,8 +101,16 @@ internal sealed class Warp
                             _groups.Add((at + 1, mask & ~active));
                         goto reselect;
                     default:
+                        foreach ((int waitingAt, uint waitingMask) in _waiting)
+                            if (waitingAt == at)
+                                active = mask |= waitingMask;
+                        _waiting.RemoveAll(group => group.At == at);
                         if (active != Live)
-                            throw new PtxException($"lanes {Live & ~active:x8} are not there at {instruction.Text}");
+                        {
+                            // The others may still come, from a branch whose text stands elsewhere.
+                            _waiting.Add((at, mask));
+                            goto reselect;
+                        }
                         if (instruction.Kind == InstructionKind.Barrier)
                         {
                             AtBarrier = true;
@@ -119,6 +127,8 @@ internal sealed class Warp
             _groups.Add((at, mask));
         reselect:;
         }
+        if (_waiting.Count > 0)
+            throw new PtxException($"lanes {Live & ~_waiting[0].Mask:x8} are not there at {program.Code[_waiting[0].At].Text}");
         return executed;
     }
 }

@@ -143,6 +143,10 @@ internal static unsafe class Gpu
     [IntrinsicImplementation, Ptx("rsqrt.approx.ftz.f32 $0, $1;")]
     public static float InverseSqrt(float x) => 1 / MathF.Sqrt(x);
 
+    /// <summary>The square root, error at most one unit in the last place.</summary>
+    [IntrinsicImplementation, Ptx("sqrt.approx.ftz.f32 $0, $1;")]
+    public static float SquareRoot(float x) => MathF.Sqrt(x);
+
     /// <summary>1 / x, error at most one unit in the last place.</summary>
     [IntrinsicImplementation, Ptx("rcp.approx.ftz.f32 $0, $1;")]
     public static float Inverse(float x) => 1 / x;

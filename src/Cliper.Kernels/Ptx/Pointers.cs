@@ -56,6 +56,14 @@ internal readonly struct Floats : INumbers
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store2(long index, F2 value) => Gpu.StoreFloats2(_address + index * 4, value);
 
+    /// <summary>Four numbers from <paramref name="index"/> on, at an address that is a multiple of 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public F4 Load4(long index) => Gpu.LoadFloats(_address + index * 4);
+
+    /// <summary>Sets four numbers, as <see cref="Load4"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store4(long index, F4 value) => Gpu.StoreFloats(_address + index * 4, value);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public F8 Load8(long index)
     {

@@ -50,6 +50,7 @@ public static partial class AdamW
         switch (slots[0].Parameter.Device)
         {
             case HostDevice host: StepHost(host, slots, settings); break;
+            case GpuDevice gpu: StepGpu(gpu, slots, settings); break;
             default: throw Check.NoImplementation(nameof(AdamW), slots[0].Parameter.Device);
         }
     }

@@ -26,6 +26,7 @@ public static partial class AddClassToken
         switch (x.Device)
         {
             case HostDevice host: ForwardHost(host, x, classEmbedding, positions, y, samples, patches, width); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, classEmbedding, positions, y, samples, patches, width); break;
             default: throw Check.NoImplementation(nameof(AddClassToken), x.Device);
         }
     }
@@ -59,6 +60,7 @@ public static partial class AddClassToken
         switch (dy.Device)
         {
             case HostDevice host: BackwardHost(host, dy, dx, accumulateDx, samples, patches, width); break;
+            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulateDx, samples, patches, width); break;
             default: throw Check.NoImplementation(nameof(AddClassToken), dy.Device);
         }
     }

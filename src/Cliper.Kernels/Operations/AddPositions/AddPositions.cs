@@ -22,6 +22,7 @@ public static partial class AddPositions
         switch (x.Device)
         {
             case HostDevice host: ForwardHost(host, x, positions, y, samples, tokens, width); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, positions, y, samples, tokens, width); break;
             default: throw Check.NoImplementation(nameof(AddPositions), x.Device);
         }
     }

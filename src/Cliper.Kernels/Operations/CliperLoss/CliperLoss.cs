@@ -12,7 +12,7 @@ namespace Cliper.Kernels.Operations;
 /// </list>
 /// Ties go to the lowest index. The gradient flows to s[b, y, j] and to the minimum and maxima only, not through alpha.
 /// </summary>
-/// <remarks>Computed in double: a batch has a few thousand logits. A NaN logit makes both losses NaN.</remarks>
+/// <remarks>Computed in double on the host, in fp32 on a GPU: a batch has a few thousand logits. A NaN logit makes both losses NaN.</remarks>
 public static partial class CliperLoss
 {
     /// <summary>Both losses and what they are made of.</summary>
@@ -37,6 +37,7 @@ public static partial class CliperLoss
         switch (logits.Device)
         {
             case HostDevice: ForwardHost(logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses, rule); break;
+            case GpuDevice gpu: ForwardGpu(gpu, logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses, rule); break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }
     }
@@ -62,6 +63,9 @@ public static partial class CliperLoss
         {
             case HostDevice host:
                 BackwardHost(host, logits, labels, alpha, nearest, dlosses, dlogits, accumulate, batch, classes, subclasses);
+                break;
+            case GpuDevice gpu:
+                BackwardGpu(gpu, logits, labels, alpha, nearest, dlosses, dlogits, accumulate, batch, classes, subclasses);
                 break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }

@@ -24,6 +24,7 @@ public static partial class ColumnSum
         switch (x.Device)
         {
             case HostDevice host: ForwardHost(host, x, y, accumulate, rows, width, stride); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, y, accumulate, rows, width, stride); break;
             default: throw Check.NoImplementation(nameof(ColumnSum), x.Device);
         }
     }

@@ -8,6 +8,9 @@ namespace Cliper.Kernels.Operations;
 /// <summary>What <see cref="ElementLoop"/> computes of each element.</summary>
 internal interface IElementFunction
 {
+    /// <summary>Whether the first operand is read.</summary>
+    static abstract bool ReadsFirst { get; }
+
     /// <summary>Whether the second operand is read.</summary>
     static abstract bool ReadsSecond { get; }
 
@@ -66,6 +69,7 @@ internal static class ElementLoop
             yield return Find<Forward<Exp>>(F, F, F);
             yield return Find<Backward<Exp>>(F, F, F);
             yield return Find<Product>(F, F, F);
+            yield return Find<Second>(F, F, F);
             yield return Find<Scaled>(F, F, F);
             yield return Find<Same>(F, F, F);
             yield return Find<Same>(F, F, H);
@@ -97,7 +101,9 @@ internal static class ElementLoop
             second = b.Load(0);
         if (wide != 0 && start + PerThread <= count)
         {
-            F8 va = a.Load8(start), vb = default;
+            F8 va = default, vb = default;
+            if (TFunction.ReadsFirst)
+                va = a.Load8(start);
             if (TFunction.ReadsSecond)
                 vb = one != 0 ? All(second) : b.Load8(start);
             F8 value = Apply<TFunction>(va, vb, factor);
@@ -108,7 +114,7 @@ internal static class ElementLoop
         {
             if (TFunction.ReadsSecond && one == 0)
                 second = b.Load(i);
-            float value = TFunction.Apply(a.Load(i), second, factor);
+            float value = TFunction.Apply(TFunction.ReadsFirst ? a.Load(i) : 0f, second, factor);
             y.Store(i, accumulate != 0 ? y.Load(i) + value : value);
         }
     }
@@ -136,6 +142,8 @@ internal static class ElementLoop
     /// <summary>a + b.</summary>
     internal readonly struct Sum : IElementFunction
     {
+        public static bool ReadsFirst => true;
+
         public static bool ReadsSecond => true;
 
         public static float Apply(float a, float b, float factor) => a + b;
@@ -144,6 +152,8 @@ internal static class ElementLoop
     /// <summary>a b.</summary>
     internal readonly struct Product : IElementFunction
     {
+        public static bool ReadsFirst => true;
+
         public static bool ReadsSecond => true;
 
         public static float Apply(float a, float b, float factor) => a * b;
@@ -152,6 +162,8 @@ internal static class ElementLoop
     /// <summary>factor a.</summary>
     internal readonly struct Scaled : IElementFunction
     {
+        public static bool ReadsFirst => true;
+
         public static bool ReadsSecond => false;
 
         public static float Apply(float a, float b, float factor) => a * factor;
@@ -160,14 +172,28 @@ internal static class ElementLoop
     /// <summary>a as it is: conversion between types.</summary>
     internal readonly struct Same : IElementFunction
     {
+        public static bool ReadsFirst => true;
+
         public static bool ReadsSecond => false;
 
         public static float Apply(float a, float b, float factor) => a;
     }
 
+    /// <summary>b: a constant from the device.</summary>
+    internal readonly struct Second : IElementFunction
+    {
+        public static bool ReadsFirst => false;
+
+        public static bool ReadsSecond => true;
+
+        public static float Apply(float a, float b, float factor) => b;
+    }
+
     /// <summary>f(a).</summary>
     internal readonly struct Forward<TOperation> : IElementFunction where TOperation : struct, IUnaryOperation
     {
+        public static bool ReadsFirst => true;
+
         public static bool ReadsSecond => false;
 
         public static float Apply(float a, float b, float factor) => TOperation.Forward(a);
@@ -176,6 +202,8 @@ internal static class ElementLoop
     /// <summary>f'(a) b.</summary>
     internal readonly struct Backward<TOperation> : IElementFunction where TOperation : struct, IUnaryOperation
     {
+        public static bool ReadsFirst => true;
+
         public static bool ReadsSecond => true;
 
         public static float Apply(float a, float b, float factor) => TOperation.Derivative(a) * b;

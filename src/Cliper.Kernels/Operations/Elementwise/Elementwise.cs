@@ -16,6 +16,7 @@ public static partial class Elementwise
         switch (x.Device)
         {
             case HostDevice host: ForwardHost<TOp>(host, x, y); break;
+            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Forward<TOp>>(gpu, x, default, y); break;
             default: throw Check.NoImplementation(nameof(Elementwise), x.Device);
         }
     }
@@ -34,6 +35,7 @@ public static partial class Elementwise
         switch (x.Device)
         {
             case HostDevice host: BackwardHost<TOp>(host, x, dy, dx, accumulate); break;
+            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Backward<TOp>>(gpu, x, dy, dx, accumulate: accumulate); break;
             default: throw Check.NoImplementation(nameof(Elementwise), x.Device);
         }
     }

@@ -23,6 +23,7 @@ public static partial class Gather
         switch (table.Device)
         {
             case HostDevice host: ForwardHost(host, table, rows, y, tableRows, width); break;
+            case GpuDevice gpu: ForwardGpu(gpu, table, rows, y, tableRows, width); break;
             default: throw Check.NoImplementation(nameof(Gather), table.Device);
         }
     }
@@ -43,6 +44,7 @@ public static partial class Gather
         switch (dy.Device)
         {
             case HostDevice host: BackwardHost(host, rows, dy, dtable, accumulate, tableRows, width); break;
+            case GpuDevice gpu: BackwardGpu(gpu, rows, dy, dtable, accumulate, tableRows, width); break;
             default: throw Check.NoImplementation(nameof(Gather), dy.Device);
         }
     }

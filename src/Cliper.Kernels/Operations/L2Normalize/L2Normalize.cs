@@ -25,6 +25,7 @@ public static partial class L2Normalize
         switch (x.Device)
         {
             case HostDevice host: ForwardHost(host, x, y, inverse, rows, width); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, y, inverse, rows, width); break;
             default: throw Check.NoImplementation(nameof(L2Normalize), x.Device);
         }
     }
@@ -47,6 +48,7 @@ public static partial class L2Normalize
         switch (y.Device)
         {
             case HostDevice host: BackwardHost(host, y, inverse, dy, dx, accumulate, rows, width); break;
+            case GpuDevice gpu: BackwardGpu(gpu, y, inverse, dy, dx, accumulate, rows, width); break;
             default: throw Check.NoImplementation(nameof(L2Normalize), y.Device);
         }
     }

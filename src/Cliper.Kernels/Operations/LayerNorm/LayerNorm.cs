@@ -34,6 +34,7 @@ public static partial class LayerNorm
         switch (x.Device)
         {
             case HostDevice host: ForwardHost(host, x, gamma, beta, y, mean, rstd, rows, width, epsilon); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, gamma, beta, y, mean, rstd, rows, width, epsilon); break;
             default: throw Check.NoImplementation(nameof(LayerNorm), x.Device);
         }
     }
@@ -72,6 +73,10 @@ public static partial class LayerNorm
         {
             case HostDevice host:
                 BackwardHost(host, x, gamma, mean, rstd, dy, dx, accumulateDx, dgamma, accumulateDgamma, dbeta,
+                    accumulateDbeta, rows, width);
+                break;
+            case GpuDevice gpu:
+                BackwardGpu(gpu, x, gamma, mean, rstd, dy, dx, accumulateDx, dgamma, accumulateDgamma, dbeta,
                     accumulateDbeta, rows, width);
                 break;
             default: throw Check.NoImplementation(nameof(LayerNorm), x.Device);

@@ -43,6 +43,7 @@ public static partial class Multiply
         switch (a.Device)
         {
             case HostDevice host: ForwardHost(host, a, b, y, accumulate); break;
+            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Product>(gpu, a, b, y, accumulate: accumulate); break;
             default: throw Check.NoImplementation(nameof(Multiply), a.Device);
         }
     }

@@ -16,6 +16,9 @@ public static partial class PatchEmbedding
     // Rows of one matrix product: enough to run at full speed, and 6 MB of unfolded pixels for patches of 16 x 16.
     private const int RowsPerProduct = 2048;
 
+    // All of a usual batch at once: 200 MB of fp16 for patches of 16 x 16.
+    private const int GpuRowsPerProduct = 1 << 17;
+
     /// <summary>Sizes of a patch embedding.</summary>
     /// <param name="Images">Number of images.</param>
     /// <param name="Channels">Channels of an image.</param>
@@ -33,7 +36,8 @@ public static partial class PatchEmbedding
 
         internal long ImageLength => (long)Channels * Height * Width;
 
-        internal int ImagesPerProduct => Math.Clamp(RowsPerProduct / Math.Max(1, Patches), 1, Math.Max(1, Images));
+        internal int ImagesPerProduct(Device device) => Math.Clamp(
+            (device is HostDevice ? RowsPerProduct : GpuRowsPerProduct) / Math.Max(1, Patches), 1, Math.Max(1, Images));
 
         internal void Check()
         {
@@ -94,10 +98,11 @@ public static partial class PatchEmbedding
 
     private static void ForEachProduct(Device device, Sizes sizes, Product product)
     {
-        DeviceArray scratch = device.Allocate((long)sizes.ImagesPerProduct * sizes.Patches * sizes.Pixels);
-        for (int first = 0; first < sizes.Images; first += sizes.ImagesPerProduct)
+        int each = sizes.ImagesPerProduct(device);
+        DeviceArray scratch = device.Allocate((long)each * sizes.Patches * sizes.Pixels, device.Activations);
+        for (int first = 0; first < sizes.Images; first += each)
         {
-            int count = Math.Min(sizes.ImagesPerProduct, sizes.Images - first), rows = count * sizes.Patches;
+            int count = Math.Min(each, sizes.Images - first), rows = count * sizes.Patches;
             product(first, count, scratch.Slice(0, (long)rows * sizes.Pixels), rows);
         }
         device.Free(scratch);
@@ -111,6 +116,7 @@ public static partial class PatchEmbedding
         switch (images.Device)
         {
             case HostDevice host: UnfoldHost(host, images, unfolded, sizes); break;
+            case GpuDevice gpu: UnfoldGpu(gpu, images, unfolded, sizes); break;
             default: throw Check.NoImplementation(nameof(PatchEmbedding), images.Device);
         }
     }

@@ -17,6 +17,7 @@ public static partial class Scale
         switch (x.Device)
         {
             case HostDevice host: ForwardHost(host, x, factor, y, accumulate); break;
+            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Scaled>(gpu, x, default, y, factor, accumulate); break;
             default: throw Check.NoImplementation(nameof(Scale), x.Device);
         }
     }

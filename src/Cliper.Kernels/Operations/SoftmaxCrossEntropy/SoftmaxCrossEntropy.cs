@@ -33,6 +33,7 @@ public static partial class SoftmaxCrossEntropy
         switch (logits.Device)
         {
             case HostDevice host: ForwardHost(host, logits, targets, loss, logSum, rows, classes); break;
+            case GpuDevice gpu: ForwardGpu(gpu, logits, targets, loss, logSum, rows, classes); break;
             default: throw Check.NoImplementation(nameof(SoftmaxCrossEntropy), logits.Device);
         }
     }
@@ -57,6 +58,7 @@ public static partial class SoftmaxCrossEntropy
         switch (logits.Device)
         {
             case HostDevice host: BackwardHost(host, logits, targets, logSum, dloss, dlogits, accumulate, rows, classes); break;
+            case GpuDevice gpu: BackwardGpu(gpu, logits, targets, logSum, dloss, dlogits, accumulate, rows, classes); break;
             default: throw Check.NoImplementation(nameof(SoftmaxCrossEntropy), logits.Device);
         }
     }

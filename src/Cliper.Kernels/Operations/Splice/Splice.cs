@@ -27,6 +27,7 @@ public static partial class Splice
         switch (x.Device)
         {
             case HostDevice host: ForwardHost(host, x, insert, y, sequences, tokens, inserted, start, width); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, insert, y, sequences, tokens, inserted, start, width); break;
             default: throw Check.NoImplementation(nameof(Splice), x.Device);
         }
     }
@@ -54,6 +55,9 @@ public static partial class Splice
         {
             case HostDevice host:
                 BackwardHost(host, dy, dx, accumulateDx, dinsert, accumulateDinsert, sequences, tokens, inserted, start, width);
+                break;
+            case GpuDevice gpu:
+                BackwardGpu(gpu, dy, dx, accumulateDx, dinsert, accumulateDinsert, sequences, tokens, inserted, start, width);
                 break;
             default: throw Check.NoImplementation(nameof(Splice), dy.Device);
         }

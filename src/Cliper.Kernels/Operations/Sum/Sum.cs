@@ -19,6 +19,7 @@ public static partial class Sum
         switch (x.Device)
         {
             case HostDevice host: ForwardHost(host, x, y, accumulate); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, y, accumulate); break;
             default: throw Check.NoImplementation(nameof(Sum), x.Device);
         }
     }
@@ -34,6 +35,7 @@ public static partial class Sum
         switch (dy.Device)
         {
             case HostDevice host: BackwardHost(host, dy, dx, accumulate); break;
+            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulate); break;
             default: throw Check.NoImplementation(nameof(Sum), dy.Device);
         }
     }
@@ -51,6 +53,7 @@ public static partial class Sum
         switch (a.Device)
         {
             case HostDevice host: ProductsHost(host, a, b, y, accumulate); break;
+            case GpuDevice gpu: ProductsGpu(gpu, a, b, y, accumulate); break;
             default: throw Check.NoImplementation(nameof(Sum), a.Device);
         }
     }

@@ -1,0 +1,115 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Ptx;
+using ILGPU;
+
+namespace Cliper.Kernels.Operations;
+
+public static partial class AdamW
+{
+    // A block has a run of one tensor's elements; a table on the device says which.
+    private const int GpuThreads = 256, PerBlock = 4096, Fields = 8;
+
+    private static readonly GpuKernel Stepping =
+        new(((Action<Integers, int, float, float, float, float, float>)StepRun).Method, "AdamW", GpuThreads, 1, 96);
+
+    internal static IEnumerable<GpuKernel> GpuKernels => [Stepping];
+
+    private static void StepGpu(GpuDevice gpu, ReadOnlySpan<Slot> slots, Settings settings)
+    {
+        // A row a tensor: four addresses, length, first block, (keep, rate) and root.
+        var table = new long[slots.Length * Fields];
+        int blocks = 0;
+        for (int index = 0; index < slots.Length; index++)
+        {
+            Slot slot = slots[index];
+            Span<long> row = table.AsSpan(index * Fields, Fields);
+            (row[0], row[1], row[2], row[3]) = (slot.Parameter.Address, slot.Gradient.Address, slot.First.Address, slot.Second.Address);
+            (row[4], row[5]) = (slot.Parameter.Length, blocks);
+            row[6] = Pair((float)(1 - (double)slot.LearningRate * slot.WeightDecay),
+                (float)(-slot.LearningRate / (1 - Math.Pow(settings.Beta1, slot.Step))));
+            row[7] = Pair((float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))), 0);
+            blocks = checked(blocks + Blocks.Cover(slot.Parameter.Length, PerBlock));
+        }
+        DeviceArray rows = gpu.From(MemoryMarshal.Cast<long, int>(table));
+        gpu.Run(Stepping, new Blocks(blocks), rows, slots.Length, (float)(1 - settings.Beta1), (float)settings.Beta2,
+            (float)(1 - settings.Beta2), (float)settings.Epsilon, settings.GradientScale);
+        gpu.Free(rows);
+
+        static long Pair(float low, float high) =>
+            BitConverter.SingleToUInt32Bits(low) | (long)BitConverter.SingleToUInt32Bits(high) << 32;
+    }
+
+    private static void StepRun(Integers table, int tensors, float rest1, float beta2, float rest2, float epsilon, float gradientScale)
+    {
+        // The last tensor whose first block is not beyond this one; empty tensors have none.
+        int low = 0, high = tensors;
+        while (high - low > 1)
+        {
+            int middle = (low + high) >> 1;
+            if (table.Load(middle * (2 * Fields) + 10) <= Grid.IdxX)
+                low = middle;
+            else
+                high = middle;
+        }
+        var row = new TableRow(table, low * (2 * Fields));
+        Floats p = new(row.Long(0)), g = new(row.Long(1)), first = new(row.Long(2)), second = new(row.Long(3));
+        long length = row.Long(4), start = (long)(Grid.IdxX - table.Load(low * (2 * Fields) + 10)) * PerBlock;
+        Constants constants;
+        (constants.Keep, constants.Rate, constants.Root) = (row.Float(12), row.Float(13), row.Float(14));
+        (constants.Rest1, constants.Beta2, constants.Rest2) = (rest1, beta2, rest2);
+        (constants.Epsilon, constants.Scale) = (epsilon, gradientScale);
+        for (int step = 0; step < PerBlock / (GpuThreads * 4); step++)
+        {
+            // Tensors begin at multiples of 256 bytes, a run at one of 16 KB: four elements are 16 bytes in one place.
+            long at = start + (step * GpuThreads + Group.IdxX) * 4;
+            if (at + 4 <= length)
+            {
+                F4 gs = g.Load4(at), ms = first.Load4(at), vs = second.Load4(at), ps = p.Load4(at);
+                UpdateElement(ref ps.X, gs.X, ref ms.X, ref vs.X, constants);
+                UpdateElement(ref ps.Y, gs.Y, ref ms.Y, ref vs.Y, constants);
+                UpdateElement(ref ps.Z, gs.Z, ref ms.Z, ref vs.Z, constants);
+                UpdateElement(ref ps.W, gs.W, ref ms.W, ref vs.W, constants);
+                first.Store4(at, ms);
+                second.Store4(at, vs);
+                p.Store4(at, ps);
+                continue;
+            }
+            for (long i = at; i < at + 4 && i < length; i++)
+            {
+                float value = p.Load(i), m = first.Load(i), v = second.Load(i);
+                UpdateElement(ref value, g.Load(i), ref m, ref v, constants);
+                first.Store(i, m);
+                second.Store(i, v);
+                p.Store(i, value);
+            }
+        }
+    }
+
+    private struct Constants
+    {
+        public float Keep, Rate, Root, Rest1, Beta2, Rest2, Epsilon, Scale;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void UpdateElement(ref float p, float gradient, ref float m, ref float v, Constants c)
+    {
+        gradient *= c.Scale;
+        m = Gpu.Fma(gradient - m, c.Rest1, m);
+        v = Gpu.Fma(gradient * gradient, c.Rest2, v * c.Beta2);
+        p = Gpu.Fma(m / Gpu.Fma(Gpu.SquareRoot(v), c.Root, c.Epsilon), c.Rate, p * c.Keep);
+    }
+
+    private readonly struct TableRow
+    {
+        private readonly Integers _table;
+        private readonly int _at;
+
+        public TableRow(Integers table, int at) => (_table, _at) = (table, at);
+
+        public long Long(int field) => (uint)_table.Load(_at + 2 * field) | (long)_table.Load(_at + 2 * field + 1) << 32;
+
+        public float Float(int word) => Interop.IntAsFloat((uint)_table.Load(_at + word));
+    }
+}

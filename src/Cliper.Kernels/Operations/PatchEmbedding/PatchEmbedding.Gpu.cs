@@ -1,0 +1,48 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Ptx;
+using ILGPU;
+
+namespace Cliper.Kernels.Operations;
+
+public static partial class PatchEmbedding
+{
+    private const int GpuThreads = 256;
+
+    private static readonly GpuKernel Unfolding =
+        new(((Action<Floats, Halves, long, int, int, int, int, int>)UnfoldChunk).Method, "PatchEmbedding unfold", GpuThreads, 1, 64);
+
+    internal static IEnumerable<GpuKernel> GpuKernels => [Unfolding];
+
+    private static void UnfoldGpu(GpuDevice gpu, DeviceArray images, DeviceArray unfolded, Sizes sizes)
+    {
+        long rows = (long)sizes.Images * sizes.Patches;
+        gpu.Run(Unfolding, new Blocks(Blocks.Cover(rows * Blocks.Cover(sizes.Pixels, Chunk.Size), GpuThreads)), images, unfolded, rows,
+            sizes.Channels, sizes.Height, sizes.Width, sizes.Patch,
+            sizes.Patch % Chunk.Size == 0 && Chunk.IsWide(sizes.Width, sizes.Width, images, unfolded));
+    }
+
+    // A thread has eight pixels of a patch's row of [channels, patch, patch]: where they are neighbours in the image too, one run.
+    private static void UnfoldChunk(Floats images, Halves unfolded, long rows, int channels, int height, int width, int patch, int wide)
+    {
+        int pixels = channels * patch * patch, chunks = (pixels + Chunk.Size - 1) / Chunk.Size;
+        long at = (long)Grid.IdxX * GpuThreads + Group.IdxX, row = at / chunks;
+        if (row >= rows)
+            return;
+        int first = (int)(at - row * chunks) * Chunk.Size, across = width / patch, patches = height / patch * across;
+        long image = row / patches;
+        int inImage = (int)(row - image * patches), top = inImage / across * patch, left = inImage % across * patch;
+        if (wide != 0)
+        {
+            unfolded.Store8(row * pixels + first, images.Load8(Place(image, first, channels, height, width, patch, top, left)));
+            return;
+        }
+        for (int pixel = first; pixel < first + Chunk.Size && pixel < pixels; pixel++)
+            unfolded.Store(row * pixels + pixel, images.Load(Place(image, pixel, channels, height, width, patch, top, left)));
+    }
+
+    private static long Place(long image, int pixel, int channels, int height, int width, int patch, int top, int left)
+    {
+        int channel = pixel / (patch * patch), y = pixel / patch % patch, x = pixel % patch;
+        return ((image * channels + channel) * height + top + y) * width + left + x;
+    }
+}

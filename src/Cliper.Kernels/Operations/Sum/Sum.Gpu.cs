@@ -1,0 +1,58 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Ptx;
+using ILGPU;
+
+namespace Cliper.Kernels.Operations;
+
+public static partial class Sum
+{
+    // Elements of a block; what the blocks leave is added by one more, in their order.
+    private const int GpuThreads = 256, PerBlock = 16384;
+
+    private static readonly GpuKernel OfProducts =
+        new(((Action<Floats, Floats, Floats, long, int>)SumBlock).Method, "Sum", GpuThreads, 1, 48);
+
+    internal static IEnumerable<GpuKernel> GpuKernels => [OfProducts];
+
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, bool accumulate) =>
+        ProductsGpu(gpu, x, default, y, accumulate);
+
+    private static void ProductsGpu(GpuDevice gpu, DeviceArray a, DeviceArray b, DeviceArray y, bool accumulate)
+    {
+        DeviceArray source = a, second = b, toFree = default;
+        while (source.Length > PerBlock)
+        {
+            DeviceArray parts = gpu.Allocate(Blocks.Cover(source.Length, PerBlock));
+            gpu.Run(OfProducts, new Blocks((int)parts.Length), source, second, parts, source.Length, false);
+            gpu.Free(toFree);
+            (source, second, toFree) = (parts, default, parts);
+        }
+        gpu.Run(OfProducts, new Blocks(1), source, second, y, source.Length, accumulate);
+        gpu.Free(toFree);
+    }
+
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate) =>
+        ElementLoop.Run<ElementLoop.Second>(gpu, dx, dy, dx, accumulate: accumulate);
+
+    // y[block] = sum over the block's elements of a, or of a b.
+    private static void SumBlock(Floats a, Floats b, Floats y, long length, int accumulate)
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(GpuThreads / 32);
+        long start = (long)Grid.IdxX * PerBlock, end = start + PerBlock;
+        if (end > length)
+            end = length;
+        float sum = 0;
+        for (long at = start + Group.IdxX; at < end; at += GpuThreads)
+            sum = Gpu.Fma(a.Load(at), b.IsNull ? 1f : b.Load(at), sum);
+        sum = Gpu.WarpSum(sum);
+        if ((Group.IdxX & 31) == 0)
+            shared[Group.IdxX >> 5] = sum;
+        Group.Barrier();
+        if (Group.IdxX != 0)
+            return;
+        sum = accumulate != 0 ? y.Load(Grid.IdxX) : 0f;
+        for (int warp = 0; warp < GpuThreads / 32; warp++)
+            sum += shared[warp];
+        y.Store(Grid.IdxX, sum);
+    }
+}

@@ -1,0 +1,112 @@
+using System.Runtime.CompilerServices;
+
+namespace Cliper.Kernels.Ptx;
+
+/// <summary>Eight neighbours of a row at a time: one or two 16-byte accesses where the row allows it, single ones elsewhere.</summary>
+internal static class Chunk
+{
+    /// <summary>Elements of a chunk.</summary>
+    public const int Size = 8;
+
+    /// <summary>Elements [at, at + count) of an array, of which there are eight where <paramref name="wide"/>; zeros beyond.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static F8 Load<T>(T x, long at, int count, int wide) where T : struct, INumbers
+    {
+        if (wide != 0)
+            return x.Load8(at);
+        F8 value = default;
+        value.A = x.Load(at);
+        if (count > 1)
+            value.B = x.Load(at + 1);
+        if (count > 2)
+            value.C = x.Load(at + 2);
+        if (count > 3)
+            value.D = x.Load(at + 3);
+        if (count > 4)
+            value.E = x.Load(at + 4);
+        if (count > 5)
+            value.F = x.Load(at + 5);
+        if (count > 6)
+            value.G = x.Load(at + 6);
+        if (count > 7)
+            value.H = x.Load(at + 7);
+        return value;
+    }
+
+    /// <summary>Sets elements [at, at + count).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<T>(T y, long at, F8 value, int count, int wide) where T : struct, INumbers
+    {
+        if (wide != 0)
+        {
+            y.Store8(at, value);
+            return;
+        }
+        y.Store(at, value.A);
+        if (count > 1)
+            y.Store(at + 1, value.B);
+        if (count > 2)
+            y.Store(at + 2, value.C);
+        if (count > 3)
+            y.Store(at + 3, value.D);
+        if (count > 4)
+            y.Store(at + 4, value.E);
+        if (count > 5)
+            y.Store(at + 5, value.F);
+        if (count > 6)
+            y.Store(at + 6, value.G);
+        if (count > 7)
+            y.Store(at + 7, value.H);
+    }
+
+    /// <summary>Sets or adds to elements [at, at + count).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Write<T>(T y, long at, F8 value, int count, int wide, int accumulate) where T : struct, INumbers =>
+        Store(y, at, accumulate != 0 ? Add(Load(y, at, count, wide), value) : value, count, wide);
+
+    /// <summary>a + b.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static F8 Add(F8 a, F8 b) => new()
+    {
+        A = a.A + b.A, B = a.B + b.B, C = a.C + b.C, D = a.D + b.D, E = a.E + b.E, F = a.F + b.F, G = a.G + b.G, H = a.H + b.H,
+    };
+
+    /// <summary>a b.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static F8 Multiply(F8 a, F8 b) => new()
+    {
+        A = a.A * b.A, B = a.B * b.B, C = a.C * b.C, D = a.D * b.D, E = a.E * b.E, F = a.F * b.F, G = a.G * b.G, H = a.H * b.H,
+    };
+
+    /// <summary>a factor + addend.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static F8 Scale(F8 a, float factor, float addend = 0) => new()
+    {
+        A = Gpu.Fma(a.A, factor, addend), B = Gpu.Fma(a.B, factor, addend), C = Gpu.Fma(a.C, factor, addend),
+        D = Gpu.Fma(a.D, factor, addend), E = Gpu.Fma(a.E, factor, addend), F = Gpu.Fma(a.F, factor, addend),
+        G = Gpu.Fma(a.G, factor, addend), H = Gpu.Fma(a.H, factor, addend),
+    };
+
+    /// <summary>The sum of all eight.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(F8 a) => ((a.A + a.B) + (a.C + a.D)) + ((a.E + a.F) + (a.G + a.H));
+
+    /// <summary>The elements from <paramref name="count"/> on set to zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static F8 Cut(F8 a, int count) => new()
+    {
+        A = a.A, B = count > 1 ? a.B : 0f, C = count > 2 ? a.C : 0f, D = count > 3 ? a.D : 0f, E = count > 4 ? a.E : 0f,
+        F = count > 5 ? a.F : 0f, G = count > 6 ? a.G : 0f, H = count > 7 ? a.H : 0f,
+    };
+
+    /// <summary>Whether rows of <paramref name="stride"/> elements at these addresses can be read 16 bytes at a time.</summary>
+    public static bool IsWide(long width, long stride, params ReadOnlySpan<Devices.DeviceArray> arrays)
+    {
+        if (width % Size != 0 || stride % Size != 0)
+            return false;
+        foreach (Devices.DeviceArray array in arrays)
+            if (array.Address % 16 != 0)
+                return false;
+        return true;
+    }
+}
