@@ -34,6 +34,9 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     /// <summary>A tensor that lives as long as this step: an input, or an operation's output.</summary>
     public Tensor New(Shape shape, ElementType type = ElementType.Float32) => Own(new Tensor(Device, shape, type));
 
+    /// <summary>An operation's output that the device stores as it stores activations.</summary>
+    internal Tensor NewActivation(Shape shape) => New(shape, Device.Activations);
+
     /// <summary>Makes the tape end <paramref name="tensor"/>, such as an input made for this step.</summary>
     public Tensor Own(Tensor tensor)
     {

@@ -141,7 +141,7 @@ public sealed class Tensor : IDisposable
     public float Item() => ToArray().Single();
 
     /// <summary>
-    /// Where a backward pass writes this tensor's gradient, allocated when first asked for.
+    /// Where a backward pass writes this tensor's gradient, of the tensor's own type, allocated when first asked for.
     /// </summary>
     /// <param name="accumulate">Whether to add to what is there; when false, every element must be written.</param>
     public DeviceArray GradientTarget(out bool accumulate)
@@ -159,7 +159,7 @@ public sealed class Tensor : IDisposable
         }
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_gradient.IsNull)
-            _gradient = Device.Allocate(Shape.Count);
+            _gradient = Device.Allocate(Shape.Count, Type);
         accumulate = _gradientSet;
         _gradientSet = true;
         return _gradient;
@@ -172,7 +172,7 @@ public sealed class Tensor : IDisposable
     /// <returns>False, and nothing done, if the target already has a gradient, or either is a view or differs in type.</returns>
     internal bool TryMoveGradientTo(Tensor target)
     {
-        if (_base is not null || target._base is not null || !target._gradient.IsNull || !_gradientSet)
+        if (_base is not null || target._base is not null || !target._gradient.IsNull || !_gradientSet || target.Type != Type)
             return false;
         target._gradient = _gradient;
         target._gradientSet = true;
@@ -209,6 +209,28 @@ public sealed class Tensor : IDisposable
         T made = make();
         companions.Add((_offset, Shape, kind), made);
         return made;
+    }
+
+    /// <summary>
+    /// The elements as products on this tensor's device take a weight: itself on the host, an fp16 copy on a GPU, where the
+    /// tensor holds the fp32 that the optimiser steps.
+    /// </summary>
+    internal DeviceArray AsOperand() => Type == Device.Activations
+        ? Data
+        : Companion("operand", () => new Converted(Data, Device.Activations)).Data;
+
+    /// <summary>A copy in another type.</summary>
+    private sealed class Converted : IDisposable
+    {
+        public Converted(DeviceArray source, ElementType type)
+        {
+            Data = source.Device.Allocate(source.Length, type);
+            Kernels.Operations.Cast.Forward(source, Data);
+        }
+
+        public DeviceArray Data { get; }
+
+        public void Dispose() => Data.Device.Free(Data);
     }
 
     private void DropCompanions()

@@ -1,3 +1,4 @@
+using Cliper.Kernels.Devices;
 using Cliper.Model;
 
 namespace Cliper.Cli;
@@ -41,5 +42,3 @@ internal static class ExitCode
     }
 }
 
-/// <summary>The device asked for cannot be used; the message says why. The program ends with exit code 4.</summary>
-internal sealed class DeviceException(string message) : Exception(message);

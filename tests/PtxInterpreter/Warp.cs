@@ -127,6 +127,13 @@ internal sealed class Warp
             _groups.Add((at, mask));
         reselect:;
         }
+        if (_waiting.Count == 1 && _waiting[0].Mask == Live)
+        {
+            // Those that did not come have ended.
+            _groups.Add(_waiting[0]);
+            _waiting.Clear();
+            return executed + Run(program);
+        }
         if (_waiting.Count > 0)
             throw new PtxException($"lanes {Live & ~_waiting[0].Mask:x8} are not there at {program.Code[_waiting[0].At].Text}");
         return executed;

@@ -10,7 +10,7 @@ public sealed partial class Tape
     /// <returns>The same shape.</returns>
     public Tensor Add(Tensor a, Tensor b)
     {
-        Tensor y = New(a.Shape);
+        Tensor y = New(a.Shape, a.Type);
         Kernel.Forward(a.Data, b.Data, y.Data);
         if (Needs(a, b))
             Record(y, () =>

@@ -13,7 +13,7 @@ public sealed partial class Tape
     public Tensor AddClassToken(Tensor x, Tensor classEmbedding, Tensor positions)
     {
         int samples = x.Shape[0], patches = x.Shape[1], width = x.Shape[2];
-        Tensor y = New(new Shape(samples, patches + 1, width));
+        Tensor y = NewActivation(new Shape(samples, patches + 1, width));
         Kernel.Forward(x.Data, classEmbedding.Data, positions.Data, y.Data, samples, patches, width);
         if (Needs(x, classEmbedding, positions))
             Record(y, () =>

@@ -10,7 +10,7 @@ public sealed partial class Tape
     /// <returns>The shape of <paramref name="x"/>.</returns>
     public Tensor Apply<TOp>(Tensor x) where TOp : struct, IUnaryOperation
     {
-        Tensor y = New(x.Shape);
+        Tensor y = New(x.Shape, x.Type);
         Elementwise.Forward<TOp>(x.Data, y.Data);
         if (Needs(x))
             Record(y, () =>

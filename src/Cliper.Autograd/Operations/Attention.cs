@@ -57,7 +57,7 @@ public sealed partial class Tape
         Tensor? keyLengths)
     {
         int width = sizes.Heads * sizes.HeadSize;
-        Tensor output = New(new Shape(sizes.Samples, sizes.Queries, width));
+        Tensor output = NewActivation(new Shape(sizes.Samples, sizes.Queries, width));
         bool record = Needs(x, y);
         DeviceArray logSumExp = record ? Device.Allocate(sizes.Statistics) : default;
         // Before the forward pass: should that refuse a key length, the tape frees the statistics.
@@ -69,7 +69,8 @@ public sealed partial class Tape
                 if (y != x)
                     dy = Target(y, out addY);
                 Kernel.Backward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
-                    logSumExp, At(output.Gradient, (0, width)), At(dx, q), addX, At(dy, k), At(dy, v), addY);
+                    logSumExp, At(output.Gradient, (0, width)), At(dx, q), addX, At(dy, k), At(dy, v), addY,
+                    At(output.Data, (0, width)));
             }, [x, y, keyLengths], logSumExp);
         Kernel.Forward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
             At(output.Data, (0, width)), logSumExp);

@@ -17,7 +17,7 @@ public sealed partial class Tape
     public Tensor LayerNorm(Tensor x, Tensor gamma, Tensor beta, float epsilon = Kernel.DefaultEpsilon)
     {
         int rows = x.Shape.Rows, width = x.Shape.Width;
-        Tensor y = New(x.Shape);
+        Tensor y = New(x.Shape, x.Type);
         if (!Needs(x, gamma, beta))
         {
             Kernel.Forward(x.Data, gamma.Data, beta.Data, y.Data, default, default, rows, width, epsilon);

@@ -18,10 +18,10 @@ public sealed partial class Tape
     public Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null, Activation activation = Activation.None)
     {
         int outputs = Outputs(x, weight);
-        Tensor y = New(x.Shape.WithWidth(outputs));
+        Tensor y = NewActivation(x.Shape.WithWidth(outputs));
         DeviceArray offset = bias?.Data ?? default;
         bool record = Needs(x, weight, bias);
-        DeviceArray pre = record && activation != Activation.None ? Device.Allocate(y.Shape.Count) : default;
+        DeviceArray pre = record && activation != Activation.None ? Device.Allocate(y.Shape.Count, y.Type) : default;
         switch (activation)
         {
             case Activation.QuickGelu:
@@ -61,7 +61,7 @@ public sealed partial class Tape
         int outputs = Outputs(x, weight);
         if (residual.Shape != x.Shape.WithWidth(outputs))
             throw new ArgumentException($"residual is {residual.Shape}, expected {x.Shape.WithWidth(outputs)}", nameof(residual));
-        Tensor y = New(residual.Shape);
+        Tensor y = New(residual.Shape, residual.Type);
         Project(x, weight, y, new ResidualEpilogue(bias?.Data ?? default, residual.Data, outputs));
         if (Needs(x, weight, bias, residual))
             Record(y, () =>
@@ -83,14 +83,14 @@ public sealed partial class Tape
     private void Project<TEpilogue>(Tensor x, Tensor weight, Tensor y, TEpilogue epilogue) where TEpilogue : struct, IEpilogue
     {
         int rows = x.Shape.Rows, inputs = x.Shape.Width, outputs = weight.Shape[0];
-        Multiply(new Matrix(x.Data, rows, inputs), weight, new Matrix(weight.Data, outputs, inputs).Transposed, "transposed",
+        Multiply(new Matrix(x.Data, rows, inputs), weight, new Matrix(weight.AsOperand(), outputs, inputs).Transposed, "transposed",
             new Matrix(y.Data, rows, outputs), epilogue, false);
     }
 
     private void Multiply<TEpilogue>(Matrix left, Tensor weight, Matrix right, string kind, Matrix result, TEpilogue epilogue,
         bool accumulate) where TEpilogue : struct, IEpilogue
     {
-        if (KeepsPackedWeights || !weight.RequiresGrad)
+        if (Device is HostDevice && (KeepsPackedWeights || !weight.RequiresGrad))
             Kernel.Run(left, weight.Companion(kind, () => PackedMatrix.Pack(right)), result, epilogue, accumulate);
         else
             Kernel.Run(left, right, result, epilogue, accumulate);
@@ -108,7 +108,7 @@ public sealed partial class Tape
         if (!x.RequiresGrad)
             return;
         PreActivation? before = x.PreActivation is { } candidate && x.Consumers == 1 && !x.HasGradient ? candidate : null;
-        Matrix right = new(weight.Data, outputs, inputs), target = new(Target(x, out bool addX), rows, inputs);
+        Matrix right = new(weight.AsOperand(), outputs, inputs), target = new(Target(x, out bool addX), rows, inputs);
         switch (before?.Activation)
         {
             case Activation.QuickGelu:

@@ -16,13 +16,13 @@ public sealed partial class Tape
         if (x.Rank != 4 || w.Rank != 4 || x[1] != w[1] || w[2] != w[3])
             throw new ArgumentException($"images {x} and patch weight {w}: expected [N, C, H, W] and [width, C, p, p]");
         var sizes = new Kernel.Sizes(x[0], x[1], x[2], x[3], w[2], w[0]);
-        Tensor y = New(new Shape(sizes.Images, sizes.Patches, sizes.Features));
-        Kernel.Forward(images.Data, weight.Data, y.Data, sizes);
+        Tensor y = NewActivation(new Shape(sizes.Images, sizes.Patches, sizes.Features));
+        Kernel.Forward(images.Data, weight.AsOperand(), y.Data, sizes);
         if (Needs(images, weight))
             Record(y, () =>
             {
                 DeviceArray dimages = Target(images, out bool addImages), dweight = Target(weight, out bool addWeight);
-                Kernel.Backward(images.Data, weight.Data, y.Gradient, dimages, addImages, dweight, addWeight, sizes);
+                Kernel.Backward(images.Data, weight.AsOperand(), y.Gradient, dimages, addImages, dweight, addWeight, sizes);
             }, [images, weight]);
         return y;
     }

@@ -13,7 +13,7 @@ public sealed partial class Tape
     public Tensor Splice(Tensor x, Tensor insert, int start)
     {
         int sequences = x.Shape[0], tokens = x.Shape[1], inserted = insert.Shape[1], width = x.Shape[2];
-        Tensor y = New(x.Shape);
+        Tensor y = NewActivation(x.Shape);
         Kernel.Forward(x.Data, insert.Data, y.Data, sequences, tokens, inserted, start, width);
         if (Needs(x, insert))
             Record(y, () =>

@@ -11,7 +11,7 @@ public static class GradientClipping
 {
     /// <summary>What <see cref="Measure"/> found.</summary>
     /// <param name="Norm">Length of the gradients; NaN or infinite when any of them is (or overflows squared).</param>
-    /// <param name="Factor">1, or maximum / norm where the norm is above the maximum.</param>
+    /// <param name="Factor">1, or maximum / norm where the norm is above the maximum; divided by the loss's scale.</param>
     public readonly record struct Measurement(double Norm, float Factor)
     {
         /// <summary>Whether the step may be taken; otherwise skip it and count it.</summary>
@@ -23,19 +23,20 @@ public static class GradientClipping
     /// </summary>
     /// <param name="parameters">On one device; those without a gradient count as zero.</param>
     /// <param name="maximum">Largest norm wanted; infinity measures only.</param>
-    public static Measurement Measure(IEnumerable<Tensor> parameters, double maximum = double.PositiveInfinity)
+    /// <param name="scale">What the loss was multiplied with: the norm is that of the gradients divided by it.</param>
+    public static Measurement Measure(IEnumerable<Tensor> parameters, double maximum = double.PositiveInfinity, double scale = 1)
     {
         if (!(maximum > 0))
             throw new ArgumentOutOfRangeException(nameof(maximum), maximum, "the maximum is above zero");
         Tensor[] present = [.. parameters.Where(parameter => parameter.HasGradient)];
         if (present.Length == 0)
-            return new(0, 1);
+            return new(0, (float)(1 / scale));
         Device device = present[0].Device;
         DeviceArray squares = device.Allocate(present.Length);
         for (int index = 0; index < present.Length; index++)
             Kernel.Products(present[index].Gradient, present[index].Gradient, squares.Slice(index, 1));
-        double norm = Math.Sqrt(device.ToFloats(squares).Sum(square => (double)square));
+        double norm = Math.Sqrt(device.ToFloats(squares).Sum(square => (double)square)) / scale;
         device.Free(squares);
-        return new(norm, norm > maximum ? (float)(maximum / norm) : 1);
+        return new(norm, (float)((norm > maximum ? maximum / norm : 1) / scale));
     }
 }

@@ -7,7 +7,8 @@ namespace Cliper.Kernels.Devices;
 /// </summary>
 /// <param name="reserve">Takes a segment of at least the given bytes from the driver; returns its address.</param>
 /// <param name="segmentBytes">Smallest segment to ask for.</param>
-internal sealed class Arena(Func<long, nint> reserve, long segmentBytes = 32L << 20)
+/// <param name="exhausted">Where there is to be one segment alone: what to throw when a request, in bytes, does not fit it.</param>
+internal sealed class Arena(Func<long, nint> reserve, long segmentBytes = 32L << 20, Func<long, Exception>? exhausted = null)
 {
     /// <summary>Alignment of every block, in bytes: what ILGPU assumes of a kernel's views, and four cache lines.</summary>
     public const int Alignment = 256;
@@ -47,6 +48,8 @@ internal sealed class Arena(Func<long, nint> reserve, long segmentBytes = 32L <<
             (long Size, nint Address) block = _freeBySize.GetViewBetween((size, 0), (long.MaxValue, 0)).Min;
             if (block.Address == 0)
             {
+                if (exhausted is not null && (_segments.Count > 0 || size > segmentBytes))
+                    throw exhausted(size);
                 long segment = Math.Max(size, segmentBytes);
                 block = (segment, reserve(segment));
                 _segments.Add((block.Address, segment));

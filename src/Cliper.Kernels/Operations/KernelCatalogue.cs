@@ -10,6 +10,6 @@ internal static class KernelCatalogue
     [
         .. ElementLoop.Kernels, .. MatMul.GpuKernels, .. ColumnSum.GpuKernels, .. LayerNorm.GpuKernels, .. L2Normalize.GpuKernels,
         .. Sum.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels, .. Gather.GpuKernels, .. TokenRows.Kernels,
-        .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels,
+        .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels, .. TensorCoreAttention.Kernels,
     ];
 }

@@ -180,4 +180,20 @@ internal static unsafe class Gpu
         value = Max(value, Warp.ShuffleXor(value, 2));
         return Max(value, Warp.ShuffleXor(value, 1));
     }
+
+    /// <summary>The largest of the four lanes that share rows of an accumulator.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float QuadMax(float value)
+    {
+        value = Max(value, Warp.ShuffleXor(value, 1));
+        return Max(value, Warp.ShuffleXor(value, 2));
+    }
+
+    /// <summary>The sum of the four lanes that share rows of an accumulator.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float QuadSum(float value)
+    {
+        value += Warp.ShuffleXor(value, 1);
+        return value + Warp.ShuffleXor(value, 2);
+    }
 }

@@ -46,7 +46,7 @@ public sealed class TextTransformer
     public Tensor Embed(Tape tape, ReadOnlySpan<int> ids, int count, int tokens)
     {
         Tensor rows = tape.Own(Tensor.From(tape.Device, ids, new Shape(count, tokens)));
-        return tape.Gather(_parameters["token_embedding.weight"], rows);
+        return tape.Gather(_parameters["token_embedding.weight"], rows, tape.Device.Activations);
     }
 
     /// <summary>Features of texts given as token embeddings.</summary>

@@ -24,6 +24,7 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     private const double RateWindowSeconds = 5;
 
     private readonly ISchedule _schedule = ScheduleOf(settings);
+    private readonly LossScaler _scaler = LossScaler.For(device);
 
     /// <summary>The phase's name.</summary>
     public string Name => name;
@@ -71,7 +72,8 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
                     break;
                 float rate = RateAt(Epoch + (double)Step / steps);
                 GradientClipping.Measurement gradient = GradientClipping.Measure(Optimizer.Parameters,
-                    settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity);
+                    settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity, _scaler.Scale);
+                _scaler.Update(gradient.IsFinite);
                 if (gradient.IsFinite)
                     Optimizer.Step(rate, gradient.Factor);
                 Optimizer.ClearGradients();
@@ -129,7 +131,7 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
         StepLoss result = loss(tape, batch, Epoch);
         float[]? parts = result.Parts?.ToArray();
         float total = result.Total.Item();
-        tape.Backward(result.Total, scale);
+        tape.Backward(result.Total, scale * _scaler.Scale);
         return new StepSums(total, parts?[0], parts?[1], batch.Count * batch.Frames);
     }
 

@@ -39,6 +39,9 @@ public static partial class Attention
     {
         /// <summary>Whether there is none, as for a gradient that is not wanted.</summary>
         public bool IsNull => Array.IsNull;
+
+        /// <summary>The array from the first element on.</summary>
+        internal DeviceArray FromFirst => Array.Slice(Offset, Array.Length - Offset);
     }
 
     /// <summary>Attends.</summary>
@@ -64,6 +67,7 @@ public static partial class Attention
         switch (q.Array.Device)
         {
             case HostDevice host: ForwardHost(host, sizes, q, k, v, keyLengths, output, logSumExp); break;
+            case GpuDevice gpu: ForwardGpu(gpu, sizes, q, k, v, keyLengths, output, logSumExp); break;
             default: throw Check.NoImplementation(nameof(Attention), q.Array.Device);
         }
     }
@@ -84,10 +88,11 @@ public static partial class Attention
     /// <param name="dk">Gradient by the keys; null when not wanted.</param>
     /// <param name="dv">Gradient by the values; null with <paramref name="dk"/>.</param>
     /// <param name="accumulateKv">Whether to add to <paramref name="dk"/> and <paramref name="dv"/>.</param>
+    /// <param name="output">As the forward pass left it; a GPU gets D from it, the host needs none.</param>
     /// <exception cref="ArgumentException">Sizes that do not fit, or a key length outside [1, keys].</exception>
     public static void Backward(in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
         DeviceArray logSumExp, in Operand doutput, in Operand dq, bool accumulateQ, in Operand dk, in Operand dv,
-        bool accumulateKv)
+        bool accumulateKv, in Operand output = default)
     {
         CheckSizes(sizes, keyLengths);
         CheckOperand(q, sizes, sizes.Queries, nameof(q));
@@ -110,6 +115,10 @@ public static partial class Attention
         {
             case HostDevice host:
                 BackwardHost(host, sizes, q, k, v, keyLengths, logSumExp, doutput, dq, accumulateQ, dk, dv,
+                    accumulateKv);
+                break;
+            case GpuDevice gpu:
+                BackwardGpu(gpu, sizes, q, k, v, keyLengths, logSumExp, output, doutput, dq, accumulateQ, dk, dv,
                     accumulateKv);
                 break;
             default: throw Check.NoImplementation(nameof(Attention), q.Array.Device);

@@ -83,6 +83,7 @@ public static partial class Philox
         switch (y.Device)
         {
             case HostDevice host: FillHost(host, draw, y, seed, purpose, step, stream); break;
+            case GpuDevice: FillGpu(draw, y, seed, purpose, step, stream); break;
             default: throw Check.NoImplementation(nameof(Philox), y.Device);
         }
     }

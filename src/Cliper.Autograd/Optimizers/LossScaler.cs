@@ -1,0 +1,39 @@
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Autograd.Optimizers;
+
+/// <summary>
+/// Dynamic loss scaling (Micikevicius et al. 2018, arXiv 1710.03740, section 3.2): the loss is multiplied so that fp16 gradients do
+/// not vanish; a step whose gradients are not finite is left out and halves the factor, and many finite steps in a row double it.
+/// </summary>
+/// <param name="initial">The first factor, a power of two.</param>
+/// <param name="interval">Finite steps after which the factor doubles; 0 keeps it as it is for good.</param>
+public sealed class LossScaler(float initial = 1 << 16, int interval = 2000)
+{
+    private const float Largest = 1 << 24;
+
+    private int _finite;
+
+    /// <summary>What a loss on <paramref name="device"/> needs: nothing where gradients are fp32.</summary>
+    public static LossScaler For(Device device) => device.Activations == ElementType.Float16 ? new LossScaler() : new LossScaler(1, 0);
+
+    /// <summary>What the loss is multiplied with, and gradients divided by.</summary>
+    public float Scale { get; private set; } = initial;
+
+    /// <summary>Says whether the last step's gradients were finite.</summary>
+    public void Update(bool finite)
+    {
+        if (interval == 0)
+            return;
+        if (!finite)
+        {
+            _finite = 0;
+            Scale = Math.Max(1, Scale / 2);
+        }
+        else if (++_finite == interval)
+        {
+            _finite = 0;
+            Scale = Math.Min(Largest, Scale * 2);
+        }
+    }
+}

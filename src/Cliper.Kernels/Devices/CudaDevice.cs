@@ -1,0 +1,256 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using Cliper.Kernels.Ptx;
+using static Cliper.Kernels.Ptx.CudaDriver;
+
+namespace Cliper.Kernels.Devices;
+
+/// <summary>
+/// An NVIDIA card. All its memory that the program may use is reserved at once and sub-allocated, work goes to one stream, and
+/// uploads through pinned buffers, so that they run beside it. Kernels are compiled when first used; the driver keeps what it made of
+/// them on disk.
+/// </summary>
+public sealed unsafe class CudaDevice : GpuDevice
+{
+    // Driver 11.8: the first that knows the PTX version of the kernels' texts.
+    private const int OldestDriver = 11080, OldestCapability = 80;
+    private const int MultiprocessorsAttribute = 16, MajorAttribute = 75, MinorAttribute = 76, MaxSharedAttribute = 97;
+    private const int StagingBytes = 16 << 20, UsualShared = 48 << 10;
+
+    private readonly int _device;
+    private readonly nint _context, _stream;
+    private readonly Arena _arena;
+    private readonly long _reservation;
+    private readonly Dictionary<GpuKernel, nint> _functions = [];
+    private readonly List<nint> _modules = [];
+    private readonly Staging[] _staging = new Staging[2];
+    private int _nextStaging;
+
+    [ThreadStatic]
+    private static nint _current;
+
+    private struct Staging
+    {
+        public nint Buffer, Copied;
+    }
+
+    /// <summary>What can be said of a card without using it.</summary>
+    /// <param name="Name">As the driver calls it.</param>
+    /// <param name="Capability">Ten times the compute capability, such as 90.</param>
+    /// <param name="Driver">CUDA version of the driver, such as 12040.</param>
+    /// <param name="FreeBytes">Memory nobody uses.</param>
+    /// <param name="TotalBytes">All memory.</param>
+    public readonly record struct Description(string Name, int Capability, int Driver, long FreeBytes, long TotalBytes);
+
+    /// <summary>Opens a card.</summary>
+    /// <param name="ordinal">Which, from 0.</param>
+    /// <param name="memory">Bytes to reserve; 0 for nine tenths of what is free.</param>
+    /// <exception cref="DeviceException">No driver or too old a one, no such card or too old a one, or too little memory.</exception>
+    public CudaDevice(int ordinal = 0, long memory = 0)
+    {
+        if (Missing() is { } reason)
+            throw new DeviceException(reason);
+        Check(cuDeviceGetCount(out int count), "counting devices");
+        if (ordinal < 0 || ordinal >= count)
+            throw new DeviceException($"there is no CUDA device {ordinal}: this machine has {count}, numbered from 0");
+        Check(cuDeviceGet(out _device, ordinal), "opening the device");
+        Check(cuDevicePrimaryCtxRetain(out _context, _device), "opening the device");
+        MakeCurrent();
+        Check(cuMemGetInfo_v2(out nuint free, out nuint total), "asking for its memory");
+        Check(cuDriverGetVersion(out int driver), "asking for the driver's version");
+        Details = new Description(NameOf(_device), 10 * Attribute(MajorAttribute) + Attribute(MinorAttribute), driver, (long)free, (long)total);
+        if (Details.Capability < OldestCapability)
+            throw new DeviceException($"{Details.Name} has compute capability {Details.Capability / 10}.{Details.Capability % 10}; the "
+                + $"kernels need {OldestCapability / 10}.{OldestCapability % 10} (Ampere) or later: use --device cpu");
+        Multiprocessors = Attribute(MultiprocessorsAttribute);
+        _reservation = (memory > 0 ? memory : (long)(free * 0.9)) / Arena.Alignment * Arena.Alignment;
+        if (_reservation > (long)free)
+            throw new DeviceException($"{Details.Name} has {Megabytes((long)free)} of {Megabytes((long)total)} free; {Megabytes(memory)} "
+                + "were asked for: lower --gpu-memory, or end what else uses the card");
+        _arena = new Arena(Reserve, _reservation, Exhausted);
+        const uint NonBlocking = 1;
+        Check(cuStreamCreate(out _stream, NonBlocking), "creating a stream");
+        const uint NoTiming = 2;
+        foreach (ref Staging staging in _staging.AsSpan())
+        {
+            Check(cuMemHostAlloc(out staging.Buffer, StagingBytes, 0), "pinning memory for uploads");
+            Check(cuEventCreate(out staging.Copied, NoTiming), "creating an event");
+        }
+    }
+
+    /// <summary>Why there is no card to use at all; null where there is one.</summary>
+    public static string? Missing()
+    {
+        if (!IsPresent)
+            return "no usable CUDA device: this machine has no NVIDIA driver (libcuda.so.1 is not found); install one, or use --device cpu";
+        int result = cuInit(0);
+        const int NoDevice = 100;
+        if (result == NoDevice)
+            return "no usable CUDA device: the NVIDIA driver finds none; use --device cpu";
+        if (result != 0)
+            return $"no usable CUDA device: the NVIDIA driver does not start (CUDA error {result}); use --device cpu";
+        if (cuDriverGetVersion(out int version) != 0 || version < OldestDriver)
+            return $"no usable CUDA device: the NVIDIA driver is for CUDA {version / 1000}.{version % 1000 / 10}, too old; one for "
+                + $"{OldestDriver / 1000}.{OldestDriver % 1000 / 10} or later is needed";
+        return cuDeviceGetCount(out int count) != 0 || count == 0 ? "no usable CUDA device: the NVIDIA driver finds none; use --device cpu" : null;
+    }
+
+    /// <summary>What this card is.</summary>
+    public Description Details { get; }
+
+    /// <inheritdoc/>
+    public override string Name => $"{Details.Name}, CUDA driver {Details.Driver / 1000}.{Details.Driver % 1000 / 10}";
+
+    private protected override Arena Arena => _arena;
+
+    internal override int Multiprocessors { get; }
+
+    internal override bool HasTensorCores => true;
+
+    private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
+    {
+        MakeCurrent();
+        nint function = Function(kernel);
+        const nint BufferPointer = 1, BufferSize = 2, End = 0;
+        nuint size = (nuint)arguments.Length;
+        fixed (byte* buffer = arguments)
+        {
+            nint* extra = stackalloc nint[] { BufferPointer, (nint)buffer, BufferSize, (nint)(&size), End };
+            Check(cuLaunchKernel(function, (uint)blocks.X, (uint)blocks.Y, (uint)blocks.Z, (uint)kernel.Threads, 1, 1,
+                (uint)kernel.SharedBytes, _stream, null, extra), $"launching {kernel.Name}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Synchronize()
+    {
+        MakeCurrent();
+        Check(cuStreamSynchronize(_stream), "waiting for it");
+    }
+
+    /// <inheritdoc/>
+    public override void Upload(ReadOnlySpan<byte> source, DeviceArray target)
+    {
+        CheckSizes(source.Length, target.Bytes);
+        MakeCurrent();
+        for (int start = 0; start < source.Length; start += StagingBytes)
+        {
+            ReadOnlySpan<byte> part = source[start..Math.Min(source.Length, start + StagingBytes)];
+            Staging staging = _staging[_nextStaging ^= 1];
+            // The copy before last has to have left this buffer.
+            Check(cuEventSynchronize(staging.Copied), "waiting for an upload");
+            part.CopyTo(new Span<byte>((void*)staging.Buffer, StagingBytes));
+            Check(cuMemcpyHtoDAsync_v2(target.Address + start, staging.Buffer, (nuint)part.Length, _stream), "writing to it");
+            Check(cuEventRecord(staging.Copied, _stream), "writing to it");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Download(DeviceArray source, Span<byte> target)
+    {
+        CheckSizes(source.Bytes, target.Length);
+        MakeCurrent();
+        fixed (byte* to = target)
+        {
+            Check(cuMemcpyDtoHAsync_v2((nint)to, source.Address, (nuint)target.Length, _stream), "reading from it");
+            Check(cuStreamSynchronize(_stream), "reading from it");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Copy(DeviceArray source, DeviceArray target)
+    {
+        CheckSizes(source.Bytes, target.Bytes);
+        MakeCurrent();
+        Check(cuMemcpyDtoDAsync_v2(target.Address, source.Address, (nuint)source.Bytes, _stream), "copying");
+    }
+
+    /// <inheritdoc/>
+    public override void Clear(DeviceArray array)
+    {
+        MakeCurrent();
+        Check(cuMemsetD8Async(array.Address, 0, (nuint)array.Bytes, _stream), "clearing memory");
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        // Whatever fails here has failed before and been said.
+        MakeCurrent();
+        _ = cuStreamSynchronize(_stream);
+        foreach (Staging staging in _staging)
+        {
+            _ = cuEventDestroy_v2(staging.Copied);
+            _ = cuMemFreeHost(staging.Buffer);
+        }
+        foreach (nint module in _modules)
+            _ = cuModuleUnload(module);
+        foreach ((nint address, _) in _arena.Segments)
+            _ = cuMemFree_v2(address);
+        _ = cuStreamDestroy_v2(_stream);
+        _ = cuDevicePrimaryCtxRelease_v2(_device);
+        _current = 0;
+    }
+
+    private nint Reserve(long bytes)
+    {
+        Check(cuMemAlloc_v2(out nint address, (nuint)bytes), $"reserving {Megabytes(bytes)}");
+        return address;
+    }
+
+    private DeviceException Exhausted(long bytes) => new($"out of GPU memory: {Megabytes(bytes)} were asked for, "
+        + $"{Megabytes(_reservation - LiveBytes)} of the {Megabytes(_reservation)} reserved are free; a smaller batch, more accumulated "
+        + "micro-batches or recomputed blocks need less, --gpu-memory reserves more");
+
+    private nint Function(GpuKernel kernel)
+    {
+        if (_functions.TryGetValue(kernel, out nint function))
+            return function;
+        if (kernel.SharedBytes > Attribute(MaxSharedAttribute))
+            throw new DeviceException($"{kernel.Name} needs {kernel.SharedBytes} bytes of shared memory, {Details.Name} has {Attribute(MaxSharedAttribute)}");
+        const int ErrorLog = 5, ErrorLogSize = 6, LogBytes = 4096;
+        byte[] text = Encoding.UTF8.GetBytes(kernel.Text + "\0"), log = new byte[LogBytes];
+        int result;
+        nint module;
+        fixed (byte* start = text, logStart = log)
+        {
+            int* names = stackalloc int[] { ErrorLog, ErrorLogSize };
+            nint* values = stackalloc nint[] { (nint)logStart, LogBytes };
+            result = cuModuleLoadDataEx(out module, start, 2, names, values);
+        }
+        if (result != 0)
+            throw new DeviceException($"{Details.Name}'s driver does not load {kernel.Name} (PTX {KernelCompiler.Version}, CUDA error {result}): "
+                + $"{Encoding.UTF8.GetString(log).TrimEnd('\0', '\n')}");
+        _modules.Add(module);
+        Check(cuModuleGetFunction(out function, module, KernelCompiler.Entry), $"loading {kernel.Name}");
+        const int MaxDynamicShared = 8;
+        if (kernel.SharedBytes > UsualShared)
+            Check(cuFuncSetAttribute(function, MaxDynamicShared, kernel.SharedBytes), $"loading {kernel.Name}");
+        _functions.Add(kernel, function);
+        return function;
+    }
+
+    private void MakeCurrent()
+    {
+        if (_current == _context)
+            return;
+        Check(cuCtxSetCurrent(_context), "making it current");
+        _current = _context;
+    }
+
+    private int Attribute(int attribute)
+    {
+        Check(cuDeviceGetAttribute(out int value, attribute, _device), "asking for its attributes");
+        return value;
+    }
+
+    private static string NameOf(int device)
+    {
+        const int Length = 256;
+        byte* name = stackalloc byte[Length];
+        Check(cuDeviceGetName(name, Length, device), "asking for its name");
+        return Marshal.PtrToStringUTF8((nint)name)!;
+    }
+
+    private static string Megabytes(long bytes) => $"{bytes >> 20} MB";
+}

@@ -1,0 +1,27 @@
+using Cliper.Kernels.Devices;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>The same numbers in another type, fp32 or fp16; rounded to nearest, beyond fp16's 65504 infinite.</summary>
+public static partial class Cast
+{
+    /// <summary>y = x.</summary>
+    /// <param name="x">fp32 or fp16, any length.</param>
+    /// <param name="y">fp32 or fp16, of the same length; not <paramref name="x"/>.</param>
+    public static void Forward(DeviceArray x, DeviceArray y)
+    {
+        Check.Length(x, x.Length, nameof(x), Checked(x, nameof(x)));
+        Check.Length(y, x.Length, nameof(y), Checked(y, nameof(y)));
+        switch (x.Device)
+        {
+            case HostDevice: ForwardHost(x, y); break;
+            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Same>(gpu, x, default, y); break;
+            default: throw Check.NoImplementation(nameof(Cast), x.Device);
+        }
+    }
+
+    private static ElementType Checked(DeviceArray array, string name) =>
+        array.IsNull || array.Type is ElementType.Float32 or ElementType.Float16
+            ? array.Type
+            : throw new ArgumentException($"{name} is {array.Type}, expected {ElementType.Float32} or {ElementType.Float16}", name);
+}
