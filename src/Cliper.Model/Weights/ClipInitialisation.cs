@@ -12,6 +12,11 @@ internal static class ClipInitialisation
     /// <summary>ln(1 / 0.07).</summary>
     private const float LogitScale = 2.6592600369327779f;
 
+    private const float PositionAmplitude = .7f;
+
+    // In patches, over 2 pi: longer than any grid of patches.
+    private const double LongestWave = 100;
+
     public static void Fill(Span<float> target, string name, ClipConfig config, ulong seed, uint stream)
     {
         if (name == "logit_scale")
@@ -22,6 +27,76 @@ internal static class ClipInitialisation
             target.Fill(1);
         else
             Normal(target, Deviation(name, config), seed, stream);
+        if (name == "visual.conv1.weight")
+            Whiten(target, config.PatchSize);
+        else if (name == "visual.positional_embedding")
+            PlacePatches(target, config);
+    }
+
+    /// <summary>
+    /// Turns white noise into patch filters that answer equally to all spatial frequencies. Pictures' amplitudes fall as
+    /// one over the frequency, so that plain noise sees little but each patch's brightness, and a small model trained on
+    /// few pictures needs epochs to look past it. Each filter's cosine transform is weighted by the frequency; the finest
+    /// quarter, mostly noise, is left out.
+    /// </summary>
+    private static void Whiten(Span<float> filters, int patch)
+    {
+        int area = patch * patch;
+        var basis = new double[area];
+        for (int frequency = 0; frequency < patch; frequency++)
+            for (int x = 0; x < patch; x++)
+                basis[frequency * patch + x] = Math.Sqrt((frequency == 0 ? 1.0 : 2.0) / patch)
+                    * Math.Cos(Math.PI * (x + .5) * frequency / patch);
+        var white = new double[area];
+        var rows = new double[area];
+        for (int start = 0; start < filters.Length; start += area)
+        {
+            Span<float> filter = filters.Slice(start, area);
+            for (int i = 0; i < area; i++)
+                white[i] = filter[i] * FrequencyWeight(i / patch, i % patch, patch);
+            // filter[y, x] = sum over (a, b) of basis[a, y] white[a, b] basis[b, x]
+            for (int a = 0; a < patch; a++)
+                for (int x = 0; x < patch; x++)
+                {
+                    double sum = 0;
+                    for (int b = 0; b < patch; b++)
+                        sum += white[a * patch + b] * basis[b * patch + x];
+                    rows[a * patch + x] = sum;
+                }
+            for (int y = 0; y < patch; y++)
+                for (int x = 0; x < patch; x++)
+                {
+                    double sum = 0;
+                    for (int a = 0; a < patch; a++)
+                        sum += basis[a * patch + y] * rows[a * patch + x];
+                    filter[y * patch + x] = (float)sum;
+                }
+        }
+    }
+
+    private static double FrequencyWeight(int vertical, int horizontal, int patch)
+    {
+        double frequency = Math.Sqrt(vertical * vertical + horizontal * horizontal);
+        return frequency > .75 * patch ? 0 : Math.Max(.5, frequency);
+    }
+
+    /// <summary>
+    /// Sines and cosines of a patch's row and column (Beyer et al. 2022, arXiv 2205.01580) in place of noise, so that
+    /// neighbours are alike from the first step; as large as the patches' embeddings. The class token keeps its noise.
+    /// </summary>
+    private static void PlacePatches(Span<float> positions, ClipConfig config)
+    {
+        int width = config.VisionWidth, side = config.ImageSize / config.PatchSize, quarter = width / 4;
+        for (int patch = 0; patch < side * side; patch++)
+        {
+            Span<float> position = positions.Slice((1 + patch) * width, width);
+            for (int i = 0; i < 4 * quarter; i++)
+            {
+                int coordinate = i < 2 * quarter ? patch % side : patch / side;
+                double angle = coordinate * Math.Pow(LongestWave, -(double)(i % quarter) / quarter);
+                position[i] = PositionAmplitude * (float)(i / quarter % 2 == 0 ? Math.Sin(angle) : Math.Cos(angle));
+            }
+        }
     }
 
     private static double Deviation(string name, ClipConfig config)
@@ -31,8 +106,8 @@ internal static class ClipInitialisation
         int layers = vision ? config.VisionLayers : config.TextLayers;
         return name switch
         {
-            // Uniform in +-1 / sqrt(inputs), PyTorch's default, has this deviation.
-            "visual.conv1.weight" => 1 / Math.Sqrt(3.0 * 3 * config.PatchSize * config.PatchSize),
+            // So that whitened answers to pictures of deviation one are of the positions' size.
+            "visual.conv1.weight" => .5 / config.PatchSize,
             "token_embedding.weight" => .02,
             "positional_embedding" => .01,
             _ when name.EndsWith("attn.out_proj.weight", StringComparison.Ordinal)
