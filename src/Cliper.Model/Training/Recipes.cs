@@ -6,7 +6,7 @@ public static class Recipes
     private static readonly string[] Captions =
     [
         "a photo of a {} face.", "a {} expression.", "this person looks {}.", "a portrait of a {} person.",
-        "the face shows {}.", "a close up of a {} look.",
+        "the face shows {}.", "an ID photo of a {} person.",
     ];
 
     private static readonly PhaseSettings PaperStage1 = new()
@@ -51,19 +51,17 @@ public static class Recipes
             Shape = new ClipShape
             {
                 ImageSize = 48,
-                PatchSize = 8,
-                VisionWidth = 192,
+                PatchSize = 6,
+                VisionWidth = 128,
                 VisionLayers = 6,
-                InitialTemperature = 0.02f,
             },
             Pretrain = new PhaseSettings
             {
-                Epochs = 20,
+                Epochs = 36,
                 BatchSize = 64,
                 LearningRate = 5e-4f,
                 Schedule = ScheduleKind.Cosine,
                 WarmUpEpochs = 0.5f,
-                TextRateFactor = 0.1f,
                 WeightDecay = 0.1f,
                 Beta2 = 0.98,
                 ClipNorm = 1,
@@ -72,7 +70,7 @@ public static class Recipes
             Stage1 = PaperStage1 with { Epochs = 1, Augmentation = "light" },
             Stage2 = new PhaseSettings
             {
-                Epochs = 4,
+                Epochs = 6,
                 BatchSize = 64,
                 LearningRate = 1e-4f,
                 Schedule = ScheduleKind.Cosine,
@@ -92,19 +90,17 @@ public static class Recipes
             Shape = new ClipShape
             {
                 ImageSize = 48,
-                PatchSize = 8,
+                PatchSize = 6,
                 VisionWidth = 128,
-                VisionLayers = 4,
-                InitialTemperature = 0.02f,
+                VisionLayers = 6,
             },
             Pretrain = new PhaseSettings
             {
                 Epochs = 60,
                 BatchSize = 24,
-                LearningRate = 1e-3f,
+                LearningRate = 5e-4f,
                 Schedule = ScheduleKind.Cosine,
                 WarmUpEpochs = 3,
-                TextRateFactor = 0.1f,
                 WeightDecay = 0.1f,
                 Beta2 = 0.98,
                 ClipNorm = 1,
