@@ -131,6 +131,26 @@ public sealed record Augmentation
         _ => throw new SettingsException($"there is no augmentation '{name}'; known are {string.Join(", ", Names)}"),
     };
 
+    /// <summary>
+    /// The same at a part of its strength: every probability and every range times <paramref name="strength"/>.
+    /// </summary>
+    /// <param name="strength">0 for nothing random to 1 for this one itself.</param>
+    internal Augmentation Scaled(float strength) => strength >= 1 ? this : this with
+    {
+        CropMin = 1 - strength * (1 - CropMin),
+        RatioMin = 1 - strength * (1 - RatioMin),
+        RatioMax = 1 + strength * (RatioMax - 1),
+        Flip = strength * Flip,
+        Rotation = strength * Rotation,
+        Zoom = strength * Zoom,
+        Shift = strength * Shift,
+        Brightness = strength * Brightness,
+        Contrast = strength * Contrast,
+        Saturation = strength * Saturation,
+        Hue = strength * Hue,
+        Erase = strength * Erase,
+    };
+
     /// <summary>Throws unless every value is in its range.</summary>
     /// <exception cref="SettingsException">A value is out of range.</exception>
     internal void Check()

@@ -54,7 +54,7 @@ public sealed class BatchLoader : IDisposable
     /// <param name="progress">Told the share that is done.</param>
     /// <param name="cancellation">Ends it early, leaving no file.</param>
     public void Prepare(IProgress<double>? progress = null, CancellationToken cancellation = default) =>
-        _cache.Prepare(NewPipeline, RecordSkip, progress, cancellation);
+        _cache.Prepare(() => NewPipeline(0), RecordSkip, progress, cancellation);
 
     /// <summary>
     /// The batches of an epoch, in order. A batch has fewer samples where pictures could not be read, and is left out when none
@@ -132,7 +132,12 @@ public sealed class BatchLoader : IDisposable
         return order;
     }
 
-    private PixelPipeline NewPipeline() => new(_options.ImageSize, _options.Augmentation, _table);
+    private PixelPipeline NewPipeline(uint epoch)
+    {
+        int ramp = _options.AugmentationRampEpochs;
+        float strength = ramp == 0 ? 1 : Math.Min(1, (float)epoch / ramp);
+        return new(_options.ImageSize, _options.Augmentation.Scaled(strength), _table);
+    }
 
     private void RecordSkip(string name, InputException failure)
     {
@@ -209,7 +214,7 @@ public sealed class BatchLoader : IDisposable
             (_loader, _order, _epoch, _started) = (loader, order, epoch, firstBatch);
             (_batches, _batchSize) = (loader.BatchesPerEpoch, loader._options.BatchSize);
             _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            _ownPipeline = loader.NewPipeline();
+            _ownPipeline = loader.NewPipeline(epoch);
             _threads = new Thread[loader._options.Threads];
             for (int i = 0; i < _threads.Length; i++)
             {
@@ -264,7 +269,7 @@ public sealed class BatchLoader : IDisposable
 
         private void Work()
         {
-            PixelPipeline pipeline = _loader.NewPipeline();
+            PixelPipeline pipeline = _loader.NewPipeline(_epoch);
             try
             {
                 while (true)

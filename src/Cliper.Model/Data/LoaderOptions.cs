@@ -50,6 +50,9 @@ public sealed record LoaderOptions
     /// <summary>How pictures are varied.</summary>
     public Augmentation Augmentation { get; init; } = Augmentation.None;
 
+    /// <summary>Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first.</summary>
+    public int AugmentationRampEpochs { get; init; }
+
     /// <summary>The order of the samples.</summary>
     public SampleOrder Order { get; init; } = SampleOrder.AsGiven;
 

@@ -57,7 +57,7 @@ public static class Recipes
             },
             Pretrain = new PhaseSettings
             {
-                Epochs = 36,
+                Epochs = 44,
                 BatchSize = 64,
                 LearningRate = 5e-4f,
                 Schedule = ScheduleKind.Cosine,
@@ -66,6 +66,7 @@ public static class Recipes
                 Beta2 = 0.98,
                 ClipNorm = 1,
                 Augmentation = "light",
+                AugmentationRampEpochs = 16,
             },
             Stage1 = PaperStage1 with { Epochs = 1, Augmentation = "light" },
             Stage2 = new PhaseSettings
@@ -105,6 +106,7 @@ public static class Recipes
                 Beta2 = 0.98,
                 ClipNorm = 1,
                 Augmentation = "light",
+                AugmentationRampEpochs = 20,
             },
             Stage1 = PaperStage1 with { Epochs = 5, BatchSize = 48, Augmentation = "light" },
             Stage2 = new PhaseSettings

@@ -83,6 +83,13 @@ public sealed record PhaseSettings
     /// <summary>Name of the augmentation: none, light, script or paper.</summary>
     public string Augmentation { get; init; } = "none";
 
+    /// <summary>
+    /// Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first. A model that
+    /// begins with random weights finds the signal sooner in pictures that stay where they are, and is kept from learning
+    /// them by heart later.
+    /// </summary>
+    public int AugmentationRampEpochs { get; init; }
+
     /// <summary>Computes blocks again in the backward pass: less memory, a third more work.</summary>
     public bool RecomputeBlocks { get; init; }
 }
@@ -228,6 +235,7 @@ public sealed record TrainSettings
         Range(phase.Beta1, 0, 0.99999, $"{name}.beta1");
         Range(phase.Beta2, 0, 0.9999999, $"{name}.beta2");
         Range(phase.ClipNorm, 0, float.MaxValue, $"{name}.clipNorm");
+        Range(phase.AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
         Range(phase.Accumulate, 1, 65_536, $"{name}.accumulate");
     }
 

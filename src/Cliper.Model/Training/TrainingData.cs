@@ -55,6 +55,7 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
             RandomFrames = true,
             DropLast = Train.Samples.Count >= phase.BatchSize,
             Augmentation = Augmentation.Named(phase.Augmentation),
+            AugmentationRampEpochs = phase.AugmentationRampEpochs,
         });
 
     /// <summary>All samples of a split once, in order, with the test transform.</summary>
