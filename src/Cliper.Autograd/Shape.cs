@@ -5,6 +5,9 @@ public readonly struct Shape : IEquatable<Shape>
 {
     private readonly int _a, _b, _c, _d;
 
+    /// <summary>A scalar's shape: no axes, one element.</summary>
+    public Shape() => (_a, _b, _c, _d) = (1, 1, 1, 1);
+
     /// <summary>A shape of the given axes.</summary>
     /// <exception cref="ArgumentException">More than four axes, or a negative size.</exception>
     public Shape(params ReadOnlySpan<int> axes)

@@ -57,6 +57,21 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
+    public void AnAugmentationMayGrowOverTheFirstEpochs([Values("light", "script", "paper")] string name)
+    {
+        DataSplit split = TestPictures.Split(6, width: 20, height: 20);
+        LoaderOptions plain = Small with { Order = SampleOrder.Shuffled },
+            full = plain with { Augmentation = Augmentation.Named(name) },
+            growing = full with { AugmentationRampEpochs = 4 };
+        AssertSame(Pixels(split, growing with { Augmentation = Augmentation.Light }, 0), Pixels(split, plain, 0));
+        Assert.That(Same(Pixels(split, growing, 2), Pixels(split, plain, 2)), Is.False);
+        Assert.That(Same(Pixels(split, growing, 2), Pixels(split, full, 2)), Is.False);
+        AssertSame(Pixels(split, growing, 4), Pixels(split, full, 4));
+        AssertSame(Pixels(split, growing, 9), Pixels(split, full, 9));
+        Assert.That(Augmentation.Named(name).Scaled(0).IsNone, Is.True);
+    }
+
+    [Test]
     public void GrayPicturesAreAsTheirThreeChannels([Values("light", "script", "paper")] string augmentation)
     {
         RgbImage gray = TestPictures.Make(1, 20, 20, gray: true);

@@ -317,8 +317,7 @@ public sealed class ClipWeightsTests : TemporaryFolder
             other = ClipWeights.Random(config, 6);
         (string Name, double Deviation)[] expected =
         [
-            ("visual.conv1.weight", 1 / Math.Sqrt(3 * 48)),
-            ("visual.positional_embedding", 1 / 8.0),
+            ("visual.proj", 1 / 8.0),
             ("visual.transformer.resblocks.2.attn.in_proj_weight", 1 / 8.0),
             ("visual.transformer.resblocks.2.attn.out_proj.weight", 1 / (8 * Math.Sqrt(6))),
             ("visual.transformer.resblocks.0.mlp.c_fc.weight", 1 / Math.Sqrt(128)),
