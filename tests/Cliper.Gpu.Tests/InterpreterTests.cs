@@ -190,7 +190,7 @@ public sealed unsafe class InterpreterTests
             shfl.sync.bfly.b32 %r4, %r1, 1, 31, 0xffffffff;
             END:
             ret;
-            """), Throws.TypeOf<PtxException>().With.Message.Contains("are not there at shfl"));
+            """), Throws.TypeOf<PtxException>().With.Message.Contains("lanes have returned before shfl"));
 
     /// <summary>Runs one block of a body in which %rd1 is the address of <paramref name="words"/> words, which it returns.</summary>
     private static uint[] Run(int threads, int words, string body, int shared = 0)

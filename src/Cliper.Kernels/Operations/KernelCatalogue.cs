@@ -6,7 +6,7 @@ namespace Cliper.Kernels.Operations;
 internal static class KernelCatalogue
 {
     /// <summary>All of them.</summary>
-    public static IEnumerable<GpuKernel> All => 
+    public static IEnumerable<GpuKernel> All =>
     [
         .. ElementLoop.Kernels, .. MatMul.GpuKernels, .. ColumnSum.GpuKernels, .. LayerNorm.GpuKernels, .. L2Normalize.GpuKernels,
         .. Sum.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels, .. Gather.GpuKernels, .. TokenRows.Kernels,

@@ -68,23 +68,42 @@ internal static class Chunk
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F8 Add(F8 a, F8 b) => new()
     {
-        A = a.A + b.A, B = a.B + b.B, C = a.C + b.C, D = a.D + b.D, E = a.E + b.E, F = a.F + b.F, G = a.G + b.G, H = a.H + b.H,
+        A = a.A + b.A,
+        B = a.B + b.B,
+        C = a.C + b.C,
+        D = a.D + b.D,
+        E = a.E + b.E,
+        F = a.F + b.F,
+        G = a.G + b.G,
+        H = a.H + b.H,
     };
 
     /// <summary>a b.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F8 Multiply(F8 a, F8 b) => new()
     {
-        A = a.A * b.A, B = a.B * b.B, C = a.C * b.C, D = a.D * b.D, E = a.E * b.E, F = a.F * b.F, G = a.G * b.G, H = a.H * b.H,
+        A = a.A * b.A,
+        B = a.B * b.B,
+        C = a.C * b.C,
+        D = a.D * b.D,
+        E = a.E * b.E,
+        F = a.F * b.F,
+        G = a.G * b.G,
+        H = a.H * b.H,
     };
 
     /// <summary>a factor + addend.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F8 Scale(F8 a, float factor, float addend = 0) => new()
     {
-        A = Gpu.Fma(a.A, factor, addend), B = Gpu.Fma(a.B, factor, addend), C = Gpu.Fma(a.C, factor, addend),
-        D = Gpu.Fma(a.D, factor, addend), E = Gpu.Fma(a.E, factor, addend), F = Gpu.Fma(a.F, factor, addend),
-        G = Gpu.Fma(a.G, factor, addend), H = Gpu.Fma(a.H, factor, addend),
+        A = Gpu.Fma(a.A, factor, addend),
+        B = Gpu.Fma(a.B, factor, addend),
+        C = Gpu.Fma(a.C, factor, addend),
+        D = Gpu.Fma(a.D, factor, addend),
+        E = Gpu.Fma(a.E, factor, addend),
+        F = Gpu.Fma(a.F, factor, addend),
+        G = Gpu.Fma(a.G, factor, addend),
+        H = Gpu.Fma(a.H, factor, addend),
     };
 
     /// <summary>The sum of all eight.</summary>
@@ -95,8 +114,14 @@ internal static class Chunk
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static F8 Cut(F8 a, int count) => new()
     {
-        A = a.A, B = count > 1 ? a.B : 0f, C = count > 2 ? a.C : 0f, D = count > 3 ? a.D : 0f, E = count > 4 ? a.E : 0f,
-        F = count > 5 ? a.F : 0f, G = count > 6 ? a.G : 0f, H = count > 7 ? a.H : 0f,
+        A = a.A,
+        B = count > 1 ? a.B : 0f,
+        C = count > 2 ? a.C : 0f,
+        D = count > 3 ? a.D : 0f,
+        E = count > 4 ? a.E : 0f,
+        F = count > 5 ? a.F : 0f,
+        G = count > 6 ? a.G : 0f,
+        H = count > 7 ? a.H : 0f,
     };
 
     /// <summary>Whether rows of <paramref name="stride"/> elements at these addresses can be read 16 bytes at a time.</summary>
