@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Text;
 using Cliper.Model.Clip;
 using Cliper.Model.Text;
@@ -7,15 +8,20 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Tests.Weights;
 
 /// <summary>
-/// Files changed at random: each is read, or refused with an <see cref="InputException"/>, and never takes memory out
-/// of proportion. Every case repeats from its number.
+/// Files changed at random: each is read, or refused with an <see cref="InputException"/>, and never takes memory or time
+/// out of proportion nor writes a file. Every case repeats from its number. CLIPER_FUZZ_ROUNDS=100000 changes each as many
+/// times.
 /// </summary>
 public sealed class FuzzTests : TemporaryFolder
 {
-    private const int Rounds = 3000;
+    private static readonly int Rounds =
+        int.TryParse(Environment.GetEnvironmentVariable("CLIPER_FUZZ_ROUNDS"), out int rounds) ? rounds : 3000;
 
     // The largest of the files is below 100 kB; reading takes a small multiple of that, whatever the file claims.
     private const long MostBytes = 32 << 20;
+
+    // Reading takes about a millisecond; the rest is for a machine with other things to do.
+    private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(10);
 
     private static readonly ClipConfig Config = new()
     {
@@ -40,7 +46,10 @@ public sealed class FuzzTests : TemporaryFolder
         "18446744073709551615", "1e400", "-0.5",
         "null", "true", "[]", "{}", "[[[[[[[[", "}", "]", "\"", ",", ":", "\\ud800", "\\u0000", "\u00ff", "F64", "I64",
             "BF16", "data_offsets",
-        "shape", "__metadata__", "weight_map", "</w>", "\n", " "];
+        "shape", "__metadata__", "weight_map", "</w>", "\n", " ",
+        // Instructions of pickles, and what zip archives begin their parts with.
+        "(", ")", "0", "R", "b", "Q", "t", "u", "s", ".", "]q\u0000", "h\u0000", "h\u0001", "ctorch\nHalfStorage\n", "cos\nsystem\n",
+        "X\u007f\u007f\u007f\u007f", "J\u0000\u0000\u0000\u007f", "M\u007f\u007f", "PK\u0001\u0002", "PK\u0003\u0004", "PK\u0005\u0006"];
 
     [Test]
     public void SafeTensors()
@@ -76,6 +85,60 @@ public sealed class FuzzTests : TemporaryFolder
             data.CopyTo(bytes, 8 + header.Length);
             return bytes;
         });
+    }
+
+    private static byte[] Made(string name) =>
+        File.ReadAllBytes(Path.Combine(SharedFiles.Root, "tests", "checkpoints", name));
+
+    private static void ReadAll(string path)
+    {
+        using TensorSource source = TensorSource.Open(path);
+        foreach (TensorEntry entry in source.Tensors.Values)
+            _ = TensorSource.IsFloating(entry.Type) ? source.ReadFloats(entry.Name).Length
+                : source.ReadIntegers(entry.Name).Length;
+        _ = source.DamagedRecords().Count();
+    }
+
+    [Test]
+    public void PyTorchArchive([Values("state-dict.pt", "training.pt")] string name)
+    {
+        byte[] whole = Made(name);
+        Fuzz(whole, whole.Length, "x", ReadAll);
+    }
+
+    [Test]
+    public void PyTorchLegacy()
+    {
+        byte[] whole = Made("legacy.pt");
+        Fuzz(whole, whole.Length, "x", ReadAll);
+    }
+
+    // In an archive that is sound, without checksums, so that the changes reach the instructions and what is built by them.
+    [Test]
+    public void Pickle([Values("state-dict.pt", "protocol-4.pt", "clip-micro.pt")] string name)
+    {
+        File.WriteAllBytes(In("made"), Made(name));
+        Dictionary<string, byte[]> records;
+        using (var file = new MappedFile(In("made")))
+            records = ZipDirectory.Read(file).Values.Where(entry => entry.Stored && !entry.Name.Contains("/code/"))
+                .ToDictionary(entry => entry.Name, entry => file.Read(entry.Start, (int)entry.Length));
+        string pickle = records.Keys.Single(record => record.EndsWith("/data.pkl", StringComparison.Ordinal));
+        Fuzz(records[pickle], records[pickle].Length, "x", ReadAll, changed =>
+        {
+            using (var archive = new ArchiveWriter(In("archive")))
+                foreach ((string record, byte[] bytes) in records)
+                    archive.Add(record, record == pickle ? changed : bytes);
+            return File.ReadAllBytes(In("archive"));
+        });
+    }
+
+    [Test]
+    public void PyTorchShardIndex()
+    {
+        foreach (string name in new[] { "pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin" })
+            File.WriteAllBytes(In(name), Made(name));
+        byte[] index = Made("pytorch_model.bin.index.json");
+        Fuzz(index, index.Length, "pytorch_model.bin.index.json", ReadAll);
     }
 
     [Test]
@@ -132,12 +195,14 @@ public sealed class FuzzTests : TemporaryFolder
     {
         string path = In(name);
         int accepted = 0;
+        string[]? files = null;
         long before = GC.GetTotalAllocatedBytes(true);
         for (int round = 0; round < Rounds; round++)
         {
             byte[] changed = Mutate(whole, end, new Random(round));
             File.WriteAllBytes(path, finish?.Invoke(changed) ?? changed);
-            long start = GC.GetAllocatedBytesForCurrentThread();
+            files ??= Directory.GetFileSystemEntries(Folder);
+            long start = GC.GetAllocatedBytesForCurrentThread(), began = Stopwatch.GetTimestamp();
             try
             {
                 read(path);
@@ -152,7 +217,9 @@ public sealed class FuzzTests : TemporaryFolder
             }
             Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes),
                 $"bytes taken in round {round}");
+            Assert.That(Stopwatch.GetElapsedTime(began), Is.LessThan(MostTime), $"time taken in round {round}");
         }
+        Assert.That(Directory.GetFileSystemEntries(Folder), Is.EquivalentTo(files!), "nothing is written");
         TestContext.Out.WriteLine($"{Rounds} files, {accepted} still sound, "
             + $"{(GC.GetTotalAllocatedBytes(true) - before) / Rounds / 1024} KiB each");
         // Some changes do no harm (other bytes of a weight, other letters of a name), most do; all or none would show a
