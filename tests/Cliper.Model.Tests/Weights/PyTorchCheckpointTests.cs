@@ -321,6 +321,79 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
         Assert.That(() => TensorSource.Open(In("x.zip")), Throws.TypeOf<InputException>().With.Message.Contains("found 2"));
     }
 
+    /// <summary>Changes the entry of a record in the list at an archive's end.</summary>
+    private void ChangeEntry(string record, Action<byte[], int> change)
+    {
+        WriteArchive("x.pt", new PickleWriter().Start().Tensor("FloatStorage", "0", 2).Code(".").Bytes);
+        byte[] bytes = File.ReadAllBytes(In("x.pt"));
+        change(bytes, bytes.AsSpan().LastIndexOf(Encoding.ASCII.GetBytes(record)) - 46);
+        File.WriteAllBytes(In("x.pt"), bytes);
+    }
+
+    // As in a zip bomb that is not recursive: one record's bytes count for another too.
+    [Test]
+    public void RecordsThatOverlapAreRefused()
+    {
+        ChangeEntry("x/data/0", (bytes, at) =>
+        {
+            BitConverter.TryWriteBytes(bytes.AsSpan(at + 20), 20);
+            BitConverter.TryWriteBytes(bytes.AsSpan(at + 24), 20);
+        });
+        Assert.That(() => TensorSource.Open(In("x.pt")),
+            Throws.TypeOf<InputException>().With.Message.Contains("'x/version' overlaps 'x/data/0'"));
+    }
+
+    // Ten bytes that say they are four gigabytes: nothing is ever unpacked.
+    [Test]
+    public void CompressedRecordsAreRefused([Values("x/data.pkl", "x/data/0")] string record)
+    {
+        ChangeEntry(record, (bytes, at) =>
+        {
+            bytes[at + 10] = 8;
+            BitConverter.TryWriteBytes(bytes.AsSpan(at + 24), 0xfffffff0);
+        });
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.That(() => TensorSource.Open(In("x.pt")),
+            Throws.TypeOf<InputException>().With.Message.Contains($"'{record}' is compressed"));
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1 << 20));
+    }
+
+    [TestCase(20, 0x7fffffffu, "does not fit the file", TestName = "Zip: a record of 2 GiB")]
+    [TestCase(24, 9u, "has 8 bytes and 9", TestName = "Zip: two lengths that differ")]
+    [TestCase(42, 0x7fffffffu, "is said to be at byte 2147483647", TestName = "Zip: a record beyond the end")]
+    [TestCase(42, 0u, "is not where the list of files says", TestName = "Zip: another record's place")]
+    public void AnEntryThatCannotBeIsAnError(int field, uint value, string says)
+    {
+        ChangeEntry("x/data/0", (bytes, at) => BitConverter.TryWriteBytes(bytes.AsSpan(at + field), value));
+        Assert.That(() => TensorSource.Open(In("x.pt")), Throws.TypeOf<InputException>().With.Message.Contains(says));
+    }
+
+    [Test]
+    public void ANameThatOccursTwiceIsAnError()
+    {
+        using (var archive = new ArchiveWriter(In("x.pt")))
+        {
+            archive.Add("x/data.pkl", new PickleWriter().Start().Code("N.").Bytes);
+            archive.Add("x/data.pkl", new PickleWriter().Start().Code("}.").Bytes);
+        }
+        Assert.That(() => TensorSource.Open(In("x.pt")), Throws.TypeOf<InputException>().With.Message.Contains("occurs twice"));
+    }
+
+    // Records are found by name and never written anywhere, so that such a name leads nowhere.
+    [Test]
+    public void NamesThatLeadOutOfTheArchiveWriteNothing()
+    {
+        using (var archive = new ArchiveWriter(In("x.pt")))
+        {
+            archive.Add("x/data.pkl", new PickleWriter().Start().Tensor("FloatStorage", "../../../y", 2).Code(".").Bytes);
+            archive.Add("x/data/../../../y", [.. BitConverter.GetBytes(1f), .. BitConverter.GetBytes(2f)]);
+            archive.Add("/etc/cliper-gpu-was-here", [1]);
+        }
+        using (TensorSource source = TensorSource.Open(In("x.pt")))
+            Assert.That(source.ReadFloats("tensor"), Is.EqualTo(new float[] { 1, 2 }));
+        Assert.That(Directory.GetFileSystemEntries(Folder), Is.EqualTo(new[] { In("x.pt") }));
+    }
+
     private void WriteArchive(string name, byte[] pickle, byte[]? data = null)
     {
         using var archive = new ArchiveWriter(In(name));
