@@ -148,7 +148,7 @@ public sealed class WeightsDownloadTests : TemporaryFolder
     {
         _server.Fault = (name, bytes, from) => name == Weights ? new FaultyServer.Answer(from is null ? "200 OK" : "503 Busy", bytes[..5000],
             from is null ? bytes.Length : null) : null;
-        InputException error = Assert.Throws<InputException>(() => Download());
+        InputException error = Assert.Throws<InputException>(() => Download())!;
         Assert.That(error.Message, Does.Contain(Weights).And.Contain("5 attempts").And.Contain("goes on where it stopped"));
         Assert.That(new FileInfo(Blob(Weights) + ".incomplete").Length, Is.EqualTo(5000));
         Assert.That(Path.Combine(Cache, "models--openai--clip-micro", "refs", "main"), Does.Not.Exist, "half a model has no name");
