@@ -32,6 +32,34 @@ public static class Recipes
         Augmentation = "script",
     };
 
+    private static readonly ClipShape SmallShape = new()
+    {
+        ImageSize = 48,
+        PatchSize = 6,
+        VisionWidth = 128,
+        VisionLayers = 6,
+    };
+
+    private static readonly PhaseSettings SmallPretrain = new()
+    {
+        LearningRate = 5e-4f,
+        Schedule = ScheduleKind.Cosine,
+        WeightDecay = 0.1f,
+        Beta2 = 0.98,
+        ClipNorm = 1,
+        Augmentation = "light",
+    };
+
+    private static readonly PhaseSettings SmallStage2 = new()
+    {
+        LearningRate = 1e-4f,
+        Schedule = ScheduleKind.Cosine,
+        WeightDecay = 0.1f,
+        Epsilon = 1e-6,
+        ClipNorm = 1,
+        Augmentation = "light",
+    };
+
     private static readonly Dictionary<string, TrainSettings> ByName = new()
     {
         // CLIPER.md sections 3 and 4; augmentation in the order of the authors' script.
@@ -48,38 +76,10 @@ public static class Recipes
             Recipe = "fer2013",
             DataSet = "fer2013",
             CaptionTemplates = Captions,
-            Shape = new ClipShape
-            {
-                ImageSize = 48,
-                PatchSize = 6,
-                VisionWidth = 128,
-                VisionLayers = 6,
-            },
-            Pretrain = new PhaseSettings
-            {
-                Epochs = 44,
-                BatchSize = 64,
-                LearningRate = 5e-4f,
-                Schedule = ScheduleKind.Cosine,
-                WarmUpEpochs = 0.5f,
-                WeightDecay = 0.1f,
-                Beta2 = 0.98,
-                ClipNorm = 1,
-                Augmentation = "light",
-                AugmentationRampEpochs = 16,
-            },
+            Shape = SmallShape,
+            Pretrain = SmallPretrain with { Epochs = 44, BatchSize = 64, WarmUpEpochs = 0.5f, AugmentationRampEpochs = 16 },
             Stage1 = PaperStage1 with { Epochs = 1, Augmentation = "light" },
-            Stage2 = new PhaseSettings
-            {
-                Epochs = 6,
-                BatchSize = 64,
-                LearningRate = 1e-4f,
-                Schedule = ScheduleKind.Cosine,
-                WeightDecay = 0.1f,
-                Epsilon = 1e-6,
-                ClipNorm = 1,
-                Augmentation = "light",
-            },
+            Stage2 = SmallStage2 with { Epochs = 6, BatchSize = 64 },
         },
         // CK+ clips of three frames, subjects of the test fold unseen; the same small CLIP, through the video path.
         ["ckplus"] = new TrainSettings
@@ -88,38 +88,10 @@ public static class Recipes
             DataSet = "clips",
             Frames = 3,
             CaptionTemplates = Captions,
-            Shape = new ClipShape
-            {
-                ImageSize = 48,
-                PatchSize = 6,
-                VisionWidth = 128,
-                VisionLayers = 6,
-            },
-            Pretrain = new PhaseSettings
-            {
-                Epochs = 60,
-                BatchSize = 24,
-                LearningRate = 5e-4f,
-                Schedule = ScheduleKind.Cosine,
-                WarmUpEpochs = 3,
-                WeightDecay = 0.1f,
-                Beta2 = 0.98,
-                ClipNorm = 1,
-                Augmentation = "light",
-                AugmentationRampEpochs = 20,
-            },
+            Shape = SmallShape,
+            Pretrain = SmallPretrain with { Epochs = 60, BatchSize = 24, WarmUpEpochs = 3, AugmentationRampEpochs = 20 },
             Stage1 = PaperStage1 with { Epochs = 5, BatchSize = 48, Augmentation = "light" },
-            Stage2 = new PhaseSettings
-            {
-                Epochs = 15,
-                BatchSize = 24,
-                LearningRate = 1e-4f,
-                Schedule = ScheduleKind.Cosine,
-                WeightDecay = 0.1f,
-                Epsilon = 1e-6,
-                ClipNorm = 1,
-                Augmentation = "light",
-            },
+            Stage2 = SmallStage2 with { Epochs = 15, BatchSize = 24 },
         },
         // The small CLIP that ships with the program: pretrain --recipe demo-clip --out DIR.
         ["demo-clip"] = new TrainSettings
@@ -156,17 +128,7 @@ public static class Recipes
             Recipe = "demo",
             DataSet = "drawn",
             Stage1 = PaperStage1 with { Epochs = 2, BatchSize = 64, Augmentation = "none" },
-            Stage2 = new PhaseSettings
-            {
-                Epochs = 3,
-                BatchSize = 64,
-                LearningRate = 1e-4f,
-                Schedule = ScheduleKind.Cosine,
-                WeightDecay = 0.1f,
-                Epsilon = 1e-6,
-                ClipNorm = 1,
-                Augmentation = "light",
-            },
+            Stage2 = SmallStage2 with { Epochs = 3, BatchSize = 64 },
         },
     };
 

@@ -56,9 +56,7 @@ public sealed record PhaseSettings
     public float WarmUpEpochs { get; init; }
 
     /// <summary>
-    /// Factor on the text tower's learning rate in pre-training. With a handful of different captions a batch the text tower
-    /// can escape the noise by making them all alike, and both towers collapse to a point; a slow one keeps them apart until
-    /// the image tower has learned to tell them.
+    /// Factor on the text tower's learning rate in pre-training; 1 trains both towers alike.
     /// </summary>
     public float TextRateFactor { get; init; } = 1;
 

@@ -6,7 +6,7 @@ namespace Cliper.Model.Data.Video;
 
 /// <summary>
 /// Runs the programs ffmpeg and ffprobe. What ffprobe finds is read by FFMpegCore. Pictures go through ffmpeg's own standard
-/// input and output: FFMpegCore leads them over sockets, which costs a second a file and cannot be left early.
+/// input and output: FFMpegCore's pipes end with an error when they are left early.
 /// </summary>
 internal static class Ffmpeg
 {
