@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Cliper.Model.Data;
 using Cliper.Model.Weights;
@@ -42,6 +43,25 @@ public sealed class RunTests
         using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(Run, "config.json")));
         Assert.That(config.RootElement.GetProperty("pretrain").GetProperty("epochs").GetInt32(), Is.EqualTo(3));
         Assert.That(config.RootElement.GetProperty("shape").GetProperty("imageSize").GetInt32(), Is.EqualTo(16));
+    }
+
+    [Test]
+    public void TheTemperatureIsTheClipsOwnUnlessOneIsSet()
+    {
+        (float own, float scale) = Temperature(Run);
+        // The CLIP learned it: it has moved from where it began, 0.07.
+        Assert.That(own, Is.Not.EqualTo(0.07f).Within(1e-4f));
+        Assert.That(own, Is.EqualTo(MathF.Exp(-scale)));
+
+        ProgramRun set = ProgramRun.InProcess(["train", "--out", In("set"), "--pretrain-epochs", "1", "--set", "temperature=0.05", .. Tiny]);
+        Assert.That(set.ExitCode, Is.Zero, set.Error);
+        Assert.That(Temperature(In("set")).Temperature, Is.EqualTo(0.05f));
+
+        static (float Temperature, float LogitScale) Temperature(string run)
+        {
+            using var file = new SafeTensors(Path.Combine(run, "checkpoints", "model.safetensors"));
+            return (float.Parse(file.Metadata["temperature"], CultureInfo.InvariantCulture), file.ReadFloats("clip.logit_scale")[0]);
+        }
     }
 
     [Test]

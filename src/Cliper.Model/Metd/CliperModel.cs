@@ -30,7 +30,7 @@ public sealed class CliperModel(ClipModel clip, Metd metd, IReadOnlyList<string>
         : throw new ArgumentException($"{classes.Count} class names for descriptors of {metd.Classes} classes");
 
     /// <summary>The divisor of the cosines, tau.</summary>
-    public float Temperature { get; } = temperature;
+    public float Temperature { get; set; } = temperature;
 
     /// <summary>
     /// Features of pictures or clips: a clip's is the mean of its frames' projected features, before normalisation.

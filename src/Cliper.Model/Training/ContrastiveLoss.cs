@@ -23,6 +23,9 @@ internal static class ContrastiveLoss
     /// <summary>Sets the learned temperature, the divisor of the cosines.</summary>
     public static void SetTemperature(ClipModel clip, float temperature) => SetScale(clip, -MathF.Log(temperature));
 
+    /// <summary>The learned temperature.</summary>
+    public static float TemperatureOf(ClipModel clip) => MathF.Exp(-clip.Parameters["logit_scale"].Item());
+
     private static void SetScale(ClipModel clip, float logarithm)
     {
         Tensor scale = clip.Parameters["logit_scale"];

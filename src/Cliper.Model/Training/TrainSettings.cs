@@ -130,8 +130,11 @@ public sealed record TrainSettings
     /// <summary>Faces to draw for training, where the program draws its data itself.</summary>
     public int DrawnPictures { get; init; } = 2800;
 
-    /// <summary>Divisor of the cosines, tau.</summary>
-    public float Temperature { get; init; } = CliperModel.DefaultTemperature;
+    /// <summary>
+    /// Divisor of the cosines, tau; 0 for the one that the CLIP itself learned, which is the paper's 0.01 in OpenAI's CLIPs. A
+    /// CLIP's features are as far apart as its own temperature needs; at another the losses start far off.
+    /// </summary>
+    public float Temperature { get; init; }
 
     /// <summary>What subclasses count for that no sample of a batch is nearest to.</summary>
     public EmptySubclasses EmptySubclasses { get; init; }
@@ -205,7 +208,8 @@ public sealed record TrainSettings
         Range(Fold, 1, Folds, nameof(Fold));
         Range(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));
         Range(ValidationFraction, 0.001, 0.9, nameof(ValidationFraction));
-        Range(Temperature, 1e-4, 10, nameof(Temperature));
+        if (Temperature != 0)
+            Range(Temperature, 1e-4, 10, nameof(Temperature));
         if (Cache == CacheMode.Disk && CacheFolder.Length == 0)
             throw new SettingsException("cache is disk and cacheFolder is empty: name the folder of the cache file");
         if (Weights.Length > 0 && Pretrain.Epochs > 0)

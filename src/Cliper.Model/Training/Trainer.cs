@@ -70,6 +70,7 @@ public sealed class Trainer
         {
             Evaluation? zeroShot = null, afterStage1 = null;
             RunPhase(PretrainPhase, _settings.Pretrain, name => true, Contrastive, cancellation);
+            _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature : ContrastiveLoss.TemperatureOf(_model.Clip);
             if (NotPast(Stage1Phase))
                 zeroShot = ZeroShot(cancellation);
             RunPhase(Stage1Phase, _settings.Stage1, name => false, Stage1Loss(), cancellation);
@@ -139,7 +140,7 @@ public sealed class Trainer
                 _settings.Template);
             Metd metd = Metd.Random(_device, _data.Train.Classes.Count, _settings.Subclasses, clip.Config.TextWidth, prompt,
                 _settings.Seed);
-            _model = new CliperModel(clip, metd, _data.Train.Classes, _settings.Temperature);
+            _model = new CliperModel(clip, metd, _data.Train.Classes);
         }
         _checkpoints.SaveTokenizer(_tokenizer);
     }
