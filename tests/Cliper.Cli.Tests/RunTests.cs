@@ -157,6 +157,39 @@ public sealed class RunTests
     }
 
     [Test]
+    public void ATrainedModelOfHalfTheSizeAnswersAlike()
+    {
+        string half = In("half.safetensors"), clip = In("clip-alone.safetensors"), whole = Path.Combine(Run, "checkpoints", "model.safetensors");
+
+        ProgramRun kept = ProgramRun.InProcess("weights", "convert", whole, "--type", "f16", "--out", half);
+        ProgramRun alone = ProgramRun.InProcess("weights", "convert", whole, "--naming", "openai", "--out", clip);
+
+        Assert.That((kept.ExitCode, alone.ExitCode), Is.EqualTo((0, 0)), kept.Error + alone.Error);
+        Assert.That(new FileInfo(half).Length, Is.LessThan(0.75 * new FileInfo(whole).Length));
+        JsonElement[] before = Answers(whole), after = Answers(half);
+        for (int i = 0; i < before.Length; i++)
+            foreach (string name in Classes)
+                // Every weight is rounded by 2^-11 of itself; features of unit length then differ by some of these, cosines as much,
+                // and a probability by a quarter of the logits' difference, their temperature being near 0.07.
+                Assert.That(Probability(after[i], name), Is.EqualTo(Probability(before[i], name)).Within(0.02));
+        Assert.That(ProgramRun.InProcess("predict", "--checkpoint", clip, In("data", "test")).ExitCode, Is.EqualTo(3));
+
+        JsonElement[] Answers(string checkpoint) =>
+            [.. ProgramRun.InProcess("predict", "--checkpoint", checkpoint, In("data", "test"), "--json").Json.EnumerateArray()];
+        static double Probability(JsonElement answer, string name) => answer.GetProperty("probabilities").GetProperty(name).GetDouble();
+    }
+
+    [Test]
+    public void WithoutACheckpointTheModelThatShipsAnswersAndSaysWhatItIs()
+    {
+        ProgramRun run = ProgramRun.InProcess("predict", In("data", "test", "anger"), "--json");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Json.GetArrayLength(), Is.EqualTo(4));
+        Assert.That(run.Error, Does.Contain("drawn faces only"));
+    }
+
+    [Test]
     public void CaptionsOfTheirOwnPretrain()
     {
         string folder = In("captioned");

@@ -25,11 +25,10 @@ internal sealed class PredictCommand : CliCommand
         Arity = ArgumentArity.OneOrMore,
     };
 
-    private readonly Option<string> _checkpoint = new("--checkpoint")
+    private readonly Option<string?> _checkpoint = new("--checkpoint")
     {
-        Description = "A run's folder or a file of its checkpoints/.",
+        Description = "A run's folder or a file of its checkpoints/. Without it the small model of the demo, which knows drawn faces only.",
         HelpName = "PATH",
-        Required = true,
     };
 
     private readonly Option<bool> _clips = new("--clips")
@@ -101,7 +100,10 @@ internal sealed class PredictCommand : CliCommand
             samples = PictureFiles.Cut(samples, box);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using HostDevice device = Common.OpenDevice(parsed);
-        using Predictor predictor = Predictor.Load(Checkpoint.Find(parsed.GetValue(_checkpoint)!), device);
+        string? checkpoint = parsed.GetValue(_checkpoint);
+        if (checkpoint is null)
+            Terminal.Say("no --checkpoint is given: the answers are those of a small model that has learned from drawn faces only");
+        using Predictor predictor = Predictor.Load(checkpoint is null ? ShippedModels.Cliper : Checkpoint.Find(checkpoint), device);
         if (face is null)
             Terminal.Say("no face is looked for: of each picture the centre is taken; --face-box X,Y,W,H says where the face is");
         if (windows is { } given)

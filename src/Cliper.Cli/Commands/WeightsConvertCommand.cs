@@ -32,7 +32,8 @@ internal sealed class WeightsConvertCommand : CliCommand
 
     private readonly Option<string> _naming = new("--naming")
     {
-        Description = "Whose names and layouts: keep, openai or huggingface.",
+        Description = "Whose names and layouts: keep, openai or huggingface. With keep a trained CLIPER stays one, descriptors and all; "
+            + "otherwise its CLIP is written.",
         HelpName = "NAMING",
         DefaultValueFactory = _ => "keep",
     };

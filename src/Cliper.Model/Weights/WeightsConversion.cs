@@ -1,5 +1,7 @@
 using System.Numerics.Tensors;
+using Cliper.Kernels.Devices;
 using Cliper.Model.Clip;
+using Cliper.Model.Training;
 
 namespace Cliper.Model.Weights;
 
@@ -11,8 +13,9 @@ namespace Cliper.Model.Weights;
 public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming, int Tensors, long Bytes)
 {
     /// <summary>
-    /// Writes the CLIP that a file holds, heads, activation and normalisation in the metadata. A file that holds none is
-    /// written as it is, integers unchanged, if no naming is asked for.
+    /// Writes the CLIP that a file holds, heads, activation and normalisation in the metadata. If no naming is asked for, a
+    /// trained CLIPER stays one, without what only resuming needs, and a file that holds no CLIP is written as it is,
+    /// integers unchanged.
     /// </summary>
     /// <param name="path">Any form that <see cref="TensorSource.Open"/> knows.</param>
     /// <param name="output">The file; replaced if it exists. It is there whole or not at all.</param>
@@ -27,6 +30,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
         CancellationToken cancellation = default)
     {
         using TensorSource source = TensorSource.Open(path);
+        if (naming is null && prefix is null && ClipMetadata.IsOfCheckpoint(source))
+            return WriteCheckpoint(source, output, type, cancellation);
         if (naming is null && !LooksLikeClip(source, prefix))
             return WriteAsItIs(source, output, type, prefix ?? "", cancellation);
         using ClipWeights weights = ClipWeightsLoader.Load(source, prefix);
@@ -53,6 +58,22 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             // Its names are kept; asking for a naming says what is missing.
             return false;
         }
+    }
+
+    private static WeightsConversion WriteCheckpoint(TensorSource source, string output, TensorType type,
+        CancellationToken cancellation)
+    {
+        using var device = new HostDevice();
+        (CliperModel model, CheckpointInfo info) = Checkpoint.Load(source.Path, device);
+        using (model)
+        {
+            foreach ((string name, Autograd.Tensor tensor) in model.Clip.Parameters.StartingWith())
+                Check(source, name, tensor.ToArray(), type, cancellation);
+            Checkpoint.Save(output, model, info, type);
+        }
+        using TensorSource written = TensorSource.Open(output);
+        return new WeightsConversion(WeightsInspection.NameOf(model.Clip.Config), ClipNaming.OpenAI, written.Tensors.Count,
+            new FileInfo(output).Length);
     }
 
     private static WeightsConversion WriteAsItIs(TensorSource source, string output, TensorType type, string prefix,
