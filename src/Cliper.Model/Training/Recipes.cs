@@ -77,8 +77,8 @@ public static class Recipes
             DataSet = "fer2013",
             CaptionTemplates = Captions,
             Shape = SmallShape,
-            Pretrain = SmallPretrain with { Epochs = 44, BatchSize = 64, WarmUpEpochs = 0.5f, AugmentationRampEpochs = 16 },
-            Stage1 = PaperStage1 with { Epochs = 1, Augmentation = "light" },
+            Pretrain = SmallPretrain with { Epochs = 50, BatchSize = 64, WarmUpEpochs = 0.5f, AugmentationRampEpochs = 16 },
+            Stage1 = PaperStage1 with { Augmentation = "light" },
             Stage2 = SmallStage2 with { Epochs = 6, BatchSize = 64 },
         },
         // CK+ clips of three frames, subjects of the test fold unseen; the same small CLIP, through the video path.
@@ -99,28 +99,8 @@ public static class Recipes
             Recipe = "demo-clip",
             DataSet = "drawn",
             DrawnPictures = 14_000,
-            Shape = new ClipShape
-            {
-                ImageSize = 48,
-                PatchSize = 8,
-                VisionWidth = 128,
-                VisionLayers = 4,
-                TextWidth = 128,
-                TextLayers = 2,
-                EmbedSize = 128,
-                VocabularySize = 1024,
-            },
-            Pretrain = new PhaseSettings
-            {
-                Epochs = 10,
-                BatchSize = 128,
-                LearningRate = 1e-3f,
-                Schedule = ScheduleKind.Cosine,
-                WarmUpEpochs = 0.5f,
-                WeightDecay = 0.1f,
-                Beta2 = 0.98,
-                ClipNorm = 1,
-            },
+            Shape = SmallShape with { VisionLayers = 4, VocabularySize = 1024 },
+            Pretrain = SmallPretrain with { Epochs = 20, BatchSize = 64, WarmUpEpochs = 0.5f, Augmentation = "none" },
         },
         // Drawn faces and the CLIP that ships with the program; two minutes.
         ["demo"] = new TrainSettings
