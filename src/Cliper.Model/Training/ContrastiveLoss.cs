@@ -20,8 +20,8 @@ internal static class ContrastiveLoss
             SetScale(clip, MaxLogitScale);
     }
 
-    /// <summary>Sets the learned temperature, the divisor of the cosines.</summary>
-    public static void SetTemperature(ClipModel clip, float temperature) => SetScale(clip, -MathF.Log(temperature));
+    /// <summary>Sets the temperature, the divisor of the cosines, to what pre-training begins with: CLIP's 0.07.</summary>
+    public static void SetInitialTemperature(ClipModel clip) => SetScale(clip, -MathF.Log(0.07f));
 
     /// <summary>The learned temperature.</summary>
     public static float TemperatureOf(ClipModel clip) => MathF.Exp(-clip.Parameters["logit_scale"].Item());

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Devices;
-using Cliper.Model.Clip;
 using Cliper.Model.Data;
 
 namespace Cliper.Model.Training;
@@ -103,8 +102,6 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     private float RateAt(double epochs) =>
         _schedule.At(settings.Schedule == ScheduleKind.CosineRestarts ? Math.Floor(epochs) : epochs);
 
-    private static bool IsText(string parameter) => !ClipModel.IsVision(parameter) && parameter is not ("logit_scale" or Metd.ParameterName);
-
     private static ISchedule ScheduleOf(PhaseSettings settings)
     {
         ISchedule schedule = settings.Schedule switch
@@ -119,8 +116,8 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     private static AdamW OptimizerOf(PhaseSettings settings, IReadOnlyList<(string Name, Tensor Tensor)> parameters)
     {
         var optimizer = new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon);
-        optimizer.AddGroup(parameters.Where(p => !IsText(p.Name)), settings.WeightDecay);
-        optimizer.AddGroup(parameters.Where(p => IsText(p.Name)), settings.WeightDecay, settings.TextRateFactor);
+        foreach (IGrouping<bool, (string, Tensor)> group in parameters.GroupBy(p => settings.DecayVectors || p.Tensor.Shape.Rank > 1))
+            optimizer.AddGroup(group, group.Key ? settings.WeightDecay : 0);
         return optimizer;
     }
 

@@ -45,6 +45,7 @@ public static class Recipes
         LearningRate = 5e-4f,
         Schedule = ScheduleKind.Cosine,
         WeightDecay = 0.1f,
+        DecayVectors = false,
         Beta2 = 0.98,
         ClipNorm = 1,
         Augmentation = "light",

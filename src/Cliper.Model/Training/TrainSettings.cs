@@ -55,13 +55,14 @@ public sealed record PhaseSettings
     /// <summary>Epochs (fractions allowed) in which the rate grows linearly from zero.</summary>
     public float WarmUpEpochs { get; init; }
 
-    /// <summary>
-    /// Factor on the text tower's learning rate in pre-training; 1 trains both towers alike.
-    /// </summary>
-    public float TextRateFactor { get; init; } = 1;
-
     /// <summary>AdamW's decoupled weight decay.</summary>
     public float WeightDecay { get; init; }
+
+    /// <summary>
+    /// Whether gains, biases and the temperature decay too, as all parameters do in the authors' script; CLIP's own training
+    /// spares them (arXiv 2103.00020, section 2.5).
+    /// </summary>
+    public bool DecayVectors { get; init; } = true;
 
     /// <summary>AdamW's epsilon.</summary>
     public double Epsilon { get; init; } = 1e-8;
@@ -231,7 +232,6 @@ public sealed record TrainSettings
         Range(phase.LearningRate, 1e-12, 10, $"{name}.learningRate");
         Range(phase.RestartEpochs, 1, 100_000, $"{name}.restartEpochs");
         Range(phase.WarmUpEpochs, 0, phase.Epochs, $"{name}.warmUpEpochs");
-        Range(phase.TextRateFactor, 0, 100, $"{name}.textRateFactor");
         Range(phase.WeightDecay, 0, 10, $"{name}.weightDecay");
         Range(phase.Epsilon, 0, 1, $"{name}.epsilon");
         Range(phase.Beta1, 0, 0.99999, $"{name}.beta1");
@@ -274,12 +274,6 @@ public sealed record ClipShape
 
     /// <summary>Size of the common feature space, D.</summary>
     public int EmbedSize { get; init; } = 128;
-
-    /// <summary>
-    /// Temperature that contrastive pre-training begins with; it is learned. CLIP's 0.07 suits hundreds of different captions
-    /// a batch; with a handful of them both towers collapse to one point, which a softer beginning avoids.
-    /// </summary>
-    public float InitialTemperature { get; init; } = 0.07f;
 
     /// <summary>Most entries of the vocabulary learned from the captions.</summary>
     public int VocabularySize { get; init; } = 640;

@@ -135,7 +135,7 @@ public sealed class Trainer
         {
             var clip = new ClipModel(_device, weights);
             if (_settings.Weights.Length == 0)
-                ContrastiveLoss.SetTemperature(clip, _settings.Shape.InitialTemperature);
+                ContrastiveLoss.SetInitialTemperature(clip);
             DescriptorPrompt prompt = DescriptorPrompt.Create(_tokenizer, _settings.Tokens, clip.Config.ContextLength,
                 _settings.Template);
             Metd metd = Metd.Random(_device, _data.Train.Classes.Count, _settings.Subclasses, clip.Config.TextWidth, prompt,
