@@ -264,7 +264,7 @@ public sealed class RunTests
     private string In(params string[] names) => Path.Combine([_folder, .. names]);
 
     /// <summary>A picture of noise whose stripes tell its class.</summary>
-    private static void Draw(string path, int label, int seed)
+    internal static void Draw(string path, int label, int seed)
     {
         const int Side = 24;
         var random = new Random(seed);

@@ -13,6 +13,8 @@ namespace Cliper.Cli.Commands;
 /// <param name="stages">Whether the stages' own options are wanted.</param>
 internal sealed class SettingsOptions(bool stages)
 {
+    private const string EveryFold = "all";
+
     private readonly Option<string?> _recipe = new("--recipe")
     {
         Description = $"Settings to begin with: {string.Join(", ", Recipes.Names)}.",
@@ -42,6 +44,7 @@ internal sealed class SettingsOptions(bool stages)
     [
         (Value("--data", "Folder or file of pictures or clips.", "PATH"), ["data"]),
         (Value("--dataset", $"Layout of the data: {string.Join(", ", DataSets.Names)} or {RunData.Drawn}.", "NAME"), ["dataSet"]),
+        (Value("--fold", "Which fold is the test split: its number, or all for each in turn, every one in a folder of its own.", "N|all", "--folds"), ["fold"]),
         (Value("--seed", "Seed of every random number.", "N"), ["seed"]),
         (Value("--batch-size", "Samples a step, in every phase.", "N"), ["pretrain.batchSize", "stage1.batchSize", "stage2.batchSize"]),
         (Value("--pretrain-epochs", "Epochs of contrastive pre-training; 0 leaves it out.", "N"), ["pretrain.epochs"]),
@@ -50,6 +53,7 @@ internal sealed class SettingsOptions(bool stages)
     private readonly (Option<string?> Option, string[] Paths)[] _stageValues =
     [
         (Value("--weights", "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name in its local cache.", "PATH"), ["weights"]),
+        (Value("--init", "Checkpoint or run to begin with, towers and descriptors: AFEW after DFEW.", "PATH"), ["init"]),
         (Value("--tokenizer", "Tokenizer file or folder, where the weights bring none.", "PATH"), ["tokenizer"]),
         (Value("--stage1-epochs", "Epochs of stage 1, the descriptors; 0 leaves it out.", "N"), ["stage1.epochs"]),
         (Value("--stage2-epochs", "Epochs of stage 2, the image tower; 0 leaves it out.", "N"), ["stage2.epochs"]),
@@ -92,7 +96,15 @@ internal sealed class SettingsOptions(bool stages)
         let text = parsed.GetValue(value.Option)
         where text is not null
         from path in value.Paths
-        select (path, path == "select" ? ToCamelCase(text) : text);
+        select (path, ValueOf(path, text));
+
+    /// <summary>What a person writes, as the settings have it.</summary>
+    private static string ValueOf(string path, string text) => path switch
+    {
+        "select" => ToCamelCase(text),
+        "fold" when text == EveryFold => $"{TrainSettings.AllFolds}",
+        _ => text,
+    };
 
     private IEnumerable<(string Path, string Value)> Sets(ParseResult parsed)
     {
@@ -118,8 +130,8 @@ internal sealed class SettingsOptions(bool stages)
         };
     }
 
-    private static Option<string?> Value(string name, string description, string value) =>
-        new(name) { Description = description, HelpName = value };
+    private static Option<string?> Value(string name, string description, string value, params string[] aliases) =>
+        new(name, aliases) { Description = description, HelpName = value };
 
     /// <summary>As in "best-on-test" to "bestOnTest".</summary>
     private static string ToCamelCase(string words) => string.Concat(words.Split('-').Select((word, index) =>

@@ -23,6 +23,13 @@ internal sealed class TrainCommand : CliCommand
     {
         (TrainSettings settings, string folder, bool resume, bool overwrite) = _run.Resolve(parsed, _settings);
         using HostDevice device = Common.OpenDevice(parsed);
+        if (settings.Fold == TrainSettings.AllFolds)
+        {
+            FoldsResult folds = TrainingProgress.Show(Terminal, progress =>
+                CrossValidation.Run(device, settings, folder, resume, overwrite, progress, Cancellation));
+            TrainOutput.Write(Terminal, folder, folds);
+            return ExitCode.Done;
+        }
         TrainResult result = TrainingProgress.Show(Terminal, progress =>
             TrainingRun.Run(device, settings, folder, resume, overwrite, progress, Cancellation));
         using CliperModel model = result.Model;

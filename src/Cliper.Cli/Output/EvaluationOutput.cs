@@ -9,11 +9,13 @@ namespace Cliper.Cli;
 internal static class EvaluationOutput
 {
     /// <summary>The members "war", "uar", "classes", "confusion", "samples", "split" of the object that is being written.</summary>
-    public static void Write(Utf8JsonWriter json, Evaluation evaluation)
+    public static void Write(Utf8JsonWriter json, Evaluation evaluation) => Write(json, evaluation.Confusion, evaluation.Split);
+
+    /// <summary>As above, of counts alone.</summary>
+    public static void Write(Utf8JsonWriter json, ConfusionMatrix matrix, string split)
     {
-        ConfusionMatrix matrix = evaluation.Confusion;
-        Number("war", matrix.War);
-        Number("uar", matrix.Uar);
+        WriteNumber(json, "war", matrix.War);
+        WriteNumber(json, "uar", matrix.Uar);
         json.WriteStartArray("classes");
         foreach (string name in matrix.Classes)
             json.WriteStringValue(name);
@@ -28,22 +30,25 @@ internal static class EvaluationOutput
         }
         json.WriteEndArray();
         json.WriteNumber("samples", matrix.Samples);
-        json.WriteString("split", evaluation.Split);
+        json.WriteString("split", split);
+    }
 
-        void Number(string name, double? value)
-        {
-            if (value is { } number)
-                json.WriteNumber(name, number);
-            else
-                json.WriteNull(name);
-        }
+    /// <summary>A number, or null.</summary>
+    public static void WriteNumber(Utf8JsonWriter json, string name, double? value)
+    {
+        if (value is { } number)
+            json.WriteNumber(name, number);
+        else
+            json.WriteNull(name);
     }
 
     /// <summary>A line of scores, and the confusion matrix with each class's recall.</summary>
-    public static void Write(Terminal terminal, Evaluation evaluation)
+    public static void Write(Terminal terminal, Evaluation evaluation) => Write(terminal, evaluation.Confusion, evaluation.Split);
+
+    /// <summary>As above, of counts alone.</summary>
+    public static void Write(Terminal terminal, ConfusionMatrix matrix, string split)
     {
-        ConfusionMatrix matrix = evaluation.Confusion;
-        terminal.Out.WriteLine($"{evaluation.Split}, {matrix.Samples} samples: WAR {Format.Percent(matrix.War)}, UAR {Format.Percent(matrix.Uar)}");
+        terminal.Out.WriteLine($"{split}, {matrix.Samples} samples: WAR {Format.Percent(matrix.War)}, UAR {Format.Percent(matrix.Uar)}");
         Table table = new Table().Border(TableBorder.Simple).AddColumn("true \\ predicted");
         foreach (string name in matrix.Classes.Append("recall"))
             table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned());

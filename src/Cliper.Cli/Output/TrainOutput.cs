@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Cliper.Model;
 using Cliper.Model.Analysis;
+using Cliper.Model.Reporting;
 using Cliper.Model.Training;
 using Spectre.Console;
 
@@ -25,6 +26,7 @@ internal static class TrainOutput
         json.WriteStartObject();
         json.WriteString("run", folder);
         EvaluationOutput.Write(json, result.Result);
+        WritePaper(json, result.Paper);
         json.WriteNumber("bestEpoch", result.BestEpoch);
         foreach ((string name, Evaluation? evaluation) in new[] { ("zeroShot", result.ZeroShot), ("afterStage1", result.AfterStage1) })
         {
@@ -37,6 +39,73 @@ internal static class TrainOutput
         json.WriteEndObject();
     }
 
+    /// <summary>Writes the result of several folds to standard output.</summary>
+    public static void Write(Terminal terminal, string folder, FoldsResult result)
+    {
+        if (terminal.Json)
+            terminal.WriteJson(json => Write(json, folder, result));
+        else
+            WriteText(terminal, folder, result);
+    }
+
+    private static void Write(Utf8JsonWriter json, string folder, FoldsResult result)
+    {
+        json.WriteStartObject();
+        json.WriteString("run", folder);
+        foreach ((string name, double? value) in new[]
+            { ("war", result.War.Mean), ("warDeviation", result.War.Deviation), ("uar", result.Uar.Mean), ("uarDeviation", result.Uar.Deviation) })
+            EvaluationOutput.WriteNumber(json, name, value);
+        json.WriteNumber("samples", result.Confusion.Samples);
+        WritePaper(json, result.Paper);
+        json.WriteStartArray("folds");
+        foreach (FoldResult fold in result.Folds)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("fold", fold.Fold);
+            json.WriteString("run", fold.Folder);
+            EvaluationOutput.Write(json, fold.Result.Matrix, fold.Result.Split);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void WriteText(Terminal terminal, string folder, FoldsResult result)
+    {
+        EvaluationOutput.Write(terminal, result.Confusion, $"all folds' {result.Folds[0].Result.Split}");
+        Table table = new Table().Border(TableBorder.Simple).AddColumn("fold");
+        foreach (string title in new[] { "WAR", "UAR" })
+            table.AddColumn(new TableColumn(title).RightAligned());
+        foreach (FoldResult fold in result.Folds)
+            table.AddRow($"{fold.Fold}", Format.Percent(fold.Result.War), Format.Percent(fold.Result.Uar));
+        table.AddRow("mean", Format.Percent(result.War.Mean), Format.Percent(result.Uar.Mean));
+        table.AddRow("standard deviation", Format.Percent(result.War.Deviation), Format.Percent(result.Uar.Deviation));
+        AddPaper(table, result.Paper);
+        terminal.Human.Write(table);
+        terminal.Out.WriteLine($"run: {folder}, report: {Path.Combine(folder, "report.html")}");
+    }
+
+    /// <summary>What the paper reports on the same data set, fractions like the run's own.</summary>
+    private static void WritePaper(Utf8JsonWriter json, PaperDataSet? dataSet)
+    {
+        if (dataSet is not { } known)
+            return;
+        PaperResult paper = PaperResults.Cliper(known);
+        json.WriteStartObject("paper");
+        json.WriteString("dataSet", PaperResults.Name(known));
+        EvaluationOutput.WriteNumber(json, "war", paper.War / 100);
+        EvaluationOutput.WriteNumber(json, "uar", paper.Uar / 100);
+        json.WriteEndObject();
+    }
+
+    private static void AddPaper(Table table, PaperDataSet? dataSet)
+    {
+        if (dataSet is not { } known)
+            return;
+        PaperResult paper = PaperResults.Cliper(known);
+        table.AddRow(Markup.Escape($"the paper on {PaperResults.Name(known)}, full-size CLIP"), Format.Percent(paper.War / 100), Format.Percent(paper.Uar / 100));
+    }
+
     private static void WriteText(Terminal terminal, string folder, TrainResult result)
     {
         EvaluationOutput.Write(terminal, result.Result);
@@ -47,6 +116,7 @@ internal static class TrainOutput
             { ("zero-shot CLIP, captions of the class names", result.ZeroShot), ("stage 1: descriptors", result.AfterStage1), ("CLIPER", result.Result) })
             if (evaluation is not null)
                 table.AddRow(name, Format.Percent(evaluation.Confusion.War), Format.Percent(evaluation.Confusion.Uar));
+        AddPaper(table, result.Paper);
         terminal.Human.Write(table);
         WriteWords(terminal, result);
         terminal.Out.WriteLine($"run: {folder}, report: {Path.Combine(folder, "report.html")}");

@@ -36,6 +36,11 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
     private readonly record struct Entry(long Offset, int Width, int Height, int Channels)
     {
         public int Bytes => Width * Height * Channels;
+
+        /// <summary>Whether it stands for a picture in these bytes of the file, or for one that could not be read.</summary>
+        public bool LiesWithin(long start, long end) => Width == 0 || Width > 0 && Height > 0 && Channels is 1 or 3
+            && Offset >= start && Offset <= end && (long)Width * Height <= (end - Offset) / Channels
+            && (long)Width * Height * Channels <= int.MaxValue;
     }
 
     /// <summary>How often the file was made.</summary>
@@ -133,16 +138,19 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         // A number that the file has no room for is damage, not a wish for memory.
         if (count < 0 || count > (length - HeaderBytes - FingerprintBytes) / EntryBytes || count > int.MaxValue / EntryBytes || !IsWhole(file, length))
             return null;
-        // The checksum holds, so the entries are what Build wrote.
         var entries = new byte[count * EntryBytes];
         RandomAccess.Read(file, entries, HeaderBytes);
         var index = new Dictionary<UInt128, Entry>((int)count);
         for (int i = 0; i < count; i++)
         {
             ReadOnlySpan<byte> at = entries.AsSpan(i * EntryBytes);
-            index[BinaryPrimitives.ReadUInt128LittleEndian(at)] = new Entry(BinaryPrimitives.ReadInt64LittleEndian(at[KeyBytes..]),
+            var entry = new Entry(BinaryPrimitives.ReadInt64LittleEndian(at[KeyBytes..]),
                 BinaryPrimitives.ReadInt32LittleEndian(at[(KeyBytes + 8)..]), BinaryPrimitives.ReadInt32LittleEndian(at[(KeyBytes + 12)..]),
                 BinaryPrimitives.ReadInt32LittleEndian(at[(KeyBytes + 16)..]));
+            // A checksum that holds tells damage, not a file that was made to mislead: nothing is read beyond its end.
+            if (!entry.LiesWithin(HeaderBytes + entries.Length, length - FingerprintBytes))
+                return null;
+            index[BinaryPrimitives.ReadUInt128LittleEndian(at)] = entry;
         }
         return index;
     }

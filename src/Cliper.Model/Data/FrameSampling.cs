@@ -26,10 +26,23 @@ public static class FrameSampling
     /// <param name="random">Null for the test form.</param>
     public static int[] Indices(int frames, int segments, int perSegment, ShortClips shortClips, RandomStream? random)
     {
+        if (random is not { } stream)
+            return DrawnIndices(frames, segments, perSegment, shortClips, null);
+        return DrawnIndices(frames, segments, perSegment, shortClips, limit => stream.NextInt(limit));
+    }
+
+    /// <summary>As above, with any source of random numbers.</summary>
+    /// <param name="frames">Frames of the clip, N, at least 1.</param>
+    /// <param name="segments">U.</param>
+    /// <param name="perSegment">V.</param>
+    /// <param name="shortClips">What to do with fewer than U + 1 frames.</param>
+    /// <param name="draw">A random number from 0 and below the one given; null for the test form.</param>
+    internal static int[] DrawnIndices(int frames, int segments, int perSegment, ShortClips shortClips, Func<int, int>? draw)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(frames, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(segments, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(perSegment, 1);
-        int[] starts = random is { } stream ? TrainStarts(frames, segments, perSegment, shortClips, ref stream)
+        int[] starts = draw is not null ? TrainStarts(frames, segments, perSegment, shortClips, draw)
             : TestStarts(frames, segments, perSegment, shortClips);
         var indices = new int[segments * perSegment];
         for (int u = 0; u < segments; u++)
@@ -38,19 +51,19 @@ public static class FrameSampling
         return indices;
     }
 
-    private static int[] TrainStarts(int frames, int segments, int perSegment, ShortClips shortClips, ref RandomStream random)
+    private static int[] TrainStarts(int frames, int segments, int perSegment, ShortClips shortClips, Func<int, int> draw)
     {
         int places = frames - perSegment + 1, length = places > 0 ? places / segments : 0;
         var starts = new int[segments];
         if (length > 0)
         {
             for (int u = 0; u < segments; u++)
-                starts[u] = u * length + random.NextInt(length);
+                starts[u] = u * length + draw(length);
         }
         else if (frames > segments && places > 0)
         {
             for (int u = 0; u < segments; u++)
-                starts[u] = random.NextInt(places);
+                starts[u] = draw(places);
             Array.Sort(starts);
         }
         else

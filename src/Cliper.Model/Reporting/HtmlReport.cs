@@ -28,6 +28,7 @@ public static partial class HtmlReport
         <main>
         {Headline(report)}
         {Notes(report)}
+        {Folds(report)}
         {Confusions(report.Result)}
         {Classes(report.Result)}
         {Curves(report)}
@@ -52,6 +53,8 @@ public static partial class HtmlReport
 
     private static Html Headline(ReportModel report)
     {
+        if (report.Folds.Count > 0)
+            return FoldsHeadline(report);
         ConfusionMatrix result = report.Result;
         ReportBaseline? baseline = report.Baselines.Count > 0 ? report.Baselines[0] : null;
         string samples = result.Samples.ToString("#,0", CultureInfo.InvariantCulture);
@@ -167,7 +170,9 @@ public static partial class HtmlReport
     {
         (string Name, string Kind, double? Uar, double? War)[] rows =
         [
-            ("this run", "own", report.Result.Uar * 100, report.Result.War * 100),
+            report.Folds.Count > 0
+                ? ("this run, mean of the folds", "own", MeanOf(report, fold => fold.Uar).Mean * 100, MeanOf(report, fold => fold.War).Mean * 100)
+                : ("this run", "own", report.Result.Uar * 100, report.Result.War * 100),
             .. report.Baselines.Select(baseline =>
                 (baseline.Name, "own", baseline.Result.Uar * 100, baseline.Result.War * 100)),
             .. report.Paper is { } dataSet

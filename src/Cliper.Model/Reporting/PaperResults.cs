@@ -1,3 +1,5 @@
+using Cliper.Model.Data;
+
 namespace Cliper.Model.Reporting;
 
 /// <summary>Data sets for which the paper reports results.</summary>
@@ -70,6 +72,22 @@ public static class PaperResults
             .Select(pair => new PaperResult(pair.row.Method, pair.row.FromCliper, pair.values[0], pair.values[1]!.Value))
             .OrderByDescending(result => result.War),
     ];
+
+    /// <summary>What the paper reports of its own method on a data set.</summary>
+    public static PaperResult Cliper(PaperDataSet dataSet) => For(dataSet).First(result => result.Method == Rows[0].Method);
+
+    /// <summary>The data set of a layout, as it was read; null where the paper has no results.</summary>
+    /// <param name="format">One of <see cref="DataSets.Names"/>.</param>
+    /// <param name="choices">How it was read.</param>
+    public static PaperDataSet? DataSetOf(string format, DataChoices choices) => format switch
+    {
+        "rafdb" => PaperDataSet.RafDb,
+        "affectnet" => choices.AffectNetClasses == 7 ? PaperDataSet.AffectNet7 : PaperDataSet.AffectNet8,
+        "ferv39k" => PaperDataSet.Ferv39k,
+        "dfew" => PaperDataSet.Dfew,
+        "afew" => PaperDataSet.Afew,
+        _ => null,
+    };
 
     /// <summary>How the data set is written.</summary>
     public static string Name(PaperDataSet dataSet) => dataSet switch

@@ -22,6 +22,9 @@ public sealed record ReportModel
     /// <summary>Predictions of the trained model.</summary>
     public required ConfusionMatrix Result { get; init; }
 
+    /// <summary>The folds of a cross-validation, whose means then stand in the headline; empty for one run.</summary>
+    public IReadOnlyList<ReportFold> Folds { get; init; } = [];
+
     /// <summary>Other results on the same split, such as zero-shot, in the order to show them.</summary>
     public IReadOnlyList<ReportBaseline> Baselines { get; init; } = [];
 
@@ -43,6 +46,12 @@ public sealed record ReportModel
     /// <summary>Misclassified samples, the surest first.</summary>
     public IReadOnlyList<ReportMistake> Mistakes { get; init; } = [];
 }
+
+/// <summary>A fold of a cross-validation.</summary>
+/// <param name="Number">From 1.</param>
+/// <param name="Link">Its own report, relative to this one.</param>
+/// <param name="Result">Predictions on its test split.</param>
+public sealed record ReportFold(int Number, string Link, ConfusionMatrix Result);
 
 /// <summary>A result to compare with.</summary>
 /// <param name="Name">Its method, such as "zero-shot, a photo of {class}".</param>

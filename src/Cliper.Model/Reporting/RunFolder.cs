@@ -115,7 +115,7 @@ public sealed class RunFolder : IDisposable
             }
             catch (JsonException failure)
             {
-                throw new InputException($"{file}, line {line + 1}: not a row of metrics ({failure.Message}); remove the line", failure);
+                throw new InputException($"{file}, line {line + 1}: not a row of metrics ({JsonInput.Reason(failure)}); remove the line", failure);
             }
         }
         return rows;

@@ -37,9 +37,14 @@ internal sealed class RunCheckpoints
         foreach (string name in new[] { ModelName, LastName })
             if (File.Exists(Path.Combine(run, FolderName, name)))
                 return Path.Combine(run, FolderName, name);
+        if (Directory.Exists(Path.Combine(run, CrossValidation.NameOf(1))))
+            throw new InputException($"{run}: holds a run for each fold: name one, such as {Path.Combine(run, CrossValidation.NameOf(1))}");
         throw new InputException($"{run}: holds no {FolderName}/{ModelName} nor {FolderName}/{LastName}: "
             + "expected the folder that 'cliper-gpu train --out' wrote");
     }
+
+    /// <summary>Whether a run in <paramref name="run"/> has a state to go on from.</summary>
+    public static bool HasLast(string run) => File.Exists(Path.Combine(run, FolderName, LastName));
 
     public void SaveModel(CliperModel model, CheckpointInfo info) =>
         Checkpoint.Save(Path.Combine(_folder, ModelName), model, info);

@@ -21,18 +21,14 @@ public static class RunData
     {
         if (settings.DataSet == Drawn)
             return OpenDrawn(settings, imageSize);
-        if (settings.Data.Length == 0)
-            throw new SettingsException("no data: name its folder or file with --data");
         bool hold = settings.Select == Selection.BestOnValidation;
-        DataSetSplits splits = DataSets.Open(settings.Data, settings.DataSet, settings.Choices.Over(new DataSetOptions
-        {
-            Seed = settings.Seed,
-            ValidationFraction = hold ? settings.ValidationFraction : 0,
-            Folds = settings.Folds,
-            Fold = settings.Fold,
-        }));
+        DataSetSplits splits = OpenSplits(settings);
+        string format = splits.Format;
         foreach (string note in splits.Notes)
             progress.Report(new MessageEvent(note));
+        if (settings.Recipe == "afew" && settings.Init.Length == 0)
+            progress.Report(new MessageEvent("the paper begins with a model trained on DFEW's fold 1: --init names such a run, "
+                + "and without it the figure is not the paper's protocol", Warning: true));
         if (splits is { Validation: { } reported, Test: null })
         {
             // The only split there is to report on must not choose the epoch.
@@ -57,7 +53,24 @@ public static class RunData
             if (settings.DropDuplicates)
                 train = report.Cleaned();
         }
-        return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings));
+        return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings)) { Format = format };
+    }
+
+    /// <summary>The splits as the data set and the settings part them.</summary>
+    /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
+    internal static DataSetSplits OpenSplits(TrainSettings settings)
+    {
+        if (settings.Data.Length == 0)
+            throw new SettingsException("no data: name its folder or file with --data");
+        if (settings.Fold == TrainSettings.AllFolds)
+            throw new SettingsException("fold stands for all folds, and this takes one: give --fold N");
+        return DataSets.Open(settings.Data, settings.DataSet, settings.Choices.Over(new DataSetOptions
+        {
+            Seed = settings.Seed,
+            ValidationFraction = settings.Select == Selection.BestOnValidation ? settings.ValidationFraction : 0,
+            Folds = settings.Folds,
+            Fold = settings.Fold,
+        }));
     }
 
     /// <summary>

@@ -31,7 +31,7 @@ public static class RunReport
         int images = split.Samples.Count;
         return new ReportModel
         {
-            Title = $"CLIPER on {(settings.Recipe == "custom" ? settings.DataSet : settings.Recipe)}",
+            Title = TitleOf(settings),
             Subtitle = $"{Describe(result.Model)}; {device.Name}; {elapsed.TotalMinutes:F0} min; {images} samples of {split.Name}",
             Created = DateTimeOffset.Now,
             SplitName = split.Name,
@@ -40,11 +40,25 @@ public static class RunReport
             Notes = notes,
             History = history,
             Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
-            Paper = settings.DataSet == "rafdb" ? PaperDataSet.RafDb : null,
+            Paper = result.Paper,
             Descriptors = Descriptors(result, split),
             Mistakes = Mistakes(result, split),
         };
     }
+
+    /// <summary>The report of several folds: the means, and the confusion matrix of all folds' test splits together.</summary>
+    internal static ReportModel Of(FoldsResult result, TrainSettings settings, IReadOnlyList<ReportNote> notes, Device device) => new()
+    {
+        Title = TitleOf(settings),
+        Subtitle = $"{result.Folds.Count} folds; {device.Name}; {result.Confusion.Samples} samples in all",
+        Created = DateTimeOffset.Now,
+        SplitName = $"{result.Folds[0].Result.Split} of all folds",
+        Result = result.Confusion,
+        Folds = [.. result.Folds.Select(fold => new ReportFold(fold.Fold, $"{CrossValidation.NameOf(fold.Fold)}/report.html", fold.Result.Matrix))],
+        Notes = notes,
+        Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
+        Paper = result.Paper,
+    };
 
     /// <summary>For every learned vector of the model, class by class, its nearest words of the vocabulary.</summary>
     public static IReadOnlyList<IReadOnlyList<NearestWord>> NearestWordsOf(CliperModel model, ClipTokenizer tokenizer, int count)
@@ -101,6 +115,9 @@ public static class RunReport
             return null;
         }
     }
+
+    private static string TitleOf(TrainSettings settings) =>
+        $"CLIPER on {(settings.Recipe == "custom" ? settings.DataSet : settings.Recipe)}";
 
     private static string Describe(CliperModel model)
     {

@@ -61,9 +61,10 @@ public static class SettingsJson
             Overlay(all, layer, "", origin);
             return FromNode<T>(all, origin);
         }
-        catch (JsonException failure)
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
         {
-            throw new SettingsException($"{origin}: not JSON: {failure.Message}", failure);
+            // The second of halves of characters.
+            throw new SettingsException($"{origin}: not JSON: {Weights.JsonInput.Reason(failure)}", failure);
         }
     }
 
@@ -81,6 +82,20 @@ public static class SettingsJson
             FromNode<T>(all, path);
         }
         return FromNode<T>(all, "settings");
+    }
+
+    /// <summary>Path of the first single setting in which two differ; null where none does.</summary>
+    /// <param name="settings">One.</param>
+    /// <param name="others">The other.</param>
+    /// <param name="ignored">Settings that may differ.</param>
+    public static string? FirstDifference<T>(T settings, T others, IReadOnlyCollection<string> ignored) where T : notnull
+    {
+        return Differs(ToNode(settings), ToNode(others), "");
+
+        string? Differs(JsonObject one, JsonObject other, string prefix) => one.Where(pair => !ignored.Contains(prefix + pair.Key))
+            .Select(pair => pair.Value is JsonObject inner && other[pair.Key] is JsonObject same ? Differs(inner, same, $"{prefix}{pair.Key}.")
+                : JsonNode.DeepEquals(pair.Value, other[pair.Key]) ? null : prefix + pair.Key)
+            .FirstOrDefault(path => path is not null);
     }
 
     private static JsonObject ToNode<T>(T settings) => JsonSerializer.SerializeToNode(settings, Options)!.AsObject();

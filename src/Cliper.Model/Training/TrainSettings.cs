@@ -98,6 +98,9 @@ public sealed record PhaseSettings
 /// </summary>
 public sealed record TrainSettings
 {
+    /// <summary>The value of <see cref="Fold"/> that stands for all of them.</summary>
+    public const int AllFolds = 0;
+
     /// <summary>Name of the recipe the settings began as.</summary>
     public string Recipe { get; init; } = "custom";
 
@@ -112,6 +115,12 @@ public sealed record TrainSettings
 
     /// <summary>CLIP weights: a safetensors file or a Hugging Face folder. Empty to pre-train a CLIP of <see cref="Shape"/>.</summary>
     public string Weights { get; init; } = "";
+
+    /// <summary>
+    /// Checkpoint whose model the training begins with, towers and descriptors: a file, or a run's folder. Empty for new
+    /// descriptors.
+    /// </summary>
+    public string Init { get; init; } = "";
 
     /// <summary>Tokenizer file or folder; empty when the weights bring one.</summary>
     public string Tokenizer { get; init; } = "";
@@ -161,7 +170,10 @@ public sealed record TrainSettings
     /// <summary>Subject-wise parts of data that comes without a test split, of which one is the test split.</summary>
     public int Folds { get; init; } = 5;
 
-    /// <summary>Which of the <see cref="Folds"/> is the test split, from 1.</summary>
+    /// <summary>
+    /// Which fold is the test split, from 1; <see cref="AllFolds"/> for each in turn, every one a run of its own. Data sets
+    /// with published folds have them, others are parted into <see cref="Folds"/>.
+    /// </summary>
     public int Fold { get; init; } = 1;
 
     /// <summary>Leaves training samples out that stand in another split too, exactly or nearly.</summary>
@@ -206,7 +218,7 @@ public sealed record TrainSettings
         if (Frames % FramesPerSegment != 0)
             throw new SettingsException($"framesPerSegment is {FramesPerSegment}, which does not divide the {Frames} frames");
         Range(Folds, 2, 1000, nameof(Folds));
-        Range(Fold, 1, Folds, nameof(Fold));
+        Range(Fold, AllFolds, Folds, nameof(Fold));
         Range(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));
         Range(ValidationFraction, 0.001, 0.9, nameof(ValidationFraction));
         if (Temperature != 0)
@@ -215,7 +227,9 @@ public sealed record TrainSettings
             throw new SettingsException("cache is disk and cacheFolder is empty: name the folder of the cache file");
         if (Weights.Length > 0 && Pretrain.Epochs > 0)
             throw new SettingsException("weights are given and pretrain.epochs is not 0: either start from weights or pre-train");
-        if (Weights.Length == 0 && Pretrain.Epochs == 0)
+        if (Init.Length > 0 && (Weights.Length > 0 || Pretrain.Epochs > 0))
+            throw new SettingsException("init is given beside weights or pretrain.epochs: a training begins with one of them");
+        if (Weights.Length == 0 && Init.Length == 0 && Pretrain.Epochs == 0)
             throw new SettingsException("no weights: give CLIP weights with --weights, or a recipe that pre-trains");
         if (Pretrain.Epochs > 0 && CaptionTemplates.Count == 0)
             throw new SettingsException("captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");

@@ -15,7 +15,11 @@ namespace Cliper.Model.Training;
 /// <param name="AfterStage1">The descriptors with the image tower not yet fine-tuned, on the same split.</param>
 /// <param name="BestEpoch">Epoch of stage 2 whose model it is, from 1; 0 for the last.</param>
 public sealed record TrainResult(CliperModel Model, ClipTokenizer Tokenizer, Evaluation Result, Evaluation? ZeroShot,
-    Evaluation? AfterStage1, int BestEpoch);
+    Evaluation? AfterStage1, int BestEpoch)
+{
+    /// <summary>The data set whose published results stand beside; null for none.</summary>
+    public Reporting.PaperDataSet? Paper { get; init; }
+}
 
 /// <summary>
 /// CLIPER's training: pre-training of a CLIP where no weights are given, stage 1 (the descriptors; both towers frozen) and
@@ -71,7 +75,8 @@ public sealed class Trainer
             Evaluation? zeroShot = null, afterStage1 = null;
             RunPhase(PretrainPhase, _settings.Pretrain, name => true, Contrastive, cancellation);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature : ContrastiveLoss.TemperatureOf(_model.Clip);
-            if (NotPast(Stage1Phase))
+            // Descriptors that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
+            if (NotPast(Stage1Phase) && _settings.Init.Length == 0)
                 zeroShot = ZeroShot(cancellation);
             RunPhase(Stage1Phase, _settings.Stage1, name => false, Stage1Loss(), cancellation);
             if (NotPast(Stage2Phase) && _settings.Stage1.Epochs > 0)
@@ -87,7 +92,10 @@ public sealed class Trainer
             TakeSelected();
             _checkpoints.SaveModel(_model, _info);
             return new TrainResult(_model, _tokenizer, Evaluate(_data.Result, cancellation), zeroShot, afterStage1,
-                _state.BestEpoch);
+                _state.BestEpoch)
+            {
+                Paper = _data.Paper,
+            };
         }
         catch
         {
@@ -118,6 +126,11 @@ public sealed class Trainer
 
     private void Create()
     {
+        if (_settings.Init.Length > 0)
+        {
+            CreateFrom(Checkpoint.Find(_settings.Init));
+            return;
+        }
         ClipWeights weights;
         if (_settings.Weights.Length > 0)
         {
@@ -142,6 +155,31 @@ public sealed class Trainer
                 _settings.Seed);
             _model = new CliperModel(clip, metd, _data.Train.Classes);
         }
+        _checkpoints.SaveTokenizer(_tokenizer);
+    }
+
+    /// <summary>Begins where another training has ended: with its towers and its descriptors.</summary>
+    private void CreateFrom(string checkpoint)
+    {
+        using Checkpoint.CheckpointReader reader = new(checkpoint);
+        using (ClipWeights weights = ClipWeights.Load(checkpoint))
+            _tokenizer = ClipTokenizer.For(weights, checkpoint, _settings.Tokenizer.Length > 0 ? _settings.Tokenizer : null);
+        _model = reader.ReadModel(_device);
+        try
+        {
+            if (!_model.Classes.SequenceEqual(_data.Train.Classes))
+                throw new InputException($"{checkpoint} was trained on {string.Join(", ", _model.Classes)}; the data has "
+                    + $"{string.Join(", ", _data.Train.Classes)}: its descriptors serve the same classes alone; take its CLIP with --weights");
+            if ((_model.Metd.Subclasses, _model.Metd.Tokens) != (_settings.Subclasses, _settings.Tokens))
+                throw new SettingsException($"{checkpoint} has {_model.Metd.Subclasses} descriptors a class of {_model.Metd.Tokens} tokens; "
+                    + $"subclasses is {_settings.Subclasses} and tokens {_settings.Tokens}: set them as the checkpoint has them");
+        }
+        catch
+        {
+            _model.Dispose();
+            throw;
+        }
+        _progress.Report(new MessageEvent($"begins with the model of {checkpoint}, towers and descriptors"));
         _checkpoints.SaveTokenizer(_tokenizer);
     }
 

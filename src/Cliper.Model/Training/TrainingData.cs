@@ -1,5 +1,6 @@
 using Cliper.Model.Clip;
 using Cliper.Model.Data;
+using Cliper.Model.Reporting;
 using Cliper.Model.Text;
 
 namespace Cliper.Model.Training;
@@ -15,6 +16,12 @@ namespace Cliper.Model.Training;
 public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSplit? Test, TrainSettings Settings,
     string Note = "", Func<int, int, string>? Captions = null)
 {
+    /// <summary>Name of the data's layout; empty for data made by the program.</summary>
+    public string Format { get; init; } = "";
+
+    /// <summary>The data set whose published results stand beside the run's; null for none.</summary>
+    public PaperDataSet? Paper => PaperResults.DataSetOf(Format, Settings.Choices);
+
     /// <summary>The split whose result is reported.</summary>
     /// <exception cref="InputException">The data has a training split alone.</exception>
     public DataSplit Result => Test ?? Validation

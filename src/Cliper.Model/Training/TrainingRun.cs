@@ -5,7 +5,8 @@ using Cliper.Model.Reporting;
 namespace Cliper.Model.Training;
 
 /// <summary>
-/// A whole run: opens the data, trains, evaluates, and leaves a folder with config.json, metrics, checkpoints and report.
+/// A whole run: opens the data, trains, evaluates, and leaves a folder with config.json, metrics, checkpoints, result.json and
+/// report.html.
 /// </summary>
 public static class TrainingRun
 {
@@ -30,8 +31,11 @@ public static class TrainingRun
         TrainingData data = RunData.Open(settings, ImageSizeOf(settings), messages);
         using RunFolder run = resume ? Continue(folder) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
+        // What is there when the run ends; until then there is none.
+        File.Delete(RunResult.PathIn(folder));
         var trainer = new Trainer(device, settings, data, folder, new Logger(run, messages));
         TrainResult result = trainer.Run(resume, cancellation);
+        RunResult.Of(result).Write(RunResult.PathIn(folder));
         run.WriteReport(RunReport.Of(result, settings, data, notes, RunFolder.ReadMetrics(run.MetricsPath), device,
             Stopwatch.GetElapsedTime(began)));
         return result;
@@ -56,9 +60,10 @@ public static class TrainingRun
     /// <summary>Edge of the pictures that the settings' model takes.</summary>
     private static int ImageSizeOf(TrainSettings settings)
     {
-        if (settings.Weights.Length == 0)
+        string path = settings.Init.Length > 0 ? Checkpoint.Find(settings.Init) : settings.Weights;
+        if (path.Length == 0)
             return settings.Shape.ImageSize;
-        using var weights = Weights.ClipWeights.Load(settings.Weights);
+        using var weights = Weights.ClipWeights.Load(path);
         return weights.Config.ImageSize;
     }
 

@@ -32,8 +32,17 @@ internal static class JsonInput
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InputException($"{path}: not valid JSON: {e.Message}; get or write the file anew", e);
+            throw new InputException($"{path}: not valid JSON: {Reason(e)}; get or write the file anew", e);
         }
+    }
+
+    /// <summary>What is wrong and where, in one line: the reader's messages may quote the rest of the file.</summary>
+    public static string Reason(Exception failure)
+    {
+        const int Head = 60, Tail = 140;
+        string text = failure.Message;
+        string shown = text.Length > Head + Tail ? $"{text[..Head]}…{text[^Tail..]}" : text;
+        return string.Concat(shown.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c));
     }
 
     /// <summary>A whole file as bytes.</summary>

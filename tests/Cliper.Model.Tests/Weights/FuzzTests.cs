@@ -14,8 +14,7 @@ namespace Cliper.Model.Tests.Weights;
 /// </summary>
 public sealed class FuzzTests : TemporaryFolder
 {
-    private static readonly int Rounds =
-        int.TryParse(Environment.GetEnvironmentVariable("CLIPER_FUZZ_ROUNDS"), out int rounds) ? rounds : 3000;
+    private static readonly int Rounds = Fuzzing.Rounds(3000);
 
     // The largest of the files is below 100 kB; reading takes a small multiple of that, whatever the file claims.
     private const long MostBytes = 32 << 20;
@@ -40,16 +39,6 @@ public sealed class FuzzTests : TemporaryFolder
 
     /// <summary>In memory where that can be had: thousands of files are written.</summary>
     protected override string Parent => Directory.Exists("/dev/shm") ? "/dev/shm" : base.Parent;
-
-    // What parsers trip over: limits of integers, nesting, ends of objects, halves of characters, repeated names.
-    private static readonly string[] Pieces = ["-1", "0", "9223372036854775807", "9223372036854775808",
-        "18446744073709551615", "1e400", "-0.5",
-        "null", "true", "[]", "{}", "[[[[[[[[", "}", "]", "\"", ",", ":", "\\ud800", "\\u0000", "\u00ff", "F64", "I64",
-            "BF16", "data_offsets",
-        "shape", "__metadata__", "weight_map", "</w>", "\n", " ",
-        // Instructions of pickles, and what zip archives begin their parts with.
-        "(", ")", "0", "R", "b", "Q", "t", "u", "s", ".", "]q\u0000", "h\u0000", "h\u0001", "ctorch\nHalfStorage\n", "cos\nsystem\n",
-        "X\u007f\u007f\u007f\u007f", "J\u0000\u0000\u0000\u007f", "M\u007f\u007f", "PK\u0001\u0002", "PK\u0003\u0004", "PK\u0005\u0006"];
 
     [Test]
     public void SafeTensors()
@@ -199,7 +188,7 @@ public sealed class FuzzTests : TemporaryFolder
         long before = GC.GetTotalAllocatedBytes(true);
         for (int round = 0; round < Rounds; round++)
         {
-            byte[] changed = Mutate(whole, end, new Random(round));
+            byte[] changed = Fuzzing.Mutate(whole, end, new Random(round));
             File.WriteAllBytes(path, finish?.Invoke(changed) ?? changed);
             files ??= Directory.GetFileSystemEntries(Folder);
             long start = GC.GetAllocatedBytesForCurrentThread(), began = Stopwatch.GetTimestamp();
@@ -225,34 +214,5 @@ public sealed class FuzzTests : TemporaryFolder
         // Some changes do no harm (other bytes of a weight, other letters of a name), most do; all or none would show a
         // broken test.
         Assert.That(accepted, Is.LessThan(Rounds));
-    }
-
-    /// <summary>One to three changes, most within the first <paramref name="end"/> bytes, where the structure
-    /// is.</summary>
-    private static byte[] Mutate(byte[] whole, int end, Random random)
-    {
-        List<byte> bytes = [.. whole];
-        int changes = random.Next(1, 4);
-        for (int change = 0; change < changes && bytes.Count > 0; change++)
-        {
-            int at = random.Next(random.Next(4) > 0 ? Math.Min(end, bytes.Count) : bytes.Count);
-            switch (random.Next(7))
-            {
-                case 0: bytes[at] ^= (byte)(1 << random.Next(8)); break;
-                case 1: bytes[at] = (byte)random.Next(256); break;
-                case 2: bytes.RemoveRange(at, Math.Min(bytes.Count - at, random.Next(1, 20))); break;
-                case 3: bytes.RemoveRange(at, bytes.Count - at); break;
-                case 4: bytes.InsertRange(at, Encoding.UTF8.GetBytes(Pieces[random.Next(Pieces.Length)])); break;
-                case 5:
-                    bytes.InsertRange(at, bytes.GetRange(at,
-                    Math.Min(bytes.Count - at, random.Next(1, 60)))); break;
-                default:
-                    byte[] piece = Encoding.UTF8.GetBytes(Pieces[random.Next(Pieces.Length)]);
-                    bytes.RemoveRange(at, Math.Min(bytes.Count - at, piece.Length));
-                    bytes.InsertRange(at, piece);
-                    break;
-            }
-        }
-        return [.. bytes];
     }
 }
