@@ -116,8 +116,17 @@ public static class Recipes
             Recipe = "demo-clip",
             DataSet = "drawn",
             DrawnPictures = 14_000,
-            Shape = SmallShape with { VisionLayers = 4, VocabularySize = 1024 },
-            Pretrain = SmallPretrain with { Epochs = 20, BatchSize = 64, WarmUpEpochs = 0.5f, Augmentation = "none" },
+            CaptionTemplates = Captions,
+            LabelCaptionEpochs = 12,
+            Shape = SmallShape with { VocabularySize = 1024 },
+            Pretrain = SmallPretrain with
+            {
+                Epochs = 20,
+                BatchSize = 64,
+                LearningRate = 2.5e-4f,
+                WarmUpEpochs = 0.5f,
+                Augmentation = "none",
+            },
         },
         // Drawn faces and the CLIP that ships with the program; two minutes.
         ["demo"] = new TrainSettings

@@ -84,6 +84,9 @@ public static class RunData
     {
         if (settings.DataSet == Drawn || !File.Exists(Path.Combine(settings.Data, CaptionFile.FileName)))
             return Open(settings, settings.Shape.ImageSize, progress);
+        if (settings.LabelCaptionEpochs > 0)
+            throw new SettingsException($"labelCaptionEpochs is {settings.LabelCaptionEpochs}; pictures of a {CaptionFile.FileName} have "
+                + "no labels to make captions of: set it to 0");
         (DataSplit split, IReadOnlyList<string> captions) = CaptionFile.Open(settings.Data);
         progress.Report(new MessageEvent($"{settings.Data}: {split.Samples.Count} pictures with captions"));
         return new TrainingData(split, null, null, settings, "", (index, _) => captions[index]);

@@ -197,6 +197,12 @@ public sealed record TrainSettings
     /// <summary>Captions of pre-training, {} standing for the class; a step uses one for all its pictures.</summary>
     public IReadOnlyList<string> CaptionTemplates { get; init; } = ["a photo of a {} face."];
 
+    /// <summary>
+    /// First epochs of pre-training that use such captions where pictures have captions of their own. Those name hair, light and
+    /// much else that is easier to see than an expression; equal captions of a class leave nothing else to learn first.
+    /// </summary>
+    public int LabelCaptionEpochs { get; init; }
+
     /// <summary>Contrastive pre-training of both towers.</summary>
     public PhaseSettings Pretrain { get; init; } = new();
 
@@ -220,6 +226,7 @@ public sealed record TrainSettings
         Range(Folds, 2, 1000, nameof(Folds));
         Range(Fold, AllFolds, Folds, nameof(Fold));
         Range(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));
+        Range(LabelCaptionEpochs, 0, 100_000, nameof(LabelCaptionEpochs));
         Range(ValidationFraction, 0.001, 0.9, nameof(ValidationFraction));
         if (Temperature != 0)
             Range(Temperature, 1e-4, 10, nameof(Temperature));

@@ -32,11 +32,12 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
 
     /// <summary>
     /// Captions of a batch. Made of labels, all of a batch use one template, another each batch, so that two pictures of one
-    /// class have equal captions and count as each other's right answer.
+    /// class have equal captions and count as each other's right answer. Pictures with captions of their own use these
+    /// after the epochs that the settings leave to labels.
     /// </summary>
     public IEnumerable<string> CaptionsOf(Batch batch, int epoch)
     {
-        if (Captions is not null)
+        if (Captions is not null && epoch >= Settings.LabelCaptionEpochs)
             return batch.Indices.Take(batch.Count).Select(index => Captions(index, epoch));
         string template = Settings.CaptionTemplates[(int)((uint)(epoch + batch.Number) % Settings.CaptionTemplates.Count)];
         return batch.Labels.Take(batch.Count)
@@ -46,11 +47,12 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     /// <summary>Every caption that may occur, for the vocabulary, with the descriptors' template.</summary>
     public IEnumerable<string> AllCaptions()
     {
-        IEnumerable<string> captions = Captions is null
+        IEnumerable<string> ofLabels = Captions is null || Settings.LabelCaptionEpochs > 0
             ? Settings.CaptionTemplates.SelectMany(template =>
                 Train.Classes.Select(name => PromptTemplates.Fill(template, name)))
-            : Enumerable.Range(0, Train.Samples.Count).Select(index => Captions(index, 0));
-        return captions.Append(Settings.Template + ".");
+            : [];
+        IEnumerable<string> own = Captions is null ? [] : Enumerable.Range(0, Train.Samples.Count).Select(index => Captions(index, 0));
+        return ofLabels.Concat(own).Append(Settings.Template + ".");
     }
 
     /// <summary>Shuffled and augmented batches of the training split.</summary>

@@ -1,0 +1,23 @@
+using Cliper.Model.Data;
+using Cliper.Model.DrawnFaces;
+using Cliper.Model.Training;
+
+namespace Cliper.Model.Tests.Training;
+
+public sealed class TrainingDataTests
+{
+    [Test]
+    public void CaptionsAreMadeOfLabelsFirstAndThePicturesOwnAfterwards()
+    {
+        var faces = new DrawnFacesData("train", 1, 14, 16);
+        var settings = new TrainSettings { CaptionTemplates = ["a {} face.", "looks {}."], LabelCaptionEpochs = 1 };
+        var data = new TrainingData(faces.ToSplit(), null, null, settings, "", (index, epoch) => $"picture {index} in epoch {epoch}");
+        using BatchLoader loader = data.TrainLoader(new PhaseSettings { BatchSize = 14 }, new ClipShape { ImageSize = 16 }.ToConfig(600));
+        using Batch batch = loader.Epoch(0).First();
+
+        string[] names = [.. batch.Labels.Take(14).Select(label => data.Train.Classes[label])];
+        Assert.That(data.CaptionsOf(batch, 0), Is.EqualTo(names.Select(name => $"a {name} face.")));
+        Assert.That(data.CaptionsOf(batch, 1), Is.EqualTo(batch.Indices.Take(14).Select(index => $"picture {index} in epoch 1")));
+        Assert.That(data.AllCaptions(), Does.Contain("looks anger.").And.Contain("picture 13 in epoch 0"));
+    }
+}
