@@ -116,8 +116,7 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     private static AdamW OptimizerOf(PhaseSettings settings, IReadOnlyList<(string Name, Tensor Tensor)> parameters)
     {
         var optimizer = new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon);
-        foreach (IGrouping<bool, (string, Tensor)> group in parameters.GroupBy(p => settings.DecayVectors || p.Tensor.Shape.Rank > 1))
-            optimizer.AddGroup(group, group.Key ? settings.WeightDecay : 0);
+        optimizer.AddGroup(parameters, settings.WeightDecay);
         return optimizer;
     }
 

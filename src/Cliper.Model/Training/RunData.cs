@@ -20,7 +20,7 @@ public static class RunData
     public static TrainingData Open(TrainSettings settings, int imageSize, IProgress<TrainEvent> progress)
     {
         if (settings.DataSet == Drawn)
-            return OpenDrawn(settings, imageSize);
+            return OpenDrawn(settings, imageSize, settings.Weights.Length > 0 ? "train" : "pretrain");
         bool hold = settings.Select == Selection.BestOnValidation;
         DataSetSplits splits = OpenSplits(settings);
         string format = splits.Format;
@@ -92,9 +92,10 @@ public static class RunData
         return new TrainingData(split, null, null, settings, "", (index, _) => captions[index]);
     }
 
-    private static TrainingData OpenDrawn(TrainSettings settings, int imageSize)
+    // A CLIP of drawn faces knows those it was pre-trained on by heart: what is trained from it meets others.
+    private static TrainingData OpenDrawn(TrainSettings settings, int imageSize, string set)
     {
-        var faces = new DrawnFacesData("train", settings.Seed, settings.DrawnPictures, imageSize);
+        var faces = new DrawnFacesData(set, settings.Seed, settings.DrawnPictures, imageSize);
         DataSplit test = new DrawnFacesData("test", settings.Seed, DrawnTest, imageSize).ToSplit();
         return new TrainingData(faces.ToSplit(), null, test, settings,
             "The faces are drawn by the program: the figures say nothing about photographs.",

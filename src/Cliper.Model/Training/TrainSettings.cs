@@ -58,12 +58,6 @@ public sealed record PhaseSettings
     /// <summary>AdamW's decoupled weight decay.</summary>
     public float WeightDecay { get; init; }
 
-    /// <summary>
-    /// Whether gains, biases and the temperature decay too, as all parameters do in the authors' script; CLIP's own training
-    /// spares them (arXiv 2103.00020, section 2.5).
-    /// </summary>
-    public bool DecayVectors { get; init; } = true;
-
     /// <summary>AdamW's epsilon.</summary>
     public double Epsilon { get; init; } = 1e-8;
 
