@@ -5,9 +5,10 @@ using PtxInterpreter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// Base of the tests that run kernels: a device made of the interpreter. Each test ends by checking that nothing is left and
-/// that it launched no kernel which the catalogue, and with it the proofs of the texts, does not know.
+/// Base of the tests that run kernels: on a device made of the interpreter, or on a card, see <see cref="Card"/>. Each test ends
+/// by checking that nothing is left and that it launched no kernel which the catalogue, and with it the proofs of the texts, does not know.
 /// </summary>
+[Category("Cuda")]
 public abstract class GpuFixture
 {
     /// <summary>Unit roundoff of fp16 and of fp32.</summary>
@@ -18,17 +19,32 @@ public abstract class GpuFixture
 
     private static readonly HashSet<string> Known = [.. KernelCatalogue.All.Select(kernel => kernel.Name)];
 
-    private protected InterpretedDevice Device { get; private set; } = null!;
+    private int _before;
+
+    private protected GpuDevice Device { get; private set; } = null!;
 
     [SetUp]
-    public void MakeDevice() => Device = new InterpretedDevice { TensorCores = UsesTensorCores };
+    public void MakeDevice()
+    {
+        if (Card.IsAskedFor && !UsesTensorCores)
+            Assert.Ignore("a card uses its tensor cores");
+        Device = Card.IsAskedFor ? Card.Take() : new InterpretedDevice { TensorCores = UsesTensorCores };
+        Device.Launched.Clear();
+        _before = Device.LiveArrays;
+    }
 
     [TearDown]
     public void NothingIsLeftAndAllIsKnown()
     {
-        int left = Device.LiveArrays;
+        if (Device is null)
+            return;
+        int left = Device.LiveArrays - _before;
         string[] unknown = [.. Device.Launched.Select(kernel => kernel.Name).Where(name => !Known.Contains(name))];
-        Device.Dispose();
+        if (Card.IsAskedFor)
+            Card.Return();
+        else
+            Device.Dispose();
+        Device = null!;
         if (TestContext.CurrentContext.Result.Outcome.Status == NUnit.Framework.Interfaces.TestStatus.Failed)
             return;
         Assert.That(left, Is.Zero, "arrays left allocated");

@@ -26,15 +26,11 @@ internal sealed unsafe class InterpretedDevice : GpuDevice
     /// <summary>Whether kernels for tensor cores are used.</summary>
     public bool TensorCores { get; init; } = true;
 
-    /// <summary>Kernels that were launched.</summary>
-    public HashSet<GpuKernel> Launched { get; } = [];
-
     /// <summary>Instructions executed, counted for each thread.</summary>
     public long Executed { get; private set; }
 
     private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {
-        Launched.Add(kernel);
         Program program;
         lock (Programs)
             if (!Programs.TryGetValue(kernel, out program!))

@@ -21,13 +21,16 @@ internal sealed class BenchCommand : CliCommand
 
     protected override int Run(ParseResult parsed)
     {
-        using HostDevice device = Common.OpenDevice(parsed);
-        Terminal.Say("measuring the machine");
-        double gflops = HostPeak.MeasureGflops(device), bandwidth = HostPeak.MeasureBandwidth(device);
+        using Device device = Common.OpenDevice(parsed);
+        Terminal.Say($"measuring {device.Name}");
+        (double gflops, double bandwidth) = device is GpuDevice gpu
+            ? (GpuPeak.MeasureGflops(gpu), GpuPeak.MeasureBandwidth(gpu))
+            : (HostPeak.MeasureGflops((HostDevice)device), HostPeak.MeasureBandwidth((HostDevice)device));
         string only = parsed.GetValue(_only) ?? "";
+        var sizes = BenchmarkSizes.For(device);
         var rows = new List<BenchmarkRow>();
-        using var operations = new OperationBenchmark(device, gflops, bandwidth);
-        foreach (BenchmarkRow row in operations.Run(only).Concat(ModelBenchmark.Run(device, gflops, only)))
+        using var operations = new OperationBenchmark(device, sizes, gflops, bandwidth);
+        foreach (BenchmarkRow row in operations.Run(only).Concat(new ModelBenchmark(device, sizes, gflops, bandwidth).Run(only)))
         {
             Cancellation.ThrowIfCancellationRequested();
             Terminal.Say(Format.Invariant($"{row.Name} {row.Shape}: {row.Milliseconds:F3} ms"));
@@ -40,11 +43,13 @@ internal sealed class BenchCommand : CliCommand
         return ExitCode.Done;
     }
 
-    private void Write(HostDevice device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
+    private void Write(Device device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
     {
-        Terminal.Out.WriteLine(Format.Invariant($"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, memory {bandwidth:F1} GB/s (triad)"));
+        Terminal.Out.WriteLine(device is GpuDevice
+            ? Format.Invariant($"{device.Name}: products of fp16 {gflops / 1e3:F0} TFLOP/s (mma.sync), memory {bandwidth:F0} GB/s (copy)")
+            : Format.Invariant($"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, memory {bandwidth:F1} GB/s (triad)"));
         Table table = new Table().Border(TableBorder.Simple).AddColumns("operation", "shape");
-        foreach (string title in new[] { "ms", "GFLOP/s", "GB/s", "of the machine" })
+        foreach (string title in new[] { "ms", "GFLOP/s", "GB/s", device is GpuDevice ? "of the card" : "of the machine" })
             table.AddColumn(new TableColumn(title).RightAligned());
         foreach (BenchmarkRow row in rows)
             table.AddRow(Markup.Escape(row.Name), Markup.Escape(row.Shape), Format.Invariant($"{row.Milliseconds:F3}"),
@@ -52,12 +57,13 @@ internal sealed class BenchCommand : CliCommand
         Terminal.Human.Write(table);
     }
 
-    private static void Write(Utf8JsonWriter json, HostDevice device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
+    private static void Write(Utf8JsonWriter json, Device device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
     {
         json.WriteStartObject();
         json.WriteString("processor", Machine.Processor);
         json.WriteString("device", device.Name);
-        json.WriteNumber("threads", device.Threads);
+        if (device is HostDevice host)
+            json.WriteNumber("threads", host.Threads);
         json.WriteNumber("peakGflops", Math.Round(gflops, 1));
         json.WriteNumber("bandwidthGBs", Math.Round(bandwidth, 1));
         json.WriteStartArray("operations");

@@ -192,6 +192,14 @@ public sealed unsafe class CudaDevice : GpuDevice
         _current = 0;
     }
 
+    /// <summary>Compiles and loads a kernel, as its first launch does.</summary>
+    /// <exception cref="DeviceException">The driver does not take it.</exception>
+    internal void Load(GpuKernel kernel)
+    {
+        MakeCurrent();
+        Function(kernel);
+    }
+
     private nint Reserve(long bytes)
     {
         Check(cuMemAlloc_v2(out nint address, (nuint)bytes), $"reserving {Megabytes(bytes)}");

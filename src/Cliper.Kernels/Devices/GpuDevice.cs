@@ -17,6 +17,9 @@ public abstract class GpuDevice : Device
     /// <summary>Whether kernels that need tensor cores with m16n8k16 products, ldmatrix and cp.async run here.</summary>
     internal abstract bool HasTensorCores { get; }
 
+    /// <summary>Kernels that were queued: which implementations a piece of work used.</summary>
+    internal HashSet<GpuKernel> Launched { get; } = [];
+
     /// <summary>Queues a kernel over <paramref name="blocks"/> with the packed arguments.</summary>
     private protected abstract void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments);
 
@@ -27,6 +30,7 @@ public abstract class GpuDevice : Device
             return;
         if (blocks.Y > Blocks.MaxOther || blocks.Z > Blocks.MaxOther)
             throw new ArgumentException($"{kernel.Name} over a grid of {blocks.X} x {blocks.Y} x {blocks.Z} blocks: at most {Blocks.MaxOther} in y and z");
+        Launched.Add(kernel);
         Launch(kernel, blocks, kernel.Pack(arguments));
     }
 

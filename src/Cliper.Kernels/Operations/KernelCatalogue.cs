@@ -1,8 +1,9 @@
+using Cliper.Kernels.Devices;
 using Cliper.Kernels.Ptx;
 
 namespace Cliper.Kernels.Operations;
 
-/// <summary>Every GPU kernel that operations launch, so that each can be compiled, checked and assembled without a GPU.</summary>
+/// <summary>Every GPU kernel that is launched, so that each can be compiled, checked and assembled without a GPU.</summary>
 internal static class KernelCatalogue
 {
     /// <summary>All of them.</summary>
@@ -10,6 +11,6 @@ internal static class KernelCatalogue
     [
         .. ElementLoop.Kernels, .. MatMul.GpuKernels, .. ColumnSum.GpuKernels, .. LayerNorm.GpuKernels, .. L2Normalize.GpuKernels,
         .. Sum.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels, .. Gather.GpuKernels, .. TokenRows.Kernels,
-        .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels, .. TensorCoreAttention.Kernels,
+        .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels, .. TensorCoreAttention.Kernels, .. GpuPeak.Kernels,
     ];
 }

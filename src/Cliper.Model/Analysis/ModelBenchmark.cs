@@ -1,112 +1,191 @@
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
+using Cliper.Model.Text;
 using Cliper.Model.Weights;
+using AdamW = Cliper.Autograd.Optimizers.AdamW;
+using ModelShape = Cliper.Model.Analysis.BenchmarkSizes.ModelShape;
 
 namespace Cliper.Model.Analysis;
 
 /// <summary>
-/// Times whole image towers, ViT-B/32 and ViT-B/16 with random weights: features of pictures, and stage 2's training step
-/// (35 fixed descriptors, forward, CLIPER's losses, backward, AdamW over the tower).
+/// Times whole models with random weights: features of pictures, a training step of each of CLIPER's stages as the trainer takes it
+/// (stage 1 learns 35 descriptors through the text tower, stage 2 the image tower against fixed ones), and what the optimiser does in it.
+/// GFLOP/s count the matrix products alone.
 /// </summary>
-public static class ModelBenchmark
+/// <param name="device">Where to run.</param>
+/// <param name="sizes">The models.</param>
+/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="HostPeak"/> and <see cref="GpuPeak"/>.</param>
+/// <param name="bandwidth">The device's memory bandwidth, GB/s.</param>
+public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth)
 {
-    private const int ImageSize = 224, Width = 768, Layers = 12, Heads = 12, Embed = 512, Classes = 7, Subclasses = 5;
-    private const double SecondsACase = 3;
+    private const int Classes = 7, Subclasses = 5, Slots = 4, SlotStart = 5, PromptLength = 11;
+    private const float Epsilon = 1e-4f;
 
-    // Forward, then the gradients by inputs and by weights: two products for each one.
-    private const int TrainingFactor = 3;
+    // By inputs and by weights: two products for each one forward.
+    private const int TrainingFactor = 3, InputGradientFactor = 2;
 
-    private static readonly (int Patch, int[] Forward, int Training)[] Cases = [(32, [1, 16], 8), (16, [1, 8], 4)];
-
-    /// <summary>A row each model and batch, as they are measured. GFLOP/s count the matrix products alone.</summary>
-    /// <param name="device">Where to run.</param>
-    /// <param name="peakGflops">The machine's FMA peak, see <see cref="HostPeak"/>.</param>
+    /// <summary>A row each model and kind of work, as they are measured.</summary>
     /// <param name="only">Part of the name of those to be measured; empty for all.</param>
-    public static IEnumerable<BenchmarkRow> Run(HostDevice device, double peakGflops, string only = "")
+    public IEnumerable<BenchmarkRow> Run(string only = "")
     {
-        foreach ((int patch, int[] forward, int training) in Cases)
+        foreach (ModelShape shape in sizes.Models)
         {
-            string forwardName = $"forward ViT-B/{patch}", trainingName = $"training step ViT-B/{patch}";
-            bool wantsForward = forwardName.Contains(only, StringComparison.OrdinalIgnoreCase);
-            bool wantsTraining = trainingName.Contains(only, StringComparison.OrdinalIgnoreCase);
-            if (!wantsForward && !wantsTraining)
+            string forward = $"forward {shape.Name}", first = $"stage 1 step {shape.Name}", second = $"stage 2 step {shape.Name}";
+            const string Stepping = "AdamW", Norm = "gradient norm";
+            bool ofOptimizer = ReferenceEquals(shape, sizes.Models[0]);
+            if (!(Wants(forward) || Wants(first) || Wants(second) || (ofOptimizer && (Wants(Stepping) || Wants(Norm)))))
                 continue;
-            using ClipWeights weights = ClipWeights.Random(Shape(patch), seed: 1);
-            using var clip = new ClipModel(device, weights);
-            foreach (int batch in wantsForward ? forward : [])
-                yield return Row(forwardName, batch, patch, 1, peakGflops, Forward(clip, batch));
-            if (wantsTraining)
-                yield return Row(trainingName, training, patch, TrainingFactor, peakGflops, TrainingStep(clip, training));
+            using CliperModel model = Create(shape.Config);
+            double image = FlopsOfAnImage(shape.Config);
+            foreach (int batch in Wants(forward) ? shape.Forward : [])
+                yield return Compute(forward, $"batch {batch}", batch * image, Forward(model, batch));
+            int pictures = shape.Samples * shape.Frames;
+            if (Wants(first))
+                yield return Compute(first, shape.Batch, pictures * image + InputGradientFactor * FlopsOfThePrompts(shape.Config),
+                    First(model, shape));
+            if (Wants(second))
+                yield return Compute(second, shape.Batch, TrainingFactor * pictures * image, Second(model, shape));
+            if (ofOptimizer && (Wants(Stepping) || Wants(Norm)))
+                foreach (BenchmarkRow row in Optimizer(model, shape).Where(row => Wants(row.Name)))
+                    yield return row;
         }
+
+        bool Wants(string name) => name.Contains(only, StringComparison.OrdinalIgnoreCase);
     }
 
-    private static double Forward(ClipModel clip, int batch)
+    private double Forward(CliperModel model, int batch)
     {
-        using Tensor images = Random(clip.Device, new Shape(batch, 3, ImageSize, ImageSize));
-        return OperationBenchmark.Median(() =>
+        using Tensor images = Images(model, batch);
+        return Timing.Median(device, () =>
         {
-            using var tape = new Tape(clip.Device, recording: false);
-            clip.Vision.Forward(tape, images);
-        }, SecondsACase);
+            using var tape = new Tape(device, recording: false);
+            model.ImageFeatures(tape, images);
+        }, sizes.ModelSeconds);
     }
 
-    private static double TrainingStep(ClipModel clip, int batch)
+    private double First(CliperModel model, ModelShape shape)
     {
-        clip.Parameters.Train(ClipModel.IsVision);
-        (string Name, Tensor Tensor)[] parameters = [.. clip.Parameters.StartingWith().Where(p => p.Tensor.RequiresGrad)];
-        using var optimizer = new AdamW();
-        optimizer.AddGroup(parameters, weightDecay: 0.1f);
-        using Tensor images = Random(clip.Device, new Shape(batch, 3, ImageSize, ImageSize));
-        using Tensor descriptors = Random(clip.Device, new Shape(Classes * Subclasses, Embed));
-        using Tensor labels = Tensor.From(clip.Device, (ReadOnlySpan<int>)[.. Enumerable.Range(0, batch).Select(i => i % Classes)], new Shape(batch));
-        double seconds = OperationBenchmark.Median(() =>
+        model.Clip.Parameters.Train(_ => false);
+        model.Metd.Vectors.RequiresGrad = true;
+        double seconds = Step(model, shape, [(Metd.ParameterName, model.Metd.Vectors)], (tape, images) =>
         {
-            using (var tape = new Tape(clip.Device))
-            {
-                Tensor features = tape.L2Normalize(clip.Vision.Forward(tape, images));
-                Tensor logits = tape.MatMul(features, tape.L2Normalize(descriptors), transposeB: true, scale: 1 / CliperModel.DefaultTemperature);
-                tape.Backward(tape.Sum(tape.CliperLoss(logits, labels, Classes, Subclasses)));
-            }
-            optimizer.Step(1e-6f);
-            foreach ((_, Tensor tensor) in parameters)
-                tensor.ClearGradient();
-        }, SecondsACase);
-        clip.Parameters.Train(_ => false);
+            Tensor features = tape.New(new Shape(shape.Samples, shape.Config.EmbedSize));
+            using (var frozen = new Tape(device, recording: false))
+                device.Copy(model.ImageFeatures(frozen, images, shape.Frames).Data, features.Data);
+            return (features, model.DescriptorFeatures(tape));
+        });
+        model.Metd.Vectors.RequiresGrad = false;
         return seconds;
     }
 
-    private static BenchmarkRow Row(string name, int batch, int patch, int factor, double peakGflops, double seconds)
+    private double Second(CliperModel model, ModelShape shape)
     {
-        double patches = (double)ImageSize / patch * (ImageSize / patch), tokens = patches + 1;
-        double image = 2 * patches * 3 * patch * patch * Width
-            + Layers * (24 * tokens * Width * Width + 4 * tokens * tokens * Width);
-        double gflops = factor * batch * image / seconds / 1e9;
-        return new BenchmarkRow(name, $"batch {batch}", 1e3 * seconds, gflops, null, gflops / peakGflops);
+        model.Clip.Parameters.Train(ClipModel.IsVision);
+        using var outer = new Tape(device, recording: false);
+        Tensor descriptors = model.DescriptorFeatures(outer);
+        double seconds = Step(model, shape, Trained(model), (tape, images) =>
+            (model.ImageFeatures(tape, images, shape.Frames), descriptors));
+        model.Clip.Parameters.Train(_ => false);
+        return seconds;
     }
 
-    /// <summary>An OpenAI ViT-B with as small a text tower as there can be: only the image tower is timed.</summary>
-    private static ClipConfig Shape(int patch) => new()
+    private double Step(CliperModel model, ModelShape shape, (string Name, Tensor Tensor)[] trained,
+        Func<Tape, Tensor, (Tensor Features, Tensor Descriptors)> forward)
     {
-        ImageSize = ImageSize,
-        PatchSize = patch,
-        VisionWidth = Width,
-        VisionLayers = Layers,
-        VisionHeads = Heads,
-        TextWidth = ClipConfig.UsualHeadWidth,
-        TextLayers = 1,
-        TextHeads = 1,
-        VocabularySize = 16,
-        EmbedSize = Embed,
-    };
+        using var optimizer = new AdamW(epsilon: Epsilon);
+        optimizer.AddGroup(trained, weightDecay: 0.1f);
+        using Tensor images = Images(model, shape.Samples * shape.Frames);
+        using Tensor labels = Tensor.From(device, [.. Enumerable.Range(0, shape.Samples).Select(i => i % Classes)], new Shape(shape.Samples));
+        var scaler = LossScaler.For(device);
+        double seconds = Timing.Median(device, () =>
+        {
+            using (var tape = new Tape(device))
+            {
+                (Tensor features, Tensor descriptors) = forward(tape, images);
+                Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels, EmptySubclasses.MinusOneNinetyNinth);
+                tape.Backward(tape.Sum(losses), scaler.Scale);
+            }
+            GradientClipping.Measurement gradient = GradientClipping.Measure(optimizer.Parameters, scale: scaler.Scale);
+            scaler.Update(gradient.IsFinite);
+            if (gradient.IsFinite)
+                optimizer.Step(1e-6f, gradient.Factor);
+            optimizer.ClearGradients();
+        }, sizes.ModelSeconds);
+        foreach ((_, Tensor tensor) in trained)
+            tensor.FreeGradient();
+        return seconds;
+    }
 
-    private static Tensor Random(Device device, Shape shape)
+    // One sample's backward pass leaves the gradients.
+    private IEnumerable<BenchmarkRow> Optimizer(CliperModel model, ModelShape shape)
     {
-        var random = new Random(1);
-        var values = new float[shape.Count];
-        foreach (ref float value in values.AsSpan())
-            value = random.NextSingle() * 2 - 1;
-        return Tensor.From(device, values, shape);
+        model.Clip.Parameters.Train(ClipModel.IsVision);
+        (string Name, Tensor Tensor)[] trained = Trained(model);
+        using var optimizer = new AdamW(epsilon: Epsilon);
+        optimizer.AddGroup(trained, weightDecay: 0.1f);
+        using Tensor images = Images(model, 1);
+        using (var tape = new Tape(device))
+            tape.Backward(tape.Sum(model.ImageFeatures(tape, images)));
+        long count = trained.Sum(entry => entry.Tensor.Shape.Count);
+        string tensors = $"{count} of {trained.Length} tensors";
+        // Weight, moments read and written, the gradient read.
+        const int Moved = 7 * sizeof(float);
+        double stepping = Timing.Median(device, () => optimizer.Step(1e-6f), sizes.OperationSeconds);
+        yield return Move("AdamW", tensors, Moved * count, stepping);
+        double norm = Timing.Median(device, () => GradientClipping.Measure(optimizer.Parameters), sizes.OperationSeconds);
+        yield return Move("gradient norm", tensors, sizeof(float) * count, norm);
+        foreach ((_, Tensor tensor) in trained)
+            tensor.FreeGradient();
+        model.Clip.Parameters.Train(_ => false);
+    }
+
+    private BenchmarkRow Compute(string name, string shape, double flops, double seconds)
+    {
+        double gflops = flops / seconds / 1e9;
+        return new BenchmarkRow(name, shape, 1e3 * seconds, gflops, null, gflops / peakGflops);
+    }
+
+    private BenchmarkRow Move(string name, string shape, long bytes, double seconds)
+    {
+        double rate = bytes / seconds / 1e9;
+        return new BenchmarkRow(name, shape, 1e3 * seconds, null, rate, rate / bandwidth);
+    }
+
+    private static (string Name, Tensor Tensor)[] Trained(CliperModel model) =>
+        [.. model.Clip.Parameters.StartingWith().Where(p => p.Tensor.RequiresGrad)];
+
+    private static double FlopsOfAnImage(ClipConfig config)
+    {
+        double side = config.ImageSize / config.PatchSize, patches = side * side;
+        return 2 * patches * 3 * config.PatchSize * config.PatchSize * config.VisionWidth
+            + FlopsOfBlocks(config.VisionLayers, patches + 1, config.VisionWidth);
+    }
+
+    private static double FlopsOfThePrompts(ClipConfig config) =>
+        Classes * Subclasses * FlopsOfBlocks(config.TextLayers, PromptLength, config.TextWidth);
+
+    private static double FlopsOfBlocks(int layers, double tokens, int width) =>
+        layers * (24 * tokens * width * width + 4 * tokens * tokens * width);
+
+    private CliperModel Create(ClipConfig config)
+    {
+        using ClipWeights weights = ClipWeights.Random(config, seed: 1);
+        // Start, five words, the learnable places, a full stop and the end, which has the largest id.
+        var prompt = new int[PromptLength];
+        Array.Fill(prompt, 1);
+        (prompt[0], prompt[^1]) = (config.VocabularySize - 2, config.VocabularySize - 1);
+        return new CliperModel(new ClipModel(device, weights),
+            Metd.Random(device, Classes, Subclasses, config.TextWidth, new DescriptorPrompt(prompt, SlotStart, Slots), seed: 1),
+            [.. Enumerable.Range(0, Classes).Select(index => $"class {index}")]);
+    }
+
+    private Tensor Images(CliperModel model, int count)
+    {
+        int size = model.Clip.Config.ImageSize;
+        var shape = new Shape(count, 3, size, size);
+        return Tensor.From(device, OperationBenchmark.Random(shape.Count, 1), shape);
     }
 }

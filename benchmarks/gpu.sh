@@ -1,0 +1,111 @@
+#!/bin/bash
+# GPU tests, `cliper-gpu bench --device cuda` and PyTorch, all on one card in one go; the table goes to benchmarks/results/.
+#   benchmarks/gpu.sh [--quick] [--only TEXT] [--no-tests]    in a checkout; needs the .NET 10 SDK, and torch >= 2.1 for the peer
+#   benchmarks/gpu.sh --pack DIR      makes DIR/gpu.tgz for a machine with a driver but no .NET: unpack it there and run ./gpu.sh
+# PYTHON names the Python that has torch. With no usable card it says so and exits 4.
+set -euo pipefail
+here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
+
+fail() { echo "gpu.sh: $1" >&2; exit "${2:-1}"; }
+
+# libcuda.so.1 where the loader or a container's mount has it.
+driver() {
+    local found
+    found=$(ldconfig -p 2>/dev/null | awk '/libcuda\.so\.1 /{print $NF; exit}')
+    [ -n "$found" ] || found=$(ls /usr/local/nvidia/lib64/libcuda.so.1 /usr/local/nvidia/lib/libcuda.so.1 \
+        /usr/lib/x86_64-linux-gnu/libcuda.so.1 2>/dev/null | head -1)
+    echo "$found"
+}
+
+commit() {
+    if [ -f "$here/commit" ]; then
+        cat "$here/commit"
+    else
+        git -C "$here" describe --always --dirty 2>/dev/null || echo unknown
+    fi
+}
+
+pack() {
+    local root=$here/.. out stage runtime version
+    out=$(realpath -m "$1")
+    source "$root/eng/dotnet.sh"
+    stage=$(mktemp -d)
+    trap 'rm -rf "$stage"' EXIT
+    runtime=$(dirname "$(readlink -f "$(command -v dotnet)")")
+    version=$(ls "$runtime/shared/Microsoft.NETCore.App" | sort -V | tail -1)
+    mkdir -p "$out" "$stage/dotnet/shared/Microsoft.NETCore.App" "$stage/tests"
+    cp "$runtime/dotnet" "$stage/dotnet/"
+    cp -r "$runtime/host" "$stage/dotnet/"
+    cp -r "$runtime/shared/Microsoft.NETCore.App/$version" "$stage/dotnet/shared/Microsoft.NETCore.App/"
+    dotnet publish "$root/src/Cliper.Cli" -c Release -r linux-x64 --no-self-contained -o "$stage/apps/cliper-gpu" -v quiet --nologo
+    # The tests as a program of their own; in a folder of their own, for a build that `dotnet test` cannot run.
+    dotnet publish "$root/tests/Cliper.Gpu.Tests" -c Release -r linux-x64 --no-self-contained -o "$stage/apps/tests" -v quiet --nologo \
+        -p:CliperTestsAsProgram=true --artifacts-path "$stage/artifacts"
+    rm -rf "$stage/artifacts"
+    find "$stage/apps" \( -name '*.pdb' -o -name '*.resources.dll' \) -delete
+    rm -rf "$stage/apps/tests/Microsoft.CodeCoverage"
+    # The tests look for golden tensors beside the solution.
+    cp "$root/Cliper.Gpu.sln" "$stage/"
+    cp -r "$root/tests/golden" "$stage/tests/"
+    cp "$here/gpu.sh" "$here/pytorch_peer.py" "$stage/"
+    commit >"$stage/commit"
+    tar -C "$stage" -czf "$out/gpu.tgz" .
+    du -h "$out/gpu.tgz" | awk '{print $2 ": " $1}'
+}
+
+quick=() only=() tests=yes words="$*"
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --quick) quick=(--quick) ;;
+        --only) only=(--only "${2:?--only needs a text}"); shift ;;
+        --no-tests) tests=no ;;
+        --pack) pack "${2:?--pack needs a folder}"; exit ;;
+        *) fail "unknown option $1; the options are --quick, --only TEXT, --no-tests and --pack DIR" 2 ;;
+    esac
+    shift
+done
+
+library=$(driver)
+[ -n "$library" ] || fail "no usable CUDA device: this machine has no NVIDIA driver (libcuda.so.1 is not found)" 4
+export LD_LIBRARY_PATH=$(dirname "$library")${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+card=$(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null | head -1 || true)
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if [ -d "$here/apps" ]; then
+    export DOTNET_ROOT=$here/dotnet DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
+    results=$here/results
+    cliper() { "$here/dotnet/dotnet" "$here/apps/cliper-gpu/cliper-gpu.dll" "$@"; }
+    run_tests() { "$here/dotnet/dotnet" "$here/apps/tests/Cliper.Gpu.Tests.dll" --filter TestCategory=Cuda; }
+else
+    results=$here/results
+    source "$here/../eng/dotnet.sh"
+    cliper() { "$here/../cliper-gpu" "$@"; }
+    run_tests() {
+        dotnet build "$here/../tests/Cliper.Gpu.Tests" -c Release -v q --nologo >&2
+        dotnet test "$here/../tests/Cliper.Gpu.Tests/bin/Release/net10.0/Cliper.Gpu.Tests.dll" --filter TestCategory=Cuda \
+            -- RunConfiguration.TreatNoTestsAsError=true
+    }
+fi
+
+failed=0
+if [ "$tests" = yes ]; then
+    echo "== tests on ${card:-the card}" >&2
+    CLIPER_TEST_DEVICE=cuda run_tests >&2 || failed=1
+fi
+
+echo "== cliper-gpu bench --device cuda" >&2
+code=0
+cliper bench --device cuda --json "${only[@]}" >"$work/ours.json" || code=$?
+[ "$code" = 0 ] || exit "$code"
+
+echo "== PyTorch" >&2
+peer=("$work/peer.json")
+"${PYTHON:-python3}" "$here/pytorch_peer.py" --run "$work/peer.json" "${quick[@]}" "${only[@]}" ||
+    { peer=(); echo "gpu.sh: no times of PyTorch; the table has ours alone" >&2; }
+
+table="$results/$(date -u +%F)-$(echo "${card:-gpu}" | cut -d, -f1 | tr '[:upper:] ' '[:lower:]-').csv"
+"${PYTHON:-python3}" "$here/pytorch_peer.py" --join "$work/ours.json" "${peer[@]}" --out "$table" --commit "$(commit)" \
+    --driver "$card" --command "benchmarks/gpu.sh $words"
+echo "$table"
+[ "$failed" = 0 ] || fail "tests failed on the card: see above"

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using Cliper.Kernels.Ptx;
+using ILGPU;
+
+namespace Cliper.Kernels.Devices;
+
+/// <summary>
+/// What this card can do at most, measured: the floors that kernels are compared with. Best of several runs.
+/// </summary>
+public static class GpuPeak
+{
+    private const int Rounds = 10, Threads = 256, BlocksAMultiprocessor = 2, Chains = 8;
+
+    // Floating-point operations of a warp's m16n8k16, and of its fused multiply-add.
+    private const double MmaFlops = 2.0 * 16 * 8 * 16, FmaFlops = 2.0 * 32;
+
+    // Milliseconds of work for a launch of microseconds.
+    private const int UsualTurns = 1 << 14;
+
+    // Twenty times the second-level cache of the cards at hand.
+    private const long UsualCopy = 1L << 30;
+
+    private static readonly GpuKernel Products =
+        new(((Action<Floats, int>)ProductsRun).Method, "Peak Products", Threads, BlocksAMultiprocessor, 64, target: GpuTarget.TensorCores)
+        { Instructions = (Chains, 0, 0) };
+
+    private static readonly GpuKernel MultiplyAdds =
+        new(((Action<Floats, int>)MultiplyAddsRun).Method, "Peak MultiplyAdds", Threads, BlocksAMultiprocessor, 32);
+
+    internal static IEnumerable<GpuKernel> Kernels => [Products, MultiplyAdds];
+
+    /// <summary>
+    /// Products of fp16 with fp32 sums, on registers alone (mma.sync of m16n8k16), or fp32 multiply-adds on a card
+    /// without those; in GFLOP/s. A Hopper card can do more with wgmma.
+    /// </summary>
+    /// <param name="gpu">The card.</param>
+    /// <param name="turns">Instructions of each chain; the fewer, the more the launch weighs.</param>
+    public static double MeasureGflops(GpuDevice gpu, int turns = UsualTurns)
+    {
+        int blocks = BlocksAMultiprocessor * gpu.Multiprocessors;
+        DeviceArray result = gpu.Allocate((long)blocks * Threads);
+        double seconds = Best(gpu, () => gpu.Run(gpu.HasTensorCores ? Products : MultiplyAdds, new Blocks(blocks), result, turns));
+        gpu.Free(result);
+        double warps = (double)blocks * Threads / 32;
+        return warps * Chains * turns * (gpu.HasTensorCores ? MmaFlops : FmaFlops) / seconds / 1e9;
+    }
+
+    /// <summary>A copy from one place of the card's memory to another, bytes read and bytes written; in GB/s.</summary>
+    /// <param name="gpu">The card.</param>
+    /// <param name="bytes">Of the copy.</param>
+    public static double MeasureBandwidth(GpuDevice gpu, long bytes = UsualCopy)
+    {
+        DeviceArray source = gpu.Allocate(bytes, ElementType.UInt8), target = gpu.Allocate(bytes, ElementType.UInt8);
+        gpu.Clear(source);
+        double seconds = Best(gpu, () => gpu.Copy(source, target));
+        gpu.Free(source);
+        gpu.Free(target);
+        return 2 * bytes / seconds / 1e9;
+    }
+
+    private static double Best(GpuDevice gpu, Action run)
+    {
+        double best = double.PositiveInfinity;
+        for (int round = 0; round <= Rounds; round++)
+        {
+            gpu.Synchronize();
+            long start = Stopwatch.GetTimestamp();
+            run();
+            gpu.Synchronize();
+            if (round > 0)
+                best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+        }
+        return best;
+    }
+
+    // Operands differ from lane to lane and in sign: power, and with it the clock, depends on the bits that change.
+    private static void ProductsRun(Floats result, int turns)
+    {
+        float x = 0.5f + Group.IdxX * (1f / Threads);
+        U4 a;
+        (a.X, a.Y, a.Z, a.W) = (Gpu.Pack(x, -x), Gpu.Pack(0.7f * x, x), Gpu.Pack(-x, 0.3f * x), Gpu.Pack(x, 0.9f * x));
+        uint b0 = Gpu.Pack(0.6f * x, x), b1 = Gpu.Pack(x, -0.8f * x);
+        F4 c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
+        for (int turn = 0; turn < turns; turn++)
+        {
+            c0 = Gpu.Mma(c0, a, b0, b1);
+            c1 = Gpu.Mma(c1, a, b0, b1);
+            c2 = Gpu.Mma(c2, a, b0, b1);
+            c3 = Gpu.Mma(c3, a, b0, b1);
+            c4 = Gpu.Mma(c4, a, b0, b1);
+            c5 = Gpu.Mma(c5, a, b0, b1);
+            c6 = Gpu.Mma(c6, a, b0, b1);
+            c7 = Gpu.Mma(c7, a, b0, b1);
+        }
+        // Read, so that no chain is left out.
+        result.Store((long)Grid.IdxX * Threads + Group.IdxX,
+            c0.X + c1.X + c2.X + c3.X + (c4.X + c5.X + c6.X + c7.X) + (c0.Y + c1.Z + c2.W));
+    }
+
+    private static void MultiplyAddsRun(Floats result, int turns)
+    {
+        float x = 0.5f + Group.IdxX * (0.5f / Threads), y = 1 - x;
+        float c0 = x, c1 = y, c2 = x + 1, c3 = y + 1, c4 = x + 2, c5 = y + 2, c6 = x + 3, c7 = y + 3;
+        for (int turn = 0; turn < turns; turn++)
+        {
+            c0 = Gpu.Fma(c0, x, y);
+            c1 = Gpu.Fma(c1, x, y);
+            c2 = Gpu.Fma(c2, x, y);
+            c3 = Gpu.Fma(c3, x, y);
+            c4 = Gpu.Fma(c4, x, y);
+            c5 = Gpu.Fma(c5, x, y);
+            c6 = Gpu.Fma(c6, x, y);
+            c7 = Gpu.Fma(c7, x, y);
+        }
+        result.Store((long)Grid.IdxX * Threads + Group.IdxX, c0 + c1 + c2 + c3 + (c4 + c5 + c6 + c7));
+    }
+}

@@ -1,0 +1,95 @@
+using Cliper.Kernels.Devices;
+using Cliper.Model.Analysis;
+using Cliper.Model.Clip;
+using PtxInterpreter;
+
+namespace Cliper.Gpu.Tests;
+
+/// <summary>
+/// What `bench --device cuda` runs, at shapes small enough for the interpreter: each row's arrays are of the types that its kernels
+/// take, and nothing is left.
+/// </summary>
+[Parallelizable(ParallelScope.Self)]
+public sealed class BenchmarkTests : GpuFixture
+{
+    private static readonly ClipConfig Config = new()
+    {
+        ImageSize = 16,
+        PatchSize = 8,
+        VisionWidth = 64,
+        VisionLayers = 1,
+        VisionHeads = 1,
+        TextWidth = 64,
+        TextLayers = 1,
+        TextHeads = 1,
+        VocabularySize = 16,
+        ContextLength = 12,
+        EmbedSize = 16,
+    };
+
+    private static readonly BenchmarkSizes Sizes = new()
+    {
+        MatMulRows = [5, 9],
+        FusedRows = [9],
+        NormRows = [9],
+        ElementRows = 3,
+        TokenSamples = 2,
+        Attentions = [new(2, 5, 64, 1, false)],
+        Models = [new("tiny", Config, [2], 3), new("clips", Config, [1], 2, 2)],
+        Width = 64,
+        TextWidth = 64,
+        Embed = 16,
+        Patches = 4,
+        Vocabulary = 16,
+        OperationSeconds = 0,
+        ModelSeconds = 0,
+    };
+
+    [Test]
+    public void EveryOperationIsTimedWithTheTypesOfACard()
+    {
+        using var benchmark = new OperationBenchmark(Device, Sizes, 1, 1);
+        List<BenchmarkRow> rows = [.. benchmark.Run()];
+
+        Assert.That(rows.Select(row => (row.Name, row.Shape)), Is.Unique);
+        Assert.That(rows.Select(row => row.Milliseconds), Has.All.GreaterThan(0));
+        Assert.That(rows.Select(row => row.Name), Is.SupersetOf(new[]
+        {
+            "matmul NT, bias", "matmul NN, gradient by the input", "matmul TN, gradient by the weight", "attention backward",
+            "layer norm backward", "QuickGELU backward", "cast fp32 to fp16", "CLIPER loss backward",
+        }));
+        Assert.That(Device.Launched.Select(kernel => kernel.Name), Has.None.Contains("Portable"), "slow products are not what is measured");
+    }
+
+    [Test]
+    public void BothStagesAndTheOptimizerAreTimed()
+    {
+        List<BenchmarkRow> rows = [.. new ModelBenchmark(Device, Sizes, 1, 1).Run()];
+
+        Assert.That(rows.Select(row => $"{row.Name}, {row.Shape}").Where(row => !row.Contains(" tensors")), Is.EqualTo(new[]
+        {
+            "forward tiny, batch 2", "stage 1 step tiny, batch 3", "stage 2 step tiny, batch 3",
+            "forward clips, batch 1", "stage 1 step clips, batch 2 of 2 frames", "stage 2 step clips, batch 2 of 2 frames",
+        }));
+        Assert.That(rows.Select(row => row.Name), Does.Contain("AdamW").And.Contains("gradient norm"));
+        Assert.That(new ModelBenchmark(Device, Sizes, 1, 1).Run("stage 2 step clips").Count(), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void FloorsAreMeasured()
+    {
+        using var device = new InterpretedDevice();
+        Assert.That(GpuPeak.MeasureGflops(device, 2), Is.GreaterThan(0));
+        // How many products a turn has is a matter of the text: KernelTextTests counts them.
+        Assert.That(device.Launched.Single().Name, Is.EqualTo("Peak Products"));
+        Assert.That(GpuPeak.MeasureBandwidth(device, 1 << 10), Is.GreaterThan(0));
+    }
+
+    [Test]
+    public void FloorsAreMeasuredWithoutTensorCores()
+    {
+        using var device = new InterpretedDevice { TensorCores = false };
+        Assert.That(GpuPeak.MeasureGflops(device, 2), Is.GreaterThan(0));
+        Assert.That(device.Launched.Single().Name, Is.EqualTo("Peak MultiplyAdds"));
+    }
+}
