@@ -24,7 +24,10 @@ public static partial class MatMul
                     yield return TensorCoreProduct.Find(tile, inner, inner, epilogue, ElementType.Float16);
                 foreach (Type epilogue in backward)
                     yield return TensorCoreProduct.Find(tile, inner, outer, epilogue, ElementType.Float16);
-                yield return TensorCoreProduct.Find(tile, outer, outer, typeof(GpuEpilogue.Plain), ElementType.Float32);
+                // Weight gradients, and any product whose depth is cut into slices.
+                foreach (Type left in new[] { inner, outer })
+                    foreach (Type right in new[] { inner, outer })
+                        yield return TensorCoreProduct.Find(tile, left, right, typeof(GpuEpilogue.Plain), ElementType.Float32);
             }
             foreach (Type right in new[] { inner, outer })
                 yield return TensorCoreProduct.Find(typeof(TensorCoreProduct.Small), outer, right, typeof(GpuEpilogue.Plain), ElementType.Float16);

@@ -1,0 +1,178 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+
+namespace Cliper.Gpu.Tests.Operations;
+
+/// <summary>Attention and its gradients against loops in double over the same numbers of fp16.</summary>
+/// <remarks>
+/// What the kernels round to fp16 on the way are the probabilities p and the scores' gradients g = p (dp - D), and D comes from an output
+/// that was stored in fp16. Each such rounding errs by at most u16 of the number, by u16 / sqrt(3) as a standard deviation, independently of the others.
+/// An element of a result is a sum over them, whose error has the standard deviation of the square root of the summed squares: the loops
+/// add those up beside the sums, in units of u16, and three times that is allowed (five standard deviations). It thus grows with the length and the
+/// values as the result does, and is some u16 of it: an error of a thousandth of a gradient shows at every length. The result's own
+/// rounding comes on top. What is fp32 (scores, exponentials, sums) errs by a few hundred times less.
+/// </remarks>
+[Parallelizable(ParallelScope.Self)]
+public sealed class AttentionTests : GpuFixture
+{
+    private const double Deviations = 3;
+
+    // Lengths of OpenAI's models: patches of 32, 16 and 14 pixels, of 14 at 336 pixels, texts; and those at the edges of tiles of 64.
+    [TestCase(1, 2, 64, 17, 17, false, 0)]
+    [TestCase(2, 1, 64, 50, 50, false, 0)]
+    [TestCase(1, 2, 64, 77, 77, true, 0)]
+    [TestCase(1, 1, 64, 64, 64, true, 0)]
+    [TestCase(1, 1, 64, 130, 130, true, 0)]
+    [TestCase(1, 1, 64, 197, 197, false, 0)]
+    [TestCase(1, 1, 64, 197, 197, true, 0)]
+    [TestCase(1, 1, 64, 257, 257, false, 0)]
+    [TestCase(1, 1, 64, 577, 577, false, 0)]
+    [TestCase(1, 1, 64, 577, 577, true, 0)]
+    [TestCase(2, 3, 16, 10, 10, false, 0)]
+    [TestCase(3, 2, 40, 1, 65, false, 0)]
+    [TestCase(3, 2, 64, 1, 70, false, 30)]
+    [TestCase(3, 1, 24, 20, 90, false, 40)]
+    public void BothWays(int samples, int heads, int headSize, int queries, int keys, bool causal, int shortest)
+    {
+        var sizes = new Attention.Sizes(samples, heads, headSize, queries, keys, causal);
+        int width = heads * headSize;
+        int[] lengths = [.. Enumerable.Range(0, samples).Select(sample => shortest == 0 ? keys : Math.Min(keys, shortest + 17 * sample))];
+        // Queries up to 4: scores have a standard deviation of 1.3, and probabilities differ a hundredfold.
+        float[] q = Random((long)samples * queries * width, 1, scale: 4), kv = Random(2L * samples * keys * width, 2),
+            d = Random((long)samples * queries * width, 3);
+        Reference expected = Reference.Of(sizes, lengths, q, kv, d);
+
+        DeviceArray queriesOf = Halves(q), keysAndValues = Halves(kv), doutput = Halves(d), visible = shortest == 0 ? default : Device.From(lengths),
+            output = Device.Allocate(q.Length, ElementType.Float16), logSumExp = Device.Allocate(sizes.Statistics);
+        Attention.Forward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible, Whole(output), logSumExp);
+        Assert.Multiple(() =>
+        {
+            AssertWithin(output, expected.Output, null, "output");
+            // A score is a sum of fp32 products up to 16 in size; the exponential and the logarithm err by 2^-22.
+            AssertClose(Device.ToFloats(logSumExp), expected.LogSumExp, value => 64 * U32 * Math.Max(1, Math.Abs(value)), "log-sum-exp");
+        });
+
+        // Gradients where there were some already in half of the runs: longer ones run once.
+        foreach (bool accumulate in queries < 100 ? new[] { false, true } : [causal])
+        {
+            float[] beforeQ = Random(q.Length, 4), beforeKv = Random(kv.Length, 5);
+            DeviceArray dq = Halves(beforeQ), dkv = Halves(beforeKv);
+            Attention.Backward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible, logSumExp, Whole(doutput),
+                Whole(dq), accumulate, Part(dkv, 0), Part(dkv, width), accumulate, Whole(output));
+            Assert.Multiple(() =>
+            {
+                AssertWithin(dq, expected.Dq, accumulate ? beforeQ : null, "dq");
+                AssertWithin(dkv, expected.Dkv, accumulate ? beforeKv : null, "dk and dv");
+            });
+            Free(dq, dkv);
+        }
+        Free(queriesOf, keysAndValues, doutput, visible, output, logSumExp);
+
+        Attention.Operand Whole(DeviceArray array) => new(array, 0, width);
+        // Keys and values lie beside each other, as the model has them.
+        Attention.Operand Part(DeviceArray array, int offset) => new(array, offset, 2 * width);
+    }
+
+    private void AssertWithin(DeviceArray array, Sums expected, float[]? before, string what)
+    {
+        float[] actual = Device.ToFloats(array);
+        double worst = 0;
+        int at = 0;
+        for (int i = 0; i < actual.Length; i++)
+        {
+            double value = expected.Values[i] + (before?[i] ?? 0);
+            double bound = U16 * (Deviations * Math.Sqrt(expected.Variances[i]) + Math.Abs(value)) + Tiny;
+            double ratio = Math.Abs(actual[i] - value) / bound;
+            // Not the larger of the two: NaN must not be lost.
+            if (!(ratio <= worst))
+                (worst, at) = (ratio, i);
+        }
+        TestContext.Out.WriteLine($"{what}: {worst:F2} of the bound");
+        Assert.That(worst, Is.LessThanOrEqualTo(1), $"{what}[{at}] is {actual[at]}, expected {expected.Values[at] + (before?[at] ?? 0)}");
+    }
+
+    /// <summary>Sums, and the sums of the squares of what may be off by u16 in them.</summary>
+    private sealed class Sums(int count)
+    {
+        public double[] Values { get; } = new double[count];
+
+        public double[] Variances { get; } = new double[count];
+
+        public void Add(int at, double value, double variance)
+        {
+            Values[at] += value;
+            Variances[at] += variance;
+        }
+    }
+
+    private sealed record Reference(Sums Output, double[] LogSumExp, Sums Dq, Sums Dkv)
+    {
+        // A number so small that fp16 is not relative any more errs by Tiny, in units of u16.
+        private const double Floor = Tiny / U16;
+
+        public static Reference Of(Attention.Sizes sizes, int[] lengths, float[] q, float[] kv, float[] d)
+        {
+            int width = sizes.Heads * sizes.HeadSize;
+            var reference = new Reference(new Sums(q.Length), new double[sizes.Statistics], new Sums(q.Length), new Sums(kv.Length));
+            for (int sample = 0; sample < sizes.Samples; sample++)
+                for (int head = 0; head < sizes.Heads; head++)
+                    for (int query = 0; query < sizes.Queries; query++)
+                        reference.LogSumExp[(sample * sizes.Heads + head) * sizes.Queries + query] = reference.AddRow(
+                            sizes.HeadSize, width, (sample * sizes.Queries + query) * width + head * sizes.HeadSize,
+                            sample * sizes.Keys * 2 * width + head * sizes.HeadSize, sizes.Causal ? query + 1 : lengths[sample], q, kv, d);
+            return reference;
+        }
+
+        // One query of a head: row and first are where its elements and those of the first key begin.
+        private double AddRow(int headSize, int width, int row, int first, int keys, float[] q, float[] kv, float[] d)
+        {
+            double scale = 1 / Math.Sqrt(headSize), total = 0, delta = 0, deltaVariance = 0;
+            var p = new double[keys];
+            for (int j = 0; j < keys; j++)
+            {
+                for (int c = 0; c < headSize; c++)
+                    p[j] += (double)q[row + c] * kv[first + j * 2 * width + c];
+                p[j] *= scale;
+            }
+            double max = p.Max();
+            for (int j = 0; j < keys; j++)
+                total += p[j] = Math.Exp(p[j] - max);
+            for (int j = 0; j < keys; j++)
+            {
+                p[j] /= total;
+                for (int c = 0; c < headSize; c++)
+                {
+                    double v = kv[first + j * 2 * width + width + c];
+                    Output.Add(row + c, p[j] * v, Square(p[j] * v) + Square(Floor * v));
+                }
+            }
+            for (int c = 0; c < headSize; c++)
+            {
+                delta += Output.Values[row + c] * d[row + c];
+                deltaVariance += Square(Output.Values[row + c] * d[row + c]) + Output.Variances[row + c] * Square(d[row + c]);
+            }
+            var seen = new double[headSize];
+            for (int j = 0; j < keys; j++)
+            {
+                int key = first + j * 2 * width;
+                double dp = 0;
+                for (int c = 0; c < headSize; c++)
+                    dp += (double)d[row + c] * kv[key + width + c];
+                double g = p[j] * (dp - delta), rounding = Square(g) + Square(Floor);
+                for (int c = 0; c < headSize; c++)
+                {
+                    seen[c] += p[j] * kv[key + c];
+                    Dq.Add(row + c, scale * g * kv[key + c], Square(scale * kv[key + c]) * rounding);
+                    Dkv.Add(key + c, scale * g * q[row + c], Square(scale * q[row + c]) * (rounding + Square(p[j]) * deltaVariance));
+                    Dkv.Add(key + width + c, p[j] * d[row + c], (Square(p[j]) + Square(Floor)) * Square(d[row + c]));
+                }
+            }
+            // An error of D is one for all keys of the row.
+            for (int c = 0; c < headSize; c++)
+                Dq.Add(row + c, 0, Square(scale * seen[c]) * deltaVariance);
+            return max + Math.Log(total);
+        }
+
+        private static double Square(double value) => value * value;
+    }
+}
