@@ -216,6 +216,88 @@ public sealed class RecipeTests
     }
 
     [Test]
+    public void AnEvaluationOnTheRunsOwnDataTestsItsOwnFold()
+    {
+        for (int subject = 0; subject < 6; subject++)
+            for (int label = 0; label < 2; label++)
+                Clip(In("subjects", Expressions[label], $"S{subject:D3}_{label:D3}"), label, subject * 10 + label, "png");
+        string folder = In("runs", "subjects");
+        ProgramRun train = Train("ckplus", In("subjects"), folder, "--pretrain-epochs", "0", "--set", "pretrain.warmUpEpochs=0", "--set", "folds=3", "--fold", "2",
+            "--set", "dropDuplicates=false");
+        Assert.That(train.ExitCode, Is.Zero, train.Error);
+
+        ProgramRun own = Eval("--data", In("subjects")), other = Eval("--data", In("subjects"), "--fold", "3"), wrong = Eval("--data", In("subjects"), "--fold", "4");
+        CopyFolder(In("subjects"), In("subjects-elsewhere"));
+        ProgramRun all = Eval("--data", In("subjects-elsewhere"));
+
+        Assert.That(own.ExitCode, Is.Zero, own.Error);
+        Assert.That(Counts(own.Json), Is.EqualTo(Counts(train.Json)));
+        Assert.That(own.Error, Does.Contain("fold 2 are the run's"));
+        Assert.That(other.Json.GetProperty("samples").GetInt32(), Is.EqualTo(4));
+        Assert.That(all.Json.GetProperty("samples").GetInt32(), Is.EqualTo(12), "other data is tested on whole");
+        Assert.That((wrong.ExitCode, wrong.Out), Is.EqualTo((2, "")));
+
+        ProgramRun Eval(params string[] more) => ProgramRun.InProcess(["eval", "--run", folder, "--json", .. more]);
+    }
+
+    [Test]
+    public void AnEvaluationTakesChoices()
+    {
+        string run = Path.Combine(Dfew, "fold1");
+        ProgramRun plain = ProgramRun.InProcess("eval", "--run", run, "--data", In("dfew"), "--fold", "3", "--json");
+        ProgramRun frames = ProgramRun.InProcess("eval", "--run", run, "--data", In("dfew"), "--choice", "clipFrames=frames");
+        ProgramRun unknown = ProgramRun.InProcess("eval", "--run", run, "--data", In("dfew"), "--choice", "clipFrame=frames");
+
+        Assert.That(plain.ExitCode, Is.Zero, plain.Error);
+        Assert.That(plain.Error, Does.Contain("DFEW: fold 3 of 5"));
+        Assert.That(frames.ExitCode, Is.EqualTo(3));
+        Assert.That(frames.Error, Does.Contain("Clip/jpg_256"));
+        Assert.That(unknown.ExitCode, Is.EqualTo(2));
+        Assert.That(unknown.Error, Does.Contain("did you mean 'clipFrames'?"));
+    }
+
+    [Test]
+    public void PredictionAddsTheMarginOfTheTraining()
+    {
+        string data = "affectnet-boxes";
+        foreach (string file in new[] { "training", "validation" })
+        {
+            for (int label = 0; label < 7; label++)
+                RunTests.Draw(In(data, "Manually_Annotated_Images", "1", $"{file}{label}.png"), label, file.Length * 100 + label);
+            Lines([data, "Manually_Annotated_file_lists", $"{file}.csv"],
+            [
+                "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal",
+                .. Enumerable.Range(0, 7).Select(label => $"1/{file}{label}.png,4,4,8,8,1;2,{label},0.1,0.2"),
+            ]);
+        }
+        string[] boxes = ["--set", "choices.affectNetFaceBox=true"];
+        Assert.That(Train("affectnet7", In(data), In("runs", "tight"), boxes).ExitCode, Is.Zero);
+        Assert.That(Train("affectnet7", In(data), In("runs", "wide"), [.. boxes, "--set", "choices.faceMargin=0.5"]).ExitCode, Is.Zero);
+        string picture = In(data, "Manually_Annotated_Images", "1", "validation3.png");
+
+        // Half of 8 pixels on each side: 4,4,8,8 becomes 0,0,16,16.
+        string wide = Predicted("wide", "4,4,8,8"), tight = Predicted("tight", "4,4,8,8");
+        string cut = In("cut", "validation3.png");
+        Directory.CreateDirectory(In("cut"));
+        Cliper.Model.Data.RgbImage whole = Cliper.Model.Data.SkiaImageCodec.Instance.Decode(File.ReadAllBytes(picture), picture);
+        var pixels = new byte[3 * 16 * 16];
+        for (int row = 0; row < 16; row++)
+            whole.Pixels.AsSpan(3 * row * whole.Width, 3 * 16).CopyTo(pixels.AsSpan(3 * 16 * row));
+        File.WriteAllBytes(cut, Cliper.Model.Data.SkiaImageCodec.Instance.Encode(new(16, 16, pixels), Cliper.Model.Data.ImageFormat.Png));
+        picture = cut;
+
+        Assert.That(wide, Is.EqualTo(Predicted("wide", null)));
+        Assert.That(tight, Is.Not.EqualTo(Predicted("tight", null)));
+
+        string Predicted(string run, string? box)
+        {
+            ProgramRun predict = ProgramRun.InProcess(["predict", "--checkpoint", In("runs", run), picture, "--json", .. box is null ? Array.Empty<string>() : ["--face-box", box]]);
+            Assert.That(predict.ExitCode, Is.Zero, predict.Error);
+            return predict.Json[0].GetProperty("probabilities").ToString();
+        }
+    }
+
+    [Test]
     public void TheTableNamesThePaper()
     {
         string copy = In("runs", "dfew-table");

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Cliper.Model;
 using Cliper.Model.Data;
-using Cliper.Model.Training;
 
 namespace Cliper.Cli.Commands;
 
@@ -22,11 +21,7 @@ internal sealed class DataSetArguments
         DefaultValueFactory = _ => 1,
     };
 
-    private readonly Option<string[]> _choices = new("--choice")
-    {
-        Description = "One of the settings under 'choices', such as affectNetClasses=7. Can be repeated.",
-        HelpName = "NAME=VALUE",
-    };
+    private readonly ChoiceOption _choices = new();
 
     /// <summary>All of them, added to <paramref name="command"/>.</summary>
     public void AddTo(Command command)
@@ -45,9 +40,6 @@ internal sealed class DataSetArguments
         if (!DataSets.Names.Contains(name))
             throw new SettingsException($"there is no data set format '{name}'; known are {string.Join(", ", DataSets.Names)}"
                 + Suggestion.Hint(name, DataSets.Names));
-        DataChoices choices = SettingsJson.With(new DataChoices(), (parsed.GetValue(_choices) ?? []).Select(pair => pair.IndexOf('=') is var at and > 0
-            ? (pair[..at], pair[(at + 1)..])
-            : throw new SettingsException($"--choice {pair}: expected NAME=VALUE, such as minFrames=16")));
-        return (name, path, choices.Over(new DataSetOptions { Fold = parsed.GetValue(_fold) }));
+        return (name, path, _choices.Over(parsed, new DataChoices()).Over(new DataSetOptions { Fold = parsed.GetValue(_fold) }));
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Cliper.Kernels.Devices;
 using Cliper.Model;
+using Cliper.Model.Data;
 using Cliper.Model.Inference;
 using Cliper.Model.Training;
 
@@ -41,12 +42,20 @@ internal sealed class EvalCommand : CliCommand
         HelpName = "NAME",
     };
 
+    private readonly Option<int?> _fold = new("--fold")
+    {
+        Description = "Which fold of the data is the test split, from 1; without it the run's own where this is the run's data.",
+        HelpName = "N",
+    };
+
+    private readonly ChoiceOption _choices = new();
+
     private readonly StrictOption _strict = new();
 
     public EvalCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
         : base("eval", "WAR, UAR and the confusion matrix of a trained model on labelled data.", terminal, common, cancellation)
     {
-        foreach (Option option in new Option[] { _run, _checkpoint, _data, _dataSet, _split, _strict })
+        foreach (Option option in new Option[] { _run, _checkpoint, _data, _dataSet, _split, _fold, _choices, _strict })
             Add(option);
     }
 
@@ -60,8 +69,8 @@ internal sealed class EvalCommand : CliCommand
         };
         using HostDevice device = Common.OpenDevice(parsed);
         using Predictor predictor = Predictor.Load(Checkpoint.Find(checkpoint), device);
-        (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(parsed.GetValue(_data)!,
-            parsed.GetValue(_dataSet)!, parsed.GetValue(_split), parsed.GetValue(_strict), Cancellation);
+        DataSplit split = SplitOf(parsed, parsed.GetValue(_run));
+        (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split, parsed.GetValue(_strict), Cancellation);
         SkippedPictures.Say(Terminal, skipped);
         if (Terminal.Json)
             Terminal.WriteJson(json =>
@@ -74,6 +83,45 @@ internal sealed class EvalCommand : CliCommand
         else
             EvaluationOutput.Write(Terminal, evaluation);
         return ExitCode.Done;
+    }
+
+    /// <summary>
+    /// What is evaluated. On the data that the run was trained on, its choices and its fold hold, so that nothing is tested that
+    /// was learned from.
+    /// </summary>
+    private DataSplit SplitOf(ParseResult parsed, string? run)
+    {
+        string data = parsed.GetValue(_data)!;
+        TrainSettings? trained = run is null ? null : SettingsOf(run);
+        bool own = trained is { Data.Length: > 0 } && Path.GetFullPath(trained.Data) == Path.GetFullPath(data);
+        int? fold = parsed.GetValue(_fold) ?? (own ? trained!.Fold : null);
+        DataSetSplits splits = DataSets.Open(data, parsed.GetValue(_dataSet)!, _choices.Over(parsed, trained?.Choices ?? new DataChoices()).Over(new DataSetOptions
+        {
+            Seed = trained?.Seed ?? 0,
+            TestFraction = 0,
+            Folds = fold is null ? 0 : (trained ?? new TrainSettings()).Folds,
+            Fold = fold ?? 1,
+        }));
+        foreach (string note in splits.Notes)
+            Terminal.Say(note);
+        if (own)
+            Terminal.Say($"the data that the run was trained on: choices, seed and fold {fold} are the run's where it has no splits of its own");
+        return parsed.GetValue(_split) is { } name ? splits[name] : splits.Test ?? splits.Validation ?? splits.Train;
+    }
+
+    /// <summary>The settings of a run; null where they cannot be read, as those of another version.</summary>
+    private TrainSettings? SettingsOf(string run)
+    {
+        string config = Path.Combine(run, "config.json");
+        try
+        {
+            return File.Exists(config) ? SettingsJson.Read(config, new TrainSettings()) : null;
+        }
+        catch (SettingsException failure)
+        {
+            Terminal.Say($"warning: the run's settings are of another version ({failure.Message}): choices and fold are the usual ones");
+            return null;
+        }
     }
 
     private static string Folder(string run) => Directory.Exists(run)

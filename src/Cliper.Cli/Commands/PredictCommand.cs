@@ -74,7 +74,7 @@ internal sealed class PredictCommand : CliCommand
 
     private readonly Option<string?> _faceBox = new("--face-box")
     {
-        Description = "Where the face is in every picture, in pixels from the upper left. Without it the centre is taken.",
+        Description = "Where the face is in every picture, in pixels from the upper left; the margin that the model was trained with is added. Without it the centre is taken.",
         HelpName = "X,Y,W,H",
     };
 
@@ -96,18 +96,23 @@ internal sealed class PredictCommand : CliCommand
         string[] videos = [.. paths.Where(PictureFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
         IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? PictureFiles.Clips(others) : PictureFiles.Pictures(others);
-        if (face is { } box)
-            samples = PictureFiles.Cut(samples, box);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using HostDevice device = Common.OpenDevice(parsed);
         string? checkpoint = parsed.GetValue(_checkpoint);
         if (checkpoint is null)
             Terminal.Say("no --checkpoint is given: the answers are those of a small model that has learned from drawn faces only");
         using Predictor predictor = Predictor.Load(checkpoint is null ? ShippedModels.Cliper : Checkpoint.Find(checkpoint), device);
-        if (face is null)
+        if (face is { } given)
+        {
+            face = given.Widened(predictor.Info.FaceMargin);
+            samples = PictureFiles.Cut(samples, face.Value);
+        }
+        else
             Terminal.Say("no face is looked for: of each picture the centre is taken; --face-box X,Y,W,H says where the face is");
-        if (windows is { } given)
-            return Timelines(parsed, predictor, files, given.Window, given.Stride, face);
+        if (predictor.Info.Alignment == FaceAlignment.Aligned)
+            Terminal.Say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others less well");
+        if (windows is { } frames)
+            return Timelines(parsed, predictor, files, frames.Window, frames.Stride, face);
         var skipped = new Dictionary<string, string>();
         var predictions = new List<FilePrediction>();
         string? csv = parsed.GetValue(_csv);

@@ -153,20 +153,10 @@ public sealed class BatchLoader : IDisposable
         int[] frames = FramesOf(sample, turn, epoch);
         int plane = 3 * _options.ImageSize * _options.ImageSize;
         var random = new RandomStream(_options.Seed, RandomPurpose.Augmentation, epoch, turn.Key);
+        if (_cache.Get(_firstFrame[turn.Index], sample.Frames, frames, pipeline, RecordSkip) is not { } stored)
+            return false;
         for (int i = 0; i < frames.Length; i++)
-        {
-            StoredImage stored;
-            try
-            {
-                stored = _cache.Get(_firstFrame[turn.Index] + frames[i], sample.Frames[frames[i]], pipeline);
-            }
-            catch (InputException failure)
-            {
-                RecordSkip(sample.Frames[frames[i]].Name, failure);
-                return false;
-            }
-            pipeline.Render(stored, random, y.Slice(i * plane, plane));
-        }
+            pipeline.Render(stored[i], random, y.Slice(i * plane, plane));
         return true;
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 
 namespace Cliper.Model.Data;
@@ -41,6 +42,23 @@ public enum ClipFrames
     Video,
 }
 
+/// <summary>How faces lie in the pictures of a data set.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<FaceAlignment>))]
+public enum FaceAlignment
+{
+    /// <summary>The data set does not say.</summary>
+    Unknown,
+
+    /// <summary>Cut out, upright or as they were.</summary>
+    Cropped,
+
+    /// <summary>Cut out and turned by landmarks, the eyes at a place of their own.</summary>
+    Aligned,
+
+    /// <summary>Not cut out: the whole picture or frame.</summary>
+    WholePicture,
+}
+
 /// <summary>
 /// The doubtful choices of reading a data set, each with the value that the authors or most papers use. What applies to a
 /// data set is told when it is opened.
@@ -52,6 +70,12 @@ public sealed record DataChoices
 
     /// <summary>Whether AffectNet's original pictures are cut to the face box of their list; usual copies hold faces already.</summary>
     public bool AffectNetFaceBox { get; init; }
+
+    /// <summary>
+    /// Added to each side of a face box, as a part of the box's own size: 0.2 makes it 1.4 times as wide and high. A model is
+    /// given the same margin around the box of 'predict'.
+    /// </summary>
+    public float FaceMargin { get; init; }
 
     /// <summary>Which labels of MAFW are read.</summary>
     public MafwLabels Mafw { get; init; }
@@ -98,6 +122,8 @@ public sealed record DataChoices
     {
         if (AffectNetClasses is not (7 or 8))
             throw new SettingsException($"affectNetClasses is 7 or 8, given was {AffectNetClasses}");
+        if (!(FaceMargin is >= 0 and <= 2))
+            throw new SettingsException($"faceMargin is from 0 to 2, given was {FaceMargin}");
         if (CkPlusPeakFrames < 0 || MinFrames < 0)
             throw new SettingsException("ckPlusPeakFrames and minFrames are at least 0");
         if (RewriteTo.Length > 0 && RewriteFrom.Length == 0)

@@ -39,7 +39,7 @@ public static class DataSets
                 throw new InputException(
                     $"{path}: no data set was recognised here. Found: {Describe(path)}. Expected one of: {Layouts()}");
             RawSplits raw = WithoutShort(format.Read(path, options), options.Choices.MinFrames);
-            return Assemble(path, raw, options) with { Format = format.Name, Notes = raw.Notes };
+            return Assemble(path, raw, options) with { Format = format.Name, Notes = raw.Notes, Alignment = raw.Alignment };
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -66,7 +66,7 @@ public static class DataSets
         if (minFrames <= 1)
             return raw;
         int before = raw.All.Sum(samples => samples.Count);
-        RawSplits kept = new(Long(raw.Train)!, Long(raw.Validation), Long(raw.Test));
+        RawSplits kept = raw with { Train = Long(raw.Train)!, Validation = Long(raw.Validation), Test = Long(raw.Test) };
         int dropped = before - kept.All.Sum(samples => samples.Count);
         return kept with
         {

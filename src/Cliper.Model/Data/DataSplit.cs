@@ -167,6 +167,9 @@ public sealed record DataSetSplits(DataSplit Train, DataSplit? Validation, DataS
     /// <summary>What was chosen in reading the data set, and what was left out: a sentence each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
+    /// <summary>How faces lie in the pictures.</summary>
+    public FaceAlignment Alignment { get; init; }
+
     /// <summary>A split by its name: "train", "validation" or "test".</summary>
     /// <exception cref="SettingsException">There is no such split.</exception>
     public DataSplit this[string name] =>

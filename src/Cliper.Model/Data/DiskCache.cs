@@ -46,11 +46,11 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
     /// <summary>How often the file was made.</summary>
     public long Rebuilt => _rebuilt;
 
-    public override StoredImage Get(int index, Frame frame, PixelPipeline pipeline)
+    protected override StoredImage? Find(int index)
     {
         Entry entry = _index[index];
         if (entry.Width == 0)
-            return Load(frame, pipeline);
+            return null;
         return new StoredImage(entry.Width, entry.Height, entry.Channels, new Mapped(_start + entry.Offset, entry.Bytes).Memory);
     }
 
@@ -206,19 +206,18 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Threads), CancellationToken = cancellation };
         for (int start = 0; start < frames.Length; start += Chunk)
         {
-            int count = Math.Min(Chunk, frames.Length - start);
-            RunParallel(count, parallel, i =>
+            int count = Math.Min(Chunk, frames.Length - start), from = start;
+            (int First, int Count)[] together = [.. FrameReader.Together(frames, start, start + count)];
+            RunParallel(together.Length, parallel, unit =>
             {
                 PixelPipeline pipeline = idle.TryTake(out PixelPipeline? free) ? free : pipelines();
-                try
-                {
-                    images[i] = Load(frames[start + i], pipeline);
-                }
-                catch (InputException failure)
-                {
-                    images[i] = null;
-                    skip(frames[start + i].Name, failure);
-                }
+                (int first, int number) = together[unit];
+                FrameReader.Load(new ArraySegment<Frame>(frames, first, number), options.Codec, (at, image) => images[first + at - from] = pipeline.Store(image),
+                    (at, failure) =>
+                    {
+                        images[first + at - from] = null;
+                        skip(frames[first + at].Name, failure);
+                    });
                 idle.Add(pipeline);
             });
             for (int i = 0; i < count; i++)

@@ -48,7 +48,7 @@ public sealed class Predictor : IDisposable
     public IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips, bool strict,
         Action<string, string> skipped, CancellationToken cancellation)
     {
-        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], samples), _model.Clip.Config, clips ? Info.Frames : 1, strict);
+        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], samples), _model.Clip.Config, clips ? Info.Frames : 1, strict, Info);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
@@ -64,25 +64,22 @@ public sealed class Predictor : IDisposable
     }
 
     /// <summary>The model on videos.</summary>
-    /// <param name="face">The face in every frame, in pixels of the upright picture; null for the centre of each.</param>
+    /// <param name="face">The face in every frame, in pixels of the upright picture, with the margin that the model was trained
+    /// with; null for the centre of each.</param>
     /// <param name="strict">Whether damage to a video is an error.</param>
     /// <param name="damage">Else told of it, a sentence each.</param>
     public VideoPredictor ForVideo(PixelBox? face, bool strict, Action<string> damage) =>
         new(new FrameEncoder(_model, _descriptors), Info.Frames, face, strict, damage);
 
-    /// <summary>Evaluates the model on labelled data, whose classes are matched by name.</summary>
-    /// <param name="path">Folder or file of the data.</param>
-    /// <param name="dataSet">Its layout, one of <see cref="DataSets.Names"/>.</param>
-    /// <param name="split">Name of the split; null for test, else validation, else all.</param>
+    /// <summary>Evaluates the model on a split, whose classes are matched by name.</summary>
+    /// <param name="split">The samples.</param>
     /// <param name="strict">Whether an unreadable picture is an error; else it is left out and among the skipped.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    /// <exception cref="InputException">The data is missing or damaged, or has classes that the model has not.</exception>
-    public (Evaluation Evaluation, IReadOnlyDictionary<string, string> Skipped) Evaluate(string path, string dataSet, string? split,
-        bool strict, CancellationToken cancellation)
+    /// <exception cref="InputException">The data has classes that the model has not, or cannot be read.</exception>
+    public (Evaluation Evaluation, IReadOnlyDictionary<string, string> Skipped) Evaluate(DataSplit split, bool strict,
+        CancellationToken cancellation)
     {
-        DataSetSplits splits = DataSets.Open(path, dataSet, new DataSetOptions { TestFraction = 0 });
-        DataSplit chosen = split is null ? splits.Test ?? splits.Validation ?? splits.Train : splits[split];
-        using BatchLoader loader = SampleReader.Open(chosen.WithClasses(Classes), _model.Clip.Config, Info.Frames, strict);
+        using BatchLoader loader = SampleReader.Open(split.WithClasses(Classes), _model.Clip.Config, Info.Frames, strict, Info);
         return (Evaluator.Run(_model, _descriptors, loader, cancellation), loader.Skipped);
     }
 

@@ -1,5 +1,6 @@
 using Cliper.Model.Clip;
 using Cliper.Model.Data;
+using Cliper.Model.Training;
 
 namespace Cliper.Model.Inference;
 
@@ -13,7 +14,8 @@ internal static class SampleReader
     /// <param name="config">The model whose input is wanted.</param>
     /// <param name="frames">Frames a sample; 1 for pictures.</param>
     /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
-    public static BatchLoader Open(DataSplit split, ClipConfig config, int frames, bool strict) =>
+    /// <param name="model">What a checkpoint says of how frames are taken of a clip; null for evenly.</param>
+    public static BatchLoader Open(DataSplit split, ClipConfig config, int frames, bool strict, CheckpointInfo? model = null) =>
         new(split, new LoaderOptions
         {
             BatchSize = Math.Min(BatchSize, Math.Max(1, split.Samples.Count)),
@@ -21,6 +23,8 @@ internal static class SampleReader
             Mean = config.Mean.ToArray(),
             Deviation = config.Std.ToArray(),
             Frames = frames,
+            FramesPerSegment = frames > 1 ? model?.FramesPerSegment ?? 1 : 1,
+            ShortClips = model?.ShortClips ?? ShortClips.RepeatLast,
             RandomFrames = false,
             Strict = strict,
         });

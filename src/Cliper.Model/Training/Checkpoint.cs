@@ -4,6 +4,7 @@ using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Devices;
 using Cliper.Model.Clip;
+using Cliper.Model.Data;
 using Cliper.Model.Text;
 using Cliper.Model.Weights;
 
@@ -21,7 +22,20 @@ public sealed record TrainingState(string Phase, int Epoch, int Step, double Bes
 /// <param name="Frames">Frames of a clip the model was trained on; 1 for pictures.</param>
 /// <param name="Recipe">Name of the recipe.</param>
 /// <param name="Note">What a reader of the result has to know, such as where captions came from; may be empty.</param>
-public sealed record CheckpointInfo(int Frames, string Recipe, string Note);
+public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
+{
+    /// <summary>Consecutive frames of each segment of a clip.</summary>
+    public int FramesPerSegment { get; init; } = 1;
+
+    /// <summary>What became of clips with few frames.</summary>
+    public ShortClips ShortClips { get; init; }
+
+    /// <summary>What was added to each side of a face box, as a part of the box's size.</summary>
+    public float FaceMargin { get; init; }
+
+    /// <summary>How faces lay in the pictures.</summary>
+    public FaceAlignment Alignment { get; init; }
+}
 
 /// <summary>
 /// A trained model in one safetensors file: "clip.*" in OpenAI's naming, Metd.ParameterName, and "text_features", the

@@ -23,7 +23,6 @@ public static class RunData
             return OpenDrawn(settings, imageSize, settings.Weights.Length > 0 ? "train" : "pretrain");
         bool hold = settings.Select == Selection.BestOnValidation;
         DataSetSplits splits = OpenSplits(settings);
-        string format = splits.Format;
         foreach (string note in splits.Notes)
             progress.Report(new MessageEvent(note));
         if (settings.Recipe == "afew" && settings.Init.Length == 0)
@@ -35,7 +34,7 @@ public static class RunData
             (DataSplit kept, DataSplit? held) = hold
                 ? splits.Train.HoldOut(settings.ValidationFraction, settings.Seed, HeldOut)
                 : (splits.Train, null);
-            splits = new DataSetSplits(kept, held, reported);
+            splits = splits with { Train = kept, Validation = held, Test = reported };
         }
         DataSplit train = splits.Train;
         progress.Report(new MessageEvent($"{settings.Data}: " + string.Join(", ",
@@ -53,7 +52,11 @@ public static class RunData
             if (settings.DropDuplicates)
                 train = report.Cleaned();
         }
-        return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings)) { Format = format };
+        return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings))
+        {
+            Format = splits.Format,
+            Alignment = splits.Alignment,
+        };
     }
 
     /// <summary>The splits as the data set and the settings part them.</summary>

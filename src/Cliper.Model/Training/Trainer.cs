@@ -56,7 +56,13 @@ public sealed class Trainer
         settings.Check();
         (_device, _settings, _data, _progress) = (device, settings, data, progress);
         _checkpoints = new RunCheckpoints(folder);
-        _info = new CheckpointInfo(settings.Frames, settings.Recipe, data.Note);
+        _info = new CheckpointInfo(settings.Frames, settings.Recipe, data.Note)
+        {
+            FramesPerSegment = settings.FramesPerSegment,
+            ShortClips = settings.ShortClips,
+            FaceMargin = settings.Choices.FaceMargin,
+            Alignment = data.Alignment,
+        };
     }
 
     /// <summary>Trains from the beginning, or from the run's last checkpoint.</summary>

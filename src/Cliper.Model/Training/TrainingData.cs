@@ -19,6 +19,9 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     /// <summary>Name of the data's layout; empty for data made by the program.</summary>
     public string Format { get; init; } = "";
 
+    /// <summary>How faces lie in the pictures.</summary>
+    public FaceAlignment Alignment { get; init; }
+
     /// <summary>The data set whose published results stand beside the run's; null for none.</summary>
     public PaperDataSet? Paper => PaperResults.DataSetOf(Format, Settings.Choices);
 

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
+using Cliper.Kernels.Operations;
 using Cliper.Model.Data;
 using Cliper.Model.Data.Sets;
 
@@ -41,6 +42,18 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         Assert.That((face.Width, face.Height), Is.EqualTo((8, 9)));
         Assert.That(face.Pixels[..3], Is.EqualTo(whole.Pixels[(3 * (5 * 20 + 4))..(3 * (5 * 20 + 4) + 3)]));
         Assert.That(frame.Identity, Does.EndWith("|4,5,8,9"), "the cache must tell cut pictures from whole ones");
+    }
+
+    [Test]
+    public void AMarginWidensTheFaceBox()
+    {
+        WriteAffectNet(header: true);
+        RgbImage face = Open(new DataChoices { AffectNetFaceBox = true, FaceMargin = 0.25f }).Train.Samples[0].Frames[0].Load(SkiaImageCodec.Instance);
+
+        // The box 4,5,8,9 grows by 2 to each side; below, the picture of 16 rows ends first.
+        Assert.That((face.Width, face.Height), Is.EqualTo((12, 13)));
+        Assert.That(new PixelBox(10, 20, 40, 80).Widened(0.1f), Is.EqualTo(new PixelBox(6, 12, 48, 96)));
+        Assert.That(() => new DataChoices { FaceMargin = -0.1f }.Over(new()), Throws.TypeOf<SettingsException>());
     }
 
     [TestCase("3,1,1,2,2,,11,0,0", "unknown expression '11'")]

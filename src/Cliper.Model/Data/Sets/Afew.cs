@@ -32,6 +32,7 @@ internal sealed class Afew : IDataSetFormat
         };
         return new RawSplits(ReadSplit(TrainFolder), ReadSplit(ValidationFolder), null)
         {
+            Alignment = faces ? FaceAlignment.Aligned : FaceAlignment.WholePicture,
             Notes = [$"AFEW: {(faces ? "aligned faces" : "whole frames of the videos")} (clipFrames), classes by the folders of the videos"],
         };
 

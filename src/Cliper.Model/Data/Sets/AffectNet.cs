@@ -55,12 +55,14 @@ internal sealed class AffectNet : IDataSetFormat
             ?? throw new InputException(
                 $"{root}: no pictures beside the lists; expected {string.Join(" or ", PictureFolders)}, found {DataSets.Describe(root)}");
         bool cut = options.Choices.AffectNetFaceBox;
+        float margin = options.Choices.FaceMargin;
         return new RawSplits(ReadList("training.csv"), ReadList("validation.csv"), null)
         {
+            Alignment = FaceAlignment.Cropped,
             Notes =
             [
                 $"AffectNet, original lists: {ClassNote(options)}; rows without an expression or without a face are left out; "
-                    + $"pictures {(cut ? "are cut to the face box" : "as they are, not cut to the face box")} (affectNetFaceBox)",
+                    + $"pictures {(cut ? $"are cut to the face box and a margin of {margin:0.##} (faceMargin)" : "as they are, not cut to the face box")} (affectNetFaceBox)",
             ],
         };
 
@@ -80,7 +82,7 @@ internal sealed class AffectNet : IDataSetFormat
                     continue;
                 }
                 Frame frame = new FileFrame(picture);
-                samples.Add(new RawSample(row.File, row.Class, [cut ? new CutFrame(frame, row.Face) : frame], $"{list}:{row.Line}"));
+                samples.Add(new RawSample(row.File, row.Class, [cut ? new CutFrame(frame, row.Face.Widened(margin)) : frame], $"{list}:{row.Line}"));
             }
             return samples;
         }
@@ -131,6 +133,7 @@ internal sealed class AffectNet : IDataSetFormat
         int others = 0;
         return new RawSplits(ReadSet(TrainSet), ReadSet(ValidationSet), null)
         {
+            Alignment = FaceAlignment.Cropped,
             Notes = [$"AffectNet, release of 2021: {ClassNote(options)}" + (others > 0 ? $"; {others} pictures of other labels left out" : "")],
         };
 

@@ -52,6 +52,7 @@ internal sealed class CkPlus : IDataSetFormat
             ? string.Create(CultureInfo.InvariantCulture, $"the last {choices.CkPlusPeakFrames} frames") : "all frames";
         return new RawSplits(samples, null, null)
         {
+            Alignment = FaceAlignment.WholePicture,
             Notes =
             [
                 $"CK+: {frames} of a sequence (ckPlusPeakFrames), first frames {(choices.CkPlusNeutral ? "as neutral" : "not")} used "

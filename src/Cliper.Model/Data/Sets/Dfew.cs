@@ -29,6 +29,7 @@ internal sealed class Dfew : IDataSetFormat
         (ClipFrames kind, string folder) = ClipFolders.Choose(root, FrameFolders, options.Choices.ClipFrames);
         return new RawSplits(ReadList("train"), null, ReadList("test"))
         {
+            Alignment = kind == ClipFrames.Faces ? FaceAlignment.Aligned : FaceAlignment.WholePicture,
             Notes = [$"DFEW: fold {options.Fold} of {PublishedFolds} (fold), {kind} of {Path.GetRelativePath(root, folder)} (clipFrames)"],
         };
 

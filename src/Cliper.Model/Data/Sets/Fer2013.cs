@@ -35,7 +35,10 @@ internal sealed class Fer2013 : IDataSetFormat
         }
         if (!splits.TryGetValue("train", out List<RawSample>? train))
             throw new InputException($"{file}: no row has Usage Training; the file is not complete, get it again");
-        return new RawSplits(train, splits.GetValueOrDefault("validation"), splits.GetValueOrDefault("test"));
+        return new RawSplits(train, splits.GetValueOrDefault("validation"), splits.GetValueOrDefault("test"))
+        {
+            Alignment = FaceAlignment.Cropped,
+        };
     }
 
     private static string? FileOf(string path) =>

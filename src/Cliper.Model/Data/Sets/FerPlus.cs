@@ -65,6 +65,7 @@ internal sealed class FerPlus : IDataSetFormat
             throw new InputException($"{pixels}:{pictures.Current.Line}: a row more than {votes} has; both need the same rows");
         return new RawSplits(splits["train"], NoneIfEmpty(splits["validation"]), NoneIfEmpty(splits["test"]))
         {
+            Alignment = FaceAlignment.Cropped,
             Notes =
             [
                 $"FER+: labels by {(options.Choices.FerPlus == FerPlusLabels.Majority ? "majority" : "votes, training draws anew each epoch")} "

@@ -19,6 +19,7 @@ internal sealed class Ferv39k : IDataSetFormat
         (_, string folder) = ClipFolders.Choose(root, [(ClipFrames.Faces, Clips)], options.Choices.ClipFrames);
         return new RawSplits(ReadList("train_All.csv"), null, ReadList("test_All.csv"))
         {
+            Alignment = FaceAlignment.Cropped,
             Notes = ["FERV39k: all scenes, the authors' split into training and test"],
         };
 

@@ -33,5 +33,8 @@ internal sealed record RawSplits(IReadOnlyList<RawSample> Train, IReadOnlyList<R
     /// <summary>What was chosen in reading, and what was left out: a sentence each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
+    /// <summary>How faces lie in the pictures.</summary>
+    public FaceAlignment Alignment { get; init; }
+
     public IEnumerable<IReadOnlyList<RawSample>> All => new[] { Train, Validation, Test }.OfType<IReadOnlyList<RawSample>>();
 }

@@ -33,6 +33,7 @@ internal sealed class Mafw : IDataSetFormat
         (ClipFrames kind, string folder) = ClipFolders.Choose(root, ClipPlaces, options.Choices.ClipFrames);
         return new RawSplits(ReadList("train.txt"), null, ReadList("test.txt"))
         {
+            Alignment = kind == ClipFrames.Faces ? FaceAlignment.Cropped : FaceAlignment.WholePicture,
             Notes =
             [
                 $"MAFW: {labels} labels (mafw), fold {options.Fold} of {PublishedFolds} (fold), {kind} of "

@@ -23,7 +23,10 @@ internal sealed class RafDb : IDataSetFormat
             return ReadOfficial(list, options);
         if (NumberedRoot(path) is { } root)
             return Folders.Read(root, split => Folders.Classes(split, (folder, name) => FolderPerClass.Samples(split, folder, name, options),
-                folder => ClassOf(folder, Path.Combine(split, folder))));
+                folder => ClassOf(folder, Path.Combine(split, folder)))) with
+            {
+                Alignment = FaceAlignment.Aligned,
+            };
         throw new InputException($"{path}: no RAF-DB here. Expected {Layout}; found {DataSets.Describe(path)}");
     }
 
@@ -58,7 +61,10 @@ internal sealed class RafDb : IDataSetFormat
             var sample = new RawSample(file, className, [new FileFrame(Path.Combine(folder, picture))], $"{list}:{line}");
             (file.StartsWith("train", StringComparison.Ordinal) ? train : test).Add(sample);
         }
-        return new RawSplits(train, null, test.Count > 0 ? test : null);
+        return new RawSplits(train, null, test.Count > 0 ? test : null)
+        {
+            Alignment = isAligned ? FaceAlignment.Aligned : FaceAlignment.WholePicture,
+        };
     }
 
     /// <summary>Lines `train_00001.jpg 5`; some copies have a third column, which is passed over.</summary>

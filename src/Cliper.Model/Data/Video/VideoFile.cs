@@ -13,8 +13,8 @@ public sealed class VideoFile
     /// <summary>Where a file does not say how fast its frames come.</summary>
     private const double UsualRate = 25;
 
-    /// <summary>Longest video of which a whole pass is cheaper than seeking to each frame, in seconds.</summary>
-    private const double OnePassSeconds = 20;
+    /// <summary>Seeking to a frame costs about as much as decoding this many seconds: a start of ffmpeg, and the way from a key frame.</summary>
+    private const double SecondsOfASeek = 1.25;
 
     private const double LargestRate = 1000;
 
@@ -91,8 +91,8 @@ public sealed class VideoFile
     }
 
     /// <summary>
-    /// Chosen frames. Of a short video in one pass, of a long one by seeking to each, which takes the first frame at or after
-    /// its time. Fewer are given where the video is damaged or ends before it said it would.
+    /// Chosen frames. In one pass where that costs less than seeking to each, which takes the first frame at or after its
+    /// time. Fewer are given where the video is damaged or ends before it said it would.
     /// </summary>
     /// <param name="indices">Which, ascending, repetitions allowed; from 0 and below <see cref="FrameCount"/>.</param>
     /// <param name="damage">Told of what could not be decoded.</param>
@@ -101,8 +101,7 @@ public sealed class VideoFile
     public IReadOnlyList<RgbImage> Take(IReadOnlyList<int> indices, Action<string>? damage, CancellationToken cancellation = default)
     {
         int[] distinct = [.. indices.Distinct()];
-        Dictionary<int, RgbImage> found = Seconds > OnePassSeconds ? Sought(distinct, damage, cancellation)
-            : InOnePass(distinct, damage, cancellation);
+        Dictionary<int, RgbImage> found = Chosen(distinct, damage, cancellation).ToDictionary(pair => pair.Index, pair => pair.Frame);
         return found.Count > 0 ? [.. indices.Where(found.ContainsKey).Select(index => found[index])]
             : throw new InputException($"{Path}: none of {distinct.Length} frames could be decoded; replace the file");
     }
@@ -115,31 +114,49 @@ public sealed class VideoFile
         return Decode(Math.Max(0, (index - 0.5) / Rate), "", damage, cancellation).First();
     }
 
-    private Dictionary<int, RgbImage> InOnePass(int[] indices, Action<string>? damage, CancellationToken cancellation)
+    /// <summary>Chosen frames as they are decoded, one in memory at a time.</summary>
+    /// <param name="indices">Which, ascending, none twice.</param>
+    /// <param name="damage">Told of what could not be decoded.</param>
+    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="InputException">In a pass, not a single one could be decoded.</exception>
+    internal IEnumerable<(int Index, RgbImage Frame)> Chosen(IReadOnlyList<int> indices, Action<string>? damage,
+        CancellationToken cancellation = default) => Seconds > SecondsOfASeek * indices.Count ? Sought(indices, damage, cancellation)
+            : Decode(null, $"select='{Selection(indices)}',", damage, cancellation).Zip(indices, (frame, index) => (index, frame));
+
+    /// <summary>Frames by number as ffmpeg's select filter takes them, those in a row as one term.</summary>
+    private static string Selection(IReadOnlyList<int> indices)
     {
-        string wanted = string.Join('+', indices.Select(index => string.Create(CultureInfo.InvariantCulture, $"eq(n\\,{index})")));
-        return Decode(null, $"select='{wanted}',", damage, cancellation).Zip(indices)
-            .ToDictionary(pair => pair.Second, pair => pair.First);
+        var terms = new List<string>();
+        for (int i = 0, last; i < indices.Count; i = last + 1)
+        {
+            for (last = i; last + 1 < indices.Count && indices[last + 1] == indices[last] + 1;)
+                last++;
+            terms.Add(string.Create(CultureInfo.InvariantCulture, $"between(n\\,{indices[i]}\\,{indices[last]})"));
+        }
+        return string.Join('+', terms);
     }
 
-    private Dictionary<int, RgbImage> Sought(int[] indices, Action<string>? damage, CancellationToken cancellation)
+    private IEnumerable<(int Index, RgbImage Frame)> Sought(IReadOnlyList<int> indices, Action<string>? damage, CancellationToken cancellation)
     {
-        var found = new Dictionary<int, RgbImage>();
         string? first = null;
         foreach (int index in indices)
+            if (TryFrameAt(index) is { } frame)
+                yield return (index, frame);
+        if (first != null)
+            damage?.Invoke(first);
+
+        RgbImage? TryFrameAt(int index)
         {
             try
             {
-                found[index] = FrameAt(index, text => first ??= text, cancellation);
+                return FrameAt(index, text => first ??= text, cancellation);
             }
             catch (InputException failure)
             {
                 first ??= failure.Message;
+                return null;
             }
         }
-        if (first != null)
-            damage?.Invoke(first);
-        return found;
     }
 
     /// <summary>Frames as ffmpeg gives them; its pipe holds a few, so memory does not depend on who is slower.</summary>

@@ -3,7 +3,10 @@ using System.Globalization;
 
 namespace Cliper.Model.Data.Video;
 
-/// <summary>A video's frames as the frames of a sample; each is decoded when it is loaded, by seeking to it.</summary>
+/// <summary>
+/// A video's frames as the frames of a sample. One alone is decoded by seeking to it; <see cref="FrameReader"/> decodes several
+/// in one run.
+/// </summary>
 /// <param name="video">The video.</param>
 public sealed class VideoFrames(VideoFile video) : IReadOnlyList<Frame>
 {
@@ -18,14 +21,26 @@ public sealed class VideoFrames(VideoFile video) : IReadOnlyList<Frame>
     public IEnumerator<Frame> GetEnumerator() => Enumerable.Range(0, Count).Select(index => this[index]).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+}
 
-    private sealed class VideoFrame(VideoFile video, int index) : Frame
-    {
-        public override string Name => string.Create(CultureInfo.InvariantCulture, $"{video.Path}, frame {index}");
+/// <summary>A frame of a video.</summary>
+/// <param name="video">The video.</param>
+/// <param name="index">Its number, from 0.</param>
+internal sealed class VideoFrame(VideoFile video, int index) : Frame
+{
+    /// <summary>The video.</summary>
+    public VideoFile Video => video;
 
-        public override string Identity =>
-            string.Create(CultureInfo.InvariantCulture, $"{new FileFrame(video.Path).Identity}|{video.Rate:R}|{index}");
+    /// <summary>Its number, from 0.</summary>
+    public int Index => index;
 
-        public override RgbImage Load(IImageCodec codec) => video.FrameAt(index);
-    }
+    /// <inheritdoc/>
+    public override string Name => string.Create(CultureInfo.InvariantCulture, $"{video.Path}, frame {index}");
+
+    /// <inheritdoc/>
+    public override string Identity =>
+        string.Create(CultureInfo.InvariantCulture, $"{new FileFrame(video.Path).Identity}|{video.Rate:R}|{index}");
+
+    /// <inheritdoc/>
+    public override RgbImage Load(IImageCodec codec) => video.FrameAt(index);
 }
