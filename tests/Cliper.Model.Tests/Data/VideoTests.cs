@@ -256,7 +256,10 @@ public sealed class VideoTests : TemporaryFolder
         string real = path!.Split(':').Select(folder => Path.Combine(folder, "ffmpeg")).First(File.Exists);
         string folder = Directory.CreateDirectory(In("counting")).FullName, log = In("calls");
         File.WriteAllText(Path.Combine(folder, "ffmpeg"), $"#!/bin/sh\necho \"$*\" >>{log}\nexec {real} \"$@\"\n");
-        File.SetUnixFileMode(Path.Combine(folder, "ffmpeg"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        if (OperatingSystem.IsWindows())
+            Assert.Ignore("the counting program is a shell script");
+        else
+            File.SetUnixFileMode(Path.Combine(folder, "ffmpeg"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         Environment.SetEnvironmentVariable("PATH", $"{folder}:{path}");
         try
         {
