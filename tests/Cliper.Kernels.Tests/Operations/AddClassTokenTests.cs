@@ -40,4 +40,29 @@ public sealed class AddClassTokenTests(SimdLevel level) : HostDevices(level)
         AssertClose(Device.ToFloats(adp), dpositions, 4 * 4 * Math.Pow(2, -24), "dpositions");
         Free(ax, ac, ap, ay, ady, adx, adc, adp);
     }
+
+    [Test]
+    public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
+    {
+        const int Samples = 23, Patches = 16, Width = 203;
+        DeviceArray x = device.From(Random(Samples * Patches * Width, 1)), token = device.From(Random(Width, 2)),
+            positions = device.From(Random((Patches + 1) * Width, 3)), y = device.Allocate(Samples * (Patches + 1) * Width),
+            dx = device.Allocate(x.Length), dclass = device.Allocate(Width), dpositions = device.Allocate(positions.Length);
+        AddClassToken.Forward(x, token, positions, y, Samples, Patches, Width);
+        AddClassToken.Backward(y, dx, false, dclass, false, dpositions, false, Samples, Patches, Width);
+        return [y, dx, dclass, dpositions];
+    });
+
+    [Test]
+    public void ANaNReachesItsElementAlone()
+    {
+        // Two images of one patch of one number.
+        DeviceArray x = Device.From([float.NaN, 1]), token = Device.From([2f]), positions = Device.From([3f, 4]), y = Device.Allocate(4),
+            dpositions = Device.Allocate(2);
+        AddClassToken.Forward(x, token, positions, y, 2, 1, 1);
+        AddClassToken.Backward(y, default, false, default, false, dpositions, false, 2, 1, 1);
+        Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { 5, float.NaN, 5, 5 }));
+        Assert.That(Device.ToFloats(dpositions), Is.EqualTo(new[] { 10, float.NaN }));
+        Free(x, token, positions, y, dpositions);
+    }
 }

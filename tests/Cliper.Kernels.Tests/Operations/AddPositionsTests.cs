@@ -24,4 +24,27 @@ public sealed class AddPositionsTests(SimdLevel level) : HostDevices(level)
         AssertClose(Device.ToFloats(adp), expected, 4 * 4 * Math.Pow(2, -24), "dpositions");
         Free(ax, ap, adp);
     }
+
+    [Test]
+    public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
+    {
+        const int Samples = 23, Tokens = 17, Width = 203;
+        DeviceArray x = device.From(Random(Samples * Tokens * Width, 1)), positions = device.From(Random(Tokens * Width, 2)),
+            y = device.Allocate(x.Length), dpositions = device.Allocate(positions.Length);
+        AddPositions.Forward(x, positions, y, Samples, Tokens, Width);
+        AddPositions.Backward(x, dpositions, false, Samples, Tokens, Width);
+        return [y, dpositions];
+    });
+
+    [Test]
+    public void ANaNReachesItsElementAlone()
+    {
+        DeviceArray x = Device.From([0, 1, 2, float.NaN]), positions = Device.From([float.NaN, 1f]), y = Device.Allocate(4),
+            dpositions = Device.Allocate(2);
+        AddPositions.Forward(x, positions, y, 2, 1, 2);
+        AddPositions.Backward(x, dpositions, false, 2, 1, 2);
+        Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 2, float.NaN, float.NaN }));
+        Assert.That(Device.ToFloats(dpositions), Is.EqualTo(new[] { 2, float.NaN }));
+        Free(x, positions, y, dpositions);
+    }
 }

@@ -22,6 +22,36 @@ public sealed class AddTests(SimdLevel level) : HostDevices(level)
     }
 
     [Test]
+    public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
+    {
+        DeviceArray a = device.From(Random(100_003, 1)), b = device.From(Random(100_003, 2)), y = device.Allocate(100_003);
+        Add.Forward(a, b, y);
+        Add.Backward(a, b, accumulate: true);
+        return [y, b];
+    });
+
+    [Test]
+    public void MayTakeThePlaceOfEitherOperand([Values(1, 17, 16387)] int count)
+    {
+        float[] a = Random(count, 1), b = Random(count, 2), expected = [.. a.Zip(b, (x, y) => x + y)];
+        DeviceArray left = Device.From(a), right = Device.From(b), otherLeft = Device.From(a), otherRight = Device.From(b);
+        Add.Forward(left, right, left);
+        Add.Forward(otherLeft, otherRight, otherRight);
+        Assert.That(Device.ToFloats(left), Is.EqualTo(expected));
+        Assert.That(Device.ToFloats(otherRight), Is.EqualTo(expected));
+        Free(left, right, otherLeft, otherRight);
+    }
+
+    [Test]
+    public void ANaNStaysInItsPlace()
+    {
+        DeviceArray a = Device.From([float.NaN, 1, float.PositiveInfinity]), b = Device.From([1, 2, float.NegativeInfinity]), y = Device.Allocate(3);
+        Add.Forward(a, b, y);
+        Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 3, float.NaN }));
+        Free(a, b, y);
+    }
+
+    [Test]
     public void AWrongLengthIsNamed()
     {
         DeviceArray a = Device.Allocate(4), b = Device.Allocate(5);

@@ -36,6 +36,20 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
     }
 
     [Test]
+    public void ThreadsDoNotChangeABit([Values] EmptySubclasses rule) => AssertSameBits(device =>
+    {
+        const int Batch = 257, Classes = 11, Subclasses = 5;
+        DeviceArray logits = device.From([.. Random(Batch * Classes * Subclasses, 1).Select(value => 40 * value)]),
+            labels = device.From([.. Enumerable.Range(0, Batch).Select(b => b * b % Classes)]), losses = device.Allocate(2),
+            alpha = device.Allocate(Batch), nearest = device.Allocate(Batch, ElementType.Int32),
+            counts = device.Allocate(Classes * Subclasses, ElementType.Int32), dlosses = device.From([0.5f, 2]),
+            dlogits = device.Allocate(logits.Length);
+        CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, Batch, Classes, Subclasses, rule);
+        CliperLoss.Backward(logits, labels, alpha, nearest, dlosses, dlogits, false, Batch, Classes, Subclasses);
+        return [losses, alpha, dlogits];
+    });
+
+    [Test]
     public void TheTwoRulesDifferOnlyWhereASubclassIsEmpty()
     {
         // Class 0: both samples nearest to subclass 0, subclass 1 empty. Class 1: one sample each.

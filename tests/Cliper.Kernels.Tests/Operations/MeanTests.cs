@@ -31,6 +31,28 @@ public sealed class MeanTests(SimdLevel level) : HostDevices(level)
     }
 
     [Test]
+    public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
+    {
+        const int Samples = 29, Frames = 16, Width = 203;
+        DeviceArray x = device.From(Random(Samples * Frames * Width, 1)), y = device.Allocate(Samples * Width),
+            dx = device.From(Random(x.Length, 2));
+        Mean.Forward(x, y, Samples, Frames, Width);
+        Mean.Backward(y, dx, true, Samples, Frames, Width);
+        return [y, dx];
+    });
+
+    [Test]
+    public void ANaNAndInfinitiesStayInTheirElementOfTheirSample()
+    {
+        // Two samples of two frames of three numbers.
+        DeviceArray x = Device.From([float.NaN, 1, float.PositiveInfinity, 1, 3, float.NegativeInfinity, 1, 2, 3, 3, 4, float.PositiveInfinity]),
+            y = Device.Allocate(6);
+        Mean.Forward(x, y, 2, 2, 3);
+        Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 2, float.NaN, 2, 3, float.PositiveInfinity }));
+        Free(x, y);
+    }
+
+    [Test]
     public void NoFramesIsAnError()
     {
         DeviceArray none = Device.Allocate(0);

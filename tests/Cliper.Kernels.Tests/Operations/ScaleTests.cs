@@ -21,4 +21,21 @@ public sealed class ScaleTests(SimdLevel level) : HostDevices(level)
         Assert.That(Device.ToFloats(ax), Is.EqualTo(x.Select(value => value * 0.5f)));
         Free(ax, ay);
     }
+
+    [Test]
+    public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
+    {
+        DeviceArray x = device.From(Random(100_003, 1)), y = device.From(Random(100_003, 2));
+        Scale.Forward(x, 0.7f, y, accumulate: true);
+        return [y];
+    });
+
+    [Test]
+    public void AFactorOfZeroHidesNothing([Values] bool accumulate)
+    {
+        DeviceArray x = Device.From([float.NaN, 1, float.PositiveInfinity]), y = Device.From([0f, 0, 0]);
+        Scale.Forward(x, 0, y, accumulate);
+        Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 0, float.NaN }));
+        Free(x, y);
+    }
 }

@@ -40,6 +40,37 @@ public sealed class SpliceTests(SimdLevel level) : HostDevices(level)
     }
 
     [Test]
+    public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
+    {
+        const int Sequences = 41, Tokens = 11, Inserted = 4, Start = 5, Width = 203;
+        DeviceArray x = device.From(Random(Sequences * Tokens * Width, 1)), insert = device.From(Random(Sequences * Inserted * Width, 2)),
+            dy = device.From(Random(x.Length, 3)), y = device.Allocate(x.Length), dx = device.From(Random(x.Length, 4)),
+            dinsert = device.From(Random(insert.Length, 5));
+        Splice.Forward(x, insert, y, Sequences, Tokens, Inserted, Start, Width);
+        Splice.Backward(dy, dx, true, dinsert, true, Sequences, Tokens, Inserted, Start, Width);
+        return [y, dx, dinsert];
+    });
+
+    [Test]
+    public void TheGradientByTheSequenceMayTakeThePlaceOfTheOutputs()
+    {
+        float[] dy = Random(2 * 3 * 5, 1);
+        DeviceArray gradient = Device.From(dy);
+        Splice.Backward(gradient, gradient, false, default, false, 2, 3, 1, 1, 5);
+        Assert.That(Device.ToFloats(gradient), Is.EqualTo(dy.Select((value, i) => i / 5 % 3 == 1 ? 0 : value)));
+        Free(gradient);
+    }
+
+    [Test]
+    public void ANaNStaysInItsPlaceAndOneThatIsReplacedIsGone()
+    {
+        DeviceArray x = Device.From([float.NaN, 1, float.NaN, float.PositiveInfinity]), insert = Device.From([2f]), y = Device.Allocate(4);
+        Splice.Forward(x, insert, y, 1, 4, 1, 2, 1);
+        Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 1, 2, float.PositiveInfinity }));
+        Free(x, insert, y);
+    }
+
+    [Test]
     public void TokensBeyondTheEndAreAnError()
     {
         DeviceArray x = Device.Allocate(10), insert = Device.Allocate(4);

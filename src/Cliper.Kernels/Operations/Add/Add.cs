@@ -2,7 +2,7 @@ using Cliper.Kernels.Devices;
 
 namespace Cliper.Kernels.Operations;
 
-/// <summary>Element-wise sum: y = a + b. Backward: da = db = dy.</summary>
+/// <summary>Element-wise sum: y = a + b. Backward: da = db = dy. A NaN stays in its place.</summary>
 public static partial class Add
 {
     /// <summary>y = a + b.</summary>

@@ -4,7 +4,8 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// What a vision transformer does between its patches and its blocks: y[n, 0] = classEmbedding + positions[0] and
-/// y[n, t] = x[n, t - 1] + positions[t].
+/// y[n, t] = x[n, t - 1] + positions[t]. A NaN stays in its element; one of the class embedding or the positions reaches that
+/// element of every sample.
 /// </summary>
 public static partial class AddClassToken
 {

@@ -4,6 +4,7 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// Position embedding: y[n, t] = x[n, t] + positions[t]. Backward: dx = dy; dpositions[t] = sum over n of dy[n, t].
+/// A NaN stays in its element; one of the positions reaches that element of every sample, one of dy that of dpositions.
 /// </summary>
 public static partial class AddPositions
 {

@@ -4,7 +4,7 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// Mean over the middle axis, a video's feature from its frames': y[n] = (1 / T) sum over t of x[n, t]. Backward:
-/// dx[n, t] = dy[n] / T.
+/// dx[n, t] = dy[n] / T. A NaN, or infinities of both signs, make that element of its sample's mean NaN and no other.
 /// </summary>
 public static partial class Mean
 {

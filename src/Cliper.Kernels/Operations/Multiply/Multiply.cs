@@ -4,7 +4,8 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// Product y = a b, where b has as many elements as a, or one that counts for all. Backward: da = dy b; db = dy a, summed
-/// over all elements (in a fixed order) when b has one.
+/// over all elements (in a fixed order) when b has one. A NaN stays in its place, reaches all of y from a b of one element and
+/// always its db; zero times infinity is NaN.
 /// </summary>
 public static partial class Multiply
 {

@@ -2,7 +2,10 @@ using Cliper.Kernels.Devices;
 
 namespace Cliper.Kernels.Operations;
 
-/// <summary>Product with a constant: y = factor x. Its backward is itself: dx = factor dy.</summary>
+/// <summary>
+/// Product with a constant: y = factor x. Its backward is itself: dx = factor dy. A NaN stays in its place, under a factor of zero
+/// too, which makes one of an infinity.
+/// </summary>
 public static partial class Scale
 {
     /// <summary>y = factor x, or y += factor x.</summary>

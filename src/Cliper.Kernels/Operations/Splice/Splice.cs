@@ -4,7 +4,7 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// Replaces tokens of sequences: y[p, t] = insert[p, t - start] for start &lt;= t &lt; start + inserted, otherwise x[p, t]. How
-/// learned descriptor tokens enter the prompts.
+/// learned descriptor tokens enter the prompts. Everything is copied: a NaN stays in its place, one of a replaced token is gone.
 /// </summary>
 public static partial class Splice
 {
