@@ -137,11 +137,11 @@ public sealed class WholeModelTests : GpuFixture
         }
     }
 
-    // Sets that are not the repository's are larger: minutes on the interpreter.
+    // Sets that are not the repository's are larger: a minute on the interpreter, several where the machine is busy.
     private static TestCaseData OthersAreLong(TestCaseData data) =>
         ((GoldenSet)data.Arguments[0]!).Folder == Path.Combine(Cliper.Model.Tests.SharedFiles.Root, "tests", "golden")
             ? data
-            : data.SetCategory("Long").Explicit("takes minutes: --filter TestCategory=Long");
+            : data.SetCategory("Long").Explicit("larger sets: --filter TestCategory=Long");
 
     private sealed record Outcome(float[] Image, float[] Text, float[] Logits, float Loss, Dictionary<string, float[]> Gradients);
 
