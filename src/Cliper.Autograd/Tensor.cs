@@ -8,6 +8,8 @@ namespace Cliper.Autograd;
 /// </summary>
 public sealed class Tensor : IDisposable
 {
+    private const string OperandKind = "operand";
+
     private readonly Tensor? _base;
     private readonly long _offset;
     private DeviceArray _data;
@@ -104,6 +106,19 @@ public sealed class Tensor : IDisposable
         Root._version++;
         Root.DropCompanions();
     }
+
+    /// <summary>As <see cref="MarkWritten"/>, where <see cref="OperandCopy"/> has been written too.</summary>
+    internal void MarkWrittenWithCopy()
+    {
+        Root._version++;
+        Root.DropCompanions(but: OperandKind);
+    }
+
+    /// <summary>What <see cref="AsOperand"/> gave of the whole tensor, if it is a copy that is still there; else the null array.</summary>
+    internal DeviceArray OperandCopy =>
+        Root._companions is { } companions && companions.TryGetValue((0, Root.Shape, OperandKind), out IDisposable? found)
+            ? ((Converted)found).Data
+            : default;
 
     /// <summary>
     /// Makes the next gradient overwrite instead of add. No memory is touched: the gradient counts as zero from here on.
@@ -215,9 +230,14 @@ public sealed class Tensor : IDisposable
     /// The elements as products on this tensor's device take a weight: itself on the host, an fp16 copy on a GPU, where the
     /// tensor holds the fp32 that the optimiser steps.
     /// </summary>
-    internal DeviceArray AsOperand() => Type == Device.Activations
-        ? Data
-        : Companion("operand", () => new Converted(Data, Device.Activations)).Data;
+    internal DeviceArray AsOperand()
+    {
+        if (Type == Device.Activations)
+            return Data;
+        // All elements under any shape are one copy, which the optimiser can write in its own pass.
+        Tensor whole = Shape.Count == Root.Shape.Count ? Root : this;
+        return whole.Companion(OperandKind, () => new Converted(whole.Data, whole.Device.Activations)).Data;
+    }
 
     /// <summary>A copy in another type.</summary>
     private sealed class Converted : IDisposable
@@ -233,13 +253,17 @@ public sealed class Tensor : IDisposable
         public void Dispose() => Data.Device.Free(Data);
     }
 
-    private void DropCompanions()
+    private void DropCompanions(string? but = null)
     {
         if (_companions is null)
             return;
-        foreach (IDisposable companion in _companions.Values)
+        foreach (((long Offset, Shape Shape, string Kind) key, IDisposable companion) in _companions.ToArray())
+        {
+            if (key.Kind == but && key.Offset == 0 && key.Shape.Equals(Shape))
+                continue;
             companion.Dispose();
-        _companions = null;
+            _companions.Remove(key);
+        }
     }
 
     /// <summary>Ends the tensor, its gradient and its companions. A view ends nothing.</summary>

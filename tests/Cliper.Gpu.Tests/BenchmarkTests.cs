@@ -12,7 +12,7 @@ namespace Cliper.Gpu.Tests;
 [Parallelizable(ParallelScope.Self)]
 public sealed class BenchmarkTests : GpuFixture
 {
-    private static readonly ClipConfig Config = new()
+    internal static readonly ClipConfig Config = new()
     {
         ImageSize = 16,
         PatchSize = 8,

@@ -72,8 +72,8 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
             entry.Second ??= Zeros(entry.Parameter);
             entry.Step++;
             slots.Add(new Kernel.Slot(entry.Parameter.Data, entry.Parameter.Gradient, entry.First.Data, entry.Second.Data, entry.Step,
-                learningRate * entry.RateFactor, entry.WeightDecay));
-            entry.Parameter.MarkWritten();
+                learningRate * entry.RateFactor, entry.WeightDecay, entry.Parameter.OperandCopy));
+            entry.Parameter.MarkWrittenWithCopy();
         }
         Kernel.Step(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(slots),
             new Kernel.Settings(beta1, beta2, epsilon, gradientScale));

@@ -1,4 +1,3 @@
-using Cliper.Kernels.Devices;
 using Kernel = Cliper.Kernels.Operations.Sum;
 
 namespace Cliper.Autograd.Optimizers;
@@ -31,12 +30,7 @@ public static class GradientClipping
         Tensor[] present = [.. parameters.Where(parameter => parameter.HasGradient)];
         if (present.Length == 0)
             return new(0, (float)(1 / scale));
-        Device device = present[0].Device;
-        DeviceArray squares = device.Allocate(present.Length);
-        for (int index = 0; index < present.Length; index++)
-            Kernel.Products(present[index].Gradient, present[index].Gradient, squares.Slice(index, 1));
-        double norm = Math.Sqrt(device.ToFloats(squares).Sum(square => (double)square)) / scale;
-        device.Free(squares);
+        double norm = Math.Sqrt(Kernel.OfSquares([.. present.Select(parameter => parameter.Gradient)])) / scale;
         return new(norm, (float)((norm > maximum ? maximum / norm : 1) / scale));
     }
 }

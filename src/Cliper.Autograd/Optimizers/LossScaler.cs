@@ -20,6 +20,30 @@ public sealed class LossScaler(float initial = 1 << 16, int interval = 2000)
     /// <summary>What the loss is multiplied with, and gradients divided by.</summary>
     public float Scale { get; private set; } = initial;
 
+    /// <summary>What a checkpoint keeps, so that the factor goes on as if there had been no interruption.</summary>
+    /// <param name="Scale">The factor.</param>
+    /// <param name="FiniteSteps">Finite steps since it changed.</param>
+    public readonly record struct State(float Scale, int FiniteSteps)
+    {
+        /// <summary>Whether a scaler can stand there.</summary>
+        public bool IsValid => Scale is >= 1 and <= Largest && FiniteSteps >= 0;
+    }
+
+    /// <summary>Where it stands; null where the factor never changes.</summary>
+    public State? Current => interval == 0 ? null : new State(Scale, _finite);
+
+    /// <summary>
+    /// Goes on from <paramref name="state"/>. Where the factor never changes, that of a run on another device means nothing.
+    /// </summary>
+    /// <exception cref="ArgumentException">No state that there can be.</exception>
+    public void Restore(State state)
+    {
+        if (!state.IsValid)
+            throw new ArgumentException($"a loss scale of {state.Scale} after {state.FiniteSteps} finite steps", nameof(state));
+        if (interval > 0)
+            (Scale, _finite) = (state.Scale, state.FiniteSteps);
+    }
+
     /// <summary>Says whether the last step's gradients were finite.</summary>
     public void Update(bool finite)
     {
@@ -30,7 +54,7 @@ public sealed class LossScaler(float initial = 1 << 16, int interval = 2000)
             _finite = 0;
             Scale = Math.Max(1, Scale / 2);
         }
-        else if (++_finite == interval)
+        else if (++_finite >= interval)
         {
             _finite = 0;
             Scale = Math.Min(Largest, Scale * 2);

@@ -97,6 +97,10 @@ internal static unsafe class Gpu
     [IntrinsicImplementation, Ptx("st.global.b32 [$0], $1;")]
     public static void StoreInt(long address, int value) => *(int*)address = value;
 
+    /// <summary>Stores twice 32 bits.</summary>
+    [IntrinsicImplementation, Ptx("st.global.v2.b32 [$0], {$1,$2};")]
+    public static void StoreInts2(long address, int low, int high) => (((int*)address)[0], ((int*)address)[1]) = (low, high);
+
     /// <summary>Loads 64 bits.</summary>
     [IntrinsicImplementation, Ptx("ld.global.b64 $0, [$1];")]
     public static long LoadLong(long address) => *(long*)address;

@@ -112,6 +112,11 @@ internal readonly struct Halves : INumbers
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store2(long index, F2 value) => Gpu.StoreInt(_address + index * 2, (int)Gpu.Pack(value.X, value.Y));
 
+    /// <summary>Sets four numbers from <paramref name="index"/> on, at an address that is a multiple of 8.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store4(long index, F4 value) =>
+        Gpu.StoreInts2(_address + index * 2, (int)Gpu.Pack(value.X, value.Y), (int)Gpu.Pack(value.Z, value.W));
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public F8 Load8(long index)
     {

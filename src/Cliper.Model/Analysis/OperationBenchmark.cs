@@ -82,7 +82,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     // Of y = x Wᵀ, with y in the place of its gradient. A weight's gradient is fp32.
     private IEnumerable<Case> Gradients(Matrix x, Matrix weight, Matrix y)
     {
-        Matrix dx = new(Numbers(x.Rows, x.Columns), x.Rows, x.Columns), dweight = new(Floats(weight.Rows, weight.Columns), weight.Rows, weight.Columns);
+        var dx = new Matrix(Numbers(x.Rows, x.Columns), x.Rows, x.Columns);
+        var dweight = new Matrix(Floats(weight.Rows, weight.Columns), weight.Rows, weight.Columns);
         yield return Product("matmul NN, gradient by the input", x.Rows, x.Columns, y.Columns, () => MatMul.Run(y, weight, dx));
         yield return Product("matmul TN, gradient by the weight", x.Rows, x.Columns, y.Columns, () => MatMul.Run(y.Transposed, x, dweight));
     }
@@ -117,13 +118,15 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             DeviceArray x = Numbers(rows, Width), gamma = Floats(Width), beta = Floats(Width), y = Numbers(rows, Width);
             DeviceArray mean = Floats(rows), rstd = Floats(rows), dx = Numbers(rows, Width), dgamma = Floats(Width), dbeta = Floats(Width);
             string shape = $"{rows}x{Width}";
-            yield return Move("layer norm forward", shape, 2L * rows * Width, () => LayerNorm.Forward(x, gamma, beta, y, mean, rstd, rows, Width));
+            yield return Move("layer norm forward", shape, 2L * rows * Width,
+                () => LayerNorm.Forward(x, gamma, beta, y, mean, rstd, rows, Width));
             yield return Move("layer norm backward", shape, 3L * rows * Width, () =>
                 LayerNorm.Backward(x, gamma, mean, rstd, y, dx, false, dgamma, false, dbeta, false, rows, Width));
             yield return Move("column sum", shape, (long)rows * Width, () => ColumnSum.Forward(x, dbeta, false, rows, Width, Width));
             // Features are fp32 everywhere.
             DeviceArray features = Floats(rows, Width), normal = Floats(rows, Width), dfeatures = Floats(rows, Width);
-            yield return Move("L2 normalise forward", shape, 2L * rows * Width, () => L2Normalize.Forward(features, normal, rstd, rows, Width), Float);
+            yield return Move("L2 normalise forward", shape, 2L * rows * Width,
+                () => L2Normalize.Forward(features, normal, rstd, rows, Width), Float);
             yield return Move("L2 normalise backward", shape, 3L * rows * Width,
                 () => L2Normalize.Backward(normal, rstd, features, dfeatures, false, rows, Width), Float);
         }
@@ -181,7 +184,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         DeviceArray text = Numbers(Prompts * Length, textWidth), prompts = Numbers(Prompts * Length, textWidth),
             learned = Floats(Prompts * Learned, textWidth);
         string shape = $"{Prompts}x{Length}x{textWidth}";
-        yield return Move("gather forward", shape, 2L * Prompts * Length * textWidth, () => Gather.Forward(table, ids, text, vocabulary, textWidth));
+        yield return Move("gather forward", shape, 2L * Prompts * Length * textWidth,
+            () => Gather.Forward(table, ids, text, vocabulary, textWidth));
         yield return Move("gather backward, accumulate", shape, 3L * Prompts * Length * textWidth,
             () => Gather.Backward(ids, text, dtable, true, vocabulary, textWidth));
         yield return Move("splice forward", shape, 2L * Prompts * Length * textWidth,
@@ -204,10 +208,12 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         DeviceArray logits = Floats(Batch, Classes * Subclasses), dlogits = Floats(Batch, Classes * Subclasses);
         DeviceArray losses = Floats(2), dlosses = Own(device.From([1f, 1f])), alpha = Floats(Batch);
         DeviceArray labels = Own(device.From([.. Enumerable.Range(0, Batch).Select(i => i % Classes)]));
-        DeviceArray nearest = Own(device.Allocate(Batch, ElementType.Int32)), counts = Own(device.Allocate(Classes * Subclasses, ElementType.Int32));
+        DeviceArray nearest = Own(device.Allocate(Batch, ElementType.Int32)),
+            counts = Own(device.Allocate(Classes * Subclasses, ElementType.Int32));
         string shape = $"{Batch}x{Classes}x{Subclasses}";
         yield return Move("CLIPER loss forward", shape, (long)Batch * Classes * Subclasses, () =>
-            CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, Batch, Classes, Subclasses, EmptySubclasses.MinusOneNinetyNinth), Float);
+            CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, Batch, Classes, Subclasses,
+                EmptySubclasses.MinusOneNinetyNinth), Float);
         yield return Move("CLIPER loss backward", shape, 2L * Batch * Classes * Subclasses, () =>
             CliperLoss.Backward(logits, labels, alpha, nearest, dlosses, dlogits, false, Batch, Classes, Subclasses), Float);
     }

@@ -16,7 +16,8 @@ namespace Cliper.Model.Training;
 /// <param name="Step">Steps of that epoch already taken.</param>
 /// <param name="BestWar">Best accuracy of a selection so far; negative for none.</param>
 /// <param name="BestEpoch">Its epoch of stage 2, from 1; 0 for none.</param>
-public sealed record TrainingState(string Phase, int Epoch, int Step, double BestWar, int BestEpoch);
+/// <param name="LossScale">Within a phase with fp16 gradients, where the loss's scale stands; null elsewhere.</param>
+public sealed record TrainingState(string Phase, int Epoch, int Step, double BestWar, int BestEpoch, LossScaler.State? LossScale = null);
 
 /// <summary>What a checkpoint says of itself beside its tensors.</summary>
 /// <param name="Frames">Frames of a clip the model was trained on; 1 for pictures.</param>
@@ -122,7 +123,16 @@ public static class Checkpoint
 
         public CheckpointInfo Info => Read<CheckpointInfo>("info");
 
-        public TrainingState? State => _source.Metadata.ContainsKey("state") ? Read<TrainingState>("state") : null;
+        public TrainingState? State
+        {
+            get
+            {
+                TrainingState? state = _source.Metadata.ContainsKey("state") ? Read<TrainingState>("state") : null;
+                if (state?.LossScale is { IsValid: false } scale)
+                    throw Damaged("metadata 'state'", "a loss scale from 1 to 2^24", $"{scale}");
+                return state;
+            }
+        }
 
         public CliperModel ReadModel(Device device)
         {

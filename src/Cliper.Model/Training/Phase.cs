@@ -23,13 +23,15 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     private const double RateWindowSeconds = 5;
 
     private readonly ISchedule _schedule = ScheduleOf(settings);
-    private readonly LossScaler _scaler = LossScaler.For(device);
 
     /// <summary>The phase's name.</summary>
     public string Name => name;
 
     /// <summary>Moments and step count of AdamW.</summary>
     public AdamW Optimizer { get; } = OptimizerOf(settings, parameters);
+
+    /// <summary>What keeps fp16 gradients within their range.</summary>
+    public LossScaler Scaler { get; } = LossScaler.For(device);
 
     /// <summary>The epoch to run next, or in progress, from 0.</summary>
     public int Epoch { get; set; }
@@ -71,8 +73,8 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
                     break;
                 float rate = RateAt(Epoch + (double)Step / steps);
                 GradientClipping.Measurement gradient = GradientClipping.Measure(Optimizer.Parameters,
-                    settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity, _scaler.Scale);
-                _scaler.Update(gradient.IsFinite);
+                    settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity, Scaler.Scale);
+                Scaler.Update(gradient.IsFinite);
                 if (gradient.IsFinite)
                     Optimizer.Step(rate, gradient.Factor);
                 Optimizer.ClearGradients();
@@ -127,7 +129,7 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
         StepLoss result = loss(tape, batch, Epoch);
         float[]? parts = result.Parts?.ToArray();
         float total = result.Total.Item();
-        tape.Backward(result.Total, scale * _scaler.Scale);
+        tape.Backward(result.Total, scale * Scaler.Scale);
         return new StepSums(total, parts?[0], parts?[1], batch.Count * batch.Frames);
     }
 

@@ -210,7 +210,7 @@ public sealed class Trainer
         string next = Order[Array.IndexOf(Order, name) + 1];
         if (settings.Epochs == 0)
         {
-            _state = _state with { Phase = next, Epoch = 0, Step = 0 };
+            _state = _state with { Phase = next, Epoch = 0, Step = 0, LossScale = null };
             return;
         }
         _model.Clip.Parameters.Train(trainsClip);
@@ -220,8 +220,13 @@ public sealed class Trainer
             : [.. _model.Clip.Parameters.StartingWith().Where(p => p.Tensor.RequiresGrad)];
         using var phase = new Phase(name, settings, _device, parameters) { Epoch = _state.Epoch, Step = _state.Step };
         if (_state.Epoch > 0 || _state.Step > 0)
-            using (Checkpoint.CheckpointReader reader = _checkpoints.OpenLast())
-                reader.Restore(phase.Optimizer);
+        {
+            using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
+            reader.Restore(phase.Optimizer);
+            // Checkpoints of earlier versions have none: the scale finds its value again within some steps.
+            if (_state.LossScale is { } scale)
+                phase.Scaler.Restore(scale);
+        }
         using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Config);
         try
         {
@@ -235,7 +240,7 @@ public sealed class Trainer
         _model.Clip.Parameters.Train(_ => false);
         _model.Metd.Vectors.RequiresGrad = false;
         _model.Metd.Vectors.FreeGradient();
-        _state = _state with { Phase = next, Epoch = 0, Step = 0 };
+        _state = _state with { Phase = next, Epoch = 0, Step = 0, LossScale = null };
         _checkpoints.SaveLast(_model, _info, _state, null);
     }
 
@@ -261,7 +266,7 @@ public sealed class Trainer
 
     private void SaveState(Phase phase)
     {
-        _state = _state with { Epoch = phase.Epoch, Step = phase.Step };
+        _state = _state with { Epoch = phase.Epoch, Step = phase.Step, LossScale = phase.Scaler.Current };
         _checkpoints.SaveLast(_model, _info, _state, phase.Optimizer);
     }
 

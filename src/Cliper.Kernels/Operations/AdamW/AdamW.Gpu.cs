@@ -9,7 +9,7 @@ namespace Cliper.Kernels.Operations;
 public static partial class AdamW
 {
     // A block has a run of one tensor's elements; a table on the device says which.
-    private const int GpuThreads = 256, PerBlock = 4096, Fields = 8;
+    private const int GpuThreads = 256, PerBlock = 4096, Fields = 9;
 
     private static readonly GpuKernel Stepping =
         new(((Action<Integers, int, float, float, float, float, float>)StepRun).Method, "AdamW", GpuThreads, 1, 96);
@@ -18,46 +18,35 @@ public static partial class AdamW
 
     private static void StepGpu(GpuDevice gpu, ReadOnlySpan<Slot> slots, Settings settings)
     {
-        // A row a tensor: four addresses, length, first block, (keep, rate) and root.
+        // A row a tensor: first block, length, five addresses, (keep, rate), (root, -).
         var table = new long[slots.Length * Fields];
         int blocks = 0;
         for (int index = 0; index < slots.Length; index++)
         {
             Slot slot = slots[index];
             Span<long> row = table.AsSpan(index * Fields, Fields);
-            (row[0], row[1], row[2], row[3]) = (slot.Parameter.Address, slot.Gradient.Address, slot.First.Address, slot.Second.Address);
-            (row[4], row[5]) = (slot.Parameter.Length, blocks);
-            row[6] = Pair((float)(1 - (double)slot.LearningRate * slot.WeightDecay),
+            (row[0], row[1]) = (blocks, slot.Parameter.Length);
+            (row[2], row[3], row[4], row[5]) = (slot.Parameter.Address, slot.Gradient.Address, slot.First.Address, slot.Second.Address);
+            row[6] = slot.Copy.Address;
+            row[7] = TensorTable.Pair((float)(1 - (double)slot.LearningRate * slot.WeightDecay),
                 (float)(-slot.LearningRate / (1 - Math.Pow(settings.Beta1, slot.Step))));
-            row[7] = Pair((float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))), 0);
+            row[8] = TensorTable.Pair((float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))), 0);
             blocks = checked(blocks + Blocks.Cover(slot.Parameter.Length, PerBlock));
         }
         DeviceArray rows = gpu.From(MemoryMarshal.Cast<long, int>(table));
         gpu.Run(Stepping, new Blocks(blocks), rows, slots.Length, (float)(1 - settings.Beta1), (float)settings.Beta2,
             (float)(1 - settings.Beta2), (float)settings.Epsilon, settings.GradientScale);
         gpu.Free(rows);
-
-        static long Pair(float low, float high) =>
-            BitConverter.SingleToUInt32Bits(low) | (long)BitConverter.SingleToUInt32Bits(high) << 32;
     }
 
     private static void StepRun(Integers table, int tensors, float rest1, float beta2, float rest2, float epsilon, float gradientScale)
     {
-        // The last tensor whose first block is not beyond this one; empty tensors have none.
-        int low = 0, high = tensors;
-        while (high - low > 1)
-        {
-            int middle = (low + high) >> 1;
-            if (table.Load(middle * (2 * Fields) + 10) <= Grid.IdxX)
-                low = middle;
-            else
-                high = middle;
-        }
-        var row = new TableRow(table, low * (2 * Fields));
-        Floats p = new(row.Long(0)), g = new(row.Long(1)), first = new(row.Long(2)), second = new(row.Long(3));
-        long length = row.Long(4), start = (long)(Grid.IdxX - table.Load(low * (2 * Fields) + 10)) * PerBlock;
+        var row = TensorTable.Row.Find(table, tensors, Fields);
+        Floats p = new(row.Long(2)), g = new(row.Long(3)), first = new(row.Long(4)), second = new(row.Long(5));
+        var copy = new Halves(row.Long(6));
+        long length = row.Long(1), start = (long)row.Block * PerBlock;
         Constants constants;
-        (constants.Keep, constants.Rate, constants.Root) = (row.Float(12), row.Float(13), row.Float(14));
+        (constants.Keep, constants.Rate, constants.Root) = (row.Low(7), row.High(7), row.Low(8));
         (constants.Rest1, constants.Beta2, constants.Rest2) = (rest1, beta2, rest2);
         (constants.Epsilon, constants.Scale) = (epsilon, gradientScale);
         for (int step = 0; step < PerBlock / (GpuThreads * 4); step++)
@@ -74,6 +63,8 @@ public static partial class AdamW
                 first.Store4(at, ms);
                 second.Store4(at, vs);
                 p.Store4(at, ps);
+                if (!copy.IsNull)
+                    copy.Store4(at, ps);
                 continue;
             }
             for (long i = at; i < at + 4 && i < length; i++)
@@ -83,6 +74,8 @@ public static partial class AdamW
                 first.Store(i, m);
                 second.Store(i, v);
                 p.Store(i, value);
+                if (!copy.IsNull)
+                    copy.Store(i, value);
             }
         }
     }
@@ -99,17 +92,5 @@ public static partial class AdamW
         m = Gpu.Fma(gradient - m, c.Rest1, m);
         v = Gpu.Fma(gradient * gradient, c.Rest2, v * c.Beta2);
         p = Gpu.Fma(m / Gpu.Fma(Gpu.SquareRoot(v), c.Root, c.Epsilon), c.Rate, p * c.Keep);
-    }
-
-    private readonly struct TableRow
-    {
-        private readonly Integers _table;
-        private readonly int _at;
-
-        public TableRow(Integers table, int at) => (_table, _at) = (table, at);
-
-        public long Long(int field) => (uint)_table.Load(_at + 2 * field) | (long)_table.Load(_at + 2 * field + 1) << 32;
-
-        public float Float(int word) => Interop.IntAsFloat((uint)_table.Load(_at + word));
     }
 }

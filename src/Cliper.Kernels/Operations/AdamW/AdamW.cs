@@ -22,8 +22,9 @@ public static partial class AdamW
     /// <param name="Step">t, from 1.</param>
     /// <param name="LearningRate">rate.</param>
     /// <param name="WeightDecay">decay.</param>
+    /// <param name="Copy">p once more in fp16, of the same length, or null: on a GPU, what products read.</param>
     public readonly record struct Slot(DeviceArray Parameter, DeviceArray Gradient, DeviceArray First, DeviceArray Second,
-        int Step, float LearningRate, float WeightDecay);
+        int Step, float LearningRate, float WeightDecay, DeviceArray Copy = default);
 
     /// <summary>What all tensors of a step share.</summary>
     /// <param name="Beta1">Decay of m, in [0, 1).</param>
@@ -44,6 +45,10 @@ public static partial class AdamW
             Check.Length(slot.First, length, $"first moment {index}");
             Check.Length(slot.Second, length, $"second moment {index}");
             ArgumentOutOfRangeException.ThrowIfLessThan(slot.Step, 1);
+            DeviceArray copy = slot.Copy;
+            if (!copy.IsNull && (copy.Type != ElementType.Float16 || copy.Length != length || copy.Device is not GpuDevice))
+                throw new ArgumentException($"the copy of parameter {index} is {copy.Length} of {copy.Type} on {copy.Device.Name}, "
+                    + $"expected {length} of {ElementType.Float16} on a GPU", nameof(slots));
         }
         if (slots.IsEmpty)
             return;

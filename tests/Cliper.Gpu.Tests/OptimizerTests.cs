@@ -1,0 +1,200 @@
+using Cliper.Autograd;
+using Cliper.Autograd.Optimizers;
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Model;
+using Cliper.Model.Clip;
+using Cliper.Model.Text;
+using Cliper.Model.Training;
+using Cliper.Model.Weights;
+using AdamW = Cliper.Kernels.Operations.AdamW;
+
+namespace Cliper.Gpu.Tests;
+
+/// <summary>What works on all tensors of a model in one launch, and where its state goes.</summary>
+[Parallelizable(ParallelScope.Self)]
+public sealed class OptimizerTests : GpuFixture
+{
+    private static readonly int[] Lengths = [3, 0, 16_384, 1, 40_001, 64, 0];
+
+    [Test]
+    public void SquaresOfManyArraysAreAddedInOneLaunch()
+    {
+        float[][] values = [.. Lengths.Select((length, index) => Random(length, index, half: false))];
+        DeviceArray[] arrays = [.. values.Select(part => Device.From(part))];
+
+        double actual = Sum.OfSquares(arrays);
+
+        double expected = values.Sum(part => part.Sum(value => (double)value * value));
+        // A thread adds up to 64 squares in fp32, a block's threads 13 more times: at most 77 roundings of u32.
+        Assert.That(actual, Is.EqualTo(expected).Within(77 * U32 * expected));
+        Assert.That(Device.Launched.Single().Name, Is.EqualTo("Sum Squares"));
+        Free(arrays);
+    }
+
+    [Test]
+    public void OneElementThatIsNotFiniteIsFound([Values(float.NaN, float.PositiveInfinity)] float bad, [Values(0, 40_000)] int at)
+    {
+        float[] values = Random(40_001, 1);
+        values[at] = bad;
+        DeviceArray[] arrays = [Device.From(Random(5, 2)), Device.From(values)];
+
+        Assert.That(double.IsFinite(Sum.OfSquares(arrays)), Is.False);
+        Free(arrays);
+    }
+
+    [Test]
+    public void TheStepLeavesTheCopyThatProductsRead()
+    {
+        DeviceArray[] weights = [.. Lengths.Select((length, index) => Device.From(Random(length, index, half: false)))];
+        DeviceArray[] gradients = [.. Lengths.Select((length, index) => Device.From(Random(length, 50 + index, half: false)))];
+        DeviceArray[] first = [.. Lengths.Select(length => Device.From(new float[length]))];
+        DeviceArray[] second = [.. Lengths.Select(length => Device.From(new float[length]))];
+        // One tensor has no copy.
+        DeviceArray[] copies = [.. Lengths.Select((length, index) => index == 3 ? default : Device.Allocate(length, ElementType.Float16))];
+
+        AdamW.Slot[] slots = [.. Enumerable.Range(0, Lengths.Length).Select(i =>
+            new AdamW.Slot(weights[i], gradients[i], first[i], second[i], 1, 1e-2f, .1f, copies[i]))];
+        AdamW.Step(slots, new AdamW.Settings(.9, .999, 1e-4, .5f));
+
+        for (int i = 0; i < Lengths.Length; i++)
+            if (!copies[i].IsNull)
+                Assert.That(Device.ToFloats(copies[i]), Is.EqualTo(Rounded(Device.ToFloats(weights[i]))), $"{i}");
+        Assert.That(Device.Launched.Single().Name, Is.EqualTo("AdamW"));
+        Free([.. weights, .. gradients, .. first, .. second, .. copies]);
+    }
+
+    [Test]
+    public void ACopyOnTheHostIsRefused()
+    {
+        using var host = new HostDevice(1);
+        DeviceArray p = host.From([1f]), copy = host.Allocate(1, ElementType.Float16);
+        Assert.That(() => AdamW.Step([new AdamW.Slot(p, p, p, p, 1, 1, 1, copy)], new AdamW.Settings(.9, .999, 1, 1)),
+            Throws.ArgumentException.With.Message.Contains("the copy of parameter 0"));
+        host.Free(p);
+        host.Free(copy);
+    }
+
+    [Test]
+    public void TheNextStepTakesTheCopyAndMakesNoOther()
+    {
+        using var weight = Tensor.From(Device, Random(64 * 64, 1, half: false), new Shape(64, 64));
+        weight.RequiresGrad = true;
+        using var x = new Tensor(Halves(Random(8 * 64, 2)), new Shape(8, 64));
+        using var optimizer = new Cliper.Autograd.Optimizers.AdamW();
+        optimizer.AddGroup([("weight", weight)], weightDecay: 0);
+        for (int step = 0; step < 3; step++)
+        {
+            nint before = weight.OperandCopy.Address;
+            // Under another shape it is the same copy.
+            using (var tape = new Tape(Device, recording: false))
+                tape.Linear(x, weight.Reshape(new Shape(32, 128)).Reshape(weight.Shape));
+            Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Random(64 * 64, step).AsSpan()), weight.GradientTarget(out _));
+            if (step > 0)
+                Assert.That(weight.OperandCopy.Address, Is.EqualTo(before));
+            optimizer.Step(1e-2f);
+            Assert.That(Device.ToFloats(weight.AsOperand()), Is.EqualTo(Rounded(weight.ToArray())));
+            optimizer.ClearGradients();
+        }
+        weight.MarkWritten();
+        Assert.That(weight.OperandCopy.IsNull, "somebody else has written: the copy is stale");
+    }
+
+    [Test]
+    public void AnInterruptedRunGoesOnBitByBitWithItsLossScale([Values] bool hasScale)
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"loss-scale-{Guid.NewGuid()}.safetensors");
+        try
+        {
+            using CliperModel straight = Create();
+            using var optimizer = OptimizerOf(straight);
+            // Doubles at the third finite step, which is the second after the interruption.
+            var scaler = new LossScaler(4, interval: 3);
+            for (int step = 0; step < 2; step++)
+                Train(straight, optimizer, scaler, step);
+            var state = new TrainingState("stage1", 0, 2, -1, 0, hasScale ? scaler.Current : null);
+            Checkpoint.Save(path, straight, new CheckpointInfo(1, "test", ""), TensorType.F32, state, optimizer);
+
+            using Checkpoint.CheckpointReader reader = new(path);
+            Assert.That(reader.State, Is.EqualTo(state));
+            using CliperModel resumed = reader.ReadModel(Device);
+            resumed.Metd.Vectors.RequiresGrad = true;
+            using var resumedOptimizer = OptimizerOf(resumed);
+            reader.Restore(resumedOptimizer);
+            var resumedScaler = new LossScaler(2, interval: 3);
+            if (reader.State!.LossScale is { } scale)
+                resumedScaler.Restore(scale);
+            for (int step = 2; step < 4; step++)
+            {
+                Train(straight, optimizer, scaler, step);
+                Train(resumed, resumedOptimizer, resumedScaler, step);
+            }
+
+            Assert.That(scaler.Scale, Is.EqualTo(8));
+            Assert.That(resumedScaler.Scale, Is.EqualTo(hasScale ? 8 : 2), "without a saved scale it begins anew");
+            if (hasScale)
+                Assert.That(resumed.Metd.Vectors.ToArray(), Is.EqualTo(straight.Metd.Vectors.ToArray()));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Test]
+    public void ADamagedLossScaleIsOneClearError()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"loss-scale-{Guid.NewGuid()}.safetensors");
+        try
+        {
+            using CliperModel model = Create();
+            Checkpoint.Save(path, model, new CheckpointInfo(1, "test", ""), TensorType.F32,
+                new TrainingState("stage1", 0, 2, -1, 0, new LossScaler.State(-2, 0)), null);
+            using Checkpoint.CheckpointReader reader = new(path);
+            Assert.That(() => reader.State, Throws.TypeOf<InputException>().With.Message.Contains("a loss scale from 1 to 2^24"));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    private static float[] Rounded(float[] values) => [.. values.Select(value => (float)(System.Half)value)];
+
+    private static Cliper.Autograd.Optimizers.AdamW OptimizerOf(CliperModel model)
+    {
+        var optimizer = new Cliper.Autograd.Optimizers.AdamW(epsilon: 1e-4);
+        optimizer.AddGroup([(Metd.ParameterName, model.Metd.Vectors)], weightDecay: 0);
+        return optimizer;
+    }
+
+    private void Train(CliperModel model, Cliper.Autograd.Optimizers.AdamW optimizer, LossScaler scaler, int step)
+    {
+        const int Batch = 3;
+        using (var tape = new Tape(Device))
+        {
+            int width = model.Clip.Config.EmbedSize;
+            Tensor features = tape.Own(Tensor.From(Device, Random(Batch * width, step), new Shape(Batch, width)));
+            Tensor labels = tape.Own(Tensor.From(Device, (ReadOnlySpan<int>)[0, 1, 0], new Shape(Batch)));
+            Tensor logits = model.Logits(tape, features, model.DescriptorFeatures(tape));
+            Tensor losses = model.Losses(tape, logits, labels, EmptySubclasses.MinusOneNinetyNinth);
+            tape.Backward(tape.Sum(losses), scaler.Scale);
+        }
+        GradientClipping.Measurement gradient = GradientClipping.Measure(optimizer.Parameters, scale: scaler.Scale);
+        scaler.Update(gradient.IsFinite);
+        if (gradient.IsFinite)
+            optimizer.Step(1e-2f, gradient.Factor);
+        optimizer.ClearGradients();
+    }
+
+    private CliperModel Create()
+    {
+        using ClipWeights weights = ClipWeights.Random(BenchmarkTests.Config, seed: 1);
+        var clip = new ClipModel(Device, weights);
+        clip.Parameters.Train(_ => false);
+        int[] prompt = [14, 1, 2, 3, 3, 4, 15];
+        Metd metd = Metd.Random(Device, 2, 2, BenchmarkTests.Config.TextWidth, new DescriptorPrompt(prompt, 3, 2), seed: 1);
+        metd.Vectors.RequiresGrad = true;
+        return new CliperModel(clip, metd, ["a", "b"]);
+    }
+}
