@@ -26,7 +26,7 @@ commit() {
 }
 
 pack() {
-    local root=$here/.. out stage runtime version
+    local root=$here/.. out runtime version file
     out=$(realpath -m "$1")
     source "$root/eng/dotnet.sh"
     stage=$(mktemp -d)
@@ -44,6 +44,10 @@ pack() {
     rm -rf "$stage/artifacts"
     find "$stage/apps" \( -name '*.pdb' -o -name '*.resources.dll' \) -delete
     rm -rf "$stage/apps/tests/Microsoft.CodeCoverage"
+    # What both have is packed once.
+    (cd "$stage/apps/tests" && find . -type f) | while read -r file; do
+        cmp -s "$stage/apps/tests/$file" "$stage/apps/cliper-gpu/$file" && ln -f "$stage/apps/cliper-gpu/$file" "$stage/apps/tests/$file"
+    done || true
     # The tests look for golden tensors beside the solution.
     cp "$root/Cliper.Gpu.sln" "$stage/"
     cp -r "$root/tests/golden" "$stage/tests/"
