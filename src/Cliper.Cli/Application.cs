@@ -19,7 +19,7 @@ internal static class Application
     /// <returns>The exit code.</returns>
     public static int Run(string[] args, Terminal terminal, CancellationToken cancellation)
     {
-        var common = new CommonOptions();
+        var common = new CommonOptions(terminal);
         var root = new RootCommand(Description) { HelpName = "cliper-gpu" };
         foreach (Option option in common.All)
             root.Add(option);

@@ -1,18 +1,19 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Cliper.Kernels.Devices;
 using Cliper.Model;
 
 namespace Cliper.Cli.Commands;
 
 /// <summary>The options that every command has.</summary>
-internal sealed class CommonOptions
+/// <param name="terminal">Told when a device is there that cannot be used.</param>
+internal sealed partial class CommonOptions(Terminal terminal)
 {
-    /// <summary>Why no GPU is used.</summary>
-    public const string NoCuda = "no usable CUDA device: this version computes on the processor only; use --device cpu or auto";
-
     private const int MaxThreads = 1024;
+    private const string Cuda = "cuda", NumberedCuda = "cuda:";
 
-    private static readonly string[] Devices = ["auto", "cpu", "cuda"];
+    private static readonly string[] Devices = ["auto", "cpu", Cuda, "cuda:N"];
 
     public Option<bool> Json { get; } = new("--json")
     {
@@ -28,7 +29,7 @@ internal sealed class CommonOptions
 
     public Option<string> Device { get; } = new("--device")
     {
-        Description = "Where to compute: auto, cpu or cuda.",
+        Description = "Where to compute: auto (a CUDA card if there is one that works, else the processor), cpu, cuda, or cuda:N for card N from 0.",
         HelpName = "DEVICE",
         DefaultValueFactory = _ => "auto",
         Recursive = true,
@@ -41,7 +42,14 @@ internal sealed class CommonOptions
         Recursive = true,
     };
 
-    public IReadOnlyList<Option> All => [Json, Device, Threads, Verbose];
+    public Option<string?> GpuMemory { get; } = new("--gpu-memory")
+    {
+        Description = "Memory to reserve on the card, such as 8GiB or 500MiB; without it nine tenths of what is free.",
+        HelpName = "SIZE",
+        Recursive = true,
+    };
+
+    public IReadOnlyList<Option> All => [Json, Device, GpuMemory, Threads, Verbose];
 
     /// <summary>The number of threads that was asked for; 0 is one a core.</summary>
     /// <exception cref="SettingsException">It is out of range.</exception>
@@ -52,18 +60,67 @@ internal sealed class CommonOptions
             : throw new SettingsException($"--threads is {threads}; it must lie within 0 and {MaxThreads}");
     }
 
-    /// <summary>The device that was asked for.</summary>
-    /// <exception cref="SettingsException">There is no such device or number of threads.</exception>
+    /// <summary>The device that was asked for. With auto, a card that cannot be used is said so on standard error.</summary>
+    /// <exception cref="SettingsException">There is no such device, number of threads or size.</exception>
     /// <exception cref="DeviceException">It cannot be used.</exception>
-    public HostDevice OpenDevice(ParseResult parsed)
+    public Device OpenDevice(ParseResult parsed)
     {
         string device = parsed.GetValue(Device)!;
         int threads = ThreadsOf(parsed);
-        return device switch
+        long memory = MemoryOf(parsed);
+        switch (device)
         {
-            "auto" or "cpu" => new HostDevice(threads),
-            "cuda" => throw new DeviceException(NoCuda),
-            _ => throw new SettingsException($"--device is '{device}'; there are {string.Join(", ", Devices)}" + Suggestion.Hint(device, Devices)),
-        };
+            case "auto":
+                return OpenAny(threads, memory);
+            case Cuda:
+                return new CudaDevice(0, memory);
+            case "cpu":
+                return memory == 0 ? new HostDevice(threads)
+                    : throw new SettingsException($"--gpu-memory is for a card, and --device is {device}: leave one of them out");
+        }
+        if (device.StartsWith(NumberedCuda, StringComparison.Ordinal))
+            return int.TryParse(device.AsSpan(NumberedCuda.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal)
+                ? new CudaDevice(ordinal, memory)
+                : throw new SettingsException($"--device is '{device}'; a card is named by its number from 0, such as cuda:1");
+        throw new SettingsException($"--device is '{device}'; there are {string.Join(", ", Devices)}" + Suggestion.Hint(device, Devices));
     }
+
+    private Device OpenAny(int threads, long memory)
+    {
+        try
+        {
+            return new CudaDevice(0, memory);
+        }
+        catch (DeviceException reason)
+        {
+            if (CudaDevice.HasDriver)
+                terminal.Say($"cliper-gpu: computing on the processor: {reason.Message}");
+            return new HostDevice(threads);
+        }
+    }
+
+    private long MemoryOf(ParseResult parsed)
+    {
+        if (parsed.GetValue(GpuMemory) is not { } text)
+            return 0;
+        Match size = Size().Match(text);
+        if (size.Success && double.TryParse(size.Groups[1].Value, CultureInfo.InvariantCulture, out double number))
+        {
+            double bytes = number * (size.Groups[2].Value.ToLowerInvariant() switch
+            {
+                "kib" => 1L << 10,
+                "mib" => 1L << 20,
+                "gib" => 1L << 30,
+                "kb" => 1_000,
+                "mb" => 1_000_000,
+                _ => 1_000_000_000,
+            });
+            if (bytes is >= 1 and < long.MaxValue)
+                return (long)bytes;
+        }
+        throw new SettingsException($"--gpu-memory is '{text}'; expected a size above zero with its unit, such as 8GiB or 500MiB");
+    }
+
+    [GeneratedRegex(@"^(\d+(?:\.\d+)?) ?([KMG]i?B)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Size();
 }

@@ -25,7 +25,7 @@ internal sealed class DemoCommand : CliCommand
     {
         TrainSettings settings = Recipes.Get("demo") with { Weights = ShippedModels.Clip };
         string folder = parsed.GetValue(_out)!;
-        using HostDevice device = Common.OpenDevice(parsed);
+        using Device device = Common.OpenDevice(parsed);
         Terminal.Say($"{device.Name}: faces drawn by the program, {settings.DrawnPictures} to learn from and others to test on");
         TrainResult result = TrainingProgress.Show(Terminal, progress =>
             TrainingRun.Run(device, settings, folder, resume: false, overwrite: true, progress, Cancellation));

@@ -12,18 +12,22 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
 {
     protected override int Run(ParseResult parsed)
     {
-        using HostDevice device = Common.OpenDevice(parsed);
-        double gflops = HostPeak.MeasureGflops(device), bandwidth = HostPeak.MeasureBandwidth(device);
-        IReadOnlyList<SelfTest.Result> checks = SelfTest.Run(device);
+        using Device device = Common.OpenDevice(parsed);
+        using HostDevice? beside = device is HostDevice ? null : new HostDevice(Common.ThreadsOf(parsed));
+        HostDevice host = beside ?? (HostDevice)device;
+        double gflops = HostPeak.MeasureGflops(host), bandwidth = HostPeak.MeasureBandwidth(host);
+        IReadOnlyList<SelfTest.Result> checks = SelfTest.Run(host);
         string? ffmpeg = Machine.FindFfmpeg();
         if (Terminal.Json)
-            WriteJson(device, gflops, bandwidth, checks, ffmpeg);
+            WriteJson(host, (device as CudaDevice)?.Details, gflops, bandwidth, checks, ffmpeg);
         else
-            WriteTable(device, gflops, bandwidth, checks, ffmpeg);
+            WriteTable(host, (device as CudaDevice)?.Details, gflops, bandwidth, checks, ffmpeg);
         return checks.All(check => check.Passed) ? ExitCode.Done : ExitCode.Failed;
     }
 
-    private void WriteTable(HostDevice device, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks, string? ffmpeg)
+    private static string WhyNoGpu => CudaDevice.Missing() ?? "there is a card, which this run does not use";
+
+    private void WriteTable(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks, string? ffmpeg)
     {
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("found");
         Row("processor", $"{Machine.Processor}, {Environment.ProcessorCount} logical");
@@ -33,7 +37,11 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         Row("system", $"{Machine.System}, {Machine.Runtime}");
         Row("FMA peak", Format.Invariant($"{gflops:F0} GFLOP/s, fp32, measured"));
         Row("memory bandwidth", Format.Invariant($"{bandwidth:F1} GB/s, triad, measured"));
-        Row("GPU", $"none: {CommonOptions.NoCuda}");
+        Row("GPU", card is { } found
+            ? Format.Invariant($"{found.Name}, compute capability {found.Capability / 10.0:F1}, {Format.Bytes(found.FreeBytes)} of {Format.Bytes(found.TotalBytes)} free")
+            : $"none: {WhyNoGpu}");
+        if (card is not null)
+            Row("GPU driver", $"for CUDA {card.Value.Driver / 1000}.{card.Value.Driver % 1000 / 10}");
         Row("ffmpeg", ffmpeg ?? "none: only video files need it (apt-get install ffmpeg)");
         foreach (SelfTest.Result check in checks)
             Row($"self-test: {check.Name}", Format.Invariant(
@@ -43,7 +51,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         void Row(string what, string found) => table.AddRow(Markup.Escape(what), Markup.Escape(found));
     }
 
-    private void WriteJson(HostDevice device, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks, string? ffmpeg) =>
+    private void WriteJson(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks, string? ffmpeg) =>
         Terminal.WriteJson(json =>
         {
             json.WriteStartObject();
@@ -56,8 +64,21 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             json.WriteString("runtime", Machine.Runtime);
             json.WriteNumber("peakGflops", Math.Round(gflops, 1));
             json.WriteNumber("bandwidthGBs", Math.Round(bandwidth, 1));
-            json.WriteNull("gpu");
-            json.WriteString("gpuReason", CommonOptions.NoCuda);
+            if (card is { } found)
+            {
+                json.WriteStartObject("gpu");
+                json.WriteString("name", found.Name);
+                json.WriteNumber("capability", found.Capability / 10.0);
+                json.WriteNumber("driver", found.Driver);
+                json.WriteNumber("freeBytes", found.FreeBytes);
+                json.WriteNumber("totalBytes", found.TotalBytes);
+                json.WriteEndObject();
+            }
+            else
+            {
+                json.WriteNull("gpu");
+                json.WriteString("gpuReason", WhyNoGpu);
+            }
             json.WriteString("ffmpeg", ffmpeg);
             json.WriteBoolean("passed", checks.All(check => check.Passed));
             json.WriteStartArray("selfTest");

@@ -60,7 +60,7 @@ internal sealed class EmbedCommand : CliCommand
         IReadOnlyList<Sample> pictures = PictureFiles.Pictures(images);
         IReadOnlyList<string> texts = textFile is null ? [] : ReadTexts(textFile);
         string path = parsed.GetValue(_out)!;
-        using HostDevice device = Common.OpenDevice(parsed);
+        using Device device = Common.OpenDevice(parsed);
         using var embedder = new Embedder(device, parsed.GetValue(_weights)!);
         EmbeddingSummary summary = embedder.Write(path, pictures, texts, parsed.GetValue(_tokenizer), parsed.GetValue(_strict), Cancellation);
         SkippedPictures.Say(Terminal, summary.Skipped);

@@ -67,7 +67,7 @@ internal sealed class EvalCommand : CliCommand
             (null, { } file) => file,
             _ => throw new SettingsException("give either --run or --checkpoint"),
         };
-        using HostDevice device = Common.OpenDevice(parsed);
+        using Device device = Common.OpenDevice(parsed);
         using Predictor predictor = Predictor.Load(Checkpoint.Find(checkpoint), device);
         DataSplit split = SplitOf(parsed, parsed.GetValue(_run));
         (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split, parsed.GetValue(_strict), Cancellation);

@@ -97,7 +97,7 @@ internal sealed class PredictCommand : CliCommand
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
         IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? PictureFiles.Clips(others) : PictureFiles.Pictures(others);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
-        using HostDevice device = Common.OpenDevice(parsed);
+        using Device device = Common.OpenDevice(parsed);
         string? checkpoint = parsed.GetValue(_checkpoint);
         if (checkpoint is null)
             Terminal.Say("no --checkpoint is given: the answers are those of a small model that has learned from drawn faces only");

@@ -21,7 +21,7 @@ internal sealed class PretrainCommand : CliCommand
     protected override int Run(ParseResult parsed)
     {
         (TrainSettings settings, string folder, bool resume, bool overwrite) = _run.Resolve(parsed, _settings);
-        using HostDevice device = Common.OpenDevice(parsed);
+        using Device device = Common.OpenDevice(parsed);
         string weights = TrainingProgress.Show(Terminal, progress =>
             TrainingRun.Pretrain(device, settings, folder, resume, overwrite, progress, Cancellation));
         if (Terminal.Json)

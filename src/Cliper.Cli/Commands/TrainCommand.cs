@@ -22,7 +22,7 @@ internal sealed class TrainCommand : CliCommand
     protected override int Run(ParseResult parsed)
     {
         (TrainSettings settings, string folder, bool resume, bool overwrite) = _run.Resolve(parsed, _settings);
-        using HostDevice device = Common.OpenDevice(parsed);
+        using Device device = Common.OpenDevice(parsed);
         if (settings.Fold == TrainSettings.AllFolds)
         {
             FoldsResult folds = TrainingProgress.Show(Terminal, progress =>

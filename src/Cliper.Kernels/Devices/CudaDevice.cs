@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Cliper.Kernels.Operations;
 using Cliper.Kernels.Ptx;
 using static Cliper.Kernels.Ptx.CudaDriver;
 
@@ -16,6 +17,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     private const int OldestDriver = 11080, OldestCapability = 80;
     private const int MultiprocessorsAttribute = 16, MajorAttribute = 75, MinorAttribute = 76, MaxSharedAttribute = 97;
     private const int StagingBytes = 16 << 20, UsualShared = 48 << 10;
+    // Of the smallest model that is of use, with its training.
+    private const long LeastMemory = 64 << 20;
 
     private readonly int _device;
     private readonly nint _context, _stream;
@@ -55,28 +58,46 @@ public sealed unsafe class CudaDevice : GpuDevice
             throw new DeviceException($"there is no CUDA device {ordinal}: this machine has {count}, numbered from 0");
         Check(cuDeviceGet(out _device, ordinal), "opening the device");
         Check(cuDevicePrimaryCtxRetain(out _context, _device), "opening the device");
-        MakeCurrent();
-        Check(cuMemGetInfo_v2(out nuint free, out nuint total), "asking for its memory");
-        Check(cuDriverGetVersion(out int driver), "asking for the driver's version");
-        Details = new Description(NameOf(_device), 10 * Attribute(MajorAttribute) + Attribute(MinorAttribute), driver, (long)free, (long)total);
-        if (Details.Capability < OldestCapability)
-            throw new DeviceException($"{Details.Name} has compute capability {Details.Capability / 10}.{Details.Capability % 10}; the "
-                + $"kernels need {OldestCapability / 10}.{OldestCapability % 10} (Ampere) or later: use --device cpu");
-        Multiprocessors = Attribute(MultiprocessorsAttribute);
-        _reservation = (memory > 0 ? memory : (long)(free * 0.9)) / Arena.Alignment * Arena.Alignment;
-        if (_reservation > (long)free)
-            throw new DeviceException($"{Details.Name} has {Megabytes((long)free)} of {Megabytes((long)total)} free; {Megabytes(memory)} "
-                + "were asked for: lower --gpu-memory, or end what else uses the card");
-        _arena = new Arena(Reserve, _reservation, Exhausted);
-        const uint NonBlocking = 1;
-        Check(cuStreamCreate(out _stream, NonBlocking), "creating a stream");
-        const uint NoTiming = 2;
-        foreach (ref Staging staging in _staging.AsSpan())
+        try
         {
-            Check(cuMemHostAlloc(out staging.Buffer, StagingBytes, 0), "pinning memory for uploads");
-            Check(cuEventCreate(out staging.Copied, NoTiming), "creating an event");
+            MakeCurrent();
+            Check(cuMemGetInfo_v2(out nuint free, out nuint total), "asking for its memory");
+            Check(cuDriverGetVersion(out int driver), "asking for the driver's version");
+            Details = new Description(NameOf(_device), 10 * Attribute(MajorAttribute) + Attribute(MinorAttribute), driver, (long)free,
+                (long)total);
+            if (Details.Capability < OldestCapability)
+                throw new DeviceException($"{Details.Name} has compute capability {Details.Capability / 10}.{Details.Capability % 10}; the "
+                    + $"kernels need {OldestCapability / 10}.{OldestCapability % 10} (Ampere) or later: use --device cpu");
+            Multiprocessors = Attribute(MultiprocessorsAttribute);
+            _reservation = (memory > 0 ? memory : (long)(free * 0.9)) / Arena.Alignment * Arena.Alignment;
+            if (_reservation > (long)free || _reservation < LeastMemory)
+                throw new DeviceException($"{Details.Name} has {Megabytes((long)free)} of {Megabytes((long)total)} free; "
+                    + (_reservation > (long)free
+                        ? $"{Megabytes(memory)} were asked for: lower --gpu-memory, or end what else uses the card"
+                        : $"at least {Megabytes(LeastMemory)} are needed: raise --gpu-memory, or end what else uses the card"));
+            _arena = new Arena(Reserve, _reservation, Exhausted);
+            // Now, and not when work has begun.
+            _arena.Free(_arena.Allocate(0));
+            const uint NonBlocking = 1;
+            Check(cuStreamCreate(out _stream, NonBlocking), "creating a stream");
+            const uint NoTiming = 2;
+            foreach (ref Staging staging in _staging.AsSpan())
+            {
+                Check(cuMemHostAlloc(out staging.Buffer, StagingBytes, 0), "pinning memory for uploads");
+                Check(cuEventCreate(out staging.Copied, NoTiming), "creating an event");
+            }
+            // A driver that cannot compile, as in a container without all of its libraries, shows here.
+            Function(ElementLoop.Kernels.First());
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
+
+    /// <summary>Whether there is a driver, whether or not it finds a card that can be used.</summary>
+    public static bool HasDriver => IsPresent;
 
     /// <summary>Why there is no card to use at all; null where there is one.</summary>
     public static string? Missing()
@@ -176,7 +197,7 @@ public sealed unsafe class CudaDevice : GpuDevice
     public override void Dispose()
     {
         // Whatever fails here has failed before and been said.
-        MakeCurrent();
+        _ = cuCtxSetCurrent(_context);
         _ = cuStreamSynchronize(_stream);
         foreach (Staging staging in _staging)
         {
@@ -185,7 +206,8 @@ public sealed unsafe class CudaDevice : GpuDevice
         }
         foreach (nint module in _modules)
             _ = cuModuleUnload(module);
-        foreach ((nint address, _) in _arena.Segments)
+        // Null where the constructor failed before it.
+        foreach ((nint address, _) in _arena?.Segments ?? [])
             _ = cuMemFree_v2(address);
         _ = cuStreamDestroy_v2(_stream);
         _ = cuDevicePrimaryCtxRelease_v2(_device);
@@ -260,5 +282,6 @@ public sealed unsafe class CudaDevice : GpuDevice
         return Marshal.PtrToStringUTF8((nint)name)!;
     }
 
-    private static string Megabytes(long bytes) => $"{bytes >> 20} MB";
+    // As a person gives them to --gpu-memory.
+    private static string Megabytes(long bytes) => $"{bytes >> 20} MiB";
 }

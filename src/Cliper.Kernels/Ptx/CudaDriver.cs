@@ -18,12 +18,8 @@ internal static unsafe partial class CudaDriver
 
     private static nint Load()
     {
-        string[] names = OperatingSystem.IsWindows() ? ["nvcuda.dll"] : ["libcuda.so.1", "libcuda.so"];
-        nint handle = 0;
-        foreach (string name in names)
-            if (NativeLibrary.TryLoad(name, out handle))
-                break;
-        if (handle != 0)
+        // libcuda.so, without the number, is at times a toolkit's stub that can do nothing.
+        if (NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out nint handle))
             NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == Library ? handle : 0);
         return handle;
     }
@@ -34,14 +30,15 @@ internal static unsafe partial class CudaDriver
     /// <exception cref="DeviceException">The result is not success.</exception>
     public static void Check(int result, string doing)
     {
-        const int Success = 0, OutOfMemory = 2, IllegalAddress = 700, LaunchFailed = 719, Lost = 46;
+        const int Success = 0, OutOfMemory = 2, Unavailable = 46, Uncorrectable = 214, IllegalAddress = 700, TimedOut = 702, Destroyed = 709,
+            FirstFault = 714, LastFault = 719, Unknown = 999;
         if (result == Success)
             return;
         string name = cuGetErrorName(result, out byte* text) == Success ? Marshal.PtrToStringUTF8((nint)text)! : $"CUDA error {result}";
         throw new DeviceException(result switch
         {
             OutOfMemory => $"out of GPU memory, {doing}: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
-            IllegalAddress or LaunchFailed or Lost =>
+            Unavailable or Uncorrectable or IllegalAddress or TimedOut or Destroyed or (>= FirstFault and <= LastFault) or Unknown =>
                 $"the GPU stopped, {doing} ({name}): the run has to start again from its last checkpoint; if it happens again, please report it",
             _ => $"the GPU's driver refused, {doing}: {name}",
         });
