@@ -212,8 +212,14 @@ public sealed class VideoTests : TemporaryFolder
         var split = new DataSplit("train", ["a", "b"], [new Sample("a", 0, new VideoFrames(video)), new Sample("b", 1, new VideoFrames(other))]);
         var options = new LoaderOptions
         {
-            BatchSize = 2, ImageSize = Side, Frames = 8, Threads = 0, Cache = cache, CacheFolder = In("cache"),
-            Mean = [0, 0, 0], Deviation = [1 / 255f, 1 / 255f, 1 / 255f],
+            BatchSize = 2,
+            ImageSize = Side,
+            Frames = 8,
+            Threads = 0,
+            Cache = cache,
+            CacheFolder = In("cache"),
+            Mean = [0, 0, 0],
+            Deviation = [1 / 255f, 1 / 255f, 1 / 255f],
         };
 
         List<string> runs = Counted(() =>
