@@ -19,6 +19,18 @@ public sealed class ConfusionMatrix
         _counts = new long[classes.Count * classes.Count];
     }
 
+    /// <summary>The matrix of raw counts, rows by true class, as <see cref="ToRows"/> gives them.</summary>
+    /// <param name="classes">Names by class index; at least one.</param>
+    /// <param name="rows">As many rows of as many counts.</param>
+    public static ConfusionMatrix FromRows(IReadOnlyList<string> classes, long[][] rows)
+    {
+        var matrix = new ConfusionMatrix(classes);
+        for (int actual = 0; actual < rows.Length; actual++)
+            for (int predicted = 0; predicted < rows[actual].Length; predicted++)
+                matrix.Add(actual, predicted, rows[actual][predicted]);
+        return matrix;
+    }
+
     /// <summary>Names by class index.</summary>
     public IReadOnlyList<string> Classes { get; }
 

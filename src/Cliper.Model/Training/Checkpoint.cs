@@ -17,7 +17,17 @@ namespace Cliper.Model.Training;
 /// <param name="BestWar">Best accuracy of a selection so far; negative for none.</param>
 /// <param name="BestEpoch">Its epoch of stage 2, from 1; 0 for none.</param>
 /// <param name="LossScale">Within a phase with fp16 gradients, where the loss's scale stands; null elsewhere.</param>
-public sealed record TrainingState(string Phase, int Epoch, int Step, double BestWar, int BestEpoch, LossScaler.State? LossScale = null);
+public sealed record TrainingState(string Phase, int Epoch, int Step, double BestWar, int BestEpoch, LossScaler.State? LossScale = null)
+{
+    /// <summary>What the steps taken of the epoch in progress add up to.</summary>
+    public EpochSums Sums { get; init; }
+
+    /// <summary>Counts of the CLIP alone, rows by true class; null where they are not measured, or not yet.</summary>
+    public long[][]? ZeroShot { get; init; }
+
+    /// <summary>Counts after stage 1; null where they are not measured, or not yet.</summary>
+    public long[][]? AfterStage1 { get; init; }
+}
 
 /// <summary>What a checkpoint says of itself beside its tensors.</summary>
 /// <param name="Frames">Frames of a clip the model was trained on; 1 for pictures.</param>

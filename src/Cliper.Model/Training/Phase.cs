@@ -39,14 +39,17 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     /// <summary>Optimiser steps of that epoch already taken.</summary>
     public int Step { get; set; }
 
+    /// <summary>What those steps add up to.</summary>
+    public EpochSums Sums { get; set; }
+
     /// <summary>
     /// Runs to the end of the last epoch.
     /// </summary>
     /// <param name="loader">The training data.</param>
     /// <param name="loss">Builds a micro-batch's loss; also given the epoch.</param>
     /// <param name="progress">Told of every step.</param>
-    /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> then already counts
-    /// the next one, so that a checkpoint can be written.</param>
+    /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and <see cref="Step"/> still
+    /// stand at its end, so that a run that is interrupted in there comes back to it.</param>
     /// <param name="cancellation">When it is asked for, the current step is ended first.</param>
     /// <exception cref="OperationCanceledException">Cancelled; <see cref="Epoch"/> and <see cref="Step"/> say where.</exception>
     public void Run(BatchLoader loader, Func<Tape, Batch, int, StepLoss> loss, IProgress<TrainEvent> progress,
@@ -54,11 +57,8 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     {
         int steps = (loader.BatchesPerEpoch + settings.Accumulate - 1) / settings.Accumulate;
         var window = new RateWindow(RateWindowSeconds);
-        for (; Epoch < settings.Epochs; Epoch++, Step = 0)
+        for (; Epoch < settings.Epochs; Epoch++, Step = 0, Sums = default)
         {
-            var summary = new Summary();
-            TimeSpan waitedBefore = loader.Waited;
-            long began = Stopwatch.GetTimestamp();
             using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step * settings.Accumulate).GetEnumerator();
             bool more = true;
             while (Step < steps && more)
@@ -79,21 +79,16 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
                     Optimizer.Step(rate, gradient.Factor);
                 Optimizer.ClearGradients();
                 Step++;
-                summary.Add(sums, microBatches, !gradient.IsFinite);
-                window.Add(sums.Images, Stopwatch.GetElapsedTime(stepBegan), loader.Waited - waitedAtStep);
+                TimeSpan took = Stopwatch.GetElapsedTime(stepBegan), waited = loader.Waited - waitedAtStep;
+                Sums = Sums.After(sums, microBatches, !gradient.IsFinite, took, waited);
+                window.Add(sums.Images, took, waited);
                 progress.Report(new StepEvent(name, Epoch + 1, settings.Epochs, Step, steps, sums.Loss / microBatches,
                     sums.Fine / microBatches, sums.Margin / microBatches, rate, (float)gradient.Norm, !gradient.IsFinite, window.ImagesPerSecond,
                     window.WaitShare, window.SecondsPerStep * ((settings.Epochs - Epoch) * (long)steps - Step),
                     device.PeakBytes));
                 cancellation.ThrowIfCancellationRequested();
             }
-            double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-            EpochEvent ended = summary.ToEvent(name, Epoch + 1, settings.Epochs, steps, RateAt(Epoch + (steps - 1d) / steps), seconds,
-                (loader.Waited - waitedBefore).TotalSeconds);
-            Epoch++;
-            Step = 0;
-            epochEnded(ended);
-            Epoch--;
+            epochEnded(Sums.ToEvent(name, Epoch + 1, settings.Epochs, steps, RateAt(Epoch + (steps - 1d) / steps)));
         }
     }
 
@@ -133,34 +128,11 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
         return new StepSums(total, parts?[0], parts?[1], batch.Count * batch.Frames);
     }
 
-    private readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images)
+    /// <summary>Of a step's micro-batches.</summary>
+    internal readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images)
     {
         public static StepSums operator +(StepSums a, StepSums b) => new(a.Loss + b.Loss,
             a.Images == 0 ? b.Fine : a.Fine + b.Fine, a.Images == 0 ? b.Margin : a.Margin + b.Margin, a.Images + b.Images);
-    }
-
-    private sealed class Summary
-    {
-        private double _loss, _fine, _margin;
-        private bool _hasParts;
-        private int _steps, _skipped;
-        private long _images;
-
-        public void Add(StepSums sums, int microBatches, bool skipped)
-        {
-            _loss += sums.Loss / microBatches;
-            _fine += (sums.Fine ?? 0) / microBatches;
-            _margin += (sums.Margin ?? 0) / microBatches;
-            _hasParts |= sums.Fine is not null;
-            _images += sums.Images;
-            _steps++;
-            _skipped += skipped ? 1 : 0;
-        }
-
-        public EpochEvent ToEvent(string phase, int epoch, int epochs, int steps, float rate, double seconds, double waited) =>
-            new(phase, epoch, epochs, steps, (float)(_loss / Math.Max(1, _steps)),
-                _hasParts ? (float)(_fine / _steps) : null, _hasParts ? (float)(_margin / _steps) : null, rate,
-                _images / Math.Max(seconds, 1e-9), waited / Math.Max(seconds, 1e-9), seconds, _skipped, null, null, null);
     }
 
     /// <summary>Rates over the last few seconds.</summary>

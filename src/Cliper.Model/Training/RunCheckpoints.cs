@@ -56,7 +56,7 @@ internal sealed class RunCheckpoints
 
     public Checkpoint.CheckpointReader OpenLast() => File.Exists(LastPath)
         ? new Checkpoint.CheckpointReader(LastPath)
-        : throw new InputException($"{LastPath}: no such file: the run has not reached its first checkpoint; start it without --resume");
+        : throw new InputException($"{LastPath}: no such file: the run has not reached its first checkpoint; start it anew, with --out and --overwrite");
 
     /// <summary>Writes the CLIP alone, as fp16 weights that bring their vocabulary. Returns the path.</summary>
     public string SaveClip(ClipModel clip, ClipTokenizer tokenizer)

@@ -33,7 +33,7 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
 
     /// <summary>The trained model's counts as a matrix.</summary>
     [JsonIgnore]
-    public ConfusionMatrix Matrix => ToMatrix(Confusion);
+    public ConfusionMatrix Matrix => ConfusionMatrix.FromRows(Classes, Confusion);
 
     /// <summary>Path of the file in a run's folder. It is there when the run is finished.</summary>
     public static string PathIn(string folder) => Path.Combine(folder, FileName);
@@ -64,13 +64,4 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
     /// <summary>Writes the file, whole or not at all.</summary>
     /// <exception cref="IOException">The folder cannot be written to.</exception>
     public void Write(string path) => AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, this, Json));
-
-    private ConfusionMatrix ToMatrix(long[][] rows)
-    {
-        var matrix = new ConfusionMatrix(Classes);
-        for (int actual = 0; actual < rows.Length; actual++)
-            for (int predicted = 0; predicted < rows.Length; predicted++)
-                matrix.Add(actual, predicted, rows[actual][predicted]);
-        return matrix;
-    }
 }

@@ -2,6 +2,7 @@ using Cliper.Autograd;
 using Cliper.Kernels.Devices;
 using Cliper.Model.Clip;
 using Cliper.Model.Data;
+using Cliper.Model.Metrics;
 using Cliper.Model.Text;
 using Cliper.Model.Weights;
 
@@ -78,15 +79,15 @@ public sealed class Trainer
             Create();
         try
         {
-            Evaluation? zeroShot = null, afterStage1 = null;
             RunPhase(PretrainPhase, _settings.Pretrain, name => true, Contrastive, cancellation);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature : ContrastiveLoss.TemperatureOf(_model.Clip);
             // Descriptors that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
-            if (NotPast(Stage1Phase) && _settings.Init.Length == 0)
-                zeroShot = ZeroShot(cancellation);
+            if (NotPast(Stage1Phase) && _settings.Init.Length == 0 && _state.ZeroShot is null)
+                _state = _state with { ZeroShot = ZeroShot(cancellation).Confusion.ToRows() };
             RunPhase(Stage1Phase, _settings.Stage1, name => false, Stage1Loss(), cancellation);
-            if (NotPast(Stage2Phase) && _settings.Stage1.Epochs > 0)
-                afterStage1 = Evaluate(_data.Result, cancellation);
+            // Of the image tower before the first step of stage 2, or never.
+            if (_state is { Phase: Stage2Phase, Epoch: 0, Step: 0, AfterStage1: null } && _settings.Stage1.Epochs > 0)
+                _state = _state with { AfterStage1 = Evaluate(_data.Result, cancellation).Confusion.ToRows() };
             using (var tape = new Tape(_device, recording: false))
             {
                 Tensor descriptors = tape.New(new Shape(_model.Metd.Classes * _model.Metd.Subclasses, _model.Clip.Config.EmbedSize));
@@ -97,14 +98,17 @@ public sealed class Trainer
             }
             TakeSelected();
             _checkpoints.SaveModel(_model, _info);
-            return new TrainResult(_model, _tokenizer, Evaluate(_data.Result, cancellation), zeroShot, afterStage1,
+            return new TrainResult(_model, _tokenizer, Evaluate(_data.Result, cancellation), Kept(_state.ZeroShot), Kept(_state.AfterStage1),
                 _state.BestEpoch)
             {
                 Paper = _data.Paper,
             };
         }
-        catch
+        catch (Exception failure)
         {
+            // An interruption before the first step leaves the beginning to go on from.
+            if (failure is OperationCanceledException && !File.Exists(_checkpoints.LastPath))
+                _checkpoints.SaveLast(_model, _info, _state, null);
             _model.Dispose();
             throw;
         }
@@ -198,6 +202,9 @@ public sealed class Trainer
         if (!_model.Classes.SequenceEqual(_data.Train.Classes))
             throw new InputException($"{_checkpoints.LastPath} was trained on {string.Join(", ", _model.Classes)}; "
                 + $"the data has {string.Join(", ", _data.Train.Classes)}: resume with the data the run began with");
+        foreach (long[][] rows in new[] { _state.ZeroShot, _state.AfterStage1 }.OfType<long[][]>())
+            if (rows.Length != _model.Classes.Count || rows.Any(row => row?.Length != rows.Length || row.Any(count => count < 0)))
+                throw new InputException($"{_checkpoints.LastPath}: its counts are not {_model.Classes.Count} rows of as many; the file is damaged");
         _progress.Report(new MessageEvent($"going on in {_state.Phase}, epoch {_state.Epoch + 1}, step {_state.Step + 1}"));
     }
 
@@ -210,7 +217,7 @@ public sealed class Trainer
         string next = Order[Array.IndexOf(Order, name) + 1];
         if (settings.Epochs == 0)
         {
-            _state = _state with { Phase = next, Epoch = 0, Step = 0, LossScale = null };
+            _state = _state with { Phase = next, Epoch = 0, Step = 0, Sums = default, LossScale = null };
             return;
         }
         _model.Clip.Parameters.Train(trainsClip);
@@ -218,7 +225,12 @@ public sealed class Trainer
         List<(string Name, Tensor Tensor)> parameters = name == Stage1Phase
             ? [(Metd.ParameterName, _model.Metd.Vectors)]
             : [.. _model.Clip.Parameters.StartingWith().Where(p => p.Tensor.RequiresGrad)];
-        using var phase = new Phase(name, settings, _device, parameters) { Epoch = _state.Epoch, Step = _state.Step };
+        using var phase = new Phase(name, settings, _device, parameters)
+        {
+            Epoch = _state.Epoch,
+            Step = _state.Step,
+            Sums = _state.Sums,
+        };
         if (_state.Epoch > 0 || _state.Step > 0)
         {
             using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
@@ -234,13 +246,13 @@ public sealed class Trainer
         }
         catch (OperationCanceledException)
         {
-            SaveState(phase);
+            SaveState(phase, phase.Epoch, phase.Step, phase.Sums);
             throw;
         }
         _model.Clip.Parameters.Train(_ => false);
         _model.Metd.Vectors.RequiresGrad = false;
         _model.Metd.Vectors.FreeGradient();
-        _state = _state with { Phase = next, Epoch = 0, Step = 0, LossScale = null };
+        _state = _state with { Phase = next, Epoch = 0, Step = 0, Sums = default, LossScale = null };
         _checkpoints.SaveLast(_model, _info, _state, null);
     }
 
@@ -261,12 +273,15 @@ public sealed class Trainer
         }
         _progress.Report(ended);
         if (!last)
-            SaveState(phase);
+            SaveState(phase, phase.Epoch + 1, 0, default);
     }
 
-    private void SaveState(Phase phase)
+    private Evaluation? Kept(long[][]? rows) => rows is null ? null
+        : new Evaluation(_data.Result.Name, ConfusionMatrix.FromRows(_model.Classes, rows), []);
+
+    private void SaveState(Phase phase, int epoch, int step, EpochSums sums)
     {
-        _state = _state with { Epoch = phase.Epoch, Step = phase.Step, LossScale = phase.Scaler.Current };
+        _state = _state with { Epoch = epoch, Step = step, Sums = sums, LossScale = phase.Scaler.Current };
         _checkpoints.SaveLast(_model, _info, _state, phase.Optimizer);
     }
 

@@ -1,0 +1,87 @@
+using System.Text.RegularExpressions;
+using Cliper.Kernels.Devices;
+using Cliper.Model.Tests.Data;
+using Cliper.Model.Training;
+
+namespace Cliper.Model.Tests.Training;
+
+/// <summary>A run that is interrupted anywhere and resumed ends as one that was not: model, figures and metrics.</summary>
+public sealed partial class InterruptionTests : TemporaryFolder
+{
+    [Test]
+    public void ARunInterruptedAfterAnyStepEndsAsOneThatWasNot()
+    {
+        for (int index = 0; index < 12; index++)
+            foreach (string split in new[] { "train", "test" })
+                TestPictures.Write(In($"data/{split}/{(index % 2 == 0 ? "happy" : "sad")}/{index}.png"), TestPictures.Make(index + (split == "test" ? 50 : 0)));
+        using var device = new HostDevice(2);
+        int events = 0;
+        Go(device, "whole", resume: false, new Progress(_ => events++), default);
+        string result = File.ReadAllText(RunResult.PathIn(In("whole"))), metrics = Metrics("whole");
+        byte[] model = File.ReadAllBytes(In("whole/checkpoints/model.safetensors"));
+
+        // Interrupted at one event after the other, in one run: every step and the end of every epoch.
+        for (int stop = 1; stop <= events; stop += 3)
+        {
+            using var source = new CancellationTokenSource();
+            int seen = 0;
+            string run = $"stopped{stop}";
+            try
+            {
+                Go(device, run, resume: false, new Progress(_ =>
+                {
+                    if (++seen == stop)
+                        source.Cancel();
+                }), source.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                Go(device, run, resume: true, new Progress(_ => { }), default);
+            }
+            Assert.That(File.ReadAllText(RunResult.PathIn(In(run))), Is.EqualTo(result), $"result.json, stopped at event {stop}");
+            Assert.That(Metrics(run), Is.EqualTo(metrics), $"metrics, stopped at event {stop}");
+            Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model), $"model, stopped at event {stop}");
+        }
+    }
+
+    // The phases take three steps an epoch; the epoch chosen is one of stage 2's.
+    private void Go(Device device, string run, bool resume, Progress progress, CancellationToken cancellation)
+    {
+        var phase = new PhaseSettings { Epochs = 2, BatchSize = 4, LearningRate = 1e-2f };
+        var settings = new TrainSettings
+        {
+            Data = In("data"),
+            DataSet = "folder",
+            DropDuplicates = false,
+            Select = Selection.BestOnTest,
+            Subclasses = 2,
+            Tokens = 2,
+            Shape = new ClipShape
+            {
+                ImageSize = 16,
+                PatchSize = 8,
+                VisionWidth = 64,
+                VisionLayers = 1,
+                TextWidth = 64,
+                TextLayers = 1,
+                EmbedSize = 16,
+            },
+            Pretrain = phase with { Epochs = 1 },
+            Stage1 = phase,
+            Stage2 = phase,
+        };
+        TrainingRun.Run(device, settings, In(run), resume, overwrite: false, progress, cancellation).Model.Dispose();
+    }
+
+    /// <summary>The metrics without what depends on the clock.</summary>
+    private string Metrics(string run) => Clock().Replace(File.ReadAllText(In($"{run}/metrics.jsonl")), "");
+
+    [GeneratedRegex("\"(imagesPerSecond|dataWait|seconds)\":[^,}]*")]
+    private static partial Regex Clock();
+
+    /// <summary>Told at once, on the thread that reports.</summary>
+    private sealed class Progress(Action<TrainEvent> told) : IProgress<TrainEvent>
+    {
+        public void Report(TrainEvent value) => told(value);
+    }
+}
