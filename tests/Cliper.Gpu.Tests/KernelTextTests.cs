@@ -10,6 +10,7 @@ namespace Cliper.Gpu.Tests;
 public sealed class KernelTextTests
 {
     private static readonly string[] Architectures = ["sm_80", "sm_86", "sm_89", "sm_90"];
+    private static readonly string[] WithoutTensorCores = ["sm_70", "sm_75", .. Architectures];
 
     private static IEnumerable<TestCaseData> Kernels =>
         KernelCatalogue.All.Select(kernel => new TestCaseData(kernel).SetArgDisplayNames(kernel.Name));
@@ -35,7 +36,7 @@ public sealed class KernelTextTests
     {
         Ptxas.Require();
         var kernel = (GpuKernel)tested;
-        foreach (string architecture in Architectures)
+        foreach (string architecture in kernel.Target == GpuTarget.TensorCores ? Architectures : WithoutTensorCores)
         {
             Ptxas.Result result = Ptxas.Assemble(kernel.Text, architecture);
             TestContext.Out.WriteLine($"{architecture}: {result.Registers} registers of {kernel.Registers}");

@@ -14,7 +14,7 @@ namespace Cliper.Kernels.Devices;
 public sealed unsafe class CudaDevice : GpuDevice
 {
     // Driver 11.8: the first that knows the PTX version of the kernels' texts.
-    private const int OldestDriver = 11080, OldestCapability = 80;
+    private const int OldestDriver = 11080, OldestCapability = 70, TensorCoreCapability = 80;
     private const int MultiprocessorsAttribute = 16, MajorAttribute = 75, MinorAttribute = 76, MaxSharedAttribute = 97;
     private const int StagingBytes = 16 << 20, UsualShared = 48 << 10;
     // Of the smallest model that is of use, with its training.
@@ -67,7 +67,7 @@ public sealed unsafe class CudaDevice : GpuDevice
                 (long)total);
             if (Details.Capability < OldestCapability)
                 throw new DeviceException($"{Details.Name} has compute capability {Details.Capability / 10}.{Details.Capability % 10}; the "
-                    + $"kernels need {OldestCapability / 10}.{OldestCapability % 10} (Ampere) or later: use --device cpu");
+                    + $"kernels need {OldestCapability / 10}.{OldestCapability % 10} (Volta) or later: use --device cpu");
             Multiprocessors = Attribute(MultiprocessorsAttribute);
             _reservation = (memory > 0 ? memory : (long)(free * 0.9)) / Arena.Alignment * Arena.Alignment;
             if (_reservation > (long)free || _reservation < LeastMemory)
@@ -126,7 +126,7 @@ public sealed unsafe class CudaDevice : GpuDevice
 
     internal override int Multiprocessors { get; }
 
-    internal override bool HasTensorCores => true;
+    internal override bool HasTensorCores => Details.Capability >= TensorCoreCapability;
 
     private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {

@@ -3,7 +3,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests.Operations;
 
-/// <summary>Attention and its gradients against loops in double over the same numbers of fp16.</summary>
+/// <summary>Attention and its gradients, on tensor cores and without, against loops in double over the same numbers of fp16.</summary>
 /// <remarks>
 /// What the kernels round to fp16 on the way are the probabilities p and the scores' gradients g = p (dp - D), and D comes from an output
 /// that was stored in fp16. Each such rounding errs by at most u16 of the number, by u16 / sqrt(3) as a standard deviation, independently of the others.
@@ -12,9 +12,13 @@ namespace Cliper.Gpu.Tests.Operations;
 /// values as the result does, and is some u16 of it: an error of a thousandth of a gradient shows at every length. The result's own
 /// rounding comes on top. What is fp32 (scores, exponentials, sums) errs by a few hundred times less.
 /// </remarks>
+[TestFixture(true)]
+[TestFixture(false)]
 [Parallelizable(ParallelScope.Self)]
-public sealed class AttentionTests : GpuFixture
+public sealed class AttentionTests(bool tensorCores) : GpuFixture
 {
+    protected override bool UsesTensorCores => tensorCores;
+
     private const double Deviations = 3;
 
     // Lengths of OpenAI's models: patches of 32, 16 and 14 pixels, of 14 at 336 pixels, texts; and those at the edges of tiles of 64.
@@ -32,6 +36,8 @@ public sealed class AttentionTests : GpuFixture
     [TestCase(3, 2, 40, 1, 65, false, 0)]
     [TestCase(3, 2, 64, 1, 70, false, 30)]
     [TestCase(3, 1, 24, 20, 90, false, 40)]
+    // Nothing for tensor cores: rows that begin at any element.
+    [TestCase(2, 3, 13, 34, 34, true, 0)]
     public void BothWays(int samples, int heads, int headSize, int queries, int keys, bool causal, int shortest)
     {
         var sizes = new Attention.Sizes(samples, heads, headSize, queries, keys, causal);

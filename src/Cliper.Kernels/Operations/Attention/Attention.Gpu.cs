@@ -7,8 +7,11 @@ public static partial class Attention
     private static void ForwardGpu(GpuDevice gpu, in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
         in Operand output, DeviceArray logSumExp)
     {
-        CheckGpu(gpu, sizes, q, k, v, output);
-        TensorCoreAttention.Forward(gpu, sizes, q, k, v, keyLengths, output, logSumExp);
+        CheckHead(gpu, sizes);
+        if (gpu.HasTensorCores && Suit(sizes, q, k, v, output))
+            TensorCoreAttention.Forward(gpu, sizes, q, k, v, keyLengths, output, logSumExp);
+        else
+            PortableAttention.Forward(gpu, sizes, q, k, v, keyLengths, output, logSumExp);
     }
 
     private static void BackwardGpu(GpuDevice gpu, in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
@@ -16,20 +19,31 @@ public static partial class Attention
         bool accumulateKv)
     {
         CheckOperand(output, sizes, sizes.Queries, nameof(output));
-        CheckGpu(gpu, sizes, q, k, v, doutput);
-        TensorCoreAttention.Backward(gpu, sizes, q, k, v, keyLengths, logSumExp, output, doutput, dq, accumulateQ, dk, dv, accumulateKv);
+        CheckHead(gpu, sizes);
+        DeviceArray delta = gpu.Allocate(sizes.Statistics);
+        TensorCoreAttention.Delta(gpu, sizes, output, doutput, delta);
+        if (gpu.HasTensorCores && Suit(sizes, q, k, v, doutput) && (dq.IsNull || Suit(sizes, dq)) && (dk.IsNull || Suit(sizes, dk, dv)))
+            TensorCoreAttention.Backward(gpu, sizes, q, k, v, keyLengths, logSumExp, delta, doutput, dq, accumulateQ, dk, dv, accumulateKv);
+        else
+            PortableAttention.Backward(gpu, sizes, q, k, v, keyLengths, logSumExp, delta, doutput, dq, accumulateQ, dk, dv, accumulateKv);
+        gpu.Free(delta);
     }
 
-    private static void CheckGpu(GpuDevice gpu, in Sizes sizes, params ReadOnlySpan<Operand> operands)
+    private static void CheckHead(GpuDevice gpu, in Sizes sizes)
     {
-        if (!gpu.HasTensorCores)
-            throw Check.NoImplementation(nameof(Attention), gpu);
-        if (sizes.HeadSize % 8 != 0 || sizes.HeadSize > TensorCoreAttention.MaxHeadSize)
-            throw new ArgumentException($"heads of {sizes.HeadSize}: on {gpu.Name} their size is a multiple of 8 of at most "
+        if (sizes.HeadSize > TensorCoreAttention.MaxHeadSize)
+            throw new ArgumentException($"heads of {sizes.HeadSize}: on {gpu.Name} their size is at most "
                 + $"{TensorCoreAttention.MaxHeadSize}; use the CPU for such a model");
+    }
+
+    // Tensor cores take rows that begin at multiples of 16 bytes.
+    private static bool Suit(in Sizes sizes, params ReadOnlySpan<Operand> operands)
+    {
+        if (sizes.HeadSize % 8 != 0)
+            return false;
         foreach (Operand operand in operands)
             if (operand.Stride % 8 != 0 || operand.FromFirst.Address % 16 != 0)
-                throw new ArgumentException($"rows of attention every {operand.Stride} elements, from element {operand.Offset} on: on "
-                    + $"{gpu.Name} both are multiples of 8");
+                return false;
+        return true;
     }
 }

@@ -40,15 +40,12 @@ internal static class TensorCoreAttention
             sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride, output.Stride,
             Log2OfE / MathF.Sqrt(sizes.HeadSize));
 
+    /// <summary>As <see cref="Attention.Backward"/>, given what <see cref="Delta"/> computes.</summary>
     public static void Backward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
-        in Attention.Operand v, DeviceArray keyLengths, DeviceArray logSumExp, in Attention.Operand output,
-        in Attention.Operand doutput, in Attention.Operand dq, bool accumulateQ, in Attention.Operand dk, in Attention.Operand dv,
-        bool accumulateKv)
+        in Attention.Operand v, DeviceArray keyLengths, DeviceArray logSumExp, DeviceArray delta, in Attention.Operand doutput,
+        in Attention.Operand dq, bool accumulateQ, in Attention.Operand dk, in Attention.Operand dv, bool accumulateKv)
     {
         float scale = 1 / MathF.Sqrt(sizes.HeadSize);
-        DeviceArray delta = gpu.Allocate(sizes.Statistics);
-        gpu.Run(DeltaKernel, new Blocks(Blocks.Cover(sizes.Statistics, Threads / 32)), output.FromFirst, doutput.FromFirst, delta,
-            sizes.Statistics, sizes.Queries, sizes.Heads, sizes.HeadSize, output.Stride, doutput.Stride);
         if (!dk.IsNull)
             gpu.Run(KeyKernel, Grid(sizes, sizes.Keys), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp, delta,
                 keyLengths, dk.FromFirst, dv.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride,
@@ -57,8 +54,13 @@ internal static class TensorCoreAttention
             gpu.Run(QueryKernel, Grid(sizes, sizes.Queries), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp, delta,
                 keyLengths, dq.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride,
                 doutput.Stride, dq.Stride, scale, accumulateQ);
-        gpu.Free(delta);
     }
+
+    /// <summary>The row sums of output * doutput, [samples, heads, queries]; of any card.</summary>
+    public static void Delta(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand output, in Attention.Operand doutput,
+        DeviceArray delta) =>
+        gpu.Run(DeltaKernel, new Blocks(Blocks.Cover(sizes.Statistics, Threads / 32)), output.FromFirst, doutput.FromFirst, delta,
+            sizes.Statistics, sizes.Queries, sizes.Heads, sizes.HeadSize, output.Stride, doutput.Stride);
 
     private static Blocks Grid(in Attention.Sizes sizes, int rows) => new(Blocks.Cover(rows, Rows), sizes.Heads, sizes.Samples);
 

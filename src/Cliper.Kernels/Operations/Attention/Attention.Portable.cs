@@ -1,0 +1,239 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Ptx;
+using ILGPU;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>
+/// Attention without tensor cores: what older cards use, and every card for heads or strides that tensor cores do not take. A warp
+/// has a row of one side and goes through the other side 32 rows at a time: first each lane has one of them and computes its score,
+/// then each lane has two columns of the head and adds up all 32. Scores and probabilities stay in fp32 registers.
+/// </summary>
+internal static class PortableAttention
+{
+    private const int Threads = 128, WarpsOfBlock = Threads / 32, Lanes = 32;
+    private const float Log2OfE = 1.44269504f, LogOf2 = 0.69314718f;
+
+    private static readonly GpuKernel ForwardKernel = Make(nameof(Forward), "Attention portable forward"),
+        KeyKernel = Make(nameof(BackwardKeys), "Attention portable backward keys"),
+        QueryKernel = Make(nameof(BackwardQueries), "Attention portable backward queries");
+
+    public static IEnumerable<GpuKernel> Kernels => [ForwardKernel, KeyKernel, QueryKernel];
+
+    private static GpuKernel Make(string method, string name) =>
+        new(typeof(PortableAttention).GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!, name, Threads, 1, 96);
+
+    public static void Forward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
+        in Attention.Operand v, DeviceArray keyLengths, in Attention.Operand output, DeviceArray logSumExp) =>
+        gpu.Run(ForwardKernel, Grid(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst, output.FromFirst, logSumExp, keyLengths,
+            sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride,
+            output.Stride, Log2OfE / MathF.Sqrt(sizes.HeadSize), IsWide(sizes, q, k));
+
+    /// <summary>As <see cref="Attention.Backward"/>, given the row sums of output * doutput.</summary>
+    public static void Backward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
+        in Attention.Operand v, DeviceArray keyLengths, DeviceArray logSumExp, DeviceArray delta, in Attention.Operand doutput,
+        in Attention.Operand dq, bool accumulateQ, in Attention.Operand dk, in Attention.Operand dv, bool accumulateKv)
+    {
+        float scale = 1 / MathF.Sqrt(sizes.HeadSize);
+        bool wide = IsWide(sizes, q, k, v, doutput);
+        if (!dk.IsNull)
+        {
+            long rows = (long)sizes.Samples * sizes.Heads * sizes.Keys;
+            gpu.Run(KeyKernel, Grid(rows), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp, delta, keyLengths,
+                dk.FromFirst, dv.FromFirst, rows, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride,
+                v.Stride, doutput.Stride, dk.Stride, dv.Stride, scale, accumulateKv, wide);
+        }
+        if (!dq.IsNull)
+            gpu.Run(QueryKernel, Grid(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp, delta,
+                keyLengths, dq.FromFirst, sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride,
+                k.Stride, v.Stride, doutput.Stride, dq.Stride, scale, accumulateQ, wide);
+    }
+
+    private static Blocks Grid(long rows) => new(Blocks.Cover(rows, WarpsOfBlock));
+
+    // Rows of a head that are read 16 bytes at a time: every head has to begin at a multiple of that.
+    private static bool IsWide(in Attention.Sizes sizes, params ReadOnlySpan<Attention.Operand> operands)
+    {
+        foreach (Attention.Operand operand in operands)
+            if (!Chunk.IsWide(sizes.HeadSize, operand.Stride, operand.FromFirst))
+                return false;
+        return true;
+    }
+
+    /// <summary>The row that a warp has.</summary>
+    private struct Place
+    {
+        public long Index, SampleHead, Sample, HeadStart;
+        public int Row;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Place Find(int rows, int heads, int headSize)
+    {
+        Place place;
+        place.Index = (long)ILGPU.Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5);
+        place.SampleHead = place.Index / rows;
+        place.Row = (int)(place.Index - place.SampleHead * rows);
+        place.Sample = place.SampleHead / heads;
+        place.HeadStart = (place.SampleHead - place.Sample * heads) * headSize;
+        return place;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Limit(Integers keyLengths, long sample, int keys)
+    {
+        int limit = keys;
+        if (!keyLengths.IsNull)
+            limit = keyLengths.Load(sample);
+        return limit;
+    }
+
+    /// <summary>The scalar product of two rows of a head.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Dot(Halves a, long atA, Halves b, long atB, int headSize, int wide)
+    {
+        float sum = 0;
+        for (int column = 0; column < headSize; column += Chunk.Size)
+            sum += Chunk.Sum(Chunk.Multiply(Chunk.Load(a, atA + column, headSize - column, wide), Chunk.Load(b, atB + column, headSize - column, wide)));
+        return sum;
+    }
+
+    /// <summary>sum + weight x[at + column], or the sum where the head has no such column.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Add(float sum, float weight, Halves x, long at, int column, int headSize)
+    {
+        if (column < headSize)
+            sum = Gpu.Fma(weight, x.Load(at + column), sum);
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(Halves y, long at, int column, int headSize, float value, int accumulate)
+    {
+        if (column >= headSize)
+            return;
+        if (accumulate != 0)
+            value += y.Load(at + column);
+        y.Store(at + column, value);
+    }
+
+    private static void Forward(Halves q, Halves k, Halves v, Halves output, Floats logSumExp, Integers keyLengths, long count, int queries,
+        int keys, int heads, int headSize, int causal, int strideQ, int strideK, int strideV, int strideOut, float scale, int wide)
+    {
+        Place place = Find(queries, heads, headSize);
+        if (place.Index >= count)
+            return;
+        int lane = Group.IdxX & (Lanes - 1), end = Limit(keyLengths, place.Sample, keys);
+        if (causal != 0)
+            end = IntrinsicMath.Min(end, place.Row + 1);
+        long row = place.Sample * queries + place.Row, atQ = row * strideQ + place.HeadStart;
+        long atK = place.Sample * keys * strideK + place.HeadStart, atV = place.Sample * keys * strideV + place.HeadStart;
+        float max = float.NegativeInfinity, total = 0, low = 0, high = 0;
+        for (int first = 0; first < end; first += Lanes)
+        {
+            int here = IntrinsicMath.Min(Lanes, end - first);
+            float score = float.NegativeInfinity;
+            if (lane < here)
+                score = scale * Dot(q, atQ, k, atK + (long)(first + lane) * strideK, headSize, wide);
+            float next = Gpu.Max(max, Gpu.WarpMax(score)), factor = Gpu.Exp2(max - next), probability = Gpu.Exp2(score - next);
+            (max, total, low, high) = (next, total * factor + probability, low * factor, high * factor);
+            for (int key = 0; key < here; key++)
+            {
+                float weight = ILGPU.Warp.Shuffle(probability, key);
+                long at = atV + (long)(first + key) * strideV;
+                low = Add(low, weight, v, at, lane, headSize);
+                high = Add(high, weight, v, at, lane + Lanes, headSize);
+            }
+        }
+        total = Gpu.WarpSum(total);
+        long target = row * strideOut + place.HeadStart;
+        Store(output, target, lane, headSize, low / total, 0);
+        Store(output, target, lane + Lanes, headSize, high / total, 0);
+        if (lane == 0 && !logSumExp.IsNull)
+            logSumExp.Store(place.Index, (max + Gpu.Log2(total)) * LogOf2);
+    }
+
+    // Gradients by a key and its value. Queries before the key do not see it under a causal mask; nobody sees one beyond the length.
+    private static void BackwardKeys(Halves q, Halves k, Halves v, Halves d, Floats logSumExp, Floats delta, Integers keyLengths, Halves dk,
+        Halves dv, long count, int queries, int keys, int heads, int headSize, int causal, int strideQ, int strideK, int strideV,
+        int strideD, int strideDk, int strideDv, float scale, int accumulate, int wide)
+    {
+        Place place = Find(keys, heads, headSize);
+        if (place.Index >= count)
+            return;
+        int lane = Group.IdxX & (Lanes - 1), begin = 0, end = queries;
+        if (causal != 0)
+            begin = place.Row;
+        if (place.Row >= Limit(keyLengths, place.Sample, keys))
+            end = 0;
+        long row = place.Sample * keys + place.Row, atK = row * strideK + place.HeadStart, atV = row * strideV + place.HeadStart;
+        long atQ = place.Sample * queries * strideQ + place.HeadStart, atD = place.Sample * queries * strideD + place.HeadStart;
+        long statistics = place.SampleHead * queries;
+        float lowK = 0, highK = 0, lowV = 0, highV = 0;
+        for (int first = begin; first < end; first += Lanes)
+        {
+            int here = IntrinsicMath.Min(Lanes, end - first);
+            float probability = 0, gradient = 0;
+            if (lane < here)
+            {
+                long query = first + lane;
+                probability = Gpu.Exp2(Gpu.Fma(Dot(q, atQ + query * strideQ, k, atK, headSize, wide), scale * Log2OfE,
+                    -Log2OfE * logSumExp.Load(statistics + query)));
+                gradient = probability * (Dot(d, atD + query * strideD, v, atV, headSize, wide) - delta.Load(statistics + query));
+            }
+            for (int other = 0; other < here; other++)
+            {
+                float weight = ILGPU.Warp.Shuffle(probability, other), weightK = ILGPU.Warp.Shuffle(gradient, other);
+                long atRowQ = atQ + (long)(first + other) * strideQ, atRowD = atD + (long)(first + other) * strideD;
+                lowV = Add(lowV, weight, d, atRowD, lane, headSize);
+                highV = Add(highV, weight, d, atRowD, lane + Lanes, headSize);
+                lowK = Add(lowK, weightK, q, atRowQ, lane, headSize);
+                highK = Add(highK, weightK, q, atRowQ, lane + Lanes, headSize);
+            }
+        }
+        long targetK = row * strideDk + place.HeadStart, targetV = row * strideDv + place.HeadStart;
+        Store(dk, targetK, lane, headSize, lowK * scale, accumulate);
+        Store(dk, targetK, lane + Lanes, headSize, highK * scale, accumulate);
+        Store(dv, targetV, lane, headSize, lowV, accumulate);
+        Store(dv, targetV, lane + Lanes, headSize, highV, accumulate);
+    }
+
+    // Gradients by a query.
+    private static void BackwardQueries(Halves q, Halves k, Halves v, Halves d, Floats logSumExp, Floats delta, Integers keyLengths,
+        Halves dq, long count, int queries, int keys, int heads, int headSize, int causal, int strideQ, int strideK, int strideV,
+        int strideD, int strideDq, float scale, int accumulate, int wide)
+    {
+        Place place = Find(queries, heads, headSize);
+        if (place.Index >= count)
+            return;
+        int lane = Group.IdxX & (Lanes - 1), end = Limit(keyLengths, place.Sample, keys);
+        if (causal != 0)
+            end = IntrinsicMath.Min(end, place.Row + 1);
+        long row = place.Sample * queries + place.Row, atQ = row * strideQ + place.HeadStart, atD = row * strideD + place.HeadStart;
+        long atK = place.Sample * keys * strideK + place.HeadStart, atV = place.Sample * keys * strideV + place.HeadStart;
+        float log = logSumExp.Load(place.Index) * Log2OfE, mean = delta.Load(place.Index), low = 0, high = 0;
+        for (int first = 0; first < end; first += Lanes)
+        {
+            int here = IntrinsicMath.Min(Lanes, end - first);
+            float gradient = 0;
+            if (lane < here)
+            {
+                long key = first + lane;
+                gradient = Gpu.Exp2(Gpu.Fma(Dot(q, atQ, k, atK + key * strideK, headSize, wide), scale * Log2OfE, -log))
+                    * (Dot(d, atD, v, atV + key * strideV, headSize, wide) - mean);
+            }
+            for (int other = 0; other < here; other++)
+            {
+                float weight = ILGPU.Warp.Shuffle(gradient, other);
+                long at = atK + (long)(first + other) * strideK;
+                low = Add(low, weight, k, at, lane, headSize);
+                high = Add(high, weight, k, at, lane + Lanes, headSize);
+            }
+        }
+        long target = row * strideDq + place.HeadStart;
+        Store(dq, target, lane, headSize, low * scale, accumulate);
+        Store(dq, target, lane + Lanes, headSize, high * scale, accumulate);
+    }
+}
