@@ -74,7 +74,8 @@ public sealed unsafe class CudaDevice : GpuDevice
                 throw new DeviceException($"{Details.Name} has {Megabytes((long)free)} of {Megabytes((long)total)} free; "
                     + (_reservation > (long)free
                         ? $"{Megabytes(memory)} were asked for: lower --gpu-memory, or end what else uses the card"
-                        : $"at least {Megabytes(LeastMemory)} are needed: raise --gpu-memory, or end what else uses the card"));
+                        : $"at least {Megabytes(LeastMemory)} are needed: "
+                            + (memory > 0 ? "raise --gpu-memory" : "end what else uses the card")));
             _arena = new Arena(Reserve, _reservation, Exhausted);
             // Now, and not when work has begun.
             _arena.Free(_arena.Allocate(0));
@@ -112,7 +113,7 @@ public sealed unsafe class CudaDevice : GpuDevice
             return $"no usable CUDA device: the NVIDIA driver does not start (CUDA error {result}); use --device cpu";
         if (cuDriverGetVersion(out int version) != 0 || version < OldestDriver)
             return $"no usable CUDA device: the NVIDIA driver is for CUDA {version / 1000}.{version % 1000 / 10}, too old; one for "
-                + $"{OldestDriver / 1000}.{OldestDriver % 1000 / 10} or later is needed";
+                + $"{OldestDriver / 1000}.{OldestDriver % 1000 / 10} or later is needed, or --device cpu";
         return cuDeviceGetCount(out int count) != 0 || count == 0 ? "no usable CUDA device: the NVIDIA driver finds none; use --device cpu" : null;
     }
 
@@ -224,7 +225,12 @@ public sealed unsafe class CudaDevice : GpuDevice
 
     private nint Reserve(long bytes)
     {
-        Check(cuMemAlloc_v2(out nint address, (nuint)bytes), $"reserving {Megabytes(bytes)}");
+        const int OutOfMemory = 2;
+        int result = cuMemAlloc_v2(out nint address, (nuint)bytes);
+        if (result == OutOfMemory)
+            throw new DeviceException($"out of GPU memory: {Megabytes(bytes)} were asked for, {Megabytes(Details.FreeBytes)} of "
+                + $"{Megabytes(Details.TotalBytes)} were free: lower --gpu-memory, or end what else uses the card");
+        Check(result, $"reserving {Megabytes(bytes)}");
         return address;
     }
 
@@ -250,7 +256,7 @@ public sealed unsafe class CudaDevice : GpuDevice
         }
         if (result != 0)
             throw new DeviceException($"{Details.Name}'s driver does not load {kernel.Name} (PTX {KernelCompiler.Version}, CUDA error {result}): "
-                + $"{Encoding.UTF8.GetString(log).TrimEnd('\0', '\n')}");
+                + $"{OneLine(log)}; a newer driver may, or use --device cpu");
         _modules.Add(module);
         Check(cuModuleGetFunction(out function, module, KernelCompiler.Entry), $"loading {kernel.Name}");
         const int MaxDynamicShared = 8;
@@ -281,6 +287,10 @@ public sealed unsafe class CudaDevice : GpuDevice
         Check(cuDeviceGetName(name, Length, device), "asking for its name");
         return Marshal.PtrToStringUTF8((nint)name)!;
     }
+
+    // The driver's log ends at its first zero and may have several lines.
+    private static string OneLine(byte[] log) =>
+        string.Join("; ", Encoding.UTF8.GetString(log).Split('\0')[0].Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 
     // As a person gives them to --gpu-memory.
     private static string Megabytes(long bytes) => $"{bytes >> 20} MiB";
