@@ -289,8 +289,11 @@ public sealed unsafe class CudaDevice : GpuDevice
     }
 
     // The driver's log ends at its first zero and may have several lines.
-    private static string OneLine(byte[] log) =>
-        string.Join("; ", Encoding.UTF8.GetString(log).Split('\0')[0].Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+    private static string OneLine(byte[] log)
+    {
+        const StringSplitOptions Filled = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
+        return string.Join("; ", Encoding.UTF8.GetString(log).Split('\0')[0].Split('\n', Filled));
+    }
 
     // As a person gives them to --gpu-memory.
     private static string Megabytes(long bytes) => $"{bytes >> 20} MiB";
