@@ -144,6 +144,39 @@ public sealed class RunTests
     }
 
     [Test]
+    public void TheEmulatedDeviceTrainsPredictsAndEmbeds()
+    {
+        string data = In("four"), run = In("emulated"), texts = In("emulated.txt");
+        for (int index = 0; index < 8; index++)
+            Draw(Path.Combine(data, index < 4 ? "train" : "test", Classes[index % 2], $"{index}.png"), index % 2, index);
+        File.WriteAllText(texts, "anger\n");
+        string weights = Path.Combine(Run, "checkpoints", "model.safetensors");
+        ProgramRun train = ProgramRun.InProcess(["train", "--out", run, "--pretrain-epochs", "1", "--device", "emulated",
+                .. Tiny.Select(word => word == In("data") ? data : word)]),
+            eval = ProgramRun.InProcess("eval", "--run", run, "--data", data, "--dataset", "folder", "--device", "emulated", "--json"),
+            predict = ProgramRun.InProcess("predict", "--checkpoint", run, Path.Combine(data, "test"), "--device", "emulated", "--json");
+        Assert.That(train.ExitCode, Is.Zero, train.Error);
+        Assert.That(eval.ExitCode, Is.Zero, eval.Error);
+        Assert.That(eval.Json.GetProperty("samples").GetInt32(), Is.EqualTo(4));
+        Assert.That(predict.ExitCode, Is.Zero, predict.Error);
+        Assert.That(predict.Json.GetArrayLength(), Is.EqualTo(4));
+
+        float[][] features = [.. new[] { "cpu", "emulated" }.Select(device =>
+        {
+            string file = In($"{device}.safetensors");
+            ProgramRun embed = ProgramRun.InProcess("embed", "--weights", weights, "--images", Path.Combine(data, "test"), "--texts", texts,
+                "--out", file, "--device", device);
+            Assert.That(embed.ExitCode, Is.Zero, embed.Error);
+            using var written = new SafeTensors(file);
+            return (float[])[.. written.ReadFloats("image_features"), .. written.ReadFloats("text_features")];
+        })];
+        // A layer's towers keep eight results in fp16, as does the embedding: by WholeModelTests off by at most sqrt(16) 2^-11 of a
+        // feature's length, and no two features alike so that another picture's would be off by far more.
+        double off = Math.Sqrt(features[0].Zip(features[1], (x, y) => (x - y) * (double)(x - y)).Sum() / features[0].Sum(x => (double)x * x));
+        Assert.That(off, Is.InRange(1e-6, 4.0 / (1 << 11)));
+    }
+
+    [Test]
     public void TheClipInACheckpointServesAsWeights()
     {
         string checkpoint = Path.Combine(Run, "checkpoints", "model.safetensors"), texts = In("words.txt"), features = In("words.safetensors");

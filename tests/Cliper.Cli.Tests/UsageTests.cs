@@ -20,10 +20,11 @@ public sealed class UsageTests
     }
 
     [TestCase("--threads is -1; it must lie within 0 and 1024", "doctor", "--threads", "-1")]
-    [TestCase("--device is 'cpo'; there are auto, cpu, cuda, cuda:N; did you mean 'cpu'?", "doctor", "--device", "cpo")]
+    [TestCase("--device is 'cpo'; there are auto, cpu, cuda, cuda:N, emulated; did you mean 'cpu'?", "doctor", "--device", "cpo")]
     [TestCase("--device is 'cuda:one'; a card is named by its number from 0, such as cuda:1", "doctor", "--device", "cuda:one")]
     [TestCase("--gpu-memory is '8 gigs'; expected a size above zero with its unit, such as 8GiB or 500MiB", "doctor", "--gpu-memory", "8 gigs")]
     [TestCase("--gpu-memory is '0MiB'; expected a size above zero with its unit, such as 8GiB or 500MiB", "doctor", "--gpu-memory", "0MiB")]
+    [TestCase("--gpu-memory is for a card, and --device is emulated: leave one of them out", "doctor", "--gpu-memory", "1GB", "--device", "emulated")]
     [TestCase("--gpu-memory is for a card, and --device is cpu: leave one of them out", "doctor", "--gpu-memory", "1.5GB", "--device", "cpu")]
     public void AWrongValueIsOneSentence(string message, params string[] args)
     {

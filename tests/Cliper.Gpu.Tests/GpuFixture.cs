@@ -5,7 +5,7 @@ using PtxInterpreter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// Base of the tests that run kernels: on a device made of the interpreter, or on a card, see <see cref="Card"/>. Each test ends
+/// Base of the tests that run kernels: on a device made of the interpreter, on the emulated one, or on a card, see <see cref="Card"/>. Each test ends
 /// by checking that nothing is left and that it launched no kernel which the catalogue, and with it the proofs of the texts, does not know.
 /// </summary>
 [Category("Cuda")]
@@ -26,9 +26,11 @@ public abstract class GpuFixture
     [SetUp]
     public void MakeDevice()
     {
-        if (Card.IsAskedFor && !UsesTensorCores)
+        if (Card.IsAskedFor && (Emulated || !UsesTensorCores))
             Assert.Ignore("a card uses its tensor cores");
-        Device = Card.IsAskedFor ? Card.Take() : new InterpretedDevice { TensorCores = UsesTensorCores };
+        Device = Card.IsAskedFor ? Card.Take()
+            : Emulated ? new EmulatedDevice()
+            : new InterpretedDevice { TensorCores = UsesTensorCores };
         Device.Launched.Clear();
         _before = Device.LiveArrays;
     }
@@ -52,6 +54,9 @@ public abstract class GpuFixture
     }
 
     protected virtual bool UsesTensorCores => true;
+
+    /// <summary>Whether the tests run on ILGPU's CPU accelerator.</summary>
+    protected virtual bool Emulated => false;
 
     /// <summary>Uniform in [-1, 1), the same for the same seed, rounded to fp16 where <paramref name="half"/>.</summary>
     protected static float[] Random(long count, int seed, bool half = true, float scale = 1)

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Ptx;
 
@@ -12,12 +11,11 @@ internal sealed unsafe class InterpretedDevice : GpuDevice
 {
     private static readonly Dictionary<GpuKernel, Program> Programs = [];
 
-    private readonly Arena _arena = new(bytes => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 4096), segmentBytes: 1 << 20);
     private readonly GlobalMemory _memory = new();
 
     public override string Name => "PTX interpreter";
 
-    private protected override Arena Arena => _arena;
+    private protected override Arena Arena { get; } = HostArena(segmentBytes: 1 << 20);
 
     internal override int Multiprocessors => 4;
 
@@ -55,31 +53,5 @@ internal sealed unsafe class InterpretedDevice : GpuDevice
 
     public override void Synchronize()
     {
-    }
-
-    public override void Upload(ReadOnlySpan<byte> source, DeviceArray target)
-    {
-        CheckSizes(source.Length, target.Bytes);
-        source.CopyTo(new Span<byte>((void*)target.Address, source.Length));
-    }
-
-    public override void Download(DeviceArray source, Span<byte> target)
-    {
-        CheckSizes(source.Bytes, target.Length);
-        new ReadOnlySpan<byte>((void*)source.Address, target.Length).CopyTo(target);
-    }
-
-    public override void Copy(DeviceArray source, DeviceArray target)
-    {
-        CheckSizes(source.Bytes, target.Bytes);
-        Buffer.MemoryCopy((void*)source.Address, (void*)target.Address, target.Bytes, source.Bytes);
-    }
-
-    public override void Clear(DeviceArray array) => NativeMemory.Clear((void*)array.Address, (nuint)array.Bytes);
-
-    public override void Dispose()
-    {
-        foreach ((nint address, _) in _arena.Segments)
-            NativeMemory.AlignedFree((void*)address);
     }
 }

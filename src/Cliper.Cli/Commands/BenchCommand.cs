@@ -9,6 +9,9 @@ namespace Cliper.Cli.Commands;
 /// <summary>Times the operations and the models on this machine.</summary>
 internal sealed class BenchCommand : CliCommand
 {
+    // What takes the emulated device milliseconds.
+    private const int EmulatedTurns = 64, EmulatedCopy = 16 << 20;
+
     private readonly Option<string?> _only = new("--only")
     {
         Description = "Measures only what has this text in its name, such as matmul, backward or B/16.",
@@ -23,9 +26,12 @@ internal sealed class BenchCommand : CliCommand
     {
         using Device device = Common.OpenDevice(parsed);
         Terminal.Say($"measuring {device.Name}");
-        (double gflops, double bandwidth) = device is GpuDevice gpu
-            ? (GpuPeak.MeasureGflops(gpu), GpuPeak.MeasureBandwidth(gpu))
-            : (HostPeak.MeasureGflops((HostDevice)device), HostPeak.MeasureBandwidth((HostDevice)device));
+        (double gflops, double bandwidth) = device switch
+        {
+            EmulatedDevice gpu => (GpuPeak.MeasureGflops(gpu, EmulatedTurns), GpuPeak.MeasureBandwidth(gpu, EmulatedCopy)),
+            GpuDevice gpu => (GpuPeak.MeasureGflops(gpu), GpuPeak.MeasureBandwidth(gpu)),
+            _ => (HostPeak.MeasureGflops((HostDevice)device), HostPeak.MeasureBandwidth((HostDevice)device)),
+        };
         string only = parsed.GetValue(_only) ?? "";
         var sizes = BenchmarkSizes.For(device);
         var rows = new List<BenchmarkRow>();
@@ -45,7 +51,9 @@ internal sealed class BenchCommand : CliCommand
 
     private void Write(Device device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
     {
-        Terminal.Out.WriteLine(device is GpuDevice
+        Terminal.Out.WriteLine(device is EmulatedDevice
+            ? Format.Invariant($"{device.Name}: multiply-adds {gflops:F3} GFLOP/s, memory {bandwidth:F1} GB/s (copy)")
+            : device is GpuDevice
             ? Format.Invariant($"{device.Name}: products of fp16 {gflops / 1e3:F0} TFLOP/s (mma.sync), memory {bandwidth:F0} GB/s (copy)")
             : Format.Invariant($"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, memory {bandwidth:F1} GB/s (triad)"));
         Table table = new Table().Border(TableBorder.Simple).AddColumns("operation", "shape");

@@ -11,9 +11,9 @@ namespace Cliper.Cli.Commands;
 internal sealed partial class CommonOptions(Terminal terminal)
 {
     private const int MaxThreads = 1024;
-    private const string Cuda = "cuda", NumberedCuda = "cuda:";
+    private const string Cuda = "cuda", NumberedCuda = "cuda:", Emulated = "emulated";
 
-    private static readonly string[] Devices = ["auto", "cpu", Cuda, "cuda:N"];
+    private static readonly string[] Devices = ["auto", "cpu", Cuda, "cuda:N", Emulated];
 
     public Option<bool> Json { get; } = new("--json")
     {
@@ -29,7 +29,8 @@ internal sealed partial class CommonOptions(Terminal terminal)
 
     public Option<string> Device { get; } = new("--device")
     {
-        Description = "Where to compute: auto (a CUDA card if there is one that works, else the processor), cpu, cuda, or cuda:N for card N from 0.",
+        Description = "Where to compute: auto (a CUDA card if there is one that works, else the processor), cpu, cuda, cuda:N for card N from 0, "
+            + "or emulated (the card's portable kernels on the processor, thousands of times slower: for tiny models).",
         HelpName = "DEVICE",
         DefaultValueFactory = _ => "auto",
         Recursive = true,
@@ -74,8 +75,8 @@ internal sealed partial class CommonOptions(Terminal terminal)
                 return OpenAny(threads, memory);
             case Cuda:
                 return new CudaDevice(0, memory);
-            case "cpu":
-                return memory == 0 ? new HostDevice(threads)
+            case "cpu" or Emulated:
+                return memory == 0 ? device == Emulated ? new EmulatedDevice() : new HostDevice(threads)
                     : throw new SettingsException($"--gpu-memory is for a card, and --device is {device}: leave one of them out");
         }
         if (device.StartsWith(NumberedCuda, StringComparison.Ordinal))

@@ -5,9 +5,10 @@ namespace Cliper.Kernels.Devices;
 
 /// <summary>
 /// Where arrays live and operations run. <see cref="HostDevice"/> (managed SIMD) or a <see cref="GpuDevice"/>; an
-/// operation chooses its implementation by the kind of its device. One arena a device.
+/// operation chooses its implementation by the kind of its device. One arena a device. What is written here of copying is for arrays
+/// in the program's own memory; a device with memory of its own overrides it.
 /// </summary>
-public abstract class Device : IDisposable
+public abstract unsafe class Device : IDisposable
 {
     /// <summary>Sub-allocator over this device's memory.</summary>
     private protected abstract Arena Arena { get; }
@@ -94,16 +95,28 @@ public abstract class Device : IDisposable
     }
 
     /// <summary>Host bytes into <paramref name="target"/>; the sizes must be equal.</summary>
-    public abstract void Upload(ReadOnlySpan<byte> source, DeviceArray target);
+    public virtual void Upload(ReadOnlySpan<byte> source, DeviceArray target)
+    {
+        CheckSizes(source.Length, target.Bytes);
+        source.CopyTo(new Span<byte>((void*)target.Address, source.Length));
+    }
 
     /// <summary>The bytes of <paramref name="source"/> into host memory; the sizes must be equal.</summary>
-    public abstract void Download(DeviceArray source, Span<byte> target);
+    public virtual void Download(DeviceArray source, Span<byte> target)
+    {
+        CheckSizes(source.Bytes, target.Length);
+        new ReadOnlySpan<byte>((void*)source.Address, target.Length).CopyTo(target);
+    }
 
     /// <summary>Copies all of <paramref name="source"/> to <paramref name="target"/>; lengths and types must be equal.</summary>
-    public abstract void Copy(DeviceArray source, DeviceArray target);
+    public virtual void Copy(DeviceArray source, DeviceArray target)
+    {
+        CheckSizes(source.Bytes, target.Bytes);
+        Buffer.MemoryCopy((void*)source.Address, (void*)target.Address, target.Bytes, source.Bytes);
+    }
 
     /// <summary>Sets every byte to zero.</summary>
-    public abstract void Clear(DeviceArray array);
+    public virtual void Clear(DeviceArray array) => NativeMemory.Clear((void*)array.Address, (nuint)array.Bytes);
 
     /// <summary>The elements of an fp32 or fp16 array, on the host.</summary>
     public float[] ToFloats(DeviceArray source)
@@ -123,7 +136,16 @@ public abstract class Device : IDisposable
     }
 
     /// <inheritdoc/>
-    public abstract void Dispose();
+    public virtual void Dispose()
+    {
+        foreach ((nint address, _) in Arena.Segments)
+            NativeMemory.AlignedFree((void*)address);
+    }
+
+    /// <summary>An arena in the program's own memory.</summary>
+    /// <param name="segmentBytes">Smallest segment to ask for.</param>
+    private protected static Arena HostArena(long segmentBytes = 32L << 20) =>
+        new(bytes => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 4096), segmentBytes);
 
     private protected static void CheckSizes(long source, long target)
     {

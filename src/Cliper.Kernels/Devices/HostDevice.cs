@@ -1,13 +1,10 @@
-using System.Runtime.InteropServices;
 using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Devices;
 
 /// <summary>The processor: fp32 in managed SIMD on all its cores.</summary>
-public sealed unsafe class HostDevice : Device
+public sealed class HostDevice : Device
 {
-    private readonly Arena _arena = new(bytes => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 4096));
-
     /// <summary>A host device of its own memory.</summary>
     /// <param name="threads">Threads an operation uses; 0 means one a core.</param>
     /// <param name="level">Instruction set; null means the best this processor has.</param>
@@ -33,37 +30,12 @@ public sealed unsafe class HostDevice : Device
     public override string Name =>
         $"CPU, {Level.Describe()}, {Threads} {(Threads == 1 ? "thread" : "threads")}";
 
-    private protected override Arena Arena => _arena;
-
-    /// <inheritdoc/>
-    public override void Upload(ReadOnlySpan<byte> source, DeviceArray target)
-    {
-        CheckSizes(source.Length, target.Bytes);
-        source.CopyTo(new Span<byte>((void*)target.Address, source.Length));
-    }
-
-    /// <inheritdoc/>
-    public override void Download(DeviceArray source, Span<byte> target)
-    {
-        CheckSizes(source.Bytes, target.Length);
-        new ReadOnlySpan<byte>((void*)source.Address, target.Length).CopyTo(target);
-    }
-
-    /// <inheritdoc/>
-    public override void Copy(DeviceArray source, DeviceArray target)
-    {
-        CheckSizes(source.Bytes, target.Bytes);
-        Buffer.MemoryCopy((void*)source.Address, (void*)target.Address, target.Bytes, source.Bytes);
-    }
-
-    /// <inheritdoc/>
-    public override void Clear(DeviceArray array) => NativeMemory.Clear((void*)array.Address, (nuint)array.Bytes);
+    private protected override Arena Arena { get; } = HostArena();
 
     /// <inheritdoc/>
     public override void Dispose()
     {
         Pool.Dispose();
-        foreach ((nint address, _) in _arena.Segments)
-            NativeMemory.AlignedFree((void*)address);
+        base.Dispose();
     }
 }

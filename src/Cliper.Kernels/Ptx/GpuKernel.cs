@@ -82,6 +82,26 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
         return bytes[..at];
     }
 
+    /// <summary>The arguments that <see cref="Pack"/> put one after the other, as values of the parameters' types.</summary>
+    public object?[] Unpack(ReadOnlySpan<byte> bytes)
+    {
+        var arguments = new object?[_parameters.Length];
+        int at = 0;
+        for (int index = 0; index < arguments.Length; index++)
+        {
+            Type type = _parameters[index];
+            int size = type == typeof(int) || type == typeof(float) ? 4 : 8;
+            at = (at + size - 1) / size * size;
+            ReadOnlySpan<byte> value = bytes[at..];
+            arguments[index] = type == typeof(int) ? BitConverter.ToInt32(value)
+                : type == typeof(float) ? BitConverter.ToSingle(value)
+                : type == typeof(long) ? BitConverter.ToInt64(value)
+                : Activator.CreateInstance(type, BitConverter.ToInt64(value));
+            at += size;
+        }
+        return arguments;
+    }
+
     /// <summary>A kernel's name of what it does and its type parameters, such as "Element Sum Halves Floats".</summary>
     public static string NameOf(string what, params ReadOnlySpan<Type> types)
     {

@@ -50,8 +50,48 @@ public sealed record BenchmarkSizes
         Models = [new("ViT-B/16", Vit(16), [1, 128], 128), new("ViT-B/32", Vit(32), [1, 768], 48, 16)],
     };
 
+    /// <summary>The emulated device's: the smallest, called as seldom as may be.</summary>
+    public static BenchmarkSizes Emulated { get; } = new()
+    {
+        MatMulRows = [10],
+        FusedRows = [10],
+        NormRows = [10],
+        ElementRows = 10,
+        TokenSamples = 2,
+        Attentions = [new(2, 5, 32, 2, false), new(2, 11, 32, 2, true)],
+        Models =
+        [
+            new("ViT-micro/16", new ClipConfig
+            {
+                ImageSize = 32,
+                PatchSize = 16,
+                VisionWidth = 32,
+                VisionLayers = 1,
+                VisionHeads = 2,
+                TextWidth = 32,
+                TextLayers = 1,
+                TextHeads = 2,
+                VocabularySize = 128,
+                ContextLength = 16,
+                EmbedSize = 16,
+            }, [1], 2),
+        ],
+        Width = 32,
+        TextWidth = 32,
+        Embed = 16,
+        Patches = 4,
+        Vocabulary = 128,
+        OperationSeconds = 0,
+        ModelSeconds = 0,
+    };
+
     /// <summary>Those for a kind of device.</summary>
-    public static BenchmarkSizes For(Device device) => device is GpuDevice ? Gpu : Host;
+    public static BenchmarkSizes For(Device device) => device switch
+    {
+        EmulatedDevice => Emulated,
+        GpuDevice => Gpu,
+        _ => Host,
+    };
 
     /// <summary>Rows, samples times tokens, of the linear layers.</summary>
     public required int[] MatMulRows { get; init; }
