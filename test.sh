@@ -4,6 +4,8 @@
 #   ./test.sh --golden   only the comparisons with reference tensors, every set in tests/golden and in $CLIPER_GOLDEN named
 #   ./test.sh --quick    everything but the runs with instruction sets switched off
 set -euo pipefail
+# A folder that is named is the caller's, and the tests run elsewhere.
+[ -z "${CLIPER_GOLDEN:-}" ] || export CLIPER_GOLDEN="$(realpath -m "$CLIPER_GOLDEN")"
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
 source eng/dotnet.sh
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 CLASSES, SUBCLASSES, SLOTS, SLOT_START = 7, 5, 4, 5
 BATCH, STAGE1_STEPS, STAGE2_STEPS = 12, 5, 5
 TAU = 0.01
+ACTIVATIONS = {"QuickGELU": lambda x: x * torch.sigmoid(1.702 * x), "GELU": F.gelu}
 DTYPES = {torch.float32: "F32", torch.int64: "I64", torch.uint8: "U8"}
 
 
@@ -78,7 +79,7 @@ def layer_norm(w, name, x):
     return F.layer_norm(x, x.shape[-1:], w[name + ".weight"], w[name + ".bias"], 1e-5)
 
 
-def block(w, name, x, heads, causal):
+def block(w, c, name, x, heads, causal):
     """A pre-norm transformer block, x [N, T, W]."""
     n, t, width = x.shape
     qkv = layer_norm(w, name + "ln_1", x) @ w[name + "attn.in_proj_weight"].T + w[name + "attn.in_proj_bias"]
@@ -89,7 +90,7 @@ def block(w, name, x, heads, causal):
     attended = (scores.softmax(-1) @ v).transpose(1, 2).reshape(n, t, width)
     x = x + attended @ w[name + "attn.out_proj.weight"].T + w[name + "attn.out_proj.bias"]
     hidden = layer_norm(w, name + "ln_2", x) @ w[name + "mlp.c_fc.weight"].T + w[name + "mlp.c_fc.bias"]
-    hidden = hidden * torch.sigmoid(1.702 * hidden)
+    hidden = ACTIVATIONS[c["activation"]](hidden)
     return x + hidden @ w[name + "mlp.c_proj.weight"].T + w[name + "mlp.c_proj.bias"]
 
 
@@ -100,7 +101,7 @@ def encode_image(w, c, images, see=lambda name, value: None):
     x = layer_norm(w, "visual.ln_pre", x)
     see("ln_pre", x)
     for layer in range(c["v_layers"]):
-        x = block(w, f"visual.transformer.resblocks.{layer}.", x, c["v_heads"], False)
+        x = block(w, c, f"visual.transformer.resblocks.{layer}.", x, c["v_heads"], False)
         see(f"block.{layer}", x)
     x = layer_norm(w, "visual.ln_post", x[:, 0])
     see("ln_post", x)
@@ -111,7 +112,7 @@ def encode_embeddings(w, c, x, ends, see=lambda name, value: None):
     """Texts given as token embeddings [P, T, W] without positions."""
     x = x + w["positional_embedding"][:x.shape[1]]
     for layer in range(c["t_layers"]):
-        x = block(w, f"transformer.resblocks.{layer}.", x, c["t_heads"], True)
+        x = block(w, c, f"transformer.resblocks.{layer}.", x, c["t_heads"], True)
         see(f"block.{layer}", x)
     x = layer_norm(w, "ln_final", x)
     see("ln_final", x)
@@ -233,11 +234,13 @@ def main():
         parser.add_argument("--" + name, type=int, default=default)
     for tower in "vt":
         parser.add_argument(f"--{tower}-heads", type=int, help="default: width / 64")
+    parser.add_argument("--activation", choices=ACTIVATIONS, default="QuickGELU", help="of the blocks' MLPs, in both towers")
     arguments = parser.parse_args()
     c = {name: getattr(arguments, name) for name in
          ["image", "patch", "v_width", "v_layers", "vocab", "t_width", "t_layers", "embed", "context"]}
     heads = "width/64"
     metadata = {"config": json.dumps(c), "seed": str(arguments.seed), "made_with": f"PyTorch {torch.__version__} fp32 CPU"}
+    c["activation"] = arguments.activation
     c["v_heads"] = arguments.v_heads or c["v_width"] // 64
     c["t_heads"] = arguments.t_heads or c["t_width"] // 64
     if arguments.v_heads or arguments.t_heads:
@@ -246,7 +249,7 @@ def main():
         parser.error("patches must fill the image, and the heads (width / 64 unless given) the width")
     if c["vocab"] < 24 or c["context"] < 11:
         parser.error("the prompt needs a vocabulary of 24 tokens and a context of 11")
-    metadata.update(heads=heads, activation="QuickGELU")
+    metadata.update(heads=heads, activation=c["activation"])
 
     os.makedirs(arguments.out, exist_ok=True)
     torch.set_num_threads(1)  # The order of sums must not depend on the machine's cores.

@@ -4,10 +4,14 @@ namespace Cliper.Cli;
 
 /// <summary>
 /// Ctrl-C and SIGTERM: the first asks the work to end in good order (a training run finishes its step and writes a
-/// checkpoint), the second ends the program at once.
+/// checkpoint), the second ends the program at once. A file that outgrows the user's limit is then an error of the write, as a
+/// full disk is, and not the end of the program.
 /// </summary>
 internal sealed class Interruption : IDisposable
 {
+    // SIGXFSZ has no name in .NET; Linux and macOS number it alike.
+    private const PosixSignal FileTooLarge = (PosixSignal)25;
+
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
     private readonly TextWriter _error;
@@ -19,6 +23,7 @@ internal sealed class Interruption : IDisposable
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle),
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle),
+            PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true),
         ];
     }
 

@@ -258,6 +258,134 @@ public sealed class RunTests
         Assert.That(resumed.Error, Does.Contain("going on in pretrain"));
     }
 
+    [Test]
+    public void ARunThatWasKilledGoesOnToTheSameBits()
+    {
+        string killed = In("killed"), whole = In("whole");
+        string[] args = ["train", "--pretrain-epochs", "2", "--set", "stage2.epochs=150", .. Tiny];
+
+        ProgramRun kill = ProgramRun.Interrupted("KILL", "stage2 epoch 3/", [.. args, "--out", killed]);
+        // As it is left when it was killed while it wrote a checkpoint.
+        File.WriteAllText(Path.Combine(killed, "checkpoints", $".last.safetensors.{Guid.NewGuid():N}.tmp"), "half a checkpoint");
+        ProgramRun resumed = ProgramRun.InProcess("train", "--resume", killed);
+        ProgramRun unbroken = ProgramRun.InProcess([.. args, "--out", whole]);
+
+        Assert.That(kill.ExitCode, Is.EqualTo(128 + 9), kill.Error);
+        Assert.That((resumed.ExitCode, unbroken.ExitCode), Is.EqualTo((0, 0)), resumed.Error + unbroken.Error);
+        Assert.That(resumed.Error, Does.Contain("going on in stage2"));
+        Assert.That(File.ReadAllBytes(Path.Combine(killed, "checkpoints", "model.safetensors")),
+            Is.EqualTo(File.ReadAllBytes(Path.Combine(whole, "checkpoints", "model.safetensors"))));
+        Assert.That(Directory.GetFiles(Path.Combine(killed, "checkpoints")).Select(Path.GetFileName),
+            Is.EquivalentTo((string[])["last.safetensors", "model.safetensors"]));
+    }
+
+    [Test]
+    public void SettingsThatTheModelCannotFollowAreNotTakenForAResumedRun()
+    {
+        string config = File.ReadAllText(Path.Combine(Run, "config.json"));
+
+        ProgramRun shape = ProgramRun.InProcess("train", "--resume", Run, "--set", "shape.visionWidth=128");
+        ProgramRun descriptors = ProgramRun.InProcess("train", "--resume", Run, "--set", "subclasses=2");
+
+        Assert.That((shape.ExitCode, descriptors.ExitCode), Is.EqualTo((2, 2)));
+        Assert.That(shape.Error, Does.Contain("the setting shape is not the one that the run began with").And.Contain("--out"));
+        Assert.That(descriptors.Error, Does.Contain("the setting subclasses is not"));
+        Assert.That(File.ReadAllText(Path.Combine(Run, "config.json")), Is.EqualTo(config));
+    }
+
+    [Test]
+    public void ATrainingNamesThePicturesThatItLeavesOut()
+    {
+        string data = In("partly-broken");
+        foreach (string file in Directory.GetFiles(In("data"), "*.png", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(data, Path.GetRelativePath(In("data"), file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        foreach (string file in new[] { Path.Combine(data, "train", "anger", "0.png"), Path.Combine(data, "test", "anger", "1.png") })
+            File.WriteAllBytes(file, File.ReadAllBytes(file)[..200]);
+        string[] args = ["train", "--pretrain-epochs", "1", .. Tiny.Select(word => word == In("data") ? data : word)];
+
+        ProgramRun lenient = ProgramRun.InProcess([.. args, "--out", In("lenient")]);
+        ProgramRun strict = ProgramRun.InProcess([.. args, "--out", In("strict"), "--strict"]);
+
+        Assert.That(lenient.ExitCode, Is.Zero, lenient.Error);
+        Assert.That(lenient.Error.Split('\n').Count(line => line.StartsWith("warning: skipped: ", StringComparison.Ordinal)), Is.EqualTo(2), lenient.Error);
+        Assert.That(lenient.Error, Does.Contain("skipped 2 unreadable samples"));
+        Assert.That(File.ReadAllText(Path.Combine(In("lenient"), "report.html")), Does.Contain("skipped 2 unreadable samples"));
+        Assert.That((strict.ExitCode, strict.Out), Is.EqualTo((3, "")));
+        Assert.That(strict.Error, Does.Contain("0.png: the picture is truncated"));
+    }
+
+    [Test]
+    public void AFileThatOutgrowsItsLimitIsOneSentenceAndLeavesNoPart()
+    {
+        string run = In("limited");
+        string args = string.Join(' ', ((string[])["train", "--out", run, "--pretrain-epochs", "2", .. Tiny]).Select(word => $"'{word}'"));
+
+        // 300 KiB a file: less than a checkpoint, more than all that is written before. The runtime's own memory is a file to
+        // the kernel unless it is told not to protect its code.
+        ProgramRun limited = ProgramRun.Shell($"export DOTNET_EnableWriteXorExecute=0; ulimit -f 300; $PROGRAM {args}");
+
+        Assert.That(limited.ExitCode, Is.EqualTo(1), limited.Error);
+        Assert.That(limited.Error, Does.Contain("last.safetensors: cannot be written: it grows over the largest size").And.Not.Contain("   at "));
+        Assert.That(Directory.GetFileSystemEntries(Path.Combine(run, "checkpoints")), Is.Empty);
+    }
+
+    [Test]
+    public void FeaturesAreThoseOfTheWeightsAndNotNormalised()
+    {
+        string checkpoint = Path.Combine(Run, "checkpoints", "model.safetensors"), weights = In("plain.safetensors");
+        Assert.That(ProgramRun.InProcess("weights", "convert", checkpoint, "--naming", "openai", "--out", weights).ExitCode, Is.Zero);
+        string texts = In("lines.txt"), features = In("lines.safetensors");
+        File.WriteAllText(texts, "anger\r\n\nsadness");
+
+        ProgramRun run = ProgramRun.InProcess("embed", "--weights", weights, "--tokenizer", Path.Combine(Run, "tokenizer"),
+            "--images", In("data", "test", "sadness"), In("data", "test", "anger", "1.png"), In("data", "test", "anger"),
+            "--texts", texts, "--out", features);
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        using var file = new SafeTensors(features);
+        using var clip = new SafeTensors(weights);
+        Assert.That(file.Tensors.Keys, Is.EquivalentTo((string[])["image_features", "text_features", "logits_per_image"]));
+        Assert.That(file.Tensors.Values.Select(entry => entry.Type), Is.All.EqualTo(TensorType.F32));
+        // A picture that is given twice is one row; an empty line is an empty text.
+        Assert.That(file.Entry("image_features").Shape, Is.EqualTo((long[])[8, 16]));
+        Assert.That(file.Entry("text_features").Shape, Is.EqualTo((long[])[3, 16]));
+        Assert.That(file.Entry("logits_per_image").Shape, Is.EqualTo((long[])[8, 3]));
+        Assert.That(JsonSerializer.Deserialize<string[]>(file.Metadata["texts"]), Is.EqualTo((string[])["anger", "", "sadness"]));
+        string[] names = JsonSerializer.Deserialize<string[]>(file.Metadata["images"])!;
+        Assert.That(names, Is.EqualTo(names.Order(StringComparer.Ordinal)).And.Length.EqualTo(8));
+        float[][] images = [.. file.ReadFloats("image_features").Chunk(16)], lines = [.. file.ReadFloats("text_features").Chunk(16)];
+        Assert.That(images.Concat(lines).Select(Norm), Is.All.Not.EqualTo(1).Within(1e-3));
+        double scale = Math.Exp(clip.ReadFloats("logit_scale")[0]);
+        float[] logits = file.ReadFloats("logits_per_image");
+        for (int i = 0; i < logits.Length; i++)
+        {
+            float[] image = images[i / 3], text = lines[i % 3];
+            double cosine = image.Zip(text).Sum(pair => (double)pair.First * pair.Second) / Norm(image) / Norm(text);
+            // Sixteen products and two norms in fp32, each rounded by 2^-24 of itself, times the scale of about 14.
+            Assert.That(logits[i], Is.EqualTo(scale * cosine).Within(scale * 40 * Math.Pow(2, -24)));
+        }
+
+        static double Norm(float[] row) => Math.Sqrt(row.Sum(value => (double)value * value));
+    }
+
+    [Test]
+    public void TextsThatAreNotUtf8AreAnError()
+    {
+        string texts = In("latin1.txt");
+        File.WriteAllBytes(texts, [.. "caf"u8, 0xe9, .. "\n"u8]);
+
+        ProgramRun run = ProgramRun.InProcess("embed", "--weights", Path.Combine(Run, "checkpoints", "model.safetensors"),
+            "--texts", texts, "--out", In("latin1.safetensors"));
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
+        Assert.That(run.Error, Does.Contain("latin1.txt: the file of texts is not UTF-8"));
+        Assert.That(In("latin1.safetensors"), Does.Not.Exist);
+    }
+
     [TestCase(2, "no settings: give --recipe", "train", "--out", "OUT")]
     [TestCase(2, "no recipe 'fer2012'", "train", "--recipe", "fer2012", "--out", "OUT")]
     [TestCase(2, "give either --out", "train", "--recipe", "fer2013")]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Cliper.Kernels.Devices;
 using Cliper.Model;
 using Cliper.Model.Data;
@@ -31,7 +32,7 @@ internal sealed class EmbedCommand : CliCommand
 
     private readonly Option<string?> _texts = new("--texts")
     {
-        Description = "File with a text a line.",
+        Description = "File with a text a line, in UTF-8; an empty line is an empty text.",
         HelpName = "FILE",
     };
 
@@ -85,7 +86,11 @@ internal sealed class EmbedCommand : CliCommand
         string[] lines;
         try
         {
-            lines = File.ReadAllLines(path);
+            lines = File.ReadAllLines(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+        }
+        catch (DecoderFallbackException failure)
+        {
+            throw new InputException($"{path}: the file of texts is not UTF-8 ({failure.Message.TrimEnd('.')}); save it as UTF-8", failure);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -39,6 +39,8 @@ internal sealed class SettingsOptions(bool stages)
         HelpName = "STAGE",
     };
 
+    private readonly StrictOption _strict = new();
+
     // Each option with the settings it stands for.
     private readonly (Option<string?> Option, string[] Paths)[] _values =
     [
@@ -63,7 +65,7 @@ internal sealed class SettingsOptions(bool stages)
     ];
 
     /// <summary>All of them, to be added to a command.</summary>
-    public IEnumerable<Option> All => [_recipe, _config, .. Values.Select(value => value.Option), .. stages ? [_stage] : Array.Empty<Option>(), _set];
+    public IEnumerable<Option> All => [_recipe, _config, .. Values.Select(value => value.Option), .. stages ? [_stage] : Array.Empty<Option>(), _strict, _set];
 
     private IEnumerable<(Option<string?> Option, string[] Paths)> Values => stages ? [.. _values, .. _stageValues] : _values;
 
@@ -91,12 +93,15 @@ internal sealed class SettingsOptions(bool stages)
         ? Recipes.Get(recipe)
         : throw new SettingsException($"no recipe '{recipe}'; there are {string.Join(", ", Recipes.Names)}{Suggestion.Hint(recipe, Recipes.Names)}");
 
-    private IEnumerable<(string Path, string Value)> Flags(ParseResult parsed) =>
-        from value in Values
-        let text = parsed.GetValue(value.Option)
-        where text is not null
-        from path in value.Paths
-        select (path, ValueOf(path, text));
+    private IEnumerable<(string Path, string Value)> Flags(ParseResult parsed)
+    {
+        if (parsed.GetValue(_strict))
+            yield return ("strict", "true");
+        foreach ((Option<string?> option, string[] paths) in Values)
+            if (parsed.GetValue(option) is { } text)
+                foreach (string path in paths)
+                    yield return (path, ValueOf(path, text));
+    }
 
     /// <summary>What a person writes, as the settings have it.</summary>
     private static string ValueOf(string path, string text) => path switch

@@ -39,7 +39,7 @@ public sealed class RunFolder : IDisposable
             _csv?.Dispose();
             _json?.Dispose();
             throw new IOException(
-                $"{path}: cannot be written: {failure.Message}; choose a folder with room that you may write to", failure);
+                $"{path}: cannot be written: {failure.Message.TrimEnd('.')}; choose a folder with room that you may write to", failure);
         }
     }
 
@@ -90,7 +90,10 @@ public sealed class RunFolder : IDisposable
         string metrics = System.IO.Path.Combine(path, "metrics.jsonl");
         if (!File.Exists(metrics))
             throw new InputException($"{path}: holds no run to go on with: there is no metrics.jsonl");
-        return new RunFolder(path, [.. ReadMetrics(metrics).Where(row => keep?.Invoke(row) != false)], clock);
+        var run = new RunFolder(path, [.. ReadMetrics(metrics).Where(row => keep?.Invoke(row) != false)], clock);
+        AtomicFile.RemoveLeftovers(run.Path);
+        AtomicFile.RemoveLeftovers(run.CheckpointsPath);
+        return run;
     }
 
     /// <summary>Reads metrics.jsonl. A last line that is cut off, as a crash leaves it, is dropped.</summary>

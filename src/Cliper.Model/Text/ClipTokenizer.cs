@@ -89,7 +89,7 @@ public sealed class ClipTokenizer
         if (words.Length + 2 > contextLength)
             words = truncate ? words[..(contextLength - 2)]
                 : throw new InputException($"text {TensorEntry.Quote(text)} has {words.Length + 2} tokens with start "
-                    + $"and end, the model takes {contextLength}; shorten it, or allow it to be cut");
+                    + $"and end, the model takes {contextLength}; shorten it");
         return [Vocabulary.StartId, .. words, Vocabulary.EndId];
     }
 

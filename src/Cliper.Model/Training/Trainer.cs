@@ -34,6 +34,9 @@ public sealed class Trainer
     private const string Stage2Phase = "stage2";
     private const string DonePhase = "done";
 
+    /// <summary>How many unreadable samples are named; the others are counted.</summary>
+    private const int MostNamed = 10;
+
     private static readonly string[] Order = [PretrainPhase, Stage1Phase, Stage2Phase, DonePhase];
 
     private readonly Device _device;
@@ -42,6 +45,7 @@ public sealed class Trainer
     private readonly RunCheckpoints _checkpoints;
     private readonly IProgress<TrainEvent> _progress;
     private readonly CheckpointInfo _info;
+    private readonly HashSet<string> _skipped = [];
     private CliperModel _model = null!;
     private ClipTokenizer _tokenizer = null!;
     private TrainingState _state = new(PretrainPhase, 0, 0, -1, 0);
@@ -205,7 +209,9 @@ public sealed class Trainer
         foreach (long[][] rows in new[] { _state.ZeroShot, _state.AfterStage1 }.OfType<long[][]>())
             if (rows.Length != _model.Classes.Count || rows.Any(row => row?.Length != rows.Length || row.Any(count => count < 0)))
                 throw new InputException($"{_checkpoints.LastPath}: its counts are not {_model.Classes.Count} rows of as many; the file is damaged");
-        _progress.Report(new MessageEvent($"going on in {_state.Phase}, epoch {_state.Epoch + 1}, step {_state.Step + 1}"));
+        _progress.Report(new MessageEvent(_state.Phase == DonePhase
+            ? "the run is finished: only its evaluation and report are made anew; to train further begin a run with --init"
+            : $"going on in {_state.Phase}, epoch {_state.Epoch + 1}, step {_state.Step + 1}"));
     }
 
     /// <summary>Runs a phase unless it lies behind or has no epochs; afterwards the state stands at the next.</summary>
@@ -242,7 +248,11 @@ public sealed class Trainer
         using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Config);
         try
         {
-            phase.Run(loader, loss, _progress, ended => EpochEnded(phase, settings, ended, cancellation), cancellation);
+            phase.Run(loader, loss, _progress, ended =>
+            {
+                TellSkipped(loader);
+                EpochEnded(phase, settings, ended, cancellation);
+            }, cancellation);
         }
         catch (OperationCanceledException)
         {
@@ -325,7 +335,21 @@ public sealed class Trainer
     private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
     {
         using BatchLoader loader = _data.TestLoader(split, _model.Clip.Config);
-        return Evaluator.Run(_model, loader, cancellation);
+        Evaluation evaluation = Evaluator.Run(_model, loader, cancellation);
+        TellSkipped(loader);
+        return evaluation;
+    }
+
+    /// <summary>Names the samples that could not be read and have not been named before, and counts all.</summary>
+    private void TellSkipped(BatchLoader loader)
+    {
+        int before = _skipped.Count;
+        foreach ((string name, string reason) in loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            if (_skipped.Add(name) && _skipped.Count <= MostNamed)
+                _progress.Report(new MessageEvent($"skipped: {reason}", Warning: true));
+        if (_skipped.Count > before)
+            _progress.Report(new MessageEvent($"skipped {_skipped.Count} unreadable {(_skipped.Count == 1 ? "sample" : "samples")} so far "
+                + "(the setting strict makes this an error)", Warning: true));
     }
 
     private Evaluation ZeroShot(CancellationToken cancellation)

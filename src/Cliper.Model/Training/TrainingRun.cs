@@ -29,7 +29,7 @@ public static class TrainingRun
         var notes = new List<ReportNote>();
         var messages = new Listener(progress, message => notes.Add(new ReportNote(message.Text, message.Warning)));
         TrainingData data = RunData.Open(settings, ImageSizeOf(settings), messages);
-        using RunFolder run = resume ? Continue(folder) : RunFolder.Create(folder, overwrite);
+        using RunFolder run = resume ? Continue(folder, settings) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
         // What is there when the run ends; until then there is none.
         File.Delete(RunResult.PathIn(folder));
@@ -52,7 +52,7 @@ public static class TrainingRun
     {
         settings.Check();
         TrainingData data = RunData.OpenCaptioned(settings, progress);
-        using RunFolder run = resume ? Continue(folder) : RunFolder.Create(folder, overwrite);
+        using RunFolder run = resume ? Continue(folder, settings) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
         return new Trainer(device, settings, data, folder, new Logger(run, progress)).Pretrain(resume, cancellation);
     }
@@ -68,13 +68,39 @@ public static class TrainingRun
     }
 
     /// <summary>Opens a run's folder and forgets the metrics of steps that the last checkpoint does not contain.</summary>
-    private static RunFolder Continue(string folder)
+    /// <exception cref="SettingsException">A setting differs from the run's that its model was made by.</exception>
+    private static RunFolder Continue(string folder, TrainSettings settings)
     {
         TrainingState? state;
         using (Checkpoint.CheckpointReader reader = new RunCheckpoints(folder).OpenLast())
             state = reader.State;
-        return RunFolder.Resume(folder, row => state is null || Trainer.IsBefore(row.Stage, row.Epoch, row.Event == MetricRow.EpochEvent
+        RunFolder run = RunFolder.Resume(folder, row => state is null || Trainer.IsBefore(row.Stage, row.Epoch, row.Event == MetricRow.EpochEvent
             ? int.MaxValue : row.StepOfEpoch ?? 0, state));
+        try
+        {
+            CheckSameModel(settings, SettingsJson.Read(run.ConfigPath, new TrainSettings()), folder);
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The model is the checkpoint's: settings that would make another must not seem to have been followed.</summary>
+    private static void CheckSameModel(TrainSettings settings, TrainSettings begun, string folder)
+    {
+        (string Name, object Now, object Then)[] fixedOnes =
+        [
+            ("shape", settings.Shape, begun.Shape), ("subclasses", settings.Subclasses, begun.Subclasses), ("tokens", settings.Tokens, begun.Tokens),
+            ("template", settings.Template, begun.Template), ("weights", settings.Weights, begun.Weights), ("init", settings.Init, begun.Init),
+            ("tokenizer", settings.Tokenizer, begun.Tokenizer),
+        ];
+        foreach ((string name, object now, object then) in fixedOnes)
+            if (!now.Equals(then))
+                throw new SettingsException($"{folder}: the setting {name} is not the one that the run began with, and its model cannot follow it: "
+                    + "leave it as it was, or begin a new run with --out");
     }
 
     private sealed class Listener(IProgress<TrainEvent> inner, Action<MessageEvent> heard) : IProgress<TrainEvent>

@@ -3,6 +3,8 @@ namespace Cliper.Model.Weights;
 /// <summary>Files that are there whole or not at all.</summary>
 public static class AtomicFile
 {
+    private const string TemporaryEnding = ".tmp";
+
     // Shared memory is a folder of ordinary files among the devices.
     private const string DeviceFolder = "/dev/", SharedMemory = "/dev/shm/";
 
@@ -20,7 +22,7 @@ public static class AtomicFile
         // Renaming would put a file in a device's place.
         bool device = full.StartsWith(DeviceFolder, StringComparison.Ordinal)
             && !full.StartsWith(SharedMemory, StringComparison.Ordinal);
-        string temporary = device ? full : Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
+        string temporary = device ? full : Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}{TemporaryEnding}");
         try
         {
             Directory.CreateDirectory(folder);
@@ -33,10 +35,11 @@ public static class AtomicFile
             if (!device)
                 File.Move(temporary, full, overwrite: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException || OutgrowsItsLimit(e))
         {
-            throw new IOException($"{path}: cannot be written: {e.Message}; choose a folder with room that you may "
-                + "write to", e);
+            string reason = OutgrowsItsLimit(e) ? "it grows over the largest size that a file may have (ulimit -f, or the file system)"
+                : e.Message.TrimEnd('.');
+            throw new IOException($"{path}: cannot be written: {reason}; choose a folder with room that you may write to", e);
         }
         finally
         {
@@ -46,4 +49,16 @@ public static class AtomicFile
                 File.Delete(temporary);
         }
     }
+
+    /// <summary>Removes what a program that was killed left half-written in a folder; nobody else may be writing there.</summary>
+    /// <param name="folder">The folder; those below it are left alone.</param>
+    public static void RemoveLeftovers(string folder)
+    {
+        foreach (string file in Directory.GetFiles(folder, $".*{TemporaryEnding}"))
+            if (Guid.TryParseExact(Path.GetExtension(file[..^TemporaryEnding.Length]).TrimStart('.'), "N", out _))
+                File.Delete(file);
+    }
+
+    // .NET's way of reporting EFBIG, which it takes for a length that the caller asked for.
+    private static bool OutgrowsItsLimit(Exception failure) => failure is ArgumentOutOfRangeException { ParamName: "value", ActualValue: null };
 }

@@ -1,7 +1,7 @@
 namespace Cliper.Model.Tests.Golden;
 
 [Category("Golden")]
-public sealed class GoldenFolderTests
+public sealed class GoldenFolderTests : TemporaryFolder
 {
     [Test]
     public void TheFolderThatIsNamedHasSets()
@@ -11,11 +11,22 @@ public sealed class GoldenFolderTests
             Assert.Ignore($"{GoldenSet.Variable} is not set");
             return;
         }
-        Assert.That(folder, Does.Exist, $"{GoldenSet.Variable} names no folder");
+        Assert.That(folder, Does.Exist.IgnoreFiles, $"{GoldenSet.Variable} names {folder}, which is no folder");
         string full = Path.GetFullPath(folder);
         Assert.That(GoldenSet.Clip.Concat(GoldenSet.Losses).Concat(GoldenSet.Training).Concat(GoldenSet.Files("tokenizer.json"))
-            .Concat(GoldenSet.Files("preprocess.safetensors")).Any(data =>
+            .Concat(GoldenSet.Files("preprocess.safetensors")).Concat(GoldenSet.Files("samplers.json")).Any(data =>
                 ((GoldenSet)data.Arguments[0]!).Folder == full),
             $"no set in {full}: expected files such as clip_NAME.weights.safetensors");
+    }
+
+    [Test]
+    public void WhateverHasTheNameOfASetIsOne()
+    {
+        File.WriteAllText(In("cliper_loss_file.safetensors"), "");
+        Directory.CreateDirectory(In("cliper_loss_folder.safetensors"));
+        File.CreateSymbolicLink(In("cliper_loss_link.safetensors"), In("nothing"));
+        File.WriteAllText(In("cliper_loss_other.txt"), "");
+
+        Assert.That(GoldenSet.Names(Folder, "cliper_loss_", ".safetensors"), Is.EqualTo((string[])["file", "folder", "link"]));
     }
 }

@@ -27,7 +27,7 @@ public sealed record GoldenSet(string Folder, string Name)
 
     /// <summary>Files of one name, such as tokenizer.json.</summary>
     public static IEnumerable<TestCaseData> Files(string name) => Folders
-        .Where(folder => File.Exists(Path.Combine(folder, name))).Select(folder => Case(new GoldenSet(folder, name)));
+        .Where(folder => Entries(folder, name).Any()).Select(folder => Case(new GoldenSet(folder, name)));
 
     /// <summary>The folder that the environment names; null if it names none.</summary>
     public static string? NamedFolder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder
@@ -77,11 +77,18 @@ public sealed record GoldenSet(string Folder, string Name)
     private static IEnumerable<TestCaseData> Cases(string prefix, params string[] endings)
     {
         foreach (string folder in Folders)
-            foreach (string name in Directory.GetFiles(folder, prefix + "*").Select(path => Path.GetFileName(path))
-                .SelectMany(file => endings.Where(ending => file.EndsWith(ending, StringComparison.Ordinal))
-                    .Select(ending => file[prefix.Length..^ending.Length])).Distinct().Order(StringComparer.Ordinal))
+            foreach (string name in Names(folder, prefix, endings))
                 yield return Case(new GoldenSet(folder, name));
     }
+
+    /// <summary>Names of the sets in a folder of which at least one part is there, readable or not.</summary>
+    internal static IEnumerable<string> Names(string folder, string prefix, params string[] endings) => Entries(folder, prefix + "*")
+        .SelectMany(file => endings.Where(ending => file.EndsWith(ending, StringComparison.Ordinal))
+            .Select(ending => file[prefix.Length..^ending.Length])).Distinct().Order(StringComparer.Ordinal);
+
+    // Not files alone: a folder, or a link that leads nowhere, in a set's place must fail and not be passed over.
+    private static IEnumerable<string> Entries(string folder, string pattern) =>
+        Directory.GetFileSystemEntries(folder, pattern).Select(path => Path.GetFileName(path));
 
     private static TestCaseData Case(GoldenSet set) => new TestCaseData(set)
         .SetArgDisplayNames($"{set.Name} in {Path.GetRelativePath(SharedFiles.Root, set.Folder)}");

@@ -1,0 +1,74 @@
+using System.CommandLine;
+using Cliper.Kernels.Devices;
+using Cliper.Model;
+using Cliper.Model.Training;
+
+namespace Cliper.Cli.Commands;
+
+/// <summary>A command that makes a run's folder, or goes on with one: where it is, its settings, and a device for them.</summary>
+internal abstract class RunCommand : CliCommand
+{
+    private const string ConfigName = "config.json";
+
+    private readonly Option<string?> _out = new("--out")
+    {
+        Description = "Folder of the run: config.json, metrics, checkpoints/ and report.html.",
+        HelpName = "RUN",
+    };
+
+    private readonly Option<string?> _resume = new("--resume")
+    {
+        Description = "Goes on with the run in this folder, with its settings; options change them.",
+        HelpName = "RUN",
+    };
+
+    private readonly Option<bool> _overwrite = new("--overwrite")
+    {
+        Description = "Writes over a run that is in the folder already.",
+    };
+
+    private readonly SettingsOptions _settings;
+
+    protected RunCommand(string name, string description, bool stages, Terminal terminal, CommonOptions common, CancellationToken cancellation)
+        : base(name, description, terminal, common, cancellation)
+    {
+        _settings = new SettingsOptions(stages);
+        foreach (Option option in new Option[] { _out, _resume, _overwrite }.Concat(_settings.All))
+            Add(option);
+    }
+
+    /// <summary>The run that a command line means.</summary>
+    /// <param name="Settings">Its settings, checked.</param>
+    /// <param name="Folder">Where it is.</param>
+    /// <param name="Resume">Whether it goes on with what is in the folder.</param>
+    /// <param name="Overwrite">Whether it takes the place of what is in the folder.</param>
+    protected sealed record Request(TrainSettings Settings, string Folder, bool Resume, bool Overwrite);
+
+    /// <summary>Does the run and writes its result.</summary>
+    protected abstract void Run(Device device, Request request);
+
+    /// <inheritdoc/>
+    protected sealed override int Run(ParseResult parsed)
+    {
+        Request request = Resolve(parsed);
+        using Device device = Common.OpenDevice(parsed);
+        Run(device, request);
+        return ExitCode.Done;
+    }
+
+    private Request Resolve(ParseResult parsed)
+    {
+        switch (parsed.GetValue(_out), parsed.GetValue(_resume))
+        {
+            case ({ } folder, null):
+                return new Request(_settings.Resolve(parsed), folder, false, parsed.GetValue(_overwrite));
+            case (null, { } folder):
+                string config = Path.Combine(folder, ConfigName);
+                if (!File.Exists(config))
+                    throw new SettingsException($"{folder}: holds no {ConfigName}: --resume takes the folder of a run that --out has made");
+                return new Request(_settings.Resolve(parsed, config), folder, true, false);
+            default:
+                throw new SettingsException("give either --out, the folder of a new run, or --resume, that of an interrupted one");
+        }
+    }
+}
