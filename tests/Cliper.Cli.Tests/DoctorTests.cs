@@ -16,6 +16,30 @@ public sealed class DoctorTests
         Assert.That(run.Json.GetProperty("gpu").ValueKind, Is.EqualTo(JsonValueKind.Null));
         Assert.That(run.Json.GetProperty("selfTest").EnumerateArray(), Is.Not.Empty);
         Assert.That(run.Json.GetProperty("passed").GetBoolean());
+        foreach (JsonElement operation in run.Json.GetProperty("operations").EnumerateArray())
+            Assert.That(operation.GetProperty("implementation").GetString(), Is.EqualTo(run.Json.GetProperty("instructionSet").GetString()));
+    }
+
+    [Test]
+    public void EveryOperationSaysWhatComputesItOnEachDevice()
+    {
+        ProgramRun run = ProgramRun.InProcess("doctor", "--json", "--threads", "1", "--device", "emulated");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        JsonElement[] operations = [.. run.Json.GetProperty("operations").EnumerateArray()];
+        string[][] devices = [.. operations.GroupBy(operation => operation.GetProperty("device").GetString()!,
+            operation => operation.GetProperty("name").GetString()!).Select(names => (string[])[names.Key, .. names])];
+        Assert.That(devices.Select(names => names[0]), Is.EqualTo(new[] { "emulated GPU, portable kernels", $"CPU, {Level(run)}, 1 thread" }));
+        Assert.That(devices[0][1..], Is.EqualTo(devices[1][1..]).And.Contains("matrix product").And.Contains("attention, causal, gradient"));
+        foreach (JsonElement operation in operations)
+        {
+            bool emulated = operation.GetProperty("device").GetString()!.StartsWith("emulated", StringComparison.Ordinal);
+            Assert.That(operation.GetProperty("implementation").GetString(), Is.EqualTo(emulated ? "portable" : Level(run)));
+            Assert.That(operation.GetProperty("deviation").GetDouble(), Is.LessThanOrEqualTo(operation.GetProperty("bound").GetDouble()));
+            Assert.That(operation.GetProperty("passed").GetBoolean());
+        }
+
+        static string Level(ProgramRun run) => run.Json.GetProperty("instructionSet").GetString()!;
     }
 
     [Test]
@@ -24,7 +48,7 @@ public sealed class DoctorTests
         ProgramRun run = ProgramRun.InProcess("doctor");
 
         Assert.That(run.ExitCode, Is.Zero);
-        foreach (string row in new[] { "processor", "instruction set", "threads", "memory", "FMA peak", "GPU", "ffmpeg", "self-test" })
+        foreach (string row in new[] { "processor", "instruction set", "threads", "memory", "FMA peak", "GPU", "ffmpeg", "self-test", "operations on", "  matrix product" })
             Assert.That(run.Out, Does.Match($"(?m)^{row}"));
     }
 }

@@ -17,17 +17,21 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         HostDevice host = beside ?? (HostDevice)device;
         double gflops = HostPeak.MeasureGflops(host), bandwidth = HostPeak.MeasureBandwidth(host);
         IReadOnlyList<SelfTest.Result> checks = SelfTest.Run(host);
+        (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests =
+            [.. new[] { device, beside }.OfType<Device>().Select(tested => (tested.Name, new OperationTest(tested).Run()))];
+        bool passed = checks.All(check => check.Passed) && tests.All(test => test.Results.All(result => result.Passed));
         string? ffmpeg = Machine.FindFfmpeg();
         if (Terminal.Json)
-            WriteJson(host, (device as CudaDevice)?.Details, gflops, bandwidth, checks, ffmpeg);
+            WriteJson(host, (device as CudaDevice)?.Details, gflops, bandwidth, checks, tests, passed, ffmpeg);
         else
-            WriteTable(host, (device as CudaDevice)?.Details, gflops, bandwidth, checks, ffmpeg);
-        return checks.All(check => check.Passed) ? ExitCode.Done : ExitCode.Failed;
+            WriteTable(host, (device as CudaDevice)?.Details, gflops, bandwidth, checks, tests, ffmpeg);
+        return passed ? ExitCode.Done : ExitCode.Failed;
     }
 
     private static string WhyNoGpu => CudaDevice.Missing() ?? "there is a card, which this run does not use";
 
-    private void WriteTable(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks, string? ffmpeg)
+    private void WriteTable(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks,
+        (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, string? ffmpeg)
     {
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("found");
         Row("processor", $"{Machine.Processor}, {Environment.ProcessorCount} logical");
@@ -46,12 +50,20 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         foreach (SelfTest.Result check in checks)
             Row($"self-test: {check.Name}", Format.Invariant(
                 $"{(check.Passed ? "passed" : "FAILED")}, gradient within {check.Error:E1} of finite differences"));
+        foreach ((string tested, IReadOnlyList<OperationTest.Result> results) in tests)
+        {
+            Row("operations on", tested);
+            foreach (OperationTest.Result result in results)
+                Row($"  {result.Name}", Format.Invariant(
+                    $"{result.Implementation}: {(result.Passed ? "passed" : "FAILED")}, off by {result.Deviation:E1} of at most {result.Bound:E1}"));
+        }
         Terminal.Human.Write(table);
 
         void Row(string what, string found) => table.AddRow(Markup.Escape(what), Markup.Escape(found));
     }
 
-    private void WriteJson(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks, string? ffmpeg) =>
+    private void WriteJson(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks,
+        (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, bool passed, string? ffmpeg) =>
         Terminal.WriteJson(json =>
         {
             json.WriteStartObject();
@@ -80,7 +92,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
                 json.WriteString("gpuReason", WhyNoGpu);
             }
             json.WriteString("ffmpeg", ffmpeg);
-            json.WriteBoolean("passed", checks.All(check => check.Passed));
+            json.WriteBoolean("passed", passed);
             json.WriteStartArray("selfTest");
             foreach (SelfTest.Result check in checks)
             {
@@ -90,6 +102,24 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
                 json.WriteBoolean("passed", check.Passed);
                 json.WriteEndObject();
             }
+            json.WriteEndArray();
+            json.WriteStartArray("operations");
+            foreach ((string tested, IReadOnlyList<OperationTest.Result> results) in tests)
+                foreach (OperationTest.Result result in results)
+                {
+                    json.WriteStartObject();
+                    json.WriteString("device", tested);
+                    json.WriteString("name", result.Name);
+                    json.WriteString("implementation", result.Implementation);
+                    // JSON has no NaN.
+                    if (double.IsFinite(result.Deviation))
+                        json.WriteNumber("deviation", result.Deviation);
+                    else
+                        json.WriteNull("deviation");
+                    json.WriteNumber("bound", result.Bound);
+                    json.WriteBoolean("passed", result.Passed);
+                    json.WriteEndObject();
+                }
             json.WriteEndArray();
             json.WriteEndObject();
         });

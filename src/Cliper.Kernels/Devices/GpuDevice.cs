@@ -20,6 +20,14 @@ public abstract class GpuDevice : Device
     /// <summary>Kernels that were queued: which implementations a piece of work used.</summary>
     internal HashSet<GpuKernel> Launched { get; } = [];
 
+    /// <summary>What did the work queued since the last call: "tensor cores", or "portable" where no kernel that was queued needs them.</summary>
+    public string TakeImplementation()
+    {
+        bool tensorCores = Launched.Any(kernel => kernel.Target == GpuTarget.TensorCores);
+        Launched.Clear();
+        return tensorCores ? "tensor cores" : "portable";
+    }
+
     /// <summary>Queues a kernel over <paramref name="blocks"/> with the packed arguments.</summary>
     private protected abstract void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments);
 

@@ -1,0 +1,203 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Model.Analysis;
+
+/// <summary>
+/// Every main operation on small random data, on any device, beside the same in double: what it is computed by there, and whether rightly.
+/// Takes a fraction of a second, on a card mostly for loading the kernels.
+/// </summary>
+/// <param name="device">Where to compute.</param>
+public sealed class OperationTest(Device device)
+{
+    // Multiples of eight, so that tensor cores are used where there are any.
+    private const int Rows = 40, Depth = 64, Columns = 48, Heads = 2, Tokens = 21, HeadSize = Depth / Heads, Classes = 7;
+
+    // Sums of at most 64 products in fp32, cut instead of rounded: 2 64 2^-24 times the products' sizes, which together are at most about
+    // sqrt(64) times the largest result.
+    private const double OfSums = 64.0 / (1 << 20);
+
+    // At most eight roundings to fp16 on the way: results, and inside attention the probabilities and their gradients.
+    private const double OfHalves = 8.0 / (1 << 11);
+
+    private readonly List<DeviceArray> _arrays = [];
+    private readonly List<Result> _results = [];
+
+    /// <summary>What one operation gave.</summary>
+    /// <param name="Name">The operation.</param>
+    /// <param name="Implementation">What computed it, such as "AVX2" or "tensor cores".</param>
+    /// <param name="Deviation">Largest difference from the reference over its largest entry.</param>
+    /// <param name="Bound">Most that it may be.</param>
+    public readonly record struct Result(string Name, string Implementation, double Deviation, double Bound)
+    {
+        /// <summary>Whether the deviation is within its bound; NaN is not.</summary>
+        public bool Passed => Deviation <= Bound;
+    }
+
+    /// <summary>Runs them all.</summary>
+    public IReadOnlyList<Result> Run()
+    {
+        _results.Clear();
+        (device as GpuDevice)?.TakeImplementation();
+        try
+        {
+            Products();
+            Attend("attention", causal: false);
+            Attend("attention, causal", causal: true);
+            Normalise();
+            Losses();
+            Elements();
+        }
+        finally
+        {
+            foreach (DeviceArray array in _arrays)
+                device.Free(array);
+            _arrays.Clear();
+        }
+        return [.. _results];
+    }
+
+    private void Products()
+    {
+        double[] x = Random(Rows * Depth, 1), w = Random(Columns * Depth, 2), dy = Random(Rows * Columns, 3);
+        DeviceArray left = Numbers(x), right = Numbers(w), gradient = Numbers(dy), y = Empty(Rows * Columns), dw = Owned(device.Allocate(Columns * Depth));
+        Matrix inputs = new(left, Rows, Depth), weights = new(right, Columns, Depth), outputs = new(gradient, Rows, Columns);
+        MatMul.Run(inputs, weights.Transposed, new Matrix(y, Rows, Columns));
+        Compare("matrix product", y, (r, c) => Sum(Depth, d => x[r * Depth + d] * w[c * Depth + d]), Columns);
+        MatMul.Run(outputs.Transposed, inputs, new Matrix(dw, Columns, Depth));
+        Compare("matrix product, weight gradient", dw, (r, c) => Sum(Rows, d => dy[d * Columns + r] * x[d * Depth + c]), Depth);
+    }
+
+    private void Attend(string name, bool causal)
+    {
+        const int Stride = 3 * Depth;
+        double[] qkv = Random(Tokens * Stride, 4), dout = Random(Tokens * Depth, 5), y = new double[Tokens * Depth], dqkv = new double[Tokens * Stride];
+        double scale = 1 / Math.Sqrt(HeadSize);
+        for (int head = 0; head < Heads; head++)
+            for (int row = 0; row < Tokens; row++)
+            {
+                // Element of query, key or value (0, 1, 2) of a row; of the output.
+                int At(int kind, int t, int c) => t * Stride + kind * Depth + head * HeadSize + c;
+                int Out(int c) => row * Depth + head * HeadSize + c;
+                int keys = causal ? row + 1 : Tokens;
+                double[] p = [.. Enumerable.Range(0, keys).Select(key => Math.Exp(scale * Sum(HeadSize, c => qkv[At(0, row, c)] * qkv[At(1, key, c)])))];
+                double total = p.Sum();
+                p = [.. p.Select(value => value / total)];
+                double[] dp = [.. Enumerable.Range(0, keys).Select(key => Sum(HeadSize, c => dout[Out(c)] * qkv[At(2, key, c)]))];
+                double mean = Sum(keys, key => p[key] * dp[key]);
+                for (int c = 0; c < HeadSize; c++)
+                    for (int key = 0; key < keys; key++)
+                    {
+                        double ds = scale * p[key] * (dp[key] - mean);
+                        y[Out(c)] += p[key] * qkv[At(2, key, c)];
+                        dqkv[At(0, row, c)] += ds * qkv[At(1, key, c)];
+                        dqkv[At(1, key, c)] += ds * qkv[At(0, row, c)];
+                        dqkv[At(2, key, c)] += p[key] * dout[Out(c)];
+                    }
+            }
+
+        var sizes = new Attention.Sizes(1, Heads, HeadSize, Tokens, Tokens, causal);
+        DeviceArray input = Numbers(qkv), output = Empty(y.Length), gradient = Numbers(dout), inputGradient = Empty(dqkv.Length),
+            statistics = Owned(device.Allocate(sizes.Statistics));
+        Attention.Operand q = new(input, 0, Stride), k = new(input, Depth, Stride), v = new(input, 2 * Depth, Stride), o = new(output, 0, Depth);
+        Attention.Forward(sizes, q, k, v, default, o, statistics);
+        Compare(name, output, (_, at) => y[at], y.Length);
+        Attention.Backward(sizes, q, k, v, default, statistics, new(gradient, 0, Depth), new(inputGradient, 0, Stride), false,
+            new(inputGradient, Depth, Stride), new(inputGradient, 2 * Depth, Stride), false, o);
+        Compare($"{name}, gradient", inputGradient, (_, at) => dqkv[at], dqkv.Length);
+    }
+
+    private void Normalise()
+    {
+        double[] x = Random(Rows * Depth, 6), gamma = Random(Depth, 7), beta = Random(Depth, 8);
+        DeviceArray input = Numbers(x), output = Empty(x.Length), features = Floats(x), unit = Floats(x), mean = Floats(new double[Rows]),
+            rstd = Floats(new double[Rows]);
+        LayerNorm.Forward(input, Floats(gamma), Floats(beta), output, mean, rstd, Rows, Depth);
+        Compare("layer norm", output, (r, c) =>
+        {
+            double average = Sum(Depth, i => x[r * Depth + i]) / Depth;
+            double variance = Sum(Depth, i => Math.Pow(x[r * Depth + i] - average, 2)) / Depth;
+            return (x[r * Depth + c] - average) / Math.Sqrt(variance + LayerNorm.DefaultEpsilon) * gamma[c] + beta[c];
+        }, Depth);
+        L2Normalize.Forward(features, unit, rstd, Rows, Depth);
+        Compare("L2 normalise", unit, (r, c) => x[r * Depth + c] / Math.Sqrt(Sum(Depth, i => x[r * Depth + i] * x[r * Depth + i])), Depth);
+    }
+
+    private void Losses()
+    {
+        double[] x = Random(Rows * Classes, 9);
+        int[] labels = [.. Enumerable.Range(0, Rows).Select(row => row % Classes)];
+        DeviceArray loss = Floats([0]), targets = Owned(device.From(labels));
+        SoftmaxCrossEntropy.Forward(Floats(x), targets, loss, Floats(new double[Rows]), Rows, Classes);
+        double expected = Sum(Rows, r => Math.Log(Sum(Classes, c => Math.Exp(x[r * Classes + c]))) - x[r * Classes + labels[r]]) / Rows;
+        Compare("softmax cross-entropy", loss, (_, _) => expected, 1);
+    }
+
+    private void Elements()
+    {
+        double[] x = Random(Rows * Depth, 10), p = Random(Depth, 11), g = Random(Depth, 12), m = Random(Depth, 13), v = [.. Random(Depth, 14).Select(Math.Abs)];
+        DeviceArray input = Numbers(x), output = Empty(x.Length), parameter = Floats(p);
+        Elementwise.Forward<QuickGelu>(input, output);
+        Compare("QuickGELU", output, (_, at) => x[at] / (1 + Math.Exp(-1.702 * x[at])), x.Length);
+
+        const double First = 0.9, Second = 0.99, Epsilon = 1e-2, Rate = 0.125, Decay = 0.5;
+        const int Step = 3;
+        AdamW.Step([new(parameter, Floats(g), Floats(m), Floats(v), Step, (float)Rate, (float)Decay)], new(First, Second, Epsilon, 1));
+        Compare("AdamW", parameter, (_, at) =>
+        {
+            double first = First * m[at] + (1 - First) * g[at], second = Second * v[at] + (1 - Second) * g[at] * g[at];
+            double step = first / (1 - Math.Pow(First, Step)) / (Math.Sqrt(second / (1 - Math.Pow(Second, Step))) + Epsilon);
+            return p[at] - Rate * (step + Decay * p[at]);
+        }, p.Length);
+    }
+
+    // What was computed last, element by element beside what a row and a column of it should be.
+    private void Compare(string name, DeviceArray actual, Func<int, int, double> expected, int columns)
+    {
+        string implementation = device switch
+        {
+            GpuDevice gpu => gpu.TakeImplementation(),
+            HostDevice host => host.Level.Describe(),
+            _ => device.Name,
+        };
+        float[] values = device.ToFloats(actual);
+        double worst = 0, largest = 0;
+        for (int at = 0; at < values.Length; at++)
+        {
+            double right = expected(at / columns, at % columns);
+            worst = Math.Max(worst, Math.Abs(values[at] - right));
+            largest = Math.Max(largest, Math.Abs(right));
+        }
+        _results.Add(new Result(name, implementation, worst / largest, OfSums + (actual.Type == ElementType.Float16 ? OfHalves : 0)));
+    }
+
+    // Exact in fp16, so that every device computes the same function.
+    private static double[] Random(int count, int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => (double)(Half)(random.NextSingle() * 2 - 1))];
+    }
+
+    private static double Sum(int count, Func<int, double> term)
+    {
+        double sum = 0;
+        for (int index = 0; index < count; index++)
+            sum += term(index);
+        return sum;
+    }
+
+    private DeviceArray Numbers(double[] values) => Owned(device.Activations == ElementType.Float16
+        ? device.From((Half[])[.. values.Select(value => (Half)value)])
+        : device.From((float[])[.. values.Select(value => (float)value)]));
+
+    private DeviceArray Floats(double[] values) => Owned(device.From((float[])[.. values.Select(value => (float)value)]));
+
+    private DeviceArray Empty(int count) => Owned(device.Allocate(count, device.Activations));
+
+    private DeviceArray Owned(DeviceArray array)
+    {
+        _arrays.Add(array);
+        return array;
+    }
+}

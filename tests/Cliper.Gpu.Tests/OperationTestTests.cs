@@ -1,0 +1,29 @@
+using Cliper.Kernels.Devices;
+using Cliper.Model.Analysis;
+
+namespace Cliper.Gpu.Tests;
+
+/// <summary>The self-test of doctor, with and without tensor cores.</summary>
+[TestFixture(true)]
+[TestFixture(false)]
+public sealed class OperationTestTests(bool tensorCores) : GpuFixture
+{
+    protected override bool UsesTensorCores => tensorCores;
+
+    [Test]
+    public void EveryOperationPassesAndNamesWhatComputedIt()
+    {
+        foreach (OperationTest.Result result in new OperationTest(Device).Run())
+        {
+            bool suits = result.Name.StartsWith("matrix", StringComparison.Ordinal) || result.Name.StartsWith("attention", StringComparison.Ordinal);
+            Assert.That(result.Implementation, Is.EqualTo(tensorCores && suits ? "tensor cores" : "portable"), result.Name);
+            Assert.That(result.Passed, $"{result.Name} is off by {result.Deviation}, bound {result.Bound}");
+        }
+    }
+
+    [TestCase(1e-3, true)]
+    [TestCase(1.1e-3, false)]
+    [TestCase(double.NaN, false)]
+    public void WhatIsBeyondItsBoundFails(double deviation, bool passes) =>
+        Assert.That(new OperationTest.Result("attention", "portable", deviation, 1e-3).Passed, Is.EqualTo(passes));
+}
