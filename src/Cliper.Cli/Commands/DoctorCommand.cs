@@ -30,8 +30,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
 
     private static string WhyNoGpu => CudaDevice.Missing() ?? "there is a card, which this run does not use";
 
-    private void WriteTable(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks,
-        (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, string? ffmpeg)
+    private void WriteTable(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth,
+        IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, string? ffmpeg)
     {
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("found");
         Row("processor", $"{Machine.Processor}, {Environment.ProcessorCount} logical");
@@ -55,15 +55,16 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             Row("operations on", tested);
             foreach (OperationTest.Result result in results)
                 Row($"  {result.Name}", Format.Invariant(
-                    $"{result.Implementation}: {(result.Passed ? "passed" : "FAILED")}, off by {result.Deviation:E1} of at most {result.Bound:E1}"));
+                    $"{result.Implementation}: {(result.Passed ? "passed" : "FAILED")}, off by {result.Deviation:E1}, bound {result.Bound:E1}"));
         }
         Terminal.Human.Write(table);
 
         void Row(string what, string found) => table.AddRow(Markup.Escape(what), Markup.Escape(found));
     }
 
-    private void WriteJson(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth, IReadOnlyList<SelfTest.Result> checks,
-        (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, bool passed, string? ffmpeg) =>
+    private void WriteJson(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth,
+        IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, bool passed,
+        string? ffmpeg) =>
         Terminal.WriteJson(json =>
         {
             json.WriteStartObject();

@@ -61,7 +61,8 @@ public sealed class OperationTest(Device device)
     private void Products()
     {
         double[] x = Random(Rows * Depth, 1), w = Random(Columns * Depth, 2), dy = Random(Rows * Columns, 3);
-        DeviceArray left = Numbers(x), right = Numbers(w), gradient = Numbers(dy), y = Empty(Rows * Columns), dw = Owned(device.Allocate(Columns * Depth));
+        DeviceArray left = Numbers(x), right = Numbers(w), gradient = Numbers(dy), y = Empty(Rows * Columns),
+            dw = Owned(device.Allocate(Columns * Depth));
         Matrix inputs = new(left, Rows, Depth), weights = new(right, Columns, Depth), outputs = new(gradient, Rows, Columns);
         MatMul.Run(inputs, weights.Transposed, new Matrix(y, Rows, Columns));
         Compare("matrix product", y, (r, c) => Sum(Depth, d => x[r * Depth + d] * w[c * Depth + d]), Columns);
@@ -72,7 +73,8 @@ public sealed class OperationTest(Device device)
     private void Attend(string name, bool causal)
     {
         const int Stride = 3 * Depth;
-        double[] qkv = Random(Tokens * Stride, 4), dout = Random(Tokens * Depth, 5), y = new double[Tokens * Depth], dqkv = new double[Tokens * Stride];
+        double[] qkv = Random(Tokens * Stride, 4), dout = Random(Tokens * Depth, 5);
+        double[] y = new double[Tokens * Depth], dqkv = new double[Tokens * Stride];
         double scale = 1 / Math.Sqrt(HeadSize);
         for (int head = 0; head < Heads; head++)
             for (int row = 0; row < Tokens; row++)
@@ -81,7 +83,8 @@ public sealed class OperationTest(Device device)
                 int At(int kind, int t, int c) => t * Stride + kind * Depth + head * HeadSize + c;
                 int Out(int c) => row * Depth + head * HeadSize + c;
                 int keys = causal ? row + 1 : Tokens;
-                double[] p = [.. Enumerable.Range(0, keys).Select(key => Math.Exp(scale * Sum(HeadSize, c => qkv[At(0, row, c)] * qkv[At(1, key, c)])))];
+                double[] p = [.. Enumerable.Range(0, keys).Select(key =>
+                    Math.Exp(scale * Sum(HeadSize, c => qkv[At(0, row, c)] * qkv[At(1, key, c)])))];
                 double total = p.Sum();
                 p = [.. p.Select(value => value / total)];
                 double[] dp = [.. Enumerable.Range(0, keys).Select(key => Sum(HeadSize, c => dout[Out(c)] * qkv[At(2, key, c)]))];
@@ -100,7 +103,8 @@ public sealed class OperationTest(Device device)
         var sizes = new Attention.Sizes(1, Heads, HeadSize, Tokens, Tokens, causal);
         DeviceArray input = Numbers(qkv), output = Empty(y.Length), gradient = Numbers(dout), inputGradient = Empty(dqkv.Length),
             statistics = Owned(device.Allocate(sizes.Statistics));
-        Attention.Operand q = new(input, 0, Stride), k = new(input, Depth, Stride), v = new(input, 2 * Depth, Stride), o = new(output, 0, Depth);
+        Attention.Operand q = new(input, 0, Stride), k = new(input, Depth, Stride), v = new(input, 2 * Depth, Stride),
+            o = new(output, 0, Depth);
         Attention.Forward(sizes, q, k, v, default, o, statistics);
         Compare(name, output, (_, at) => y[at], y.Length);
         Attention.Backward(sizes, q, k, v, default, statistics, new(gradient, 0, Depth), new(inputGradient, 0, Stride), false,
@@ -136,7 +140,8 @@ public sealed class OperationTest(Device device)
 
     private void Elements()
     {
-        double[] x = Random(Rows * Depth, 10), p = Random(Depth, 11), g = Random(Depth, 12), m = Random(Depth, 13), v = [.. Random(Depth, 14).Select(Math.Abs)];
+        double[] x = Random(Rows * Depth, 10), p = Random(Depth, 11), g = Random(Depth, 12), m = Random(Depth, 13),
+            v = [.. Random(Depth, 14).Select(Math.Abs)];
         DeviceArray input = Numbers(x), output = Empty(x.Length), parameter = Floats(p);
         Elementwise.Forward<QuickGelu>(input, output);
         Compare("QuickGELU", output, (_, at) => x[at] / (1 + Math.Exp(-1.702 * x[at])), x.Length);
