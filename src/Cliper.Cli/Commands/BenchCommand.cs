@@ -57,7 +57,8 @@ internal sealed class BenchCommand : CliCommand
             ? Format.Invariant($"{device.Name}: products of fp16 {gflops / 1e3:F0} TFLOP/s (mma.sync), memory {bandwidth:F0} GB/s (copy)")
             : Format.Invariant($"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, memory {bandwidth:F1} GB/s (triad)"));
         Table table = new Table().Border(TableBorder.Simple).AddColumns("operation", "shape");
-        foreach (string title in new[] { "ms", "GFLOP/s", "GB/s", device is GpuDevice ? "of the card" : "of the machine" })
+        string share = device is EmulatedDevice ? "of the device" : device is GpuDevice ? "of the card" : "of the machine";
+        foreach (string title in new[] { "ms", "GFLOP/s", "GB/s", share })
             table.AddColumn(new TableColumn(title).RightAligned());
         foreach (BenchmarkRow row in rows)
             table.AddRow(Markup.Escape(row.Name), Markup.Escape(row.Shape), Format.Invariant($"{row.Milliseconds:F3}"),
