@@ -262,7 +262,7 @@ public sealed class RunTests
     public void ARunThatWasKilledGoesOnToTheSameBits()
     {
         string killed = In("killed"), whole = In("whole");
-        string[] args = ["train", "--pretrain-epochs", "2", "--set", "stage2.epochs=150", .. Tiny];
+        string[] args = ["train", "--pretrain-epochs", "2", "--set", "stage2.epochs=250", .. Tiny];
 
         ProgramRun kill = ProgramRun.Interrupted("KILL", "stage2 epoch 3/", [.. args, "--out", killed]);
         // As it is left when it was killed while it wrote a checkpoint.
