@@ -12,6 +12,6 @@ internal static class KernelCatalogue
         .. ElementLoop.Kernels, .. MatMul.GpuKernels, .. ColumnSum.GpuKernels, .. LayerNorm.GpuKernels, .. L2Normalize.GpuKernels,
         .. Sum.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels, .. Gather.GpuKernels, .. TokenRows.Kernels,
         .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels, .. TensorCoreAttention.Kernels,
-        .. PortableAttention.Kernels, .. GpuPeak.Kernels,
+        .. PortableAttention.Kernels, .. Normalize.GpuKernels, .. GpuPeak.Kernels,
     ];
 }

@@ -53,6 +53,7 @@ public static partial class Normalize
         switch (pixels.Device)
         {
             case HostDevice host: ForwardHost(host, pixels, y, table, images, size); break;
+            case GpuDevice gpu: ForwardGpu(gpu, pixels, y, table, images, size); break;
             default: throw Check.NoImplementation(nameof(Normalize), pixels.Device);
         }
     }
