@@ -64,8 +64,8 @@ public sealed class DriverTests
         ProgramRun run = Run("FAKE_COUNT=1", "bench --only matmul --device cuda --gpu-memory 64MiB");
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
-        Assert.That(run.Error, Does.Match(@"cliper-gpu: out of GPU memory: \d+ MiB were asked for, \d+ MiB of the 64 MiB reserved are free; "
-            + "a smaller batch, .*--gpu-memory reserves more"));
+        Assert.That(run.Error, Does.Match(@"cliper-gpu: out of GPU memory: \d+ MiB were asked for, \d+ MiB of the 64 MiB reserved are "
+            + "free; a smaller batch, .*--gpu-memory reserves more"));
     }
 
     [Test]
