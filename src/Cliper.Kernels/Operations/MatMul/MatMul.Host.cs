@@ -88,7 +88,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
 {
     // Longest part of a sum kept in registers before it goes to C. Longer parts write C less often; beyond this the strips
     // of A and B no longer share the first two caches.
-    private const int MaxDepth = 1024;
+    private const int MaxDepth = 768;
 
     // Bytes of B that a unit holds in the second-level cache (1 MB on Zen, 256 KB and more elsewhere).
     private const int GroupBytes = 400 << 10;
