@@ -86,9 +86,15 @@ internal static unsafe class HostProducts<L, TEpilogue>
     where L : struct, ILanes<L>
     where TEpilogue : struct, IEpilogue
 {
-    // Longest part of a sum kept in registers before it goes to C. Longer parts write C less often; beyond this the strips
-    // of A and B no longer share the first two caches.
-    private const int MaxDepth = 768;
+    // Longest part of a sum kept in registers before it goes to C. Longer parts write C less often; beyond this the part of A
+    // leaves the third-level cache. Never chosen by the number of rows: a row's bits are the same in any batch.
+    private const int MaxDepth = 1536;
+
+    // The same where A is packed part by part: beyond this the strips of A and B no longer share the first two caches.
+    private const int MaxPackedDepth = 768;
+
+    // Ways of the first-level cache (8 to 12): so many rows of A that fall into the same sets do not throw each other out.
+    private const int Ways = 8;
 
     // Bytes of B that a unit holds in the second-level cache (1 MB on Zen, 256 KB and more elsewhere).
     private const int GroupBytes = 400 << 10;
@@ -183,9 +189,11 @@ internal static unsafe class HostProducts<L, TEpilogue>
         /// <param name="units">How many units are wanted at least.</param>
         public Plan(in HostProduct product, int units)
         {
-            Blocks = new Partition(product.Rows, MicroKernel.MaxRows<L>());
+            PackA = product.ADepth != 1;
+            int rows = MicroKernel.MaxRows<L>();
+            Blocks = new Partition(product.Rows, !PackA && SharesCacheSets(product.ARow) ? Math.Min(rows, Ways) : rows);
             Panels = (product.Columns + TileColumns - 1) / TileColumns;
-            int parts = Math.Max(1, (product.Depth + MaxDepth - 1) / MaxDepth);
+            int maxDepth = PackA ? MaxPackedDepth : MaxDepth, parts = Math.Max(1, (product.Depth + maxDepth - 1) / maxDepth);
             DepthStep = Math.Max(1, ((product.Depth + parts - 1) / parts + 15) / 16 * 16);
             GroupPanels = Math.Clamp(GroupBytes / (TileColumns * DepthStep * sizeof(float)), 1, Panels);
             Groups = (Panels + GroupPanels - 1) / GroupPanels;
@@ -196,16 +204,14 @@ internal static unsafe class HostProducts<L, TEpilogue>
                 GroupPanels = Math.Max(1, Panels * Chunks / units);
                 Groups = (Panels + GroupPanels - 1) / GroupPanels;
             }
-            PackA = product.ADepth != 1 || SharesCacheSets(product.ARow, Blocks);
             StripFloats = PackA ? (long)Blocks.Count * StripRows * DepthStep : 0;
             ScratchFloats = (long)MicroKernel.MaxRows<L>() * TileColumns;
             if (product.PackedB == null)
                 ScratchFloats += (long)GroupPanels * TileColumns * DepthStep;
         }
 
-        // Rows a multiple of 4 KiB apart fall into the same sets of the first-level cache and throw each other out.
-        private static bool SharesCacheSets(nint rowStride, Partition blocks) =>
-            rowStride % 1024 == 0 && blocks.Size(blocks.Count - 1) > 8;
+        // Rows a multiple of 4 KiB apart fall into the same sets of the first-level cache.
+        private static bool SharesCacheSets(nint rowStride) => rowStride % 1024 == 0;
     }
 
     private static void PackA(in HostProduct product, Partition blocks, int firstBlock, int endBlock, int start, int depth,
