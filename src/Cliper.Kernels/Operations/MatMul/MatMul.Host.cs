@@ -96,8 +96,12 @@ internal static unsafe class HostProducts<L, TEpilogue>
     // Ways of the first-level cache (8 to 12): so many rows of A that fall into the same sets do not throw each other out.
     private const int Ways = 8;
 
-    // Bytes of B that a unit holds in the second-level cache (1 MB on Zen, 256 KB and more elsewhere).
-    private const int GroupBytes = 400 << 10;
+    // Bytes of B that a unit holds in the second-level cache (1 MB on Zen, 256 KB and more elsewhere). Of a packed B the
+    // panels that come next are fetched beside it.
+    private const int GroupBytes = 400 << 10, PackedGroupBytes = GroupBytes / 2;
+
+    // Bytes of A that stay in the second-level cache while one panel of a packed B after the other goes by.
+    private const int FewRowsBytes = 1 << 20;
 
     // Enough units to balance the workers, though another program takes some of their time.
     private const int UnitsPerThread = 8;
@@ -131,7 +135,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
 
     public static void Run(HostDevice host, HostProduct product, TEpilogue epilogue)
     {
-        var plan = new Plan(product, host.Threads == 1 ? 1 : UnitsPerThread * host.Threads);
+        var plan = new Plan(product, host.Threads);
         DeviceArray strips = plan.PackA ? host.Allocate(plan.StripFloats) : default;
         float* packedA = strips.Floats;
         for (int part = 0; part < product.Depth || part == 0; part += plan.DepthStep)
@@ -181,23 +185,29 @@ internal static unsafe class HostProducts<L, TEpilogue>
     private readonly struct Plan
     {
         public readonly Partition Blocks;
-        public readonly int Panels, DepthStep, GroupPanels, Groups, Chunks;
+        public readonly int Threads, Panels, DepthStep, GroupPanels, Groups, Chunks;
         public readonly bool PackA;
         public readonly long StripFloats, ScratchFloats;
 
         /// <param name="product">The product.</param>
-        /// <param name="units">How many units are wanted at least.</param>
-        public Plan(in HostProduct product, int units)
+        /// <param name="threads">Workers that share it.</param>
+        public Plan(in HostProduct product, int threads)
         {
+            Threads = threads;
+            int units = threads == 1 ? 1 : UnitsPerThread * threads;
             PackA = product.ADepth != 1;
             int rows = MicroKernel.MaxRows<L>();
             Blocks = new Partition(product.Rows, !PackA && SharesCacheSets(product.ARow) ? Math.Min(rows, Ways) : rows);
             Panels = (product.Columns + TileColumns - 1) / TileColumns;
             int maxDepth = PackA ? MaxPackedDepth : MaxDepth, parts = Math.Max(1, (product.Depth + maxDepth - 1) / maxDepth);
             DepthStep = Math.Max(1, ((product.Depth + parts - 1) / parts + 15) / 16 * 16);
-            GroupPanels = Math.Clamp(GroupBytes / (TileColumns * DepthStep * sizeof(float)), 1, Panels);
+            bool packedB = product.PackedB != null;
+            int groupBytes = packedB ? PackedGroupBytes : GroupBytes;
+            GroupPanels = Math.Clamp(groupBytes / (TileColumns * DepthStep * sizeof(float)), 1, Panels);
+            int mostChunks = packedB ? Blocks.Count / 4 : product.Rows / RowsWorthPacking;
+            if (packedB && (long)product.Rows * DepthStep * sizeof(float) <= FewRowsBytes)
+                (GroupPanels, mostChunks) = (1, 1);
             Groups = (Panels + GroupPanels - 1) / GroupPanels;
-            int mostChunks = product.PackedB != null ? Blocks.Count / 4 : product.Rows / RowsWorthPacking;
             Chunks = Math.Clamp((units + Groups - 1) / Groups, 1, Math.Max(1, mostChunks));
             if (Groups * Chunks < units)
             {
@@ -206,7 +216,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
             }
             StripFloats = PackA ? (long)Blocks.Count * StripRows * DepthStep : 0;
             ScratchFloats = (long)MicroKernel.MaxRows<L>() * TileColumns;
-            if (product.PackedB == null)
+            if (!packedB)
                 ScratchFloats += (long)GroupPanels * TileColumns * DepthStep;
         }
 
@@ -243,6 +253,12 @@ internal static unsafe class HostProducts<L, TEpilogue>
                     product.BDepth, Math.Min(TileColumns, product.Columns - panel * TileColumns), TileColumns, depth,
                     panels + (panel - firstPanel) * panelStride);
         }
+        // The unit after the ones that are claimed now is likely to be this worker's: each of this unit's tiles fetches a share
+        // of its panels.
+        int nextGroup = (unit + plan.Threads) / plan.Chunks, fetchers = endBlock - firstBlock;
+        bool fetches = product.PackedB != null && nextGroup > group && nextGroup < plan.Groups;
+        nint aheadStep = fetches ? (TileColumns * sizeof(float) + fetchers - 1) / fetchers : 0;
+        byte* ahead = fetches ? (byte*)(panels + (nextGroup - group) * plan.GroupPanels * panelStride) : null;
         for (int block = firstBlock; block < endBlock; block++)
         {
             int row = blocks.Start(block), rows = blocks.Size(block);
@@ -261,7 +277,10 @@ internal static unsafe class HostProducts<L, TEpilogue>
                 if (columns == TileColumns)
                 {
                     Prefetch(c, product.CRow, rows);
-                    Tile(rows, a, aRow, aDepth, b, c, product.CRow, depth, product.Scale, accumulate);
+                    byte* share = fetches
+                        ? ahead + (panel - firstPanel) * panelStride * sizeof(float) + (block - firstBlock) * aheadStep * depth
+                        : null;
+                    Tile(rows, a, aRow, aDepth, b, c, product.CRow, depth, product.Scale, accumulate, share, aheadStep);
                 }
                 else
                 {
@@ -308,7 +327,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
     }
 
     private static void Tile(int rows, float* a, nint aRow, nint aDepth, float* b, float* c, nint cRow, int depth, float scale,
-        bool accumulate)
+        bool accumulate, byte* ahead = null, nint aheadStep = 0)
     {
         if (depth == 0)
         {
@@ -316,6 +335,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
                 new Span<float>(c + row * cRow, TileColumns).Clear();
             return;
         }
-        MicroKernel.Run<L, MicroKernel.N2>(rows, depth, a, aRow, aDepth, b, TileColumns, c, cRow, scale, accumulate);
+        MicroKernel.Run<L, MicroKernel.N2>(rows, depth, a, aRow, aDepth, b, TileColumns, c, cRow, scale, accumulate, ahead,
+            aheadStep);
     }
 }

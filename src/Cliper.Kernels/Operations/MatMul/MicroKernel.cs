@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Operations;
@@ -28,34 +29,40 @@ internal static unsafe class MicroKernel
     /// <param name="cRow">Elements between rows of c.</param>
     /// <param name="scale">Factor of the product.</param>
     /// <param name="accumulate">Whether to add to c.</param>
+    /// <param name="ahead">Where memory that will be read next begins: it is fetched into the second-level cache; null for none.</param>
+    /// <param name="aheadStep">Bytes of it for each step of the depth.</param>
     /// <typeparam name="L">Lanes of the level to use.</typeparam>
     /// <typeparam name="TVectors">Width of the tile in registers, <see cref="N1"/> or <see cref="N2"/>.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run<L, TVectors>(int rows, int depth, float* a, nint aRow, nint aDepth, float* b, nint bRow, float* c,
-        nint cRow, float scale, bool accumulate) where L : struct, ILanes<L> where TVectors : struct, INumber
+        nint cRow, float scale, bool accumulate, byte* ahead = null, nint aheadStep = 0)
+        where L : struct, ILanes<L> where TVectors : struct, INumber
     {
+        // A fetch of what is being read anyway costs nothing, where a branch in the loop would.
+        if (ahead == null)
+            ahead = (byte*)b;
         switch (rows)
         {
-            case 1: Tile<L, N1, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 2: Tile<L, N2, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 3: Tile<L, N3, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 4: Tile<L, N4, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 5: Tile<L, N5, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 6: Tile<L, N6, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 7: Tile<L, N7, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 8: Tile<L, N8, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 9: Tile<L, N9, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 10: Tile<L, N10, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 11: Tile<L, N11, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 12: Tile<L, N12, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            case 13: Tile<L, N13, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
-            default: Tile<L, N14, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate); break;
+            case 1: Tile<L, N1, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 2: Tile<L, N2, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 3: Tile<L, N3, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 4: Tile<L, N4, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 5: Tile<L, N5, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 6: Tile<L, N6, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 7: Tile<L, N7, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 8: Tile<L, N8, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 9: Tile<L, N9, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 10: Tile<L, N10, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 11: Tile<L, N11, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 12: Tile<L, N12, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            case 13: Tile<L, N13, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
+            default: Tile<L, N14, TVectors>(depth, a, aRow, aDepth, b, bRow, c, cRow, scale, accumulate, ahead, aheadStep); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<L, TRows, TVectors>(int depth, float* a, nint aRow, nint aDepth, float* b, nint bRow, float* c,
-        nint cRow, float scale, bool accumulate)
+        nint cRow, float scale, bool accumulate, byte* ahead, nint aheadStep)
         where L : struct, ILanes<L> where TRows : struct, INumber where TVectors : struct, INumber
     {
         // Every third row has a pointer; the processor's addressing reaches the two that follow.
@@ -77,6 +84,9 @@ internal static unsafe class MicroKernel
         L c13 = L.Zero, d13 = L.Zero;
         for (int k = 0; k < depth; k++)
         {
+            if (Sse.IsSupported)
+                Sse.Prefetch1(ahead);
+            ahead += aheadStep;
             L x, p = L.Load(b), q = TVectors.Value > 1 ? L.Load(b + L.Count) : L.Zero;
             x = L.Create(*(float*)a0);
             c0 = L.MultiplyAdd(x, p, c0);
