@@ -93,7 +93,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
     // The same where A is packed part by part: beyond this the strips of A and B no longer share the first two caches.
     private const int MaxPackedDepth = 768;
 
-    // Ways of the first-level cache (8 to 12): so many rows of A that fall into the same sets do not throw each other out.
+    // Ways of the first-level cache (8 to 12): so many rows of A or C that fall into the same sets do not throw each other out.
     private const int Ways = 8;
 
     // Bytes of B that a unit holds in the second-level cache (1 MB on Zen, 256 KB and more elsewhere). Of a packed B the
@@ -197,7 +197,9 @@ internal static unsafe class HostProducts<L, TEpilogue>
             int units = threads == 1 ? 1 : UnitsPerThread * threads;
             PackA = product.ADepth != 1;
             int rows = MicroKernel.MaxRows<L>();
-            Blocks = new Partition(product.Rows, !PackA && SharesCacheSets(product.ARow) ? Math.Min(rows, Ways) : rows);
+            if ((!PackA && SharesCacheSets(product.ARow)) || SharesCacheSets(product.CRow))
+                rows = Math.Min(rows, Ways);
+            Blocks = new Partition(product.Rows, rows);
             Panels = (product.Columns + TileColumns - 1) / TileColumns;
             int maxDepth = PackA ? MaxPackedDepth : MaxDepth, parts = Math.Max(1, (product.Depth + maxDepth - 1) / maxDepth);
             DepthStep = Math.Max(1, ((product.Depth + parts - 1) / parts + 15) / 16 * 16);
@@ -238,7 +240,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
         Partition blocks = plan.Blocks;
         int firstBlock = (int)((long)blocks.Count * chunk / plan.Chunks);
         int endBlock = (int)((long)blocks.Count * (chunk + 1) / plan.Chunks);
-        float* edge = scratch, panels = scratch + MicroKernel.MaxRows<L>() * TileColumns;
+        float* tile = scratch, panels = scratch + MicroKernel.MaxRows<L>() * TileColumns;
         nint panelStride = (nint)depth * TileColumns;
         bool accumulate = product.Accumulate || start > 0, last = start + depth == product.Depth;
         if (product.PackedB != null)
@@ -274,21 +276,23 @@ internal static unsafe class HostProducts<L, TEpilogue>
                 int column = panel * TileColumns, columns = Math.Min(TileColumns, product.Columns - column);
                 float* b = panels + (panel - firstPanel) * panelStride;
                 float* c = product.C + row * product.CRow + column;
+                byte* share = fetches
+                    ? ahead + (panel - firstPanel) * panelStride * sizeof(float) + (block - firstBlock) * aheadStep * depth
+                    : null;
+                bool finishes = last && typeof(TEpilogue) != typeof(NoEpilogue);
                 if (columns == TileColumns)
-                {
                     Prefetch(c, product.CRow, rows);
-                    byte* share = fetches
-                        ? ahead + (panel - firstPanel) * panelStride * sizeof(float) + (block - firstBlock) * aheadStep * depth
-                        : null;
-                    Tile(rows, a, aRow, aDepth, b, c, product.CRow, depth, product.Scale, accumulate, share, aheadStep);
-                }
-                else
+                if (columns == TileColumns && !finishes)
                 {
-                    Tile(rows, a, aRow, aDepth, b, edge, TileColumns, depth, product.Scale, false);
-                    CopyEdge(edge, c, product.CRow, rows, columns, accumulate);
+                    Tile(rows, a, aRow, aDepth, b, c, product.CRow, depth, product.Scale, accumulate, share, aheadStep);
+                    continue;
                 }
-                if (last && typeof(TEpilogue) != typeof(NoEpilogue))
-                    Finish(in epilogue, c, product.CRow, row, rows, column, columns);
+                // Not to C and back: the line may have to come from another core, and reading what was just written would wait.
+                Tile(rows, a, aRow, aDepth, b, tile, TileColumns, depth, product.Scale, false, share, aheadStep);
+                if (finishes)
+                    Finish(in epilogue, tile, c, product.CRow, row, rows, column, columns, accumulate);
+                else
+                    CopyEdge(tile, c, product.CRow, rows, columns, accumulate);
             }
         }
     }
@@ -312,22 +316,32 @@ internal static unsafe class HostProducts<L, TEpilogue>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Finish(in TEpilogue epilogue, float* c, nint cRow, int firstRow, int rows, int firstColumn, int columns)
+    private static void Finish(in TEpilogue epilogue, float* tile, float* c, nint cRow, int firstRow, int rows, int firstColumn,
+        int columns, bool accumulate)
     {
-        for (int row = 0; row < rows; row++, c += cRow)
+        for (int row = 0; row < rows; row++, tile += TileColumns, c += cRow)
         {
             int column = 0;
             for (; column + L.Count <= columns; column += L.Count)
-                epilogue.Apply(L.Load(c + column), firstRow + row, firstColumn + column, L.Count).Store(c + column);
+            {
+                L product = L.Load(tile + column);
+                if (accumulate)
+                    product += L.Load(c + column);
+                epilogue.Apply(product, firstRow + row, firstColumn + column, L.Count).Store(c + column);
+            }
             int rest = columns - column;
             if (rest > 0)
-                epilogue.Apply(L.LoadPartial(c + column, rest), firstRow + row, firstColumn + column, rest)
-                    .StorePartial(c + column, rest);
+            {
+                L product = L.LoadPartial(tile + column, rest);
+                if (accumulate)
+                    product += L.LoadPartial(c + column, rest);
+                epilogue.Apply(product, firstRow + row, firstColumn + column, rest).StorePartial(c + column, rest);
+            }
         }
     }
 
     private static void Tile(int rows, float* a, nint aRow, nint aDepth, float* b, float* c, nint cRow, int depth, float scale,
-        bool accumulate, byte* ahead = null, nint aheadStep = 0)
+        bool accumulate, byte* ahead, nint aheadStep)
     {
         if (depth == 0)
         {
