@@ -227,7 +227,7 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>
-    /// The elements as products on this tensor's device take a weight: itself on the host, an fp16 copy on a GPU, where the
+    /// The elements as products on this tensor's device take a weight: itself on the host, a 16-bit copy on a GPU, where the
     /// tensor holds the fp32 that the optimiser steps.
     /// </summary>
     internal DeviceArray AsOperand()

@@ -21,15 +21,17 @@ public sealed class DoctorTests
     }
 
     [Test]
-    public void EveryOperationSaysWhatComputesItOnEachDevice()
+    public void EveryOperationSaysWhatComputesItOnEachDevice([Values("fp16", "bf16")] string precision)
     {
-        ProgramRun run = ProgramRun.InProcess("doctor", "--json", "--threads", "1", "--device", "emulated");
+        ProgramRun run = ProgramRun.InProcess("doctor", "--json", "--threads", "1", "--device", "emulated", "--precision", precision);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Json.GetProperty("precision").GetString(), Is.EqualTo(precision));
         JsonElement[] operations = [.. run.Json.GetProperty("operations").EnumerateArray()];
         string[][] devices = [.. operations.GroupBy(operation => operation.GetProperty("device").GetString()!,
             operation => operation.GetProperty("name").GetString()!).Select(names => (string[])[names.Key, .. names])];
-        Assert.That(devices.Select(names => names[0]), Is.EqualTo(new[] { "emulated GPU, portable kernels", $"CPU, {Level(run)}, 1 thread" }));
+        Assert.That(devices.Select(names => names[0]),
+            Is.EqualTo(new[] { $"emulated GPU, portable kernels, {precision}", $"CPU, {Level(run)}, 1 thread" }));
         Assert.That(devices[0][1..], Is.EqualTo(devices[1][1..]).And.Contains("matrix product").And.Contains("attention, causal, gradient"));
         foreach (JsonElement operation in operations)
         {
@@ -48,7 +50,7 @@ public sealed class DoctorTests
         ProgramRun run = ProgramRun.InProcess("doctor");
 
         Assert.That(run.ExitCode, Is.Zero);
-        foreach (string row in new[] { "processor", "instruction set", "threads", "memory", "FMA peak", "GPU", "ffmpeg", "self-test", "operations on", "  matrix product" })
+        foreach (string row in new[] { "processor", "instruction set", "threads", "memory", "FMA peak", "GPU", "precision", "ffmpeg", "self-test", "operations on", "  matrix product" })
             Assert.That(run.Out, Does.Match($"(?m)^{row}"));
     }
 }

@@ -34,6 +34,8 @@ public sealed class DriverTests
     [TestCase("FAKE_COUNT=0", "cuda", "the NVIDIA driver finds none; use --device cpu")]
     [TestCase("FAKE_COUNT=2", "cuda:2", "there is no CUDA device 2: this machine has 2, numbered from 0")]
     [TestCase("FAKE_CAPABILITY=61", "cuda", "has compute capability 6.1; the kernels need 7.0 (Volta) or later: use --device cpu")]
+    [TestCase("FAKE_CAPABILITY=75", "cuda --precision bf16",
+        "has compute capability 7.5; bf16 needs 8.0 (Ampere) or later: use --precision fp16")]
     [TestCase("FAKE_FREE_MIB=32", "cuda", "32 MiB of 4096 MiB free; at least 64 MiB are needed: end what else uses the card")]
     [TestCase("FAKE_FREE_MIB=128", "cuda --gpu-memory 256MiB", "128 MiB of 4096 MiB free; 256 MiB were asked for: lower --gpu-memory")]
     [TestCase("FAKE_ALLOC=2", "cuda", "out of GPU memory: 921 MiB were asked for, 1024 MiB of 4096 MiB were free: lower --gpu-memory")]

@@ -26,6 +26,8 @@ public sealed class UsageTests
     [TestCase("--gpu-memory is '0MiB'; expected a size above zero with its unit, such as 8GiB or 500MiB", "doctor", "--gpu-memory", "0MiB")]
     [TestCase("--gpu-memory is for a card, and --device is emulated: leave one of them out", "doctor", "--gpu-memory", "1GB", "--device", "emulated")]
     [TestCase("--gpu-memory is for a card, and --device is cpu: leave one of them out", "doctor", "--gpu-memory", "1.5GB", "--device", "cpu")]
+    [TestCase("--precision is 'bf61'; there are fp16, bf16; did you mean 'bf16'?", "doctor", "--precision", "bf61", "--device", "emulated")]
+    [TestCase("--precision is for a GPU, and --device is cpu: leave one of them out", "doctor", "--precision", "bf16", "--device", "cpu")]
     public void AWrongValueIsOneSentence(string message, params string[] args)
     {
         ProgramRun run = ProgramRun.InProcess(args);

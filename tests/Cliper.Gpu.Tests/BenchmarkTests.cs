@@ -81,7 +81,7 @@ public sealed class BenchmarkTests : GpuFixture
         using var device = new InterpretedDevice();
         Assert.That(GpuPeak.MeasureGflops(device, 2), Is.GreaterThan(0));
         // How many products a turn has is a matter of the text: KernelTextTests counts them.
-        Assert.That(device.Launched.Single().Name, Is.EqualTo("Peak Products"));
+        Assert.That(device.Launched.Single().Name, Is.EqualTo("Peak Products Fp16"));
         Assert.That(GpuPeak.MeasureBandwidth(device, 1 << 10), Is.GreaterThan(0));
     }
 

@@ -14,18 +14,20 @@ internal static class Card
     private const long Memory = 2L << 30;
 
     private static readonly SemaphoreSlim Free = new(1);
-    private static CudaDevice? _device;
+    private static readonly Dictionary<ElementType, CudaDevice> Opened = [];
 
     /// <summary>Whether tests run on a card.</summary>
     public static bool IsAskedFor { get; } = Environment.GetEnvironmentVariable("CLIPER_TEST_DEVICE") == "cuda";
 
-    /// <summary>The card, for one test at a time. It is opened once: loading the kernels is what takes time.</summary>
-    public static CudaDevice Take()
+    /// <summary>The card, for one test at a time. It is opened once for each format: loading the kernels is what takes time.</summary>
+    public static CudaDevice Take(ElementType stored)
     {
         Free.Wait();
         try
         {
-            return _device ??= new CudaDevice(0, Memory);
+            if (!Opened.TryGetValue(stored, out CudaDevice? device))
+                Opened.Add(stored, device = new CudaDevice(0, Memory, stored));
+            return device;
         }
         catch
         {
@@ -40,8 +42,9 @@ internal static class Card
     /// <summary>Ends it.</summary>
     public static void Close()
     {
-        _device?.Dispose();
-        _device = null;
+        foreach (CudaDevice device in Opened.Values)
+            device.Dispose();
+        Opened.Clear();
     }
 }
 

@@ -26,7 +26,7 @@ public sealed class EmulatedTests : GpuFixture
     [Test]
     public void AKernelForTensorCoresIsOneError()
     {
-        GpuKernel kernel = GpuPeak.Kernels.Single(kernel => kernel.Target == GpuTarget.TensorCores);
+        GpuKernel kernel = GpuPeak.Kernels.First(kernel => kernel.Target == GpuTarget.TensorCores);
         DeviceArray result = Device.Allocate(kernel.Threads);
         Assert.That(() => Device.Run(kernel, new Blocks(1), result, 1), Throws.TypeOf<DeviceException>()
             .With.Message.StartsWith($"{kernel.Name} does not run on the emulated GPU"));

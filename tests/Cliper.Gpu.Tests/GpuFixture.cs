@@ -8,14 +8,21 @@ namespace Cliper.Gpu.Tests;
 /// Base of the tests that run kernels: on a device made of the interpreter, on the emulated one, or on a card, see <see cref="Card"/>. Each test ends
 /// by checking that nothing is left and that it launched no kernel which the catalogue, and with it the proofs of the texts, does not know.
 /// </summary>
+/// <param name="stored">The 16-bit format of activations.</param>
 [Category("Cuda")]
-public abstract class GpuFixture
+public abstract class GpuFixture(ElementType stored = ElementType.Float16)
 {
-    /// <summary>Unit roundoff of fp16 and of fp32.</summary>
-    protected const double U16 = 1.0 / (1 << 11), U32 = 1.0 / (1 << 24);
+    /// <summary>The 16-bit format of activations.</summary>
+    protected ElementType Stored { get; } = stored;
 
-    /// <summary>Half the distance of subnormal fp16 numbers: the least error of a rounding.</summary>
-    protected const double Tiny = 1.0 / (1 << 25);
+    /// <summary>Unit roundoff of fp32.</summary>
+    protected const double U32 = 1.0 / (1 << 24);
+
+    /// <summary>Unit roundoff of the 16-bit format: fp16 has 11 bits of precision, bf16 8.</summary>
+    protected double U16 { get; } = stored == ElementType.Float16 ? 1.0 / (1 << 11) : 1.0 / (1 << 8);
+
+    /// <summary>Half the distance of the format's subnormal numbers, 2^-24 and 2^-133: the least error of a rounding.</summary>
+    protected double Tiny { get; } = stored == ElementType.Float16 ? Math.Pow(2, -25) : Math.Pow(2, -134);
 
     private static readonly HashSet<string> Known = [.. KernelCatalogue.All.Select(kernel => kernel.Name)];
 
@@ -28,9 +35,9 @@ public abstract class GpuFixture
     {
         if (Card.IsAskedFor && (Emulated || !UsesTensorCores))
             Assert.Ignore("a card uses its tensor cores");
-        Device = Card.IsAskedFor ? Card.Take()
-            : Emulated ? new EmulatedDevice()
-            : new InterpretedDevice { TensorCores = UsesTensorCores };
+        Device = Card.IsAskedFor ? Card.Take(Stored)
+            : Emulated ? new EmulatedDevice(Stored)
+            : new InterpretedDevice(Stored) { TensorCores = UsesTensorCores };
         Device.Launched.Clear();
         _before = Device.LiveArrays;
     }
@@ -58,27 +65,22 @@ public abstract class GpuFixture
     /// <summary>Whether the tests run on ILGPU's CPU accelerator.</summary>
     protected virtual bool Emulated => false;
 
-    /// <summary>Uniform in [-1, 1), the same for the same seed, rounded to fp16 where <paramref name="half"/>.</summary>
-    protected static float[] Random(long count, int seed, bool half = true, float scale = 1)
+    /// <summary>Uniform in [-1, 1), the same for the same seed, rounded to the 16-bit format where <paramref name="half"/>.</summary>
+    protected float[] Random(long count, int seed, bool half = true, float scale = 1)
     {
         var random = new Random(seed);
         var values = new float[count];
         for (int i = 0; i < values.Length; i++)
-        {
-            float value = (random.NextSingle() * 2 - 1) * scale;
-            values[i] = half ? (float)(System.Half)value : value;
-        }
-        return values;
+            values[i] = (random.NextSingle() * 2 - 1) * scale;
+        return half ? Rounded(values) : values;
     }
 
-    /// <summary>An fp16 array of the values.</summary>
-    protected DeviceArray Halves(ReadOnlySpan<float> values)
-    {
-        var halves = new System.Half[values.Length];
-        for (int i = 0; i < halves.Length; i++)
-            halves[i] = (System.Half)values[i];
-        return Device.From(halves);
-    }
+    /// <summary>The values, rounded to the 16-bit format.</summary>
+    protected float[] Rounded(float[] values) => [.. values.Select(value =>
+        Stored == ElementType.Float16 ? (float)(System.Half)value : BFloat16.FromBits(BFloat16.ToBits(value)))];
+
+    /// <summary>An array of the values in the 16-bit format.</summary>
+    protected DeviceArray Halves(ReadOnlySpan<float> values) => Device.From(values, Stored);
 
     protected void Free(params ReadOnlySpan<DeviceArray> arrays)
     {

@@ -44,6 +44,22 @@ public sealed unsafe class InterpreterTests
     }
 
     [Test]
+    public void Bf16IsRoundedToNearestAndTiesToEven()
+    {
+        // 1 + 2^-8 lies between 1 and 1 + 2^-7; 1 + 3 2^-8 between that and 1 + 2^-6; 1 + 2^-8 + 2^-23 is above the middle.
+        uint[] results = Run(1, 3, """
+            cvt.rn.bf16x2.f32 %r1, 0f3F808000, 0f3F818000;
+            st.global.b32 [%rd1], %r1;
+            { .reg .b16 h; cvt.rn.bf16.f32 h, 0f3F808001; mov.b32 %r2, {h, h}; st.global.b32 [%rd1+4], %r2; }
+            cvt.rn.bf16x2.f32 %r3, 0f7FC01234, 0fFF7FFFFF;
+            st.global.b32 [%rd1+8], %r3;
+            ret;
+            """);
+
+        Assert.That(results, Is.EqualTo(new[] { 0x3F803F82u, 0x3F813F81u, 0x7FFFFF80u }));
+    }
+
+    [Test]
     public void LanesPartAndMeetAgain()
     {
         uint[] results = Run(32, 32, """
@@ -66,21 +82,24 @@ public sealed unsafe class InterpreterTests
         Assert.That(results, Is.EqualTo(Enumerable.Range(0, 32).Select(lane => lane % 2 == 0 ? 100u : 200u)));
     }
 
-    [Test]
-    public void AProductHasItsElementsWhereTheManualSays()
+    // 2 and 3 in either format.
+    [TestCase("f16", "0x4000", "0x4200")]
+    [TestCase("bf16", "0x4000", "0x4040")]
+    public void AProductHasItsElementsWhereTheManualSays(string format, string two, string three)
     {
         // A = (row = 1, k = 2) alone, B = (k = 2, column = 3) alone: the product is 6 at (1, 3), which lane 4 + 1 holds second.
-        uint[] results = Run(32, 128, """
+        uint[] results = Run(32, 128, $$"""
             mov.b32 %r1, %tid.x;
             mov.b32 %r2, 0;
             mov.b32 %r3, 0;
             setp.eq.u32 %p1, %r1, 5;
-            selp.b32 %r2, 0x4000, 0, %p1;
+            selp.b32 %r2, {{two}}, 0, %p1;
             setp.eq.u32 %p2, %r1, 13;
-            selp.b32 %r3, 0x4200, 0, %p2;
+            selp.b32 %r3, {{three}}, 0, %p2;
             mov.b32 %r4, 0;
             mov.f32 %f1, 0f3F800000;
-            mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%f2,%f3,%f4,%f5}, {%r2,%r4,%r4,%r4}, {%r3,%r4}, {%f1,%f1,%f1,%f1};
+            mma.sync.aligned.m16n8k16.row.col.f32.{{format}}.{{format}}.f32 {%f2,%f3,%f4,%f5}, {%r2,%r4,%r4,%r4}, {%r3,%r4},
+                {%f1,%f1,%f1,%f1};
             mul.wide.u32 %rd2, %r1, 16;
             add.s64 %rd3, %rd1, %rd2;
             st.global.v4.f32 [%rd3], {%f2,%f3,%f4,%f5};

@@ -4,9 +4,10 @@ using Cliper.Model.Analysis;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>The self-test of doctor, with and without tensor cores.</summary>
-[TestFixture(true)]
-[TestFixture(false)]
-public sealed class OperationTestTests(bool tensorCores) : GpuFixture
+[TestFixture(true, ElementType.Float16)]
+[TestFixture(false, ElementType.Float16)]
+[TestFixture(true, ElementType.BFloat16)]
+public sealed class OperationTestTests(bool tensorCores, ElementType stored) : GpuFixture(stored)
 {
     protected override bool UsesTensorCores => tensorCores;
 

@@ -12,8 +12,10 @@ using AdamW = Cliper.Kernels.Operations.AdamW;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>What works on all tensors of a model in one launch, and where its state goes.</summary>
+[TestFixture(ElementType.Float16)]
+[TestFixture(ElementType.BFloat16)]
 [Parallelizable(ParallelScope.Self)]
-public sealed class OptimizerTests : GpuFixture
+public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
 {
     private static readonly int[] Lengths = [3, 0, 16_384, 1, 40_001, 64, 0];
 
@@ -51,7 +53,7 @@ public sealed class OptimizerTests : GpuFixture
         DeviceArray[] first = [.. Lengths.Select(length => Device.From(new float[length]))];
         DeviceArray[] second = [.. Lengths.Select(length => Device.From(new float[length]))];
         // One tensor has no copy.
-        DeviceArray[] copies = [.. Lengths.Select((length, index) => index == 3 ? default : Device.Allocate(length, ElementType.Float16))];
+        DeviceArray[] copies = [.. Lengths.Select((length, index) => index == 3 ? default : Device.Allocate(length, Stored))];
 
         AdamW.Slot[] slots = [.. Enumerable.Range(0, Lengths.Length).Select(i =>
             new AdamW.Slot(weights[i], gradients[i], first[i], second[i], 1, 1e-2f, .1f, copies[i]))];
@@ -60,7 +62,7 @@ public sealed class OptimizerTests : GpuFixture
         for (int i = 0; i < Lengths.Length; i++)
             if (!copies[i].IsNull)
                 Assert.That(Device.ToFloats(copies[i]), Is.EqualTo(Rounded(Device.ToFloats(weights[i]))), $"{i}");
-        Assert.That(Device.Launched.Single().Name, Is.EqualTo("AdamW"));
+        Assert.That(Device.Launched.Single().Name, Is.EqualTo(Stored == ElementType.Float16 ? "AdamW Fp16" : "AdamW Bf16"));
         Free([.. weights, .. gradients, .. first, .. second, .. copies]);
     }
 
@@ -89,7 +91,8 @@ public sealed class OptimizerTests : GpuFixture
             // Under another shape it is the same copy.
             using (var tape = new Tape(Device, recording: false))
                 tape.Linear(x, weight.Reshape(new Shape(32, 128)).Reshape(weight.Shape));
-            Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Random(64 * 64, step).AsSpan()), weight.GradientTarget(out _));
+            Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Random(64 * 64, step).AsSpan()),
+                weight.GradientTarget(out _));
             if (step > 0)
                 Assert.That(weight.OperandCopy.Address, Is.EqualTo(before));
             optimizer.Step(1e-2f);
@@ -158,8 +161,6 @@ public sealed class OptimizerTests : GpuFixture
             File.Delete(path);
         }
     }
-
-    private static float[] Rounded(float[] values) => [.. values.Select(value => (float)(System.Half)value)];
 
     private static Cliper.Autograd.Optimizers.AdamW OptimizerOf(CliperModel model)
     {

@@ -17,18 +17,18 @@ namespace Cliper.Gpu.Tests;
 /// host for shapes of which there are none; training steps of each stage against the host.
 /// </summary>
 /// <remarks>
-/// A block stores eight results in fp16 one after the other (two norms, q k v, probabilities, their output, two residual sums, the hidden
+/// A block stores eight results in 16 bits one after the other (two norms, q k v, probabilities, their output, two residual sums, the hidden
 /// layer), each off by at most u16 of its size, independently. After d blocks and the embedding a feature, as a vector, is off by at most
 /// F = u16 sqrt(8 (d + 1)) of its length (about 0.4 of that is usual: roundings are uniform). The cosine of two features is then off by
 /// sqrt(2) F / sqrt(embedding size), as errors have no direction, and a logit by that over the temperature. Probabilities, and with
 /// them gradients, change by as much; the way back stores as many numbers as the way there and multiplies with its activations, which
 /// adds sqrt(2) F. A tensor is compared as a vector, and its entries by twice the bound of the largest.
 /// </remarks>
-[TestFixture(false)]
-[TestFixture(true)]
-public sealed class WholeModelTests(bool emulated) : GpuFixture
+[TestFixture(false, ElementType.Float16)]
+[TestFixture(false, ElementType.BFloat16)]
+[TestFixture(true, ElementType.Float16)]
+public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixture(stored)
 {
-
     private static IEnumerable<TestCaseData> Clip => GoldenSet.Clip.Select(OthersAreLong);
 
     private static IEnumerable<TestCaseData> Training => GoldenSet.Training.Select(OthersAreLong);
@@ -50,11 +50,11 @@ public sealed class WholeModelTests(bool emulated) : GpuFixture
 
     protected override bool Emulated => emulated;
 
-    private static double Features(ClipConfig config) => U16 * Math.Sqrt(8.0 * (Math.Max(config.VisionLayers, config.TextLayers) + 1));
+    private double Features(ClipConfig config) => U16 * Math.Sqrt(8.0 * (Math.Max(config.VisionLayers, config.TextLayers) + 1));
 
-    private static double Cosines(ClipConfig config) => Math.Sqrt(2) * Features(config) / Math.Sqrt(config.EmbedSize);
+    private double Cosines(ClipConfig config) => Math.Sqrt(2) * Features(config) / Math.Sqrt(config.EmbedSize);
 
-    private static double Gradients(ClipConfig config, double overTemperature) =>
+    private double Gradients(ClipConfig config, double overTemperature) =>
         overTemperature * Cosines(config) + Math.Sqrt(2) * Features(config);
 
     [TestCaseSource(nameof(Clip))]
@@ -91,7 +91,7 @@ public sealed class WholeModelTests(bool emulated) : GpuFixture
     /// <remarks>
     /// Both sides take the same two steps of a stage (one on the emulated device), after each of which the host, too, is stepped by the device's gradients: a step's errors
     /// do not become the next one's. Descriptors begin nearly alike (docs/numerics.md), so which of a class is nearest a picture is chance
-    /// where their logits differ by less than the errors of fp16, and the losses' gradients depend on that choice. So they are compared twice:
+    /// where their logits differ by less than the errors of 16 bits, and the losses' gradients depend on that choice. So they are compared twice:
     /// with the host's logits of a class in the device's order, which takes away the ties and nothing else; and with the device's logits
     /// in the host's losses, which takes away the temperature's hundredfold of the features' errors. What is left then are four
     /// independent errors of size F (two features in their product, activations, and gradients on the way back): 2 F, of which twice
@@ -155,7 +155,7 @@ public sealed class WholeModelTests(bool emulated) : GpuFixture
 
     private static Outcome Run(Device device, ClipWeights weights, float[] pixels, int[][] ids)
     {
-        float scale = device is HostDevice ? 1 : 1024;
+        float scale = device.Activations == ElementType.Float16 ? 1024 : 1;
         using var model = new ClipModel(device, weights);
         model.Parameters.Train(_ => true);
         int size = model.Config.ImageSize;
@@ -174,7 +174,7 @@ public sealed class WholeModelTests(bool emulated) : GpuFixture
             name => device.ToFloats(model.Parameters[name].Gradient).Select(entry => entry / scale).ToArray()));
     }
 
-    private static void AssertAgree(Outcome actual, Outcome expected, ClipWeights weights)
+    private void AssertAgree(Outcome actual, Outcome expected, ClipWeights weights)
     {
         ClipConfig config = weights.Config;
         double scale = Math.Exp(weights.Values("logit_scale")[0]), logits = 2 * scale * Cosines(config);
@@ -240,7 +240,8 @@ public sealed class WholeModelTests(bool emulated) : GpuFixture
         public Trainee(Device device, TensorSource golden, ClipWeights weights, bool descriptors)
         {
             // Training begins at 2^16 and leaves out its first steps: here fewer, for the interpreter's time.
-            (_device, _golden, _scaler) = (device, golden, device is HostDevice ? LossScaler.For(device) : new LossScaler(1 << 13));
+            (_device, _golden, _scaler) = (device, golden,
+                device.Activations == ElementType.Float16 ? new LossScaler(1 << 13) : LossScaler.For(device));
             var clip = new ClipModel(device, weights);
             _model = new CliperModel(clip, Descriptors(descriptors ? "metd.init" : "metd.final"),
                 [.. Enumerable.Range(0, Classes).Select(label => $"class {label}")]);
@@ -291,7 +292,8 @@ public sealed class WholeModelTests(bool emulated) : GpuFixture
                         new Shape(batch, 3, size, size)));
                     Tensor labels = tape.Own(Tensor.From(_device,
                         [.. _golden.ReadIntegers("labels").Skip(step * batch).Take(batch).Select(label => (int)label)], new Shape(batch)));
-                    Tensor logits = _model.Logits(tape, _model.ImageFeatures(tape, images), _descriptors ?? _model.DescriptorFeatures(tape));
+                    Tensor logits = _model.Logits(tape, _model.ImageFeatures(tape, images),
+                        _descriptors ?? _model.DescriptorFeatures(tape));
                     values = logits.ToArray();
                     if (replaceLogits is not null)
                         _device.Upload(MemoryMarshal.AsBytes(replaceLogits(values).AsSpan()), logits.Data);

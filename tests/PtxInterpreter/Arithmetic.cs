@@ -7,9 +7,20 @@ internal static class Arithmetic
 
     public static float Half(ulong bits) => (float)BitConverter.UInt16BitsToHalf((ushort)bits);
 
+    public static float BFloat(ulong bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
+
     public static ulong Bits(float value) => BitConverter.SingleToUInt32Bits(value);
 
     public static ulong HalfBits(float value) => BitConverter.HalfToUInt16Bits((System.Half)value);
+
+    /// <summary>Rounded to nearest, ties to even; every NaN becomes the one of the manual.</summary>
+    public static ulong BFloatBits(float value)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits(value), kept = bits >> 16, rest = bits & 0xffff;
+        if (float.IsNaN(value))
+            return 0x7fff;
+        return rest > 0x8000 || (rest == 0x8000 && (kept & 1) != 0) ? kept + 1 : kept;
+    }
 
     public static ulong Read(ReadOnlySpan<byte> bytes) => bytes.Length switch
     {
@@ -165,6 +176,10 @@ internal static class Arithmetic
     {
         if (name == "cvt.rn.f16x2.f32")
             return (high, low, _) => HalfBits(Single(high)) << 16 | HalfBits(Single(low));
+        if (name == "cvt.rn.bf16x2.f32")
+            return (high, low, _) => BFloatBits(Single(high)) << 16 | BFloatBits(Single(low));
+        if (name == "cvt.rn.bf16.f32")
+            return (a, _, _) => BFloatBits(Single(a));
         string to = parts[^2], from = parts[^1];
         if (from[0] == 'f' && to[0] != 'f')
             return parts[1] switch

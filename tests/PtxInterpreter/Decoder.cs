@@ -81,7 +81,7 @@ internal sealed partial class Program
         {
             "setp" or "testp" => 1,
             "mul" or "mad" when parts[1] == "wide" => Size(parts[2]) * 2,
-            "cvt" => name.StartsWith("cvt.rn.f16x2", StringComparison.Ordinal) ? 4 : Size(parts[^2]),
+            "cvt" => Size(parts[^2]),
             _ => Size(parts[^1]),
         };
         return size == 8 ? ulong.MaxValue : (1ul << 8 * size) - 1;
@@ -192,8 +192,12 @@ internal sealed partial class Program
 
     private Action<Warp, uint> Mma(string name, string[] operands)
     {
-        if (name != "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32")
-            throw new PtxException($"unknown product {name}");
+        Func<ulong, float> number = name switch
+        {
+            "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32" => Half,
+            "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32" => BFloat,
+            _ => throw new PtxException($"unknown product {name}"),
+        };
         int[] d = [.. Vector(operands[0]).Select(Operand)], a = [.. Vector(operands[1]).Select(Operand)],
             b = [.. Vector(operands[2]).Select(Operand)], c = [.. Vector(operands[3]).Select(Operand)];
         return (warp, _) =>
@@ -207,13 +211,13 @@ internal sealed partial class Program
                 {
                     ulong value = registers[a[e] * Warp.Lanes + lane];
                     int at = (group + (e & 1) * 8) * 16 + pair + (e >> 1) * 8;
-                    (left[at], left[at + 1]) = (Half(value), Half(value >> 16));
+                    (left[at], left[at + 1]) = (number(value), number(value >> 16));
                 }
                 for (int e = 0; e < 2; e++)
                 {
                     ulong value = registers[b[e] * Warp.Lanes + lane];
                     int at = group * 16 + pair + e * 8;
-                    (right[at], right[at + 1]) = (Half(value), Half(value >> 16));
+                    (right[at], right[at + 1]) = (number(value), number(value >> 16));
                 }
             }
             for (int lane = 0; lane < Warp.Lanes; lane++)

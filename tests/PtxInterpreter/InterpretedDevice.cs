@@ -7,7 +7,7 @@ namespace PtxInterpreter;
 /// A GPU made of the interpreter: every launch runs the very PTX that a card would get. New arrays hold NaN, an access outside
 /// an array is an error, and so is a race in shared memory.
 /// </summary>
-internal sealed unsafe class InterpretedDevice : GpuDevice
+internal sealed unsafe class InterpretedDevice(ElementType activations = ElementType.Float16) : GpuDevice(activations)
 {
     private static readonly Dictionary<GpuKernel, Program> Programs = [];
 

@@ -14,7 +14,7 @@ public sealed class LossScaler(float initial = 1 << 16, int interval = 2000)
 
     private int _finite;
 
-    /// <summary>What a loss on <paramref name="device"/> needs: nothing where gradients are fp32.</summary>
+    /// <summary>What a loss on <paramref name="device"/> needs: nothing where gradients have the range of fp32, as bf16's do.</summary>
     public static LossScaler For(Device device) => device.Activations == ElementType.Float16 ? new LossScaler() : new LossScaler(1, 0);
 
     /// <summary>What the loss is multiplied with, and gradients divided by.</summary>

@@ -14,6 +14,7 @@ internal sealed partial class CommonOptions(Terminal terminal)
     private const string Cuda = "cuda", NumberedCuda = "cuda:", Emulated = "emulated";
 
     private static readonly string[] Devices = ["auto", "cpu", Cuda, "cuda:N", Emulated];
+    private static readonly ElementType[] Formats = [ElementType.Float16, ElementType.BFloat16];
 
     public Option<bool> Json { get; } = new("--json")
     {
@@ -50,7 +51,15 @@ internal sealed partial class CommonOptions(Terminal terminal)
         Recursive = true,
     };
 
-    public IReadOnlyList<Option> All => [Json, Device, GpuMemory, Threads, Verbose];
+    public Option<string?> Precision { get; } = new("--precision")
+    {
+        Description = "How a GPU stores activations: fp16 (as without it), or bf16 (the range of fp32 in fewer digits; compute capability "
+            + "8.0 or later). The processor computes in fp32.",
+        HelpName = "FORMAT",
+        Recursive = true,
+    };
+
+    public IReadOnlyList<Option> All => [Json, Device, GpuMemory, Precision, Threads, Verbose];
 
     /// <summary>The number of threads that was asked for; 0 is one a core.</summary>
     /// <exception cref="SettingsException">It is out of range.</exception>
@@ -62,35 +71,41 @@ internal sealed partial class CommonOptions(Terminal terminal)
     }
 
     /// <summary>The device that was asked for. With auto, a card that cannot be used is said so on standard error.</summary>
-    /// <exception cref="SettingsException">There is no such device, number of threads or size.</exception>
+    /// <exception cref="SettingsException">There is no such device, number of threads, size or precision.</exception>
     /// <exception cref="DeviceException">It cannot be used.</exception>
     public Device OpenDevice(ParseResult parsed)
     {
         string device = parsed.GetValue(Device)!;
         int threads = ThreadsOf(parsed);
         long memory = MemoryOf(parsed);
+        ElementType stored = StoredOf(parsed);
         switch (device)
         {
             case "auto":
-                return OpenAny(threads, memory);
+                return OpenAny(threads, memory, stored);
             case Cuda:
-                return new CudaDevice(0, memory);
-            case "cpu" or Emulated:
-                return memory == 0 ? device == Emulated ? new EmulatedDevice() : new HostDevice(threads)
-                    : throw new SettingsException($"--gpu-memory is for a card, and --device is {device}: leave one of them out");
+                return new CudaDevice(0, memory, stored);
+            case "cpu" or Emulated when memory > 0:
+                throw new SettingsException($"--gpu-memory is for a card, and --device is {device}: leave one of them out");
+            case "cpu" when parsed.GetValue(Precision) is not null:
+                throw new SettingsException("--precision is for a GPU, and --device is cpu: leave one of them out");
+            case "cpu":
+                return new HostDevice(threads);
+            case Emulated:
+                return new EmulatedDevice(stored);
         }
         if (device.StartsWith(NumberedCuda, StringComparison.Ordinal))
             return int.TryParse(device.AsSpan(NumberedCuda.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal)
-                ? new CudaDevice(ordinal, memory)
+                ? new CudaDevice(ordinal, memory, stored)
                 : throw new SettingsException($"--device is '{device}'; a card is named by its number from 0, such as cuda:1");
         throw new SettingsException($"--device is '{device}'; there are {string.Join(", ", Devices)}" + Suggestion.Hint(device, Devices));
     }
 
-    private Device OpenAny(int threads, long memory)
+    private Device OpenAny(int threads, long memory, ElementType stored)
     {
         try
         {
-            return new CudaDevice(0, memory);
+            return new CudaDevice(0, memory, stored);
         }
         catch (DeviceException reason)
         {
@@ -98,6 +113,15 @@ internal sealed partial class CommonOptions(Terminal terminal)
                 terminal.Say($"cliper-gpu: computing on the processor: {reason.Message}");
             return new HostDevice(threads);
         }
+    }
+
+    private ElementType StoredOf(ParseResult parsed)
+    {
+        string name = parsed.GetValue(Precision) ?? "fp16";
+        string[] names = [.. Formats.Select(ElementTypes.Describe)];
+        int at = Array.IndexOf(names, name);
+        return at >= 0 ? Formats[at]
+            : throw new SettingsException($"--precision is '{name}'; there are {string.Join(", ", names)}" + Suggestion.Hint(name, names));
     }
 
     private long MemoryOf(ParseResult parsed)

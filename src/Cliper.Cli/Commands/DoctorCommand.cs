@@ -22,15 +22,15 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         bool passed = checks.All(check => check.Passed) && tests.All(test => test.Results.All(result => result.Passed));
         string? ffmpeg = Machine.FindFfmpeg();
         if (Terminal.Json)
-            WriteJson(host, (device as CudaDevice)?.Details, gflops, bandwidth, checks, tests, passed, ffmpeg);
+            WriteJson(host, device.Activations, (device as CudaDevice)?.Details, gflops, bandwidth, checks, tests, passed, ffmpeg);
         else
-            WriteTable(host, (device as CudaDevice)?.Details, gflops, bandwidth, checks, tests, ffmpeg);
+            WriteTable(host, device.Activations, (device as CudaDevice)?.Details, gflops, bandwidth, checks, tests, ffmpeg);
         return passed ? ExitCode.Done : ExitCode.Failed;
     }
 
     private static string WhyNoGpu => CudaDevice.Missing() ?? "there is a card, which this run does not use";
 
-    private void WriteTable(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth,
+    private void WriteTable(HostDevice device, ElementType stored, CudaDevice.Description? card, double gflops, double bandwidth,
         IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, string? ffmpeg)
     {
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("found");
@@ -46,6 +46,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             : $"none: {WhyNoGpu}");
         if (card is not null)
             Row("GPU driver", $"for CUDA {card.Value.Driver / 1000}.{card.Value.Driver % 1000 / 10}");
+        Row("precision", $"activations are stored in {stored.Describe()}");
         Row("ffmpeg", ffmpeg ?? "none: only video files need it (apt-get install ffmpeg)");
         foreach (SelfTest.Result check in checks)
             Row($"self-test: {check.Name}", Format.Invariant(
@@ -62,7 +63,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         void Row(string what, string found) => table.AddRow(Markup.Escape(what), Markup.Escape(found));
     }
 
-    private void WriteJson(HostDevice device, CudaDevice.Description? card, double gflops, double bandwidth,
+    private void WriteJson(HostDevice device, ElementType stored, CudaDevice.Description? card, double gflops, double bandwidth,
         IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, bool passed,
         string? ffmpeg) =>
         Terminal.WriteJson(json =>
@@ -92,6 +93,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
                 json.WriteNull("gpu");
                 json.WriteString("gpuReason", WhyNoGpu);
             }
+            json.WriteString("precision", stored.Describe());
             json.WriteString("ffmpeg", ffmpeg);
             json.WriteBoolean("passed", passed);
             json.WriteStartArray("selfTest");

@@ -14,7 +14,8 @@ namespace Cliper.Kernels.Devices;
 public sealed unsafe class CudaDevice : GpuDevice
 {
     // Driver 11.8: the first that knows the PTX version of the kernels' texts.
-    private const int OldestDriver = 11080, OldestCapability = 70, TensorCoreCapability = 80;
+    // From Ampere on there are its tensor cores, and conversions to bf16.
+    private const int OldestDriver = 11080, OldestCapability = 70, AmpereCapability = 80;
     private const int MultiprocessorsAttribute = 16, MajorAttribute = 75, MinorAttribute = 76, MaxSharedAttribute = 97;
     private const int StagingBytes = 16 << 20, UsualShared = 48 << 10;
     // Of the smallest model that is of use, with its training.
@@ -48,8 +49,10 @@ public sealed unsafe class CudaDevice : GpuDevice
     /// <summary>Opens a card.</summary>
     /// <param name="ordinal">Which, from 0.</param>
     /// <param name="memory">Bytes to reserve; 0 for nine tenths of what is free.</param>
+    /// <param name="activations">fp16 or bf16.</param>
     /// <exception cref="DeviceException">No driver or too old a one, no such card or too old a one, or too little memory.</exception>
-    public CudaDevice(int ordinal = 0, long memory = 0)
+    public CudaDevice(int ordinal = 0, long memory = 0, ElementType activations = ElementType.Float16)
+        : base(activations)
     {
         if (Missing() is { } reason)
             throw new DeviceException(reason);
@@ -68,6 +71,9 @@ public sealed unsafe class CudaDevice : GpuDevice
             if (Details.Capability < OldestCapability)
                 throw new DeviceException($"{Details.Name} has compute capability {Details.Capability / 10}.{Details.Capability % 10}; the "
                     + $"kernels need {OldestCapability / 10}.{OldestCapability % 10} (Volta) or later: use --device cpu");
+            if (Activations == ElementType.BFloat16 && Details.Capability < AmpereCapability)
+                throw new DeviceException($"{Details.Name} has compute capability {Details.Capability / 10}.{Details.Capability % 10}; bf16 "
+                    + $"needs {AmpereCapability / 10}.{AmpereCapability % 10} (Ampere) or later: use --precision fp16");
             Multiprocessors = Attribute(MultiprocessorsAttribute);
             _reservation = (memory > 0 ? memory : (long)(free * 0.9)) / Arena.Alignment * Arena.Alignment;
             if (_reservation > (long)free || _reservation < LeastMemory)
@@ -88,7 +94,7 @@ public sealed unsafe class CudaDevice : GpuDevice
                 Check(cuEventCreate(out staging.Copied, NoTiming), "creating an event");
             }
             // A driver that cannot compile, as in a container without all of its libraries, shows here.
-            Function(ElementLoop.Kernels.First());
+            Function(ElementLoop.Find<ElementLoop.Sum>(Activations, Activations, Activations));
         }
         catch
         {
@@ -121,13 +127,14 @@ public sealed unsafe class CudaDevice : GpuDevice
     public Description Details { get; }
 
     /// <inheritdoc/>
-    public override string Name => $"{Details.Name}, CUDA driver {Details.Driver / 1000}.{Details.Driver % 1000 / 10}";
+    public override string Name =>
+        $"{Details.Name}, CUDA driver {Details.Driver / 1000}.{Details.Driver % 1000 / 10}, {Activations.Describe()}";
 
     private protected override Arena Arena => _arena;
 
     internal override int Multiprocessors { get; }
 
-    internal override bool HasTensorCores => Details.Capability >= TensorCoreCapability;
+    internal override bool HasTensorCores => Details.Capability >= AmpereCapability;
 
     private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {

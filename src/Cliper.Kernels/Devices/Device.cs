@@ -16,7 +16,7 @@ public abstract unsafe class Device : IDisposable
     /// <summary>What a person would call it, such as "CPU, AVX-512, 2 threads".</summary>
     public abstract string Name { get; }
 
-    /// <summary>How activations and their gradients are stored here: fp32 on the host, fp16 on a GPU.</summary>
+    /// <summary>How activations and their gradients are stored here: in fp32 on the host, in fp16 or bf16 on a GPU.</summary>
     public virtual ElementType Activations => ElementType.Float32;
 
     /// <summary>Bytes allocated and not freed.</summary>
@@ -70,11 +70,18 @@ public abstract unsafe class Device : IDisposable
         return array;
     }
 
-    /// <summary>A new fp16 array holding <paramref name="values"/>.</summary>
-    public DeviceArray From(ReadOnlySpan<Half> values)
+    /// <summary>A new array holding <paramref name="values"/> as <paramref name="type"/>: fp32, or rounded to fp16 or bf16.</summary>
+    public DeviceArray From(ReadOnlySpan<float> values, ElementType type)
     {
-        DeviceArray array = Allocate(values.Length, ElementType.Float16);
-        Upload(MemoryMarshal.AsBytes(values), array);
+        if (type == ElementType.Float32)
+            return From(values);
+        var bits = new ushort[values.Length];
+        if (type == ElementType.Float16)
+            TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<ushort, Half>(bits.AsSpan()));
+        else
+            BFloat16.ToBits(values, bits);
+        DeviceArray array = Allocate(values.Length, type);
+        Upload(MemoryMarshal.AsBytes(bits.AsSpan()), array);
         return array;
     }
 
@@ -118,20 +125,21 @@ public abstract unsafe class Device : IDisposable
     /// <summary>Sets every byte to zero.</summary>
     public virtual void Clear(DeviceArray array) => NativeMemory.Clear((void*)array.Address, (nuint)array.Bytes);
 
-    /// <summary>The elements of an fp32 or fp16 array, on the host.</summary>
+    /// <summary>The elements of an array of fp32, fp16 or bf16, on the host.</summary>
     public float[] ToFloats(DeviceArray source)
     {
         var values = new float[source.Length];
-        if (source.Type == ElementType.Float16)
-        {
-            var halves = new Half[source.Length];
-            Download(source, MemoryMarshal.AsBytes(halves.AsSpan()));
-            TensorPrimitives.ConvertToSingle(halves, values);
-        }
-        else
+        if (source.Type == ElementType.Float32)
         {
             Download(source, MemoryMarshal.AsBytes(values.AsSpan()));
+            return values;
         }
+        var bits = new ushort[source.Length];
+        Download(source, MemoryMarshal.AsBytes(bits.AsSpan()));
+        if (source.Type == ElementType.Float16)
+            TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<ushort, Half>(bits), values);
+        else
+            BFloat16.FromBits(bits, values);
         return values;
     }
 

@@ -27,7 +27,9 @@ public sealed class EmulatedDevice : GpuDevice
     private readonly Kernel _threads;
 
     /// <summary>A device of its own memory and threads.</summary>
-    public EmulatedDevice()
+    /// <param name="activations">fp16 or bf16.</param>
+    public EmulatedDevice(ElementType activations = ElementType.Float16)
+        : base(activations)
     {
         _accelerator = new CPUDevice(Warp, MostThreads / Warp, numMultiprocessors: 1)
             .CreateCPUAccelerator(_context, CPUAcceleratorMode.Parallel);
@@ -35,7 +37,7 @@ public sealed class EmulatedDevice : GpuDevice
     }
 
     /// <inheritdoc/>
-    public override string Name => "emulated GPU, portable kernels";
+    public override string Name => $"emulated GPU, portable kernels, {Activations.Describe()}";
 
     private protected override Arena Arena { get; } = HostArena(segmentBytes: 1 << 20);
 

@@ -4,12 +4,15 @@ namespace Cliper.Kernels.Devices;
 
 /// <summary>
 /// What runs GPU kernels: an NVIDIA card, or something that imitates one. Weights are kept in fp32,
-/// activations and their gradients in fp16. Work is queued in the order in which it is given; only reading back waits for it.
+/// activations and their gradients in a 16-bit format. Work is queued in the order in which it is given; only reading back waits for it.
 /// </summary>
-public abstract class GpuDevice : Device
+/// <param name="activations">The 16-bit format.</param>
+public abstract class GpuDevice(ElementType activations) : Device
 {
     /// <inheritdoc/>
-    public sealed override ElementType Activations => ElementType.Float16;
+    public sealed override ElementType Activations { get; } = activations is ElementType.Float16 or ElementType.BFloat16
+        ? activations
+        : throw new ArgumentException($"activations of {activations}: a GPU stores them in 16 bits", nameof(activations));
 
     /// <summary>Multiprocessors, by which work is cut where it has to be cut.</summary>
     internal abstract int Multiprocessors { get; }

@@ -20,17 +20,17 @@ public static class GpuPeak
     // Twenty times the second-level cache of the cards at hand.
     private const long UsualCopy = 1L << 30;
 
-    private static readonly GpuKernel Products =
-        new(((Action<Floats, int>)ProductsRun).Method, "Peak Products", Threads, BlocksAMultiprocessor, 64, target: GpuTarget.TensorCores)
+    private static readonly KernelFamily Products =
+        new(typeof(GpuPeak), nameof(ProductsRun), "Peak Products", Threads, BlocksAMultiprocessor, 64, target: GpuTarget.TensorCores)
         { Instructions = (Chains, 0, 0) };
 
     private static readonly GpuKernel MultiplyAdds =
         new(((Action<Floats, int>)MultiplyAddsRun).Method, "Peak MultiplyAdds", Threads, BlocksAMultiprocessor, 32);
 
-    internal static IEnumerable<GpuKernel> Kernels => [Products, MultiplyAdds];
+    internal static IEnumerable<GpuKernel> Kernels => [.. Products.OfFormats, MultiplyAdds];
 
     /// <summary>
-    /// Products of fp16 with fp32 sums, on registers alone (mma.sync of m16n8k16), or fp32 multiply-adds on a card
+    /// Products of the 16-bit format with fp32 sums, on registers alone (mma.sync of m16n8k16), or fp32 multiply-adds on a card
     /// without those; in GFLOP/s. A Hopper card can do more with wgmma.
     /// </summary>
     /// <param name="gpu">The card.</param>
@@ -39,7 +39,8 @@ public static class GpuPeak
     {
         int blocks = BlocksAMultiprocessor * gpu.Multiprocessors;
         DeviceArray result = gpu.Allocate((long)blocks * Threads);
-        double seconds = Best(gpu, () => gpu.Run(gpu.HasTensorCores ? Products : MultiplyAdds, new Blocks(blocks), result, turns));
+        double seconds = Best(gpu, () => gpu.Run(gpu.HasTensorCores ? Products[gpu.Activations.Format()] : MultiplyAdds,
+            new Blocks(blocks), result, turns));
         gpu.Free(result);
         double warps = (double)blocks * Threads / 32;
         return warps * Chains * turns * (gpu.HasTensorCores ? MmaFlops : FmaFlops) / seconds / 1e9;
@@ -74,23 +75,23 @@ public static class GpuPeak
     }
 
     // Operands differ from lane to lane and in sign: power, and with it the clock, depends on the bits that change.
-    private static void ProductsRun(Floats result, int turns)
+    private static void ProductsRun<TFormat>(Floats result, int turns) where TFormat : struct, IFormat
     {
         float x = 0.5f + Group.IdxX * (1f / Threads);
         U4 a;
-        (a.X, a.Y, a.Z, a.W) = (Gpu.Pack(x, -x), Gpu.Pack(0.7f * x, x), Gpu.Pack(-x, 0.3f * x), Gpu.Pack(x, 0.9f * x));
-        uint b0 = Gpu.Pack(0.6f * x, x), b1 = Gpu.Pack(x, -0.8f * x);
+        (a.X, a.Y, a.Z, a.W) = (TFormat.Pack(x, -x), TFormat.Pack(0.7f * x, x), TFormat.Pack(-x, 0.3f * x), TFormat.Pack(x, 0.9f * x));
+        uint b0 = TFormat.Pack(0.6f * x, x), b1 = TFormat.Pack(x, -0.8f * x);
         F4 c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
         for (int turn = 0; turn < turns; turn++)
         {
-            c0 = Gpu.Mma(c0, a, b0, b1);
-            c1 = Gpu.Mma(c1, a, b0, b1);
-            c2 = Gpu.Mma(c2, a, b0, b1);
-            c3 = Gpu.Mma(c3, a, b0, b1);
-            c4 = Gpu.Mma(c4, a, b0, b1);
-            c5 = Gpu.Mma(c5, a, b0, b1);
-            c6 = Gpu.Mma(c6, a, b0, b1);
-            c7 = Gpu.Mma(c7, a, b0, b1);
+            c0 = TFormat.Mma(c0, a, b0, b1);
+            c1 = TFormat.Mma(c1, a, b0, b1);
+            c2 = TFormat.Mma(c2, a, b0, b1);
+            c3 = TFormat.Mma(c3, a, b0, b1);
+            c4 = TFormat.Mma(c4, a, b0, b1);
+            c5 = TFormat.Mma(c5, a, b0, b1);
+            c6 = TFormat.Mma(c6, a, b0, b1);
+            c7 = TFormat.Mma(c7, a, b0, b1);
         }
         // Read, so that no chain is left out.
         result.Store((long)Grid.IdxX * Threads + Group.IdxX,

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Cliper.Kernels.Devices;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 
@@ -20,10 +21,15 @@ internal static unsafe class Gpu
     /// </summary>
     [IntrinsicImplementation]
     [Ptx("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {$0,$1,$2,$3}, {$8,$9,$10,$11}, {$12,$13}, {$4,$5,$6,$7};")]
-    public static F4 Mma(F4 c, U4 a, uint b0, uint b1) => throw new NotSupportedException();
+    public static F4 MmaFp16(F4 c, U4 a, uint b0, uint b1) => throw new NotSupportedException();
+
+    /// <summary>As <see cref="MmaFp16"/>, A and B in bf16.</summary>
+    [IntrinsicImplementation]
+    [Ptx("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {$0,$1,$2,$3}, {$8,$9,$10,$11}, {$12,$13}, {$4,$5,$6,$7};")]
+    public static F4 MmaBf16(F4 c, U4 a, uint b0, uint b1) => throw new NotSupportedException();
 
     /// <summary>
-    /// Four 8 x 8 matrices of fp16 from shared memory. Lanes 8 j to 8 j + 7 give the addresses of matrix j's rows; lane i
+    /// Four 8 x 8 matrices of 16-bit numbers from shared memory. Lanes 8 j to 8 j + 7 give the addresses of matrix j's rows; lane i
     /// receives of each matrix the elements [i / 4, 2 (i % 4)] and the next.
     /// </summary>
     [IntrinsicImplementation, Ptx("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0,$1,$2,$3}, [$4];")]
@@ -111,29 +117,46 @@ internal static unsafe class Gpu
 
     /// <summary>Loads an fp16 number.</summary>
     [IntrinsicImplementation, Ptx("{ .reg .b16 h; ld.global.b16 h, [$1]; cvt.f32.f16 $0, h; }")]
-    public static float LoadHalf(long address) => (float)*(System.Half*)address;
+    public static float LoadFp16(long address) => (float)*(System.Half*)address;
+
+    /// <summary>Loads a bf16 number.</summary>
+    [IntrinsicImplementation, Ptx("{ .reg .b16 l, h; mov.b16 l, 0; ld.global.b16 h, [$1]; mov.b32 $0, {l, h}; }")]
+    public static float LoadBf16(long address) => BFloat16.FromBits(*(ushort*)address);
 
     /// <summary>Stores a number, rounded to fp16.</summary>
     [IntrinsicImplementation, Ptx("{ .reg .b16 h; cvt.rn.f16.f32 h, $1; st.global.b16 [$0], h; }")]
-    public static void StoreHalf(long address, float value) => *(System.Half*)address = (System.Half)value;
+    public static void StoreFp16(long address, float value) => *(System.Half*)address = (System.Half)value;
+
+    /// <summary>Stores a number, rounded to bf16.</summary>
+    [IntrinsicImplementation, Ptx("{ .reg .b16 h; cvt.rn.bf16.f32 h, $1; st.global.b16 [$0], h; }")]
+    public static void StoreBf16(long address, float value) => *(ushort*)address = BFloat16.ToBits(value);
 
     /// <summary>Two numbers rounded to fp16, the first in the lower half.</summary>
     [IntrinsicImplementation]
     [Ptx("{ .reg .b16 l, h; cvt.rn.f16.f32 l, $1; cvt.rn.f16.f32 h, $2; mov.b32 $0, {l, h}; }")]
-    public static uint Pack(float low, float high) =>
+    public static uint PackFp16(float low, float high) =>
         BitConverter.HalfToUInt16Bits((System.Half)low) | (uint)BitConverter.HalfToUInt16Bits((System.Half)high) << 16;
 
-    /// <summary>As <see cref="Pack"/>, in one instruction of cards with tensor cores for this.</summary>
+    /// <summary>As <see cref="PackFp16"/>, in one instruction of cards with tensor cores for this.</summary>
     [IntrinsicImplementation, Ptx("cvt.rn.f16x2.f32 $0, $2, $1;")]
-    public static uint PackAtOnce(float low, float high) => throw new NotSupportedException();
+    public static uint PackFp16AtOnce(float low, float high) => throw new NotSupportedException();
+
+    /// <summary>Two numbers rounded to bf16, the first in the lower half.</summary>
+    [IntrinsicImplementation, Ptx("cvt.rn.bf16x2.f32 $0, $2, $1;")]
+    public static uint PackBf16(float low, float high) => BFloat16.ToBits(low) | (uint)BFloat16.ToBits(high) << 16;
 
     /// <summary>Two fp16 numbers of which the lower half comes first.</summary>
     [IntrinsicImplementation, Ptx("{ .reg .b16 l, h; mov.b32 {l, h}, $2; cvt.f32.f16 $0, l; cvt.f32.f16 $1, h; }")]
-    public static F2 Unpack(uint pair) => new()
+    public static F2 UnpackFp16(uint pair) => new()
     {
         X = (float)BitConverter.UInt16BitsToHalf((ushort)pair),
         Y = (float)BitConverter.UInt16BitsToHalf((ushort)(pair >> 16)),
     };
+
+    /// <summary>Two bf16 numbers of which the lower half comes first.</summary>
+    [IntrinsicImplementation]
+    [Ptx("{ .reg .b32 w; shl.b32 w, $2, 16; mov.b32 $0, w; and.b32 w, $2, 0xffff0000; mov.b32 $1, w; }")]
+    public static F2 UnpackBf16(uint pair) => new() { X = BFloat16.FromBits((ushort)pair), Y = BFloat16.FromBits((ushort)(pair >> 16)) };
 
     /// <summary>2^x, error at most 2^-22 of the result.</summary>
     [IntrinsicImplementation, Ptx("ex2.approx.ftz.f32 $0, $1;")]

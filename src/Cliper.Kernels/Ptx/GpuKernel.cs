@@ -9,7 +9,10 @@ internal enum GpuTarget
     /// <summary>Any from compute capability 7.0 on.</summary>
     Portable,
 
-    /// <summary>8.0 or later: mma of fp16 with 16 x 8 x 16, ldmatrix, cp.async.</summary>
+    /// <summary>8.0 or later: conversions to bf16.</summary>
+    BFloat16,
+
+    /// <summary>8.0 or later: mma of 16-bit numbers with 16 x 8 x 16, ldmatrix, cp.async.</summary>
     TensorCores,
 }
 
@@ -102,7 +105,7 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
         return arguments;
     }
 
-    /// <summary>A kernel's name of what it does and its type parameters, such as "Element Sum Halves Floats".</summary>
+    /// <summary>A kernel's name of what it does and its type parameters, such as "ColumnSum Floats".</summary>
     public static string NameOf(string what, params ReadOnlySpan<Type> types)
     {
         foreach (Type type in types)
@@ -171,7 +174,8 @@ internal readonly struct KernelArgument
 
     private static ElementType? PointedTo(Type parameter) =>
         parameter == typeof(Floats) ? ElementType.Float32
-        : parameter == typeof(Halves) ? ElementType.Float16
+        : parameter == typeof(Halves<Fp16>) ? ElementType.Float16
+        : parameter == typeof(Halves<Bf16>) ? ElementType.BFloat16
         : parameter == typeof(Integers) ? ElementType.Int32
         : parameter == typeof(Bytes) ? ElementType.UInt8
         : null;

@@ -36,7 +36,7 @@ internal static partial class KernelCompiler
             {
                 _context ??= Context.Create(builder => builder
                     .Optimize(OptimizationLevel.O1).Math(MathMode.Fast32BitOnly).EnableAlgorithms().WithPtx(typeof(Gpu)));
-                CudaArchitecture target = kernel.Target == GpuTarget.TensorCores ? CudaArchitecture.SM_80 : CudaArchitecture.SM_70;
+                CudaArchitecture target = kernel.Target == GpuTarget.Portable ? CudaArchitecture.SM_70 : CudaArchitecture.SM_80;
                 using var backend = new PTXBackend(_context, target, CudaInstructionSet.ISA_78, null!);
                 EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
                 var compiled = (PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks));

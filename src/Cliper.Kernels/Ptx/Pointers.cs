@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Cliper.Kernels.Ptx;
 
 /// <summary>
-/// Numbers in global memory as a kernel sees them: the type says how they are stored, so that one kernel serves fp16 and fp32.
-/// An argument of this type is an address.
+/// Numbers in global memory as a kernel sees them: the type says how they are stored, so that one kernel serves fp32 and
+/// the 16-bit formats. An argument of this type is an address.
 /// </summary>
 internal interface INumbers
 {
@@ -85,8 +85,9 @@ internal readonly struct Floats : INumbers
     }
 }
 
-/// <summary>fp16 in global memory; stores round to nearest.</summary>
-internal readonly struct Halves : INumbers
+/// <summary>Numbers of 16 bits in global memory; stores round to nearest.</summary>
+/// <typeparam name="TFormat">Which.</typeparam>
+internal readonly struct Halves<TFormat> : INumbers where TFormat : struct, IFormat
 {
     private readonly long _address;
 
@@ -101,27 +102,27 @@ internal readonly struct Halves : INumbers
     public long At(long index) => _address + index * 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public float Load(long index) => Gpu.LoadHalf(_address + index * 2);
+    public float Load(long index) => TFormat.Load(_address + index * 2);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Store(long index, float value) => Gpu.StoreHalf(_address + index * 2, value);
+    public void Store(long index, float value) => TFormat.Store(_address + index * 2, value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public F2 Load2(long index) => Gpu.Unpack((uint)Gpu.LoadInt(_address + index * 2));
+    public F2 Load2(long index) => TFormat.Unpack((uint)Gpu.LoadInt(_address + index * 2));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Store2(long index, F2 value) => Gpu.StoreInt(_address + index * 2, (int)Gpu.Pack(value.X, value.Y));
+    public void Store2(long index, F2 value) => Gpu.StoreInt(_address + index * 2, (int)TFormat.Pack(value.X, value.Y));
 
     /// <summary>Sets four numbers from <paramref name="index"/> on, at an address that is a multiple of 8.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store4(long index, F4 value) =>
-        Gpu.StoreInts2(_address + index * 2, (int)Gpu.Pack(value.X, value.Y), (int)Gpu.Pack(value.Z, value.W));
+        Gpu.StoreInts2(_address + index * 2, (int)TFormat.Pack(value.X, value.Y), (int)TFormat.Pack(value.Z, value.W));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public F8 Load8(long index)
     {
         U4 packed = Gpu.Load128(_address + index * 2);
-        F2 ab = Gpu.Unpack(packed.X), cd = Gpu.Unpack(packed.Y), ef = Gpu.Unpack(packed.Z), gh = Gpu.Unpack(packed.W);
+        F2 ab = TFormat.Unpack(packed.X), cd = TFormat.Unpack(packed.Y), ef = TFormat.Unpack(packed.Z), gh = TFormat.Unpack(packed.W);
         F8 value;
         (value.A, value.B, value.C, value.D) = (ab.X, ab.Y, cd.X, cd.Y);
         (value.E, value.F, value.G, value.H) = (ef.X, ef.Y, gh.X, gh.Y);
@@ -132,10 +133,10 @@ internal readonly struct Halves : INumbers
     public void Store8(long index, F8 value)
     {
         U4 packed;
-        packed.X = Gpu.Pack(value.A, value.B);
-        packed.Y = Gpu.Pack(value.C, value.D);
-        packed.Z = Gpu.Pack(value.E, value.F);
-        packed.W = Gpu.Pack(value.G, value.H);
+        packed.X = TFormat.Pack(value.A, value.B);
+        packed.Y = TFormat.Pack(value.C, value.D);
+        packed.Z = TFormat.Pack(value.E, value.F);
+        packed.W = TFormat.Pack(value.G, value.H);
         Gpu.Store128(_address + index * 2, packed);
     }
 }

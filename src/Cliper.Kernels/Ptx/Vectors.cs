@@ -12,7 +12,7 @@ internal struct F2
     public float X, Y;
 }
 
-/// <summary>Four 32-bit registers: eight fp16 numbers, or 16 bytes of memory.</summary>
+/// <summary>Four 32-bit registers: eight 16-bit numbers, or 16 bytes of memory.</summary>
 internal struct U4
 {
     public uint X, Y, Z, W;

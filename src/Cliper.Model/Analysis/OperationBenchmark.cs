@@ -95,7 +95,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             using var scope = new Scope(this);
             int rows = samples * tokens, head = width / heads;
             var shapes = new Attention.Sizes(samples, heads, head, tokens, tokens, causal);
-            DeviceArray qkv = Numbers(rows, 3 * width), y = Numbers(rows, width), dy = Numbers(rows, width), dqkv = Numbers(rows, 3 * width),
+            DeviceArray qkv = Numbers(rows, 3 * width), y = Numbers(rows, width), dy = Numbers(rows, width), dqkv = Numbers(rows,
+                3 * width),
                 sums = Floats((int)shapes.Statistics);
             Attention.Operand q = new(qkv, 0, 3 * width), k = new(qkv, width, 3 * width), v = new(qkv, 2 * width, 3 * width);
             Attention.Operand o = new(y, 0, width), gradient = new(dy, 0, width);
@@ -153,7 +154,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             if (Stored != Float)
             {
                 DeviceArray half = Numbers(rows, Hidden);
-                yield return MoveBytes("cast fp32 to fp16", shape, a.Bytes + half.Bytes, () => Cast.Forward(a, half));
+                yield return MoveBytes($"cast fp32 to {Stored.Describe()}", shape, a.Bytes + half.Bytes, () => Cast.Forward(a, half));
             }
         }
         {

@@ -18,8 +18,8 @@ public sealed class OperationTest(Device device)
     // sqrt(64) times the largest result.
     private const double OfSums = 64.0 / (1 << 20);
 
-    // At most eight roundings to fp16 on the way: results, and inside attention the probabilities and their gradients.
-    private const double OfHalves = 8.0 / (1 << 11);
+    // At most eight roundings of the activations' format on the way: results, and inside attention the probabilities and their gradients.
+    private const int Roundings = 8;
 
     private readonly List<DeviceArray> _arrays = [];
     private readonly List<Result> _results = [];
@@ -174,15 +174,23 @@ public sealed class OperationTest(Device device)
             worst = Math.Max(worst, Math.Abs(values[at] - right));
             largest = Math.Max(largest, Math.Abs(right));
         }
-        _results.Add(new Result(name, implementation, worst / largest, OfSums + (actual.Type == ElementType.Float16 ? OfHalves : 0)));
+        _results.Add(new Result(name, implementation, worst / largest, OfSums + Roundings * Roundoff(actual.Type)));
     }
 
-    // Exact in fp16, so that every device computes the same function.
+    // Multiples of 1/128 below 1, exact in every format, so that every device computes the same function.
     private static double[] Random(int count, int seed)
     {
         var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => (double)(Half)(random.NextSingle() * 2 - 1))];
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(-127, 128) / 128.0)];
     }
+
+    // What is stored in fp32 is off by the sums' bound alone.
+    private static double Roundoff(ElementType type) => type switch
+    {
+        ElementType.Float16 => 1.0 / (1 << 11),
+        ElementType.BFloat16 => 1.0 / (1 << 8),
+        _ => 0,
+    };
 
     private static double Sum(int count, Func<int, double> term)
     {
@@ -192,9 +200,8 @@ public sealed class OperationTest(Device device)
         return sum;
     }
 
-    private DeviceArray Numbers(double[] values) => Owned(device.Activations == ElementType.Float16
-        ? device.From((Half[])[.. values.Select(value => (Half)value)])
-        : device.From((float[])[.. values.Select(value => (float)value)]));
+    private DeviceArray Numbers(double[] values) =>
+        Owned(device.From((float[])[.. values.Select(value => (float)value)], device.Activations));
 
     private DeviceArray Floats(double[] values) => Owned(device.From((float[])[.. values.Select(value => (float)value)]));
 

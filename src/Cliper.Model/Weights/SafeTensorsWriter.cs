@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Cliper.Kernels.Devices;
 
 namespace Cliper.Model.Weights;
 
@@ -154,17 +155,8 @@ public sealed class SafeTensorsWriter
             if (type == TensorType.F16)
                 TensorPrimitives.ConvertToHalf(part, MemoryMarshal.Cast<ushort, Half>(chunk.AsSpan()));
             else
-                for (int i = 0; i < part.Length; i++)
-                    chunk[i] = ToBFloat16(part[i]);
+                BFloat16.ToBits(part, chunk);
             stream.Write(MemoryMarshal.AsBytes(chunk.AsSpan(0, part.Length)));
         }
-    }
-
-    /// <summary>The upper half, rounded to nearest, ties to even; NaN stays NaN.</summary>
-    internal static ushort ToBFloat16(float value)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        return float.IsNaN(value) ? (ushort)(bits >> 16 | 0x40)
-            : (ushort)(bits + 0x7fff + (bits >> 16 & 1) >> 16);
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Cliper.Kernels.Devices;
 
 namespace Cliper.Model.Weights;
 
@@ -129,9 +130,7 @@ public abstract class TensorSource : IDisposable
                 TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(bytes), target);
                 break;
             case TensorType.BF16:
-                Span<uint> bits = MemoryMarshal.Cast<float, uint>(target);
-                TensorPrimitives.ConvertTruncating(MemoryMarshal.Cast<byte, ushort>(bytes), bits);
-                TensorPrimitives.ShiftLeft(bits, 16, bits);
+                BFloat16.FromBits(MemoryMarshal.Cast<byte, ushort>(bytes), target);
                 break;
             default:
                 TensorPrimitives.ConvertTruncating(MemoryMarshal.Cast<byte, double>(bytes), target);

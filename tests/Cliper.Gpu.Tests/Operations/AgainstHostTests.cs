@@ -5,21 +5,25 @@ namespace Cliper.Gpu.Tests.Operations;
 
 /// <summary>
 /// The operations that move memory more than they compute: what a GPU leaves is compared with the host's result, which its own
-/// tests compare with loops in double. Inputs are numbers of fp16, so both compute the same function; an fp16 output adds its
+/// tests compare with loops in double. Inputs are numbers of 16 bits, so both compute the same function; a 16-bit output adds its
 /// rounding, u16 |y|, and the approximate instructions and the other order of the sums add the slack that a test states, in
 /// units of fp32's u32.
 /// </summary>
+[TestFixture(ElementType.Float16)]
+[TestFixture(ElementType.BFloat16)]
 [Parallelizable(ParallelScope.Self)]
-public sealed class AgainstHostTests : GpuFixture
+public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
 {
+    // Half is the fixture's 16-bit format.
     private const ElementType Half = ElementType.Float16, Float = ElementType.Float32;
 
     /// <summary>An argument: on the host fp32, on the GPU of its type.</summary>
     private sealed record Operand(float[] Values, ElementType Type, bool Compare, double Slack, int[]? Integers = null);
 
-    private static Operand In(long count, int seed, ElementType type = Half, float scale = 1) => new(Random(count, seed, true, scale), type, false, 0);
+    private Operand In(long count, int seed, ElementType type = Half, float scale = 1) => new(Random(count, seed, true, scale), type,
+        false, 0);
 
-    private static Operand Out(long count, double slack, ElementType type = Half, int seed = 99) =>
+    private Operand Out(long count, double slack, ElementType type = Half, int seed = 99) =>
         new(Random(count, seed), type, true, slack);
 
     private static Operand Integers(params int[] values) => new([], ElementType.Int32, false, 0, values);
@@ -39,13 +43,14 @@ public sealed class AgainstHostTests : GpuFixture
             rstd = host.Allocate(rows);
         LayerNorm.Forward(x, g, g, y, mean, rstd, rows, width);
         double largest = host.ToFloats(rstd).Max(), terms = Math.Sqrt(rows) + Math.Sqrt(width) + 8;
-        Compare((_, a) => LayerNorm.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, a[6], accumulate, a[7], accumulate, rows, width),
-            In(n, 1), In(width, 2, Float), new(host.ToFloats(mean), Float, false, 0), new(host.ToFloats(rstd), Float, false, 0), In(n, 4),
-            Out(n, 16 * largest * terms), Out(width, 16 * largest * terms, Float), Out(width, 8 * terms, Float));
+        Compare((_, a) => LayerNorm.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, a[6], accumulate, a[7], accumulate, rows,
+            width), In(n, 1), In(width, 2, Float), new(host.ToFloats(mean), Float, false, 0), new(host.ToFloats(rstd), Float, false, 0),
+            In(n, 4), Out(n, 16 * largest * terms), Out(width, 16 * largest * terms, Float), Out(width, 8 * terms, Float));
     }
 
     [Test]
-    public void ColumnSums([ValueSource(nameof(Widths))] int width, [Values(0, 1, 200)] int rows, [Values] bool accumulate, [Values] bool half)
+    public void ColumnSums([ValueSource(nameof(Widths))] int width, [Values(0, 1, 200)] int rows, [Values] bool accumulate,
+        [Values] bool half)
     {
         int stride = width + (width % 8 == 0 ? 16 : 1);
         Compare((_, a) => ColumnSum.Forward(a[0], a[1], accumulate, rows, width, stride),
@@ -60,7 +65,8 @@ public sealed class AgainstHostTests : GpuFixture
             In(Rows * width, 1, Float), Out(Rows * width, 16, Float), Out(Rows, 4000, Float));
         float[] inverse = [2, .5f, 1, 0, 3, 1];
         Compare((_, a) => L2Normalize.Backward(a[0], a[1], a[2], a[3], accumulate, Rows, width),
-            In(Rows * width, 1, Float), new(inverse, Float, false, 0), In(Rows * width, 2, Float), Out(Rows * width, 100 * Math.Sqrt(width), Float));
+            In(Rows * width, 1, Float), new(inverse, Float, false, 0), In(Rows * width, 2, Float), Out(Rows * width,
+                100 * Math.Sqrt(width), Float));
     }
 
     [Test]
@@ -125,7 +131,8 @@ public sealed class AgainstHostTests : GpuFixture
     public void TokensMoveWhereTheyBelong([ValueSource(nameof(Widths))] int width, [Values] bool accumulate)
     {
         const int N = 3, T = 6, L = 2, Start = 1;
-        Compare((_, a) => AddPositions.Forward(a[0], a[1], a[2], N, T, width), In(N * T * width, 1), In(T * width, 2, Float), Out(N * T * width, 2));
+        Compare((_, a) => AddPositions.Forward(a[0], a[1], a[2], N, T, width), In(N * T * width, 1), In(T * width, 2, Float),
+            Out(N * T * width, 2));
         Compare((_, a) => AddClassToken.Forward(a[0], a[1], a[2], a[3], N, T, width),
             In(N * T * width, 1), In(width, 2, Float), In((T + 1) * width, 3, Float), Out(N * (T + 1) * width, 2));
         Compare((_, a) => AddClassToken.Backward(a[0], a[1], accumulate, a[2], accumulate, a[3], accumulate, N, T, width),
@@ -154,9 +161,11 @@ public sealed class AgainstHostTests : GpuFixture
         Compare((_, a) => Elementwise.Forward<Gelu>(a[0], a[1]), In(count, 1, Half, 8), Out(count, 64));
         Compare((_, a) => Elementwise.Forward<QuickGelu>(a[0], a[1]), In(count, 1, Half, 8), Out(count, 64));
         Compare((_, a) => Elementwise.Backward<Gelu>(a[0], a[1], a[2], accumulate), In(count, 1, Half, 8), In(count, 2), Out(count, 64));
-        Compare((_, a) => Elementwise.Backward<QuickGelu>(a[0], a[1], a[2], accumulate), In(count, 1, Half, 8), In(count, 2), Out(count, 64));
+        Compare((_, a) => Elementwise.Backward<QuickGelu>(a[0], a[1], a[2], accumulate), In(count, 1, Half, 8), In(count, 2), Out(count,
+            64));
         Compare((_, a) => Elementwise.Forward<Exp>(a[0], a[1]), In(count, 1, Float, 4), Out(count, 1000, Float));
-        Compare((_, a) => Elementwise.Backward<Exp>(a[0], a[1], a[2], accumulate), In(count, 1, Float, 4), In(count, 2, Float), Out(count, 1000, Float));
+        Compare((_, a) => Elementwise.Backward<Exp>(a[0], a[1], a[2], accumulate), In(count, 1, Float, 4), In(count, 2, Float), Out(count,
+            1000, Float));
     }
 
     [Test]
@@ -203,8 +212,8 @@ public sealed class AgainstHostTests : GpuFixture
         Compare((device, a) =>
         {
             for (int step = 1; step <= 3; step++)
-                AdamW.Step([.. lengths.Select((length, i) => new AdamW.Slot(At(a[0], i), At(a[1], i), At(a[2], i), At(a[3], i), step, 1e-2f, .1f))],
-                    new AdamW.Settings(.9, .999, 1e-4, .5f));
+                AdamW.Step([.. lengths.Select((length, i) => new AdamW.Slot(At(a[0], i), At(a[1], i), At(a[2], i), At(a[3], i), step,
+                    1e-2f, .1f))], new AdamW.Settings(.9, .999, 1e-4, .5f));
             DeviceArray At(DeviceArray whole, int i) => whole.Slice(starts[i], lengths[i]);
         }, Out(total, 100, Float, 1), In(total, 2, Float), new(new float[total], Float, true, 32), new(new float[total], Float, true, 32));
     }

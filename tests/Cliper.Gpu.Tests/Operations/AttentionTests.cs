@@ -3,19 +3,21 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests.Operations;
 
-/// <summary>Attention and its gradients, on tensor cores and without, against loops in double over the same numbers of fp16.</summary>
+/// <summary>Attention and its gradients, on tensor cores and without, against loops in double over the same numbers of 16 bits.</summary>
 /// <remarks>
-/// What the kernels round to fp16 on the way are the probabilities p and the scores' gradients g = p (dp - D), and D comes from an output
-/// that was stored in fp16. Each such rounding errs by at most u16 of the number, by u16 / sqrt(3) as a standard deviation, independently of the others.
+/// What the kernels round to 16 bits on the way are the probabilities p and the scores' gradients g = p (dp - D), and D comes from an output
+/// that was Stored so. Each such rounding errs by at most u16 of the number, by u16 / sqrt(3) as a standard deviation, independently of the others.
 /// An element of a result is a sum over them, whose error has the standard deviation of the square root of the summed squares: the loops
 /// add those up beside the sums, in units of u16, and three times that is allowed (five standard deviations). It thus grows with the length and the
 /// values as the result does, and is some u16 of it: an error of a thousandth of a gradient shows at every length. The result's own
 /// rounding comes on top. What is fp32 (scores, exponentials, sums) errs by a few hundred times less.
 /// </remarks>
-[TestFixture(true)]
-[TestFixture(false)]
+[TestFixture(true, ElementType.Float16)]
+[TestFixture(false, ElementType.Float16)]
+[TestFixture(true, ElementType.BFloat16)]
+[TestFixture(false, ElementType.BFloat16)]
 [Parallelizable(ParallelScope.Self)]
-public sealed class AttentionTests(bool tensorCores) : GpuFixture
+public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFixture(stored)
 {
     protected override bool UsesTensorCores => tensorCores;
 
@@ -46,10 +48,11 @@ public sealed class AttentionTests(bool tensorCores) : GpuFixture
         // Queries up to 4: scores have a standard deviation of 1.3, and probabilities differ a hundredfold.
         float[] q = Random((long)samples * queries * width, 1, scale: 4), kv = Random(2L * samples * keys * width, 2),
             d = Random((long)samples * queries * width, 3);
-        Reference expected = Reference.Of(sizes, lengths, q, kv, d);
+        Reference expected = Reference.Of(sizes, lengths, q, kv, d, Tiny / U16);
 
-        DeviceArray queriesOf = Halves(q), keysAndValues = Halves(kv), doutput = Halves(d), visible = shortest == 0 ? default : Device.From(lengths),
-            output = Device.Allocate(q.Length, ElementType.Float16), logSumExp = Device.Allocate(sizes.Statistics);
+        DeviceArray queriesOf = Halves(q), keysAndValues = Halves(kv), doutput = Halves(d),
+            visible = shortest == 0 ? default : Device.From(lengths),
+            output = Device.Allocate(q.Length, Stored), logSumExp = Device.Allocate(sizes.Statistics);
         Attention.Forward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible, Whole(output), logSumExp);
         Assert.Multiple(() =>
         {
@@ -63,8 +66,8 @@ public sealed class AttentionTests(bool tensorCores) : GpuFixture
         {
             float[] beforeQ = Random(q.Length, 4), beforeKv = Random(kv.Length, 5);
             DeviceArray dq = Halves(beforeQ), dkv = Halves(beforeKv);
-            Attention.Backward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible, logSumExp, Whole(doutput),
-                Whole(dq), accumulate, Part(dkv, 0), Part(dkv, width), accumulate, Whole(output));
+            Attention.Backward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible, logSumExp,
+                Whole(doutput), Whole(dq), accumulate, Part(dkv, 0), Part(dkv, width), accumulate, Whole(output));
             Assert.Multiple(() =>
             {
                 AssertWithin(dq, expected.Dq, accumulate ? beforeQ : null, "dq");
@@ -111,15 +114,14 @@ public sealed class AttentionTests(bool tensorCores) : GpuFixture
         }
     }
 
-    private sealed record Reference(Sums Output, double[] LogSumExp, Sums Dq, Sums Dkv)
+    // A number so small that its format is not relative any more errs by the floor, in units of u16.
+    private sealed record Reference(Sums Output, double[] LogSumExp, Sums Dq, Sums Dkv, double Floor)
     {
-        // A number so small that fp16 is not relative any more errs by Tiny, in units of u16.
-        private const double Floor = Tiny / U16;
-
-        public static Reference Of(Attention.Sizes sizes, int[] lengths, float[] q, float[] kv, float[] d)
+        public static Reference Of(Attention.Sizes sizes, int[] lengths, float[] q, float[] kv, float[] d, double floor)
         {
             int width = sizes.Heads * sizes.HeadSize;
-            var reference = new Reference(new Sums(q.Length), new double[sizes.Statistics], new Sums(q.Length), new Sums(kv.Length));
+            var reference = new Reference(new Sums(q.Length), new double[sizes.Statistics], new Sums(q.Length), new Sums(kv.Length),
+                floor);
             for (int sample = 0; sample < sizes.Samples; sample++)
                 for (int head = 0; head < sizes.Heads; head++)
                     for (int query = 0; query < sizes.Queries; query++)

@@ -4,18 +4,20 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Gpu.Tests.Operations;
 
 /// <summary>
-/// Products on tensor cores, and on a GPU without them. Operands are fp16, exactly; sums of K products of numbers below 1 in
+/// Products on tensor cores, and on a GPU without them. Operands are of a 16-bit format, exactly; sums of K products of numbers below 1 in
 /// fp32, in any order, err by at most u32 K times the sum of the products' sizes, which is at most K; tensor cores cut instead of
-/// rounding, twice as much. Then one rounding to fp16.
+/// rounding, twice as much. Then one rounding to that format.
 /// </summary>
-[TestFixture(true)]
-[TestFixture(false)]
+[TestFixture(true, ElementType.Float16)]
+[TestFixture(false, ElementType.Float16)]
+[TestFixture(true, ElementType.BFloat16)]
+[TestFixture(false, ElementType.BFloat16)]
 [Parallelizable(ParallelScope.Self)]
-public sealed class MatMulTests(bool tensorCores) : GpuFixture
+public sealed class MatMulTests(bool tensorCores, ElementType stored) : GpuFixture(stored)
 {
     protected override bool UsesTensorCores => tensorCores;
 
-    private static Func<double, double> Bound(int depth, bool half, double scale = 1) => expected =>
+    private Func<double, double> Bound(int depth, bool half, double scale = 1) => expected =>
         2 * U32 * depth * Math.Sqrt(depth) * scale + 4 * U32 * (1 + Math.Abs(expected)) + (half ? U16 * (Math.Abs(expected) + 1e-2) + Tiny : 0);
 
     [Test]
@@ -48,7 +50,7 @@ public sealed class MatMulTests(bool tensorCores) : GpuFixture
         (DeviceArray a, Matrix left, float[] va) = Padded(M, K, false, 1);
         (DeviceArray b, Matrix right, float[] vb) = Padded(K, N, !derivative, 2);
         float[] bias = Random(N, 3, half: false), extra = Random(M * N, 4);
-        DeviceArray c = Device.Allocate(M * N, ElementType.Float16), biases = Device.From(bias), extras = Halves(extra);
+        DeviceArray c = Device.Allocate(M * N, Stored), biases = Device.From(bias), extras = Halves(extra);
         var result = new Matrix(c, M, N);
         switch (epilogue)
         {
@@ -110,14 +112,15 @@ public sealed class MatMulTests(bool tensorCores) : GpuFixture
         const int Count = 3, M = 9, N = 18, K = 24;
         float[] va = Random(Count * M * K, 1, !fp32), vb = Random(Count * K * N, 2, !fp32);
         DeviceArray a = fp32 ? Device.From(va) : Halves(va), b = fp32 ? Device.From(vb) : Halves(vb);
-        DeviceArray c = Device.Allocate(Count * M * N, fp32 ? ElementType.Float32 : ElementType.Float16);
+        DeviceArray c = Device.Allocate(Count * M * N, fp32 ? ElementType.Float32 : Stored);
 
         MatMul.Batched(new Matrix(a, M, K), M * K, new Matrix(b, N, K).Transposed, N * K, new Matrix(c, M, N), M * N, Count);
 
         double[] expected = [.. Enumerable.Range(0, Count).SelectMany(i =>
         {
             float[] bt = vb[(i * N * K)..((i + 1) * N * K)];
-            return Product(va[(i * M * K)..((i + 1) * M * K)], [.. Enumerable.Range(0, K * N).Select(at => bt[at % N * K + at / N])], M, N, K);
+            return Product(va[(i * M * K)..((i + 1) * M * K)], [.. Enumerable.Range(0, K * N).Select(at => bt[at % N * K + at / N])], M,
+                N, K);
         })];
         AssertClose(Device.ToFloats(c), expected, Bound(K, half: !fp32), "c");
         Free(a, b, c);

@@ -20,6 +20,34 @@ public sealed class CastTests(SimdLevel level) : HostDevices(level)
         Free(floats, halves, back);
     }
 
+    // Between 1 and the next number, 1 + 2^-7: below, at and above the middle, and a tie that rounds up to even.
+    [TestCase(1.00390613f, 1f)]
+    [TestCase(1.00390625f, 1f)]
+    [TestCase(1.00390637f, 1.0078125f)]
+    [TestCase(1.01171875f, 1.015625f)]
+    [TestCase(float.MaxValue, float.PositiveInfinity)]
+    [TestCase(-1e-45f, -0f)]
+    [TestCase(float.NaN, float.NaN)]
+    public void ThereAndBackRoundsOnceToBf16(float x, float rounded)
+    {
+        DeviceArray floats = Device.From([x, 3]), halves = Device.Allocate(2, ElementType.BFloat16), back = Device.Allocate(2);
+
+        Cast.Forward(floats, halves);
+        Cast.Forward(halves, back);
+
+        Assert.That(Device.ToFloats(back), Is.EqualTo(new[] { rounded, 3 }));
+        Assert.That(Device.ToFloats(halves), Is.EqualTo(new[] { rounded, 3 }));
+        Free(floats, halves, back);
+    }
+
+    [Test]
+    public void OneOf16BitsIsNotMadeIntoTheOther()
+    {
+        DeviceArray x = Device.Allocate(4, ElementType.Float16), y = Device.Allocate(4, ElementType.BFloat16);
+        Assert.That(() => Cast.Forward(x, y), Throws.ArgumentException.With.Message.Contains("y is BFloat16, expected Float32 or Float16"));
+        Free(x, y);
+    }
+
     [Test]
     public void TheSameTypeIsCopied()
     {
@@ -35,7 +63,8 @@ public sealed class CastTests(SimdLevel level) : HostDevices(level)
     public void AnotherTypeIsNamed()
     {
         DeviceArray x = Device.Allocate(4, ElementType.Int32), y = Device.Allocate(4);
-        Assert.That(() => Cast.Forward(x, y), Throws.ArgumentException.With.Message.Contains("x is Int32, expected Float32 or Float16"));
+        Assert.That(() => Cast.Forward(x, y),
+            Throws.ArgumentException.With.Message.Contains("x is Int32, expected Float32 or a 16-bit format"));
         Free(x, y);
     }
 }

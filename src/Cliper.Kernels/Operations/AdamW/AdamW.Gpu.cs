@@ -11,10 +11,10 @@ public static partial class AdamW
     // A block has a run of one tensor's elements; a table on the device says which.
     private const int GpuThreads = 256, PerBlock = 4096, Fields = 9;
 
-    private static readonly GpuKernel Stepping =
-        new(((Action<Integers, int, float, float, float, float, float>)StepRun).Method, "AdamW", GpuThreads, 1, 96);
+    // By the format of the copies.
+    private static readonly KernelFamily StepKernels = new(typeof(AdamW), nameof(StepRun), "AdamW", GpuThreads, 1, 96);
 
-    internal static IEnumerable<GpuKernel> GpuKernels => [Stepping];
+    internal static IEnumerable<GpuKernel> GpuKernels => StepKernels.OfFormats;
 
     private static void StepGpu(GpuDevice gpu, ReadOnlySpan<Slot> slots, Settings settings)
     {
@@ -34,16 +34,17 @@ public static partial class AdamW
             blocks = checked(blocks + Blocks.Cover(slot.Parameter.Length, PerBlock));
         }
         DeviceArray rows = gpu.From(MemoryMarshal.Cast<long, int>(table));
-        gpu.Run(Stepping, new Blocks(blocks), rows, slots.Length, (float)(1 - settings.Beta1), (float)settings.Beta2,
-            (float)(1 - settings.Beta2), (float)settings.Epsilon, settings.GradientScale);
+        gpu.Run(StepKernels[gpu.Activations.Format()], new Blocks(blocks), rows, slots.Length, (float)(1 - settings.Beta1),
+            (float)settings.Beta2, (float)(1 - settings.Beta2), (float)settings.Epsilon, settings.GradientScale);
         gpu.Free(rows);
     }
 
-    private static void StepRun(Integers table, int tensors, float rest1, float beta2, float rest2, float epsilon, float gradientScale)
+    private static void StepRun<TFormat>(Integers table, int tensors, float rest1, float beta2, float rest2, float epsilon,
+        float gradientScale) where TFormat : struct, IFormat
     {
         var row = TensorTable.Row.Find(table, tensors, Fields);
         Floats p = new(row.Long(2)), g = new(row.Long(3)), first = new(row.Long(4)), second = new(row.Long(5));
-        var copy = new Halves(row.Long(6));
+        var copy = new Halves<TFormat>(row.Long(6));
         long length = row.Long(1), start = (long)row.Block * PerBlock;
         Constants constants;
         (constants.Keep, constants.Rate, constants.Root) = (row.Low(7), row.High(7), row.Low(8));

@@ -22,7 +22,7 @@ public static partial class AdamW
     /// <param name="Step">t, from 1.</param>
     /// <param name="LearningRate">rate.</param>
     /// <param name="WeightDecay">decay.</param>
-    /// <param name="Copy">p once more in fp16, of the same length, or null: on a GPU, what products read.</param>
+    /// <param name="Copy">p once more in the GPU's 16-bit format, of the same length, or null: what products read there.</param>
     public readonly record struct Slot(DeviceArray Parameter, DeviceArray Gradient, DeviceArray First, DeviceArray Second,
         int Step, float LearningRate, float WeightDecay, DeviceArray Copy = default);
 
@@ -46,9 +46,9 @@ public static partial class AdamW
             Check.Length(slot.Second, length, $"second moment {index}");
             ArgumentOutOfRangeException.ThrowIfLessThan(slot.Step, 1);
             DeviceArray copy = slot.Copy;
-            if (!copy.IsNull && (copy.Type != ElementType.Float16 || copy.Length != length || copy.Device is not GpuDevice))
+            if (!copy.IsNull && (copy.Device is not GpuDevice || copy.Type != copy.Device.Activations || copy.Length != length))
                 throw new ArgumentException($"the copy of parameter {index} is {copy.Length} of {copy.Type} on {copy.Device.Name}, "
-                    + $"expected {length} of {ElementType.Float16} on a GPU", nameof(slots));
+                    + $"expected {length} on a GPU, of the type of its activations", nameof(slots));
         }
         if (slots.IsEmpty)
             return;

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.CompilerServices;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Ptx;
@@ -16,20 +15,19 @@ internal static class PortableAttention
     private const int Threads = 128, WarpsOfBlock = Threads / 32, Lanes = 32;
     private const float Log2OfE = 1.44269504f, LogOf2 = 0.69314718f;
 
-    private static readonly GpuKernel ForwardKernel = Make(nameof(Forward), "Attention portable forward"),
-        KeyKernel = Make(nameof(BackwardKeys), "Attention portable backward keys"),
-        QueryKernel = Make(nameof(BackwardQueries), "Attention portable backward queries");
+    private static readonly KernelFamily ForwardKernels = Make(nameof(ForwardRow), "Attention portable forward"),
+        KeyKernels = Make(nameof(BackwardKeys), "Attention portable backward keys"),
+        QueryKernels = Make(nameof(BackwardQueries), "Attention portable backward queries");
 
-    public static IEnumerable<GpuKernel> Kernels => [ForwardKernel, KeyKernel, QueryKernel];
+    public static IEnumerable<GpuKernel> Kernels => [.. ForwardKernels.OfFormats, .. KeyKernels.OfFormats, .. QueryKernels.OfFormats];
 
-    private static GpuKernel Make(string method, string name) =>
-        new(typeof(PortableAttention).GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!, name, Threads, 1, 96);
+    private static KernelFamily Make(string method, string name) => new(typeof(PortableAttention), method, name, Threads, 1, 96);
 
     public static void Forward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
         in Attention.Operand v, DeviceArray keyLengths, in Attention.Operand output, DeviceArray logSumExp) =>
-        gpu.Run(ForwardKernel, Grid(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst, output.FromFirst, logSumExp, keyLengths,
-            sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride,
-            output.Stride, Log2OfE / MathF.Sqrt(sizes.HeadSize), IsWide(sizes, q, k));
+        gpu.Run(ForwardKernels[q.Array.Type.Format()], Grid(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst, output.FromFirst,
+            logSumExp, keyLengths, sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride,
+            k.Stride, v.Stride, output.Stride, Log2OfE / MathF.Sqrt(sizes.HeadSize), IsWide(sizes, q, k));
 
     /// <summary>As <see cref="Attention.Backward"/>, given the row sums of output * doutput.</summary>
     public static void Backward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
@@ -41,14 +39,14 @@ internal static class PortableAttention
         if (!dk.IsNull)
         {
             long rows = (long)sizes.Samples * sizes.Heads * sizes.Keys;
-            gpu.Run(KeyKernel, Grid(rows), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp, delta, keyLengths,
-                dk.FromFirst, dv.FromFirst, rows, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride,
-                v.Stride, doutput.Stride, dk.Stride, dv.Stride, scale, accumulateKv, wide);
+            gpu.Run(KeyKernels[q.Array.Type.Format()], Grid(rows), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp,
+                delta, keyLengths, dk.FromFirst, dv.FromFirst, rows, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal,
+                q.Stride, k.Stride, v.Stride, doutput.Stride, dk.Stride, dv.Stride, scale, accumulateKv, wide);
         }
         if (!dq.IsNull)
-            gpu.Run(QueryKernel, Grid(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp, delta,
-                keyLengths, dq.FromFirst, sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride,
-                k.Stride, v.Stride, doutput.Stride, dq.Stride, scale, accumulateQ, wide);
+            gpu.Run(QueryKernels[q.Array.Type.Format()], Grid(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst,
+                logSumExp, delta, keyLengths, dq.FromFirst, sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize,
+                sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dq.Stride, scale, accumulateQ, wide);
     }
 
     private static Blocks Grid(long rows) => new(Blocks.Cover(rows, WarpsOfBlock));
@@ -92,17 +90,20 @@ internal static class PortableAttention
 
     /// <summary>The scalar product of two rows of a head.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Dot(Halves a, long atA, Halves b, long atB, int headSize, int wide)
+    private static float Dot<TFormat>(Halves<TFormat> a, long atA, Halves<TFormat> b, long atB, int headSize, int wide)
+        where TFormat : struct, IFormat
     {
         float sum = 0;
         for (int column = 0; column < headSize; column += Chunk.Size)
-            sum += Chunk.Sum(Chunk.Multiply(Chunk.Load(a, atA + column, headSize - column, wide), Chunk.Load(b, atB + column, headSize - column, wide)));
+            sum += Chunk.Sum(Chunk.Multiply(Chunk.Load(a, atA + column, headSize - column, wide), Chunk.Load(b, atB + column,
+                headSize - column, wide)));
         return sum;
     }
 
     /// <summary>sum + weight x[at + column], or the sum where the head has no such column.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Add(float sum, float weight, Halves x, long at, int column, int headSize)
+    private static float Add<TFormat>(float sum, float weight, Halves<TFormat> x, long at, int column, int headSize)
+        where TFormat : struct, IFormat
     {
         if (column < headSize)
             sum = Gpu.Fma(weight, x.Load(at + column), sum);
@@ -110,7 +111,8 @@ internal static class PortableAttention
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(Halves y, long at, int column, int headSize, float value, int accumulate)
+    private static void Store<TFormat>(Halves<TFormat> y, long at, int column, int headSize, float value, int accumulate)
+        where TFormat : struct, IFormat
     {
         if (column >= headSize)
             return;
@@ -119,8 +121,9 @@ internal static class PortableAttention
         y.Store(at + column, value);
     }
 
-    private static void Forward(Halves q, Halves k, Halves v, Halves output, Floats logSumExp, Integers keyLengths, long count, int queries,
-        int keys, int heads, int headSize, int causal, int strideQ, int strideK, int strideV, int strideOut, float scale, int wide)
+    private static void ForwardRow<TFormat>(Halves<TFormat> q, Halves<TFormat> k, Halves<TFormat> v, Halves<TFormat> output,
+        Floats logSumExp, Integers keyLengths, long count, int queries, int keys, int heads, int headSize, int causal, int strideQ,
+        int strideK, int strideV, int strideOut, float scale, int wide) where TFormat : struct, IFormat
     {
         Place place = Find(queries, heads, headSize);
         if (place.Index >= count)
@@ -156,9 +159,10 @@ internal static class PortableAttention
     }
 
     // Gradients by a key and its value. Queries before the key do not see it under a causal mask; nobody sees one beyond the length.
-    private static void BackwardKeys(Halves q, Halves k, Halves v, Halves d, Floats logSumExp, Floats delta, Integers keyLengths, Halves dk,
-        Halves dv, long count, int queries, int keys, int heads, int headSize, int causal, int strideQ, int strideK, int strideV,
-        int strideD, int strideDk, int strideDv, float scale, int accumulate, int wide)
+    private static void BackwardKeys<TFormat>(Halves<TFormat> q, Halves<TFormat> k, Halves<TFormat> v, Halves<TFormat> d,
+        Floats logSumExp, Floats delta, Integers keyLengths, Halves<TFormat> dk, Halves<TFormat> dv, long count, int queries, int keys,
+        int heads, int headSize, int causal, int strideQ, int strideK, int strideV, int strideD, int strideDk, int strideDv, float scale,
+        int accumulate, int wide) where TFormat : struct, IFormat
     {
         Place place = Find(keys, heads, headSize);
         if (place.Index >= count)
@@ -201,9 +205,10 @@ internal static class PortableAttention
     }
 
     // Gradients by a query.
-    private static void BackwardQueries(Halves q, Halves k, Halves v, Halves d, Floats logSumExp, Floats delta, Integers keyLengths,
-        Halves dq, long count, int queries, int keys, int heads, int headSize, int causal, int strideQ, int strideK, int strideV,
-        int strideD, int strideDq, float scale, int accumulate, int wide)
+    private static void BackwardQueries<TFormat>(Halves<TFormat> q, Halves<TFormat> k, Halves<TFormat> v, Halves<TFormat> d,
+        Floats logSumExp, Floats delta, Integers keyLengths, Halves<TFormat> dq, long count, int queries, int keys, int heads,
+        int headSize, int causal, int strideQ, int strideK, int strideV, int strideD, int strideDq, float scale, int accumulate, int wide)
+        where TFormat : struct, IFormat
     {
         Place place = Find(queries, heads, headSize);
         if (place.Index >= count)

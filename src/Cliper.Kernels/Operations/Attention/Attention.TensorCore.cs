@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.CompilerServices;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Ptx;
@@ -7,7 +6,7 @@ using ILGPU;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Attention on tensor cores in the form of FlashAttention-2 (Dao 2023, arXiv 2307.08691): heads of up to 64, fp16 operands, the
+/// Attention on tensor cores in the form of FlashAttention-2 (Dao 2023, arXiv 2307.08691): heads of up to 64, 16-bit operands, the
 /// softmax in fp32 and never in memory. A block has 64 rows of one side, 16 a warp, and goes through the other side 64 at a time,
 /// the next 64 on their way meanwhile. The backward has a kernel for dk and dv and one for dq, each of which owns what it writes:
 /// two products more than with atomic additions, and the same bits every time.
@@ -21,24 +20,23 @@ internal static class TensorCoreAttention
     private const float Log2OfE = 1.44269504f, LogOf2 = 0.69314718f;
 
     // mma, ldmatrix: 32 and 20 for a product of two tiles' rows, 32 and 16 for one with registers; cp.async: 4 a tile.
-    private static readonly GpuKernel ForwardKernel = Make(nameof(Forward), "Attention forward", 192, 5, (64, 36, 20)),
-        DeltaKernel = new(Method(nameof(RowProducts)), "Attention delta", Threads, 1, 48),
-        KeyKernel = Make(nameof(BackwardKeys), "Attention backward keys", 255, 6, (128, 72, 24)),
-        QueryKernel = Make(nameof(BackwardQueries), "Attention backward queries", 255, 6, (96, 56, 24));
+    private static readonly KernelFamily ForwardKernels = Make(nameof(ForwardBlock), "Attention forward", 192, 5, (64, 36, 20)),
+        DeltaKernels = new(typeof(TensorCoreAttention), nameof(RowProducts), "Attention delta", Threads, 1, 48),
+        KeyKernels = Make(nameof(BackwardKeys), "Attention backward keys", 255, 6, (128, 72, 24)),
+        QueryKernels = Make(nameof(BackwardQueries), "Attention backward queries", 255, 6, (96, 56, 24));
 
-    public static IEnumerable<GpuKernel> Kernels => [ForwardKernel, DeltaKernel, KeyKernel, QueryKernel];
+    public static IEnumerable<GpuKernel> Kernels =>
+        [.. ForwardKernels.OfFormats, .. DeltaKernels.OfFormats, .. KeyKernels.OfFormats, .. QueryKernels.OfFormats];
 
-    private static GpuKernel Make(string method, string name, int registers, int tiles, (int, int, int) instructions) =>
-        new(Method(method), name, Threads, 1, registers, tiles * TileBytes, GpuTarget.TensorCores) { Instructions = instructions };
-
-    private static MethodInfo Method(string name) =>
-        typeof(TensorCoreAttention).GetMethod(name, BindingFlags.Static | BindingFlags.NonPublic)!;
+    private static KernelFamily Make(string method, string name, int registers, int tiles, (int, int, int) instructions) =>
+        new(typeof(TensorCoreAttention), method, name, Threads, 1, registers, tiles * TileBytes, GpuTarget.TensorCores)
+        { Instructions = instructions };
 
     public static void Forward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
         in Attention.Operand v, DeviceArray keyLengths, in Attention.Operand output, DeviceArray logSumExp) =>
-        gpu.Run(ForwardKernel, Grid(sizes, sizes.Queries), q.FromFirst, k.FromFirst, v.FromFirst, output.FromFirst, logSumExp, keyLengths,
-            sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride, output.Stride,
-            Log2OfE / MathF.Sqrt(sizes.HeadSize));
+        gpu.Run(ForwardKernels[q.Array.Type.Format()], Grid(sizes, sizes.Queries), q.FromFirst, k.FromFirst, v.FromFirst,
+            output.FromFirst, logSumExp, keyLengths, sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride,
+            v.Stride, output.Stride, Log2OfE / MathF.Sqrt(sizes.HeadSize));
 
     /// <summary>As <see cref="Attention.Backward"/>, given what <see cref="Delta"/> computes.</summary>
     public static void Backward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
@@ -47,20 +45,20 @@ internal static class TensorCoreAttention
     {
         float scale = 1 / MathF.Sqrt(sizes.HeadSize);
         if (!dk.IsNull)
-            gpu.Run(KeyKernel, Grid(sizes, sizes.Keys), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp, delta,
-                keyLengths, dk.FromFirst, dv.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride,
-                v.Stride, doutput.Stride, dk.Stride, dv.Stride, scale, accumulateKv);
+            gpu.Run(KeyKernels[q.Array.Type.Format()], Grid(sizes, sizes.Keys), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst,
+                logSumExp, delta, keyLengths, dk.FromFirst, dv.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal,
+                q.Stride, k.Stride, v.Stride, doutput.Stride, dk.Stride, dv.Stride, scale, accumulateKv);
         if (!dq.IsNull)
-            gpu.Run(QueryKernel, Grid(sizes, sizes.Queries), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp, delta,
-                keyLengths, dq.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride,
-                doutput.Stride, dq.Stride, scale, accumulateQ);
+            gpu.Run(QueryKernels[q.Array.Type.Format()], Grid(sizes, sizes.Queries), q.FromFirst, k.FromFirst, v.FromFirst,
+                doutput.FromFirst, logSumExp, delta, keyLengths, dq.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal,
+                q.Stride, k.Stride, v.Stride, doutput.Stride, dq.Stride, scale, accumulateQ);
     }
 
     /// <summary>The row sums of output * doutput, [samples, heads, queries]; of any card.</summary>
     public static void Delta(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand output, in Attention.Operand doutput,
         DeviceArray delta) =>
-        gpu.Run(DeltaKernel, new Blocks(Blocks.Cover(sizes.Statistics, Threads / 32)), output.FromFirst, doutput.FromFirst, delta,
-            sizes.Statistics, sizes.Queries, sizes.Heads, sizes.HeadSize, output.Stride, doutput.Stride);
+        gpu.Run(DeltaKernels[output.Array.Type.Format()], new Blocks(Blocks.Cover(sizes.Statistics, Threads / 32)), output.FromFirst,
+            doutput.FromFirst, delta, sizes.Statistics, sizes.Queries, sizes.Heads, sizes.HeadSize, output.Stride, doutput.Stride);
 
     private static Blocks Grid(in Attention.Sizes sizes, int rows) => new(Blocks.Cover(rows, Rows), sizes.Heads, sizes.Samples);
 
@@ -68,9 +66,9 @@ internal static class TensorCoreAttention
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Swizzled(int row, int chunk) => row * RowBytes + ((chunk ^ (row & 7)) << 4);
 
-    private struct CopyStep : IStep
+    private struct CopyStep<TFormat> : IStep where TFormat : struct, IFormat
     {
-        public Halves Source;
+        public Halves<TFormat> Source;
         public int Tile, First, End, Stride, HeadSize, Thread;
 
         public void Step(int index)
@@ -83,9 +81,10 @@ internal static class TensorCoreAttention
 
     // Starts the copy of rows [first, first + 64) of a head; rows from end on and columns beyond the head become zero.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Copy(Halves source, int tile, int first, int end, int stride, int headSize, int thread)
+    private static void Copy<TFormat>(Halves<TFormat> source, int tile, int first, int end, int stride, int headSize, int thread)
+        where TFormat : struct, IFormat
     {
-        CopyStep step;
+        CopyStep<TFormat> step;
         (step.Source, step.Tile, step.First, step.End) = (source, tile, first, end);
         (step.Stride, step.HeadSize, step.Thread) = (stride, headSize, thread);
         Twice<Twice<N1>>.For(ref step);
@@ -107,30 +106,31 @@ internal static class TensorCoreAttention
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Multiply(ArrayView<F4> sums, int pair, U4 left, U4 right)
+    private static void Multiply<TFormat>(ArrayView<F4> sums, int pair, U4 left, U4 right)
+        where TFormat : struct, IFormat
     {
-        sums[2 * pair] = Gpu.Mma(sums[2 * pair], left, right.X, right.Y);
-        sums[2 * pair + 1] = Gpu.Mma(sums[2 * pair + 1], left, right.Z, right.W);
+        sums[2 * pair] = TFormat.Mma(sums[2 * pair], left, right.X, right.Y);
+        sums[2 * pair + 1] = TFormat.Mma(sums[2 * pair + 1], left, right.Z, right.W);
     }
 
-    private struct RowsPairStep : IStep
+    private struct RowsPairStep<TFormat> : IStep where TFormat : struct, IFormat
     {
         public ArrayView<F4> Sums;
         public U4 Left;
         public int Tile, Lane, Depth;
 
-        public void Step(int index) => Multiply(Sums, index, Left,
+        public void Step(int index) => Multiply<TFormat>(Sums, index, Left,
             Gpu.LoadMatrices(Tile + Swizzled(index * 16 + (Lane & 7) + (Lane >> 4 << 3), Depth * 2 + (Lane >> 3 & 1))));
     }
 
-    private struct RowsStep : IStep
+    private struct RowsStep<TFormat> : IStep where TFormat : struct, IFormat
     {
         public ArrayView<F4> Sums;
         public int LeftTile, RightTile, Lane, Warp;
 
         public void Step(int index)
         {
-            RowsPairStep step;
+            RowsPairStep<TFormat> step;
             step.Left = Gpu.LoadMatrices(LeftTile + Swizzled(Warp * 16 + (Lane & 15), index * 2 + (Lane >> 4)));
             (step.Sums, step.Tile, step.Lane, step.Depth) = (Sums, RightTile, Lane, index);
             Twice<Twice<N1>>.For(ref step);
@@ -139,25 +139,26 @@ internal static class TensorCoreAttention
 
     /// <summary>sums = the warp's 16 rows of the left tile times all 64 rows of the right one, over the head's columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void RowsTimesRows(ArrayView<F4> sums, int leftTile, int rightTile, int lane, int warp)
+    private static void RowsTimesRows<TFormat>(ArrayView<F4> sums, int leftTile, int rightTile, int lane, int warp)
+        where TFormat : struct, IFormat
     {
         Zero(sums);
-        RowsStep step;
+        RowsStep<TFormat> step;
         (step.Sums, step.LeftTile, step.RightTile, step.Lane, step.Warp) = (sums, leftTile, rightTile, lane, warp);
         Twice<Twice<N1>>.For(ref step);
     }
 
-    private struct ColumnsPairStep : IStep
+    private struct ColumnsPairStep<TFormat> : IStep where TFormat : struct, IFormat
     {
         public ArrayView<F4> Sums;
         public U4 Left;
         public int Tile, Lane, Depth;
 
-        public void Step(int index) => Multiply(Sums, index, Left,
+        public void Step(int index) => Multiply<TFormat>(Sums, index, Left,
             Gpu.LoadMatricesTransposed(Tile + Swizzled(Depth * 16 + (Lane & 15), index * 2 + (Lane >> 4))));
     }
 
-    private struct ColumnsStep : IStep
+    private struct ColumnsStep<TFormat> : IStep where TFormat : struct, IFormat
     {
         public ArrayView<F4> Left, Sums;
         public int Tile, Lane;
@@ -165,29 +166,30 @@ internal static class TensorCoreAttention
         public void Step(int index)
         {
             F4 low = Left[2 * index], high = Left[2 * index + 1];
-            ColumnsPairStep step;
-            step.Left.X = Gpu.PackAtOnce(low.X, low.Y);
-            step.Left.Y = Gpu.PackAtOnce(low.Z, low.W);
-            step.Left.Z = Gpu.PackAtOnce(high.X, high.Y);
-            step.Left.W = Gpu.PackAtOnce(high.Z, high.W);
+            ColumnsPairStep<TFormat> step;
+            step.Left.X = TFormat.PackAtOnce(low.X, low.Y);
+            step.Left.Y = TFormat.PackAtOnce(low.Z, low.W);
+            step.Left.Z = TFormat.PackAtOnce(high.X, high.Y);
+            step.Left.W = TFormat.PackAtOnce(high.Z, high.W);
             (step.Sums, step.Tile, step.Lane, step.Depth) = (Sums, Tile, Lane, index);
             Twice<Twice<N1>>.For(ref step);
         }
     }
 
-    /// <summary>sums += left, 16 x 64 in registers and rounded to fp16, times the 64 rows of a tile.</summary>
+    /// <summary>sums += left, 16 x 64 in registers and rounded, times the 64 rows of a tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddTimesTile(ArrayView<F4> sums, ArrayView<F4> left, int tile, int lane)
+    private static void AddTimesTile<TFormat>(ArrayView<F4> sums, ArrayView<F4> left, int tile, int lane)
+        where TFormat : struct, IFormat
     {
-        ColumnsStep step;
+        ColumnsStep<TFormat> step;
         (step.Left, step.Sums, step.Tile, step.Lane) = (left, sums, tile, lane);
         Twice<Twice<N1>>.For(ref step);
     }
 
-    private struct StoreStep : IStep
+    private struct StoreStep<TFormat> : IStep where TFormat : struct, IFormat
     {
         public ArrayView<F4> Sums;
-        public Halves Target;
+        public Halves<TFormat> Target;
         public long First;
         public int Row, End, Stride, HeadSize, Lane, Accumulate;
         public float Scale0, Scale1;
@@ -280,8 +282,9 @@ internal static class TensorCoreAttention
         }
     }
 
-    private static void Forward(Halves q, Halves k, Halves v, Halves output, Floats logSumExp, Integers keyLengths, int queries, int keys,
-        int headSize, int causal, int strideQ, int strideK, int strideV, int strideOut, float scale)
+    private static void ForwardBlock<TFormat>(Halves<TFormat> q, Halves<TFormat> k, Halves<TFormat> v, Halves<TFormat> output,
+        Floats logSumExp, Integers keyLengths, int queries, int keys, int headSize, int causal, int strideQ, int strideK, int strideV,
+        int strideOut, float scale) where TFormat : struct, IFormat
     {
         ArrayView<F4> scores = LocalMemory.Allocate<F4>(8), sums = LocalMemory.Allocate<F4>(8);
         int shared = Gpu.SharedAddress(ref SharedMemory.GetDynamic<U4>()[0]);
@@ -289,9 +292,9 @@ internal static class TensorCoreAttention
         int first = ILGPU.Grid.IdxX * Rows, head = ILGPU.Grid.IdxY, sample = ILGPU.Grid.IdxZ;
         int limit = keyLengths.IsNull ? keys : keyLengths.Load(sample);
         int end = causal != 0 ? IntrinsicMath.Min(limit, first + Rows) : limit, blocks = (end + Rows - 1) / Rows;
-        q = new Halves(q.At((long)sample * queries * strideQ + head * headSize));
-        k = new Halves(k.At((long)sample * keys * strideK + head * headSize));
-        v = new Halves(v.At((long)sample * keys * strideV + head * headSize));
+        q = new Halves<TFormat>(q.At((long)sample * queries * strideQ + head * headSize));
+        k = new Halves<TFormat>(k.At((long)sample * keys * strideK + head * headSize));
+        v = new Halves<TFormat>(v.At((long)sample * keys * strideV + head * headSize));
         // Tiles: queries, keys twice, values twice.
         Copy(q, shared, first, queries, strideQ, headSize, thread);
         Copy(k, shared + TileBytes, 0, limit, strideK, headSize, thread);
@@ -309,7 +312,7 @@ internal static class TensorCoreAttention
             Copy(k, shared + TileBytes + next, (block + 1) * Rows, limit, strideK, headSize, thread);
             Copy(v, shared + 3 * TileBytes + next, (block + 1) * Rows, limit, strideV, headSize, thread);
             Gpu.CommitCopies();
-            RowsTimesRows(scores, shared, shared + TileBytes + now, lane, warp);
+            RowsTimesRows<TFormat>(scores, shared, shared + TileBytes + now, lane, warp);
             if ((block + 1) * Rows > limit || causal != 0)
             {
                 MaskStep mask;
@@ -334,11 +337,11 @@ internal static class TensorCoreAttention
             (exponent.Sum0, exponent.Sum1) = (total0 * rescale.Scale0, total1 * rescale.Scale1);
             Twice<Twice<Twice<N1>>>.For(ref exponent);
             (total0, total1) = (exponent.Sum0, exponent.Sum1);
-            AddTimesTile(sums, scores, shared + 3 * TileBytes + now, lane);
+            AddTimesTile<TFormat>(sums, scores, shared + 3 * TileBytes + now, lane);
         }
         total0 = Gpu.QuadSum(total0);
         total1 = Gpu.QuadSum(total1);
-        StoreStep store;
+        StoreStep<TFormat> store;
         (store.Sums, store.Target, store.Row, store.End, store.Stride) = (sums, output, row, queries, strideOut);
         (store.First, store.HeadSize) = ((long)sample * queries * strideOut + head * headSize, headSize);
         (store.Lane, store.Accumulate, store.Scale0, store.Scale1) = (lane, 0, 1 / total0, 1 / total1);
@@ -353,8 +356,8 @@ internal static class TensorCoreAttention
     }
 
     // delta = the row sums of output * doutput, which are those of probabilities * their gradients. A warp has a row and head.
-    private static void RowProducts(Halves output, Halves doutput, Floats delta, long count, int queries, int heads, int headSize,
-        int strideOut, int strideD)
+    private static void RowProducts<TFormat>(Halves<TFormat> output, Halves<TFormat> doutput, Floats delta, long count, int queries,
+        int heads, int headSize, int strideOut, int strideD) where TFormat : struct, IFormat
     {
         long at = (long)ILGPU.Grid.IdxX * (Threads / 32) + (Group.IdxX >> 5);
         if (at >= count)
@@ -412,9 +415,10 @@ internal static class TensorCoreAttention
     }
 
     // Gradients by 64 keys and values.
-    private static void BackwardKeys(Halves q, Halves k, Halves v, Halves d, Floats logSumExp, Floats delta, Integers keyLengths, Halves dk,
-        Halves dv, int queries, int keys, int headSize, int causal, int strideQ, int strideK, int strideV, int strideD, int strideDk,
-        int strideDv, float scale, int accumulate)
+    private static void BackwardKeys<TFormat>(Halves<TFormat> q, Halves<TFormat> k, Halves<TFormat> v, Halves<TFormat> d,
+        Floats logSumExp, Floats delta, Integers keyLengths, Halves<TFormat> dk, Halves<TFormat> dv, int queries, int keys, int headSize,
+        int causal, int strideQ, int strideK, int strideV, int strideD, int strideDk, int strideDv, float scale, int accumulate)
+        where TFormat : struct, IFormat
     {
         ArrayView<F4> scores = LocalMemory.Allocate<F4>(8), gradients = LocalMemory.Allocate<F4>(8),
             sumsK = LocalMemory.Allocate<F4>(8), sumsV = LocalMemory.Allocate<F4>(8);
@@ -422,10 +426,10 @@ internal static class TensorCoreAttention
         int thread = Group.IdxX, lane = thread & 31, warp = thread >> 5;
         int first = ILGPU.Grid.IdxX * Rows, head = ILGPU.Grid.IdxY, sample = ILGPU.Grid.IdxZ;
         int limit = keyLengths.IsNull ? keys : keyLengths.Load(sample);
-        q = new Halves(q.At((long)sample * queries * strideQ + head * headSize));
-        k = new Halves(k.At((long)sample * keys * strideK + head * headSize));
-        v = new Halves(v.At((long)sample * keys * strideV + head * headSize));
-        d = new Halves(d.At((long)sample * queries * strideD + head * headSize));
+        q = new Halves<TFormat>(q.At((long)sample * queries * strideQ + head * headSize));
+        k = new Halves<TFormat>(k.At((long)sample * keys * strideK + head * headSize));
+        v = new Halves<TFormat>(v.At((long)sample * keys * strideV + head * headSize));
+        d = new Halves<TFormat>(d.At((long)sample * queries * strideD + head * headSize));
         // Earlier queries do not see these keys.
         int begin = causal != 0 ? first : 0;
         // Tiles: keys, values, queries twice, the output's gradients twice.
@@ -450,15 +454,15 @@ internal static class TensorCoreAttention
             Copy(q, shared + 2 * TileBytes + next, at + Rows, queries, strideQ, headSize, thread);
             Copy(d, shared + 4 * TileBytes + next, at + Rows, queries, strideD, headSize, thread);
             Gpu.CommitCopies();
-            RowsTimesRows(scores, shared, shared + 2 * TileBytes + now, lane, warp);
-            RowsTimesRows(gradients, shared + TileBytes, shared + 4 * TileBytes + now, lane, warp);
+            RowsTimesRows<TFormat>(scores, shared, shared + 2 * TileBytes + now, lane, warp);
+            RowsTimesRows<TFormat>(gradients, shared + TileBytes, shared + 4 * TileBytes + now, lane, warp);
             step.Query = at + (lane & 3) * 2;
             Twice<Twice<Twice<N1>>>.For(ref step);
-            AddTimesTile(sumsV, scores, shared + 4 * TileBytes + now, lane);
-            AddTimesTile(sumsK, gradients, shared + 2 * TileBytes + now, lane);
+            AddTimesTile<TFormat>(sumsV, scores, shared + 4 * TileBytes + now, lane);
+            AddTimesTile<TFormat>(sumsK, gradients, shared + 2 * TileBytes + now, lane);
             now = next;
         }
-        StoreStep store;
+        StoreStep<TFormat> store;
         (store.Sums, store.Target, store.Row, store.End, store.Stride) = (sumsK, dk, step.Key, keys, strideDk);
         (store.First, store.HeadSize) = ((long)sample * keys * strideDk + head * headSize, headSize);
         (store.Lane, store.Accumulate, store.Scale0, store.Scale1) = (lane, accumulate, scale, scale);
@@ -494,9 +498,9 @@ internal static class TensorCoreAttention
     }
 
     // Gradients by 64 queries.
-    private static void BackwardQueries(Halves q, Halves k, Halves v, Halves d, Floats logSumExp, Floats delta, Integers keyLengths,
-        Halves dq, int queries, int keys, int headSize, int causal, int strideQ, int strideK, int strideV, int strideD, int strideDq,
-        float scale, int accumulate)
+    private static void BackwardQueries<TFormat>(Halves<TFormat> q, Halves<TFormat> k, Halves<TFormat> v, Halves<TFormat> d,
+        Floats logSumExp, Floats delta, Integers keyLengths, Halves<TFormat> dq, int queries, int keys, int headSize, int causal,
+        int strideQ, int strideK, int strideV, int strideD, int strideDq, float scale, int accumulate) where TFormat : struct, IFormat
     {
         ArrayView<F4> scores = LocalMemory.Allocate<F4>(8), gradients = LocalMemory.Allocate<F4>(8), sums = LocalMemory.Allocate<F4>(8);
         int shared = Gpu.SharedAddress(ref SharedMemory.GetDynamic<U4>()[0]);
@@ -504,10 +508,10 @@ internal static class TensorCoreAttention
         int first = ILGPU.Grid.IdxX * Rows, head = ILGPU.Grid.IdxY, sample = ILGPU.Grid.IdxZ;
         int limit = keyLengths.IsNull ? keys : keyLengths.Load(sample);
         int end = causal != 0 ? IntrinsicMath.Min(limit, first + Rows) : limit;
-        q = new Halves(q.At((long)sample * queries * strideQ + head * headSize));
-        k = new Halves(k.At((long)sample * keys * strideK + head * headSize));
-        v = new Halves(v.At((long)sample * keys * strideV + head * headSize));
-        d = new Halves(d.At((long)sample * queries * strideD + head * headSize));
+        q = new Halves<TFormat>(q.At((long)sample * queries * strideQ + head * headSize));
+        k = new Halves<TFormat>(k.At((long)sample * keys * strideK + head * headSize));
+        v = new Halves<TFormat>(v.At((long)sample * keys * strideV + head * headSize));
+        d = new Halves<TFormat>(d.At((long)sample * queries * strideD + head * headSize));
         // Tiles: queries, the output's gradients, keys twice, values twice.
         Copy(q, shared, first, queries, strideQ, headSize, thread);
         Copy(d, shared + TileBytes, first, queries, strideD, headSize, thread);
@@ -545,14 +549,14 @@ internal static class TensorCoreAttention
             Copy(k, shared + 2 * TileBytes + next, at + Rows, limit, strideK, headSize, thread);
             Copy(v, shared + 4 * TileBytes + next, at + Rows, limit, strideV, headSize, thread);
             Gpu.CommitCopies();
-            RowsTimesRows(scores, shared, shared + 2 * TileBytes + now, lane, warp);
-            RowsTimesRows(gradients, shared + TileBytes, shared + 4 * TileBytes + now, lane, warp);
+            RowsTimesRows<TFormat>(scores, shared, shared + 2 * TileBytes + now, lane, warp);
+            RowsTimesRows<TFormat>(gradients, shared + TileBytes, shared + 4 * TileBytes + now, lane, warp);
             step.Column = at + (lane & 3) * 2;
             Twice<Twice<Twice<N1>>>.For(ref step);
-            AddTimesTile(sums, gradients, shared + 2 * TileBytes + now, lane);
+            AddTimesTile<TFormat>(sums, gradients, shared + 2 * TileBytes + now, lane);
             now = next;
         }
-        StoreStep store;
+        StoreStep<TFormat> store;
         (store.Sums, store.Target, store.Row, store.End, store.Stride) = (sums, dq, row, queries, strideDq);
         (store.First, store.HeadSize) = ((long)sample * queries * strideDq + head * headSize, headSize);
         (store.Lane, store.Accumulate, store.Scale0, store.Scale1) = (lane, accumulate, scale, scale);

@@ -15,6 +15,12 @@ public static partial class Cast
             case (ElementType.Float16, ElementType.Float32):
                 TensorPrimitives.ConvertToSingle(x.AsSpan<Half>(), y.AsSpan<float>());
                 break;
+            case (ElementType.Float32, ElementType.BFloat16):
+                BFloat16.ToBits(x.AsSpan<float>(), y.AsSpan<ushort>());
+                break;
+            case (ElementType.BFloat16, ElementType.Float32):
+                BFloat16.FromBits(x.AsSpan<ushort>(), y.AsSpan<float>());
+                break;
             default:
                 x.Device.Copy(x, y);
                 break;

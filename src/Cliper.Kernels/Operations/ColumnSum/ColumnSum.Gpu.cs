@@ -8,21 +8,18 @@ public static partial class ColumnSum
 {
     private const int GpuThreads = 64, RowsPerSlice = 64, MaxSlices = 256;
 
-    private static readonly GpuKernel OfHalves = Make<Halves>(), OfFloats = Make<Floats>();
+    private static readonly KernelFamily Kernels = new(typeof(ColumnSum), nameof(SumSlice), "ColumnSum", GpuThreads, 1, 64);
 
-    internal static IEnumerable<GpuKernel> GpuKernels => [OfHalves, OfFloats];
+    internal static IEnumerable<GpuKernel> GpuKernels => Kernels.OfNumbers;
 
     /// <summary>Slices that rows are cut into: by their number alone, so that the order of the sum is always the same.</summary>
     internal static int Slices(int rows) => Math.Clamp(rows / RowsPerSlice, 1, MaxSlices);
-
-    private static GpuKernel Make<TX>() where TX : struct, INumbers =>
-        new(((Action<TX, Floats, int, int, long, int, int>)SumSlice<TX>).Method, GpuKernel.NameOf("ColumnSum", typeof(TX)), GpuThreads, 1, 64);
 
     private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, bool accumulate, int rows, int width, long stride)
     {
         int slices = Slices(rows), each = Blocks.Cover(rows, slices);
         DeviceArray parts = gpu.Allocate((long)slices * width);
-        gpu.Run(x.Type == ElementType.Float16 ? OfHalves : OfFloats, new Blocks(Blocks.Cover(width, GpuThreads * Chunk.Size), slices), x, parts,
+        gpu.Run(Kernels[x.Type.Numbers()], new Blocks(Blocks.Cover(width, GpuThreads * Chunk.Size), slices), x, parts,
             rows, width, stride, each, Chunk.IsWide(width, stride, x));
         SliceSum.Run(gpu, parts, y, slices, width, accumulate);
         gpu.Free(parts);

@@ -18,10 +18,12 @@ internal interface IElementFunction
     static abstract float Apply(float a, float b, float factor);
 }
 
-/// <summary>y = f(a, b) or y += f(a, b), element by element on a GPU: 16-byte accesses, fp16 and fp32 in any mixture.</summary>
+/// <summary>y = f(a, b) or y += f(a, b), element by element on a GPU: 16-byte accesses, fp32 and 16-bit formats in any mixture.</summary>
 internal static class ElementLoop
 {
     private const int Threads = 256, PerThread = 8;
+
+    private static readonly KernelFamily Family = new(typeof(ElementLoop), nameof(Loop), "Element", Threads, 1, 64);
 
     /// <summary>Runs over all elements of <paramref name="y"/>.</summary>
     /// <param name="gpu">Where.</param>
@@ -42,23 +44,15 @@ internal static class ElementLoop
 
     /// <summary>The kernel of a function and the types of its operands.</summary>
     public static GpuKernel Find<TFunction>(ElementType a, ElementType b, ElementType y) where TFunction : struct, IElementFunction =>
-        (a, b, y) switch
-        {
-            (ElementType.Float32, ElementType.Float32, ElementType.Float32) => Kernel<TFunction, Floats, Floats, Floats>.Instance,
-            (ElementType.Float16, ElementType.Float16, ElementType.Float16) => Kernel<TFunction, Halves, Halves, Halves>.Instance,
-            (ElementType.Float32, ElementType.Float32, ElementType.Float16) => Kernel<TFunction, Floats, Floats, Halves>.Instance,
-            (ElementType.Float16, ElementType.Float16, ElementType.Float32) => Kernel<TFunction, Halves, Halves, Floats>.Instance,
-            (ElementType.Float16, ElementType.Float32, ElementType.Float32) => Kernel<TFunction, Halves, Floats, Floats>.Instance,
-            _ => throw new ArgumentException($"no element-wise kernel from {a} and {b} to {y}"),
-        };
+        Family[typeof(TFunction), a.Numbers(), b.Numbers(), y.Numbers()];
 
     /// <summary>Those that operations use.</summary>
     public static IEnumerable<GpuKernel> Kernels
     {
         get
         {
-            const ElementType F = ElementType.Float32, H = ElementType.Float16;
-            foreach (ElementType type in new[] { F, H })
+            const ElementType F = ElementType.Float32;
+            foreach (ElementType type in Formats.AllNumbers)
             {
                 yield return Find<Sum>(type, type, type);
                 yield return Find<Forward<QuickGelu>>(type, type, type);
@@ -72,19 +66,12 @@ internal static class ElementLoop
             yield return Find<Second>(F, F, F);
             yield return Find<Scaled>(F, F, F);
             yield return Find<Same>(F, F, F);
-            yield return Find<Same>(F, F, H);
-            yield return Find<Same>(H, H, F);
+            foreach (ElementType type in Formats.All)
+            {
+                yield return Find<Same>(F, F, type);
+                yield return Find<Same>(type, type, F);
+            }
         }
-    }
-
-    private static class Kernel<TFunction, TA, TB, TY>
-        where TFunction : struct, IElementFunction
-        where TA : struct, INumbers
-        where TB : struct, INumbers
-        where TY : struct, INumbers
-    {
-        public static readonly GpuKernel Instance = new(((Action<TA, TB, TY, long, float, int, int, int>)Loop<TFunction, TA, TB, TY>).Method,
-            GpuKernel.NameOf("Element", typeof(TFunction), typeof(TA), typeof(TB), typeof(TY)), Threads, 1, 64);
     }
 
     private static void Loop<TFunction, TA, TB, TY>(TA a, TB b, TY y, long count, float factor, int accumulate, int one, int wide)

@@ -8,46 +8,39 @@ public static partial class Gather
 {
     private const int GpuThreads = 128;
 
-    private static readonly GpuKernel HalvesToHalves = MakeForward<Halves, Halves>(), FloatsToHalves = MakeForward<Floats, Halves>(),
-        FloatsToFloats = MakeForward<Floats, Floats>(), IntoHalves = MakeBackward<Halves, Halves>(), IntoFloats = MakeBackward<Halves, Floats>(),
-        OfFloats = MakeBackward<Floats, Floats>();
+    private static readonly KernelFamily
+        ForwardKernels = new(typeof(Gather), nameof(CopyRows), "Gather forward", GpuThreads, 1, 64),
+        BackwardKernels = new(typeof(Gather), nameof(AddRows), "Gather backward", GpuThreads, 1, 64);
 
-    internal static IEnumerable<GpuKernel> GpuKernels =>
-        [HalvesToHalves, FloatsToHalves, FloatsToFloats, IntoHalves, IntoFloats, OfFloats];
-
-    private static GpuKernel MakeForward<TX, TY>() where TX : struct, INumbers where TY : struct, INumbers =>
-        new(((Action<TX, Integers, TY, long, int, int, int>)CopyRows<TX, TY>).Method,
-            GpuKernel.NameOf("Gather forward", typeof(TX), typeof(TY)), GpuThreads, 1, 64);
-
-    private static GpuKernel MakeBackward<TY, TX>() where TX : struct, INumbers where TY : struct, INumbers =>
-        new(((Action<Integers, TY, TX, int, int, int, int, int>)AddRows<TY, TX>).Method,
-            GpuKernel.NameOf("Gather backward", typeof(TY), typeof(TX)), GpuThreads, 1, 64);
+    internal static IEnumerable<GpuKernel> GpuKernels
+    {
+        get
+        {
+            Type floats = typeof(Floats);
+            yield return ForwardKernels[floats, floats];
+            yield return BackwardKernels[floats, floats];
+            foreach (Type stored in Formats.All.Select(Formats.Numbers))
+            {
+                yield return ForwardKernels[stored, stored];
+                yield return ForwardKernels[floats, stored];
+                yield return BackwardKernels[stored, stored];
+                yield return BackwardKernels[stored, floats];
+            }
+        }
+    }
 
     private static void ForwardGpu(GpuDevice gpu, DeviceArray table, DeviceArray rows, DeviceArray y, int tableRows, int width)
     {
-        GpuKernel kernel = (table.Type, y.Type) switch
-        {
-            (ElementType.Float16, _) => HalvesToHalves,
-            (_, ElementType.Float16) => FloatsToHalves,
-            _ => FloatsToFloats,
-        };
         int chunks = Blocks.Cover(width, Chunk.Size);
-        gpu.Run(kernel, new Blocks(Blocks.Cover(rows.Length * chunks, GpuThreads)), table, rows, y, rows.Length, tableRows, width,
-            Chunk.IsWide(width, width, table, y));
+        gpu.Run(ForwardKernels[table.Type.Numbers(), y.Type.Numbers()], new Blocks(Blocks.Cover(rows.Length * chunks, GpuThreads)), table,
+            rows, y, rows.Length, tableRows, width, Chunk.IsWide(width, width, table, y));
     }
 
     private static void BackwardGpu(GpuDevice gpu, DeviceArray rows, DeviceArray dy, DeviceArray dtable, bool accumulate, int tableRows,
-        int width)
-    {
-        GpuKernel kernel = (dy.Type, dtable.Type) switch
-        {
-            (ElementType.Float16, ElementType.Float16) => IntoHalves,
-            (ElementType.Float16, _) => IntoFloats,
-            _ => OfFloats,
-        };
-        gpu.Run(kernel, new Blocks(tableRows, Blocks.Cover(width, GpuThreads * Chunk.Size)), rows, dy, dtable, accumulate, (int)rows.Length,
-            tableRows, width, Chunk.IsWide(width, width, dy, dtable));
-    }
+        int width) =>
+        gpu.Run(BackwardKernels[dy.Type.Numbers(), dtable.Type.Numbers()],
+            new Blocks(tableRows, Blocks.Cover(width, GpuThreads * Chunk.Size)), rows, dy, dtable, accumulate, (int)rows.Length, tableRows,
+            width, Chunk.IsWide(width, width, dy, dtable));
 
     // An index outside the table gives NaN: reading it back to say where would stop the device.
     private static void CopyRows<TX, TY>(TX table, Integers rows, TY y, long count, int tableRows, int width, int wide)

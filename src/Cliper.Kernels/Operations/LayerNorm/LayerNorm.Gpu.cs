@@ -10,22 +10,18 @@ public static partial class LayerNorm
     // A warp has a row; the second and third look at it come from the first-level cache.
     private const int GpuThreads = 128, WarpsOfBlock = GpuThreads / 32, ColumnThreads = 64;
 
-    private static readonly GpuKernel ForwardKernel = new(
-        ((Action<Halves, Floats, Floats, Halves, Floats, Floats, int, int, float, int>)ForwardRow).Method, "LayerNorm forward", GpuThreads, 1, 72);
+    private static readonly KernelFamily
+        ForwardKernels = new(typeof(LayerNorm), nameof(NormalizeRow), "LayerNorm forward", GpuThreads, 1, 72),
+        BackwardKernels = new(typeof(LayerNorm), nameof(GradientRow), "LayerNorm backward", GpuThreads, 1, 96),
+        ParameterKernels = new(typeof(LayerNorm), nameof(SumColumns), "LayerNorm parameters", ColumnThreads, 1, 96);
 
-    private static readonly GpuKernel BackwardKernel = new(
-        ((Action<Halves, Floats, Floats, Floats, Halves, Halves, int, int, int, int>)BackwardRow).Method, "LayerNorm backward", GpuThreads, 1, 96);
-
-    private static readonly GpuKernel ParameterKernel = new(
-        ((Action<Halves, Floats, Floats, Halves, Floats, Floats, int, int, int, int>)BackwardColumns).Method, "LayerNorm parameters",
-        ColumnThreads, 1, 96);
-
-    internal static IEnumerable<GpuKernel> GpuKernels => [ForwardKernel, BackwardKernel, ParameterKernel];
+    internal static IEnumerable<GpuKernel> GpuKernels => [.. ForwardKernels.OfFormats, .. BackwardKernels.OfFormats,
+        .. ParameterKernels.OfFormats];
 
     private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray gamma, DeviceArray beta, DeviceArray y, DeviceArray mean,
         DeviceArray rstd, int rows, int width, float epsilon) =>
-        gpu.Run(ForwardKernel, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), x, gamma, beta, y, mean, rstd, rows, width, epsilon,
-            Chunk.IsWide(width, width, x, gamma, beta, y));
+        gpu.Run(ForwardKernels[x.Type.Format()], new Blocks(Blocks.Cover(rows, WarpsOfBlock)), x, gamma, beta, y, mean, rstd, rows, width,
+            epsilon, Chunk.IsWide(width, width, x, gamma, beta, y));
 
     private static void BackwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray gamma, DeviceArray mean, DeviceArray rstd, DeviceArray dy,
         DeviceArray dx, bool accumulateDx, DeviceArray dgamma, bool accumulateDgamma, DeviceArray dbeta, bool accumulateDbeta, int rows,
@@ -35,8 +31,8 @@ public static partial class LayerNorm
         {
             int slices = ColumnSum.Slices(rows);
             DeviceArray gammaParts = gpu.Allocate((long)slices * width), betaParts = gpu.Allocate((long)slices * width);
-            gpu.Run(ParameterKernel, new Blocks(Blocks.Cover(width, ColumnThreads * Chunk.Size), slices), x, mean, rstd, dy, gammaParts,
-                betaParts, rows, width, Blocks.Cover(rows, slices), Chunk.IsWide(width, width, x, dy));
+            gpu.Run(ParameterKernels[x.Type.Format()], new Blocks(Blocks.Cover(width, ColumnThreads * Chunk.Size), slices), x, mean, rstd,
+                dy, gammaParts, betaParts, rows, width, Blocks.Cover(rows, slices), Chunk.IsWide(width, width, x, dy));
             if (!dgamma.IsNull)
                 SliceSum.Run(gpu, gammaParts, dgamma, slices, width, accumulateDgamma);
             if (!dbeta.IsNull)
@@ -46,12 +42,12 @@ public static partial class LayerNorm
         }
         // Last: dx may be dy.
         if (!dx.IsNull)
-            gpu.Run(BackwardKernel, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), x, gamma, mean, rstd, dy, dx, rows, width, accumulateDx,
-                Chunk.IsWide(width, width, x, gamma, dy, dx));
+            gpu.Run(BackwardKernels[x.Type.Format()], new Blocks(Blocks.Cover(rows, WarpsOfBlock)), x, gamma, mean, rstd, dy, dx, rows,
+                width, accumulateDx, Chunk.IsWide(width, width, x, gamma, dy, dx));
     }
 
-    private static void ForwardRow(Halves x, Floats gamma, Floats beta, Halves y, Floats mean, Floats rstd, int rows, int width,
-        float epsilon, int wide)
+    private static void NormalizeRow<TFormat>(Halves<TFormat> x, Floats gamma, Floats beta, Halves<TFormat> y, Floats mean, Floats rstd,
+        int rows, int width, float epsilon, int wide) where TFormat : struct, IFormat
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
         if (row >= rows)
@@ -82,8 +78,8 @@ public static partial class LayerNorm
         }
     }
 
-    private static void BackwardRow(Halves x, Floats gamma, Floats mean, Floats rstd, Halves dy, Halves dx, int rows, int width,
-        int accumulate, int wide)
+    private static void GradientRow<TFormat>(Halves<TFormat> x, Floats gamma, Floats mean, Floats rstd, Halves<TFormat> dy,
+        Halves<TFormat> dx, int rows, int width, int accumulate, int wide) where TFormat : struct, IFormat
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
         if (row >= rows)
@@ -109,12 +105,13 @@ public static partial class LayerNorm
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static F8 Normalised(Halves x, long at, int count, int wide, float average, float factor) =>
+    private static F8 Normalised<TFormat>(Halves<TFormat> x, long at, int count, int wide, float average, float factor)
+        where TFormat : struct, IFormat =>
         Chunk.Scale(Chunk.Scale(Chunk.Load(x, at, count, wide), 1, -average), factor);
 
     // As ColumnSum: a thread has eight columns of a slice of rows.
-    private static void BackwardColumns(Halves x, Floats mean, Floats rstd, Halves dy, Floats gammaParts, Floats betaParts, int rows,
-        int width, int each, int wide)
+    private static void SumColumns<TFormat>(Halves<TFormat> x, Floats mean, Floats rstd, Halves<TFormat> dy, Floats gammaParts,
+        Floats betaParts, int rows, int width, int each, int wide) where TFormat : struct, IFormat
     {
         int column = (Grid.IdxX * ColumnThreads + Group.IdxX) * Chunk.Size, count = width - column;
         if (count <= 0)

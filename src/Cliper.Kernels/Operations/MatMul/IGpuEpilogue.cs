@@ -24,7 +24,7 @@ internal interface IGpuEpilogue
 /// <summary>What a kernel's epilogue is, and its arrays.</summary>
 /// <param name="Kind">A struct that is an <see cref="IGpuEpilogue"/>.</param>
 /// <param name="Bias">fp32 [columns]; null for none.</param>
-/// <param name="Extra">fp16 [rows, columns]; null for none.</param>
+/// <param name="Extra">Of the result's type, [rows, columns]; null for none.</param>
 public readonly record struct GpuEpilogue(Type Kind, DeviceArray Bias, DeviceArray Extra)
 {
     /// <summary>The product as it is.</summary>

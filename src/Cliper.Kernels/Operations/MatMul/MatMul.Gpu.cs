@@ -18,25 +18,30 @@ public static partial class MatMul
                 typeof(GpuEpilogue.Activated<Gelu>), typeof(GpuEpilogue.WithResidual)];
             Type[] backward = [typeof(GpuEpilogue.Plain), typeof(GpuEpilogue.TimesDerivative<QuickGelu>),
                 typeof(GpuEpilogue.TimesDerivative<Gelu>)];
-            foreach (Type tile in new[] { typeof(TensorCoreProduct.Large), typeof(TensorCoreProduct.Small) })
+            const ElementType Float = ElementType.Float32;
+            foreach (ElementType stored in Formats.All)
             {
-                foreach (Type epilogue in forward)
-                    yield return TensorCoreProduct.Find(tile, inner, inner, epilogue, ElementType.Float16);
-                foreach (Type epilogue in backward)
-                    yield return TensorCoreProduct.Find(tile, inner, outer, epilogue, ElementType.Float16);
-                // Weight gradients, and any product whose depth is cut into slices.
-                foreach (Type left in new[] { inner, outer })
-                    foreach (Type right in new[] { inner, outer })
-                        yield return TensorCoreProduct.Find(tile, left, right, typeof(GpuEpilogue.Plain), ElementType.Float32);
+                foreach (Type tile in new[] { typeof(TensorCoreProduct.Large), typeof(TensorCoreProduct.Small) })
+                {
+                    foreach (Type epilogue in forward)
+                        yield return TensorCoreProduct.Find(tile, inner, inner, epilogue, stored, stored);
+                    foreach (Type epilogue in backward)
+                        yield return TensorCoreProduct.Find(tile, inner, outer, epilogue, stored, stored);
+                    // Weight gradients, and any product whose depth is cut into slices.
+                    foreach (Type left in new[] { inner, outer })
+                        foreach (Type right in new[] { inner, outer })
+                            yield return TensorCoreProduct.Find(tile, left, right, typeof(GpuEpilogue.Plain), stored, Float);
+                }
+                foreach (Type right in new[] { inner, outer })
+                    yield return TensorCoreProduct.Find(typeof(TensorCoreProduct.Small), outer, right, typeof(GpuEpilogue.Plain), stored,
+                        stored);
+                foreach (Type epilogue in forward.Union(backward))
+                    yield return PortableProduct.Find(stored, stored, epilogue, stored);
+                yield return PortableProduct.Find(stored, stored, typeof(GpuEpilogue.Plain), Float);
+                yield return PortableProduct.Find(stored, Float, typeof(GpuEpilogue.Plain), Float);
+                yield return PortableProduct.Find(Float, Float, typeof(GpuEpilogue.Plain), stored);
             }
-            foreach (Type right in new[] { inner, outer })
-                yield return TensorCoreProduct.Find(typeof(TensorCoreProduct.Small), outer, right, typeof(GpuEpilogue.Plain), ElementType.Float16);
-            foreach (Type epilogue in forward.Union(backward))
-                yield return PortableProduct.Find(ElementType.Float16, ElementType.Float16, epilogue, ElementType.Float16);
-            yield return PortableProduct.Find(ElementType.Float16, ElementType.Float16, typeof(GpuEpilogue.Plain), ElementType.Float32);
-            yield return PortableProduct.Find(ElementType.Float16, ElementType.Float32, typeof(GpuEpilogue.Plain), ElementType.Float32);
-            yield return PortableProduct.Find(ElementType.Float32, ElementType.Float32, typeof(GpuEpilogue.Plain), ElementType.Float32);
-            yield return PortableProduct.Find(ElementType.Float32, ElementType.Float32, typeof(GpuEpilogue.Plain), ElementType.Float16);
+            yield return PortableProduct.Find(Float, Float, typeof(GpuEpilogue.Plain), Float);
             foreach (GpuKernel kernel in SliceSum.Kernels)
                 yield return kernel;
         }
@@ -47,14 +52,14 @@ public static partial class MatMul
     {
         if (c.Rows == 0 || c.Columns == 0)
             return;
-        if (gpu.HasTensorCores && Suits(a, strideA) && Suits(b, strideB) && SuitsResult(c, strideC) && a.Columns > 0)
+        if (gpu.HasTensorCores && Suits(gpu, a, strideA) && Suits(gpu, b, strideB) && SuitsResult(c, strideC) && a.Columns > 0)
             RunTensorCores(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
         else
             PortableProduct.Run(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
     }
 
     // Copies of 16 bytes need every row, and every matrix of a batch, to begin at a multiple of 16.
-    private static bool Suits(Matrix matrix, long stride) => matrix.Data.Type == ElementType.Float16
+    private static bool Suits(GpuDevice gpu, Matrix matrix, long stride) => matrix.Data.Type == gpu.Activations
         && (matrix.RowStride == 1 || matrix.ColumnStride == 1) && Leading(matrix) % 8 == 0 && Leading(matrix) <= int.MaxValue
         && stride % 8 == 0 && matrix.Data.Address % 16 == 0;
 
@@ -87,10 +92,10 @@ public static partial class MatMul
             target = gpu.Allocate(sliceStride * slices);
         }
         GpuKernel kernel = TensorCoreProduct.Find(large ? typeof(TensorCoreProduct.Large) : typeof(TensorCoreProduct.Small), left, right,
-            epilogue.Kind, target.Type);
-        gpu.Run(kernel, new Blocks(tilesX, tilesY, count * slices), a.Data, b.Data, target, epilogue.Bias, epilogue.Extra, c.Rows, c.Columns,
-            depth, (int)Leading(a), (int)Leading(b), slices > 1 ? c.Columns : (int)c.RowStride, strideA, strideB, strideC, slices,
-            sliceDepth, sliceStride, scale, accumulate && slices == 1);
+            epilogue.Kind, a.Data.Type, target.Type);
+        gpu.Run(kernel, new Blocks(tilesX, tilesY, count * slices), a.Data, b.Data, target, epilogue.Bias, epilogue.Extra, c.Rows,
+            c.Columns, depth, (int)Leading(a), (int)Leading(b), slices > 1 ? c.Columns : (int)c.RowStride, strideA, strideB, strideC,
+            slices, sliceDepth, sliceStride, scale, accumulate && slices == 1);
         if (slices == 1)
             return;
         SliceSum.Run(gpu, target, c.Data, slices, sliceStride, accumulate);

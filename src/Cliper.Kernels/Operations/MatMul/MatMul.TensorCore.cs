@@ -7,7 +7,7 @@ using ILGPU;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// The matrix product of fp16 on tensor cores, fp32 sums. A block computes one tile of the result; its operands come through a
+/// The matrix product of a 16-bit format on tensor cores, fp32 sums. A block computes one tile of the result; its operands come through a
 /// ring of shared-memory stages, filled by cp.async while earlier ones are multiplied (Ampere's way; cf. CUTLASS). What lies
 /// outside the matrices is filled with zeros by the copies, so any number of rows and any depth will do.
 /// </summary>
@@ -19,7 +19,7 @@ internal static class TensorCoreProduct
     // Of the ring: one is multiplied while two are on their way. 48 KB for the large tile, so that two blocks fit any card.
     private const int Stages = 3;
 
-    private static readonly Dictionary<(Type, Type, Type, Type, ElementType), GpuKernel> Found = [];
+    private static readonly Dictionary<(Type, Type, Type, Type, ElementType, ElementType), GpuKernel> Found = [];
 
     /// <summary>Sizes of a tile; the loops are as long as the struct says and unrolled.</summary>
     internal interface ITile
@@ -119,13 +119,13 @@ internal static class TensorCoreProduct
         public static bool AlongDepth => false;
     }
 
-    /// <summary>The kernel of a tile, layouts, epilogue and type of result.</summary>
-    public static GpuKernel Find(Type tile, Type left, Type right, Type epilogue, ElementType result)
+    /// <summary>The kernel of a tile, layouts, epilogue and types of operands and result.</summary>
+    public static GpuKernel Find(Type tile, Type left, Type right, Type epilogue, ElementType operands, ElementType result)
     {
-        Type[] types = [tile, left, right, epilogue, result == ElementType.Float16 ? typeof(Halves) : typeof(Floats)];
+        Type[] types = [tile, left, right, epilogue, operands.Format(), result.Numbers()];
         lock (Found)
         {
-            var key = (tile, left, right, epilogue, result);
+            var key = (tile, left, right, epilogue, operands, result);
             if (!Found.TryGetValue(key, out GpuKernel? kernel))
                 Found.Add(key, kernel = (GpuKernel)typeof(TensorCoreProduct)
                     .GetMethod(nameof(Make), BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(types).Invoke(null, null)!);
@@ -133,15 +133,15 @@ internal static class TensorCoreProduct
         }
     }
 
-    private static GpuKernel Make<TTile, TLeft, TRight, TEpilogue, TC>()
-    where TTile : struct, ITile where TLeft : struct, ILayout where TRight : struct, ILayout
-    where TEpilogue : struct, IGpuEpilogue where TC : struct, INumbers
+    private static GpuKernel Make<TTile, TLeft, TRight, TEpilogue, TFormat, TC>()
+        where TTile : struct, ITile where TLeft : struct, ILayout where TRight : struct, ILayout
+        where TEpilogue : struct, IGpuEpilogue where TFormat : struct, IFormat where TC : struct, INumbers
     {
         int rowFragments = TTile.WarpRows / 16, columnFragments = TTile.WarpColumns / 16, threads = TTile.Warps * 32;
         int copies = (TTile.Rows + TTile.Columns) * Depth / 8 / threads;
         return new GpuKernel(typeof(TensorCoreProduct).GetMethod(nameof(Run), BindingFlags.Static | BindingFlags.NonPublic)!
-                .MakeGenericMethod(typeof(TTile), typeof(TLeft), typeof(TRight), typeof(TEpilogue), typeof(TC)),
-            GpuKernel.NameOf("MatMul", typeof(TTile), typeof(TLeft), typeof(TRight), typeof(TEpilogue), typeof(TC)),
+                .MakeGenericMethod(typeof(TTile), typeof(TLeft), typeof(TRight), typeof(TEpilogue), typeof(TFormat), typeof(TC)),
+            GpuKernel.NameOf("MatMul", typeof(TTile), typeof(TLeft), typeof(TRight), typeof(TEpilogue), typeof(TFormat), typeof(TC)),
             threads, TTile.MinBlocks, TTile.Registers, Stages * (TTile.Rows + TTile.Columns) * Depth * 2, GpuTarget.TensorCores)
         {
             // Two steps of depth; the copies stand once in the loop and once for each stage that is filled before it.
@@ -154,9 +154,9 @@ internal static class TensorCoreProduct
     private static int Swizzled<TLayout>(int outer, int row, int chunk) where TLayout : struct, ILayout =>
         TLayout.AlongDepth ? row * (Depth * 2) + ((chunk ^ (row >> 1 & 3)) << 4) : row * (outer * 2) + ((chunk ^ (row & 7)) << 4);
 
-    private struct CopyStep<TLayout> : IStep where TLayout : struct, ILayout
+    private struct CopyStep<TLayout, TFormat> : IStep where TLayout : struct, ILayout where TFormat : struct, IFormat
     {
-        public Halves Source;
+        public Halves<TFormat> Source;
         public int Shared, Outer, FirstOuter, OuterEnd, Leading, FirstDepth, DepthEnd, Thread, Threads;
 
         public void Step(int index)
@@ -204,7 +204,7 @@ internal static class TensorCoreProduct
         }
     }
 
-    private struct MultiplyStep<TTile> : IStep where TTile : struct, ITile
+    private struct MultiplyStep<TTile, TFormat> : IStep where TTile : struct, ITile where TFormat : struct, IFormat
     {
         public ArrayView<F4> Sums;
         public ArrayView<U4> Left, Right;
@@ -213,12 +213,12 @@ internal static class TensorCoreProduct
         {
             int columns = TTile.WarpColumns / 8, i = index / columns, j = index % columns;
             U4 b = Right[j >> 1];
-            Sums[index] = (j & 1) == 0 ? Gpu.Mma(Sums[index], Left[i], b.X, b.Y) : Gpu.Mma(Sums[index], Left[i], b.Z, b.W);
+            Sums[index] = (j & 1) == 0 ? TFormat.Mma(Sums[index], Left[i], b.X, b.Y) : TFormat.Mma(Sums[index], Left[i], b.Z, b.W);
         }
     }
 
-    private struct DepthStep<TTile, TLeft, TRight> : IStep
-        where TTile : struct, ITile where TLeft : struct, ILayout where TRight : struct, ILayout
+    private struct DepthStep<TTile, TLeft, TRight, TFormat> : IStep
+        where TTile : struct, ITile where TLeft : struct, ILayout where TRight : struct, ILayout where TFormat : struct, IFormat
     {
         public ArrayView<F4> Sums;
         public ArrayView<U4> Left, Right;
@@ -232,7 +232,7 @@ internal static class TensorCoreProduct
             LeftFragmentStep<TTile, TLeft> left;
             (left.Fragments, left.Shared, left.WarpRow, left.Lane, left.Half) = (Left, SharedLeft, WarpRow, Lane, index);
             TTile.ForRowFragments(ref left);
-            MultiplyStep<TTile> multiply;
+            MultiplyStep<TTile, TFormat> multiply;
             (multiply.Sums, multiply.Left, multiply.Right) = (Sums, Left, Right);
             TTile.ForAccumulators(ref multiply);
         }
@@ -249,9 +249,8 @@ internal static class TensorCoreProduct
         where TTile : struct, ITile where TEpilogue : struct, IGpuEpilogue where TC : struct, INumbers
     {
         public ArrayView<F4> Sums;
-        public TC C;
+        public TC C, Extra;
         public Floats Bias;
-        public Halves Extra;
         public long First;
         public int Row, Column, Rows, Columns, Leading, Accumulate;
         public float Scale;
@@ -298,8 +297,9 @@ internal static class TensorCoreProduct
 
     // Starts the copies of one stage; beyond the depth they only write zeros, and the group is there all the same.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fill<TTile, TLeft, TRight>(CopyStep<TLeft> left, CopyStep<TRight> right, int shared, int leftBytes, int firstDepth)
-        where TTile : struct, ITile where TLeft : struct, ILayout where TRight : struct, ILayout
+    private static void Fill<TTile, TLeft, TRight, TFormat>(CopyStep<TLeft, TFormat> left, CopyStep<TRight, TFormat> right, int shared,
+        int leftBytes, int firstDepth)
+        where TTile : struct, ITile where TLeft : struct, ILayout where TRight : struct, ILayout where TFormat : struct, IFormat
     {
         (left.Shared, left.FirstDepth) = (shared, firstDepth);
         TTile.ForLeftCopies(ref left);
@@ -309,11 +309,11 @@ internal static class TensorCoreProduct
     }
 
     // The launch: x and y are the tiles' columns and rows, z is the product of a batch, cut further into slices of the depth.
-    private static void Run<TTile, TLeft, TRight, TEpilogue, TC>(Halves a, Halves b, TC c, Floats bias, Halves extra, int rows, int columns,
-        int depth, int leadingA, int leadingB, int leadingC, long strideA, long strideB, long strideC, int slices, int sliceDepth,
-        long sliceStride, float scale, int accumulate)
+    private static void Run<TTile, TLeft, TRight, TEpilogue, TFormat, TC>(Halves<TFormat> a, Halves<TFormat> b, TC c, Floats bias, TC extra,
+        int rows, int columns, int depth, int leadingA, int leadingB, int leadingC, long strideA, long strideB, long strideC, int slices,
+        int sliceDepth, long sliceStride, float scale, int accumulate)
         where TTile : struct, ITile where TLeft : struct, ILayout where TRight : struct, ILayout
-        where TEpilogue : struct, IGpuEpilogue where TC : struct, INumbers
+        where TEpilogue : struct, IGpuEpilogue where TFormat : struct, IFormat where TC : struct, INumbers
     {
         ArrayView<F4> sums = LocalMemory.Allocate<F4>(TTile.WarpRows * TTile.WarpColumns / 128);
         ArrayView<U4> left = LocalMemory.Allocate<U4>(TTile.WarpRows / 16), right = LocalMemory.Allocate<U4>(TTile.WarpColumns / 16);
@@ -323,22 +323,22 @@ internal static class TensorCoreProduct
         int batch = Grid.IdxZ / slices, slice = Grid.IdxZ - batch * slices;
         int firstDepth = slice * sliceDepth, depthEnd = IntrinsicMath.Min(depth, firstDepth + sliceDepth);
 
-        CopyStep<TLeft> copyLeft = default;
-        copyLeft.Source = new Halves(a.At(batch * strideA));
+        CopyStep<TLeft, TFormat> copyLeft = default;
+        copyLeft.Source = new Halves<TFormat>(a.At(batch * strideA));
         (copyLeft.Outer, copyLeft.FirstOuter, copyLeft.OuterEnd) = (TTile.Rows, Grid.IdxY * TTile.Rows, rows);
         (copyLeft.Leading, copyLeft.DepthEnd, copyLeft.Thread, copyLeft.Threads) = (leadingA, depthEnd, thread, TTile.Warps * 32);
-        CopyStep<TRight> copyRight = default;
-        copyRight.Source = new Halves(b.At(batch * strideB));
+        CopyStep<TRight, TFormat> copyRight = default;
+        copyRight.Source = new Halves<TFormat>(b.At(batch * strideB));
         (copyRight.Outer, copyRight.FirstOuter, copyRight.OuterEnd) = (TTile.Columns, Grid.IdxX * TTile.Columns, columns);
         (copyRight.Leading, copyRight.DepthEnd, copyRight.Thread, copyRight.Threads) = (leadingB, depthEnd, thread, TTile.Warps * 32);
 
-        Fill<TTile, TLeft, TRight>(copyLeft, copyRight, shared, leftBytes, firstDepth);
-        Fill<TTile, TLeft, TRight>(copyLeft, copyRight, shared + stageBytes, leftBytes, firstDepth + Depth);
+        Fill<TTile, TLeft, TRight, TFormat>(copyLeft, copyRight, shared, leftBytes, firstDepth);
+        Fill<TTile, TLeft, TRight, TFormat>(copyLeft, copyRight, shared + stageBytes, leftBytes, firstDepth + Depth);
         ZeroStep zero;
         zero.Sums = sums;
         TTile.ForAccumulators(ref zero);
 
-        DepthStep<TTile, TLeft, TRight> step;
+        DepthStep<TTile, TLeft, TRight, TFormat> step;
         (step.Sums, step.Left, step.Right) = (sums, left, right);
         (step.WarpRow, step.WarpColumn, step.Lane) = (warp / across * TTile.WarpRows, warp % across * TTile.WarpColumns, lane);
         int reading = 0, writing = 2 * stageBytes;
@@ -347,7 +347,7 @@ internal static class TensorCoreProduct
             Gpu.AwaitAllCopiesButOne();
             // Everybody's part of this stage is there, and nobody still reads the stage that is filled next.
             Group.Barrier();
-            Fill<TTile, TLeft, TRight>(copyLeft, copyRight, shared + writing, leftBytes, at + 2 * Depth);
+            Fill<TTile, TLeft, TRight, TFormat>(copyLeft, copyRight, shared + writing, leftBytes, at + 2 * Depth);
             step.SharedLeft = shared + reading;
             step.SharedRight = shared + reading + leftBytes;
             Twice<N1>.For(ref step);

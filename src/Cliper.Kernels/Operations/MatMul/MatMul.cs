@@ -4,7 +4,7 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// Matrix product, C = epilogue(scale * A B), or epilogue(C + scale * A B) when accumulating; A is [M, K], B [K, N], C [M, N].
-/// On the host fp32 with fused multiply-adds where the processor has them; on a GPU sums in fp32 of fp16 or fp32. Transposes are strides (<see cref="Matrix.Transposed"/>).
+/// On the host fp32 with fused multiply-adds where the processor has them; on a GPU sums in fp32 of 16-bit numbers or fp32. Transposes are strides (<see cref="Matrix.Transposed"/>).
 /// </summary>
 /// <remarks>
 /// Each element is the sum over K in ascending order, cut in parts that depend on K alone: the bits depend neither on the

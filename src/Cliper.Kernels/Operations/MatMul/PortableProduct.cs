@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.CompilerServices;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Ptx;
@@ -7,7 +6,7 @@ using ILGPU;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// The matrix product without tensor cores: any strides and sizes, fp16 or fp32 operands. What older cards use for all products,
+/// The matrix product without tensor cores: any strides and sizes, fp32 or 16-bit operands. What older cards use for all products,
 /// and every card for the small ones whose operands are fp32, such as features and logits.
 /// </summary>
 internal static class PortableProduct
@@ -15,7 +14,7 @@ internal static class PortableProduct
     // A block of 16 x 16 threads computes 64 x 64 elements, each thread 4 x 4 of them, 16 of depth at a time.
     private const int Tile = 64, Depth = 16, Threads = 256, Row = Tile + 4;
 
-    private static readonly Dictionary<(ElementType, ElementType, Type, ElementType), GpuKernel> Found = [];
+    private static readonly KernelFamily Family = new(typeof(PortableProduct), nameof(Multiply), "MatMul portable", Threads, 2, 128);
 
     /// <summary>Multiplies.</summary>
     public static void Run(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
@@ -26,27 +25,8 @@ internal static class PortableProduct
             strideB, strideC, scale, accumulate);
 
     /// <summary>The kernel of operand types, epilogue and type of result.</summary>
-    public static GpuKernel Find(ElementType left, ElementType right, Type epilogue, ElementType result)
-    {
-        lock (Found)
-        {
-            if (!Found.TryGetValue((left, right, epilogue, result), out GpuKernel? kernel))
-            {
-                Type[] types = [Numbers(left), Numbers(right), Numbers(result), epilogue];
-                kernel = new GpuKernel(typeof(PortableProduct).GetMethod(nameof(Multiply), BindingFlags.Static | BindingFlags.NonPublic)!
-                    .MakeGenericMethod(types), GpuKernel.NameOf("MatMul portable", types), Threads, 2, 128);
-                Found.Add((left, right, epilogue, result), kernel);
-            }
-            return kernel;
-        }
-    }
-
-    private static Type Numbers(ElementType type) => type switch
-    {
-        ElementType.Float16 => typeof(Halves),
-        ElementType.Float32 => typeof(Floats),
-        _ => throw new ArgumentException($"no matrix product of {type}"),
-    };
+    public static GpuKernel Find(ElementType left, ElementType right, Type epilogue, ElementType result) =>
+        Family[left.Numbers(), right.Numbers(), result.Numbers(), epilogue];
 
     private struct LoadStep<T> : IStep where T : struct, INumbers
     {
@@ -94,9 +74,8 @@ internal static class PortableProduct
     private struct StoreStep<TC, TEpilogue> : IStep where TC : struct, INumbers where TEpilogue : struct, IGpuEpilogue
     {
         public ArrayView<float> Sums;
-        public TC C;
+        public TC C, Extra;
         public Floats Bias;
-        public Halves Extra;
         public long First, RowStride;
         public int FirstRow, FirstColumn, Rows, Columns, Accumulate;
         public float Scale;
@@ -121,7 +100,7 @@ internal static class PortableProduct
         }
     }
 
-    private static void Multiply<TA, TB, TC, TEpilogue>(TA a, TB b, TC c, Floats bias, Halves extra, int rows, int columns, int depth,
+    private static void Multiply<TA, TB, TC, TEpilogue>(TA a, TB b, TC c, Floats bias, TC extra, int rows, int columns, int depth,
         long rowStrideA, long columnStrideA, long rowStrideB, long columnStrideB, long rowStrideC, long strideA, long strideB,
         long strideC, float scale, int accumulate)
         where TA : struct, INumbers where TB : struct, INumbers where TC : struct, INumbers where TEpilogue : struct, IGpuEpilogue

@@ -11,18 +11,15 @@ internal static class SliceSum
 {
     private const int Threads = 256;
 
-    private static readonly GpuKernel ToFloats = Make<Floats>(), ToHalves = Make<Halves>();
+    private static readonly KernelFamily Family = new(typeof(SliceSum), nameof(Add), "SliceSum", Threads, 1, 40);
 
     /// <summary>One for each type of result.</summary>
-    public static IEnumerable<GpuKernel> Kernels => [ToFloats, ToHalves];
+    public static IEnumerable<GpuKernel> Kernels => Family.OfNumbers;
 
     /// <summary>y[i] = sum over s of parts[s * count + i].</summary>
     public static void Run(GpuDevice gpu, DeviceArray parts, DeviceArray y, int slices, long count, bool accumulate) =>
-        gpu.Run(y.Type == ElementType.Float16 ? ToHalves : ToFloats, new Blocks(Blocks.Cover(count, Threads)), parts, y, slices, count,
+        gpu.Run(Family[y.Type.Numbers()], new Blocks(Blocks.Cover(count, Threads)), parts, y, slices, count,
             accumulate);
-
-    private static GpuKernel Make<TY>() where TY : struct, INumbers => new(((Action<Floats, TY, int, long, int>)Add<TY>).Method,
-        GpuKernel.NameOf("SliceSum", typeof(TY)), Threads, 1, 40);
 
     private static void Add<TY>(Floats parts, TY y, int slices, long count, int accumulate) where TY : struct, INumbers
     {

@@ -8,21 +8,23 @@ public static partial class PatchEmbedding
 {
     private const int GpuThreads = 256;
 
-    private static readonly GpuKernel Unfolding =
-        new(((Action<Floats, Halves, long, int, int, int, int, int>)UnfoldChunk).Method, "PatchEmbedding unfold", GpuThreads, 1, 64);
+    private static readonly KernelFamily UnfoldKernels =
+        new(typeof(PatchEmbedding), nameof(UnfoldChunk), "PatchEmbedding unfold", GpuThreads, 1, 64);
 
-    internal static IEnumerable<GpuKernel> GpuKernels => [Unfolding];
+    internal static IEnumerable<GpuKernel> GpuKernels => UnfoldKernels.OfFormats;
 
     private static void UnfoldGpu(GpuDevice gpu, DeviceArray images, DeviceArray unfolded, Sizes sizes)
     {
         long rows = (long)sizes.Images * sizes.Patches;
-        gpu.Run(Unfolding, new Blocks(Blocks.Cover(rows * Blocks.Cover(sizes.Pixels, Chunk.Size), GpuThreads)), images, unfolded, rows,
-            sizes.Channels, sizes.Height, sizes.Width, sizes.Patch,
+        gpu.Run(UnfoldKernels[unfolded.Type.Format()],
+            new Blocks(Blocks.Cover(rows * Blocks.Cover(sizes.Pixels, Chunk.Size), GpuThreads)), images, unfolded, rows, sizes.Channels,
+                sizes.Height, sizes.Width, sizes.Patch,
             sizes.Patch % Chunk.Size == 0 && Chunk.IsWide(sizes.Width, sizes.Width, images, unfolded));
     }
 
     // A thread has eight pixels of a patch's row of [channels, patch, patch]: where they are neighbours in the image too, one run.
-    private static void UnfoldChunk(Floats images, Halves unfolded, long rows, int channels, int height, int width, int patch, int wide)
+    private static void UnfoldChunk<TFormat>(Floats images, Halves<TFormat> unfolded, long rows, int channels, int height, int width,
+        int patch, int wide) where TFormat : struct, IFormat
     {
         int pixels = channels * patch * patch, chunks = (pixels + Chunk.Size - 1) / Chunk.Size;
         long at = (long)Grid.IdxX * GpuThreads + Group.IdxX, row = at / chunks;

@@ -12,36 +12,36 @@ internal static class TokenRows
 {
     private const int Threads = 128;
 
-    private static readonly GpuKernel Assembling = new(
-            ((Action<Halves, Floats, Floats, Floats, Halves, long, int, int, int, int, int, int, int>)Assemble).Method, "TokenRows assemble",
-            Threads, 1, 72),
-        ToHalves = MakeCopy<Halves>(), ToFloats = MakeCopy<Floats>();
+    private static readonly KernelFamily
+        AssembleKernels = new(typeof(TokenRows), nameof(AssembleChunk), "TokenRows assemble", Threads, 1, 72),
+        BackKernels = new(typeof(TokenRows), nameof(CopyChunkBack), "TokenRows back", Threads, 1, 64);
 
-    public static IEnumerable<GpuKernel> Kernels => [Assembling, ToHalves, ToFloats];
+    public static IEnumerable<GpuKernel> Kernels =>
+    [
+        .. AssembleKernels.OfFormats,
+        .. Formats.All.Select(stored => BackKernels[stored.Format(), stored.Numbers()]),
+        .. Formats.All.Select(stored => BackKernels[stored.Format(), typeof(Floats)]),
+    ];
 
     /// <summary>y from x, the row before all tokens, positions, or an insert from <paramref name="start"/> on.</summary>
     public static void Assemble(GpuDevice gpu, DeviceArray x, DeviceArray first, DeviceArray positions, DeviceArray insert, DeviceArray y,
         int samples, int tokens, int start, int inserted, int width)
     {
         int chunks = Blocks.Cover(width, Chunk.Size), shift = first.IsNull ? 0 : 1;
-        gpu.Run(Assembling, new Blocks(Blocks.Cover((long)samples * tokens * chunks, Threads)), x, first, positions, insert, y,
-            (long)samples * tokens, tokens, tokens - shift, shift, start, inserted, width,
-            Chunk.IsWide(width, width, x, first, positions, insert, y));
+        gpu.Run(AssembleKernels[y.Type.Format()], new Blocks(Blocks.Cover((long)samples * tokens * chunks, Threads)), x, first, positions,
+            insert, y, (long)samples * tokens, tokens, tokens - shift, shift, start, inserted, width, Chunk.IsWide(width, width, x, first,
+            positions, insert, y));
     }
 
     /// <summary>dx[n, t] = dy[n, t + shift], or zero for t in [holeStart, holeEnd).</summary>
     public static void CopyBack(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate, int samples, int tokensY, int tokensX,
         int shift, int holeStart, int holeEnd, int width) =>
-        gpu.Run(dx.Type == ElementType.Float16 ? ToHalves : ToFloats,
+        gpu.Run(BackKernels[dy.Type.Format(), dx.Type.Numbers()],
             new Blocks(Blocks.Cover((long)samples * tokensX * Blocks.Cover(width, Chunk.Size), Threads)), dy, dx, accumulate,
             (long)samples * tokensX, tokensY, tokensX, shift, holeStart, holeEnd, width, Chunk.IsWide(width, width, dy, dx));
 
-    private static GpuKernel MakeCopy<TX>() where TX : struct, INumbers =>
-        new(((Action<Halves, TX, int, long, int, int, int, int, int, int, int>)CopyBack<TX>).Method,
-            GpuKernel.NameOf("TokenRows back", typeof(TX)), Threads, 1, 64);
-
-    private static void Assemble(Halves x, Floats first, Floats positions, Floats insert, Halves y, long rows, int tokens, int tokensX,
-        int shift, int start, int inserted, int width, int wide)
+    private static void AssembleChunk<TFormat>(Halves<TFormat> x, Floats first, Floats positions, Floats insert, Halves<TFormat> y,
+        long rows, int tokens, int tokensX, int shift, int start, int inserted, int width, int wide) where TFormat : struct, IFormat
     {
         int chunks = (width + Chunk.Size - 1) / Chunk.Size;
         long at = (long)Grid.IdxX * Threads + Group.IdxX, row = at / chunks;
@@ -62,8 +62,8 @@ internal static class TokenRows
         Chunk.Store(y, row * width + column, value, count, wide);
     }
 
-    private static void CopyBack<TX>(Halves dy, TX dx, int accumulate, long rows, int tokensY, int tokensX, int shift, int holeStart,
-        int holeEnd, int width, int wide) where TX : struct, INumbers
+    private static void CopyChunkBack<TFormat, TX>(Halves<TFormat> dy, TX dx, int accumulate, long rows, int tokensY, int tokensX,
+        int shift, int holeStart, int holeEnd, int width, int wide) where TFormat : struct, IFormat where TX : struct, INumbers
     {
         int chunks = (width + Chunk.Size - 1) / Chunk.Size;
         long at = (long)Grid.IdxX * Threads + Group.IdxX, row = at / chunks;
