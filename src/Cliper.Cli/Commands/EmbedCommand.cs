@@ -4,6 +4,7 @@ using Cliper.Kernels.Devices;
 using Cliper.Model;
 using Cliper.Model.Data;
 using Cliper.Model.Inference;
+using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Commands;
 
@@ -61,9 +62,10 @@ internal sealed class EmbedCommand : CliCommand
         IReadOnlyList<Sample> pictures = PictureFiles.Pictures(images);
         IReadOnlyList<string> texts = textFile is null ? [] : ReadTexts(textFile);
         string path = parsed.GetValue(_out)!;
+        AtomicFile.Check(path);
         using Device device = Common.OpenDevice(parsed);
         using var embedder = new Embedder(device, parsed.GetValue(_weights)!);
-        EmbeddingSummary summary = embedder.Write(path, pictures, texts, parsed.GetValue(_tokenizer), parsed.GetValue(_strict), Cancellation);
+        EmbeddingSummary summary = embedder.Write(path, pictures, texts, textFile ?? "", parsed.GetValue(_tokenizer), parsed.GetValue(_strict), Cancellation);
         SkippedPictures.Say(Terminal, summary.Skipped);
         if (Terminal.Json)
             Terminal.WriteJson(json =>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
@@ -6,6 +7,7 @@ using Cliper.Kernels.Devices;
 using Cliper.Kernels.Operations;
 using Cliper.Model;
 using Cliper.Model.Data;
+using Cliper.Model.Data.Faces;
 using Cliper.Model.Data.Video;
 using Cliper.Model.Inference;
 using Cliper.Model.Reporting;
@@ -18,10 +20,11 @@ namespace Cliper.Cli.Commands;
 internal sealed class PredictCommand : CliCommand
 {
     private const string StandardOutput = "-";
+    private const string NoDetector = "none";
 
     private readonly Argument<string[]> _paths = new("PATH")
     {
-        Description = "Pictures, folders of pictures, and videos. Faces fill them, or --face-box tells where one is.",
+        Description = "Pictures, folders of pictures, and videos.",
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -74,8 +77,14 @@ internal sealed class PredictCommand : CliCommand
 
     private readonly Option<string?> _faceBox = new("--face-box")
     {
-        Description = "Where the face is in every picture, in pixels from the upper left; the margin that the model was trained with is added. Without it the centre is taken.",
+        Description = "Where the face is in every picture, in pixels from the upper left; the margin that the model was trained with is added.",
         HelpName = "X,Y,W,H",
+    };
+
+    private readonly Option<string?> _faceDetector = new("--face-detector")
+    {
+        Description = "Looks for the face with this cascade of OpenCV (haarcascade_*.xml); none takes the centre of each picture. Without it the cascade of an installed OpenCV, if there is one.",
+        HelpName = "FILE",
     };
 
     private readonly StrictOption _strict = new();
@@ -84,7 +93,7 @@ internal sealed class PredictCommand : CliCommand
         : base("predict", "The expressions in pictures and videos.", terminal, common, cancellation)
     {
         Add(_paths);
-        foreach (Option option in new Option[] { _checkpoint, _clips, _window, _stride, _rate, _csv, _plot, _annotate, _faceBox, _strict })
+        foreach (Option option in new Option[] { _checkpoint, _clips, _window, _stride, _rate, _csv, _plot, _annotate, _faceBox, _faceDetector, _strict })
             Add(option);
     }
 
@@ -92,9 +101,16 @@ internal sealed class PredictCommand : CliCommand
     {
         bool clips = parsed.GetValue(_clips);
         string[] paths = parsed.GetValue(_paths)!;
-        PixelBox? face = Box(parsed.GetValue(_faceBox));
+        PixelBox? box = Box(parsed.GetValue(_faceBox));
+        string? detector = parsed.GetValue(_faceDetector);
+        if (box is not null && detector is not (null or NoDetector))
+            throw new SettingsException("--face-box and --face-detector exclude each other: the box is given, or looked for");
+        FaceDetector? given = detector is null or NoDetector ? null : FaceDetector.Load(detector);
         string[] videos = [.. paths.Where(PictureFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
+        foreach (string? output in new[] { parsed.GetValue(_csv), parsed.GetValue(_plot), parsed.GetValue(_annotate) })
+            if (output is not (null or StandardOutput))
+                AtomicFile.Check(output);
         IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? PictureFiles.Clips(others) : PictureFiles.Pictures(others);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using Device device = Common.OpenDevice(parsed);
@@ -102,41 +118,37 @@ internal sealed class PredictCommand : CliCommand
         if (checkpoint is null)
             Terminal.Say("no --checkpoint is given: the answers are those of a small model that has learned from drawn faces only");
         using Predictor predictor = Predictor.Load(checkpoint is null ? ShippedModels.Cliper : Checkpoint.Find(checkpoint), device);
-        if (face is { } given)
-        {
-            face = given.Widened(predictor.Info.FaceMargin);
-            samples = PictureFiles.Cut(samples, face.Value);
-        }
-        else
-            Terminal.Say("no face is looked for: of each picture the centre is taken; --face-box X,Y,W,H says where the face is");
-        if (predictor.Info.Alignment == FaceAlignment.Aligned)
-            Terminal.Say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others less well");
+        FaceCrop crop = Crop(predictor.Info, box, detector, given);
+        var faces = new ConcurrentDictionary<string, PixelBox?>();
+        samples = PictureFiles.Cut(samples, crop, (name, face) => faces[name] = face);
         if (windows is { } frames)
-            return Timelines(parsed, predictor, files, frames.Window, frames.Stride, face);
+            return Timelines(parsed, predictor, files, frames.Window, frames.Stride, crop);
         var skipped = new Dictionary<string, string>();
         var predictions = new List<FilePrediction>();
         string? csv = parsed.GetValue(_csv);
         int width = predictor.Classes.Max(name => name.Length);
         foreach (FilePrediction prediction in (samples.Count == 0 ? [] : predictor.Predict(samples, clips, parsed.GetValue(_strict),
-            (name, reason) => skipped[name] = reason, Cancellation)).Concat(OfVideos(predictor, files, face, parsed.GetValue(_strict), skipped)))
+            (name, reason) => skipped[name] = reason, Cancellation)).Concat(OfVideos(predictor, files, crop, parsed.GetValue(_strict), skipped)))
         {
             predictions.Add(prediction);
             if (!Terminal.Json && csv != StandardOutput)
                 Terminal.Out.WriteLine(Line(prediction, predictor.Classes, width));
         }
         if (Terminal.Json)
-            WriteJson([.. predictions.Select(prediction => (prediction, (IReadOnlyList<TimelineRow>?)null))], predictor.Classes);
+            WriteJson([.. predictions.Select(prediction => (prediction, (IReadOnlyList<TimelineRow>?)null))], predictor.Classes, faces);
         if (csv is not null)
             WriteCsv(csv, predictions, predictor.Classes);
+        if (crop.Seeks && faces.Values.Count(face => face is null) is var faceless and > 0)
+            Terminal.Say($"no face was found in {faceless} of {faces.Count} pictures; of those the centre is taken");
         SkippedPictures.Say(Terminal, skipped);
         return ExitCode.Done;
     }
 
     /// <summary>An answer for each video; one that cannot be decoded is left out unless that is an error.</summary>
-    private IEnumerable<FilePrediction> OfVideos(Predictor predictor, IEnumerable<VideoFile> videos, PixelBox? face, bool strict,
+    private IEnumerable<FilePrediction> OfVideos(Predictor predictor, IEnumerable<VideoFile> videos, FaceCrop crop, bool strict,
         Dictionary<string, string> skipped)
     {
-        VideoPredictor model = predictor.ForVideo(face, strict, text => Terminal.Say($"warning: {text}"));
+        VideoPredictor model = predictor.ForVideo(crop, strict, Terminal.Say, text => Terminal.Say($"warning: {text}"));
         foreach (VideoFile video in videos)
         {
             Prediction prediction;
@@ -153,9 +165,9 @@ internal sealed class PredictCommand : CliCommand
         }
     }
 
-    private int Timelines(ParseResult parsed, Predictor predictor, IReadOnlyList<VideoFile> videos, int window, int stride, PixelBox? face)
+    private int Timelines(ParseResult parsed, Predictor predictor, IReadOnlyList<VideoFile> videos, int window, int stride, FaceCrop crop)
     {
-        VideoPredictor model = predictor.ForVideo(face, parsed.GetValue(_strict), text => Terminal.Say($"warning: {text}"));
+        VideoPredictor model = predictor.ForVideo(crop, parsed.GetValue(_strict), Terminal.Say, text => Terminal.Say($"warning: {text}"));
         string? csv = parsed.GetValue(_csv);
         int width = predictor.Classes.Max(name => name.Length);
         var all = new List<(FilePrediction, IReadOnlyList<TimelineRow>?)>();
@@ -174,10 +186,10 @@ internal sealed class PredictCommand : CliCommand
             if (parsed.GetValue(_plot) is { } plot)
                 WritePlot(plot, rows, predictor.Classes);
             if (parsed.GetValue(_annotate) is { } annotated)
-                VideoAnnotation.Write(annotated, VideoFile.Open(video.Path), rows, predictor.Classes, face, Cancellation);
+                VideoAnnotation.Write(annotated, VideoFile.Open(video.Path), rows, predictor.Classes, crop, Cancellation);
         }
         if (Terminal.Json)
-            WriteJson(all, predictor.Classes);
+            WriteJson(all, predictor.Classes, new Dictionary<string, PixelBox?>());
         if (csv is not null)
             WriteText(csv, TimelineCsv(all, predictor.Classes));
         return ExitCode.Done;
@@ -201,6 +213,27 @@ internal sealed class PredictCommand : CliCommand
         if (drawn && videos > 1)
             throw new SettingsException($"--plot and --annotate write one file; give one video, not {videos}");
         return (window.Value, stride ?? Math.Max(1, window.Value / 2));
+    }
+
+    /// <summary>Which part of a picture is looked at, which is said.</summary>
+    private FaceCrop Crop(CheckpointInfo model, PixelBox? box, string? asked, FaceDetector? detector)
+    {
+        if (model.Alignment == FaceAlignment.Aligned)
+            Terminal.Say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others less well; "
+                + "faces are cut out here, not turned");
+        if (box is { } given)
+            return FaceCrop.Given(given, model.FaceMargin);
+        if (detector is null && asked is null && model.Alignment == FaceAlignment.WholePicture)
+            Terminal.Say("the model has learned from whole pictures: no face is looked for, of each the centre is taken");
+        else if (detector is null && asked is null && FaceDetector.Installed is { } installed)
+            (asked, detector) = (installed, FaceDetector.Load(installed));
+        else if (detector is null)
+            Terminal.Say("no face is looked for: of each picture the centre is taken; --face-box X,Y,W,H says where the face is"
+                + (asked is null ? ", and with OpenCV's cascades installed (Debian: opencv-data) it is found" : ""));
+        if (detector is null)
+            return FaceCrop.None;
+        Terminal.Say($"faces are looked for with {asked} (--face-detector none takes the centre of each picture)");
+        return FaceCrop.Sought(detector, model.FaceMargin);
     }
 
     private static PixelBox? Box(string? text)
@@ -227,7 +260,8 @@ internal sealed class PredictCommand : CliCommand
         return Format.Invariant($"{classes[best].PadRight(width)} {100 * probabilities[best],5:F1} %  descriptor {subclass}  {prediction.File}");
     }
 
-    private void WriteJson(IReadOnlyList<(FilePrediction Whole, IReadOnlyList<TimelineRow>? Rows)> predictions, IReadOnlyList<string> classes) =>
+    private void WriteJson(IReadOnlyList<(FilePrediction Whole, IReadOnlyList<TimelineRow>? Rows)> predictions, IReadOnlyList<string> classes,
+        IReadOnlyDictionary<string, PixelBox?> faces) =>
         Terminal.WriteJson(json =>
         {
             json.WriteStartArray();
@@ -236,6 +270,8 @@ internal sealed class PredictCommand : CliCommand
                 json.WriteStartObject();
                 json.WriteString("file", whole.File);
                 Write(json, whole.Prediction, classes);
+                if (faces.TryGetValue(whole.File, out PixelBox? face))
+                    WriteFace(json, face);
                 if (rows is not null)
                 {
                     json.WriteStartArray("timeline");
@@ -253,6 +289,19 @@ internal sealed class PredictCommand : CliCommand
             }
             json.WriteEndArray();
         });
+
+    private static void WriteFace(Utf8JsonWriter json, PixelBox? face)
+    {
+        if (face is not { } box)
+        {
+            json.WriteNull("face");
+            return;
+        }
+        json.WriteStartArray("face");
+        foreach (int value in new[] { box.X, box.Y, box.Width, box.Height })
+            json.WriteNumberValue(value);
+        json.WriteEndArray();
+    }
 
     private static void Write(Utf8JsonWriter json, Prediction prediction, IReadOnlyList<string> classes)
     {

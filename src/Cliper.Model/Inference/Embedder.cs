@@ -33,15 +33,16 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="pictures">Pictures, preprocessed by CLIP's test transform at the model's size; may be empty.</param>
     /// <param name="texts">Texts; may be empty.</param>
+    /// <param name="textsName">Where they come from, a text a line, for errors.</param>
     /// <param name="tokenizerPath">Tokenizer file or folder; null to look beside the weights.</param>
     /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <exception cref="InputException">Weights, tokenizer, a text or every picture cannot be used.</exception>
-    public EmbeddingSummary Write(string path, IReadOnlyList<Sample> pictures, IReadOnlyList<string> texts, string? tokenizerPath,
-        bool strict, CancellationToken cancellation)
+    public EmbeddingSummary Write(string path, IReadOnlyList<Sample> pictures, IReadOnlyList<string> texts, string textsName,
+        string? tokenizerPath, bool strict, CancellationToken cancellation)
     {
         // What can fail in a moment does so before minutes of work.
-        IReadOnlyList<int[]> ids = texts.Count == 0 ? [] : Encode(texts, ClipTokenizer.For(_weights, weightsPath, tokenizerPath));
+        IReadOnlyList<int[]> ids = texts.Count == 0 ? [] : Encode(texts, textsName, ClipTokenizer.For(_weights, weightsPath, tokenizerPath));
         using var clip = new ClipModel(device, _weights);
         using var tape = new Tape(device, recording: false);
         var writer = new SafeTensorsWriter();
@@ -70,11 +71,18 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _weights.Dispose();
 
-    private List<int[]> Encode(IReadOnlyList<string> texts, ClipTokenizer tokenizer)
+    private List<int[]> Encode(IReadOnlyList<string> texts, string name, ClipTokenizer tokenizer)
     {
         var ids = new List<int[]>();
         foreach (string text in texts)
-            ids.Add(tokenizer.Encode(text, _weights.Config.ContextLength));
+            try
+            {
+                ids.Add(tokenizer.Encode(text, _weights.Config.ContextLength));
+            }
+            catch (InputException failure)
+            {
+                throw new InputException($"{name}:{ids.Count + 1}: {failure.Message}", failure);
+            }
         return ids;
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Data;
+using Cliper.Model.Data.Faces;
 
 namespace Cliper.Model.Inference;
 
@@ -20,11 +21,12 @@ public static class PictureFiles
         [.. paths.SelectMany(path => Expand(path, codec ?? SkiaImageCodec.Instance)).Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal).Select(file => new Sample(file, 0, [new FileFrame(file)]))];
 
-    /// <summary>The samples with every picture cut to a part of it.</summary>
+    /// <summary>The samples with every picture cut to its face.</summary>
     /// <param name="samples">The samples.</param>
-    /// <param name="box">The part, in pixels of the upright picture.</param>
-    public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, PixelBox box) =>
-        [.. samples.Select(sample => sample with { Frames = [.. sample.Frames.Select(frame => new CutFrame(frame, box))] })];
+    /// <param name="crop">Which part of a picture.</param>
+    /// <param name="found">Told each picture's name and its face as it is read, from several threads; null where there is none.</param>
+    public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, FaceCrop crop, Action<string, PixelBox?> found) =>
+        [.. samples.Select(sample => sample with { Frames = [.. sample.Frames.Select(frame => new FaceFrame(frame, crop, found))] })];
 
     /// <summary>Whether a path names a file that is taken for a video, by its extension.</summary>
     public static bool IsVideo(string path) => VideoExtensions.Contains(Path.GetExtension(path)) && !Directory.Exists(path);

@@ -1,7 +1,7 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Devices;
-using Cliper.Kernels.Operations;
 using Cliper.Model.Data;
+using Cliper.Model.Data.Faces;
 using Cliper.Model.Training;
 
 namespace Cliper.Model.Inference;
@@ -64,12 +64,12 @@ public sealed class Predictor : IDisposable
     }
 
     /// <summary>The model on videos.</summary>
-    /// <param name="face">The face in every frame, in pixels of the upright picture, with the margin that the model was trained
-    /// with; null for the centre of each.</param>
+    /// <param name="crop">Which part of a frame.</param>
+    /// <param name="faceless">Told of frames without a face, a sentence a video.</param>
     /// <param name="strict">Whether damage to a video is an error.</param>
     /// <param name="damage">Else told of it, a sentence each.</param>
-    public VideoPredictor ForVideo(PixelBox? face, bool strict, Action<string> damage) =>
-        new(new FrameEncoder(_model, _descriptors), Info.Frames, face, strict, damage);
+    public VideoPredictor ForVideo(FaceCrop crop, bool strict, Action<string> faceless, Action<string> damage) =>
+        new(new FrameEncoder(_model, _descriptors), Info.Frames, crop, strict, faceless, damage);
 
     /// <summary>Evaluates the model on a split, whose classes are matched by name.</summary>
     /// <param name="split">The samples.</param>

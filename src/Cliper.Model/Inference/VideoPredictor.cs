@@ -1,6 +1,7 @@
+using System.Globalization;
 using System.Numerics.Tensors;
-using Cliper.Kernels.Operations;
 using Cliper.Model.Data;
+using Cliper.Model.Data.Faces;
 using Cliper.Model.Data.Video;
 
 namespace Cliper.Model.Inference;
@@ -22,13 +23,14 @@ public sealed class VideoPredictor
 
     private readonly FrameEncoder _encoder;
     private readonly int _frames;
-    private readonly PixelBox? _face;
+    private readonly FaceCrop _crop;
     private readonly bool _strict;
+    private readonly Action<string> _faceless;
     private readonly Action<string> _damage;
 
-    internal VideoPredictor(FrameEncoder encoder, int frames, PixelBox? face, bool strict, Action<string> damage)
+    internal VideoPredictor(FrameEncoder encoder, int frames, FaceCrop crop, bool strict, Action<string> faceless, Action<string> damage)
     {
-        (_encoder, _face, _strict, _damage) = (encoder, face, strict, damage);
+        (_encoder, _crop, _strict, _faceless, _damage) = (encoder, crop, strict, faceless, damage);
         _frames = frames > 1 ? frames : UsualFrames;
     }
 
@@ -41,7 +43,10 @@ public sealed class VideoPredictor
     {
         int[] indices = FrameSampling.Indices(video.FrameCount, _frames, 1, ShortClips.RepeatLast, null);
         IReadOnlyList<RgbImage> frames = video.Take(indices, Damage, cancellation);
-        return _encoder.Classify(Mean(_encoder.Encode([.. frames.Select(frame => Cut(frame, video))])));
+        var track = new FaceTrack(_crop, video.Path);
+        float[] features = _encoder.Encode([.. frames.Select(track.Cut)]);
+        Say(video, track);
+        return _encoder.Classify(Mean(features));
     }
 
     /// <summary>An answer for every window of consecutive frames, and at the end one for all of them.</summary>
@@ -63,9 +68,10 @@ public sealed class VideoPredictor
         int width = _encoder.Width, seen = 0;
         var recent = new float[window * width];
         var sum = new double[width];
+        var track = new FaceTrack(_crop, video.Path);
         foreach (RgbImage[] frames in video.Frames(Damage, cancellation).Chunk(FramesAtOnce))
         {
-            float[] features = _encoder.Encode([.. frames.Select(frame => Cut(frame, video))]);
+            float[] features = _encoder.Encode([.. frames.Select(track.Cut)]);
             for (int i = 0; i < frames.Length; i++)
             {
                 ReadOnlySpan<float> feature = features.AsSpan(i * width, width);
@@ -79,12 +85,18 @@ public sealed class VideoPredictor
         }
         if (seen < window)
             yield return Row(0, recent.AsSpan(0, seen * width).ToArray());
+        Say(video, track);
         whole(_encoder.Classify([.. sum.Select(value => (float)(value / seen))]));
 
         TimelineRow Row(int first, float[] features) => new(first / video.Rate, seen / video.Rate, _encoder.Classify(Mean(features)));
     }
 
-    private RgbImage Cut(RgbImage frame, VideoFile video) => _face is { } box ? frame.Cut(box, video.Path) : frame;
+    private void Say(VideoFile video, FaceTrack track)
+    {
+        if (track.Missing > 0)
+            _faceless(string.Create(CultureInfo.InvariantCulture, $"{video.Path}: no face was found in {track.Missing} of {track.Frames} frames; ")
+                + "the one of the frame before them holds there, and before the first the centre");
+    }
 
     private float[] Mean(float[] features)
     {

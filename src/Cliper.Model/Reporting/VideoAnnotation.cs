@@ -1,6 +1,7 @@
 using System.Globalization;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Data;
+using Cliper.Model.Data.Faces;
 using Cliper.Model.Data.Video;
 using Cliper.Model.Inference;
 
@@ -16,23 +17,24 @@ public static class VideoAnnotation
     /// <param name="video">The video, at its own rate.</param>
     /// <param name="rows">What was said, by rising time, at least one row.</param>
     /// <param name="classes">Class names.</param>
-    /// <param name="face">The box that was looked at; null for none.</param>
+    /// <param name="crop">Which part of a frame was looked at.</param>
     /// <param name="cancellation">Ends it, leaving no file.</param>
     /// <exception cref="InputException">The video cannot be read or written.</exception>
-    public static void Write(string path, VideoFile video, IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes, PixelBox? face,
+    public static void Write(string path, VideoFile video, IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes, FaceCrop crop,
         CancellationToken cancellation = default) =>
-        VideoWriter.Write(path, video, Annotated(video, rows, classes, face, cancellation), cancellation);
+        VideoWriter.Write(path, video, Annotated(video, rows, classes, crop, cancellation), cancellation);
 
-    private static IEnumerable<RgbImage> Annotated(VideoFile video, IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes, PixelBox? face,
+    private static IEnumerable<RgbImage> Annotated(VideoFile video, IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes, FaceCrop crop,
         CancellationToken cancellation)
     {
         int frame = 0, current = 0;
+        var track = new FaceTrack(crop, video.Path);
         foreach (RgbImage image in video.Frames(null, cancellation))
         {
             double time = (frame++ + 0.5) / video.Rate;
             while (current + 1 < rows.Count && Math.Abs(Middle(rows[current + 1]) - time) <= Math.Abs(Middle(rows[current]) - time))
                 current++;
-            Draw(image, rows[current].Prediction, classes, face);
+            Draw(image, rows[current].Prediction, classes, track.Next(image));
             yield return image;
         }
 

@@ -20,11 +20,12 @@ public static class AtomicFile
     {
         string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full) ?? full;
         // Renaming would put a file in a device's place.
-        bool device = full.StartsWith(DeviceFolder, StringComparison.Ordinal)
-            && !full.StartsWith(SharedMemory, StringComparison.Ordinal);
+        bool device = IsDevice(full);
         string temporary = device ? full : Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}{TemporaryEnding}");
         try
         {
+            if (Directory.Exists(full))
+                throw new IOException("it is a folder");
             Directory.CreateDirectory(folder);
             using (var stream = new FileStream(temporary, device ? FileMode.Open : FileMode.CreateNew,
                 FileAccess.Write, FileShare.None, 1 << 16))
@@ -37,9 +38,7 @@ public static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException || OutgrowsItsLimit(e))
         {
-            string reason = OutgrowsItsLimit(e) ? "it grows over the largest size that a file may have (ulimit -f, or the file system)"
-                : e.Message.TrimEnd('.');
-            throw new IOException($"{path}: cannot be written: {reason}; choose a folder with room that you may write to", e);
+            throw Named(path, e);
         }
         finally
         {
@@ -50,6 +49,40 @@ public static class AtomicFile
         }
     }
 
+    /// <summary>
+    /// Throws what <see cref="Write"/> would throw of the place, before the work whose result is to be written there. Leaves
+    /// nothing behind.
+    /// </summary>
+    /// <param name="path">The file that is to be written.</param>
+    /// <exception cref="IOException">The place cannot be written to.</exception>
+    public static void Check(string path)
+    {
+        string full = Path.GetFullPath(path);
+        try
+        {
+            if (Directory.Exists(full))
+                throw new IOException("it is a folder");
+            if (IsDevice(full))
+            {
+                using FileStream device = new(full, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+                return;
+            }
+            // Folders that are missing are made where the first one is that is there.
+            string folder = full;
+            do
+                folder = Path.GetDirectoryName(folder)!;
+            while (!Path.Exists(folder));
+            string trial = Path.Combine(folder, $".{Guid.NewGuid():N}{TemporaryEnding}");
+            using (new FileStream(trial, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
+            {
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Named(path, e);
+        }
+    }
+
     /// <summary>Removes what a program that was killed left half-written in a folder; nobody else may be writing there.</summary>
     /// <param name="folder">The folder; those below it are left alone.</param>
     public static void RemoveLeftovers(string folder)
@@ -57,6 +90,16 @@ public static class AtomicFile
         foreach (string file in Directory.GetFiles(folder, $".*{TemporaryEnding}"))
             if (Guid.TryParseExact(Path.GetExtension(file[..^TemporaryEnding.Length]).TrimStart('.'), "N", out _))
                 File.Delete(file);
+    }
+
+    private static bool IsDevice(string full) =>
+        full.StartsWith(DeviceFolder, StringComparison.Ordinal) && !full.StartsWith(SharedMemory, StringComparison.Ordinal);
+
+    private static IOException Named(string path, Exception failure)
+    {
+        string reason = OutgrowsItsLimit(failure) ? "it grows over the largest size that a file may have (ulimit -f, or the file system)"
+            : failure.Message.TrimEnd('.');
+        return new IOException($"{path}: cannot be written: {reason}; choose a folder with room that you may write to", failure);
     }
 
     // .NET's way of reporting EFBIG, which it takes for a length that the caller asked for.
