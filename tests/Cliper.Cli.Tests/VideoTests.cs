@@ -108,6 +108,39 @@ public sealed class VideoTests
         }
     }
 
+    [Test]
+    public void AFaceIsFoundInPicturesAndFollowedThroughFrames()
+    {
+        // Bright pictures; the dark square that the tests' cascade finds moves to the right, and is not there at first.
+        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=192x128:r=10:d=1", "-f", "lavfi", "-i", "color=0x282828:s=24x24:r=10:d=1",
+            "-filter_complex", "overlay=x='20+100*t':y=50:enable='gte(t,0.25)'", In("moving.mp4"));
+        Ffmpeg("-sseof", "-0.1", "-i", In("moving.mp4"), "-frames:v", "1", In("moving.png"));
+        string[] detector = ["--face-detector", Path.Combine(Checkout.Root, "tests", "cascades", "dark-square.xml"), "--json"];
+        ProgramRun picture = Predict(In("moving.png"), detector), centre = Predict(In("moving.png"), "--json");
+        ProgramRun video = Predict(In("moving.mp4"), [.. detector, "--window", "4", "--stride", "4", "--annotate", In("followed.mp4")]);
+
+        Assert.That(picture.ExitCode, Is.Zero, picture.Error);
+        Assert.That(picture.Error, Does.Contain("faces are looked for with").And.Not.Contain("no face"));
+        int[] face = [.. picture.Json[0].GetProperty("face").EnumerateArray().Select(value => value.GetInt32())];
+        Assert.That(face[0] + face[2] / 2, Is.EqualTo(110 + 12).Within(6), "the square is at 110 in the last frame");
+        Assert.That(face[1] + face[3] / 2, Is.EqualTo(50 + 12).Within(6));
+        Assert.That(centre.Json[0].GetProperty("face").ValueKind, Is.EqualTo(JsonValueKind.Null));
+        Assert.That(picture.Json[0].GetProperty("probabilities").ToString(), Is.Not.EqualTo(centre.Json[0].GetProperty("probabilities").ToString()));
+
+        Assert.That(video.ExitCode, Is.Zero, video.Error);
+        Assert.That(video.Error, Does.Contain("moving.mp4: no face was found in 3 of 10 frames"));
+        // The box is drawn around the square in the frames of 0.4 and 0.9 s, the first after these times.
+        RgbImage first = Frame(In("followed.mp4"), 0.35), last = Frame(In("followed.mp4"), 0.85);
+        Assert.That(ColouredColumns(first).Average(), Is.EqualTo(20 + 40 + 12).Within(8));
+        Assert.That(ColouredColumns(last).Average(), Is.EqualTo(20 + 90 + 12).Within(8));
+        Assert.That(Predict(In("clip.mp4"), detector).Error, Does.Contain("no face was found in 16 of 16 frames"));
+    }
+
+    [TestCase(2, "exclude each other", "clip.mp4", "--face-box", "1,2,3,4", "--face-detector", "some.xml")]
+    [TestCase(3, "nowhere.xml", "clip.mp4", "--face-detector", "nowhere.xml")]
+    [TestCase(1, "cannot be written: it is a folder", "clip.mp4", "--csv", "/usr")]
+    [TestCase(1, "cannot be written", "clip.mp4", "--annotate", "/etc/passwd/out.mp4")]
+    [TestCase(1, "cannot be written", "clip.mp4", "--plot", "/etc/passwd/out.png")]
     [TestCase(2, "--face-box is '1,2,3'", "clip.mp4", "--face-box", "1,2,3")]
     [TestCase(2, "are for videos alone", "data", "--window", "8")]
     [TestCase(2, "--stride and --rate are for --window", "clip.mp4", "--stride", "8")]
@@ -121,7 +154,9 @@ public sealed class VideoTests
         Assert.That(run.Error, Does.Contain(message).And.Not.Contain("   at "));
     }
 
-    private ProgramRun Predict(string path, params string[] args) => ProgramRun.InProcess(["predict", "--checkpoint", In("run"), path, .. args]);
+    // Without a detector, whatever this machine has installed.
+    private ProgramRun Predict(string path, params string[] args) => ProgramRun.InProcess(["predict", "--checkpoint", In("run"), path,
+        .. args.Contains("--face-detector") ? Array.Empty<string>() : ["--face-detector", "none"], .. args]);
 
     private string In(params string[] names) => Path.Combine([_folder, .. names]);
 
@@ -132,6 +167,18 @@ public sealed class VideoTests
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.Zero);
     }
+
+    private RgbImage Frame(string video, double second)
+    {
+        string picture = In("frame.png");
+        Ffmpeg("-ss", second.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i", video, "-frames:v", "1", picture);
+        return SkiaImageCodec.Instance.Decode(File.ReadAllBytes(picture), picture);
+    }
+
+    /// <summary>Columns with a pixel of another colour than gray, below the label.</summary>
+    private static IEnumerable<int> ColouredColumns(RgbImage image) => Enumerable.Range(0, image.Width).Where(x =>
+        Enumerable.Range(image.Height / 4, image.Height * 3 / 4).Any(y =>
+            Math.Abs(image.Pixels[3 * (y * image.Width + x)] - image.Pixels[3 * (y * image.Width + x) + 2]) > 60));
 
     /// <summary>A gray picture with some noise.</summary>
     private static void Draw(string path, int level, int seed)

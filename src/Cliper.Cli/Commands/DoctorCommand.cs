@@ -2,6 +2,7 @@ using System.CommandLine;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Simd;
 using Cliper.Model.Analysis;
+using Cliper.Model.Data.Faces;
 using Spectre.Console;
 
 namespace Cliper.Cli.Commands;
@@ -48,6 +49,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             Row("GPU driver", $"for CUDA {card.Value.Driver / 1000}.{card.Value.Driver % 1000 / 10}");
         Row("precision", $"activations are stored in {stored.Describe()}");
         Row("ffmpeg", ffmpeg ?? "none: only video files need it (apt-get install ffmpeg)");
+        Row("face detector", FaceDetector.Installed ?? "none: only uncropped photos and videos need it (apt-get install opencv-data)");
         foreach (SelfTest.Result check in checks)
             Row($"self-test: {check.Name}", Format.Invariant(
                 $"{(check.Passed ? "passed" : "FAILED")}, gradient within {check.Error:E1} of finite differences"));
@@ -95,6 +97,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             }
             json.WriteString("precision", stored.Describe());
             json.WriteString("ffmpeg", ffmpeg);
+            json.WriteString("faceDetector", FaceDetector.Installed);
             json.WriteBoolean("passed", passed);
             json.WriteStartArray("selfTest");
             foreach (SelfTest.Result check in checks)
