@@ -79,6 +79,22 @@ public sealed class DriverTests
         Assert.That(run.Error, Does.Contain("computing on the processor: Stand-in has compute capability 6.1"));
     }
 
+    [Test]
+    public void WithoutADriverAutoComputesOnTheProcessorWithoutAWord()
+    {
+        // The loader stops at the first file of the name; one that is no library is as good as none, whatever the machine has.
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, "none")).FullName;
+        File.WriteAllText(Path.Combine(folder, "libcuda.so.1"), "not a library");
+
+        ProgramRun auto = ProgramRun.Shell($"LD_LIBRARY_PATH='{folder}' $PROGRAM doctor --json --threads 1 --device auto");
+        ProgramRun cuda = ProgramRun.Shell($"LD_LIBRARY_PATH='{folder}' $PROGRAM doctor --json --threads 1 --device cuda");
+
+        Assert.That((auto.ExitCode, auto.Error), Is.EqualTo((0, "")));
+        Assert.That(auto.Json.GetProperty("gpuReason").GetString(), Does.Contain("this machine has no NVIDIA driver"));
+        Assert.That((cuda.ExitCode, cuda.Out), Is.EqualTo((4, "")));
+        Assert.That(cuda.Error, Does.Contain("this machine has no NVIDIA driver"));
+    }
+
     private ProgramRun Run(string driver, string args) =>
         ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' {driver} $PROGRAM {args}");
 }

@@ -253,6 +253,9 @@ public sealed class RunTests
         Assert.That(interrupted.ExitCode, Is.EqualTo(130), interrupted.Error);
         Assert.That(interrupted.Error, Does.Contain("cliper-gpu: interrupted"));
         Assert.That(Path.Combine(run, "checkpoints", "last.safetensors"), Does.Exist);
+        ProgramRun tooFew = ProgramRun.InProcess("train", "--resume", run, "--pretrain-epochs", "1");
+        Assert.That(tooFew.ExitCode, Is.EqualTo(2));
+        Assert.That(tooFew.Error, Does.Match("cliper-gpu: .*: [23] epochs of pretrain have been trained, more than 1: leave their number as it was"));
         ProgramRun resumed = ProgramRun.InProcess("train", "--resume", run, "--pretrain-epochs", "3", "--json");
         Assert.That(resumed.ExitCode, Is.Zero, resumed.Error);
         Assert.That(resumed.Error, Does.Contain("going on in pretrain"));
@@ -291,6 +294,21 @@ public sealed class RunTests
         Assert.That(shape.Error, Does.Contain("the setting shape is not the one that the run began with").And.Contain("--out"));
         Assert.That(descriptors.Error, Does.Contain("the setting subclasses is not"));
         Assert.That(File.ReadAllText(Path.Combine(Run, "config.json")), Is.EqualTo(config));
+    }
+
+    [TestCase("--stage2-epochs", "7", "stage2 has been trained with other settings")]
+    [TestCase("--stage2-epochs", "0", "stage2 has been trained with other settings")]
+    [TestCase("--set", "pretrain.learningRate=0.5", "pretrain has been trained with other settings")]
+    public void WhatAFinishedRunWasTrainedWithStays(string option, string value, string message)
+    {
+        string config = File.ReadAllText(Path.Combine(Run, "config.json"));
+
+        ProgramRun run = ProgramRun.InProcess("train", "--resume", Run, option, value);
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((2, "")), run.Error);
+        Assert.That(run.Error, Does.Contain(message).And.Contain("--init"));
+        Assert.That(File.ReadAllText(Path.Combine(Run, "config.json")), Is.EqualTo(config));
+        Assert.That(File.Exists(Path.Combine(Run, "result.json")), Is.True);
     }
 
     [Test]
@@ -386,6 +404,19 @@ public sealed class RunTests
         Assert.That(In("latin1.safetensors"), Does.Not.Exist);
     }
 
+    [Test]
+    public void ATextThatIsTooLongIsNamedByItsLine()
+    {
+        string texts = In("long.txt");
+        File.WriteAllText(texts, $"anger\n\n{string.Join(' ', Enumerable.Repeat("anger", 200))}\n");
+
+        ProgramRun run = ProgramRun.InProcess("embed", "--weights", Path.Combine(Run, "checkpoints", "model.safetensors"),
+            "--texts", texts, "--out", In("long.safetensors"));
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
+        Assert.That(run.Error, Does.Contain($"{texts}:3: text 'anger anger").And.Contain("shorten it"));
+    }
+
     [TestCase(2, "no settings: give --recipe", "train", "--out", "OUT")]
     [TestCase(2, "no recipe 'fer2012'", "train", "--recipe", "fer2012", "--out", "OUT")]
     [TestCase(2, "give either --out", "train", "--recipe", "fer2013")]
@@ -399,6 +430,10 @@ public sealed class RunTests
     [TestCase(3, "no such file", "eval", "--checkpoint", "OUT", "--data", "DATA")]
     [TestCase(3, "no such file or folder", "predict", "--checkpoint", "RUN", "OUT")]
     [TestCase(3, "no such file", "embed", "--weights", "OUT", "--images", "DATA", "--out", "OUT")]
+    // Before the weights and the checkpoint are looked for: nothing is computed for a place that cannot be written.
+    [TestCase(1, "cannot be written: it is a folder", "embed", "--weights", "OUT", "--images", "DATA", "--out", "DATA")]
+    [TestCase(1, "cannot be written", "embed", "--weights", "OUT", "--images", "DATA", "--out", "/etc/passwd/features.safetensors")]
+    [TestCase(1, "cannot be written: it is a folder", "predict", "--checkpoint", "OUT", "DATA", "--csv", "DATA")]
     public void BadInputIsOneSentence(int exitCode, string message, params string[] args)
     {
         ProgramRun run = ProgramRun.InProcess([.. args.Select(word => word switch

@@ -29,9 +29,9 @@ public sealed record TrainResult(CliperModel Model, ClipTokenizer Tokenizer, Eva
 /// </summary>
 public sealed class Trainer
 {
-    private const string PretrainPhase = "pretrain";
-    private const string Stage1Phase = "stage1";
-    private const string Stage2Phase = "stage2";
+    internal const string PretrainPhase = "pretrain";
+    internal const string Stage1Phase = "stage1";
+    internal const string Stage2Phase = "stage2";
     private const string DonePhase = "done";
 
     /// <summary>How many unreadable samples are named; the others are counted.</summary>
@@ -136,7 +136,10 @@ public sealed class Trainer
     internal static bool IsBefore(string phase, int epoch, int step, TrainingState state) =>
         (Array.IndexOf(Order, phase), epoch - 1, step).CompareTo((Array.IndexOf(Order, state.Phase), state.Epoch, state.Step + 1)) < 0;
 
-    private bool NotPast(string phase) => Array.IndexOf(Order, _state.Phase) <= Array.IndexOf(Order, phase);
+    /// <summary>Whether a phase lies before the one that <paramref name="state"/> goes on in.</summary>
+    internal static bool IsPast(string phase, TrainingState state) => Array.IndexOf(Order, state.Phase) > Array.IndexOf(Order, phase);
+
+    private bool NotPast(string phase) => !IsPast(phase, _state);
 
     private void Create()
     {

@@ -78,7 +78,10 @@ public static class TrainingRun
             ? int.MaxValue : row.StepOfEpoch ?? 0, state));
         try
         {
-            CheckSameModel(settings, SettingsJson.Read(run.ConfigPath, new TrainSettings()), folder);
+            TrainSettings begun = SettingsJson.Read(run.ConfigPath, new TrainSettings());
+            CheckSameModel(settings, begun, folder);
+            if (state is not null)
+                CheckSamePast(settings, begun, state, folder);
             return run;
         }
         catch
@@ -101,6 +104,25 @@ public static class TrainingRun
             if (!now.Equals(then))
                 throw new SettingsException($"{folder}: the setting {name} is not the one that the run began with, and its model cannot follow it: "
                     + "leave it as it was, or begin a new run with --out");
+    }
+
+    /// <summary>What the run has trained already stands in config.json as it was.</summary>
+    private static void CheckSamePast(TrainSettings settings, TrainSettings begun, TrainingState state, string folder)
+    {
+        (string Name, PhaseSettings Now, PhaseSettings Then)[] phases =
+        [
+            (Trainer.PretrainPhase, settings.Pretrain, begun.Pretrain), (Trainer.Stage1Phase, settings.Stage1, begun.Stage1),
+            (Trainer.Stage2Phase, settings.Stage2, begun.Stage2),
+        ];
+        foreach ((string name, PhaseSettings now, PhaseSettings then) in phases)
+        {
+            if (Trainer.IsPast(name, state) && now != then)
+                throw new SettingsException($"{folder}: {name} has been trained with other settings of {name} than these: leave them as they were, "
+                    + "or begin a new run with --out, from this one's model with --init");
+            if (name == state.Phase && now.Epochs < state.Epoch)
+                throw new SettingsException(
+                    $"{folder}: {state.Epoch} epochs of {name} have been trained, more than {now.Epochs}: leave their number as it was");
+        }
     }
 
     private sealed class Listener(IProgress<TrainEvent> inner, Action<MessageEvent> heard) : IProgress<TrainEvent>
