@@ -100,24 +100,27 @@ public static class DataSetVerifier
 
     private static IEnumerable<SplitCount> Counts(DataSetSplits splits, IReadOnlyList<ExpectedCounts.Count> expected)
     {
+        ILookup<string, ExpectedCounts.Count> known = expected.ToLookup(count => count.Split);
         foreach (DataSplit split in splits.All)
-            yield return Count(split.Name, split.Classes, split.Samples, expected.FirstOrDefault(count => count.Split == split.Name));
-        foreach (ExpectedCounts.Count count in expected.Where(count => splits.All.All(split => split.Name != count.Split)))
-            yield return count.Split == "all"
-                ? Count("all", splits.Train.Classes, [.. splits.All.SelectMany(split => split.Samples)], count)
-                : Count(count.Split, splits.Train.Classes, [], count);
+            yield return Count(split.Name, split.Classes, split.Samples, known[split.Name]);
+        foreach (IGrouping<string, ExpectedCounts.Count> counts in known.Where(counts => splits.All.All(split => split.Name != counts.Key)))
+            yield return Count(counts.Key, splits.Train.Classes, counts.Key == "all" ? [.. splits.All.SelectMany(split => split.Samples)] : [], counts);
     }
 
-    private static SplitCount Count(string name, IReadOnlyList<string> classes, IReadOnlyList<Sample> samples, ExpectedCounts.Count? expected)
+    private static SplitCount Count(string name, IReadOnlyList<string> classes, IReadOnlyList<Sample> samples,
+        IEnumerable<ExpectedCounts.Count> known)
     {
         int[] lengths = [.. samples.Select(sample => sample.Frames.Count).Order()];
         bool video = lengths.Length > 0 && lengths[^1] > 1;
         ILookup<int, Sample> byLabel = samples.ToLookup(sample => sample.Label);
-        IEnumerable<string> absent = expected?.Classes?.Keys.Where(known => !classes.Contains(known, StringComparer.OrdinalIgnoreCase)) ?? [];
+        // Of several copies in use the one that is nearest.
+        ExpectedCounts.Count? expected = known.MinBy(count => classes.Select((name, label) =>
+            Math.Abs(byLabel[label].Count() - count.Classes.GetValueOrDefault(name, 0))).Sum());
+        IEnumerable<string> absent = expected?.Classes.Keys.Where(name => !classes.Contains(name, StringComparer.OrdinalIgnoreCase)) ?? [];
         ClassCount[] counts =
         [
-            .. classes.Select((known, label) => new ClassCount(known, byLabel[label].Count(), expected?.Classes?.GetValueOrDefault(known, 0))),
-            .. absent.Select(known => new ClassCount(known, 0, expected!.Classes![known])),
+            .. classes.Select((name, label) => new ClassCount(name, byLabel[label].Count(), expected?.Classes.GetValueOrDefault(name, 0))),
+            .. absent.Select(name => new ClassCount(name, 0, expected!.Classes[name])),
         ];
         return new SplitCount(name, samples.Count, expected?.Total, counts,
             video ? (lengths[0], lengths[lengths.Length / 2], lengths[^1]) : null, video ? lengths.Count(length => length < UsualFrames) : 0);

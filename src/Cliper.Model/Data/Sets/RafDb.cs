@@ -56,8 +56,10 @@ internal sealed class RafDb : IDataSetFormat
         {
             string picture = isAligned ? $"{Path.GetFileNameWithoutExtension(file)}_aligned{Path.GetExtension(file)}" : file;
             if (!present.Contains(picture))
-                throw new InputException(
-                    $"{list}:{line}: {picture} is not in {folder}; unpack the pictures again, or remove the line");
+            {
+                options.ReportMissing($"{list}:{line}: {picture} is not in {folder}; unpack the pictures again, or remove the line");
+                continue;
+            }
             var sample = new RawSample(file, className, [new FileFrame(Path.Combine(folder, picture))], $"{list}:{line}");
             (file.StartsWith("train", StringComparison.Ordinal) ? train : test).Add(sample);
         }
