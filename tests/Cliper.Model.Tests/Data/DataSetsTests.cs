@@ -199,6 +199,10 @@ public sealed class DataSetsTests : TemporaryFolder
         AssertInput(() => DataSets.Open(Folder), "fear", "no training samples");
         AssertInput(() => DataSets.Open(Folder, options: new() { Classes = ["happy", "sad"] }), "scared", "unknown class");
         AssertInput(() => DataSets.Open(Folder, "rafdb"), "no RAF-DB here", "found test/, train/");
+        Directory.Delete(In("train"), recursive: true);
+        AssertInput(() => DataSets.Open(Folder), "no train folder beside test", "to evaluate, give the folder of one split", In("test"));
+        Pictures("valid/scared", 1);
+        AssertInput(() => DataSets.Open(Folder), "no train folder beside test, valid");
         Assert.That(() => DataSets.Open(Folder, "fer2014"), Throws.TypeOf<SettingsException>().With.Message.Contains("fer2013"));
         Assert.That(() => DataSets.Open(Folder, options: new() { TestFraction = 1 }), Throws.TypeOf<SettingsException>());
     }

@@ -41,7 +41,13 @@ internal static class Folders
         if (!Directory.Exists(path))
             throw new InputException($"{path}: a file, expected a folder");
         if (Splits(path) is not { } splits)
+        {
+            string[] folders = Of(path);
+            if (folders.Length > 0 && folders.All(folder => SplitOf(Path.GetFileName(folder)) != null))
+                throw new InputException($"{path}: no train folder beside {string.Join(", ", folders.Select(Path.GetFileName))}; "
+                    + $"to evaluate, give the folder of one split, such as {folders[0]}");
             return new RawSplits(read(path), null, null);
+        }
         return new RawSplits(read(splits["train"]),
             splits.TryGetValue("validation", out string? validation) ? read(validation) : null,
             splits.TryGetValue("test", out string? test) ? read(test) : null);
