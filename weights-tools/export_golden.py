@@ -11,7 +11,7 @@ import struct
 import torch
 import torch.nn.functional as F
 
-CLASSES, SUBCLASSES, SLOTS, SLOT_START = 7, 5, 4, 5
+CLASSES, SLOT_START = 7, 5  # of a set that does not tell; of the first learned token
 BATCH, STAGE1_STEPS, STAGE2_STEPS = 12, 5, 5
 TAU = 0.01
 ACTIVATIONS = {"QuickGELU": lambda x: x * torch.sigmoid(1.702 * x), "GELU": F.gelu}
@@ -184,10 +184,10 @@ def loss_set(generator):
 
 def train_inputs(c, generator):
     steps = STAGE1_STEPS + STAGE2_STEPS
-    metd = torch.randn(CLASSES * SUBCLASSES, SLOTS, c["t_width"], generator=generator) / 1000
+    metd = torch.randn(c["classes"] * c["subclasses"], c["tokens"], c["t_width"], generator=generator) / 1000
     images = torch.randn(steps, BATCH, 3, c["image"], c["image"], generator=generator)
-    labels = torch.randint(CLASSES, (steps, BATCH), generator=generator)
-    words = [c["vocab"] - 2, 11, 12, 13, 14, 20, 20, 20, 20, 9, c["vocab"] - 1]
+    labels = torch.randint(c["classes"], (steps, BATCH), generator=generator)
+    words = [c["vocab"] - 2, 11, 12, 13, 14, *[20] * c["tokens"], 9, c["vocab"] - 1]
     ids = torch.tensor(words + [0] * (c["context"] - len(words)))
     return {"metd.init": metd, "images": images, "labels": labels, "template_ids": ids,
             "stage1.lr": torch.tensor([0.01]), "stage2.lr": torch.tensor([1e-4])}
@@ -203,10 +203,10 @@ def train(c, weights, inputs):
     def step(optimizer):
         number = len(losses)
         x = w["token_embedding.weight"][ids].expand(len(metd), -1, -1).clone()
-        x[:, SLOT_START:SLOT_START + SLOTS] = metd
+        x[:, SLOT_START:SLOT_START + c["tokens"]] = metd
         text = F.normalize(encode_embeddings(w, c, x, torch.full((len(metd),), end)))
         image = F.normalize(encode_image(w, c, inputs["images"][number]))
-        *_, fine, margin = cliper_loss(image @ text.T / TAU, inputs["labels"][number], CLASSES, SUBCLASSES)
+        *_, fine, margin = cliper_loss(image @ text.T / TAU, inputs["labels"][number], c["classes"], c["subclasses"])
         optimizer.zero_grad()
         (fine + margin).backward()
         optimizer.step()
@@ -234,21 +234,25 @@ def main():
         parser.add_argument("--" + name, type=int, default=default)
     for tower in "vt":
         parser.add_argument(f"--{tower}-heads", type=int, help="default: width / 64")
+    for name, symbol, default in [("classes", "K", CLASSES), ("subclasses", "M", 5), ("tokens", "L", 4)]:
+        parser.add_argument("--" + name, type=int, default=default, help=f"{symbol} of the training steps; default: {default}")
     parser.add_argument("--activation", choices=ACTIVATIONS, default="QuickGELU", help="of the blocks' MLPs, in both towers")
     arguments = parser.parse_args()
     c = {name: getattr(arguments, name) for name in
          ["image", "patch", "v_width", "v_layers", "vocab", "t_width", "t_layers", "embed", "context"]}
     heads = "width/64"
     metadata = {"config": json.dumps(c), "seed": str(arguments.seed), "made_with": f"PyTorch {torch.__version__} fp32 CPU"}
-    c["activation"] = arguments.activation
+    c.update(activation=arguments.activation, classes=arguments.classes, subclasses=arguments.subclasses, tokens=arguments.tokens)
     c["v_heads"] = arguments.v_heads or c["v_width"] // 64
     c["t_heads"] = arguments.t_heads or c["t_width"] // 64
     if arguments.v_heads or arguments.t_heads:
         heads = f"{c['v_heads']},{c['t_heads']}"
     if c["image"] % c["patch"] or c["v_heads"] < 1 or c["t_heads"] < 1 or c["v_width"] % c["v_heads"] or c["t_width"] % c["t_heads"]:
         parser.error("patches must fill the image, and the heads (width / 64 unless given) the width")
-    if c["vocab"] < 24 or c["context"] < 11:
-        parser.error("the prompt needs a vocabulary of 24 tokens and a context of 11")
+    if c["vocab"] < 24 or c["context"] < 7 + c["tokens"]:
+        parser.error(f"the prompt needs a vocabulary of 24 tokens and a context of {7 + c['tokens']}")
+    if c["classes"] < 2 or c["subclasses"] < 1 or c["tokens"] < 1:
+        parser.error("there are at least two classes, a descriptor a class and a token a descriptor")
     metadata.update(heads=heads, activation=c["activation"])
 
     os.makedirs(arguments.out, exist_ok=True)
@@ -260,8 +264,9 @@ def main():
     save(path.format("clip", ".activations"), clip_set(c, weights, generator),
          {**metadata, "loss": "cross_entropy(exp(logit_scale)*cos, [0,1,2]) + 0.1*mean(logits^2)"})
     inputs = train_inputs(c, generator)
+    number_of_classes = {} if c["classes"] == CLASSES else {"classes": str(c["classes"])}
     save(path.format("cliper_train", ""), {**inputs, **train(c, weights, inputs)},
-         {**metadata, "note": "rows of losses: (fine, margin) per step; steps 0-4 stage 1 (AdamW lr 0.01 wd 0 eps 1e-4 on metd), "
+         {**metadata, **number_of_classes, "note": "rows of losses: (fine, margin) per step; steps 0-4 stage 1 (AdamW lr 0.01 wd 0 eps 1e-4 on metd), "
           "5-9 stage 2 (AdamW lr 1e-4 wd 0.1 eps 1e-4 on visual.*); no schedule"})
     save(path.format("cliper_loss", ""), loss_set(generator),
          {"seed": str(arguments.seed), "tau": str(TAU), "rule": "zero counts count as -1/99; "

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cliper.Autograd;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
@@ -91,18 +92,21 @@ public sealed class TrainGoldenTests : GoldenTests
         }
     }
 
+    /// <summary>The model of a set: descriptors [K M, L, width], K from the metadata, or seven where it is not told.</summary>
     private CliperModel Model(TensorSource golden, ClipModel clip)
     {
-        // Stand-ins for the learned vectors are the run of equal ids in the template.
         int[] template = [.. golden.ReadIntegers("template_ids").Select(id => (int)id)];
         int[] ids = template[..(TextTransformer.EndOf(template) + 1)];
         IReadOnlyList<long> shape = golden.Entry("metd.init").Shape;
         int prompts = (int)shape[0], slots = (int)shape[1], width = (int)shape[2];
-        int start = Enumerable.Range(0, ids.Length - slots).Single(at => ids.AsSpan(at, slots).Count(ids[at]) == slots);
-        const int Classes = 7;
+        int classes = golden.Metadata.TryGetValue("classes", out string? count) ? int.Parse(count, CultureInfo.InvariantCulture) : 7;
+        Assert.That(prompts % classes, Is.Zero, $"{prompts} descriptors of {classes} classes");
+        // Stand-ins for the learned vectors are equal ids before the full stop and the end.
+        int start = ids.Length - 2 - slots;
+        Assert.That(ids.Skip(start).Take(slots).Distinct().Count(), Is.EqualTo(1), "ids where the learned vectors go");
         var metd = new Metd(Tensor.From(Device, golden.ReadFloats("metd.init"),
-            new Shape(Classes, prompts / Classes, slots, width)),
+            new Shape(classes, prompts / classes, slots, width)),
             new DescriptorPrompt(ids, start, slots));
-        return new CliperModel(clip, metd, [.. Enumerable.Range(0, Classes).Select(label => $"class {label}")]);
+        return new CliperModel(clip, metd, [.. Enumerable.Range(0, classes).Select(label => $"class {label}")]);
     }
 }
