@@ -1,6 +1,6 @@
 #!/bin/bash
 # GPU tests, `cliper-gpu bench --device cuda` and PyTorch, all on one card in one go; the table goes to benchmarks/results/.
-#   benchmarks/gpu.sh [--quick] [--only TEXT] [--no-tests]    in a checkout; needs the .NET 10 SDK, and torch >= 2.1 for the peer
+#   benchmarks/gpu.sh [--quick] [--only TEXT] [--precision fp16|bf16] [--no-tests]    in a checkout; needs the .NET 10 SDK, and torch >= 2.1 for the peer
 #   benchmarks/gpu.sh --pack DIR      makes DIR/gpu.tgz for a machine with a driver but no .NET: unpack it there and run ./gpu.sh
 # PYTHON names the Python that has torch. With no usable card it says so and exits 4.
 set -euo pipefail
@@ -57,17 +57,20 @@ pack() {
     du -h "$out/gpu.tgz" | awk '{print $2 ": " $1}'
 }
 
-quick=() only=() tests=yes words="$*"
+quick=() only=() precision=fp16 tests=yes words="$*"
 while [ $# -gt 0 ]; do
     case "$1" in
         --quick) quick=(--quick) ;;
         --only) only=(--only "${2:?--only needs a text}"); shift ;;
+        --precision) precision=${2:?--precision needs a format}; shift ;;
         --no-tests) tests=no ;;
         --pack) pack "${2:?--pack needs a folder}"; exit ;;
-        *) fail "unknown option $1; the options are --quick, --only TEXT, --no-tests and --pack DIR" 2 ;;
+        *) fail "unknown option $1; the options are --quick, --only TEXT, --precision FORMAT, --no-tests and --pack DIR" 2 ;;
     esac
     shift
 done
+
+case $precision in fp16 | bf16) ;; *) fail "--precision is '$precision'; there are fp16 and bf16" 2 ;; esac
 
 library=$(driver)
 [ -n "$library" ] || fail "no usable CUDA device: this machine has no NVIDIA driver (libcuda.so.1 is not found)" 4
@@ -98,17 +101,17 @@ if [ "$tests" = yes ]; then
     CLIPER_TEST_DEVICE=cuda run_tests >&2 || failed=1
 fi
 
-echo "== cliper-gpu bench --device cuda" >&2
+echo "== cliper-gpu bench --device cuda --precision $precision" >&2
 code=0
-cliper bench --device cuda --json "${only[@]}" >"$work/ours.json" || code=$?
+cliper bench --device cuda --precision "$precision" --json "${only[@]}" >"$work/ours.json" || code=$?
 [ "$code" = 0 ] || exit "$code"
 
 echo "== PyTorch" >&2
 peer=("$work/peer.json")
-"${PYTHON:-python3}" "$here/pytorch_peer.py" --run "$work/peer.json" "${quick[@]}" "${only[@]}" ||
+"${PYTHON:-python3}" "$here/pytorch_peer.py" --run "$work/peer.json" --dtype "$precision" "${quick[@]}" "${only[@]}" ||
     { peer=(); echo "gpu.sh: no times of PyTorch; the table has ours alone" >&2; }
 
-table="$results/$(date -u +%F)-$(echo "${card:-gpu}" | cut -d, -f1 | tr '[:upper:] ' '[:lower:]-').csv"
+table="$results/$(date -u +%F)-$(echo "${card:-gpu}" | cut -d, -f1 | tr '[:upper:] ' '[:lower:]-')-$precision.csv"
 "${PYTHON:-python3}" "$here/pytorch_peer.py" --join "$work/ours.json" "${peer[@]}" --out "$table" --commit "$(commit)" \
     --driver "$card" --command "benchmarks/gpu.sh $words"
 echo "$table"

@@ -2,7 +2,7 @@
 """PyTorch at the shapes of `cliper-gpu bench --device cuda`, and the table of both.
 
   pytorch_peer.py --cpu-check [GOLDEN_FOLDER]   computes the golden tensors on the processor: the peer is the same model
-  pytorch_peer.py --run OUT.json [--quick]      times PyTorch on the card
+  pytorch_peer.py --run OUT.json [--quick] [--dtype fp16|bf16]    times PyTorch on the card
   pytorch_peer.py --join OURS.json [PEER.json] --out TABLE.csv --commit TEXT --command TEXT
 
 --cpu-check needs torch 1.13 or later, --run 2.1 or later with CUDA, --join nothing but Python."""
@@ -256,12 +256,14 @@ class Timer:
         return 1e3 * statistics.median(samples)
 
 
-def operations():
-    """(name, shape, mode, call): mode is eager or compile."""
+def operations(dtype):
+    """(name, shape, mode, call): mode is eager or compile; dtype is fp16 or bf16."""
     import torch
     import torch.nn.functional as F
 
-    def rand(*shape, dtype=torch.float16):
+    stored = torch_type(dtype)
+
+    def rand(*shape, dtype=stored):
         return torch.rand(*shape, device="cuda", dtype=torch.float32).mul_(2).sub_(1).to(dtype)
 
     for rows in MATMUL_ROWS:
@@ -301,7 +303,7 @@ def operations():
         yield "column sum", shape, "eager", lambda: dy.sum(0)
 
     rows = MATMUL_ROWS[0]
-    a, b, c = rand(rows, HIDDEN), rand(rows, HIDDEN), torch.empty(rows, HIDDEN, device="cuda", dtype=torch.float16)
+    a, b, c = rand(rows, HIDDEN), rand(rows, HIDDEN), torch.empty(rows, HIDDEN, device="cuda", dtype=stored)
     wide = rand(rows, HIDDEN, dtype=torch.float32)
     shape = f"{rows}x{HIDDEN}"
 
@@ -317,7 +319,7 @@ def operations():
     yield "QuickGELU backward", shape, "eager", derivative
     yield "QuickGELU backward", shape, "compile", torch.compile(derivative)
     yield "add", shape, "eager", lambda: torch.add(a, b, out=c)
-    yield "cast fp32 to fp16", shape, "eager", lambda: c.copy_(wide)
+    yield f"cast fp32 to {dtype}", shape, "eager", lambda: c.copy_(wide)
     del a, b, c, wide
 
     clip = modules()[0](vit(16)).cuda()
@@ -336,9 +338,18 @@ def vit(patch):
             "t_heads": 8, "vocab": 49408, "context": 77, "embed": 512}
 
 
-def steps():
-    """One step of each stage: autocast fp16, GradScaler, fused AdamW. As operations, and calls to warm up with."""
+def torch_type(dtype):
+    """PyTorch's type of that name."""
     import torch
+
+    return {"fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
+
+
+def steps(dtype):
+    """One step of each stage: autocast, GradScaler with fp16, fused AdamW. As operations, and calls to warm up with."""
+    import torch
+
+    stored = torch_type(dtype)
 
     make_clip, make_cliper = modules()
     ids = torch.tensor([49406, 550, 1032, 1125, 539, 1, 1, 1, 1, 269, 49407])
@@ -356,12 +367,12 @@ def steps():
                     parameter.requires_grad_()
                 rate, decay = (0.01, 0) if stage == 1 else (5e-6, 0.1)
                 optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, eps=1e-4, fused=True)
-                scaler = torch.cuda.amp.GradScaler()
-                with torch.no_grad(), torch.autocast("cuda", torch.float16):
+                scaler = torch.cuda.amp.GradScaler(enabled=dtype == "fp16")
+                with torch.no_grad(), torch.autocast("cuda", stored):
                     fixed = model.descriptors()
 
                 def loss():
-                    with torch.autocast("cuda", torch.float16):
+                    with torch.autocast("cuda", stored):
                         descriptors = model.descriptors() if stage == 1 else fixed
                         return model.loss(images, descriptors, labels, frames, train_images=stage == 2).sum()
 
@@ -378,7 +389,7 @@ def steps():
                 torch.cuda.empty_cache()
 
 
-def run(path, quick, only):
+def run(path, quick, only, dtype):
     try:
         import torch
     except ImportError:
@@ -390,7 +401,7 @@ def run(path, quick, only):
     torch.backends.cuda.matmul.allow_tf32 = True
     timer, rows = Timer(quick), []
     for source in (operations, steps):
-        for name, shape, mode, call, *options in source():
+        for name, shape, mode, call, *options in source(dtype):
             if only.lower() not in name.lower():
                 continue
             milliseconds = attempt(f"{name} {shape} {mode}", timer, call, *options)
@@ -430,11 +441,11 @@ def join(ours_path, peer_path, out, commit, driver, command):
     with open(temporary, "w", newline="") as file:
         file.write("\n".join(lines) + "\n")
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["name", "shape", "ours_ms", "gflops", "gb_per_s", "share_of_floor", "eager_ms", "compile_ms",
+        table.writerow(["name", "shape", "ours_ms", "floor_ms", "gflops", "gb_per_s", "share_of_floor", "eager_ms", "compile_ms",
                         "eager_over_ours", "compile_over_ours"])
         for row in ours["operations"]:
             times = [theirs.get((row["name"], row["shape"], mode)) for mode in ("eager", "compile")]
-            table.writerow([row["name"], row["shape"], f"{row['ms']:.4f}", cell(row.get("gflops"), ".0f"),
+            table.writerow([row["name"], row["shape"], f"{row['ms']:.4f}", f"{row['ms'] * row['ratio']:.4f}", cell(row.get("gflops"), ".0f"),
                             cell(row.get("gbPerSecond"), ".1f"), cell(row["ratio"], ".3f"), *(cell(ms, ".4f") for ms in times),
                             *(cell(ms and ms / row["ms"], ".3f") for ms in times)])
     os.replace(temporary, out)
@@ -456,6 +467,7 @@ def main():
     mode.add_argument("--run", metavar="OUT.json")
     mode.add_argument("--join", nargs="+", metavar="JSON")
     parser.add_argument("--quick", action="store_true", help="fewer samples")
+    parser.add_argument("--dtype", choices=("fp16", "bf16"), default="fp16", help="how activations are stored")
     parser.add_argument("--out")
     parser.add_argument("--commit", default="unknown")
     parser.add_argument("--driver", default="driver unknown", help="the card and its driver")
@@ -465,7 +477,7 @@ def main():
     if arguments.cpu_check:
         return cpu_check(arguments.cpu_check)
     if arguments.run:
-        return run(arguments.run, arguments.quick, arguments.only)
+        return run(arguments.run, arguments.quick, arguments.only, arguments.dtype)
     if len(arguments.join) > 2 or not arguments.out:
         parser.error("--join takes one or two files, and needs --out")
     return join(arguments.join[0], arguments.join[1] if len(arguments.join) == 2 else None, arguments.out, arguments.commit,

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cliper.Kernels.Devices;
 
 namespace Cliper.Cli.Tests;
 
@@ -21,5 +22,27 @@ public sealed class BenchTests
             Assert.That(row.GetProperty("gbPerSecond").GetDouble(), device == "cpu" ? Is.Positive : Is.GreaterThanOrEqualTo(0));
             Assert.That(row.GetProperty("ratio").GetDouble(), device == "cpu" ? Is.Positive : Is.GreaterThanOrEqualTo(0));
         }
+    }
+
+    [TestCase("cpu", "fp32")]
+    [TestCase("emulated --precision bf16", "bf16")]
+    public void ItSaysHowActivationsAreStored(string device, string precision)
+    {
+        ProgramRun run = ProgramRun.InProcess(["bench", "--only", "column sum", "--json", "--device", .. device.Split(' ')]);
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Json.GetProperty("precision").GetString(), Is.EqualTo(precision));
+    }
+
+    [TestCase("", 4, "gpu.sh: no usable CUDA device: this machine has no NVIDIA driver (libcuda.so.1 is not found)\n")]
+    [TestCase("--precision fp8", 2, "gpu.sh: --precision is 'fp8'; there are fp16 and bf16\n")]
+    [TestCase("--fast", 2, "gpu.sh: unknown option --fast; the options are --quick, --only TEXT, --precision FORMAT, --no-tests and --pack DIR\n")]
+    public void TheScriptForACardSaysWhatIsMissing(string arguments, int exitCode, string message)
+    {
+        if (!OperatingSystem.IsLinux() || CudaDevice.HasDriver)
+            Assert.Ignore("for a machine without a driver");
+        ProgramRun run = ProgramRun.Shell($"'{Path.Combine(Checkout.Root, "benchmarks", "gpu.sh")}' {arguments}");
+
+        Assert.That((run.ExitCode, run.Out, run.Error), Is.EqualTo((exitCode, "", message)));
     }
 }

@@ -12,6 +12,9 @@ public sealed class KernelTextTests
     private static readonly string[] Architectures = ["sm_80", "sm_86", "sm_89", "sm_90"];
     private static readonly string[] OfPortable = ["sm_70", "sm_75", .. Architectures];
 
+    // Those of bf16 differ from the ones of fp16 in their format alone: the oldest and the newest.
+    private static readonly string[] OfBf16 = ["sm_80", "sm_90"];
+
     private static IEnumerable<TestCaseData> Kernels =>
         KernelCatalogue.All.Select(kernel => new TestCaseData(kernel).SetArgDisplayNames(kernel.Name));
 
@@ -36,7 +39,10 @@ public sealed class KernelTextTests
     {
         Ptxas.Require();
         var kernel = (GpuKernel)tested;
-        foreach (string architecture in kernel.Target == GpuTarget.Portable ? OfPortable : Architectures)
+        string[] architectures = kernel.Target == GpuTarget.Portable ? OfPortable
+            : kernel.Method.GetGenericArguments().Any(Formats.UsesBf16) ? OfBf16
+            : Architectures;
+        foreach (string architecture in architectures)
         {
             Ptxas.Result result = Ptxas.Assemble(kernel.Text, architecture);
             TestContext.Out.WriteLine($"{architecture}: {result.Registers} registers of {kernel.Registers}");
@@ -74,6 +80,8 @@ internal static partial class Lint
                 yield return $"call: {line}";
             else if (Double().IsMatch(line))
                 yield return $"double precision: {line}";
+            else if (Atomic().IsMatch(line))
+                yield return $"atomic, whose order is chance: {line}";
     }
 
     public static (int Mma, int LoadMatrix, int CopyAsync) Counts(string ptx) =>
@@ -90,6 +98,9 @@ internal static partial class Lint
 
     [GeneratedRegex(@"\.f64\b")]
     private static partial Regex Double();
+
+    [GeneratedRegex(@"\b(atom|red)\.")]
+    private static partial Regex Atomic();
 
     [GeneratedRegex(@"\bmma\.sync")]
     private static partial Regex MmaPattern();

@@ -16,8 +16,7 @@ public sealed class OperationTestTests(bool tensorCores, ElementType stored) : G
     {
         foreach (OperationTest.Result result in new OperationTest(Device).Run())
         {
-            bool suits = result.Name.StartsWith("matrix", StringComparison.Ordinal)
-                || result.Name.StartsWith("attention", StringComparison.Ordinal);
+            bool suits = new[] { "matrix", "attention", "patch" }.Any(name => result.Name.StartsWith(name, StringComparison.Ordinal));
             Assert.That(result.Implementation, Is.EqualTo(tensorCores && suits ? "tensor cores" : "portable"), result.Name);
             Assert.That(result.Passed, $"{result.Name} is off by {result.Deviation}, bound {result.Bound}");
         }

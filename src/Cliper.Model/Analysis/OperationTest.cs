@@ -47,6 +47,9 @@ public sealed class OperationTest(Device device)
             Attend("attention, causal", causal: true);
             Normalise();
             Losses();
+            CliperLosses();
+            TokenRows();
+            Patches();
             Elements();
         }
         finally
@@ -136,6 +139,81 @@ public sealed class OperationTest(Device device)
         SoftmaxCrossEntropy.Forward(Floats(x), targets, loss, Floats(new double[Rows]), Rows, Classes);
         double expected = Sum(Rows, r => Math.Log(Sum(Classes, c => Math.Exp(x[r * Classes + c]))) - x[r * Classes + labels[r]]) / Rows;
         Compare("softmax cross-entropy", loss, (_, _) => expected, 1);
+    }
+
+    private void CliperLosses()
+    {
+        const int Subclasses = 3, Width = Classes * Subclasses;
+        double[] s = Random(Rows * Width, 15), gradient = new double[Rows * Width];
+        int[] labels = [.. Enumerable.Range(0, Rows).Select(row => row * row % Classes)], nearest = new int[Rows], counts = new int[Width];
+        for (int b = 0; b < Rows; b++)
+            counts[nearest[b] = Places(labels[b]).MaxBy(at => s[b * Width + at])]++;
+        double fine = 0, margin = 0;
+        for (int b = 0; b < Rows; b++)
+        {
+            int row = b, label = labels[b];
+            double[] n = [.. Places(label).Select(at => counts[at] == 0 ? -1.0 / 99 : counts[at])];
+            double own = counts[nearest[b]], alpha = n.Sum() * Math.Exp(1 / own) / n.Sum(value => Math.Exp(1 / value)) / own;
+            fine += alpha * CrossEntropy(nearest[b],
+                [nearest[b], .. Enumerable.Range(0, Classes).Where(k => k != label).SelectMany(Places)], alpha);
+            int[] hardest = [.. Enumerable.Range(0, Classes).Select(k =>
+                k == label ? Places(k).MinBy(at => s[row * Width + at]) : Places(k).MaxBy(at => s[row * Width + at]))];
+            margin += CrossEntropy(hardest[label], hardest, 1);
+
+            // Of one logit of the row against several; leaves the gradient.
+            double CrossEntropy(int right, int[] places, double weight)
+            {
+                double total = places.Sum(at => Math.Exp(s[row * Width + at]));
+                foreach (int at in places)
+                    gradient[row * Width + at] += weight * (Math.Exp(s[row * Width + at]) / total - (at == right ? 1 : 0)) / Rows;
+                return Math.Log(total) - s[row * Width + right];
+            }
+        }
+        DeviceArray logits = Floats(s), targets = Owned(device.From(labels)), losses = Floats(new double[2]), factors = Floats(new double[Rows]),
+            chosen = Owned(device.Allocate(Rows, ElementType.Int32)), numbers = Owned(device.Allocate(Width, ElementType.Int32)),
+            dlogits = Floats(new double[Rows * Width]);
+        CliperLoss.Forward(logits, targets, losses, factors, chosen, numbers, Rows, Classes, Subclasses, EmptySubclasses.MinusOneNinetyNinth);
+        Compare("CLIPER losses", losses, (_, which) => (which == 0 ? fine : margin) / Rows, 2);
+        CliperLoss.Backward(logits, targets, factors, chosen, Floats([1, 1]), dlogits, false, Rows, Classes, Subclasses);
+        Compare("CLIPER losses, gradient", dlogits, (_, at) => gradient[at], gradient.Length);
+
+        static IEnumerable<int> Places(int k) => Enumerable.Range(k * Subclasses, Subclasses);
+    }
+
+    private void TokenRows()
+    {
+        const int Sequences = 3, Length = 6, Inserted = 2, Start = 3, TableRows = 9;
+        double[] table = Random(TableRows * Depth, 16), x = Random(Sequences * Length * Depth, 17), insert = Random(Sequences * Inserted * Depth, 18);
+        int[] rows = [.. Enumerable.Range(0, Sequences * Length).Select(at => at * 5 % TableRows)];
+        DeviceArray ids = Owned(device.From(rows)), tokens = Numbers(x), y = Empty(x.Length), dtable = Floats(table), dinsert = Floats(insert);
+        Gather.Forward(Floats(table), ids, y, TableRows, Depth);
+        Compare("gather", y, (r, c) => table[rows[r] * Depth + c], Depth);
+        Gather.Backward(ids, tokens, dtable, false, TableRows, Depth);
+        Compare("gather, gradient", dtable, (r, c) => Sum(rows.Length, i => rows[i] == r ? x[i * Depth + c] : 0), Depth);
+        Splice.Forward(tokens, Floats(insert), y, Sequences, Length, Inserted, Start, Depth);
+        Compare("splice", y, (r, c) => r % Length is >= Start and < Start + Inserted
+            ? insert[(r / Length * Inserted + r % Length - Start) * Depth + c] : x[r * Depth + c], Depth);
+        Splice.Backward(tokens, default, false, dinsert, false, Sequences, Length, Inserted, Start, Depth);
+        Compare("splice, gradient", dinsert, (r, c) => x[(r / Inserted * Length + Start + r % Inserted) * Depth + c], Depth);
+    }
+
+    private void Patches()
+    {
+        const int Channels = 3, Patch = 4, Side = 2 * Patch;
+        var sizes = new PatchEmbedding.Sizes(2, Channels, Side, Side, Patch, Columns);
+        int pixels = sizes.Pixels, rows = sizes.Images * sizes.Patches;
+        double[] images = Random(sizes.Images * Channels * Side * Side, 19), weight = Random(Columns * pixels, 20), dy = Random(rows * Columns, 21);
+        DeviceArray input = Floats(images), weights = Numbers(weight), y = Empty(rows * Columns), dweight = Floats(weight);
+        PatchEmbedding.Forward(input, weights, y, sizes);
+        Compare("patch embedding", y, (r, c) => Sum(pixels, i => Pixel(r, i) * weight[c * pixels + i]), Columns);
+        PatchEmbedding.Backward(input, weights, Numbers(dy), default, false, dweight, false, sizes);
+        Compare("patch embedding, gradient", dweight, (r, c) => Sum(rows, i => dy[i * Columns + r] * Pixel(i, c)), pixels);
+
+        double Pixel(int row, int i)
+        {
+            int channel = i / (Patch * Patch), top = row / 2 % 2 * Patch + i / Patch % Patch, left = row % 2 * Patch + i % Patch;
+            return images[((row / 4 * Channels + channel) * Side + top) * Side + left];
+        }
     }
 
     private void Elements()

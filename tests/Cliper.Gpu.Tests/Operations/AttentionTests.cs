@@ -15,7 +15,6 @@ namespace Cliper.Gpu.Tests.Operations;
 [TestFixture(true, ElementType.Float16)]
 [TestFixture(false, ElementType.Float16)]
 [TestFixture(true, ElementType.BFloat16)]
-[TestFixture(false, ElementType.BFloat16)]
 [Parallelizable(ParallelScope.Self)]
 public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFixture(stored)
 {
