@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Cliper.Model.Training;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace Cliper.Cli;
 
@@ -10,6 +11,9 @@ namespace Cliper.Cli;
 /// </summary>
 internal static class TrainingProgress
 {
+    /// <summary>So that bar and text stand on one line of 80 columns.</summary>
+    private const int BarWidth = 8;
+
     /// <summary>Runs <paramref name="work"/> with a listener for its events.</summary>
     public static T Show<T>(Terminal terminal, Func<IProgress<TrainEvent>, T> work)
     {
@@ -17,7 +21,9 @@ internal static class TrainingProgress
             return work(new Lines(terminal));
         return terminal.Progress.Progress()
             .AutoClear(true)
-            .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn())
+            .HideCompleted(true)
+            .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = BarWidth },
+                new PercentageColumn())
             .Start(context => work(new Bar(terminal, context)));
     }
 
@@ -34,6 +40,11 @@ internal static class TrainingProgress
         Format.Duration(TimeSpan.FromSeconds(epoch.Seconds)) +
         (epoch.SkippedSteps > 0 ? $", {epoch.SkippedSteps} steps skipped: gradient not finite" : "") +
         (epoch.EvaluatedOn is null ? "" : $", {epoch.EvaluatedOn} WAR {Format.Percent(epoch.War)} UAR {Format.Percent(epoch.Uar)}");
+
+    /// <summary>The same beside a bar, as in "stage1 1/2  loss 3.41  812 images/s  waiting 0 %  213 MiB  0:31 left".</summary>
+    private static string ShortLine(StepEvent step) => Format.Invariant(
+        $"{step.Phase} {step.Epoch}/{step.Epochs}  loss {step.Loss:F2}  {step.ImagesPerSecond:F0} images/s  waiting {100 * step.WaitShare:F0} %  ") +
+        $"{Format.Bytes(step.MemoryBytes)}  {Format.Duration(step.Remaining)} left";
 
     private static string Losses(float loss, float? fine, float? margin) => Format.Invariant($"loss {loss:F3}") +
         (fine is null || margin is null ? "" : Format.Invariant($" (fine {fine:F3}, margin {margin:F3})"));
@@ -74,10 +85,10 @@ internal static class TrainingProgress
             switch (value)
             {
                 case MessageEvent message:
-                    terminal.Progress.MarkupLineInterpolated(message.Warning ? (FormattableString)$"[yellow]{Line(message)}[/]" : $"{Line(message)}");
+                    terminal.Progress.Write(new WholeLine(Line(message), message.Warning ? Color.Yellow : Style.Plain));
                     break;
                 case EpochEvent epoch:
-                    terminal.Progress.MarkupLineInterpolated($"{Line(epoch)}");
+                    terminal.Progress.Write(new WholeLine(Line(epoch), Style.Plain));
                     break;
                 case StepEvent step:
                     if (_task is null || _phase != step.Phase)
@@ -88,8 +99,28 @@ internal static class TrainingProgress
                     }
                     _task.MaxValue = (double)step.Epochs * step.Steps;
                     _task.Value = (step.Epoch - 1.0) * step.Steps + step.Step;
-                    _task.Description = Markup.Escape(Line(step));
+                    _task.Description = Markup.Escape(ShortLine(step));
                     break;
+            }
+        }
+    }
+
+    /// <summary>A line above the bar. It is written where the bar stood, so what it does not cover is erased.</summary>
+    internal sealed class WholeLine(string text, Style style) : IRenderable
+    {
+        private const string EraseToEnd = "\u001b[K";
+
+        private readonly Text _text = new(text + "\n", style);
+
+        public Measurement Measure(RenderOptions options, int maxWidth) => ((IRenderable)_text).Measure(options, maxWidth);
+
+        public IEnumerable<Segment> Render(RenderOptions options, int maxWidth)
+        {
+            foreach (Segment segment in ((IRenderable)_text).Render(options, maxWidth))
+            {
+                if (segment.IsLineBreak)
+                    yield return Segment.Control(EraseToEnd);
+                yield return segment;
             }
         }
     }
