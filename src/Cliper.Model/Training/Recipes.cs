@@ -1,4 +1,5 @@
 using Cliper.Model.Data;
+using Cliper.Model.DrawnFaces;
 
 namespace Cliper.Model.Training;
 
@@ -127,13 +128,15 @@ public static class Recipes
                 Augmentation = "none",
             },
         },
-        // Drawn faces and the CLIP that ships with the program; two minutes.
+        // The CLIP that ships with the program has learned from paintings; the demo's faces are sketches. Half a minute.
         ["demo"] = new TrainSettings
         {
             Recipe = "demo",
             DataSet = "drawn",
+            DrawnPictures = 7000,
+            DrawnStyle = DrawingStyle.Pencil,
             Stage1 = PaperStage1 with { Epochs = 2, BatchSize = 64, Augmentation = "none" },
-            Stage2 = SmallStage2 with { Epochs = 3, BatchSize = 64 },
+            Stage2 = SmallStage2 with { Epochs = 3, BatchSize = 64, LearningRate = 3e-4f, Augmentation = "none" },
         },
     };
 

@@ -98,8 +98,8 @@ public static class RunData
     // A CLIP of drawn faces knows those it was pre-trained on by heart: what is trained from it meets others.
     private static TrainingData OpenDrawn(TrainSettings settings, int imageSize, string set)
     {
-        var faces = new DrawnFacesData(set, settings.Seed, settings.DrawnPictures, imageSize);
-        DataSplit test = new DrawnFacesData("test", settings.Seed, DrawnTest, imageSize).ToSplit();
+        var faces = new DrawnFacesData(set, settings.Seed, settings.DrawnPictures, imageSize, settings.DrawnStyle);
+        DataSplit test = new DrawnFacesData("test", settings.Seed, DrawnTest, imageSize, settings.DrawnStyle).ToSplit();
         return new TrainingData(faces.ToSplit(), null, test, settings,
             "The faces are drawn by the program: the figures say nothing about photographs.",
             (index, epoch) => faces.Caption(index, (uint)epoch));

@@ -1,6 +1,7 @@
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 using Cliper.Model.Data;
+using Cliper.Model.DrawnFaces;
 using Cliper.Model.Text;
 
 namespace Cliper.Model.Training;
@@ -133,6 +134,9 @@ public sealed record TrainSettings
 
     /// <summary>Faces to draw for training, where the program draws its data itself.</summary>
     public int DrawnPictures { get; init; } = 2800;
+
+    /// <summary>How they, and those to test on, are drawn.</summary>
+    public DrawingStyle DrawnStyle { get; init; }
 
     /// <summary>
     /// Divisor of the cosines, tau; 0 for the one that the CLIP itself learned, which is the paper's 0.01 in OpenAI's CLIPs. A
