@@ -434,7 +434,7 @@ def join(ours_path, peer_path, out, commit, driver, command):
     theirs = {(row["name"], row["shape"], row["mode"]): row["ms"] for row in peer["rows"]}
     known = {(row["name"], row["shape"]) for row in ours["operations"]}
     lines = [f"# date {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d} UTC; {ours['device']}; {driver}; commit {commit}; {command}",
-             f"# measured floors: {ours['peakGflops'] / 1e3:.1f} TFLOP/s (mma.sync alone), {ours['bandwidthGBs']:.0f} GB/s (copy)",
+             f"# measured floors: {ours['peakGflops'] / 1e3:.1f} TFLOP/s ({ours['peakOf']} alone), {ours['bandwidthGBs']:.0f} GB/s (copy)",
              f"# peer: PyTorch {peer['torch']}, CUDA {peer['cuda']}, {peer['device']}" if peer_path else "# peer: none"]
     os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
     temporary = out + ".part"

@@ -95,6 +95,19 @@ public sealed class DriverTests
         Assert.That(cuda.Error, Does.Contain("this machine has no NVIDIA driver"));
     }
 
+    // The stand-in's kernels compute nothing, so that no operation passes; which were chosen is seen all the same.
+    [TestCase("FAKE_CAPABILITY=90 FAKE_VERSION=12000", true)]
+    [TestCase("FAKE_CAPABILITY=90 FAKE_VERSION=11080", false)]
+    [TestCase("FAKE_CAPABILITY=100 FAKE_VERSION=13000", false)]
+    public void OnlyAHopperCardWithANewEnoughDriverIsGivenWgmma(string driver, bool wgmma)
+    {
+        ProgramRun run = Run(driver, "doctor --json --threads 1 --device cuda");
+
+        Assert.That(run.ExitCode, Is.EqualTo(1), run.Error);
+        Assert.That(run.Out, Does.Contain("\"tensor cores\""));
+        Assert.That(run.Out.Contains("\"tensor cores, wgmma\""), Is.EqualTo(wgmma));
+    }
+
     private ProgramRun Run(string driver, string args) =>
         ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' {driver} $PROGRAM {args}");
 }

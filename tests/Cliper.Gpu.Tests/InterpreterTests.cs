@@ -200,6 +200,84 @@ public sealed unsafe class InterpreterTests
         Assert.That(results[4..6], Is.EqualTo(wait ? new uint[] { 7, 0 } : [uint.MaxValue, uint.MaxValue]));
     }
 
+    // A of 64 x 16 from byte 0, B of 16 x 128 from byte 8192; a single element of each, and sums that begin at 1. Addresses by
+    // hand, of lines of 128 bytes whose 16-byte chunks are swapped by the line's number. Along the depth A[17, 11] is in line 17, chunk
+    // 1 ^ 17 % 8 = 0, element 3: 17 * 128 + 6 = 2182; B[11, 117] is in line 117, chunk 1 ^ 117 % 8 = 4, element 3:
+    // 117 * 128 + 64 + 6 = 15046 (groups of eight lines are 1024 bytes apart). Across it line 11 is the fourth of the second group,
+    // at 1024 + 384: A's 17 is there chunk 2 ^ 3 = 1, element 1: 1408 + 16 + 2 = 1426; B's 117 is of the second 64, which begin 4096 bytes
+    // on, chunk 6 ^ 3 = 5, element 5: 4096 + 1408 + 80 + 10 = 5594. The product is at (17, 117): row 1 of the second warp's, column 5 of
+    // eight, so lane 4 + 2, thread 38; of its registers 14 * 4 + 1.
+    [Test]
+    public void AProductOfAWarpgroupHasItsElementsWhereTheManualSays([Values] bool acrossA, [Values] bool acrossB)
+    {
+        uint[] results = Run(128, 256, WarpgroupProduct(acrossA ? 1426 : 2182, 8192 + (acrossB ? 5594 : 15046), acrossA, acrossB), 24576);
+
+        float[] values = [.. results.Select(BitConverter.UInt32BitsToSingle)];
+        Assert.That(values[2 * 38 + 1], Is.EqualTo(7));
+        Assert.That(values.Where((_, at) => at != 2 * 38 + 1), Has.All.EqualTo(1));
+    }
+
+    [TestCase("fence.proxy.async.shared::cta;", "", "reads shared byte 0, which thread 0 has written, with no fence.proxy.async since")]
+    [TestCase("fence.proxy.async.shared::cta; bar.sync 0;", "bar.sync 0; fence.proxy.async.shared::cta;", "no fence.proxy.async since")]
+    [TestCase("fence.proxy.async.shared::cta; bar.sync 0;", "fence.proxy.async.shared::cta;", "no fence.proxy.async since")]
+    [TestCase("wgmma.fence.sync.aligned;", "", "no wgmma.fence between")]
+    [TestCase("wgmma.wait_group.sync.aligned 0;", "", "{%s56,%s57} uses the sums of a product that has not been waited for")]
+    [TestCase("wgmma.commit_group.sync.aligned;", "", "uses the sums of a product that has not been waited for")]
+    [TestCase("wgmma.commit_group", "st.shared.b32 [0], %r1; wgmma.commit_group", "writes shared byte 0 that a product reads")]
+    [TestCase("wgmma.commit_group", "@%p2 bra SKIP; wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 $SUMS, %rd4, %rd5, 1, 1, 1, 0, 0; "
+        + "SKIP: wgmma.commit_group", "warps 0 and 1 of a warpgroup have issued different products")]
+    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x4000004000800008;", "begins at shared byte 128: not where a pattern of 1024 bytes")]
+    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x4002004000800000;", "not of a swizzle of 128 bytes with a base offset of 0")]
+    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x8000004000800000;", "not of a swizzle of 128 bytes with a base offset of 0")]
+    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x4000004000800000; cvt.u64.u32 %rd6, %r1; add.s64 %rd4, %rd4, %rd6;", "lanes differ")]
+    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x400007F000800000;", "out of bounds")]
+    public void AWrongProductOfAWarpgroupIsNamed(string what, string instead, string message)
+    {
+        string body = WarpgroupProduct(0, 0, false, false), wrong = body.Replace(what, instead.Replace("$SUMS", Sums));
+        Assert.That(wrong, Is.Not.EqualTo(body));
+        Assert.That(() => Run(128, 256, wrong, 24576), Throws.TypeOf<PtxException>().With.Message.Contains(message));
+    }
+
+    [Test]
+    public void AWarpgroupHasFourWarps() =>
+        Assert.That(() => Run(64, 1, "wgmma.fence.sync.aligned; ret;"), Throws.TypeOf<PtxException>().With.Message.Contains("has 128"));
+
+    private static readonly string Sums = $"{{{string.Join(',', Enumerable.Range(0, 64).Select(index => $"%s{index}"))}}}";
+
+    // Thread 0 stores 2 and 3 at two addresses, all else is zero.
+    private static string WarpgroupProduct(int two, int three, bool acrossA, bool acrossB) => $$"""
+        mov.b32 %r1, %tid.x;
+        shl.b32 %r2, %r1, 4;
+        mov.b32 %r3, 0;
+        CLEAR:
+        st.shared.v4.b32 [%r2], {%r3,%r3,%r3,%r3};
+        add.s32 %r2, %r2, 2048;
+        setp.lt.u32 %p1, %r2, 24576;
+        @%p1 bra CLEAR;
+        bar.sync 0;
+        setp.ne.u32 %p1, %r1, 0;
+        @%p1 bra ALL;
+        cvt.u16.u32 %rs1, 0x4000;
+        st.shared.b16 [{{two}}], %rs1;
+        cvt.u16.u32 %rs1, 0x4200;
+        st.shared.b16 [{{three}}], %rs1;
+        ALL:
+        fence.proxy.async.shared::cta; bar.sync 0;
+        {{string.Concat(Enumerable.Range(0, 64).Select(index => $"mov.f32 %s{index}, 0f3F800000;"))}}
+        shr.u32 %r4, %r1, 5;
+        setp.ne.u32 %p2, %r4, 0;
+        mov.b64 %rd4, 0x4000004000800000;
+        mov.b64 %rd5, 0x4000004001000200;
+        wgmma.fence.sync.aligned;
+        wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 {{Sums}}, %rd4, %rd5, 1, 1, 1, {{(acrossA ? 1 : 0)}}, {{(acrossB ? 1 : 0)}};
+        wgmma.commit_group.sync.aligned;
+        wgmma.wait_group.sync.aligned 0;
+        mul.wide.u32 %rd2, %r1, 8;
+        add.s64 %rd3, %rd1, %rd2;
+        st.global.v2.f32 [%rd3], {%s56,%s57};
+        ret;
+        """;
+
     [Test]
     public void ACollectiveInstructionNeedsAllLanes() =>
         Assert.That(() => Run(32, 1, """

@@ -15,6 +15,9 @@ public sealed class KernelTextTests
     // Those of bf16 differ from the ones of fp16 in their format alone: the oldest and the newest.
     private static readonly string[] OfBf16 = ["sm_80", "sm_90"];
 
+    // What ptxas says of wgmma whose sums are touched before the wait.
+    private const string Serialized = "serialized";
+
     private static IEnumerable<TestCaseData> Kernels =>
         KernelCatalogue.All.Select(kernel => new TestCaseData(kernel).SetArgDisplayNames(kernel.Name));
 
@@ -28,9 +31,14 @@ public sealed class KernelTextTests
         string[] faults = [.. Lint.Faults(kernel.Text)];
         Assert.That(faults, Is.Empty);
         Assert.That(Lint.Counts(kernel.Text), Is.EqualTo(kernel.Instructions), "mma, ldmatrix, cp.async");
-        string target = kernel.Target == GpuTarget.Portable ? "sm_70" : "sm_80";
-        Assert.That(kernel.Text, Does.StartWith($".version {KernelCompiler.Version}\n.target {target}\n"));
-        if (kernel.Target != GpuTarget.TensorCores)
+        (string version, string target) = kernel.Target switch
+        {
+            GpuTarget.Portable => ("7.8", "sm_70"),
+            GpuTarget.Hopper => ("8.0", "sm_90a"),
+            _ => ("7.8", "sm_80"),
+        };
+        Assert.That(kernel.Text, Does.StartWith($".version {version}\n.target {target}\n.address_size 64\n"));
+        if (kernel.Target is not (GpuTarget.TensorCores or GpuTarget.Hopper))
             Assert.That(Lint.Counts(kernel.Text), Is.EqualTo((0, 0, 0)), "instructions of tensor cores");
     }
 
@@ -40,8 +48,11 @@ public sealed class KernelTextTests
         Ptxas.Require();
         var kernel = (GpuKernel)tested;
         string[] architectures = kernel.Target == GpuTarget.Portable ? OfPortable
+            : kernel.Target == GpuTarget.Hopper ? ["sm_90a"]
             : kernel.Method.GetGenericArguments().Any(Formats.UsesBf16) ? OfBf16
             : Architectures;
+        if (kernel.Target == GpuTarget.Hopper)
+            Ptxas.RequireHopper();
         foreach (string architecture in architectures)
         {
             Ptxas.Result result = Ptxas.Assemble(kernel.Text, architecture);
@@ -51,8 +62,23 @@ public sealed class KernelTextTests
                 Assert.That(result.Stack, Is.Zero, $"stack, {architecture}");
                 Assert.That(result.Spills, Is.Zero, $"spilled bytes, {architecture}");
                 Assert.That(result.Registers, Is.LessThanOrEqualTo(kernel.Registers), $"registers, {architecture}");
+                Assert.That(result.Text, Does.Not.Contain(Serialized), "products that wait for each other");
             });
         }
+    }
+
+    [Test]
+    public void PtxasSaysWhenProductsWaitForEachOther()
+    {
+        Ptxas.Require();
+        Ptxas.RequireHopper();
+        const string Wait = "wgmma.wait_group.sync.aligned 1;";
+        string text = KernelCatalogue.All.First(kernel => kernel.Target == GpuTarget.Hopper).Text;
+        Assert.That(text, Does.Contain(Wait));
+
+        string used = text.Replace(Wait, "add.f32 %sum0, %sum0, %sum1; " + Wait);
+
+        Assert.That(Ptxas.Assemble(used, "sm_90a").Text, Does.Contain(Serialized));
     }
 
     [Test]
@@ -102,7 +128,7 @@ internal static partial class Lint
     [GeneratedRegex(@"\b(atom|red)\.")]
     private static partial Regex Atomic();
 
-    [GeneratedRegex(@"\bmma\.sync")]
+    [GeneratedRegex(@"\b(mma\.sync|wgmma\.mma_async)\.")]
     private static partial Regex MmaPattern();
 
     [GeneratedRegex(@"\bldmatrix\.sync")]

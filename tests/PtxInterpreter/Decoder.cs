@@ -43,6 +43,12 @@ internal sealed partial class Program
             case "mma":
                 (instruction.Kind, instruction.Execute) = (InstructionKind.Collective, Mma(name, operands));
                 return;
+            case "wgmma":
+                (instruction.Kind, instruction.Execute) = (InstructionKind.Collective, WarpgroupInstruction(name, operands));
+                return;
+            case "fence" when name == "fence.proxy.async.shared::cta":
+                instruction.Execute = (warp, active) => ForEachLane(active, lane => warp.Block.Shared.Publish(warp.Index, lane));
+                return;
             case "cp":
                 instruction.Execute = Copy(name, operands);
                 return;
@@ -126,7 +132,7 @@ internal sealed partial class Program
             Span<byte> memory = space switch
             {
                 "global" => new Span<byte>(warp.Block.Global.At(at, bytes, what), bytes),
-                "shared" => warp.Block.Shared.At((uint)at, bytes, warp.Index, store),
+                "shared" => warp.Block.Shared.At((uint)at, bytes, warp.Index, store, lane),
                 _ => warp.Block.Arguments.AsSpan((int)at, bytes),
             };
             for (int i = 0; i < values.Length; i++)
@@ -253,7 +259,7 @@ internal sealed partial class Program
                 while (warp.Groups[lane].Count > left)
                     foreach (Warp.Copy copy in warp.Groups[lane].Dequeue())
                     {
-                        Span<byte> to = warp.Block.Shared.At(copy.Shared, copy.Bytes, warp.Index, write: true);
+                        Span<byte> to = warp.Block.Shared.At(copy.Shared, copy.Bytes, warp.Index, write: true, lane);
                         to.Clear();
                         if (copy.Valid > 0)
                             new Span<byte>(warp.Block.Global.At(copy.Global, copy.Valid, "copy", copy.Bytes), copy.Valid).CopyTo(to);
@@ -269,7 +275,7 @@ internal sealed partial class Program
         {
             ulong[] registers = warp.Registers;
             ulong to = (uint)(registers[shared * Warp.Lanes + lane] + sharedOffset);
-            warp.Block.Shared.At(to, bytes, warp.Index, write: true).Fill(0xff);
+            warp.Block.Shared.At(to, bytes, warp.Index, write: true, lane).Fill(0xff);
             warp.Copies[lane].Add(new Warp.Copy(to, registers[global * Warp.Lanes + lane] + globalOffset, bytes,
                 valid < 0 ? bytes : (int)registers[valid * Warp.Lanes + lane]));
         });

@@ -17,12 +17,20 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
 
     private protected override Arena Arena { get; } = HostArena(segmentBytes: 1 << 20);
 
-    internal override int Multiprocessors => 4;
+    internal override int Multiprocessors => Hopper ? 2 : 4;
 
     internal override bool HasTensorCores => TensorCores;
 
+    internal override bool HasWgmma => Hopper;
+
     /// <summary>Whether kernels for tensor cores are used.</summary>
     public bool TensorCores { get; init; } = true;
+
+    /// <summary>Whether kernels for Hopper are used.</summary>
+    public bool Hopper { get; init; }
+
+    /// <summary>What is done to each kernel's text before it is run: a fault that should be found.</summary>
+    public Func<string, string>? Planted { get; init; }
 
     /// <summary>Instructions executed, counted for each thread.</summary>
     public long Executed { get; private set; }
@@ -31,7 +39,9 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
     {
         Program program;
         lock (Programs)
-            if (!Programs.TryGetValue(kernel, out program!))
+            if (Planted is not null)
+                program = new Program(Planted(kernel.Text));
+            else if (!Programs.TryGetValue(kernel, out program!))
                 Programs.Add(kernel, program = new Program(kernel.Text));
         try
         {

@@ -19,6 +19,8 @@ internal sealed partial class Program
     private readonly List<(int Register, ulong Value)> _constants = [];
     private readonly Dictionary<string, int> _parameters = [], _shared = [], _labels = [];
     private readonly List<(Instruction Instruction, string Label)> _branches = [];
+    private readonly List<int> _named = [];
+    private readonly HashSet<int> _sums = [];
     private readonly int _sharedBytes;
     private readonly string? _dynamicName;
 
@@ -78,9 +80,14 @@ internal sealed partial class Program
                 string renamed = statement;
                 foreach ((string name, string unique) in scopes.SelectMany(scope => scope))
                     renamed = Regex.Replace(renamed, $@"(?<![%\w.]){Regex.Escape(name)}(?!\w)", unique);
+                _named.Clear();
                 Decode(renamed);
+                Code[^1].Registers = [.. _named];
             }
         }
+        foreach (Instruction instruction in Code)
+            if (!instruction.Text.StartsWith("wgmma.mma_async", StringComparison.Ordinal))
+                instruction.Sums = [.. instruction.Registers.Where(_sums.Contains)];
         foreach ((Instruction instruction, string label) in _branches)
             instruction.Target = _labels[label];
         Code.Add(new Instruction("end") { Kind = InstructionKind.Return });
@@ -109,9 +116,11 @@ internal sealed partial class Program
         for (int z = 0; z < blocks.Z; z++)
             for (int y = 0; y < blocks.Y; y++)
                 for (int x = 0; x < blocks.X; x++)
-                    executed += Run(new Block(x, y, z, new SharedMemory(DynamicOffset + dynamicShared), global, arguments), blocks);
+                    executed += Run(new Block(x, y, z, MakeShared(dynamicShared), global, arguments), blocks);
         return executed;
     }
+
+    private SharedMemory MakeShared(int dynamic) => new(DynamicOffset + dynamic, _sums.Count > 0 ? Threads : 0);
 
     private int DynamicOffset => (_sharedBytes + 15) / 16 * 16;
 
@@ -148,7 +157,11 @@ internal sealed partial class Program
                     executed += warp.Run(this);
             block.Shared.Barrier();
             foreach (Warp warp in warps)
+            {
                 warp.AtBarrier = false;
+                if (warp.Products.Issued != warps[warp.Index / 4 * 4].Products.Issued)
+                    throw new PtxException($"warps {warp.Index / 4 * 4} and {warp.Index} of a warpgroup have issued different products");
+            }
         }
         return executed;
     }
@@ -158,6 +171,7 @@ internal sealed partial class Program
         name = name.Trim();
         if (!_registers.TryGetValue(name, out int index))
             _registers.Add(name, index = _registers.Count);
+        _named.Add(index);
         return index;
     }
 
@@ -169,8 +183,8 @@ internal sealed partial class Program
             return text.StartsWith("%ntid", StringComparison.Ordinal) || _registers.ContainsKey(text) || !text.Contains('.')
                 ? Register(text)
                 : throw new PtxException($"unknown register {text}");
-        if (_registers.TryGetValue(text, out int known))
-            return known;
+        if (_registers.ContainsKey(text))
+            return Register(text);
         ulong value = text switch
         {
             ['0', 'f' or 'F' or 'd' or 'D' or 'x', .. var digits] => ulong.Parse(digits, NumberStyles.HexNumber),

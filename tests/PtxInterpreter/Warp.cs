@@ -44,6 +44,9 @@ internal sealed class Warp
     /// <summary>Groups of copies of each lane that it has not waited for.</summary>
     public Queue<List<Copy>>[] Groups { get; }
 
+    /// <summary>Its part in the products of its warpgroup.</summary>
+    public WarpProducts Products { get; } = new();
+
     /// <summary>Runs to the next barrier or the end. Returns the number of lane-instructions.</summary>
     public long Run(Program program)
     {
@@ -75,6 +78,8 @@ internal sealed class Warp
                 Instruction instruction = program.Code[at];
                 uint active = instruction.ActiveLanes(this, mask);
                 executed += System.Numerics.BitOperations.PopCount(active);
+                if (instruction.Sums.Length > 0)
+                    Products.Touch(instruction);
                 switch (instruction.Kind)
                 {
                     case InstructionKind.Simple:
@@ -177,6 +182,12 @@ internal sealed class Instruction(string text)
 
     /// <summary>Runs it for the lanes of a mask.</summary>
     public Action<Warp, uint> Execute { get; set; } = (_, _) => { };
+
+    /// <summary>Registers that it names.</summary>
+    public int[] Registers { get; set; } = [];
+
+    /// <summary>Registers that it names and products of warpgroups sum up in, unless it is such a product.</summary>
+    public int[] Sums { get; set; } = [];
 
     /// <summary>Where a branch goes.</summary>
     public int Target { get; set; } = -1;

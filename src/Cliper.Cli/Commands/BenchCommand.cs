@@ -53,8 +53,9 @@ internal sealed class BenchCommand : CliCommand
     {
         Terminal.Out.WriteLine(device is EmulatedDevice
             ? Format.Invariant($"{device.Name}: multiply-adds {gflops:F3} GFLOP/s, memory {bandwidth:F1} GB/s (copy)")
-            : device is GpuDevice
-            ? Format.Invariant($"{device.Name}: products of {device.Activations.Describe()} {gflops / 1e3:F0} TFLOP/s (mma.sync), memory {bandwidth:F0} GB/s (copy)")
+            : device is GpuDevice gpu
+            ? Format.Invariant($"{device.Name}: {GpuPeak.Instruction(gpu)} of {device.Activations.Describe()} {gflops / 1e3:F0} TFLOP/s, ")
+                + Format.Invariant($"memory {bandwidth:F0} GB/s (copy)")
             : Format.Invariant($"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, memory {bandwidth:F1} GB/s (triad)"));
         Table table = new Table().Border(TableBorder.Simple).AddColumns("operation", "shape");
         string share = device is EmulatedDevice ? "of the device" : device is GpuDevice ? "of the card" : "of the machine";
@@ -75,6 +76,8 @@ internal sealed class BenchCommand : CliCommand
         if (device is HostDevice host)
             json.WriteNumber("threads", host.Threads);
         json.WriteNumber("peakGflops", Math.Round(gflops, 1));
+        if (device is GpuDevice gpu)
+            json.WriteString("peakOf", GpuPeak.Instruction(gpu));
         json.WriteNumber("bandwidthGBs", Math.Round(bandwidth, 1));
         json.WriteStartArray("operations");
         foreach (BenchmarkRow row in rows)

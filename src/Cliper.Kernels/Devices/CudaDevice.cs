@@ -16,6 +16,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     // Driver 11.8: the first that knows the PTX version of the kernels' texts.
     // From Ampere on there are its tensor cores, and conversions to bf16.
     private const int OldestDriver = 11080, OldestCapability = 70, AmpereCapability = 80;
+    // wgmma is of this capability alone, and its PTX version of driver 12.0.
+    private const int WgmmaCapability = 90, OldestWgmmaDriver = 12000;
     private const int MultiprocessorsAttribute = 16, MajorAttribute = 75, MinorAttribute = 76, MaxSharedAttribute = 97;
     private const int StagingBytes = 16 << 20, UsualShared = 48 << 10;
     // Of the smallest model that is of use, with its training.
@@ -135,6 +137,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     internal override int Multiprocessors { get; }
 
     internal override bool HasTensorCores => Details.Capability >= AmpereCapability;
+
+    internal override bool HasWgmma => Details is { Capability: WgmmaCapability, Driver: >= OldestWgmmaDriver };
 
     private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {
@@ -262,7 +266,7 @@ public sealed unsafe class CudaDevice : GpuDevice
             result = cuModuleLoadDataEx(out module, start, 2, names, values);
         }
         if (result != 0)
-            throw new DeviceException($"{Details.Name}'s driver does not load {kernel.Name} (PTX {KernelCompiler.Version}, CUDA error {result}): "
+            throw new DeviceException($"{Details.Name}'s driver does not load {kernel.Name} (PTX {KernelCompiler.Header(kernel.Target).Version}, CUDA error {result}): "
                 + $"{OneLine(log)}; a newer driver may, or use --device cpu");
         _modules.Add(module);
         Check(cuModuleGetFunction(out function, module, KernelCompiler.Entry), $"loading {kernel.Name}");

@@ -45,6 +45,8 @@ public sealed class EmulatedDevice : GpuDevice
 
     internal override bool HasTensorCores => false;
 
+    internal override bool HasWgmma => false;
+
     /// <exception cref="DeviceException">The kernel threw, as one does that needs tensor cores.</exception>
     private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {

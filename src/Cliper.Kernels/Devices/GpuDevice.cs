@@ -20,15 +20,26 @@ public abstract class GpuDevice(ElementType activations) : Device
     /// <summary>Whether kernels that need tensor cores with m16n8k16 products, ldmatrix and cp.async run here.</summary>
     internal abstract bool HasTensorCores { get; }
 
+    /// <summary>Whether kernels for Hopper with wgmma run here.</summary>
+    internal abstract bool HasWgmma { get; }
+
     /// <summary>Kernels that were queued: which implementations a piece of work used.</summary>
     internal HashSet<GpuKernel> Launched { get; } = [];
 
-    /// <summary>What did the work queued since the last call: "tensor cores", or "portable" where no kernel that was queued needs them.</summary>
+    /// <summary>
+    /// What did the work queued since the last call: "tensor cores, wgmma" or "tensor cores" where a kernel that was queued needs
+    /// them, else "portable".
+    /// </summary>
     public string TakeImplementation()
     {
-        bool tensorCores = Launched.Any(kernel => kernel.Target == GpuTarget.TensorCores);
+        GpuTarget most = Launched.Select(kernel => kernel.Target).DefaultIfEmpty().Max();
         Launched.Clear();
-        return tensorCores ? "tensor cores" : "portable";
+        return most switch
+        {
+            GpuTarget.Hopper => "tensor cores, wgmma",
+            GpuTarget.TensorCores => "tensor cores",
+            _ => "portable",
+        };
     }
 
     /// <summary>Queues a kernel over <paramref name="blocks"/> with the packed arguments.</summary>

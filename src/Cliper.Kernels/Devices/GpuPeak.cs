@@ -14,6 +14,13 @@ public static class GpuPeak
     // Floating-point operations of a warp's m16n8k16, and of its fused multiply-add.
     private const double MmaFlops = 2.0 * 16 * 8 * 16, FmaFlops = 2.0 * 32;
 
+    // Of a warpgroup, in each turn of the kernel for Hopper.
+    private const int StepsATurn = Wgmma.BlockDepth / Wgmma.Depth;
+    private const double WgmmaFlops = 2.0 * Wgmma.Rows * Wgmma.Columns * Wgmma.Depth;
+
+    // A block of rows and four of columns.
+    private const int WgmmaBytes = (Wgmma.Rows + Wgmma.Columns) / 64 * Wgmma.Block;
+
     // Milliseconds of work for a launch of microseconds.
     private const int UsualTurns = 1 << 14;
 
@@ -27,23 +34,32 @@ public static class GpuPeak
     private static readonly GpuKernel MultiplyAdds =
         new(((Action<Floats, int>)MultiplyAddsRun).Method, "Peak MultiplyAdds", Threads, BlocksAMultiprocessor, 32);
 
-    internal static IEnumerable<GpuKernel> Kernels => [.. Products.OfFormats, MultiplyAdds];
+    private static readonly KernelFamily WarpgroupProducts = new(typeof(GpuPeak), nameof(WarpgroupProductsRun), "Peak WarpgroupProducts",
+        Threads, 1, 168, WgmmaBytes + Wgmma.Alignment, GpuTarget.Hopper)
+    { Instructions = (StepsATurn, 0, 0) };
+
+    internal static IEnumerable<GpuKernel> Kernels => [.. Products.OfFormats, .. WarpgroupProducts.OfFormats, MultiplyAdds];
+
+    /// <summary>The instruction by which <see cref="MeasureGflops"/> measures a card.</summary>
+    public static string Instruction(GpuDevice gpu) => gpu.HasWgmma ? "wgmma" : gpu.HasTensorCores ? "mma.sync" : "fma";
 
     /// <summary>
-    /// Products of the 16-bit format with fp32 sums, on registers alone (mma.sync of m16n8k16), or fp32 multiply-adds on a card
-    /// without those; in GFLOP/s. A Hopper card can do more with wgmma.
+    /// Products of the 16-bit format with fp32 sums, on registers alone (mma.sync of m16n8k16), on a Hopper card from one place of
+    /// shared memory (wgmma of m64n256k16); fp32 multiply-adds on a card without either; in GFLOP/s.
     /// </summary>
     /// <param name="gpu">The card.</param>
     /// <param name="turns">Instructions of each chain; the fewer, the more the launch weighs.</param>
     public static double MeasureGflops(GpuDevice gpu, int turns = UsualTurns)
     {
-        int blocks = BlocksAMultiprocessor * gpu.Multiprocessors;
+        (GpuKernel kernel, double flopsOfAWarp) = gpu.HasWgmma ? (WarpgroupProducts[gpu.Activations.Format()], StepsATurn * WgmmaFlops / 4)
+            : gpu.HasTensorCores ? (Products[gpu.Activations.Format()], Chains * MmaFlops)
+            : (MultiplyAdds, Chains * FmaFlops);
+        int blocks = kernel.MinBlocks * gpu.Multiprocessors;
         DeviceArray result = gpu.Allocate((long)blocks * Threads);
-        double seconds = Best(gpu, () => gpu.Run(gpu.HasTensorCores ? Products[gpu.Activations.Format()] : MultiplyAdds,
-            new Blocks(blocks), result, turns));
+        double seconds = Best(gpu, () => gpu.Run(kernel, new Blocks(blocks), result, turns));
         gpu.Free(result);
         double warps = (double)blocks * Threads / 32;
-        return warps * Chains * turns * (gpu.HasTensorCores ? MmaFlops : FmaFlops) / seconds / 1e9;
+        return warps * turns * flopsOfAWarp / seconds / 1e9;
     }
 
     /// <summary>A copy from one place of the card's memory to another, bytes read and bytes written; in GB/s.</summary>
@@ -96,6 +112,49 @@ public static class GpuPeak
         // Read, so that no chain is left out.
         result.Store((long)Grid.IdxX * Threads + Group.IdxX,
             c0.X + c1.X + c2.X + c3.X + (c4.X + c5.X + c6.X + c7.X) + (c0.Y + c1.Z + c2.W));
+    }
+
+    private struct WgmmaStep<TFormat> : IStep where TFormat : struct, IFormat
+    {
+        public long Left, Right;
+
+        public void Step(int index)
+        {
+            int along = index * Wgmma.NextDepth(true);
+            TFormat.Wgmma(Left + along, Right + along, 0, 0);
+        }
+    }
+
+    private struct ClearStep : IStep
+    {
+        public void Step(int index) => Wgmma.Clear(index);
+    }
+
+    private static void WarpgroupProductsRun<TFormat>(Floats result, int turns) where TFormat : struct, IFormat
+    {
+        Wgmma.Declare();
+        int shared = Wgmma.SharedStart();
+        float x = 0.5f + Group.IdxX * (1f / Threads);
+        U4 numbers;
+        (numbers.X, numbers.Y) = (TFormat.Pack(x, -x), TFormat.Pack(0.7f * x, x));
+        (numbers.Z, numbers.W) = (TFormat.Pack(-x, 0.3f * x), TFormat.Pack(x, 0.9f * x));
+        for (int at = Group.IdxX * 16; at < WgmmaBytes; at += Threads * 16)
+            Gpu.StoreShared(shared + at, numbers);
+        Wgmma.PublishShared();
+        Group.Barrier();
+        ClearStep clear = default;
+        Twice<Twice<Twice<Twice<Twice<Twice<Twice<N1>>>>>>>.For(ref clear);
+        WgmmaStep<TFormat> step;
+        (step.Left, step.Right) = (Wgmma.Descriptor(shared), Wgmma.Descriptor(shared + Wgmma.Block));
+        for (int turn = 0; turn < turns; turn++)
+        {
+            Wgmma.Fence();
+            Twice<Twice<N1>>.For(ref step);
+            Wgmma.Commit();
+            Wgmma.AwaitAllButOne();
+        }
+        Wgmma.AwaitAll();
+        result.Store((long)Grid.IdxX * Threads + Group.IdxX, Wgmma.Read(0) + Wgmma.Read(127));
     }
 
     private static void MultiplyAddsRun(Floats result, int turns)

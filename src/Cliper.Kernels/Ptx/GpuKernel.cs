@@ -14,6 +14,9 @@ internal enum GpuTarget
 
     /// <summary>8.0 or later: mma of 16-bit numbers with 16 x 8 x 16, ldmatrix, cp.async.</summary>
     TensorCores,
+
+    /// <summary>9.0 and no other, with a driver for CUDA 12.0 or later: wgmma.</summary>
+    Hopper,
 }
 
 /// <summary>
@@ -53,7 +56,7 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
     /// <summary>What it needs of a GPU.</summary>
     public GpuTarget Target { get; } = target;
 
-    /// <summary>mma, ldmatrix and cp.async instructions that the text holds.</summary>
+    /// <summary>mma or wgmma, ldmatrix and cp.async instructions that the text holds.</summary>
     public (int Mma, int LoadMatrix, int CopyAsync) Instructions { get; init; }
 
     /// <summary>The PTX, compiled when first asked for.</summary>

@@ -20,11 +20,16 @@ internal static partial class KernelCompiler
     /// <summary>The entry point's name in every kernel's text.</summary>
     public const string Entry = "kernel";
 
-    /// <summary>PTX version of every text: drivers from CUDA 11.8 on accept it.</summary>
-    public const string Version = "7.8";
-
     private static readonly Lock Gate = new();
     private static Context? _context;
+
+    /// <summary>PTX version and architecture of a text. Drivers from CUDA 11.8 on accept 7.8, from 12.0 on 8.0.</summary>
+    public static (string Version, string Architecture) Header(GpuTarget target) => target switch
+    {
+        GpuTarget.Portable => ("7.8", "sm_70"),
+        GpuTarget.BFloat16 or GpuTarget.TensorCores => ("7.8", "sm_80"),
+        _ => ("8.0", "sm_90a"),
+    };
 
     /// <summary>The kernel's text.</summary>
     public static string Compile(GpuKernel kernel)
@@ -35,12 +40,13 @@ internal static partial class KernelCompiler
             try
             {
                 _context ??= Context.Create(builder => builder
-                    .Optimize(OptimizationLevel.O1).Math(MathMode.Fast32BitOnly).EnableAlgorithms().WithPtx(typeof(Gpu)));
+                    .Optimize(OptimizationLevel.O1).Math(MathMode.Fast32BitOnly).EnableAlgorithms().WithPtx(typeof(Gpu))
+                    .WithPtx(typeof(Wgmma)));
                 CudaArchitecture target = kernel.Target == GpuTarget.Portable ? CudaArchitecture.SM_70 : CudaArchitecture.SM_80;
                 using var backend = new PTXBackend(_context, target, CudaInstructionSet.ISA_78, null!);
                 EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
                 var compiled = (PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks));
-                return Normalise(compiled.PTXAssembly);
+                return Normalise(compiled.PTXAssembly, Header(kernel.Target));
             }
             catch (Exception failure)
             {
@@ -52,15 +58,14 @@ internal static partial class KernelCompiler
         }
     }
 
-    /// <summary>Keeps header and entry point, and numbers names in the order of their first use.</summary>
-    internal static string Normalise(string ptx)
+    // Writes the header, which ILGPU cannot for Hopper, keeps the entry point, and numbers names in the order of their first use.
+    private static string Normalise(string ptx, (string Version, string Architecture) header)
     {
         ptx = ptx.ReplaceLineEndings("\n");
         int entry = ptx.LastIndexOf(".visible .entry", StringComparison.Ordinal);
-        var text = new StringBuilder();
+        var text = new StringBuilder($".version {header.Version}\n.target {header.Architecture}\n");
         foreach (string line in ptx[..entry].Split('\n'))
-            if (line.StartsWith(".version", StringComparison.Ordinal) || line.StartsWith(".target", StringComparison.Ordinal)
-                || line.StartsWith(".address_size", StringComparison.Ordinal) || line.StartsWith(".extern .shared", StringComparison.Ordinal))
+            if (line.StartsWith(".address_size", StringComparison.Ordinal) || line.StartsWith(".extern .shared", StringComparison.Ordinal))
                 text.Append(line).Append('\n');
         string name = EntryName().Match(ptx, entry).Groups[1].Value;
         text.Append(Comment().Replace(ptx[entry..], ""));

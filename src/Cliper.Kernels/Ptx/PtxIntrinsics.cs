@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text;
+using System.Text.RegularExpressions;
 using ILGPU;
 using ILGPU.Backends.PTX;
 using ILGPU.IR;
@@ -13,9 +15,9 @@ namespace Cliper.Kernels.Ptx;
 /// Teaches ILGPU's PTX backend the methods that carry a <see cref="PtxAttribute"/>. Values stay in registers: unlike ILGPU's
 /// inline assembly, nothing goes through local memory.
 /// </summary>
-internal static class PtxIntrinsics
+internal static partial class PtxIntrinsics
 {
-    private readonly record struct Operand(PTXCodeGenerator.HardwareRegister Register, MemoryAddressSpace Space)
+    private readonly record struct Operand(PTXCodeGenerator.HardwareRegister Register, MemoryAddressSpace Space, string? Literal = null)
     {
         public override string ToString() => "%" + PTXRegisterAllocator.GetStringRepresentation(Register);
     }
@@ -35,7 +37,8 @@ internal static class PtxIntrinsics
     private static void Generate(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {
         var call = (MethodCall)value;
-        string text = call.Target.Source.GetCustomAttribute<PtxAttribute>()!.Text;
+        string text = RegisterList().Replace(call.Target.Source.GetCustomAttribute<PtxAttribute>()!.Text, list =>
+            $"{{{string.Join(',', Enumerable.Range(0, int.Parse(list.Groups[2].Value)).Select(index => list.Groups[1].Value + index))}}}");
         List<Operand> arguments = [], operands = [];
         foreach (ValueReference node in call.Nodes)
             Flatten(generator.Load(node.Resolve()), arguments, generator);
@@ -52,12 +55,17 @@ internal static class PtxIntrinsics
                 body.Append(text[at]);
                 continue;
             }
-            bool shared = text[++at] == 's';
-            int start = shared ? ++at : at;
+            char kind = text[++at];
+            int start = kind is 's' or 'i' ? ++at : at;
             while (at < text.Length && char.IsAsciiDigit(text[at]))
                 at++;
             Operand operand = operands[int.Parse(text.AsSpan(start, at-- - start))];
-            body.Append(shared ? SharedAddress(operand, preparation, temporaries++) : operand.ToString());
+            body.Append(kind switch
+            {
+                's' => SharedAddress(operand, preparation, temporaries++),
+                'i' => operand.Literal ?? throw new InvalidOperationException($"an argument that is no constant in \"{text}\""),
+                _ => operand.ToString(),
+            });
         }
         generator.Builder.Append('\t');
         if (preparation.Length > 0)
@@ -102,10 +110,13 @@ internal static class PtxIntrinsics
                     move.AppendArgument(copy);
                     move.AppendArgument(constant);
                 }
-                target.Add(new Operand(copy, MemoryAddressSpace.Generic));
+                target.Add(new Operand(copy, MemoryAddressSpace.Generic, constant.Value.Int64Value.ToString(CultureInfo.InvariantCulture)));
                 break;
             default:
                 throw new NotSupportedException($"a {register.GetType().Name} as an operand of PTX text");
         }
     }
+
+    [GeneratedRegex(@"\{(%\w+)<(\d+)>\}")]
+    private static partial Regex RegisterList();
 }

@@ -69,6 +69,13 @@ public sealed class OperationTest(Device device)
         Matrix inputs = new(left, Rows, Depth), weights = new(right, Columns, Depth), outputs = new(gradient, Rows, Columns);
         MatMul.Run(inputs, weights.Transposed, new Matrix(y, Rows, Columns));
         Compare("matrix product", y, (r, c) => Sum(Depth, d => x[r * Depth + d] * w[c * Depth + d]), Columns);
+        if (MatMul.RowsForWgmma(device, Columns) is > 0 and int many)
+        {
+            double[] large = Random(many * Depth, 15);
+            DeviceArray result = Empty(many * Columns);
+            MatMul.Run(new Matrix(Numbers(large), many, Depth), weights.Transposed, new Matrix(result, many, Columns));
+            Compare("matrix product, large", result, (r, c) => Sum(Depth, d => large[r * Depth + d] * w[c * Depth + d]), Columns);
+        }
         MatMul.Run(outputs.Transposed, inputs, new Matrix(dw, Columns, Depth));
         Compare("matrix product, weight gradient", dw, (r, c) => Sum(Rows, d => dy[d * Columns + r] * x[d * Depth + c]), Depth);
     }

@@ -58,7 +58,9 @@ int cuEventSynchronize(void *awaited) { return state(); }
 int cuModuleLoadDataEx(void **module, const char *text, unsigned count, int *names, void **values)
 {
     *module = &launches;
-    int result = said("FAKE_LOAD", 0);
+    // Hopper's own instructions are of its capability alone.
+    int hopper = said("FAKE_CAPABILITY", 80) == 90 && said("FAKE_VERSION", 12040) >= 12000;
+    int result = strstr(text, ".target sm_90a") && !hopper ? 209 : said("FAKE_LOAD", 0);
     if (result == 222)
         strcpy(values[0], "ptxas fatal: Unsupported .version 7.8; current version is '7.4'");
     return result;

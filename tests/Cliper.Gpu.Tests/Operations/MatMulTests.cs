@@ -1,24 +1,30 @@
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Operations;
+using Cliper.Kernels.Ptx;
 
 namespace Cliper.Gpu.Tests.Operations;
 
 /// <summary>
-/// Products on tensor cores, and on a GPU without them. Operands are of a 16-bit format, exactly; sums of K products of numbers below 1 in
-/// fp32, in any order, err by at most u32 K times the sum of the products' sizes, which is at most K; tensor cores cut instead of
+/// Products on tensor cores, on Hopper's, and on a GPU without. Operands are of a 16-bit format, exactly; sums of K products of numbers
+/// below 1 in fp32, in any order, err by at most u32 K times the sum of the products' sizes, which is at most K; tensor cores cut instead of
 /// rounding, twice as much. Then one rounding to that format.
 /// </summary>
-[TestFixture(true, ElementType.Float16)]
-[TestFixture(false, ElementType.Float16)]
-[TestFixture(true, ElementType.BFloat16)]
-[TestFixture(false, ElementType.BFloat16)]
+[TestFixture(true, true, ElementType.Float16)]
+[TestFixture(true, false, ElementType.Float16)]
+[TestFixture(false, false, ElementType.Float16)]
+[TestFixture(true, true, ElementType.BFloat16)]
+[TestFixture(true, false, ElementType.BFloat16)]
+[TestFixture(false, false, ElementType.BFloat16)]
 [Parallelizable(ParallelScope.Self)]
-public sealed class MatMulTests(bool tensorCores, ElementType stored) : GpuFixture(stored)
+public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored) : GpuFixture(stored)
 {
     protected override bool UsesTensorCores => tensorCores;
 
+    protected override bool UsesWgmma => wgmma;
+
     private Func<double, double> Bound(int depth, bool half, double scale = 1) => expected =>
-        2 * U32 * depth * Math.Sqrt(depth) * scale + 4 * U32 * (1 + Math.Abs(expected)) + (half ? U16 * (Math.Abs(expected) + 1e-2) + Tiny : 0);
+        2 * U32 * depth * Math.Sqrt(depth) * scale + 4 * U32 * (1 + Math.Abs(expected))
+            + (half ? U16 * (Math.Abs(expected) + 1e-2) + Tiny : 0);
 
     [Test]
     public void ProductsOfAllLayoutsAndOddSizes([Values] bool transposeA, [Values] bool transposeB, [Values] bool accumulate,
@@ -38,14 +44,16 @@ public sealed class MatMulTests(bool tensorCores, ElementType stored) : GpuFixtu
             expected[i] = expected[i] * .5 + (accumulate ? before[i] : 0);
         AssertClose(Device.ToFloats(c), expected, Bound(k, half: true), "c");
         if (tensorCores)
-            Assert.That(Device.Launched.Select(kernel => kernel.Target), Has.All.EqualTo(Kernels.Ptx.GpuTarget.TensorCores));
+            Assert.That(Device.Launched.Select(kernel => kernel.Target), Has.All.EqualTo(wgmma ? GpuTarget.Hopper : GpuTarget.TensorCores));
         Free(a, b, c);
     }
 
     [Test]
     public void LargeTilesAndEveryEpilogue([Values("bias", "quick", "gelu", "residual", "derivative", "gelu'")] string epilogue)
     {
-        const int M = 260, N = 136, K = 40;
+        // Enough tiles for the largest, on any card.
+        const int N = 136, K = 40;
+        int M = 128 * Math.Max(2, Device.Multiprocessors / 2) + 4;
         bool derivative = epilogue is "derivative" or "gelu'";
         (DeviceArray a, Matrix left, float[] va) = Padded(M, K, false, 1);
         (DeviceArray b, Matrix right, float[] vb) = Padded(K, N, !derivative, 2);
@@ -81,14 +89,14 @@ public sealed class MatMulTests(bool tensorCores, ElementType stored) : GpuFixtu
         if (epilogue is "quick" or "gelu")
             AssertClose(Device.ToFloats(extras), v, Bound(K, half: true), "pre-activation");
         if (tensorCores)
-            Assert.That(Device.Launched.Single().Name, Does.Contain("Large"));
+            Assert.That(Device.Launched.Single().Name, Does.Contain(Device.HasWgmma ? "wgmma" : "Large"));
         Free(a, b, c, biases, extras);
     }
 
     [Test]
     public void AWeightsGradientIsCutInDepthAndAddedUpInOrder([Values] bool accumulate)
     {
-        const int M = 24, N = 40, K = 1100;
+        const int M = 24, N = 40, K = 2500;
         (DeviceArray a, Matrix left, float[] va) = Padded(M, K, true, 1);
         (DeviceArray b, Matrix right, float[] vb) = Padded(K, N, false, 2);
         float[] before = Random(M * N, 3, half: false);
@@ -99,7 +107,7 @@ public sealed class MatMulTests(bool tensorCores, ElementType stored) : GpuFixtu
         double[] expected = Product(va, vb, M, N, K);
         for (int i = 0; i < expected.Length && accumulate; i++)
             expected[i] += before[i];
-        // Random signs: sums of 1100 products stay below 30, and so do their errors, far below the worst case.
+        // Random signs: sums of 2500 products stay below 80, and so do their errors, far below the worst case.
         AssertClose(Device.ToFloats(c), expected, _ => 16 * U32 * Math.Sqrt(K) * 10, "c");
         if (tensorCores)
             Assert.That(Device.Launched.Select(kernel => kernel.Name), Has.Some.StartsWith("SliceSum"));
@@ -125,6 +133,42 @@ public sealed class MatMulTests(bool tensorCores, ElementType stored) : GpuFixtu
         AssertClose(Device.ToFloats(c), expected, Bound(K, half: !fp32), "c");
         Free(a, b, c);
     }
+
+    [Test]
+    public void AProductForEachMultiprocessor([Values] bool transposeA, [Values] bool transposeB)
+    {
+        const int M = 67, N = 138, K = 97;
+        int count = Device.Multiprocessors;
+        (int rowsA, int columnsA) = transposeA ? (K, M) : (M, K);
+        (int rowsB, int columnsB) = transposeB ? (N, K) : (K, N);
+        (DeviceArray a, Matrix allA, float[] va) = Padded(count * rowsA, columnsA, false, 1);
+        (DeviceArray b, Matrix allB, float[] vb) = Padded(count * rowsB, columnsB, false, 2);
+        DeviceArray c = Device.Allocate((long)count * M * N, Stored);
+
+        MatMul.Batched(new Matrix(a, rowsA, columnsA, allA.RowStride, 1).TransposedIf(transposeA), rowsA * allA.RowStride,
+            new Matrix(b, rowsB, columnsB, allB.RowStride, 1).TransposedIf(transposeB), rowsB * allB.RowStride, new Matrix(c, M, N), M * N,
+            count);
+
+        double[] expected = [.. Enumerable.Range(0, count).SelectMany(i =>
+            Product(One(va, i, rowsA, columnsA, transposeA), One(vb, i, rowsB, columnsB, transposeB), M, N, K))];
+        AssertClose(Device.ToFloats(c), expected, Bound(K, half: true), "c");
+        if (tensorCores)
+            Assert.That(Device.Launched.Single().Target, Is.EqualTo(Device.HasWgmma ? GpuTarget.Hopper : GpuTarget.TensorCores));
+        Free(a, b, c);
+
+        static float[] One(float[] all, int index, int rows, int columns, bool transposed)
+        {
+            float[] one = all[(index * rows * columns)..((index + 1) * rows * columns)];
+            return transposed ? [.. Enumerable.Range(0, one.Length).Select(at => one[at % rows * columns + at / rows])] : one;
+        }
+    }
+
+    // The gradients of a ViT-B's weights by 25,216 tokens, and its products forward, on the 132 multiprocessors of an H100.
+    [TestCase(18, 25_216, 7)]
+    [TestCase(72, 25_216, 5)]
+    [TestCase(591, 768, 1)]
+    public void WgmmaCutsTheDepthWhereThatKeepsMoreOfTheCardBusy(int tiles, int depth, int slices) =>
+        Assert.That(MatMul.WgmmaSlices(tiles, 132, depth), Is.EqualTo(slices));
 
     // Rows are padded to a multiple of eight with NaN: what lies beyond an operand's edge must not come in.
     private (DeviceArray, Matrix, float[]) Padded(int rows, int columns, bool transposed, int seed)

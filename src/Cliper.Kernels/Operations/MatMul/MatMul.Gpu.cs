@@ -27,14 +27,22 @@ public static partial class MatMul
                         yield return TensorCoreProduct.Find(tile, inner, inner, epilogue, stored, stored);
                     foreach (Type epilogue in backward)
                         yield return TensorCoreProduct.Find(tile, inner, outer, epilogue, stored, stored);
+                    foreach (Type right in new[] { inner, outer })
+                        yield return TensorCoreProduct.Find(tile, outer, right, typeof(GpuEpilogue.Plain), stored, stored);
                     // Weight gradients, and any product whose depth is cut into slices.
                     foreach (Type left in new[] { inner, outer })
                         foreach (Type right in new[] { inner, outer })
                             yield return TensorCoreProduct.Find(tile, left, right, typeof(GpuEpilogue.Plain), stored, Float);
                 }
+                foreach (Type epilogue in forward)
+                    yield return WarpgroupProduct.Find(inner, inner, epilogue, stored, stored);
+                foreach (Type epilogue in backward)
+                    yield return WarpgroupProduct.Find(inner, outer, epilogue, stored, stored);
                 foreach (Type right in new[] { inner, outer })
-                    yield return TensorCoreProduct.Find(typeof(TensorCoreProduct.Small), outer, right, typeof(GpuEpilogue.Plain), stored,
-                        stored);
+                    yield return WarpgroupProduct.Find(outer, right, typeof(GpuEpilogue.Plain), stored, stored);
+                foreach (Type left in new[] { inner, outer })
+                    foreach (Type right in new[] { inner, outer })
+                        yield return WarpgroupProduct.Find(left, right, typeof(GpuEpilogue.Plain), stored, Float);
                 foreach (Type epilogue in forward.Union(backward))
                     yield return PortableProduct.Find(stored, stored, epilogue, stored);
                 yield return PortableProduct.Find(stored, stored, typeof(GpuEpilogue.Plain), Float);
@@ -46,6 +54,11 @@ public static partial class MatMul
                 yield return kernel;
         }
     }
+
+    /// <summary>Rows from which on a product of so many columns takes the kernel with wgmma; 0 on a device without it.</summary>
+    public static int RowsForWgmma(Device device, int columns) => device is GpuDevice { HasWgmma: true } gpu
+        ? WarpgroupProduct.Rows * Blocks.Cover(Blocks.Cover(gpu.Multiprocessors, 2), Blocks.Cover(columns, WarpgroupProduct.Columns))
+        : 0;
 
     private static void RunGpu(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
         GpuEpilogue epilogue, bool accumulate, float scale)
@@ -69,21 +82,53 @@ public static partial class MatMul
 
     private static long Leading(Matrix matrix) => matrix.ColumnStride == 1 ? matrix.RowStride : matrix.ColumnStride;
 
+    // How a product is cut: into tiles of the result, and along its depth into slices of whole stages. With wgmma there is one tile.
+    private readonly record struct Cut(Type? Tile, int Rows, int Columns, int Stage, int Slices);
+
+    private static Cut Choose(GpuDevice gpu, int rows, int columns, int count, int depth, bool sliced)
+    {
+        if (gpu.HasWgmma)
+        {
+            long wide = Tiles(WarpgroupProduct.Rows, WarpgroupProduct.Columns);
+            int slices = sliced ? WgmmaSlices(wide, gpu.Multiprocessors, depth) : 1;
+            // Half of a Hopper card with wgmma is about as fast as all of it with mma.sync.
+            if (Busy(wide * slices, gpu.Multiprocessors) >= 0.5)
+                return new Cut(null, WarpgroupProduct.Rows, WarpgroupProduct.Columns, WarpgroupProduct.Depth, slices);
+        }
+        bool large = Tiles(128, 128) >= gpu.Multiprocessors;
+        int edge = large ? 128 : 64;
+        return new Cut(large ? typeof(TensorCoreProduct.Large) : typeof(TensorCoreProduct.Small), edge, edge, 32, sliced
+            ? (int)Math.Clamp(Math.Min(2 * gpu.Multiprocessors / Tiles(edge, edge), depth / SmallestSlice), 1, 32)
+            : 1);
+
+        long Tiles(int tileRows, int tileColumns) => (long)Blocks.Cover(rows, tileRows) * Blocks.Cover(columns, tileColumns) * count;
+    }
+
+    // The share of the card that works while so many blocks, one a multiprocessor, are done round by round.
+    private static double Busy(long blocks, int multiprocessors) =>
+        (double)blocks / ((blocks + multiprocessors - 1) / multiprocessors * multiprocessors);
+
+    // Slices keep more of the card busy, but what each leaves is written and read again, eight bytes an element: at 3 TB/s as long
+    // as 1024 of depth at 700 TFLOP/s.
+    internal static int WgmmaSlices(long tiles, int multiprocessors, int depth)
+    {
+        const double Adding = 1024;
+        return Enumerable.Range(1, Math.Clamp(depth / SmallestSlice, 1, 32))
+            .MinBy(slices => 1 / Busy(tiles * slices, multiprocessors) + (slices == 1 ? 0 : slices * Adding / depth));
+    }
+
     private static void RunTensorCores(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
         GpuEpilogue epilogue, bool accumulate, float scale)
     {
         int depth = a.Columns;
-        bool large = (long)Blocks.Cover(c.Rows, 128) * Blocks.Cover(c.Columns, 128) * count >= gpu.Multiprocessors;
-        int tile = large ? 128 : 64, tilesY = Blocks.Cover(c.Rows, tile), tilesX = Blocks.Cover(c.Columns, tile);
+        bool sliced = epilogue.Kind == typeof(GpuEpilogue.Plain) && c.RowStride == c.Columns && count == 1;
+        Cut cut = Choose(gpu, c.Rows, c.Columns, count, depth, sliced);
         // Depth is the columns of a and the rows of b; a matrix with one row or column counts as either.
         Type left = a.ColumnStride == 1 ? typeof(TensorCoreProduct.DepthInner) : typeof(TensorCoreProduct.DepthOuter);
         Type right = b.RowStride == 1 && b.ColumnStride != 1 ? typeof(TensorCoreProduct.DepthInner) : typeof(TensorCoreProduct.DepthOuter);
-        int slices = epilogue.Kind == typeof(GpuEpilogue.Plain) && c.RowStride == c.Columns && count == 1
-            ? Math.Clamp(Math.Min(2 * gpu.Multiprocessors / (tilesX * tilesY), depth / SmallestSlice), 1, 32)
-            : 1;
-        // In whole stages of 32; with one slice, all of it.
-        int sliceDepth = slices == 1 ? depth : Blocks.Cover(depth, slices * 32) * 32;
-        slices = Blocks.Cover(depth, sliceDepth);
+        // With one slice, all of it.
+        int sliceDepth = cut.Slices == 1 ? depth : Blocks.Cover(depth, cut.Slices * cut.Stage) * cut.Stage;
+        int slices = Blocks.Cover(depth, sliceDepth);
         DeviceArray target = c.Data;
         long sliceStride = 0;
         if (slices > 1)
@@ -91,11 +136,13 @@ public static partial class MatMul
             sliceStride = (long)c.Rows * c.Columns;
             target = gpu.Allocate(sliceStride * slices);
         }
-        GpuKernel kernel = TensorCoreProduct.Find(large ? typeof(TensorCoreProduct.Large) : typeof(TensorCoreProduct.Small), left, right,
-            epilogue.Kind, a.Data.Type, target.Type);
-        gpu.Run(kernel, new Blocks(tilesX, tilesY, count * slices), a.Data, b.Data, target, epilogue.Bias, epilogue.Extra, c.Rows,
-            c.Columns, depth, (int)Leading(a), (int)Leading(b), slices > 1 ? c.Columns : (int)c.RowStride, strideA, strideB, strideC,
-            slices, sliceDepth, sliceStride, scale, accumulate && slices == 1);
+        GpuKernel kernel = cut.Tile is { } tile
+            ? TensorCoreProduct.Find(tile, left, right, epilogue.Kind, a.Data.Type, target.Type)
+            : WarpgroupProduct.Find(left, right, epilogue.Kind, a.Data.Type, target.Type);
+        gpu.Run(kernel, new Blocks(Blocks.Cover(c.Columns, cut.Columns), Blocks.Cover(c.Rows, cut.Rows), count * slices), a.Data, b.Data,
+            target, epilogue.Bias, epilogue.Extra, c.Rows, c.Columns, depth, (int)Leading(a), (int)Leading(b),
+            slices > 1 ? c.Columns : (int)c.RowStride, strideA, strideB, strideC, slices, sliceDepth, sliceStride, scale,
+            accumulate && slices == 1);
         if (slices == 1)
             return;
         SliceSum.Run(gpu, target, c.Data, slices, sliceStride, accumulate);

@@ -154,7 +154,7 @@ internal static class TensorCoreProduct
     private static int Swizzled<TLayout>(int outer, int row, int chunk) where TLayout : struct, ILayout =>
         TLayout.AlongDepth ? row * (Depth * 2) + ((chunk ^ (row >> 1 & 3)) << 4) : row * (outer * 2) + ((chunk ^ (row & 7)) << 4);
 
-    private struct CopyStep<TLayout, TFormat> : IStep where TLayout : struct, ILayout where TFormat : struct, IFormat
+    internal struct CopyStep<TLayout, TFormat> : IStep where TLayout : struct, ILayout where TFormat : struct, IFormat
     {
         public Halves<TFormat> Source;
         public int Shared, Outer, FirstOuter, OuterEnd, Leading, FirstDepth, DepthEnd, Thread, Threads;
@@ -164,12 +164,19 @@ internal static class TensorCoreProduct
             int at = Thread + index * Threads;
             int perRow = TLayout.AlongDepth ? Depth / 8 : Outer / 8;
             int row = at / perRow, chunk = at % perRow;
+            Copy(row, chunk, Shared + Swizzled<TLayout>(Outer, row, chunk));
+        }
+
+        /// <summary>Starts copying a chunk, given by its row and its place in the row, to an address.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Copy(int row, int chunk, int shared)
+        {
             // Rows and columns of memory, whichever of the two the depth is.
             int r = (TLayout.AlongDepth ? FirstOuter : FirstDepth) + row, c = (TLayout.AlongDepth ? FirstDepth : FirstOuter) + chunk * 8;
             int rowEnd = TLayout.AlongDepth ? OuterEnd : DepthEnd, columnEnd = TLayout.AlongDepth ? DepthEnd : OuterEnd;
             int valid = r < rowEnd ? IntrinsicMath.Max(0, IntrinsicMath.Min(8, columnEnd - c)) * 2 : 0;
             long index64 = valid > 0 ? (long)r * Leading + c : 0;
-            Gpu.CopyAsync(Shared + Swizzled<TLayout>(Outer, row, chunk), Source.At(index64), valid);
+            Gpu.CopyAsync(shared, Source.At(index64), valid);
         }
     }
 
@@ -249,16 +256,29 @@ internal static class TensorCoreProduct
         where TTile : struct, ITile where TEpilogue : struct, IGpuEpilogue where TC : struct, INumbers
     {
         public ArrayView<F4> Sums;
+        public Target<TEpilogue, TC> Result;
+
+        public void Step(int index)
+        {
+            int columns = TTile.WarpColumns / 8;
+            Result.Store(index / columns * 16, index % columns * 8, Sums[index]);
+        }
+    }
+
+    /// <summary>Where a thread's sums go, and what becomes of them on the way.</summary>
+    internal struct Target<TEpilogue, TC> where TEpilogue : struct, IGpuEpilogue where TC : struct, INumbers
+    {
         public TC C, Extra;
         public Floats Bias;
         public long First;
         public int Row, Column, Rows, Columns, Leading, Accumulate;
         public float Scale;
 
-        public void Step(int index)
+        /// <summary>Stores the thread's part of a 16 x 8 accumulator, so many rows and columns from its first.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Store(int down, int across, F4 sum)
         {
-            int columns = TTile.WarpColumns / 8, row = Row + index / columns * 16, column = Column + index % columns * 8;
-            F4 sum = Sums[index];
+            int row = Row + down, column = Column + across;
             if (column >= Columns)
                 return;
             if (row < Rows)
@@ -356,12 +376,14 @@ internal static class TensorCoreProduct
         }
 
         StoreStep<TTile, TEpilogue, TC> store;
-        (store.Sums, store.Bias, store.Extra, store.Scale, store.Accumulate) = (sums, bias, extra, scale, accumulate);
-        store.C = c;
-        store.First = batch * strideC + slice * sliceStride;
-        store.Row = Grid.IdxY * TTile.Rows + step.WarpRow + (lane >> 2);
-        store.Column = Grid.IdxX * TTile.Columns + step.WarpColumn + (lane & 3) * 2;
-        (store.Rows, store.Columns, store.Leading) = (rows, columns, leadingC);
+        store.Sums = sums;
+        store.Result = default;
+        (store.Result.C, store.Result.Bias, store.Result.Extra) = (c, bias, extra);
+        store.Result.First = batch * strideC + slice * sliceStride;
+        store.Result.Row = Grid.IdxY * TTile.Rows + step.WarpRow + (lane >> 2);
+        store.Result.Column = Grid.IdxX * TTile.Columns + step.WarpColumn + (lane & 3) * 2;
+        (store.Result.Rows, store.Result.Columns, store.Result.Leading) = (rows, columns, leadingC);
+        (store.Result.Scale, store.Result.Accumulate) = (scale, accumulate);
         TTile.ForAccumulators(ref store);
     }
 }
