@@ -82,13 +82,34 @@ public sealed class KernelTextTests
     }
 
     [Test]
-    public void TheTextDoesNotDependOnWhatWasCompiledBefore()
+    public void TheTextDoesNotDependOnWhatWasCompiledBeforeOrBeside()
     {
         GpuKernel[] kernels = [.. KernelCatalogue.All];
         string[] forward = [.. kernels.Select(KernelCompiler.Compile)];
-        string[] backward = [.. kernels.Reverse().Select(KernelCompiler.Compile).Reverse()];
+        string[] backward = [.. kernels.Reverse().AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(KernelCompiler.Compile).Reverse()];
 
         Assert.That(backward, Is.EqualTo(forward));
+    }
+
+    [Test]
+    public void AKernelThatDoesNotCompileSpoilsNoOther()
+    {
+        GpuKernel good = KernelCatalogue.All.First(), bad = new(((Action<Floats>)Throwing).Method, "Bad", 32, 1, 32);
+        string expected = KernelCompiler.Compile(good);
+
+        // Of as many texts as there are threads, every second fails.
+        string[] texts = [.. Enumerable.Range(0, 8).AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(turn =>
+        {
+            if (turn % 2 == 0)
+                return KernelCompiler.Compile(good);
+            Assert.That(() => KernelCompiler.Compile(bad), Throws.InvalidOperationException.With.Message.StartsWith("Bad does not compile"));
+            return expected;
+        })];
+
+        Assert.That(texts, Has.All.EqualTo(expected));
+        Assert.That(KernelCompiler.Compile(good), Is.EqualTo(expected));
+
+        static void Throwing(Floats x) => Console.WriteLine($"{x.Load(0)}");
     }
 }
 

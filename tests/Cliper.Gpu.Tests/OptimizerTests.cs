@@ -19,30 +19,54 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
 {
     private static readonly int[] Lengths = [3, 0, 16_384, 1, 40_001, 64, 0];
 
-    [Test]
-    public void SquaresOfManyArraysAreAddedInOneLaunch()
+    [TestCase(1e9, 1)]
+    [TestCase(2, 64)]
+    public void NormAndFactorOfManyArraysAreMeasuredInTwoLaunches(double maximum, double scale)
     {
         float[][] values = [.. Lengths.Select((length, index) => Random(length, index, half: false))];
         DeviceArray[] arrays = [.. values.Select(part => Device.From(part))];
+        DeviceArray result = Device.Allocate(GradientNorm.Results);
 
-        double actual = Sum.OfSquares(arrays);
+        GradientNorm.Measure(arrays, maximum, scale, result);
 
-        double expected = values.Sum(part => part.Sum(value => (double)value * value));
-        // A thread adds up to 64 squares in fp32, a block's threads 13 more times: at most 77 roundings of u32.
-        Assert.That(actual, Is.EqualTo(expected).Within(77 * U32 * expected));
-        Assert.That(Device.Launched.Single().Name, Is.EqualTo("Sum Squares"));
-        Free(arrays);
+        double norm = Math.Sqrt(values.Sum(part => part.Sum(value => (double)value * value))) / scale;
+        // A thread adds up to 64 squares in fp32, a block's threads 13 more times, and the parts' sum is one of 14 more: at most 91 roundings of
+        // u32, of which the root halves the effect; root, products and quotient are off by at most 8 in all.
+        float[] found = Device.ToFloats(result);
+        double factor = Math.Min(1, maximum / norm) / scale;
+        Assert.That(found[0], Is.EqualTo(norm).Within(54 * U32 * norm));
+        Assert.That(found[1], Is.EqualTo(factor).Within(54 * U32 * factor));
+        Assert.That(Device.Launched.Select(kernel => kernel.Name), Is.EquivalentTo(new[] { "Gradient Squares", "Gradient Factor" }));
+        Free([.. arrays, result]);
     }
 
     [Test]
-    public void OneElementThatIsNotFiniteIsFound([Values(float.NaN, float.PositiveInfinity)] float bad, [Values(0, 40_000)] int at)
+    public void OneElementThatIsNotFiniteIsFound([Values(float.NaN, float.PositiveInfinity, 1e30f)] float bad, [Values(0, 40_000)] int at)
     {
         float[] values = Random(40_001, 1);
         values[at] = bad;
         DeviceArray[] arrays = [Device.From(Random(5, 2)), Device.From(values)];
+        DeviceArray result = Device.Allocate(GradientNorm.Results);
 
-        Assert.That(double.IsFinite(Sum.OfSquares(arrays)), Is.False);
-        Free(arrays);
+        GradientNorm.Measure(arrays, 1, 1, result);
+
+        float[] found = Device.ToFloats(result);
+        Assert.That(float.IsFinite(found[0]), Is.False);
+        Assert.That(found[1], Is.Zero, "the step is left out");
+        Free([.. arrays, result]);
+    }
+
+    [Test]
+    public void AFactorOfZeroWritesNothing()
+    {
+        DeviceArray[] arrays = [.. Enumerable.Range(1, 3).Select(seed => Device.From(Random(20, seed)))];
+        DeviceArray gradient = Device.From([.. Enumerable.Repeat(float.NaN, 20)]), factor = Device.From([0f]);
+
+        AdamW.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)], new AdamW.Settings(.9, .999, 1e-4, factor));
+
+        for (int index = 0; index < arrays.Length; index++)
+            Assert.That(Device.ToFloats(arrays[index]), Is.EqualTo(Random(20, index + 1)));
+        Free([.. arrays, gradient, factor]);
     }
 
     [Test]
@@ -57,13 +81,14 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
 
         AdamW.Slot[] slots = [.. Enumerable.Range(0, Lengths.Length).Select(i =>
             new AdamW.Slot(weights[i], gradients[i], first[i], second[i], 1, 1e-2f, .1f, copies[i]))];
-        AdamW.Step(slots, new AdamW.Settings(.9, .999, 1e-4, .5f));
+        DeviceArray half = Device.From([.5f]);
+        AdamW.Step(slots, new AdamW.Settings(.9, .999, 1e-4, half));
 
         for (int i = 0; i < Lengths.Length; i++)
             if (!copies[i].IsNull)
                 Assert.That(Device.ToFloats(copies[i]), Is.EqualTo(Rounded(Device.ToFloats(weights[i]))), $"{i}");
         Assert.That(Device.Launched.Single().Name, Is.EqualTo(Stored == ElementType.Float16 ? "AdamW Fp16" : "AdamW Bf16"));
-        Free([.. weights, .. gradients, .. first, .. second, .. copies]);
+        Free([.. weights, .. gradients, .. first, .. second, .. copies, half]);
     }
 
     [Test]
@@ -71,7 +96,7 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
     {
         using var host = new HostDevice(1);
         DeviceArray p = host.From([1f]), copy = host.Allocate(1, ElementType.Float16);
-        Assert.That(() => AdamW.Step([new AdamW.Slot(p, p, p, p, 1, 1, 1, copy)], new AdamW.Settings(.9, .999, 1, 1)),
+        Assert.That(() => AdamW.Step([new AdamW.Slot(p, p, p, p, 1, 1, 1, copy)], new AdamW.Settings(.9, .999, 1)),
             Throws.ArgumentException.With.Message.Contains("the copy of parameter 0"));
         host.Free(p);
         host.Free(copy);
@@ -181,11 +206,14 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
             Tensor losses = model.Losses(tape, logits, labels, EmptySubclasses.MinusOneNinetyNinth);
             tape.Backward(tape.Sum(losses), scaler.Scale);
         }
-        GradientClipping.Measurement gradient = GradientClipping.Measure(optimizer.Parameters, scale: scaler.Scale);
-        scaler.Update(gradient.IsFinite);
-        if (gradient.IsFinite)
-            optimizer.Step(1e-2f, gradient.Factor);
+        using var clipping = new GradientClipping(Device);
+        clipping.Measure(optimizer.Parameters, scaler.Scale);
+        optimizer.Step(1e-2f, clipping.Factor);
         optimizer.ClearGradients();
+        bool finite = clipping.Read().IsFinite;
+        scaler.Update(finite);
+        if (!finite)
+            optimizer.TakeBack();
     }
 
     private CliperModel Create()

@@ -302,7 +302,9 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
                     tape.Backward(tape.Sum(both), _scaler.Scale);
                 }
                 float scale = _scaler.Scale;
-                bool finite = GradientClipping.Measure(_optimizer.Parameters, scale: scale).IsFinite;
+                using var clipping = new GradientClipping(_device);
+                clipping.Measure(_optimizer.Parameters, scale);
+                bool finite = clipping.Read().IsFinite;
                 _scaler.Update(finite);
                 var gradients = _trained.ToDictionary(entry => entry.Name,
                     entry => _device.ToFloats(entry.Tensor.Gradient).Select(value => value / scale).ToArray());
@@ -319,7 +321,9 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
         {
             foreach ((_, Tensor tensor) in _trained)
                 tensor.GradientTarget(out _);
-            _optimizer.Step(Rate, 1 / lossScale);
+            DeviceArray factor = _device.From([1 / lossScale]);
+            _optimizer.Step(Rate, factor);
+            _device.Free(factor);
             _optimizer.ClearGradients();
         }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Ptx;
 
@@ -11,7 +12,12 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
 {
     private static readonly Dictionary<GpuKernel, Program> Programs = [];
 
+    private const int StagingBytes = 1 << 20;
+
     private readonly GlobalMemory _memory = new();
+    private readonly List<WorkList> _graphs = [];
+    private readonly byte* _staging = (byte*)NativeMemory.Alloc(StagingBytes);
+    private int _staged, _segments;
 
     public override string Name => "PTX interpreter";
 
@@ -32,6 +38,20 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
     /// <summary>What is done to each kernel's text before it is run: a fault that should be found.</summary>
     public Func<string, string>? Planted { get; init; }
 
+    /// <summary>
+    /// Whether a step's work is recorded and, when it comes again, what was recorded is done instead of it: with the addresses and numbers of
+    /// the first time. Accesses are then checked against whole segments only, as arrays end before the work on them is done.
+    /// </summary>
+    public bool Graphs
+    {
+        get;
+        init
+        {
+            if (field = value)
+                UseGraphs();
+        }
+    }
+
     /// <summary>Instructions executed, counted for each thread.</summary>
     public long Executed { get; private set; }
 
@@ -43,6 +63,11 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
                 program = new Program(Planted(kernel.Text));
             else if (!Programs.TryGetValue(kernel, out program!))
                 Programs.Add(kernel, program = new Program(kernel.Text));
+        while (Graphs && _segments < Arena.Segments.Count)
+        {
+            (nint start, long size) = Arena.Segments[_segments++];
+            _memory.Add((ulong)start, size);
+        }
         try
         {
             Executed += program.Launch((blocks.X, blocks.Y, blocks.Z), arguments.ToArray(), kernel.SharedBytes, _memory);
@@ -53,15 +78,56 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
         }
     }
 
+    private protected override nint Capture(WorkList work)
+    {
+        _graphs.Add(work);
+        return _graphs.Count;
+    }
+
+    private protected override void Replay(nint graph) => SendPieces(_graphs[(int)graph - 1]);
+
+    // A step's upload is done at its turn, from where it has been put in the meantime.
+    public override void Upload(ReadOnlySpan<byte> source, DeviceArray target)
+    {
+        if (!IsInStep || !UsesGraphs)
+        {
+            base.Upload(source, target);
+            return;
+        }
+        CheckSizes(source.Length, target.Bytes);
+        var staged = new Span<byte>(_staging + _staged, StagingBytes - _staged);
+        source.CopyTo(staged);
+        Queue(new(null, default, (nint)_staging + _staged, target.Address, source.Length));
+        _staged += source.Length;
+    }
+
+    private protected override void StepEnded() => _staged = 0;
+
+    public override void Download(DeviceArray source, Span<byte> target)
+    {
+        Flush();
+        base.Download(source, target);
+    }
+
     private protected override void Allocated(DeviceArray array)
     {
+        if (Graphs)
+            return;
         new Span<byte>((void*)array.Address, checked((int)array.Bytes)).Fill(0xff);
         _memory.Add((ulong)array.Address, array.Bytes);
     }
 
-    private protected override void Freeing(DeviceArray array) => _memory.Remove((ulong)array.Address);
-
-    public override void Synchronize()
+    private protected override void Freeing(DeviceArray array)
     {
+        if (!Graphs)
+            _memory.Remove((ulong)array.Address);
+    }
+
+    public override void Synchronize() => Flush();
+
+    public override void Dispose()
+    {
+        NativeMemory.Free(_staging);
+        base.Dispose();
     }
 }

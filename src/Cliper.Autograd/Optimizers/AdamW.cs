@@ -16,6 +16,7 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
 {
     private readonly List<Entry> _entries = [];
     private readonly Dictionary<string, Entry> _byName = [];
+    private readonly List<Entry> _stepped = [];
 
     private sealed class Entry(string name, Tensor parameter, float weightDecay, float rateFactor)
     {
@@ -60,10 +61,12 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
 
     /// <summary>Updates every parameter that has a gradient and marks it written. Gradients stay: clear them after.</summary>
     /// <param name="learningRate">Of this step, as a schedule gives it.</param>
-    /// <param name="gradientScale">Factor of every gradient, such as <see cref="GradientClipping.Measurement.Factor"/>.</param>
-    public void Step(float learningRate, float gradientScale = 1)
+    /// <param name="gradientScale">Factor of every gradient, one element on the device, such as <see cref="GradientClipping.Factor"/>; null for 1.
+    /// Where it turns out to be 0 nothing is updated: say so with <see cref="TakeBack"/>.</param>
+    public void Step(float learningRate, DeviceArray gradientScale = default)
     {
         List<Kernel.Slot> slots = [];
+        _stepped.Clear();
         foreach (Entry entry in _entries)
         {
             if (!entry.Parameter.HasGradient)
@@ -71,12 +74,21 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
             entry.First ??= Zeros(entry.Parameter);
             entry.Second ??= Zeros(entry.Parameter);
             entry.Step++;
+            _stepped.Add(entry);
             slots.Add(new Kernel.Slot(entry.Parameter.Data, entry.Parameter.Gradient, entry.First.Data, entry.Second.Data, entry.Step,
                 learningRate * entry.RateFactor, entry.WeightDecay, entry.Parameter.OperandCopy));
             entry.Parameter.MarkWrittenWithCopy();
         }
         Kernel.Step(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(slots),
             new Kernel.Settings(beta1, beta2, epsilon, gradientScale));
+    }
+
+    /// <summary>Counts the last step as not taken: its factor was 0.</summary>
+    public void TakeBack()
+    {
+        foreach (Entry entry in _stepped)
+            entry.Step--;
+        _stepped.Clear();
     }
 
     /// <summary>Clears the gradient of every parameter; no memory is touched.</summary>
@@ -118,6 +130,7 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
         }
         _entries.Clear();
         _byName.Clear();
+        _stepped.Clear();
     }
 
     private static Tensor Zeros(Tensor like)

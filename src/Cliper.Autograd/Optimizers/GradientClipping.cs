@@ -1,36 +1,54 @@
-using Kernel = Cliper.Kernels.Operations.Sum;
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
 
 namespace Cliper.Autograd.Optimizers;
 
 /// <summary>
-/// The length of all gradients taken as one vector, and the factor that brings it down to a maximum. The factor goes to the
-/// optimiser's step, which saves a pass over the gradients.
+/// Measures the length of all gradients taken as one vector, and the factor that brings it down to a maximum. The factor stays where the
+/// gradients are and goes to the optimiser's step, which saves a pass over the gradients and waits for nothing.
 /// </summary>
-public static class GradientClipping
+public sealed class GradientClipping : IDisposable
 {
-    /// <summary>What <see cref="Measure"/> found.</summary>
-    /// <param name="Norm">Length of the gradients; NaN or infinite when any of them is (or overflows squared).</param>
-    /// <param name="Factor">1, or maximum / norm where the norm is above the maximum; divided by the loss's scale.</param>
-    public readonly record struct Measurement(double Norm, float Factor)
-    {
-        /// <summary>Whether the step may be taken; otherwise skip it and count it.</summary>
-        public bool IsFinite => double.IsFinite(Norm);
-    }
+    private readonly double _maximum;
+    private readonly DeviceArray _result;
 
-    /// <summary>
-    /// Measures the gradients of those parameters that have one, in their order: the bits do not depend on the threads.
-    /// </summary>
-    /// <param name="parameters">On one device; those without a gradient count as zero.</param>
+    /// <summary>For gradients on <paramref name="device"/>.</summary>
+    /// <param name="device">Where they are.</param>
     /// <param name="maximum">Largest norm wanted; infinity measures only.</param>
-    /// <param name="scale">What the loss was multiplied with: the norm is that of the gradients divided by it.</param>
-    public static Measurement Measure(IEnumerable<Tensor> parameters, double maximum = double.PositiveInfinity, double scale = 1)
+    public GradientClipping(Device device, double maximum = double.PositiveInfinity)
     {
         if (!(maximum > 0))
             throw new ArgumentOutOfRangeException(nameof(maximum), maximum, "the maximum is above zero");
-        Tensor[] present = [.. parameters.Where(parameter => parameter.HasGradient)];
-        if (present.Length == 0)
-            return new(0, (float)(1 / scale));
-        double norm = Math.Sqrt(Kernel.OfSquares([.. present.Select(parameter => parameter.Gradient)])) / scale;
-        return new(norm, (float)((norm > maximum ? maximum / norm : 1) / scale));
+        (_maximum, _result) = (maximum, device.Allocate(GradientNorm.Results));
     }
+
+    /// <summary>What was measured.</summary>
+    /// <param name="Norm">Length of the gradients; NaN or infinite when any of them is (or overflows squared).</param>
+    /// <param name="Factor">1, or maximum / norm where the norm is above the maximum; divided by the loss's scale. 0 where the norm is not finite.</param>
+    public readonly record struct Measurement(float Norm, float Factor)
+    {
+        /// <summary>Whether the step was taken; otherwise count it as left out.</summary>
+        public bool IsFinite => Factor > 0;
+    }
+
+    /// <summary><see cref="Measurement.Factor"/> of the last measurement, one element on the device.</summary>
+    public DeviceArray Factor => _result.Slice(1, 1);
+
+    /// <summary>
+    /// Measures the gradients of those parameters that have one, in their order.
+    /// </summary>
+    /// <param name="parameters">Those without a gradient count as zero.</param>
+    /// <param name="scale">What the loss was multiplied with, a power of two: the norm is that of the gradients divided by it.</param>
+    public void Measure(IEnumerable<Tensor> parameters, double scale = 1) => GradientNorm.Measure(
+        [.. parameters.Where(parameter => parameter.HasGradient).Select(parameter => parameter.Gradient)], _maximum, scale, _result);
+
+    /// <summary>What the last measurement found. Waits for it.</summary>
+    public Measurement Read()
+    {
+        float[] values = _result.Device.ToFloats(_result);
+        return new Measurement(values[0], values[1]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _result.Device.Free(_result);
 }

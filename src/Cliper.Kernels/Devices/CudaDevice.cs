@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Text;
 using Cliper.Kernels.Operations;
@@ -7,9 +8,9 @@ using static Cliper.Kernels.Ptx.CudaDriver;
 namespace Cliper.Kernels.Devices;
 
 /// <summary>
-/// An NVIDIA card. All its memory that the program may use is reserved at once and sub-allocated, work goes to one stream, and
-/// uploads through pinned buffers, so that they run beside it. Kernels are compiled when first used; the driver keeps what it made of
-/// them on disk.
+/// An NVIDIA card. All its memory that the program may use is reserved at once and sub-allocated. Work goes to one stream; uploads go
+/// through pinned buffers and a stream of their own to a place set aside, from where the work copies them at its turn, so that they run
+/// beside what is computed. Kernels are compiled beside the work, or when first used; the driver keeps what it made of them on disk.
 /// </summary>
 public sealed unsafe class CudaDevice : GpuDevice
 {
@@ -19,25 +20,43 @@ public sealed unsafe class CudaDevice : GpuDevice
     // wgmma is of this capability alone, and its PTX version of driver 12.0.
     private const int WgmmaCapability = 90, OldestWgmmaDriver = 12000;
     private const int MultiprocessorsAttribute = 16, MajorAttribute = 75, MinorAttribute = 76, MaxSharedAttribute = 97;
-    private const int StagingBytes = 16 << 20, UsualShared = 48 << 10;
+    private const int UsualShared = 48 << 10;
+
+    // A batch that fits one of the two is carried while the card computes. Of the memory for uploads the reservation gives at most a sixteenth.
+    private const long MostStaging = 128 << 20;
+    private const int ShareOfStaging = 32;
+
     // Of the smallest model that is of use, with its training.
     private const long LeastMemory = 64 << 20;
 
     private readonly int _device;
-    private readonly nint _context, _stream;
+    private readonly nint _context, _stream, _uploads;
     private readonly Arena _arena;
-    private readonly long _reservation;
-    private readonly Dictionary<GpuKernel, nint> _functions = [];
-    private readonly List<nint> _modules = [];
+    private readonly long _reservation, _stagingBytes;
+    private readonly ConcurrentDictionary<GpuKernel, Lazy<nint>> _functions = [];
+    private readonly ConcurrentBag<nint> _modules = [];
     private readonly Staging[] _staging = new Staging[2];
-    private int _nextStaging;
+    private readonly Action<string> _warn;
+    private readonly CancellationTokenSource _ended = new();
+    private readonly Task _compiling = Task.CompletedTask;
+    private int _filling;
 
     [ThreadStatic]
     private static nint _current;
 
+    /// <summary>Where uploads pass through.</summary>
     private struct Staging
     {
-        public nint Buffer, Copied;
+        // Pinned memory of the host, and of the card.
+        public nint Pinned, Landing;
+
+        // When all has arrived in the landing, and when the work has copied it from there.
+        public nint Arrived, Taken;
+
+        public long Used;
+
+        // Whether something has been staged that has not been sent work for.
+        public bool IsOpen;
     }
 
     /// <summary>What can be said of a card without using it.</summary>
@@ -52,10 +71,13 @@ public sealed unsafe class CudaDevice : GpuDevice
     /// <param name="ordinal">Which, from 0.</param>
     /// <param name="memory">Bytes to reserve; 0 for nine tenths of what is free.</param>
     /// <param name="activations">fp16 or bf16.</param>
+    /// <param name="graphs">Whether steps are sent as CUDA graphs when they come again.</param>
+    /// <param name="warn">Told, once, when the driver refuses a graph; steps are then launched piece by piece.</param>
     /// <exception cref="DeviceException">No driver or too old a one, no such card or too old a one, or too little memory.</exception>
-    public CudaDevice(int ordinal = 0, long memory = 0, ElementType activations = ElementType.Float16)
-        : base(activations)
+    public CudaDevice(int ordinal = 0, long memory = 0, ElementType activations = ElementType.Float16, bool graphs = true,
+        Action<string>? warn = null) : base(activations)
     {
+        _warn = warn ?? (_ => { });
         if (Missing() is { } reason)
             throw new DeviceException(reason);
         Check(cuDeviceGetCount(out int count), "counting devices");
@@ -84,19 +106,28 @@ public sealed unsafe class CudaDevice : GpuDevice
                         ? $"{Megabytes(memory)} were asked for: lower --gpu-memory, or end what else uses the card"
                         : $"at least {Megabytes(LeastMemory)} are needed: "
                             + (memory > 0 ? "raise --gpu-memory" : "end what else uses the card")));
-            _arena = new Arena(Reserve, _reservation, Exhausted);
+            _stagingBytes = Math.Min(MostStaging, _reservation / ShareOfStaging) / Arena.Alignment * Arena.Alignment;
+            _arena = new Arena(Reserve, _reservation - _staging.Length * _stagingBytes, Exhausted);
             // Now, and not when work has begun.
             _arena.Free(_arena.Allocate(0));
             const uint NonBlocking = 1;
             Check(cuStreamCreate(out _stream, NonBlocking), "creating a stream");
+            Check(cuStreamCreate(out _uploads, NonBlocking), "creating a stream");
             const uint NoTiming = 2;
-            foreach (ref Staging staging in _staging.AsSpan())
+            (nint start, long size) = _arena.Segments[0];
+            for (int index = 0; index < _staging.Length; index++)
             {
-                Check(cuMemHostAlloc(out staging.Buffer, StagingBytes, 0), "pinning memory for uploads");
-                Check(cuEventCreate(out staging.Copied, NoTiming), "creating an event");
+                ref Staging staging = ref _staging[index];
+                Check(cuMemHostAlloc(out staging.Pinned, (nuint)_stagingBytes, 0), "pinning memory for uploads");
+                staging.Landing = start + (nint)(size + index * _stagingBytes);
+                Check(cuEventCreate(out staging.Arrived, NoTiming), "creating an event");
+                Check(cuEventCreate(out staging.Taken, NoTiming), "creating an event");
             }
             // A driver that cannot compile, as in a container without all of its libraries, shows here.
             Function(ElementLoop.Find<ElementLoop.Sum>(Activations, Activations, Activations));
+            if (graphs)
+                UseGraphs();
+            _compiling = Task.Run(LoadAll);
         }
         catch
         {
@@ -154,9 +185,22 @@ public sealed unsafe class CudaDevice : GpuDevice
         }
     }
 
+    private protected override void Copy(nint source, nint target, long bytes)
+    {
+        MakeCurrent();
+        Check(cuMemcpyDtoDAsync_v2(target, source, (nuint)bytes, _stream), "copying");
+    }
+
+    private protected override void Clear(nint target, long bytes)
+    {
+        MakeCurrent();
+        Check(cuMemsetD8Async(target, 0, (nuint)bytes, _stream), "clearing memory");
+    }
+
     /// <inheritdoc/>
     public override void Synchronize()
     {
+        Flush();
         MakeCurrent();
         Check(cuStreamSynchronize(_stream), "waiting for it");
     }
@@ -166,22 +210,113 @@ public sealed unsafe class CudaDevice : GpuDevice
     {
         CheckSizes(source.Length, target.Bytes);
         MakeCurrent();
-        for (int start = 0; start < source.Length; start += StagingBytes)
+        for (int done = 0; done < source.Length;)
         {
-            ReadOnlySpan<byte> part = source[start..Math.Min(source.Length, start + StagingBytes)];
-            Staging staging = _staging[_nextStaging ^= 1];
-            // The copy before last has to have left this buffer.
-            Check(cuEventSynchronize(staging.Copied), "waiting for an upload");
-            part.CopyTo(new Span<byte>((void*)staging.Buffer, StagingBytes));
-            Check(cuMemcpyHtoDAsync_v2(target.Address + start, staging.Buffer, (nuint)part.Length, _stream), "writing to it");
-            Check(cuEventRecord(staging.Copied, _stream), "writing to it");
+            if (_staging[_filling].Used == _stagingBytes)
+            {
+                Flush();
+                NextStaging();
+            }
+            ref Staging staging = ref _staging[_filling];
+            if (staging.Used == 0)
+            {
+                // What it held before has to have left it on both sides.
+                Check(cuEventSynchronize(staging.Arrived), "waiting for an upload");
+                Check(cuEventSynchronize(staging.Taken), "waiting for an upload");
+            }
+            int part = (int)Math.Min(source.Length - done, _stagingBytes - staging.Used);
+            nint pinned = staging.Pinned + (nint)staging.Used, landing = staging.Landing + (nint)staging.Used;
+            source.Slice(done, part).CopyTo(new Span<byte>((void*)pinned, part));
+            Check(cuMemcpyHtoDAsync_v2(landing, pinned, (nuint)part, _uploads), "writing to it");
+            staging.IsOpen = true;
+            staging.Used += (part + Arena.Alignment - 1L) / Arena.Alignment * Arena.Alignment;
+            Queue(new(null, default, landing, target.Address + done, part));
+            done += part;
         }
+    }
+
+    private protected override void Sending()
+    {
+        Staging staging = _staging[_filling];
+        if (!staging.IsOpen)
+            return;
+        Check(cuEventRecord(staging.Arrived, _uploads), "writing to it");
+        Check(cuStreamWaitEvent(_stream, staging.Arrived, 0), "writing to it");
+    }
+
+    private protected override void Sent()
+    {
+        ref Staging staging = ref _staging[_filling];
+        if (!staging.IsOpen)
+            return;
+        Check(cuEventRecord(staging.Taken, _stream), "writing to it");
+        staging.IsOpen = false;
+        // A step keeps to one, so that it always finds its uploads at the same addresses, and what comes after it need not wait for its end.
+        if (!IsInStep)
+            NextStaging();
+    }
+
+    private protected override void StepEnded()
+    {
+        if (_staging[_filling].Used > 0)
+            NextStaging();
+    }
+
+    private void NextStaging()
+    {
+        _filling ^= 1;
+        _staging[_filling].Used = 0;
+    }
+
+    private protected override nint Capture(WorkList work)
+    {
+        MakeCurrent();
+        const int ThreadLocal = 1;
+        int result = cuStreamBeginCapture_v2(_stream, ThreadLocal);
+        if (result != 0)
+            return Refused(NameOfError(result));
+        string? failure = null;
+        try
+        {
+            SendPieces(work);
+        }
+        catch (DeviceException reason)
+        {
+            failure = reason.Message;
+        }
+        // A capture that failed has to be ended too.
+        result = cuStreamEndCapture(_stream, out nint graph);
+        nint executable = 0;
+        if (failure is null && result == 0)
+            result = cuGraphInstantiateWithFlags(out executable, graph, 0);
+        if (graph != 0)
+            _ = cuGraphDestroy(graph);
+        return failure is null && result == 0 ? executable : Refused(failure ?? NameOfError(result));
+    }
+
+    private nint Refused(string reason)
+    {
+        _warn($"steps are launched kernel by kernel: {Details.Name}'s driver makes no CUDA graph of them ({reason})");
+        return 0;
+    }
+
+    private protected override void Replay(nint graph)
+    {
+        MakeCurrent();
+        Check(cuGraphLaunch(graph, _stream), "replaying a step");
+    }
+
+    private protected override void EndGraph(nint graph)
+    {
+        if (graph != 0)
+            _ = cuGraphExecDestroy(graph);
     }
 
     /// <inheritdoc/>
     public override void Download(DeviceArray source, Span<byte> target)
     {
         CheckSizes(source.Bytes, target.Length);
+        Flush();
         MakeCurrent();
         fixed (byte* to = target)
         {
@@ -191,37 +326,29 @@ public sealed unsafe class CudaDevice : GpuDevice
     }
 
     /// <inheritdoc/>
-    public override void Copy(DeviceArray source, DeviceArray target)
-    {
-        CheckSizes(source.Bytes, target.Bytes);
-        MakeCurrent();
-        Check(cuMemcpyDtoDAsync_v2(target.Address, source.Address, (nuint)source.Bytes, _stream), "copying");
-    }
-
-    /// <inheritdoc/>
-    public override void Clear(DeviceArray array)
-    {
-        MakeCurrent();
-        Check(cuMemsetD8Async(array.Address, 0, (nuint)array.Bytes, _stream), "clearing memory");
-    }
-
-    /// <inheritdoc/>
     public override void Dispose()
     {
         // Whatever fails here has failed before and been said.
+        _ended.Cancel();
+        _compiling.Wait();
         _ = cuCtxSetCurrent(_context);
+        _ = cuStreamSynchronize(_uploads);
         _ = cuStreamSynchronize(_stream);
+        EndGraphs();
         foreach (Staging staging in _staging)
         {
-            _ = cuEventDestroy_v2(staging.Copied);
-            _ = cuMemFreeHost(staging.Buffer);
+            _ = cuEventDestroy_v2(staging.Arrived);
+            _ = cuEventDestroy_v2(staging.Taken);
+            _ = cuMemFreeHost(staging.Pinned);
         }
         foreach (nint module in _modules)
             _ = cuModuleUnload(module);
         // Null where the constructor failed before it.
         foreach ((nint address, _) in _arena?.Segments ?? [])
             _ = cuMemFree_v2(address);
+        _ = cuStreamDestroy_v2(_uploads);
         _ = cuStreamDestroy_v2(_stream);
+        _ended.Dispose();
         _ = cuDevicePrimaryCtxRelease_v2(_device);
         _current = 0;
     }
@@ -237,6 +364,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     private nint Reserve(long bytes)
     {
         const int OutOfMemory = 2;
+        // What uploads pass through lies behind the arena's.
+        bytes += _staging.Length * _stagingBytes;
         int result = cuMemAlloc_v2(out nint address, (nuint)bytes);
         if (result == OutOfMemory)
             throw new DeviceException($"out of GPU memory: {Megabytes(bytes)} were asked for, {Megabytes(Details.FreeBytes)} of "
@@ -246,13 +375,40 @@ public sealed unsafe class CudaDevice : GpuDevice
     }
 
     private DeviceException Exhausted(long bytes) => new($"out of GPU memory: {Megabytes(bytes)} were asked for, "
-        + $"{Megabytes(_reservation - LiveBytes)} of the {Megabytes(_reservation)} reserved are free; a smaller batch, more accumulated "
+        + $"{Megabytes(_reservation - _staging.Length * _stagingBytes - LiveBytes)} of the {Megabytes(_reservation)} reserved are free; a smaller batch, more accumulated "
         + "micro-batches or recomputed blocks need less, --gpu-memory reserves more");
 
-    private nint Function(GpuKernel kernel)
+    // Beside the work, in the order of the catalogue: what a model does not use is compiled too, and found on the driver's disk next time.
+    private void LoadAll()
     {
-        if (_functions.TryGetValue(kernel, out nint function))
-            return function;
+        const int MostWorkers = 8;
+        var options = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount - 1, 1, MostWorkers),
+        };
+        Parallel.ForEach(Partitioner.Create(KernelCatalogue.All.Where(kernel => kernel.Target == GpuTarget.Portable || HasTensorCores),
+            EnumerablePartitionerOptions.NoBuffering), options, (kernel, state) =>
+            {
+                if (_ended.IsCancellationRequested)
+                {
+                    state.Stop();
+                    return;
+                }
+                try
+                {
+                    Load(kernel);
+                }
+                catch (Exception failure) when (failure is DeviceException or InvalidOperationException)
+                {
+                    // It is kept and comes again where the kernel is used, if it is.
+                }
+            });
+    }
+
+    private nint Function(GpuKernel kernel) => _functions.GetOrAdd(kernel, _ => new Lazy<nint>(() => LoadModule(kernel))).Value;
+
+    private nint LoadModule(GpuKernel kernel)
+    {
         if (kernel.SharedBytes > Attribute(MaxSharedAttribute))
             throw new DeviceException($"{kernel.Name} needs {kernel.SharedBytes} bytes of shared memory, {Details.Name} has {Attribute(MaxSharedAttribute)}");
         const int ErrorLog = 5, ErrorLogSize = 6, LogBytes = 4096;
@@ -269,11 +425,10 @@ public sealed unsafe class CudaDevice : GpuDevice
             throw new DeviceException($"{Details.Name}'s driver does not load {kernel.Name} (PTX {KernelCompiler.Header(kernel.Target).Version}, CUDA error {result}): "
                 + $"{OneLine(log)}; a newer driver may, or use --device cpu");
         _modules.Add(module);
-        Check(cuModuleGetFunction(out function, module, KernelCompiler.Entry), $"loading {kernel.Name}");
+        Check(cuModuleGetFunction(out nint function, module, KernelCompiler.Entry), $"loading {kernel.Name}");
         const int MaxDynamicShared = 8;
         if (kernel.SharedBytes > UsualShared)
             Check(cuFuncSetAttribute(function, MaxDynamicShared, kernel.SharedBytes), $"loading {kernel.Name}");
-        _functions.Add(kernel, function);
         return function;
     }
 

@@ -122,6 +122,12 @@ public abstract unsafe class Device : IDisposable
         Buffer.MemoryCopy((void*)source.Address, (void*)target.Address, target.Bytes, source.Bytes);
     }
 
+    /// <summary>
+    /// Runs work that will come again much alike, as a training step does. A card that can keeps what is queued in it and sends it as one
+    /// graph when it comes once more, with other content of its arrays.
+    /// </summary>
+    public virtual void RunStep(Action step) => step();
+
     /// <summary>Sets every byte to zero.</summary>
     public virtual void Clear(DeviceArray array) => NativeMemory.Clear((void*)array.Address, (nuint)array.Bytes);
 

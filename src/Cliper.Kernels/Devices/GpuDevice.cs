@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Cliper.Kernels.Ptx;
 
 namespace Cliper.Kernels.Devices;
@@ -7,8 +8,12 @@ namespace Cliper.Kernels.Devices;
 /// activations and their gradients in a 16-bit format. Work is queued in the order in which it is given; only reading back waits for it.
 /// </summary>
 /// <param name="activations">The 16-bit format.</param>
-public abstract class GpuDevice(ElementType activations) : Device
+public abstract unsafe class GpuDevice(ElementType activations) : Device
 {
+    private StepGraphs? _graphs;
+    // Of the step that is being queued.
+    private WorkList? _step;
+
     /// <inheritdoc/>
     public sealed override ElementType Activations { get; } = activations is ElementType.Float16 or ElementType.BFloat16
         ? activations
@@ -42,8 +47,126 @@ public abstract class GpuDevice(ElementType activations) : Device
         };
     }
 
+    /// <summary>How often a step's work was launched, captured and replayed.</summary>
+    internal (int Launched, int Captured, int Replayed) StepCounts => _graphs?.Counts ?? default;
+
+    /// <summary>Whether a step that comes again is sent as one graph.</summary>
+    public bool UsesGraphs => _graphs is { AreTaken: true };
+
+    /// <summary>Whether a step is being queued.</summary>
+    private protected bool IsInStep { get; private set; }
+
+    /// <summary>Lets steps be sent as graphs.</summary>
+    private protected void UseGraphs() => _graphs = new StepGraphs(Capture, Replay, SendPieces, EndGraph);
+
+    /// <summary>Ends all graphs.</summary>
+    private protected void EndGraphs() => _graphs?.End();
+
+    /// <summary>Makes a graph of work; 0 where that is refused.</summary>
+    private protected virtual nint Capture(WorkList work) => throw new NotSupportedException($"{Name} has no graphs");
+
+    /// <summary>Queues a graph.</summary>
+    private protected virtual void Replay(nint graph) => throw new NotSupportedException($"{Name} has no graphs");
+
+    /// <summary>Ends a graph; 0 is none.</summary>
+    private protected virtual void EndGraph(nint graph)
+    {
+    }
+
+    /// <summary>Queues work piece by piece.</summary>
+    private protected void SendPieces(WorkList work) => work.ForEach(Send);
+
+    /// <summary>Told before work is sent: a piece, or what a step has queued.</summary>
+    private protected virtual void Sending()
+    {
+    }
+
+    /// <summary>Told after it.</summary>
+    private protected virtual void Sent()
+    {
+    }
+
+    /// <summary>Told when a step has been sent.</summary>
+    private protected virtual void StepEnded()
+    {
+    }
+
+    /// <summary>Sends what of a step has been queued so far; a step that reads back in its midst is sent in parts.</summary>
+    private protected void Flush()
+    {
+        if (_step is not { Count: > 0 } work)
+            return;
+        _step = new WorkList();
+        Sending();
+        _graphs!.Send(work);
+        Sent();
+    }
+
+    /// <inheritdoc/>
+    public sealed override void RunStep(Action step)
+    {
+        if (IsInStep)
+        {
+            step();
+            return;
+        }
+        (IsInStep, _step) = (true, UsesGraphs ? new WorkList() : null);
+        try
+        {
+            step();
+            Flush();
+            StepEnded();
+        }
+        finally
+        {
+            (IsInStep, _step) = (false, null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public sealed override void Copy(DeviceArray source, DeviceArray target)
+    {
+        CheckSizes(source.Bytes, target.Bytes);
+        Queue(new(null, default, source.Address, target.Address, source.Bytes));
+    }
+
+    /// <inheritdoc/>
+    public sealed override void Clear(DeviceArray array) => Queue(new(null, default, 0, array.Address, array.Bytes));
+
+    /// <summary>Sends a piece of work, or keeps it for the step in which it is.</summary>
+    private protected void Queue(WorkList.Entry entry, ReadOnlySpan<byte> arguments = default)
+    {
+        if (entry is { Kernel: null, Bytes: 0 })
+            return;
+        if (_step is not null)
+        {
+            _step.Add(entry, arguments);
+            return;
+        }
+        Sending();
+        Send(entry, arguments);
+        Sent();
+    }
+
+    private void Send(WorkList.Entry entry, ReadOnlySpan<byte> arguments)
+    {
+        if (entry.Kernel is { } kernel)
+            Launch(kernel, entry.Blocks, arguments);
+        else if (entry.Source != 0)
+            Copy(entry.Source, entry.Target, entry.Bytes);
+        else
+            Clear(entry.Target, entry.Bytes);
+    }
+
     /// <summary>Queues a kernel over <paramref name="blocks"/> with the packed arguments.</summary>
     private protected abstract void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments);
+
+    /// <summary>Queues a copy from address to address.</summary>
+    private protected virtual void Copy(nint source, nint target, long bytes) =>
+        Buffer.MemoryCopy((void*)source, (void*)target, bytes, bytes);
+
+    /// <summary>Queues the clearing of bytes.</summary>
+    private protected virtual void Clear(nint target, long bytes) => NativeMemory.Clear((void*)target, (nuint)bytes);
 
     /// <summary>Queues a kernel; a grid without blocks is nothing to do.</summary>
     internal void Run(GpuKernel kernel, Blocks blocks, params ReadOnlySpan<KernelArgument> arguments)
@@ -53,7 +176,8 @@ public abstract class GpuDevice(ElementType activations) : Device
         if (blocks.Y > Blocks.MaxOther || blocks.Z > Blocks.MaxOther)
             throw new ArgumentException($"{kernel.Name} over a grid of {blocks.X} x {blocks.Y} x {blocks.Z} blocks: at most {Blocks.MaxOther} in y and z");
         Launched.Add(kernel);
-        Launch(kernel, blocks, kernel.Pack(arguments));
+        byte[] packed = kernel.Pack(arguments);
+        Queue(new(kernel, blocks, 0, 0, packed.Length), packed);
     }
 
     /// <summary>Waits until all that was queued is done.</summary>

@@ -10,8 +10,8 @@ internal static class KernelCatalogue
     public static IEnumerable<GpuKernel> All =>
     [
         .. ElementLoop.Kernels, .. MatMul.GpuKernels, .. ColumnSum.GpuKernels, .. LayerNorm.GpuKernels, .. L2Normalize.GpuKernels,
-        .. Sum.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels, .. Gather.GpuKernels, .. TokenRows.Kernels,
-        .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels, .. TensorCoreAttention.Kernels,
+        .. Sum.GpuKernels, .. GradientNorm.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels,
+        .. Gather.GpuKernels, .. TokenRows.Kernels, .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels, .. TensorCoreAttention.Kernels,
         .. PortableAttention.Kernels, .. Normalize.GpuKernels, .. GpuPeak.Kernels,
     ];
 }

@@ -34,7 +34,7 @@ internal static unsafe partial class CudaDriver
             FirstFault = 714, LastFault = 719, Unknown = 999;
         if (result == Success)
             return;
-        string name = cuGetErrorName(result, out byte* text) == Success ? Marshal.PtrToStringUTF8((nint)text)! : $"CUDA error {result}";
+        string name = NameOfError(result);
         throw new DeviceException(result switch
         {
             OutOfMemory => $"out of GPU memory, {doing}: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
@@ -43,6 +43,10 @@ internal static unsafe partial class CudaDriver
             _ => $"the GPU's driver refused, {doing}: {name}",
         });
     }
+
+    /// <summary>A result's name, such as CUDA_ERROR_OUT_OF_MEMORY.</summary>
+    public static string NameOfError(int result) =>
+        cuGetErrorName(result, out byte* text) == 0 ? Marshal.PtrToStringUTF8((nint)text)! : $"CUDA error {result}";
 
     [LibraryImport(Library)]
     public static partial int cuGetErrorName(int error, out byte* text);
@@ -121,6 +125,27 @@ internal static unsafe partial class CudaDriver
 
     [LibraryImport(Library)]
     public static partial int cuEventSynchronize(nint awaited);
+
+    [LibraryImport(Library)]
+    public static partial int cuStreamWaitEvent(nint stream, nint awaited, uint flags);
+
+    [LibraryImport(Library)]
+    public static partial int cuStreamBeginCapture_v2(nint stream, int mode);
+
+    [LibraryImport(Library)]
+    public static partial int cuStreamEndCapture(nint stream, out nint graph);
+
+    [LibraryImport(Library)]
+    public static partial int cuGraphInstantiateWithFlags(out nint executable, nint graph, ulong flags);
+
+    [LibraryImport(Library)]
+    public static partial int cuGraphDestroy(nint graph);
+
+    [LibraryImport(Library)]
+    public static partial int cuGraphExecDestroy(nint executable);
+
+    [LibraryImport(Library)]
+    public static partial int cuGraphLaunch(nint executable, nint stream);
 
     [LibraryImport(Library)]
     public static partial int cuModuleLoadDataEx(out nint module, byte* text, uint options, int* names, nint* values);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using System.Text.RegularExpressions;
 using ILGPU;
@@ -20,8 +21,8 @@ internal static partial class KernelCompiler
     /// <summary>The entry point's name in every kernel's text.</summary>
     public const string Entry = "kernel";
 
-    private static readonly Lock Gate = new();
-    private static Context? _context;
+    // ILGPU's context is not safe for threads that compile at once: each has one of its own while it compiles.
+    private static readonly ConcurrentBag<Context> Contexts = [];
 
     /// <summary>PTX version and architecture of a text. Drivers from CUDA 11.8 on accept 7.8, from 12.0 on 8.0.</summary>
     public static (string Version, string Architecture) Header(GpuTarget target) => target switch
@@ -31,30 +32,29 @@ internal static partial class KernelCompiler
         _ => ("8.0", "sm_90a"),
     };
 
-    /// <summary>The kernel's text.</summary>
+    /// <summary>The kernel's text. Threads may ask at once.</summary>
     public static string Compile(GpuKernel kernel)
     {
-        // ILGPU's context is not safe for threads that compile at once.
-        lock (Gate)
+        Context context = Contexts.TryTake(out Context? idle) ? idle : Context.Create(builder => builder
+            .Optimize(OptimizationLevel.O1).Math(MathMode.Fast32BitOnly).EnableAlgorithms().WithPtx(typeof(Gpu))
+            .WithPtx(typeof(Wgmma)));
+        try
         {
-            try
+            CudaArchitecture target = kernel.Target == GpuTarget.Portable ? CudaArchitecture.SM_70 : CudaArchitecture.SM_80;
+            string text;
+            using (var backend = new PTXBackend(context, target, CudaInstructionSet.ISA_78, null!))
             {
-                _context ??= Context.Create(builder => builder
-                    .Optimize(OptimizationLevel.O1).Math(MathMode.Fast32BitOnly).EnableAlgorithms().WithPtx(typeof(Gpu))
-                    .WithPtx(typeof(Wgmma)));
-                CudaArchitecture target = kernel.Target == GpuTarget.Portable ? CudaArchitecture.SM_70 : CudaArchitecture.SM_80;
-                using var backend = new PTXBackend(_context, target, CudaInstructionSet.ISA_78, null!);
                 EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
-                var compiled = (PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks));
-                return Normalise(compiled.PTXAssembly, Header(kernel.Target));
+                text = ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks))).PTXAssembly;
             }
-            catch (Exception failure)
-            {
-                // A failed compilation spoils ILGPU's context for all later ones.
-                _context?.Dispose();
-                _context = null;
-                throw new InvalidOperationException($"{kernel.Name} does not compile: {failure.GetBaseException().Message}", failure);
-            }
+            Contexts.Add(context);
+            return Normalise(text, Header(kernel.Target));
+        }
+        catch (Exception failure)
+        {
+            // A failed compilation spoils ILGPU's context for all later ones.
+            context.Dispose();
+            throw new InvalidOperationException($"{kernel.Name} does not compile: {failure.GetBaseException().Message}", failure);
         }
     }
 

@@ -99,20 +99,26 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
         optimizer.AddGroup(trained, weightDecay: 0.1f);
         using Tensor images = Images(model, shape.Samples * shape.Frames);
         using Tensor labels = Tensor.From(device, [.. Enumerable.Range(0, shape.Samples).Select(i => i % Classes)], new Shape(shape.Samples));
+        using var clipping = new GradientClipping(device);
         var scaler = LossScaler.For(device);
         double seconds = Timing.Median(device, () =>
         {
-            using (var tape = new Tape(device))
+            device.RunStep(() =>
             {
-                (Tensor features, Tensor descriptors) = forward(tape, images);
-                Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels, EmptySubclasses.MinusOneNinetyNinth);
-                tape.Backward(tape.Sum(losses), scaler.Scale);
-            }
-            GradientClipping.Measurement gradient = GradientClipping.Measure(optimizer.Parameters, scale: scaler.Scale);
-            scaler.Update(gradient.IsFinite);
-            if (gradient.IsFinite)
-                optimizer.Step(1e-6f, gradient.Factor);
-            optimizer.ClearGradients();
+                using (var tape = new Tape(device))
+                {
+                    (Tensor features, Tensor descriptors) = forward(tape, images);
+                    Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels, EmptySubclasses.MinusOneNinetyNinth);
+                    tape.Backward(tape.Sum(losses), scaler.Scale);
+                }
+                clipping.Measure(optimizer.Parameters, scaler.Scale);
+                optimizer.Step(1e-6f, clipping.Factor);
+                optimizer.ClearGradients();
+            });
+            bool finite = clipping.Read().IsFinite;
+            scaler.Update(finite);
+            if (!finite)
+                optimizer.TakeBack();
         }, sizes.ModelSeconds);
         foreach ((_, Tensor tensor) in trained)
             tensor.FreeGradient();
@@ -135,7 +141,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
         const int Moved = 7 * sizeof(float);
         double stepping = Timing.Median(device, () => optimizer.Step(1e-6f), sizes.OperationSeconds);
         yield return Move("AdamW", tensors, Moved * count, stepping);
-        double norm = Timing.Median(device, () => GradientClipping.Measure(optimizer.Parameters), sizes.OperationSeconds);
+        using var clipping = new GradientClipping(device);
+        double norm = Timing.Median(device, () => clipping.Measure(optimizer.Parameters), sizes.OperationSeconds);
         yield return Move("gradient norm", tensors, sizeof(float) * count, norm);
         foreach ((_, Tensor tensor) in trained)
             tensor.FreeGradient();

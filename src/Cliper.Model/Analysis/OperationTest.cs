@@ -233,7 +233,7 @@ public sealed class OperationTest(Device device)
 
         const double First = 0.9, Second = 0.99, Epsilon = 1e-2, Rate = 0.125, Decay = 0.5;
         const int Step = 3;
-        AdamW.Step([new(parameter, Floats(g), Floats(m), Floats(v), Step, (float)Rate, (float)Decay)], new(First, Second, Epsilon, 1));
+        AdamW.Step([new(parameter, Floats(g), Floats(m), Floats(v), Step, (float)Rate, (float)Decay)], new(First, Second, Epsilon));
         Compare("AdamW", parameter, (_, at) =>
         {
             double first = First * m[at] + (1 - First) * g[at], second = Second * v[at] + (1 - Second) * g[at] * g[at];

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using Cliper.Autograd;
+using Cliper.Kernels.Devices;
 
 namespace Cliper.Model.Data;
 
@@ -7,6 +9,7 @@ public sealed class Batch : IDisposable
 {
     private readonly ConcurrentBag<float[]> _pool;
     private float[]? _pixels;
+    private Tensor? _uploaded;
 
     internal Batch(int number, int count, int frames, int imageSize, float[] pixels, ConcurrentBag<float[]> pool, int[] labels,
         int[] indices)
@@ -45,9 +48,26 @@ public sealed class Batch : IDisposable
     /// <summary>Index of each sample in its split, [Count].</summary>
     public int[] Indices { get; }
 
+    /// <summary>Sends the pixels on their way to a card, which may still be computing; what is computed here needs no copy ahead of time.</summary>
+    internal void BeginUpload(Device device)
+    {
+        if (device is not HostDevice)
+            _uploaded = TakePixels(device);
+    }
+
+    /// <summary>The pixels on <paramref name="device"/>, the caller's to end; <see cref="BeginUpload"/> may have sent them there.</summary>
+    internal Tensor TakePixels(Device device)
+    {
+        Tensor pixels = _uploaded ?? Tensor.From(device, Pixels, new Shape(Count * Frames, 3, ImageSize, ImageSize));
+        _uploaded = null;
+        return pixels;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        _uploaded?.Dispose();
+        _uploaded = null;
         if (_pixels != null)
             _pool.Add(_pixels);
         _pixels = null;

@@ -51,8 +51,7 @@ public static class Evaluator
     }
 
     /// <summary>A batch's pixels as an input of the step, [samples * frames, 3, size, size].</summary>
-    internal static Tensor Pixels(Tape tape, Batch batch) => tape.Own(Tensor.From(tape.Device, batch.Pixels,
-        new Shape(batch.Count * batch.Frames, 3, batch.ImageSize, batch.ImageSize)));
+    internal static Tensor Pixels(Tape tape, Batch batch) => tape.Own(batch.TakePixels(tape.Device));
 
     private static Evaluation Run(Device device, BatchLoader loader, IReadOnlyList<string> classes, int subclasses,
         Func<Tape, Batch, Tensor> logits, CancellationToken cancellation)

@@ -22,7 +22,13 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
 {
     private const double RateWindowSeconds = 5;
 
+    // Of a micro-batch: the loss and its two parts.
+    private const int Losses = 3;
+
     private readonly ISchedule _schedule = ScheduleOf(settings);
+    private readonly GradientClipping _clipping = new(device, settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity);
+    private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
+    private bool _hasParts;
 
     /// <summary>The phase's name.</summary>
     public string Name => name;
@@ -59,41 +65,63 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
         var window = new RateWindow(RateWindowSeconds);
         for (; Epoch < settings.Epochs; Epoch++, Step = 0, Sums = default)
         {
+            long stepBegan = Stopwatch.GetTimestamp();
+            TimeSpan waitedAtStep = loader.Waited;
             using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step * settings.Accumulate).GetEnumerator();
-            bool more = true;
-            while (Step < steps && more)
+            Batch? next = Next(batches);
+            try
             {
-                long stepBegan = Stopwatch.GetTimestamp();
-                TimeSpan waitedAtStep = loader.Waited;
-                int microBatches = Math.Min(settings.Accumulate, loader.BatchesPerEpoch - Step * settings.Accumulate);
-                StepSums sums = default;
-                for (int micro = 0; micro < microBatches && (more = batches.MoveNext()); micro++)
-                    sums += RunMicroBatch(batches.Current, loss, 1f / microBatches);
-                if (sums.Images == 0)
-                    break;
-                float rate = RateAt(Epoch + (double)Step / steps);
-                GradientClipping.Measurement gradient = GradientClipping.Measure(Optimizer.Parameters,
-                    settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity, Scaler.Scale);
-                Scaler.Update(gradient.IsFinite);
-                if (gradient.IsFinite)
-                    Optimizer.Step(rate, gradient.Factor);
-                Optimizer.ClearGradients();
-                Step++;
-                TimeSpan took = Stopwatch.GetElapsedTime(stepBegan), waited = loader.Waited - waitedAtStep;
-                Sums = Sums.After(sums, microBatches, !gradient.IsFinite, took, waited);
-                window.Add(sums.Images, took, waited);
-                progress.Report(new StepEvent(name, Epoch + 1, settings.Epochs, Step, steps, sums.Loss / microBatches,
-                    sums.Fine / microBatches, sums.Margin / microBatches, rate, (float)gradient.Norm, !gradient.IsFinite, window.ImagesPerSecond,
-                    window.WaitShare, window.SecondsPerStep * ((settings.Epochs - Epoch) * (long)steps - Step),
-                    device.PeakBytes));
-                cancellation.ThrowIfCancellationRequested();
+                while (Step < steps && next is not null)
+                {
+                    int microBatches = Math.Min(settings.Accumulate, loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0;
+                    float rate = RateAt(Epoch + (double)Step / steps);
+                    bool updated = false;
+                    for (; taken < microBatches && next is not null; taken++)
+                    {
+                        using (Batch current = next)
+                            device.RunStep(() =>
+                            {
+                                Queue(current, loss, taken, 1f / microBatches);
+                                if (updated = taken + 1 == microBatches)
+                                    Update(rate);
+                            });
+                        images += next.Count * next.Frames;
+                        next = Next(batches);
+                    }
+                    if (!updated)
+                        device.RunStep(() => Update(rate));
+                    StepSums sums = Read(taken, images);
+                    GradientClipping.Measurement gradient = _clipping.Read();
+                    Scaler.Update(gradient.IsFinite);
+                    if (!gradient.IsFinite)
+                        Optimizer.TakeBack();
+                    Step++;
+                    TimeSpan took = Stopwatch.GetElapsedTime(stepBegan), waited = loader.Waited - waitedAtStep;
+                    (stepBegan, waitedAtStep) = (Stopwatch.GetTimestamp(), loader.Waited);
+                    Sums = Sums.After(sums, microBatches, !gradient.IsFinite, took, waited);
+                    window.Add(sums.Images, took, waited);
+                    progress.Report(new StepEvent(name, Epoch + 1, settings.Epochs, Step, steps, sums.Loss / microBatches,
+                        sums.Fine / microBatches, sums.Margin / microBatches, rate, gradient.Norm, !gradient.IsFinite, window.ImagesPerSecond,
+                        window.WaitShare, window.SecondsPerStep * ((settings.Epochs - Epoch) * (long)steps - Step),
+                        device.PeakBytes));
+                    cancellation.ThrowIfCancellationRequested();
+                }
+            }
+            finally
+            {
+                next?.Dispose();
             }
             epochEnded(Sums.ToEvent(name, Epoch + 1, settings.Epochs, steps, RateAt(Epoch + (steps - 1d) / steps)));
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Optimizer.Dispose();
+    public void Dispose()
+    {
+        device.Free(_losses);
+        _clipping.Dispose();
+        Optimizer.Dispose();
+    }
 
     // The authors' restarts move once an epoch, the others every step.
     private float RateAt(double epochs) =>
@@ -117,23 +145,44 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
         return optimizer;
     }
 
-    private StepSums RunMicroBatch(Batch batch, Func<Tape, Batch, int, StepLoss> loss, float scale)
+    // The next batch, whose pixels begin their way to the device while it still computes.
+    private Batch? Next(IEnumerator<Batch> batches)
     {
-        using Batch current = batch;
+        if (!batches.MoveNext())
+            return null;
+        batches.Current.BeginUpload(device);
+        return batches.Current;
+    }
+
+    // Nothing here waits for the device: what it finds is read when the whole step has been queued.
+    private void Queue(Batch batch, Func<Tape, Batch, int, StepLoss> loss, int micro, float scale)
+    {
         using var tape = new Tape(device);
         StepLoss result = loss(tape, batch, Epoch);
-        float[]? parts = result.Parts?.ToArray();
-        float total = result.Total.Item();
+        device.Copy(result.Total.Data, _losses.Slice(Losses * micro, 1));
+        _hasParts = result.Parts is not null;
+        if (result.Parts is { } parts)
+            device.Copy(parts.Data, _losses.Slice(Losses * micro + 1, Losses - 1));
         tape.Backward(result.Total, scale * Scaler.Scale);
-        return new StepSums(total, parts?[0], parts?[1], batch.Count * batch.Frames);
+    }
+
+    private void Update(float rate)
+    {
+        _clipping.Measure(Optimizer.Parameters, Scaler.Scale);
+        Optimizer.Step(rate, _clipping.Factor);
+        Optimizer.ClearGradients();
+    }
+
+    private StepSums Read(int microBatches, int images)
+    {
+        float[] losses = device.ToFloats(_losses);
+        float[] sums = [.. Enumerable.Range(0, Losses).Select(part =>
+            Enumerable.Range(0, microBatches).Aggregate(0f, (sum, micro) => sum + losses[Losses * micro + part]))];
+        return new StepSums(sums[0], _hasParts ? sums[1] : null, _hasParts ? sums[2] : null, images);
     }
 
     /// <summary>Of a step's micro-batches.</summary>
-    internal readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images)
-    {
-        public static StepSums operator +(StepSums a, StepSums b) => new(a.Loss + b.Loss,
-            a.Images == 0 ? b.Fine : a.Fine + b.Fine, a.Images == 0 ? b.Margin : a.Margin + b.Margin, a.Images + b.Images);
-    }
+    internal readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images);
 
     /// <summary>Rates over the last few seconds.</summary>
     private sealed class RateWindow(double seconds)

@@ -211,9 +211,11 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         int total = 24640;
         Compare((device, a) =>
         {
+            DeviceArray half = device.From([.5f]);
             for (int step = 1; step <= 3; step++)
                 AdamW.Step([.. lengths.Select((length, i) => new AdamW.Slot(At(a[0], i), At(a[1], i), At(a[2], i), At(a[3], i), step,
-                    1e-2f, .1f))], new AdamW.Settings(.9, .999, 1e-4, .5f));
+                    1e-2f, .1f))], new AdamW.Settings(.9, .999, 1e-4, half));
+            device.Free(half);
             DeviceArray At(DeviceArray whole, int i) => whole.Slice(starts[i], lengths[i]);
         }, Out(total, 100, Float, 1), In(total, 2, Float), new(new float[total], Float, true, 32), new(new float[total], Float, true, 32));
     }

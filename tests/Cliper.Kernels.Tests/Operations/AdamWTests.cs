@@ -6,7 +6,7 @@ namespace Cliper.Kernels.Tests.Operations;
 
 public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
 {
-    private static readonly AdamW.Settings Plain = new(0.9, 0.999, 1e-8, 1);
+    private static readonly AdamW.Settings Plain = new(0.9, 0.999, 1e-8);
 
     [Test]
     public void ManyTensorsFollowTheFormula([Values(1e-8, 1e-4)] double epsilon, [Values(1f, 0.25f)] float scale)
@@ -16,6 +16,7 @@ public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
         float[][] parameters = [.. lengths.Select((length, i) => Random(length, i))];
         double[][] p = [.. parameters.Select(values => values.Select(value => (double)value).ToArray())];
         double[][] m = [.. lengths.Select(length => new double[length])], v = [.. lengths.Select(length => new double[length])];
+        DeviceArray factor = Device.From([scale]);
         DeviceArray[] ap = [.. parameters.Select(values => Device.From(values))], am = Zeros(lengths), av = Zeros(lengths);
 
         for (int step = 1; step <= 4; step++)
@@ -24,7 +25,7 @@ public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
             DeviceArray[] ag = [.. gradients.Select(values => Device.From(values))];
             // The second tensor joined later and is one step behind.
             AdamW.Slot[] slots = [.. lengths.Select((_, i) => new AdamW.Slot(ap[i], ag[i], am[i], av[i], step - (i == 1 ? 1 : 0), Rate, Decay))];
-            AdamW.Step([.. slots.Where(slot => slot.Step > 0)], new AdamW.Settings(0.9, 0.999, epsilon, scale));
+            AdamW.Step([.. slots.Where(slot => slot.Step > 0)], new AdamW.Settings(0.9, 0.999, epsilon, factor));
             for (int i = 0; i < lengths.Length; i++)
                 for (int e = 0; e < lengths[i] && slots[i].Step > 0; e++)
                 {
@@ -49,6 +50,20 @@ public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
         Free(ap);
         Free(am);
         Free(av);
+        Device.Free(factor);
+    }
+
+    [Test]
+    public void AFactorOfZeroWritesNothing()
+    {
+        DeviceArray[] arrays = [.. Enumerable.Range(1, 3).Select(seed => Device.From(Random(20, seed)))];
+        DeviceArray gradient = Device.From([.. Enumerable.Repeat(float.NaN, 20)]), factor = Device.From([0f]);
+
+        AdamW.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)], Plain with { GradientScale = factor });
+
+        for (int index = 0; index < arrays.Length; index++)
+            Assert.That(Device.ToFloats(arrays[index]), Is.EqualTo(Random(20, index + 1)));
+        Free([.. arrays, gradient, factor]);
     }
 
     [Test]

@@ -40,8 +40,11 @@ public static partial class AdamW
     }
 
     private static void StepRun<TFormat>(Integers table, int tensors, float rest1, float beta2, float rest2, float epsilon,
-        float gradientScale) where TFormat : struct, IFormat
+        Floats gradientScale) where TFormat : struct, IFormat
     {
+        float scale = gradientScale.IsNull ? 1f : gradientScale.Load(0);
+        if (scale == 0f)
+            return;
         var row = TensorTable.Row.Find(table, tensors, Fields);
         Floats p = new(row.Long(2)), g = new(row.Long(3)), first = new(row.Long(4)), second = new(row.Long(5));
         var copy = new Halves<TFormat>(row.Long(6));
@@ -49,7 +52,7 @@ public static partial class AdamW
         Constants constants;
         (constants.Keep, constants.Rate, constants.Root) = (row.Low(7), row.High(7), row.Low(8));
         (constants.Rest1, constants.Beta2, constants.Rest2) = (rest1, beta2, rest2);
-        (constants.Epsilon, constants.Scale) = (epsilon, gradientScale);
+        (constants.Epsilon, constants.Scale) = (epsilon, scale);
         for (int step = 0; step < PerBlock / (GpuThreads * 4); step++)
         {
             // Tensors begin at multiples of 256 bytes, a run at one of 16 KB: four elements are 16 bytes in one place.

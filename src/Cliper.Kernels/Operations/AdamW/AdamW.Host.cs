@@ -20,6 +20,9 @@ public static unsafe partial class AdamW
 
     private static void StepHost(HostDevice host, ReadOnlySpan<Slot> slots, Settings settings)
     {
+        float scale = settings.GradientScale.IsNull ? 1 : *settings.GradientScale.Floats;
+        if (scale == 0)
+            return;
         // One region over all tensors: unit u belongs to the tensor whose first unit is the last one not beyond u.
         var updates = new Update[slots.Length];
         var firstUnits = new int[slots.Length];
@@ -32,7 +35,7 @@ public static unsafe partial class AdamW
         }
         float beta1 = (float)(1 - settings.Beta1), beta2 = (float)settings.Beta2, rest2 = (float)(1 - settings.Beta2);
         RangeLoop.Run(host, units, 1, new StepKernel(updates, firstUnits, beta1, beta2, rest2, (float)settings.Epsilon,
-            settings.GradientScale));
+            scale));
     }
 
     private readonly struct StepKernel(Update[] updates, int[] firstUnits, float rest1, float beta2, float rest2, float epsilon,

@@ -10,7 +10,8 @@ namespace Cliper.Kernels.Operations;
 /// m = m + (1 - beta1) (g - m)          v = beta2 v + (1 - beta2) g²
 /// p = p - rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 /// </code>
-/// the order and form of PyTorch's. A NaN or infinite gradient spoils its own element for good: check the norm before.
+/// the order and form of PyTorch's. A NaN or infinite gradient spoils its own element for good, unless the common factor
+/// is 0.
 /// </summary>
 public static partial class AdamW
 {
@@ -30,8 +31,9 @@ public static partial class AdamW
     /// <param name="Beta1">Decay of m, in [0, 1).</param>
     /// <param name="Beta2">Decay of v, in [0, 1).</param>
     /// <param name="Epsilon">Added to the root.</param>
-    /// <param name="GradientScale">Factor of every gradient: 1, a clipping factor, or one over a loss scale.</param>
-    public readonly record struct Settings(double Beta1, double Beta2, double Epsilon, float GradientScale);
+    /// <param name="GradientScale">Factor of every gradient, one element where the tensors are, such as <see cref="GradientNorm"/> leaves it;
+    /// null for 1. Where it is 0 nothing is written.</param>
+    public readonly record struct Settings(double Beta1, double Beta2, double Epsilon, DeviceArray GradientScale = default);
 
     /// <summary>Updates all tensors in place.</summary>
     public static void Step(ReadOnlySpan<Slot> slots, Settings settings)
@@ -50,6 +52,7 @@ public static partial class AdamW
                 throw new ArgumentException($"the copy of parameter {index} is {copy.Length} of {copy.Type} on {copy.Device.Name}, "
                     + $"expected {length} on a GPU, of the type of its activations", nameof(slots));
         }
+        Check.OptionalLength(settings.GradientScale, 1, nameof(settings.GradientScale));
         if (slots.IsEmpty)
             return;
         switch (slots[0].Parameter.Device)

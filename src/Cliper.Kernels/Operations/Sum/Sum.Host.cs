@@ -16,20 +16,6 @@ public static unsafe partial class Sum
         Slices(host, a.Length, y, accumulate, partial =>
             RangeLoop.Elements(host, a.Length, new ProductsKernel(a.Floats, b.Floats, partial)));
 
-    // Each array's sum is rounded to fp32, as a sum of products is.
-    private static double OfSquaresHost(HostDevice host, ReadOnlySpan<DeviceArray> arrays)
-    {
-        DeviceArray squares = host.Allocate(1);
-        double sum = 0;
-        foreach (DeviceArray array in arrays)
-        {
-            ProductsHost(host, array, array, squares, accumulate: false);
-            sum += *squares.Floats;
-        }
-        host.Free(squares);
-        return sum;
-    }
-
     private delegate void SumSlices(float* partial);
 
     /// <summary>Lets <paramref name="sumSlices"/> leave one sum a slice and adds them up in order.</summary>

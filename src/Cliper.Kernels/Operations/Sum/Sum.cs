@@ -40,25 +40,6 @@ public static partial class Sum
         }
     }
 
-    /// <summary>
-    /// The sum of the squares of all elements of many arrays, in one pass over them; read back, so that what was queued is waited
-    /// for. NaN or infinite if an element is, or if the squares of a part overflow fp32.
-    /// </summary>
-    /// <param name="arrays">fp32, on one device, of any lengths.</param>
-    public static double OfSquares(ReadOnlySpan<DeviceArray> arrays)
-    {
-        for (int index = 0; index < arrays.Length; index++)
-            Check.Length(arrays[index], arrays[index].Length, $"array {index}");
-        if (arrays.IsEmpty)
-            return 0;
-        return arrays[0].Device switch
-        {
-            HostDevice host => OfSquaresHost(host, arrays),
-            GpuDevice gpu => OfSquaresGpu(gpu, arrays),
-            Device other => throw Check.NoImplementation(nameof(Sum), other),
-        };
-    }
-
     /// <summary>y = sum over i of a[i] b[i]; of squares when both are one array.</summary>
     /// <param name="a">Any length.</param>
     /// <param name="b">The same length.</param>

@@ -1,0 +1,190 @@
+using System.Runtime.InteropServices;
+using Cliper.Autograd;
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Ptx;
+using Cliper.Model;
+using Cliper.Model.Clip;
+using Cliper.Model.Data;
+using Cliper.Model.Tests.Data;
+using Cliper.Model.Text;
+using Cliper.Model.Training;
+using Cliper.Model.Weights;
+using PtxInterpreter;
+
+namespace Cliper.Gpu.Tests;
+
+/// <summary>
+/// Steps as graphs, without a card: what is decided, and that a phase whose steps are replayed from recordings of earlier ones, with the
+/// addresses and numbers of then, learns the same bits as one whose steps are launched.
+/// </summary>
+[Parallelizable(ParallelScope.All)]
+public sealed class StepGraphTests
+{
+    private static readonly GpuKernel Kernel = KernelCatalogue.All.First();
+
+    [Test]
+    public void WorkIsCapturedWhenItComesAgainAndReplayedFromThenOn()
+    {
+        var log = new Log();
+        for (int step = 0; step < 4; step++)
+            log.Graphs.Send(Work(1));
+
+        Assert.That(log.Lines, Is.EqualTo(new[] { "launch", "capture 1", "replay 1", "replay 1", "replay 1" }));
+        Assert.That(log.Graphs.Counts, Is.EqualTo((1, 1, 3)));
+    }
+
+    [Test]
+    public void WorkOfAnotherShapeHasAGraphOfItsOwn()
+    {
+        var log = new Log();
+        foreach (int number in new[] { 1, 1, 2, 1, 2, 2 })
+            log.Graphs.Send(Work(number));
+
+        Assert.That(log.Lines, Is.EqualTo(new[]
+        {
+            "launch", "capture 1", "replay 1", "launch", "replay 1", "capture 2", "replay 2", "replay 2",
+        }));
+    }
+
+    [Test]
+    public void AnythingElseInTheWorkIsOtherWork()
+    {
+        WorkList work = Work(1), longer = Work(1);
+        longer.Add(Copy(1, 2, 3), []);
+        WorkList[] others = [longer, Work(2), With(Launch(2), 1), With(Copy(1, 2, 3)), With(Copy(2, 2, 3)), With(Copy(1, 3, 3)), With(Copy(1, 2, 4))];
+
+        Assert.That(work, Is.EqualTo(Work(1)));
+        Assert.That((WorkList[])[work, .. others], Is.Unique);
+
+        static WorkList With(WorkList.Entry entry, byte argument = 0)
+        {
+            var list = new WorkList();
+            list.Add(entry, entry.Kernel is null ? [] : [argument, 0, 0, 0]);
+            return list;
+        }
+    }
+
+    [Test]
+    public void ARefusedCaptureIsTheLast()
+    {
+        var log = new Log { Refuses = 2 };
+        foreach (int number in new[] { 1, 1, 2, 2, 1, 1 })
+            log.Graphs.Send(Work(number));
+
+        Assert.That(log.Lines, Is.EqualTo(new[] { "launch", "capture 1", "replay 1", "launch", "refused", "end 1", "launch", "launch", "launch" }));
+        Assert.That(log.Graphs.AreTaken, Is.False);
+    }
+
+    [Test]
+    public void TheGraphUsedLeastRecentlyIsEnded()
+    {
+        var log = new Log();
+        foreach (int number in (int[])[1, 1, .. Enumerable.Range(2, StepGraphs.Kept), 1])
+            log.Graphs.Send(Work(number));
+
+        Assert.That(log.Lines.Count(line => line == "end 1"), Is.EqualTo(1));
+        Assert.That(log.Lines[^1], Is.EqualTo("launch"));
+        log.Graphs.End();
+        Assert.That(log.Lines[^StepGraphs.Kept..], Has.All.StartsWith("end"));
+    }
+
+    /// <remarks>
+    /// The learning rate, the optimiser's counts, pixels and labels change in every step, the loss scale in the first ones (gradients
+    /// overflow). Were one of them a launch's argument, the work would be new in each step, and none would be replayed.
+    /// </remarks>
+    [TestCase(1, 1)]
+    [TestCase(2, 1)]
+    [TestCase(2, 2)]
+    public void APhaseThatIsReplayedLearnsTheSameBits(int stage, int accumulate)
+    {
+        Outcome launched = Train(stage, accumulate, graphs: false), replayed = Train(stage, accumulate, graphs: true);
+
+        Assert.That(replayed.Steps, Is.EqualTo(launched.Steps));
+        foreach ((string name, float[] values) in launched.Parameters)
+            Assert.That(MemoryMarshal.AsBytes(replayed.Parameters[name].AsSpan()).SequenceEqual(MemoryMarshal.AsBytes(values.AsSpan())), name);
+        Assert.That(launched.Counts, Is.EqualTo((0, 0, 0)));
+        // Three epochs of batches of 2, 2 and 1. The first step makes moments and copies, so that the second finds other addresses.
+        TestContext.Out.WriteLine($"launched, captured, replayed: {replayed.Counts}");
+        Assert.That(replayed.Counts.Replayed, Is.GreaterThanOrEqualTo(accumulate == 1 ? 4 : 3), "steps that come again");
+        Assert.That(replayed.Counts.Launched + replayed.Counts.Replayed, Is.EqualTo(9));
+    }
+
+    private sealed record Outcome(List<StepEvent> Steps, Dictionary<string, float[]> Parameters, (int Launched, int Captured, int Replayed) Counts);
+
+    private static Outcome Train(int stage, int accumulate, bool graphs)
+    {
+        using var device = new InterpretedDevice { Graphs = graphs };
+        using ClipWeights weights = ClipWeights.Random(BenchmarkTests.Config, seed: 1);
+        int[] prompt = [14, 1, 2, 3, 3, 4, 15];
+        using var model = new CliperModel(new ClipModel(device, weights),
+            Metd.Random(device, 2, 2, BenchmarkTests.Config.TextWidth, new DescriptorPrompt(prompt, 3, 2), seed: 1), ["a", "b"]);
+        model.Clip.Parameters.Train(name => stage == 2 && ClipModel.IsVision(name));
+        model.Metd.Vectors.RequiresGrad = stage == 1;
+        (string Name, Tensor Tensor)[] trained = stage == 1
+            ? [(Metd.ParameterName, model.Metd.Vectors)]
+            : [.. model.Clip.Parameters.StartingWith().Where(parameter => parameter.Tensor.RequiresGrad)];
+        var settings = new PhaseSettings
+        {
+            Epochs = 3, BatchSize = 2, Accumulate = accumulate, LearningRate = 1e-2f, ClipNorm = 1, Schedule = ScheduleKind.Cosine,
+        };
+        using var loader = new BatchLoader(TestPictures.Split(5, width: 16, height: 16),
+            new LoaderOptions { BatchSize = 2, ImageSize = BenchmarkTests.Config.ImageSize, Order = SampleOrder.Shuffled, Threads = 0 });
+        using var outer = new Tape(device, recording: false);
+        Tensor? descriptors = stage == 2 ? model.DescriptorFeatures(outer) : null;
+        List<StepEvent> steps = [];
+        using var phase = new Phase($"stage{stage}", settings, device, trained);
+        phase.Run(loader, (tape, batch, _) =>
+        {
+            Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
+            Tensor labels = tape.Own(Tensor.From(device, batch.Labels.AsSpan(0, batch.Count), new Shape(batch.Count)));
+            Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors ?? model.DescriptorFeatures(tape)), labels,
+                EmptySubclasses.MinusOneNinetyNinth);
+            return new StepLoss(tape.Sum(losses), losses);
+        }, new Progress(steps), _ => { }, default);
+        // What depends on the clock, and on when memory is freed.
+        steps = [.. steps.Select(step => step with { ImagesPerSecond = 0, WaitShare = 0, Remaining = default, MemoryBytes = 0 })];
+        return new Outcome(steps, trained.ToDictionary(entry => entry.Name, entry => entry.Tensor.ToArray()), device.StepCounts);
+    }
+
+    private sealed class Progress(List<StepEvent> steps) : IProgress<TrainEvent>
+    {
+        public void Report(TrainEvent value) => steps.Add((StepEvent)value);
+    }
+
+    private static WorkList.Entry Launch(int blocks) => new(Kernel, new Blocks(blocks), 0, 0, sizeof(int));
+
+    private static WorkList.Entry Copy(nint source, nint target, long bytes) => new(null, default, source, target, bytes);
+
+    private static WorkList Work(int argument)
+    {
+        var work = new WorkList();
+        work.Add(Launch(1), BitConverter.GetBytes(argument));
+        return work;
+    }
+
+    private sealed class Log
+    {
+        private int _graphs;
+
+        public Log() => Graphs = new StepGraphs(Capture, graph => Lines.Add($"replay {graph}"), _ => Lines.Add("launch"),
+            graph => Lines.Add($"end {graph}"));
+
+        public int Refuses { get; init; }
+
+        public StepGraphs Graphs { get; }
+
+        public List<string> Lines { get; } = [];
+
+        private nint Capture(WorkList work)
+        {
+            if (++_graphs == Refuses)
+            {
+                Lines.Add("refused");
+                return 0;
+            }
+            Lines.Add($"capture {_graphs}");
+            return _graphs;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Kernels.Simd;
+
+namespace Cliper.Kernels.Tests.Operations;
+
+public sealed class GradientNormTests(SimdLevel level) : HostDevices(level)
+{
+    [TestCase(6.5, 1, 13f, 0.5f)]
+    [TestCase(14, 1, 13f, 1f)]
+    [TestCase(double.PositiveInfinity, 4, 3.25f, 0.25f)]
+    [TestCase(1.625, 4, 3.25f, 0.125f)]
+    public void ItIsTheLengthOfAllTogetherOverTheScale(double maximum, double scale, float norm, float factor) =>
+        Assert.That(Measure(maximum, scale, [3, 0], [], [0, 4, 12]), Is.EqualTo(new[] { norm, factor }));
+
+    [Test]
+    public void WithoutGradientsItIsZero() => Assert.That(Measure(1, 2), Is.EqualTo(new[] { 0f, 0.5f }));
+
+    [TestCase(float.NaN)]
+    [TestCase(float.NegativeInfinity)]
+    [TestCase(1e30f)]
+    public void WhatIsNotFiniteHasAFactorOfZero(float bad)
+    {
+        float[] found = Measure(1, 1, [1, 2], [0, bad]);
+        Assert.That((float.IsFinite(found[0]), found[1]), Is.EqualTo((false, 0f)));
+    }
+
+    [Test]
+    public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
+    {
+        DeviceArray gradient = device.From(Random(100_003, 1)), result = device.Allocate(GradientNorm.Results);
+        GradientNorm.Measure([gradient], 1, 1, result);
+        device.Free(gradient);
+        return [result];
+    });
+
+    private float[] Measure(double maximum, double scale, params float[][] values)
+    {
+        DeviceArray[] gradients = [.. values.Select(part => Device.From(part))];
+        DeviceArray result = Device.Allocate(GradientNorm.Results);
+        GradientNorm.Measure(gradients, maximum, scale, result);
+        float[] found = Device.ToFloats(result);
+        Free([.. gradients, result]);
+        return found;
+    }
+}
