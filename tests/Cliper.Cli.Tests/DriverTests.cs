@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 
 namespace Cliper.Cli.Tests;
 
@@ -106,6 +107,117 @@ public sealed class DriverTests
         Assert.That(run.ExitCode, Is.EqualTo(1), run.Error);
         Assert.That(run.Out, Does.Contain("\"tensor cores\""));
         Assert.That(run.Out.Contains("\"tensor cores, wgmma\""), Is.EqualTo(wgmma));
+    }
+
+    [Test]
+    public void StepsThatComeAgainAreReplayedAndTheDriverIsAskedForMemoryOnlyAtTheStart()
+    {
+        ProgramRun run = Train("", "graphs");
+        string[] log = Log("graphs");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        // Two epochs of four full batches and a smaller one in each stage: in the first epoch the third and fourth step are the second's, and
+        // of the second epoch all have been seen.
+        Assert.That(Count(log, "replay"), Is.GreaterThanOrEqualTo(2 * 7));
+        Assert.That(Count(log, "captured"), Is.InRange(2 * 2, Count(log, "replay") / 2));
+        Assert.That(Count(log, "ended"), Is.EqualTo(Count(log, "captured")), "graphs left");
+        Assert.That((Count(log, "allocate"), Count(log, "pin")), Is.EqualTo((1, 2)));
+        Assert.That(Array.FindLastIndex(log, line => line.StartsWith("pin", StringComparison.Ordinal)),
+            Is.LessThan(Array.FindIndex(log, line => line.StartsWith("upload", StringComparison.Ordinal))));
+        Assert.That(log.Where(line => line.StartsWith("load", StringComparison.Ordinal)).Distinct().Count(), Is.GreaterThan(1), "threads that load");
+    }
+
+    /// <remarks>
+    /// A step sends three small uploads more than its pixels: labels, the loss's gradient, tables of the optimiser; the next batch's pixels have
+    /// to be on their way before the present step's results are read back.
+    /// </remarks>
+    [Test]
+    public void TheNextBatchIsUploadedBeforeTheStepIsWaitedFor()
+    {
+        ProgramRun run = Train("", "order");
+        string[] log = Log("order");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        const int Pixels = 8 * 3 * 16 * 16 * sizeof(float);
+        int ahead = 0;
+        for (int at = 0; at < log.Length; at++)
+            if (log[at].StartsWith("replay", StringComparison.Ordinal))
+            {
+                int read = Array.FindIndex(log, at, line => line.StartsWith("download", StringComparison.Ordinal));
+                ahead += log[at..read].Contains($"upload {Pixels}") ? 1 : 0;
+            }
+        // The last step of an epoch has no next one, and the one before it a smaller one.
+        Assert.That(ahead, Is.GreaterThanOrEqualTo(2 * 3));
+    }
+
+    // Kernels do nothing here: a model comes back from the card as it went there.
+    [TestCase("uploads")]
+    [TestCase("work")]
+    public void NothingIsReadOrWrittenOverBeforeItsTurn(string late)
+    {
+        Assert.That(Train("", "prompt").ExitCode, Is.Zero);
+        ProgramRun run = Train($"FAKE_LATE={late}", late);
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(File.ReadAllBytes(Path.Combine(_folder, late, "checkpoints", "model.safetensors"))
+            .SequenceEqual(File.ReadAllBytes(Path.Combine(_folder, "prompt", "checkpoints", "model.safetensors"))));
+    }
+
+    [TestCase("FAKE_CAPTURE=801", "CUDA_ERROR_NOT_SUPPORTED")]
+    [TestCase("FAKE_INSTANTIATE=2", "CUDA_ERROR_OUT_OF_MEMORY")]
+    [TestCase("FAKE_CAPTURED_LAUNCH=2", "out of GPU memory, launching")]
+    public void AGraphThatTheDriverRefusesIsSaidOnceAndStepsAreLaunched(string driver, string reason)
+    {
+        ProgramRun run = Train(driver, "refused");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Error.Split('\n').Count(line => line.StartsWith("cliper-gpu: steps are launched kernel by kernel: Stand-in's driver makes no "
+            + $"CUDA graph of them ({reason}", StringComparison.Ordinal)), Is.EqualTo(1), run.Error);
+        Assert.That(Count(Log("refused"), "replay"), Is.Zero);
+    }
+
+    [Test]
+    public void WithoutGraphsNoneIsMade()
+    {
+        ProgramRun run = Train("", "launched", "--no-graphs");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That((Count(Log("launched"), "captured"), Count(Log("launched"), "replay")), Is.EqualTo((0, 0)));
+    }
+
+    [Test]
+    public void ACardLostInAReplayEndsTheRun()
+    {
+        ProgramRun run = Train("FAKE_REPLAYS=3", "lost");
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
+        Assert.That(run.Error, Does.Contain("cliper-gpu: the GPU stopped, replaying a step (CUDA_ERROR_LAUNCH_FAILED): the run has to start again"));
+    }
+
+    [TestCase("FAKE_CAPABILITY=80", true, true)]
+    [TestCase("FAKE_CAPABILITY=75", false, true)]
+    [TestCase("FAKE_CAPTURE=801", true, false)]
+    public void DoctorSaysWhetherTensorCoresAndGraphsAreUsed(string driver, bool tensorCores, bool graphs)
+    {
+        JsonElement gpu = Run(driver, "doctor --json --threads 1 --device cuda").Json.GetProperty("gpu");
+
+        Assert.That((gpu.GetProperty("tensorCores").GetBoolean(), gpu.GetProperty("graphs").GetBoolean()), Is.EqualTo((tensorCores, graphs)));
+    }
+
+    private static int Count(string[] log, string what) => log.Count(line => line.StartsWith(what, StringComparison.Ordinal));
+
+    private string[] Log(string run) => File.ReadAllLines(Path.Combine(_folder, run + ".log"));
+
+    private ProgramRun Train(string driver, string run, string options = "")
+    {
+        string data = Path.Combine(_folder, "data");
+        if (!Directory.Exists(data))
+            foreach ((string split, int count) in new[] { ("train", 12), ("test", 4) })
+                for (int label = 0; label < 3; label++)
+                    for (int index = 0; index < count; index++)
+                        RunTests.Draw(Path.Combine(data, split, $"{label}", $"{index}.png"), label, split.Length * 100 + index);
+        return Run($"FAKE_LOG='{_folder}/{run}.log' {driver}", $"train --device cuda --out '{_folder}/{run}' --overwrite --pretrain-epochs 1 "
+            + $"{options} {string.Join(' ', RunTests.TinyOn(data).Select(word => $"'{word}'"))} --set stage1.epochs=2 --set stage2.epochs=2");
     }
 
     private ProgramRun Run(string driver, string args) =>

@@ -449,9 +449,12 @@ public sealed class RunTests
         Assert.That(In("nothing-here"), Does.Not.Exist);
     }
 
-    private string[] Tiny =>
+    private string[] Tiny => TinyOn(In("data"));
+
+    /// <summary>Settings of a model that trains in a second on pictures of <see cref="Draw"/>.</summary>
+    internal static string[] TinyOn(string data) =>
     [
-        "--recipe", "fer2013", "--data", In("data"), "--dataset", "folder", "--batch-size", "8", "--threads", "1",
+        "--recipe", "fer2013", "--data", data, "--dataset", "folder", "--batch-size", "8", "--threads", "1",
         "--set", "shape.imageSize=16", "--set", "shape.patchSize=8", "--set", "shape.visionWidth=64", "--set", "shape.visionLayers=1",
         "--set", "shape.textWidth=64", "--set", "shape.textLayers=1", "--set", "shape.embedSize=16", "--set", "dropDuplicates=false",
         "--stage1-epochs", "1", "--stage2-epochs", "1",

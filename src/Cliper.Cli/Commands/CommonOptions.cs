@@ -51,6 +51,12 @@ internal sealed partial class CommonOptions(Terminal terminal)
         Recursive = true,
     };
 
+    public Option<bool> NoGraphs { get; } = new("--no-graphs")
+    {
+        Description = "Launches a training step's kernels one by one on the card, not as one CUDA graph.",
+        Recursive = true,
+    };
+
     public Option<string?> Precision { get; } = new("--precision")
     {
         Description = "How a GPU stores activations: fp16 (as without it), or bf16 (the range of fp32 in fewer digits; compute capability "
@@ -59,7 +65,7 @@ internal sealed partial class CommonOptions(Terminal terminal)
         Recursive = true,
     };
 
-    public IReadOnlyList<Option> All => [Json, Device, GpuMemory, Precision, Threads, Verbose];
+    public IReadOnlyList<Option> All => [Json, Device, GpuMemory, NoGraphs, Precision, Threads, Verbose];
 
     /// <summary>The number of threads that was asked for; 0 is one a core.</summary>
     /// <exception cref="SettingsException">It is out of range.</exception>
@@ -79,14 +85,17 @@ internal sealed partial class CommonOptions(Terminal terminal)
         int threads = ThreadsOf(parsed);
         long memory = MemoryOf(parsed);
         ElementType stored = StoredOf(parsed);
+        bool graphs = !parsed.GetValue(NoGraphs);
         switch (device)
         {
             case "auto":
-                return OpenAny(threads, memory, stored);
+                return OpenAny(threads, memory, stored, graphs);
             case Cuda:
-                return new CudaDevice(0, memory, stored);
+                return OpenCard(0, memory, stored, graphs);
             case "cpu" or Emulated when memory > 0:
                 throw new SettingsException($"--gpu-memory is for a card, and --device is {device}: leave one of them out");
+            case "cpu" or Emulated when !graphs:
+                throw new SettingsException($"--no-graphs is for a card, and --device is {device}: leave one of them out");
             case "cpu" when parsed.GetValue(Precision) is not null:
                 throw new SettingsException("--precision is for a GPU, and --device is cpu: leave one of them out");
             case "cpu":
@@ -96,16 +105,19 @@ internal sealed partial class CommonOptions(Terminal terminal)
         }
         if (device.StartsWith(NumberedCuda, StringComparison.Ordinal))
             return int.TryParse(device.AsSpan(NumberedCuda.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal)
-                ? new CudaDevice(ordinal, memory, stored)
+                ? OpenCard(ordinal, memory, stored, graphs)
                 : throw new SettingsException($"--device is '{device}'; a card is named by its number from 0, such as cuda:1");
         throw new SettingsException($"--device is '{device}'; there are {string.Join(", ", Devices)}" + Suggestion.Hint(device, Devices));
     }
 
-    private Device OpenAny(int threads, long memory, ElementType stored)
+    private CudaDevice OpenCard(int ordinal, long memory, ElementType stored, bool graphs) =>
+        new(ordinal, memory, stored, graphs, warning => terminal.Say($"cliper-gpu: {warning}"));
+
+    private Device OpenAny(int threads, long memory, ElementType stored, bool graphs)
     {
         try
         {
-            return new CudaDevice(0, memory, stored);
+            return OpenCard(0, memory, stored, graphs);
         }
         catch (DeviceException reason)
         {

@@ -22,16 +22,18 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             [.. new[] { device, beside }.OfType<Device>().Select(tested => (tested.Name, new OperationTest(tested).Run()))];
         bool passed = checks.All(check => check.Passed) && tests.All(test => test.Results.All(result => result.Passed));
         string? ffmpeg = Machine.FindFfmpeg();
+        var card = device as CudaDevice;
+        card?.TryGraph();
         if (Terminal.Json)
-            WriteJson(host, device.Activations, (device as CudaDevice)?.Details, gflops, bandwidth, checks, tests, passed, ffmpeg);
+            WriteJson(host, device.Activations, card, gflops, bandwidth, checks, tests, passed, ffmpeg);
         else
-            WriteTable(host, device.Activations, (device as CudaDevice)?.Details, gflops, bandwidth, checks, tests, ffmpeg);
+            WriteTable(host, device.Activations, card, gflops, bandwidth, checks, tests, ffmpeg);
         return passed ? ExitCode.Done : ExitCode.Failed;
     }
 
     private static string WhyNoGpu => CudaDevice.Missing() ?? "there is a card, which this run does not use";
 
-    private void WriteTable(HostDevice device, ElementType stored, CudaDevice.Description? card, double gflops, double bandwidth,
+    private void WriteTable(HostDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
         IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, string? ffmpeg)
     {
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("found");
@@ -42,11 +44,15 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         Row("system", $"{Machine.System}, {Machine.Runtime}");
         Row("FMA peak", Format.Invariant($"{gflops:F0} GFLOP/s, fp32, measured"));
         Row("memory bandwidth", Format.Invariant($"{bandwidth:F1} GB/s, triad, measured"));
-        Row("GPU", card is { } found
+        Row("GPU", card?.Details is { } found
             ? Format.Invariant($"{found.Name}, compute capability {found.Capability / 10.0:F1}, {Format.Bytes(found.FreeBytes)} of {Format.Bytes(found.TotalBytes)} free")
             : $"none: {WhyNoGpu}");
         if (card is not null)
-            Row("GPU driver", $"for CUDA {card.Value.Driver / 1000}.{card.Value.Driver % 1000 / 10}");
+        {
+            Row("GPU driver", $"for CUDA {card.Details.Driver / 1000}.{card.Details.Driver % 1000 / 10}");
+            Row("GPU tensor cores", card.UsesTensorCores ? "used" : "not used: they need compute capability 8.0");
+            Row("GPU graphs", card.UsesGraphs ? "used for training steps" : "not used: steps are launched kernel by kernel");
+        }
         Row("precision", $"activations are stored in {stored.Describe()}");
         Row("ffmpeg", ffmpeg ?? "none: only video files need it (apt-get install ffmpeg)");
         Row("face detector", FaceDetector.Installed ?? "none: only uncropped photos and videos need it (apt-get install opencv-data)");
@@ -65,7 +71,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         void Row(string what, string found) => table.AddRow(Markup.Escape(what), Markup.Escape(found));
     }
 
-    private void WriteJson(HostDevice device, ElementType stored, CudaDevice.Description? card, double gflops, double bandwidth,
+    private void WriteJson(HostDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
         IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, bool passed,
         string? ffmpeg) =>
         Terminal.WriteJson(json =>
@@ -80,7 +86,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             json.WriteString("runtime", Machine.Runtime);
             json.WriteNumber("peakGflops", Math.Round(gflops, 1));
             json.WriteNumber("bandwidthGBs", Math.Round(bandwidth, 1));
-            if (card is { } found)
+            if (card?.Details is { } found)
             {
                 json.WriteStartObject("gpu");
                 json.WriteString("name", found.Name);
@@ -88,6 +94,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
                 json.WriteNumber("driver", found.Driver);
                 json.WriteNumber("freeBytes", found.FreeBytes);
                 json.WriteNumber("totalBytes", found.TotalBytes);
+                json.WriteBoolean("tensorCores", card.UsesTensorCores);
+                json.WriteBoolean("graphs", card.UsesGraphs);
                 json.WriteEndObject();
             }
             else

@@ -167,6 +167,19 @@ public sealed unsafe class CudaDevice : GpuDevice
 
     internal override int Multiprocessors { get; }
 
+    /// <summary>Whether matrix products and attention run on tensor cores.</summary>
+    public bool UsesTensorCores => HasTensorCores;
+
+    /// <summary>Has the driver make a small graph and replay it; <see cref="GpuDevice.UsesGraphs"/> then says whether it does.</summary>
+    public void TryGraph()
+    {
+        DeviceArray array = Allocate(1);
+        for (int step = 0; step < 2; step++)
+            RunStep(() => Clear(array));
+        Free(array);
+        Synchronize();
+    }
+
     internal override bool HasTensorCores => Details.Capability >= AmpereCapability;
 
     internal override bool HasWgmma => Details is { Capability: WgmmaCapability, Driver: >= OldestWgmmaDriver };

@@ -1,18 +1,67 @@
-// A stand-in for NVIDIA's driver, by which the program's dealing with its failures is tested: memory is the host's, kernels do
-// nothing, and what fails is said by environment variables.
+// A stand-in for NVIDIA's driver, by which the program's dealing with it is tested: memory is the host's, kernels do nothing, and what
+// fails is said by environment variables. Streams are queues: FAKE_LATE names one ("uploads" or "work") whose work is done only when somebody
+// waits for it, so that what is not waited for is not there. FAKE_LOG is a file that gets a line for each call that matters.
+#define _GNU_SOURCE
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+typedef struct event { struct stream *stream; long at; } event;
+typedef struct work { enum { COPY, SET, LAUNCH, WAIT, GRAPH } kind; void *to; const void *from; size_t bytes; int value; event *event; long at; struct stream *graph; } work;
+typedef struct stream { work *queue; long count, size, done; int late; } stream;
 
 static long said(const char *name, long otherwise) { const char *text = getenv(name); return text ? atol(text) : otherwise; }
+static void log_line(const char *what, long number)
+{
+    static FILE *file;
+    if (!file && getenv("FAKE_LOG"))
+        setvbuf(file = fopen(getenv("FAKE_LOG"), "w"), NULL, _IOLBF, 0);
+    if (file)
+        fprintf(file, "%s %ld\n", what, number);
+}
 
-static long launches;
+static long launches, replays, streams;
+static stream *capturing;
+static stream *captured;
 // Once a card is lost every call says so.
-static int state(void) { return launches > said("FAKE_LAUNCHES", 1L << 40) ? 719 : 0; }
+static int state(void) { return launches > said("FAKE_LAUNCHES", 1L << 40) || replays > said("FAKE_REPLAYS", 1L << 40) ? 719 : 0; }
+
+static void run(stream *of, long upto);
+static void perform(work *item)
+{
+    switch (item->kind)
+    {
+    case COPY: memmove(item->to, item->from, item->bytes); break;
+    case SET: memset(item->to, item->value, item->bytes); break;
+    case WAIT: if (item->event->stream) run(item->event->stream, item->at); break;
+    case GRAPH: for (long i = 0; i < item->graph->count; i++) perform(&item->graph->queue[i]); break;
+    case LAUNCH: break;
+    }
+}
+static void run(stream *of, long upto)
+{
+    while (of->done < upto)
+        perform(&of->queue[of->done++]);
+}
+static int push(stream *to, work item)
+{
+    stream *queue = capturing == to ? captured : to;
+    if (queue->count == queue->size)
+        queue->queue = realloc(queue->queue, (queue->size = 2 * queue->size + 64) * sizeof(work));
+    queue->queue[queue->count++] = item;
+    if (queue == to && !to->late)
+        run(to, to->count);
+    return state();
+}
+// What a capture does not allow.
+static int outside(void) { return capturing ? 900 : state(); }
 
 int cuGetErrorName(int error, const char **text)
 {
-    *text = error == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : error == 2 ? "CUDA_ERROR_OUT_OF_MEMORY" : "CUDA_ERROR_OTHER";
+    *text = error == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : error == 2 ? "CUDA_ERROR_OUT_OF_MEMORY"
+        : error == 801 ? "CUDA_ERROR_NOT_SUPPORTED" : error == 900 ? "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED" : "CUDA_ERROR_OTHER";
     return 0;
 }
 int cuInit(unsigned flags) { return said("FAKE_INIT", 0); }
@@ -37,26 +86,64 @@ int cuMemGetInfo_v2(size_t *free, size_t *total)
 }
 int cuMemAlloc_v2(void **address, size_t bytes)
 {
+    log_line("allocate", bytes);
     if (said("FAKE_ALLOC", 0))
         return said("FAKE_ALLOC", 0);
-    return posix_memalign(address, 256, bytes) ? 2 : 0;
+    return posix_memalign(address, 256, bytes) ? 2 : outside();
 }
 int cuMemFree_v2(void *address) { free(address); return 0; }
-int cuMemHostAlloc(void **address, size_t bytes, unsigned flags) { *address = malloc(bytes); return 0; }
+int cuMemHostAlloc(void **address, size_t bytes, unsigned flags) { log_line("pin", bytes); *address = malloc(bytes); return outside(); }
 int cuMemFreeHost(void *address) { free(address); return 0; }
-int cuMemcpyHtoDAsync_v2(void *to, const void *from, size_t bytes, void *stream) { memcpy(to, from, bytes); return state(); }
-int cuMemcpyDtoHAsync_v2(void *to, const void *from, size_t bytes, void *stream) { memcpy(to, from, bytes); return state(); }
-int cuMemcpyDtoDAsync_v2(void *to, const void *from, size_t bytes, void *stream) { memmove(to, from, bytes); return state(); }
-int cuMemsetD8Async(void *to, unsigned char value, size_t bytes, void *stream) { memset(to, value, bytes); return state(); }
-int cuStreamCreate(void **stream, unsigned flags) { *stream = &launches; return 0; }
-int cuStreamDestroy_v2(void *stream) { return 0; }
-int cuStreamSynchronize(void *stream) { return state(); }
-int cuEventCreate(void **created, unsigned flags) { *created = &launches; return 0; }
-int cuEventDestroy_v2(void *ended) { return 0; }
-int cuEventRecord(void *recorded, void *stream) { return state(); }
-int cuEventSynchronize(void *awaited) { return state(); }
+int cuMemcpyHtoDAsync_v2(void *to, const void *from, size_t bytes, stream *on)
+{
+    log_line("upload", bytes);
+    return push(on, (work){ .kind = COPY, .to = to, .from = from, .bytes = bytes });
+}
+int cuMemcpyDtoHAsync_v2(void *to, const void *from, size_t bytes, stream *on)
+{
+    log_line("download", bytes);
+    return outside() ? outside() : push(on, (work){ .kind = COPY, .to = to, .from = from, .bytes = bytes });
+}
+int cuMemcpyDtoDAsync_v2(void *to, const void *from, size_t bytes, stream *on)
+{
+    return push(on, (work){ .kind = COPY, .to = to, .from = from, .bytes = bytes });
+}
+int cuMemsetD8Async(void *to, unsigned char value, size_t bytes, stream *on)
+{
+    return push(on, (work){ .kind = SET, .to = to, .value = value, .bytes = bytes });
+}
+int cuStreamCreate(stream **created, unsigned flags)
+{
+    const char *late = getenv("FAKE_LATE");
+    *created = calloc(1, sizeof(stream));
+    (*created)->late = late && !strcmp(late, streams++ ? "uploads" : "work");
+    return 0;
+}
+int cuStreamDestroy_v2(stream *ended) { return 0; }
+int cuStreamSynchronize(stream *awaited)
+{
+    if (!awaited)
+        return 0;
+    run(awaited, awaited->count);
+    return outside();
+}
+int cuStreamWaitEvent(stream *waiting, event *awaited, unsigned flags)
+{
+    log_line("wait", 0);
+    return push(waiting, (work){ .kind = WAIT, .event = awaited, .at = awaited->at });
+}
+int cuEventCreate(event **created, unsigned flags) { *created = calloc(1, sizeof(event)); return 0; }
+int cuEventDestroy_v2(event *ended) { return 0; }
+int cuEventRecord(event *recorded, stream *on) { *recorded = (event){ on, on->count }; return outside(); }
+int cuEventSynchronize(event *awaited)
+{
+    if (awaited->stream)
+        run(awaited->stream, awaited->at);
+    return outside();
+}
 int cuModuleLoadDataEx(void **module, const char *text, unsigned count, int *names, void **values)
 {
+    log_line("load", gettid());
     *module = &launches;
     // Hopper's own instructions are of its capability alone.
     int hopper = said("FAKE_CAPABILITY", 80) == 90 && said("FAKE_VERSION", 12040) >= 12000;
@@ -69,8 +156,38 @@ int cuModuleUnload(void *module) { return 0; }
 int cuModuleGetFunction(void **function, void *module, const char *name) { *function = &launches; return 0; }
 int cuFuncSetAttribute(void *function, int attribute, int value) { return 0; }
 int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threadsY, unsigned threadsZ,
-    unsigned shared, void *stream, void **parameters, void **extra)
+    unsigned shared, stream *on, void **parameters, void **extra)
 {
-    launches++;
+    if (capturing && said("FAKE_CAPTURED_LAUNCH", 0))
+        return said("FAKE_CAPTURED_LAUNCH", 0);
+    launches += !capturing;
+    return push(on, (work){ .kind = LAUNCH });
+}
+int cuStreamBeginCapture_v2(stream *on, int mode)
+{
+    if (said("FAKE_CAPTURE", 0))
+        return said("FAKE_CAPTURE", 0);
+    capturing = on;
+    captured = calloc(1, sizeof(stream));
     return state();
+}
+int cuStreamEndCapture(stream *on, stream **graph)
+{
+    log_line("captured", captured->count);
+    *graph = captured;
+    capturing = NULL;
+    return state();
+}
+int cuGraphInstantiateWithFlags(stream **executable, stream *graph, unsigned long long flags)
+{
+    *executable = graph;
+    return said("FAKE_INSTANTIATE", 0) ? said("FAKE_INSTANTIATE", 0) : state();
+}
+int cuGraphDestroy(stream *graph) { return 0; }
+int cuGraphExecDestroy(stream *executable) { log_line("ended", executable->count); return 0; }
+int cuGraphLaunch(stream *executable, stream *on)
+{
+    replays++;
+    log_line("replay", executable->count);
+    return push(on, (work){ .kind = GRAPH, .graph = executable });
 }
