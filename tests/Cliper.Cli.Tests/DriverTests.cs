@@ -9,7 +9,12 @@ namespace Cliper.Cli.Tests;
 /// </summary>
 public sealed class DriverTests
 {
+    private const string Refused = "cliper-gpu: steps are launched kernel by kernel: Stand-in's driver makes no CUDA graph of them ";
+
     private string _folder = "";
+
+    // A training on the stand-in that several tests look at.
+    private Lazy<ProgramRun> _plain = null!;
 
     [OneTimeSetUp]
     public void Build()
@@ -21,6 +26,7 @@ public sealed class DriverTests
             ["-shared", "-fPIC", "-o", Path.Combine(_folder, "libcuda.so.1"), Path.Combine(AppContext.BaseDirectory, "Driver", "cuda.c")]);
         cc.WaitForExit();
         Assert.That(cc.ExitCode, Is.Zero);
+        _plain = new Lazy<ProgramRun>(() => Train("", "plain"));
     }
 
     [OneTimeTearDown]
@@ -112,14 +118,13 @@ public sealed class DriverTests
     [Test]
     public void StepsThatComeAgainAreReplayedAndTheDriverIsAskedForMemoryOnlyAtTheStart()
     {
-        ProgramRun run = Train("", "graphs");
-        string[] log = Log("graphs");
+        Assert.That(_plain.Value.ExitCode, Is.Zero, _plain.Value.Error);
+        string[] log = Log("plain");
 
-        Assert.That(run.ExitCode, Is.Zero, run.Error);
-        // Two epochs of four full batches and a smaller one in each stage: in the first epoch the third and fourth step are the second's, and
-        // of the second epoch all have been seen.
-        Assert.That(Count(log, "replay"), Is.GreaterThanOrEqualTo(2 * 7));
-        Assert.That(Count(log, "captured"), Is.InRange(2 * 2, Count(log, "replay") / 2));
+        // Eight steps in each stage. The first two make what lasts (moments, copies of weights); then all repeat one of two, which differ in
+        // the half of the staging memory that they use.
+        Assert.That(Count(log, "replay"), Is.GreaterThanOrEqualTo(2 * 4));
+        Assert.That(Count(log, "captured"), Is.InRange(2, 2 * 2));
         Assert.That(Count(log, "ended"), Is.EqualTo(Count(log, "captured")), "graphs left");
         Assert.That((Count(log, "allocate"), Count(log, "pin")), Is.EqualTo((1, 2)));
         Assert.That(Array.FindLastIndex(log, line => line.StartsWith("pin", StringComparison.Ordinal)),
@@ -127,17 +132,12 @@ public sealed class DriverTests
         Assert.That(log.Where(line => line.StartsWith("load", StringComparison.Ordinal)).Distinct().Count(), Is.GreaterThan(1), "threads that load");
     }
 
-    /// <remarks>
-    /// A step sends three small uploads more than its pixels: labels, the loss's gradient, tables of the optimiser; the next batch's pixels have
-    /// to be on their way before the present step's results are read back.
-    /// </remarks>
     [Test]
     public void TheNextBatchIsUploadedBeforeTheStepIsWaitedFor()
     {
-        ProgramRun run = Train("", "order");
-        string[] log = Log("order");
+        Assert.That(_plain.Value.ExitCode, Is.Zero, _plain.Value.Error);
+        string[] log = Log("plain");
 
-        Assert.That(run.ExitCode, Is.Zero, run.Error);
         const int Pixels = 8 * 3 * 16 * 16 * sizeof(float);
         int ahead = 0;
         for (int at = 0; at < log.Length; at++)
@@ -146,8 +146,8 @@ public sealed class DriverTests
                 int read = Array.FindIndex(log, at, line => line.StartsWith("download", StringComparison.Ordinal));
                 ahead += log[at..read].Contains($"upload {Pixels}") ? 1 : 0;
             }
-        // The last step of an epoch has no next one, and the one before it a smaller one.
-        Assert.That(ahead, Is.GreaterThanOrEqualTo(2 * 3));
+        // The last step of an epoch has none that follows.
+        Assert.That(ahead, Is.GreaterThanOrEqualTo(Count(log, "replay") - 2 * 2).And.Positive);
     }
 
     // Kernels do nothing here: a model comes back from the card as it went there.
@@ -155,24 +155,22 @@ public sealed class DriverTests
     [TestCase("work")]
     public void NothingIsReadOrWrittenOverBeforeItsTurn(string late)
     {
-        Assert.That(Train("", "prompt").ExitCode, Is.Zero);
+        Assert.That(_plain.Value.ExitCode, Is.Zero, _plain.Value.Error);
         ProgramRun run = Train($"FAKE_LATE={late}", late);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(File.ReadAllBytes(Path.Combine(_folder, late, "checkpoints", "model.safetensors"))
-            .SequenceEqual(File.ReadAllBytes(Path.Combine(_folder, "prompt", "checkpoints", "model.safetensors"))));
+            .SequenceEqual(File.ReadAllBytes(Path.Combine(_folder, "plain", "checkpoints", "model.safetensors"))));
     }
 
-    [TestCase("FAKE_CAPTURE=801", "CUDA_ERROR_NOT_SUPPORTED")]
-    [TestCase("FAKE_INSTANTIATE=2", "CUDA_ERROR_OUT_OF_MEMORY")]
-    [TestCase("FAKE_CAPTURED_LAUNCH=2", "out of GPU memory, launching")]
-    public void AGraphThatTheDriverRefusesIsSaidOnceAndStepsAreLaunched(string driver, string reason)
+    [Test]
+    public void AGraphThatTheDriverRefusesIsSaidOnceAndStepsAreLaunched()
     {
-        ProgramRun run = Train(driver, "refused");
+        ProgramRun run = Train("FAKE_CAPTURED_LAUNCH=2", "refused");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(run.Error.Split('\n').Count(line => line.StartsWith("cliper-gpu: steps are launched kernel by kernel: Stand-in's driver makes no "
-            + $"CUDA graph of them ({reason}", StringComparison.Ordinal)), Is.EqualTo(1), run.Error);
+        Assert.That(run.Error.Split('\n').Count(line => line.StartsWith(Refused + "(out of GPU memory, launching", StringComparison.Ordinal)),
+            Is.EqualTo(1), run.Error);
         Assert.That(Count(Log("refused"), "replay"), Is.Zero);
     }
 
@@ -194,14 +192,17 @@ public sealed class DriverTests
         Assert.That(run.Error, Does.Contain("cliper-gpu: the GPU stopped, replaying a step (CUDA_ERROR_LAUNCH_FAILED): the run has to start again"));
     }
 
-    [TestCase("FAKE_CAPABILITY=80", true, true)]
-    [TestCase("FAKE_CAPABILITY=75", false, true)]
-    [TestCase("FAKE_CAPTURE=801", true, false)]
-    public void DoctorSaysWhetherTensorCoresAndGraphsAreUsed(string driver, bool tensorCores, bool graphs)
+    [TestCase("FAKE_CAPABILITY=80", true, "")]
+    [TestCase("FAKE_CAPABILITY=75", false, "")]
+    [TestCase("FAKE_CAPTURE=801", true, Refused + "(CUDA_ERROR_NOT_SUPPORTED)")]
+    [TestCase("FAKE_INSTANTIATE=2", true, Refused + "(CUDA_ERROR_OUT_OF_MEMORY)")]
+    public void DoctorSaysWhetherTensorCoresAndGraphsAreUsed(string driver, bool tensorCores, string refused)
     {
-        JsonElement gpu = Run(driver, "doctor --json --threads 1 --device cuda").Json.GetProperty("gpu");
+        ProgramRun run = Run(driver, "doctor --json --threads 1 --device cuda");
 
-        Assert.That((gpu.GetProperty("tensorCores").GetBoolean(), gpu.GetProperty("graphs").GetBoolean()), Is.EqualTo((tensorCores, graphs)));
+        JsonElement gpu = run.Json.GetProperty("gpu");
+        Assert.That((gpu.GetProperty("tensorCores").GetBoolean(), gpu.GetProperty("graphs").GetBoolean()), Is.EqualTo((tensorCores, refused.Length == 0)));
+        Assert.That(run.Error.Trim(), Is.EqualTo(refused));
     }
 
     private static int Count(string[] log, string what) => log.Count(line => line.StartsWith(what, StringComparison.Ordinal));

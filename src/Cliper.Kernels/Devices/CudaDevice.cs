@@ -391,7 +391,8 @@ public sealed unsafe class CudaDevice : GpuDevice
         + $"{Megabytes(_reservation - _staging.Length * _stagingBytes - LiveBytes)} of the {Megabytes(_reservation)} reserved are free; a smaller batch, more accumulated "
         + "micro-batches or recomputed blocks need less, --gpu-memory reserves more");
 
-    // Beside the work, in the order of the catalogue: what a model does not use is compiled too, and found on the driver's disk next time.
+    // Beside the work, in the order of the catalogue but for the other 16-bit format: what a model does not use is compiled too, and found on the
+    // driver's disk next time.
     private void LoadAll()
     {
         const int MostWorkers = 8;
@@ -399,8 +400,10 @@ public sealed unsafe class CudaDevice : GpuDevice
         {
             MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount - 1, 1, MostWorkers),
         };
-        Parallel.ForEach(Partitioner.Create(KernelCatalogue.All.Where(kernel => kernel.Target == GpuTarget.Portable || HasTensorCores),
-            EnumerablePartitionerOptions.NoBuffering), options, (kernel, state) =>
+        Type other = Activations == ElementType.BFloat16 ? typeof(Fp16) : typeof(Bf16);
+        IEnumerable<GpuKernel> kernels = KernelCatalogue.All.Where(kernel => (kernel.Target == GpuTarget.Portable || HasTensorCores)
+            && !(kernel.Method.IsGenericMethod && kernel.Method.GetGenericArguments().Any(type => type.Uses(other))));
+        Parallel.ForEach(Partitioner.Create(kernels, EnumerablePartitionerOptions.NoBuffering), options, (kernel, state) =>
             {
                 if (_ended.IsCancellationRequested)
                 {

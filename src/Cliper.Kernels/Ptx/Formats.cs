@@ -112,5 +112,8 @@ internal static class Formats
     };
 
     /// <summary>Whether a type is <see cref="Bf16"/> or made of it.</summary>
-    public static bool UsesBf16(this Type type) => type == typeof(Bf16) || type.GenericTypeArguments.Any(UsesBf16);
+    public static bool UsesBf16(this Type type) => type.Uses(typeof(Bf16));
+
+    /// <summary>Whether a type is <paramref name="format"/> or made of it.</summary>
+    public static bool Uses(this Type type, Type format) => type == format || type.GenericTypeArguments.Any(part => part.Uses(format));
 }
