@@ -83,12 +83,18 @@ internal static class Arithmetic
             },
             "ex2" => Unary(flush, x => MathF.Pow(2, x)),
             "lg2" => Unary(flush, MathF.Log2),
-            "rcp" => Unary(flush, x => 1 / x),
+            "rcp" when type == "f32" => Unary(flush, x => 1 / x),
             "sqrt" => Unary(flush, MathF.Sqrt),
             "rsqrt" => Unary(flush, x => 1 / MathF.Sqrt(x)),
-            "neg" => type == "f32" ? (a, _, _) => a ^ 0x80000000 : (a, _, _) => 0 - a,
+            "neg" => type switch
+            {
+                "f32" => (a, _, _) => a ^ 0x80000000,
+                "f64" => (a, _, _) => a ^ 1ul << 63,
+                _ => (a, _, _) => 0 - a,
+            },
             "abs" => type switch
             {
+                "f64" => (a, _, _) => a & long.MaxValue,
                 "f32" => (a, _, _) => a & 0x7fffffff,
                 "s32" => (a, _, _) => (ulong)Math.Abs((int)a),
                 _ => throw new PtxException($"unknown instruction {name}"),
@@ -142,6 +148,8 @@ internal static class Arithmetic
             "mul" => (a, b, _) => a * b,
             "div" => (a, b, _) => a / b,
             "fma" => Math.FusedMultiplyAdd,
+            "max" => (a, b, _) => double.IsNaN(a) ? b : double.IsNaN(b) ? a : Math.Max(a, b),
+            "rcp" => (a, _, _) => 1 / a,
             _ => throw new PtxException($"unknown instruction {name}"),
         };
         return (a, b, c) => BitConverter.DoubleToUInt64Bits(function(BitConverter.UInt64BitsToDouble(a),
@@ -184,7 +192,9 @@ internal static class Arithmetic
         if (from[0] == 'f' && to[0] != 'f')
             return parts[1] switch
             {
-                "rzi" => (a, _, _) => (ulong)(long)Math.Clamp(ToDouble(a, from), long.MinValue, long.MaxValue),
+                // What does not fit becomes the nearest that does, and NaN zero, as in C#.
+                "rzi" when to == "s32" => (a, _, _) => (ulong)(int)ToDouble(a, from),
+                "rzi" when to == "s64" => (a, _, _) => (ulong)(long)ToDouble(a, from),
                 "rni" => (a, _, _) => (ulong)(long)Math.Round(ToDouble(a, from), MidpointRounding.ToEven),
                 _ => throw new PtxException($"unknown conversion {name}"),
             };

@@ -11,7 +11,8 @@ internal static class KernelCatalogue
     [
         .. ElementLoop.Kernels, .. MatMul.GpuKernels, .. ColumnSum.GpuKernels, .. LayerNorm.GpuKernels, .. L2Normalize.GpuKernels,
         .. Sum.GpuKernels, .. GradientNorm.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels,
-        .. Gather.GpuKernels, .. TokenRows.Kernels, .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels, .. TensorCoreAttention.Kernels,
-        .. PortableAttention.Kernels, .. Normalize.GpuKernels, .. GpuPeak.Kernels,
+        .. Gather.GpuKernels, .. TokenRows.Kernels, .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels,
+        .. TensorCoreAttention.Kernels, .. PortableAttention.Kernels, .. Resize.GpuKernels, .. Warp.GpuKernels, .. ColorJitter.GpuKernels,
+        .. Normalize.GpuKernels, .. Erase.GpuKernels, .. GpuPeak.Kernels,
     ];
 }

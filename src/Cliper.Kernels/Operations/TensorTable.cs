@@ -5,8 +5,8 @@ using ILGPU;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Many tensors in one launch: a table on the device with a row of 64-bit fields a tensor, of which the first is the tensor's first
-/// block. On the host it is the table's making, in a kernel <see cref="Row"/> finds the block's tensor.
+/// Many tensors or pictures in one launch: a table on the device with a row of 64-bit fields each. On the host it is the table's making,
+/// in a kernel <see cref="Row"/> finds the block's own: by the first field, which is a tensor's first block, or by its number.
 /// </summary>
 internal static class TensorTable
 {
@@ -40,11 +40,21 @@ internal static class TensorTable
             return new Row(table, low * (2 * fields));
         }
 
+        /// <summary>A row by its number.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Row At(Integers table, int index, int fields) => new(table, index * (2 * fields));
+
         /// <summary>Of the tensor's blocks this one, from 0.</summary>
         public int Block => Grid.IdxX - _table.Load(_at);
 
         /// <summary>A whole field.</summary>
         public long Long(int field) => (uint)_table.Load(_at + 2 * field) | (long)_table.Load(_at + 2 * field + 1) << 32;
+
+        /// <summary>A field that is an integer of 32 bits.</summary>
+        public int Int(int field) => _table.Load(_at + 2 * field);
+
+        /// <summary>A field that is an fp64 number.</summary>
+        public double Double(int field) => Gpu.AsDouble(Long(field));
 
         /// <summary>The lower number of a field that is a pair.</summary>
         public float Low(int field) => Interop.IntAsFloat((uint)_table.Load(_at + 2 * field));

@@ -115,6 +115,10 @@ internal static unsafe class Gpu
     [IntrinsicImplementation, Ptx("ld.global.u8 $0, [$1];")]
     public static int LoadByte(long address) => *(byte*)address;
 
+    /// <summary>Stores the lowest byte.</summary>
+    [IntrinsicImplementation, Ptx("st.global.u8 [$0], $1;")]
+    public static void StoreByte(long address, int value) => *(byte*)address = (byte)value;
+
     /// <summary>Loads an fp16 number.</summary>
     [IntrinsicImplementation, Ptx("{ .reg .b16 h; ld.global.b16 h, [$1]; cvt.f32.f16 $0, h; }")]
     public static float LoadFp16(long address) => (float)*(System.Half*)address;
@@ -158,6 +162,10 @@ internal static unsafe class Gpu
     [Ptx("{ .reg .b32 w; shl.b32 w, $2, 16; mov.b32 $0, w; and.b32 w, $2, 0xffff0000; mov.b32 $1, w; }")]
     public static F2 UnpackBf16(uint pair) => new() { X = BFloat16.FromBits((ushort)pair), Y = BFloat16.FromBits((ushort)(pair >> 16)) };
 
+    /// <summary>The fp64 number of these bits.</summary>
+    [IntrinsicImplementation, Ptx("mov.b64 $0, $1;")]
+    public static double AsDouble(long bits) => BitConverter.Int64BitsToDouble(bits);
+
     /// <summary>2^x, error at most 2^-22 of the result.</summary>
     [IntrinsicImplementation, Ptx("ex2.approx.ftz.f32 $0, $1;")]
     public static float Exp2(float x) => MathF.Pow(2, x);
@@ -182,6 +190,14 @@ internal static unsafe class Gpu
     [IntrinsicImplementation, Ptx("fma.rn.f32 $0, $1, $2, $3;")]
     public static float Fma(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
 
+    /// <summary>a b, rounded, and never joined with a sum: the host's bits.</summary>
+    [IntrinsicImplementation, Ptx("mul.rn.f32 $0, $1, $2;")]
+    public static float Multiply(float a, float b) => a * b;
+
+    /// <summary>a + b, rounded, and never joined with a product.</summary>
+    [IntrinsicImplementation, Ptx("add.rn.f32 $0, $1, $2;")]
+    public static float Add(float a, float b) => a + b;
+
     /// <summary>The larger, or NaN where either is NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max(float a, float b) => a > b || float.IsNaN(a) ? a : b;
@@ -189,6 +205,17 @@ internal static unsafe class Gpu
     /// <summary>The sum of all lanes of a warp, in every lane; always added in the same order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float WarpSum(float value)
+    {
+        value += Warp.ShuffleXor(value, 16);
+        value += Warp.ShuffleXor(value, 8);
+        value += Warp.ShuffleXor(value, 4);
+        value += Warp.ShuffleXor(value, 2);
+        return value + Warp.ShuffleXor(value, 1);
+    }
+
+    /// <summary>As above, of integers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int WarpSum(int value)
     {
         value += Warp.ShuffleXor(value, 16);
         value += Warp.ShuffleXor(value, 8);

@@ -59,6 +59,9 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
     /// <summary>mma or wgmma, ldmatrix and cp.async instructions that the text holds.</summary>
     public (int Mma, int LoadMatrix, int CopyAsync) Instructions { get; init; }
 
+    /// <summary>Whether it computes in double precision, which it must not by accident: slow on most cards.</summary>
+    public bool UsesDoubles { get; init; }
+
     /// <summary>The PTX, compiled when first asked for.</summary>
     public string Text
     {

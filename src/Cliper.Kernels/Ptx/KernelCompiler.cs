@@ -22,7 +22,8 @@ internal static partial class KernelCompiler
     public const string Entry = "kernel";
 
     // ILGPU's context is not safe for threads that compile at once: each has one of its own while it compiles.
-    private static readonly ConcurrentBag<Context> Contexts = [];
+    // Most turn every double into a single, which serves all kernels but those that say they need doubles.
+    private static readonly ConcurrentBag<Context> Singles = [], Doubles = [];
 
     /// <summary>PTX version and architecture of a text. Drivers from CUDA 11.8 on accept 7.8, from 12.0 on 8.0.</summary>
     public static (string Version, string Architecture) Header(GpuTarget target) => target switch
@@ -35,9 +36,8 @@ internal static partial class KernelCompiler
     /// <summary>The kernel's text. Threads may ask at once.</summary>
     public static string Compile(GpuKernel kernel)
     {
-        Context context = Contexts.TryTake(out Context? idle) ? idle : Context.Create(builder => builder
-            .Optimize(OptimizationLevel.O1).Math(MathMode.Fast32BitOnly).EnableAlgorithms().WithPtx(typeof(Gpu))
-            .WithPtx(typeof(Wgmma)));
+        ConcurrentBag<Context> contexts = kernel.UsesDoubles ? Doubles : Singles;
+        Context context = contexts.TryTake(out Context? idle) ? idle : Create(kernel.UsesDoubles ? MathMode.Default : MathMode.Fast32BitOnly);
         try
         {
             CudaArchitecture target = kernel.Target == GpuTarget.Portable ? CudaArchitecture.SM_70 : CudaArchitecture.SM_80;
@@ -47,7 +47,7 @@ internal static partial class KernelCompiler
                 EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
                 text = ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks))).PTXAssembly;
             }
-            Contexts.Add(context);
+            contexts.Add(context);
             return Normalise(text, Header(kernel.Target));
         }
         catch (Exception failure)
@@ -58,7 +58,13 @@ internal static partial class KernelCompiler
         }
     }
 
-    // Writes the header, which ILGPU cannot for Hopper, keeps the entry point, and numbers names in the order of their first use.
+    private static Context Create(MathMode mode) => Context.Create(builder =>
+        builder.Optimize(OptimizationLevel.O1).Math(mode).EnableAlgorithms().WithPtx(typeof(Gpu)).WithPtx(typeof(Wgmma)));
+
+    /// <summary>
+    /// Writes the header, which ILGPU cannot for Hopper, keeps the entry point, and numbers names in the order of their first use. Sums and
+    /// products in fp64 say how they round: without that the driver may join a product and a sum into one rounding, which the host never does.
+    /// </summary>
     private static string Normalise(string ptx, (string Version, string Architecture) header)
     {
         ptx = ptx.ReplaceLineEndings("\n");
@@ -68,7 +74,7 @@ internal static partial class KernelCompiler
             if (line.StartsWith(".address_size", StringComparison.Ordinal) || line.StartsWith(".extern .shared", StringComparison.Ordinal))
                 text.Append(line).Append('\n');
         string name = EntryName().Match(ptx, entry).Groups[1].Value;
-        text.Append(Comment().Replace(ptx[entry..], ""));
+        text.Append(Rounded().Replace(Comment().Replace(ptx[entry..], ""), "$1.rn.f64"));
         var names = new Dictionary<string, string> { [name] = Entry };
         return Name().Replace(text.ToString(), match =>
         {
@@ -87,6 +93,9 @@ internal static partial class KernelCompiler
 
     [GeneratedRegex(@"[ \t]*//[^\n]*")]
     private static partial Regex Comment();
+
+    [GeneratedRegex(@"\b(add|sub|mul)\.f64\b")]
+    private static partial Regex Rounded();
 
     [GeneratedRegex(@"(?<![\w%.])(?!sm_|ex2\b|lg2\b)([A-Za-z_]\w*?)_?\d+\b|(?<=\.entry )(\w+)")]
     private static partial Regex Name();

@@ -164,6 +164,13 @@ internal readonly struct Bytes
 
     public Bytes(long address) => _address = address;
 
+    /// <summary>Address of byte <paramref name="index"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public long At(long index) => _address + index;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Load(long index) => Gpu.LoadByte(_address + index);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(long index, int value) => Gpu.StoreByte(_address + index, value);
 }

@@ -180,29 +180,6 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
             In(images, 1, Float), In(weights, 2), In(tokens, 3), Out(weights, 16 * Math.Sqrt(tokens), Float));
     }
 
-    // A table is looked up on both sides and nothing is computed: the same bits. Over 256 pixels take more than one block.
-    [Test]
-    public void PixelsAreNormalizedToTheSameBits([Values(1, 3)] int images, [Values(1, 49, 300)] int size)
-    {
-        using var host = new HostDevice(1);
-        var pixels = new byte[3 * images * size];
-        new Random(1).NextBytes(pixels);
-        float[] table = Normalize.Table([.48f, .46f, .41f], [.27f, .26f, .28f]);
-
-        Assert.That(Normalized(Device), Is.EqualTo(Normalized(host)));
-
-        float[] Normalized(Device device)
-        {
-            DeviceArray x = device.From(pixels), values = device.From(table), y = device.Allocate(pixels.Length);
-            Normalize.Forward(x, y, values, images, size);
-            float[] result = device.ToFloats(y);
-            device.Free(x);
-            device.Free(values);
-            device.Free(y);
-            return result;
-        }
-    }
-
     [Test]
     public void ManyTensorsAreStepped()
     {

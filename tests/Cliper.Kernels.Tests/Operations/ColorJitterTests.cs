@@ -28,6 +28,61 @@ public sealed class ColorJitterTests
     }
 
     [Test]
+    public void EveryHueIsPillows()
+    {
+        // Every range and every middle value between the largest and the smallest channel, in each order of the three: 196,350 pixels.
+        byte[] source = [.. from order in Enumerable.Range(0, 6) from range in Enumerable.Range(0, 256) from middle in Enumerable.Range(0, range + 1)
+            from value in Ordered(order, 255, 255 - middle, 255 - range) select (byte)value];
+        byte[] noise = ResizeTests.Noise(3 * 100_000, 5);
+        foreach (float turn in new[] { 0.001f, 0.1f, -0.3f, 0.5f })
+            foreach (byte[] pixels in new[] { source, noise })
+            {
+                byte[] turned = [.. pixels], expected = [.. pixels];
+                ColorJitter.Hue(turned, 3, turn);
+                for (int i = 0; i < expected.Length; i += 3)
+                    Turn(expected.AsSpan(i, 3), (byte)(int)(turn * 255.0));
+                Assert.That(turned.AsSpan().SequenceEqual(expected), $"turn {turn}");
+            }
+
+        static int[] Ordered(int order, int max, int middle, int min) => order switch
+        {
+            0 => [max, middle, min],
+            1 => [max, min, middle],
+            2 => [middle, max, min],
+            3 => [min, max, middle],
+            4 => [middle, min, max],
+            _ => [min, middle, max],
+        };
+    }
+
+    /// <summary>To HSV and back by the formulas in fp32 and fp64, as Pillow and the literature on colour have them.</summary>
+    private static void Turn(Span<byte> p, byte turn)
+    {
+        int max = Math.Max(p[0], Math.Max(p[1], p[2])), range = max - Math.Min(p[0], Math.Min(p[1], p[2]));
+        if (range == 0)
+            return;
+        float scale = range, r = (max - p[0]) / scale, g = (max - p[1]) / scale, b = (max - p[2]) / scale;
+        byte saturation = (byte)((float)(scale / max) * 255.0);
+        float sixths = p[0] == max ? b - g : p[1] == max ? (float)(2.0 + r - b) : (float)(4.0 + g - r);
+        double circle = sixths / 6.0 + 1.0;
+        byte hue = (byte)((byte)((float)(circle - Math.Floor(circle)) * 255.0) + turn);
+        int sector = (int)(hue * 6.0 / 255.0);
+        float within = (float)(hue * 6.0 / 255.0 - sector), s = (float)(saturation / 255.0);
+        byte low = Round(max * (1.0 - s)), falling = Round(max * (1.0 - s * within)), rising = Round(max * (1.0 - s * (1.0 - within)));
+        (p[0], p[1], p[2]) = (sector % 6) switch
+        {
+            0 => ((byte)max, rising, low),
+            1 => (falling, (byte)max, low),
+            2 => (low, (byte)max, rising),
+            3 => (low, falling, (byte)max),
+            4 => (rising, low, (byte)max),
+            _ => ((byte)max, low, falling),
+        };
+
+        static byte Round(double value) => (byte)((float)value + 0.5f);
+    }
+
+    [Test]
     public void AThirdOfTheCircleTurnsRedToGreenToBlue()
     {
         byte[] pixels = [255, 0, 0, 0, 255, 0, 0, 0, 255];

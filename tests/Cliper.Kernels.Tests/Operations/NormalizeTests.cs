@@ -14,7 +14,7 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
         byte[] pixels = ResizeTests.Noise(images * size * 3, 1);
         DeviceArray x = Device.From(pixels), table = Device.From(Normalize.Table(Mean, Deviation)), y = Device.Allocate(pixels.Length);
 
-        Normalize.Forward(x, y, table, images, size);
+        Normalize.Forward([.. Enumerable.Range(0, images).Select(image => new Picture(x.Slice(3L * image * size, 3 * size), size, 1, 3))], y, table);
 
         float[] values = Device.ToFloats(y);
         for (int image = 0; image < images; image++)
@@ -38,8 +38,12 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void WrongLengthsAreNamed()
     {
-        DeviceArray x = Device.From(new byte[11]), y = Device.Allocate(12);
-        Assert.That(() => Normalize.Forward(x, y, y, 1, 4), Throws.ArgumentException.With.Message.Contains("pixels has 11 elements, expected 12"));
-        Free(x, y);
+        DeviceArray x = Device.From(new byte[12]), y = Device.Allocate(12), table = Device.Allocate(768);
+        Picture whole = new(x, 2, 2, 3), small = new(x.Slice(0, 3), 1, 1, 3);
+        Assert.That(() => Normalize.Forward([whole with { Width = 3 }], y, table), Throws.ArgumentException.With.Message.Contains("12 elements, expected 18"));
+        Assert.That(() => Normalize.Forward([whole, small], y, table), Throws.ArgumentException.With.Message.Contains("pictures of 4 and of 1 pixels"));
+        Assert.That(() => Normalize.Forward([whole], y, y), Throws.ArgumentException.With.Message.Contains("table has 12 elements, expected 768"));
+        Assert.That(() => Normalize.Forward([whole with { Channels = 2 }], y, table), Throws.ArgumentException.With.Message.Contains("1 or 3 channels"));
+        Free(x, y, table);
     }
 }

@@ -5,12 +5,9 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Normalize
 {
-    private static void ForwardHost(HostDevice host, DeviceArray pixels, DeviceArray y, DeviceArray table, int images, int size)
-    {
-        byte* source = pixels.Bytes8;
-        float* target = y.Floats, values = table.Floats;
-        host.Pool.Run(images, (image, _) => Colour(source + 3L * image * size, values, target + 3L * image * size, size));
-    }
+    private static void ForwardHost(HostDevice host, Picture[] pictures, DeviceArray y, DeviceArray table, int size) =>
+        host.Pool.Run(pictures.Length, (index, _) => PictureHost(pictures[index].Bytes, pictures[index].Channels, table.AsSpan<float>(),
+            y.Slice(3L * index * size, 3L * size).AsSpan<float>()));
 
     private static void PictureHost(ReadOnlySpan<byte> pixels, int channels, ReadOnlySpan<float> table, Span<float> y)
     {

@@ -39,22 +39,26 @@ public static partial class Normalize
         PictureHost(pixels, channels, table, y);
     }
 
-    /// <summary>Normalises pictures of one size.</summary>
-    /// <param name="pixels">Pictures, uint8 [images, size, 3].</param>
-    /// <param name="y">Output, fp32 [images, 3, size].</param>
+    /// <summary>Normalises pictures of one size in device memory.</summary>
+    /// <param name="pictures">Pictures; the one channel of a gray one is used for all three.</param>
+    /// <param name="y">Output, fp32 [pictures, 3, height, width].</param>
     /// <param name="table">As <see cref="Table"/> made it, fp32 [3, 256].</param>
-    /// <param name="images">Number of pictures.</param>
-    /// <param name="size">Pixels of a picture.</param>
-    public static void Forward(DeviceArray pixels, DeviceArray y, DeviceArray table, int images, int size)
+    public static void Forward(ReadOnlySpan<Picture> pictures, DeviceArray y, DeviceArray table)
     {
-        Check.Length(pixels, 3L * images * size, nameof(pixels), ElementType.UInt8);
-        Check.Length(y, 3L * images * size, nameof(y));
         Check.Length(table, 3 * 256, nameof(table));
-        switch (pixels.Device)
+        int size = pictures.IsEmpty ? 0 : pictures[0].Width * pictures[0].Height;
+        foreach (Picture picture in pictures)
         {
-            case HostDevice host: ForwardHost(host, pixels, y, table, images, size); break;
-            case GpuDevice gpu: ForwardGpu(gpu, pixels, y, table, images, size); break;
-            default: throw Check.NoImplementation(nameof(Normalize), pixels.Device);
+            picture.Check(nameof(pictures));
+            if (picture.Width * picture.Height != size)
+                throw new ArgumentException($"pictures of {size} and of {picture.Width * picture.Height} pixels", nameof(pictures));
+        }
+        Check.Length(y, 3L * pictures.Length * size, nameof(y));
+        switch (y.Device)
+        {
+            case HostDevice host: ForwardHost(host, pictures.ToArray(), y, table, size); break;
+            case GpuDevice gpu: ForwardGpu(gpu, pictures, y, table, size); break;
+            default: throw Check.NoImplementation(nameof(Normalize), y.Device);
         }
     }
 }

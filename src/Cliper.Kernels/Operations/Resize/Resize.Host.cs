@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Cliper.Kernels.Devices;
 
 namespace Cliper.Kernels.Operations;
 
@@ -9,6 +10,16 @@ public static unsafe partial class Resize
 {
     private const int FractionBits = 22;
     private const int Half = 1 << (FractionBits - 1);
+
+    private static void ForwardHost<TFilter>(HostDevice host, Part[] parts) where TFilter : struct, IResizeFilter =>
+        host.Pool.Run(parts.Length, (index, _) =>
+        {
+            Part part = parts[index];
+            ForwardHost<TFilter>(part.Source.Bytes, part.Source.Width, part.Source.Channels, part.Crop, part.Width, part.Height, part.Window,
+                part.Target.Bytes);
+            if (part.Mirror)
+                Flip.Horizontal(part.Target.Bytes, part.Window.Width, part.Source.Channels);
+        });
 
     private static void ForwardHost<TFilter>(ReadOnlySpan<byte> source, int sourceWidth, int channels, PixelBox crop,
         int width, int height, PixelBox window, Span<byte> target) where TFilter : struct, IResizeFilter
@@ -176,9 +187,8 @@ public static unsafe partial class Resize
         public static Weights Of<TFilter>(int sourceSize, int size, int first, int outputs)
             where TFilter : struct, IResizeFilter
         {
-            double scale = (double)sourceSize / size, stretch = Math.Max(scale, 1), support = TFilter.Support * stretch;
-            double step = 1 / stretch;
-            int perRow = sourceSize == size ? 1 : (int)Math.Ceiling(support) * 2 + 1;
+            var axis = Axis.Of<TFilter>(sourceSize, size);
+            int perRow = axis.MostWeights;
             var result = new Weights(outputs, perRow);
             double* exact = stackalloc double[Math.Min(perRow, 512)];
             double[]? many = perRow > 512 ? new double[perRow] : null;
@@ -187,7 +197,7 @@ public static unsafe partial class Resize
                 if (many != null)
                     exact = manyPointer;
                 for (int output = 0; output < outputs; output++)
-                    result.Fill<TFilter>(output, output + first, sourceSize, size, scale, support, step, exact);
+                    result.Fill<TFilter>(output, output + first, axis, exact);
             }
             return result;
         }
@@ -212,26 +222,21 @@ public static unsafe partial class Resize
             ArrayPool<int>.Shared.Return(_memory);
         }
 
-        private void Fill<TFilter>(int output, int position, int sourceSize, int size, double scale, double support,
-            double step, double* exact) where TFilter : struct, IResizeFilter
+        private void Fill<TFilter>(int output, int position, in Axis axis, double* exact) where TFilter : struct, IResizeFilter
         {
             int* weights = _weights + output * _perRow;
-            if (sourceSize == size)
+            (int start, int count) = axis.Reach(position);
+            (_starts[output], _counts[output]) = (start, count);
+            if (axis.IsCopy)
             {
-                (_starts[output], _counts[output], weights[0]) = (position, 1, 1 << FractionBits);
+                weights[0] = 1 << FractionBits;
                 return;
             }
-            double centre = (position + 0.5) * scale, sum = 0;
-            int start = Math.Max(0, (int)(centre - support + 0.5));
-            int count = Math.Min(sourceSize, (int)(centre + support + 0.5)) - start;
+            double sum = 0;
             for (int i = 0; i < count; i++)
-                sum += exact[i] = TFilter.Weight((i + start - centre + 0.5) * step);
+                sum += exact[i] = axis.Weight<TFilter>(position, start + i);
             for (int i = 0; i < count; i++)
-            {
-                double weight = sum != 0 ? exact[i] / sum : exact[i];
-                weights[i] = (int)(weight * (1 << FractionBits) + (weight < 0 ? -0.5 : 0.5));
-            }
-            (_starts[output], _counts[output]) = (start, count);
+                weights[i] = Axis.Quantise(exact[i], sum);
         }
     }
 }

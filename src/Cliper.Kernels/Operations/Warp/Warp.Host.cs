@@ -1,10 +1,16 @@
 using System.Runtime.CompilerServices;
+using Cliper.Kernels.Devices;
 
 namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Warp
 {
-    private const int FractionBits = 16;
+    private static void ForwardHost(HostDevice host, (Picture Source, AffineMap Map, Picture Target)[] parts) =>
+        host.Pool.Run(parts.Length, (index, _) =>
+        {
+            (Picture source, AffineMap map, Picture target) = parts[index];
+            ForwardHost(source.Bytes, source.Width, source.Height, source.Channels, map, target.Bytes);
+        });
 
     private static void ForwardHost(ReadOnlySpan<byte> source, int width, int height, int channels, AffineMap map, Span<byte> target)
     {
@@ -55,12 +61,5 @@ public static unsafe partial class Warp
                 output[c] = (byte)((p[c] * w00 + p[c + toRight] * w10 + p[c + toBelow] * w01 + p[c + toRight + toBelow] * w11
                     + 32768) >> 16);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Fixed(double position, int max)
-    {
-        double scaled = position * (1 << FractionBits) + 0.5;
-        return scaled <= 0 ? 0 : scaled >= max ? max : (int)scaled;
     }
 }

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using Cliper.Kernels.Devices;
+
 namespace Cliper.Kernels.Operations;
 
 /// <summary>A map from output to source pixel centres: x' = A x + B y + C, y' = D x + E y + F.</summary>
@@ -36,13 +39,38 @@ public readonly record struct AffineMap(double A, double B, double C, double D, 
 /// around the point that it maps to; outside the picture the nearest edge pixel counts.
 /// </summary>
 /// <remarks>
-/// Source positions have 16 fractional bits, of which the upper 8 are the weights; the mix is rounded to nearest. Integer
-/// arithmetic, so every device gives the same bytes.
+/// Source positions are computed in fp64, each step rounded, and then have 16 fractional bits, of which the upper 8 are the weights; the mix
+/// is one of integers, rounded to nearest. Every device gives the same bytes.
 /// </remarks>
 public static partial class Warp
 {
     /// <summary>Largest picture side: positions must fit 16.16 bits.</summary>
     public const int MaxSide = 16384;
+
+    private const int FractionBits = 16;
+
+    /// <summary>Resamples pictures of any sizes in device memory.</summary>
+    /// <param name="parts">Picture, from output pixels to source pixels, and the output, of the picture's shape; no two may overlap.</param>
+    public static void Forward(ReadOnlySpan<(Picture Source, AffineMap Map, Picture Target)> parts)
+    {
+        if (parts.IsEmpty)
+            return;
+        foreach ((Picture source, _, Picture target) in parts)
+        {
+            source.Check(nameof(source));
+            target.Check(nameof(target));
+            if ((source.Width, source.Height, source.Channels) != (target.Width, target.Height, target.Channels))
+                throw new ArgumentException($"the target is [{target.Height}, {target.Width}, {target.Channels}], expected "
+                    + $"[{source.Height}, {source.Width}, {source.Channels}]", nameof(parts));
+            CheckSides(source.Width, source.Height);
+        }
+        switch (parts[0].Source.Pixels.Device)
+        {
+            case HostDevice host: ForwardHost(host, parts.ToArray()); break;
+            case GpuDevice gpu: ForwardGpu(gpu, parts); break;
+            default: throw Check.NoImplementation(nameof(Warp), parts[0].Source.Pixels.Device);
+        }
+    }
 
     /// <summary>Resamples a picture.</summary>
     /// <param name="source">Picture, [height, width, channels].</param>
@@ -55,11 +83,24 @@ public static partial class Warp
     {
         if (channels is not (1 or 3))
             throw new ArgumentOutOfRangeException(nameof(channels), channels, "1 or 3 channels");
-        if (width is < 1 or > MaxSide || height is < 1 or > MaxSide)
-            throw new ArgumentOutOfRangeException(nameof(width), $"{width} x {height}, sides from 1 to {MaxSide}");
+        CheckSides(width, height);
         if (source.Length != width * height * channels || target.Length != source.Length)
             throw new ArgumentException(
                 $"{source.Length} and {target.Length} bytes, expected [{height}, {width}, {channels}]", nameof(source));
         ForwardHost(source, width, height, channels, map, target);
+    }
+
+    /// <summary>A source position in fixed point, moved to the nearest within the picture.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Fixed(double position, int max)
+    {
+        double scaled = position * (1 << FractionBits) + 0.5;
+        return scaled <= 0 ? 0 : scaled >= max ? max : (int)scaled;
+    }
+
+    private static void CheckSides(int width, int height)
+    {
+        if (width is < 1 or > MaxSide || height is < 1 or > MaxSide)
+            throw new ArgumentOutOfRangeException(nameof(width), $"{width} x {height}, sides from 1 to {MaxSide}");
     }
 }

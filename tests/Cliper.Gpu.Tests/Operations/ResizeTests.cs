@@ -1,0 +1,58 @@
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+
+namespace Cliper.Gpu.Tests.Operations;
+
+/// <summary>Pictures of many sizes in one launch, each the host's own to the byte; on the interpreter and on the emulated device.</summary>
+[TestFixture(false)]
+[TestFixture(true)]
+public sealed class ResizeTests(bool emulated) : PictureFixture
+{
+    protected override bool Emulated => emulated;
+
+    private static IEnumerable<Case> Cases(int channels)
+    {
+        // One pixel, primes, wide and tall; enlarged, reduced (far, and by little), kept along one axis or both.
+        (int Width, int Height, int NewWidth, int NewHeight)[] sizes =
+            [(1, 1, 1, 1), (1, 1, 7, 5), (2, 31, 13, 1), (7, 5, 16, 16), (16, 16, 16, 16), (67, 3, 16, 3), (31, 2, 3, 16), (19, 23, 17, 32), (101, 47, 5, 3)];
+        foreach ((int width, int height, int newWidth, int newHeight) in sizes)
+            yield return new(width, height, channels, new(0, 0, width, height), newWidth, newHeight, new(0, 0, newWidth, newHeight), newWidth % 2 == 1);
+        yield return new(41, 37, channels, new(3, 5, 20, 21), 16, 16, new(0, 0, 16, 16), true);
+        yield return new(41, 37, channels, new(0, 36, 41, 1), 33, 9, new(2, 1, 30, 7), false);
+        yield return new(41, 37, channels, new(40, 0, 1, 37), 9, 11, new(8, 10, 1, 1), true);
+    }
+
+    [Test]
+    public void IsTheHostsToTheByte([Values] bool bicubic)
+    {
+        // All of them are too much for the emulated device.
+        Case[] cases = [.. emulated ? Cases(3).Where((_, i) => i % 4 == 3) : Cases(1).Concat(Cases(3))];
+        byte[][] sources = [.. cases.Select((c, seed) => Noise(c.Width * c.Height * c.Channels, seed))];
+        Picture[] pictures = Pack(cases.Select((c, i) => (sources[i], c.Width, c.Height, c.Channels)));
+        Picture[] targets = Empty(cases.Select(c => (c.Window.Width, c.Window.Height, c.Channels)));
+        Resize.Part[] parts = [.. cases.Select((c, i) => new Resize.Part(pictures[i], c.Crop, c.NewWidth, c.NewHeight, c.Window, c.Mirror, targets[i]))];
+
+        if (bicubic)
+            Resize.Forward<Bicubic>(parts);
+        else
+            Resize.Forward<Bilinear>(parts);
+
+        for (int i = 0; i < cases.Length; i++)
+            Assert.That(Bytes(targets[i]), Is.EqualTo(cases[i].OnHost(sources[i], bicubic)), cases[i].ToString());
+    }
+
+    private sealed record Case(int Width, int Height, int Channels, PixelBox Crop, int NewWidth, int NewHeight, PixelBox Window, bool Mirror)
+    {
+        public byte[] OnHost(byte[] source, bool bicubic)
+        {
+            var target = new byte[Window.Width * Window.Height * Channels];
+            if (bicubic)
+                Resize.Forward<Bicubic>(source, Width, Height, Channels, Crop, NewWidth, NewHeight, Window, target);
+            else
+                Resize.Forward<Bilinear>(source, Width, Height, Channels, Crop, NewWidth, NewHeight, Window, target);
+            if (Mirror)
+                Flip.Horizontal(target, Window.Width, Channels);
+            return target;
+        }
+    }
+}
