@@ -146,7 +146,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
     }
 
     // Sets that are not the repository's are larger: a minute on the interpreter, several where the machine is busy.
-    private static TestCaseData OthersAreLong(TestCaseData data) =>
+    internal static TestCaseData OthersAreLong(TestCaseData data) =>
         ((GoldenSet)data.Arguments[0]!).Folder == Path.Combine(Cliper.Model.Tests.SharedFiles.Root, "tests", "golden")
             ? data
             : data.SetCategory("Long").Explicit("larger sets: --filter TestCategory=Long");

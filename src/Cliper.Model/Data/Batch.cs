@@ -8,15 +8,15 @@ namespace Cliper.Model.Data;
 public sealed class Batch : IDisposable
 {
     private readonly ConcurrentBag<float[]> _pool;
+    private readonly RawPictures? _raw;
     private float[]? _pixels;
     private Tensor? _uploaded;
 
-    internal Batch(int number, int count, int frames, int imageSize, float[] pixels, ConcurrentBag<float[]> pool, int[] labels,
+    internal Batch(int number, int frames, int imageSize, float[] pixels, RawPictures? raw, ConcurrentBag<float[]> pool, int[] labels,
         int[] indices)
     {
-        _pool = pool;
-        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, count, frames, imageSize, labels, indices);
-        _pixels = pixels;
+        (_pool, _raw, _pixels) = (pool, raw, pixels);
+        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, frames, imageSize, labels, indices);
     }
 
     /// <summary>Position in its epoch, from 0.</summary>
@@ -33,11 +33,14 @@ public sealed class Batch : IDisposable
 
     /// <summary>Normalised pixels, [Count x Frames, 3, ImageSize, ImageSize].</summary>
     /// <exception cref="ObjectDisposedException">The batch was disposed.</exception>
+    /// <exception cref="InvalidOperationException">The batch is for a GPU, which makes them (<see cref="LoaderOptions.Device"/>).</exception>
     public ReadOnlySpan<float> Pixels
     {
         get
         {
             ObjectDisposedException.ThrowIf(_pixels == null, this);
+            if (_raw is not null)
+                throw new InvalidOperationException("these pictures are made on the device");
             return _pixels.AsSpan(0, Count * Frames * 3 * ImageSize * ImageSize);
         }
     }
@@ -48,17 +51,20 @@ public sealed class Batch : IDisposable
     /// <summary>Index of each sample in its split, [Count].</summary>
     public int[] Indices { get; }
 
-    /// <summary>Sends the pixels on their way to a card, which may still be computing; what is computed here needs no copy ahead of time.</summary>
+    /// <summary>Sends the pictures on their way to a card, which may still be computing; what is computed here needs no copy ahead of time.</summary>
     internal void BeginUpload(Device device)
     {
         if (device is not HostDevice)
             _uploaded = TakePixels(device);
     }
 
-    /// <summary>The pixels on <paramref name="device"/>, the caller's to end; <see cref="BeginUpload"/> may have sent them there.</summary>
+    /// <summary>
+    /// The pixels on <paramref name="device"/>, which makes them there or gets them as they are; the caller's to end.
+    /// <see cref="BeginUpload"/> may have done it.
+    /// </summary>
     internal Tensor TakePixels(Device device)
     {
-        Tensor pixels = _uploaded ?? Tensor.From(device, Pixels, new Shape(Count * Frames, 3, ImageSize, ImageSize));
+        Tensor pixels = _uploaded ?? _raw?.Render(device) ?? Tensor.From(device, Pixels, new Shape(Count * Frames, 3, ImageSize, ImageSize));
         _uploaded = null;
         return pixels;
     }
@@ -68,7 +74,7 @@ public sealed class Batch : IDisposable
     {
         _uploaded?.Dispose();
         _uploaded = null;
-        if (_pixels != null)
+        if (_pixels != null && _raw is null)
             _pool.Add(_pixels);
         _pixels = null;
     }

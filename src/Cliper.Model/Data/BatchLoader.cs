@@ -5,8 +5,8 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.Data;
 
 /// <summary>
-/// Makes batches of a split: reads, decodes, varies and normalises pictures on threads of its own, a few batches ahead. Order
-/// and variation of epoch e are functions of (seed, e, sample) alone, so that an epoch can be resumed at any batch and does
+/// Makes batches of a split: reads, decodes, varies and normalises pictures on threads of its own, a few batches ahead; for a GPU it
+/// only says how they vary. Order and variation of epoch e are functions of (seed, e, sample) alone, so that an epoch can be resumed at any batch and does
 /// not depend on the number of threads or on the cache.
 /// </summary>
 public sealed class BatchLoader : IDisposable
@@ -15,6 +15,7 @@ public sealed class BatchLoader : IDisposable
     private readonly float[] _table;
     private readonly int[] _firstFrame;
     private readonly PixelCache _cache;
+    private readonly bool _isRaw;
     private readonly ConcurrentDictionary<string, string> _skipped = new();
     private readonly ConcurrentBag<float[]> _buffers = [];
     private long _waitedTicks;
@@ -26,7 +27,7 @@ public sealed class BatchLoader : IDisposable
         options.Check();
         if (split.Samples.Count == 0)
             throw new InputException($"the {split.Name} split has no samples");
-        (Split, _options) = (split, options);
+        (Split, _options, _isRaw) = (split, options, RawPictures.AreFor(options.Device));
         _table = Normalize.Table([.. options.Mean], [.. options.Deviation]);
         _firstFrame = new int[split.Samples.Count + 1];
         for (int i = 0; i < split.Samples.Count; i++)
@@ -146,8 +147,8 @@ public sealed class BatchLoader : IDisposable
         _skipped.TryAdd(name, failure.Message);
     }
 
-    /// <summary>Renders a sample's frames; false when one of them cannot be read.</summary>
-    private bool Render(PixelPipeline pipeline, Turn turn, uint epoch, Span<float> y)
+    /// <summary>Draws what becomes of a sample's frames, and renders them unless a GPU will; false when one of them cannot be read.</summary>
+    private bool Fill(PixelPipeline pipeline, Turn turn, uint epoch, Pending pending, int slot)
     {
         Sample sample = Split.Samples[turn.Index];
         int[] frames = FramesOf(sample, turn, epoch);
@@ -156,7 +157,13 @@ public sealed class BatchLoader : IDisposable
         if (_cache.Get(_firstFrame[turn.Index], sample.Frames, frames, pipeline, RecordSkip) is not { } stored)
             return false;
         for (int i = 0; i < frames.Length; i++)
-            pipeline.Render(stored[i], random, y.Slice(i * plane, plane));
+        {
+            PixelPlan plan = pipeline.Draw(stored[i], random);
+            if (_isRaw)
+                pending.Raw[slot * frames.Length + i] = (stored[i], plan);
+            else
+                pipeline.Render(stored[i], plan, pending.Slot(slot).Slice(i * plane, plane));
+        }
         return true;
     }
 
@@ -286,7 +293,7 @@ public sealed class BatchLoader : IDisposable
         {
             try
             {
-                pending.Ok[slot] = _loader.Render(pipeline, pending.Turns.Span[slot], _epoch, pending.Slot(slot));
+                pending.Ok[slot] = _loader.Fill(pipeline, pending.Turns.Span[slot], _epoch, pending, slot);
             }
             catch (Exception failure)
             {
@@ -311,8 +318,14 @@ public sealed class BatchLoader : IDisposable
         {
             (_loader, _number, _epoch, Turns, _left) = (loader, number, epoch, turns, turns.Length);
             LoaderOptions options = loader._options;
-            _values = options.Frames * 3 * options.ImageSize * options.ImageSize;
             Ok = new bool[turns.Length];
+            (_pixels, Raw) = ([], []);
+            if (loader._isRaw)
+            {
+                Raw = new (StoredImage, PixelPlan)[turns.Length * options.Frames];
+                return;
+            }
+            _values = options.Frames * 3 * options.ImageSize * options.ImageSize;
             _pixels = loader._buffers.TryTake(out float[]? buffer) ? buffer : GC.AllocateUninitializedArray<float>(checked(options.BatchSize * _values));
         }
 
@@ -321,6 +334,9 @@ public sealed class BatchLoader : IDisposable
         public int Size => Turns.Length;
 
         public bool[] Ok { get; }
+
+        /// <summary>What a GPU makes each slot's frames of.</summary>
+        public (StoredImage Image, PixelPlan Plan)[] Raw { get; }
 
         public ManualResetEventSlim Done { get; } = new();
 
@@ -337,7 +353,11 @@ public sealed class BatchLoader : IDisposable
                 Done.Set();
         }
 
-        public void GiveBack() => _loader._buffers.Add(_pixels);
+        public void GiveBack()
+        {
+            if (!_loader._isRaw)
+                _loader._buffers.Add(_pixels);
+        }
 
         /// <summary>The readable samples, moved together.</summary>
         public Batch? ToBatch()
@@ -350,7 +370,10 @@ public sealed class BatchLoader : IDisposable
                 if (!Ok[slot])
                     continue;
                 if (count != slot)
+                {
                     Slot(slot).CopyTo(Slot(count));
+                    RawOf(slot).CopyTo(RawOf(count));
+                }
                 int index = Turns.Span[slot].Index;
                 (indices[count], labels[count]) = (index, _loader.LabelOf(Turns.Span[slot], _epoch));
                 count++;
@@ -360,7 +383,14 @@ public sealed class BatchLoader : IDisposable
                 GiveBack();
                 return null;
             }
-            return new Batch(_number, count, _loader._options.Frames, _loader._options.ImageSize, _pixels, _loader._buffers, labels, indices);
+            LoaderOptions options = _loader._options;
+            RawPictures? raw = _loader._isRaw
+                ? new RawPictures(new ArraySegment<(StoredImage, PixelPlan)>(Raw, 0, count * options.Frames), _loader.NewPipeline(_epoch))
+                : null;
+            return new Batch(_number, options.Frames, options.ImageSize, _pixels, raw, _loader._buffers, labels, indices);
         }
+
+        private Span<(StoredImage, PixelPlan)> RawOf(int slot) =>
+            _loader._isRaw ? Raw.AsSpan(slot * _loader._options.Frames, _loader._options.Frames) : [];
     }
 }

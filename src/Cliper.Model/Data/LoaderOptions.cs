@@ -1,3 +1,5 @@
+using Cliper.Kernels.Devices;
+
 namespace Cliper.Model.Data;
 
 /// <summary>In which order an epoch takes the samples.</summary>
@@ -85,6 +87,9 @@ public sealed record LoaderOptions
 
     /// <summary>Standard deviation a channel; CLIP's.</summary>
     public IReadOnlyList<float> Deviation { get; init; } = [0.26862954f, 0.26130258f, 0.27577711f];
+
+    /// <summary>Where the batches go. A GPU crops, varies and normalises the pictures itself, to the same bits; else the loader does.</summary>
+    public Device? Device { get; init; }
 
     /// <summary>Decodes the files.</summary>
     public IImageCodec Codec { get; init; } = SkiaImageCodec.Instance;

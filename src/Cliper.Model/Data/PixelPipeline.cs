@@ -9,17 +9,54 @@ namespace Cliper.Model.Data;
 /// <param name="Pixels">[Height, Width, Channels].</param>
 internal sealed record StoredImage(int Width, int Height, int Channels, ReadOnlyMemory<byte> Pixels);
 
+/// <summary>What becomes of a stored picture: all that is drawn at random, and the order. The same on every device.</summary>
+internal readonly record struct PixelPlan
+{
+    /// <summary>Whether the test transform's square comes first.</summary>
+    public bool FromSquare { get; init; }
+
+    /// <summary>Whether the colours change before crop, warp and flip.</summary>
+    public bool JitterFirst { get; init; }
+
+    /// <summary>Part that is resized to the input size; null where nothing or a warp is.</summary>
+    public PixelBox? Crop { get; init; }
+
+    /// <summary>Whether the crop is resized with the bicubic filter.</summary>
+    public bool Bicubic { get; init; }
+
+    /// <summary>Whether the crop is mirrored.</summary>
+    public bool Flip { get; init; }
+
+    /// <summary>Turn, zoom, shift and flip in one pass; null for none.</summary>
+    public AffineMap? Map { get; init; }
+
+    /// <summary>Changes of colour; null for none.</summary>
+    public ColorJitter.Changes? Changes { get; init; }
+
+    /// <summary>Rectangle that is erased; null for none.</summary>
+    public PixelBox? Erased { get; init; }
+}
+
 /// <summary>
-/// From a decoded picture to a network's input, in two parts: <see cref="Store"/> does what is the same in every epoch,
-/// <see cref="Render"/> the rest. One object a thread: it owns scratch memory.
+/// From a decoded picture to a network's input, in three parts: <see cref="Store"/> does what is the same in every epoch, <see cref="Draw"/>
+/// decides by chance, <see cref="Render"/> does the rest, or a GPU does (<see cref="RawPictures"/>). One object a thread: it owns scratch memory.
 /// </summary>
 internal sealed class PixelPipeline(int size, Augmentation augmentation, float[] table)
 {
     /// <summary>Shorter side that crops of original pictures are taken from, by the input size.</summary>
     private const double OriginalScale = 1.5;
 
+    /// <summary>A resize: what of a picture, to which size, and the window of that which is wanted.</summary>
+    public readonly record struct Resizing(PixelBox Crop, int Width, int Height, PixelBox Window);
+
     private byte[] _square = [];
     private byte[] _changed = [];
+
+    /// <summary>Side of the network's input.</summary>
+    public int Size => size;
+
+    /// <summary>Values of a byte in each channel, see <see cref="Normalize.Table"/>.</summary>
+    public float[] Table => table;
 
     /// <summary>
     /// The picture in the smaller of two forms: as it is, or as every epoch needs it (the test transform's square; for crops of
@@ -30,124 +67,138 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         StoredImage whole = Compact(image);
         if (augmentation.FromOriginal)
         {
-            int shorter = Math.Min(whole.Width, whole.Height), limit = (int)(size * OriginalScale);
-            return shorter <= limit ? whole : ShorterSide(whole, limit);
+            int limit = (int)(size * OriginalScale);
+            if (Math.Min(whole.Width, whole.Height) <= limit)
+                return whole;
+            (int width, int height) = Shrunk(whole.Width, whole.Height, limit);
+            return Resized(whole, new(new(0, 0, whole.Width, whole.Height), width, height, new(0, 0, width, height)));
         }
         if (whole.Pixels.Length <= size * size * whole.Channels)
             return whole;
-        var square = new byte[size * size * whole.Channels];
-        Square(whole, square);
-        return new StoredImage(size, size, whole.Channels, square);
+        return Resized(whole, SquareOf(whole.Width, whole.Height));
+    }
+
+    /// <summary>Draws what becomes of a picture.</summary>
+    /// <param name="stored">From <see cref="Store"/>.</param>
+    /// <param name="random">Frames of a clip begin with equal streams, which makes their draws equal.</param>
+    public PixelPlan Draw(StoredImage stored, RandomStream random)
+    {
+        var plan = new PixelPlan { FromSquare = !augmentation.FromOriginal, JitterFirst = augmentation.JitterFirst, Bicubic = augmentation.BicubicCrop };
+        if (augmentation.IsNone)
+            return plan;
+        if (augmentation.JitterFirst)
+            plan = plan with { Changes = DrawChanges(ref random) };
+        bool flip = augmentation.Flip > 0 && random.NextBool(augmentation.Flip);
+        (int width, int height) = augmentation.FromOriginal ? (stored.Width, stored.Height) : (size, size);
+        if (augmentation.HasWarp)
+            plan = plan with { Map = DrawMap(ref random, flip) };
+        else
+            plan = plan with { Flip = flip, Crop = augmentation.HasCrop ? augmentation.DrawCrop(ref random, width, height) : new(0, 0, width, height) };
+        if (!augmentation.JitterFirst)
+            plan = plan with { Changes = DrawChanges(ref random) };
+        return augmentation.Erase > 0 ? plan with { Erased = augmentation.DrawErase(ref random, size) } : plan;
     }
 
     /// <summary>The network's input, [3, size, size].</summary>
     /// <param name="stored">From <see cref="Store"/>.</param>
-    /// <param name="random">Draws the variation; frames of a clip begin with equal streams, which makes their draws equal.</param>
+    /// <param name="plan">From <see cref="Draw"/>.</param>
     /// <param name="y">Output.</param>
-    public void Render(StoredImage stored, RandomStream random, Span<float> y)
+    public void Render(StoredImage stored, in PixelPlan plan, Span<float> y)
     {
-        int channels = stored.Channels, bytes = size * size * channels;
-        bool isSquare = stored.Width == size && stored.Height == size;
-        ReadOnlySpan<byte> square = stored.Pixels.Span;
-        if (!augmentation.FromOriginal && !isSquare)
+        int channels = stored.Channels, bytes = size * size * channels, width = stored.Width, height = stored.Height;
+        ReadOnlySpan<byte> pixels = stored.Pixels.Span;
+        if (plan.FromSquare && (width, height) != (size, size))
         {
-            Square(stored, Scratch(ref _square, bytes));
-            square = _square.AsSpan(0, bytes);
+            Span<byte> square = Scratch(ref _square, bytes);
+            Apply(SquareOf(width, height), stored, square);
+            pixels = square;
+            (width, height) = (size, size);
         }
-        if (augmentation.IsNone)
-        {
-            Normalize.Picture(square, channels, table, y);
-            return;
-        }
-        (int width, int height) = augmentation.FromOriginal ? (stored.Width, stored.Height) : (size, size);
-        Span<byte> changed = Scratch(ref _changed, bytes);
-        if (augmentation.JitterFirst)
+        if (plan is { JitterFirst: true, Changes: { } before })
         {
             // Changed in place, so never in the cache itself.
-            Span<byte> before = Scratch(ref _square, width * height * channels);
-            if (square != before)
-                square.CopyTo(before);
-            Jitter(before, channels, ref random);
-            Place(before, width, height, channels, ref random, changed);
+            Span<byte> copy = Scratch(ref _square, pixels.Length);
+            if (pixels != copy)
+                pixels.CopyTo(copy);
+            ColorJitter.Forward(copy, channels, before);
+            pixels = copy;
         }
-        else
+        if (plan.Crop is not null || plan.Map is not null)
         {
-            Place(square, width, height, channels, ref random, changed);
-            Jitter(changed, channels, ref random);
+            Span<byte> placed = Scratch(ref _changed, bytes);
+            Place(pixels, width, height, channels, plan, placed);
+            if (plan is { JitterFirst: false, Changes: { } after })
+                ColorJitter.Forward(placed, channels, after);
+            pixels = placed;
         }
-        Normalize.Picture(changed, channels, table, y);
-        if (augmentation.Erase > 0 && augmentation.DrawErase(ref random, size) is { } box)
+        Normalize.Picture(pixels, channels, table, y);
+        if (plan.Erased is { } box)
             Erase.Forward(y, size, size, box);
     }
 
-    /// <summary>Crop or warp, and flip.</summary>
-    private void Place(ReadOnlySpan<byte> source, int width, int height, int channels, ref RandomStream random, Span<byte> target)
+    /// <summary>CLIP's test transform up to normalisation: shorter side to the input size, centre crop.</summary>
+    public Resizing SquareOf(int width, int height)
     {
-        bool flip = augmentation.Flip > 0 && random.NextBool(augmentation.Flip);
-        if (augmentation.HasWarp)
+        // torchvision: the longer side is rounded down, the crop's corner to the nearest, ties to even.
+        (int newWidth, int newHeight) = Shrunk(width, height, size);
+        return new(new(0, 0, width, height), newWidth, newHeight,
+            new((int)Math.Round((newWidth - size) / 2.0), (int)Math.Round((newHeight - size) / 2.0), size, size));
+    }
+
+    /// <summary>Crop or warp, and flip.</summary>
+    private void Place(ReadOnlySpan<byte> source, int width, int height, int channels, in PixelPlan plan, Span<byte> target)
+    {
+        if (plan.Map is { } map)
         {
-            double radians = augmentation.Rotation * random.NextUniform(-1, 1) * (Math.PI / 180);
-            double zoom = 1 + augmentation.Zoom * random.NextUniform(-1, 1);
-            float shift = augmentation.Shift * size;
-            AffineMap map = AffineMap.About(size, size, radians, zoom, shift * random.NextUniform(-1, 1),
-                shift * random.NextUniform(-1, 1), flip);
             Warp.Forward(source, size, size, channels, map, target);
             return;
         }
-        PixelBox crop = augmentation.HasCrop ? augmentation.DrawCrop(ref random, width, height) : new(0, 0, width, height);
-        if (augmentation.BicubicCrop)
+        PixelBox crop = plan.Crop!.Value;
+        if (plan.Bicubic)
             Resize.Forward<Bicubic>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
         else
             Resize.Forward<Bilinear>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
-        if (flip)
+        if (plan.Flip)
             Flip.Horizontal(target, size, channels);
     }
 
+    private AffineMap DrawMap(ref RandomStream random, bool flip)
+    {
+        double radians = augmentation.Rotation * random.NextUniform(-1, 1) * (Math.PI / 180);
+        double zoom = 1 + augmentation.Zoom * random.NextUniform(-1, 1);
+        float shift = augmentation.Shift * size;
+        return AffineMap.About(size, size, radians, zoom, shift * random.NextUniform(-1, 1), shift * random.NextUniform(-1, 1), flip);
+    }
+
     /// <summary>torchvision's ColorJitter: each change that is on, in random order.</summary>
-    private void Jitter(Span<byte> pixels, int channels, ref RandomStream random)
+    private ColorJitter.Changes? DrawChanges(ref RandomStream random)
     {
         if (!augmentation.HasJitter)
-            return;
-        Span<int> order = [0, 1, 2, 3];
+            return null;
+        Span<ColorJitter.Change> order =
+            [ColorJitter.Change.Brightness, ColorJitter.Change.Contrast, ColorJitter.Change.Saturation, ColorJitter.Change.Hue];
         random.Shuffle(order);
         float brightness = Factor(augmentation.Brightness, ref random), contrast = Factor(augmentation.Contrast, ref random);
         float saturation = Factor(augmentation.Saturation, ref random);
-        float hue = augmentation.Hue * random.NextUniform(-1, 1);
-        foreach (int change in order)
-        {
-            switch (change)
-            {
-                case 0: ColorJitter.Brightness(pixels, brightness); break;
-                case 1: ColorJitter.Contrast(pixels, channels, contrast); break;
-                case 2: ColorJitter.Saturation(pixels, channels, saturation); break;
-                default: ColorJitter.Hue(pixels, channels, hue); break;
-            }
-        }
+        return new(order[0], order[1], order[2], order[3], brightness, contrast, saturation, augmentation.Hue * random.NextUniform(-1, 1));
     }
 
     private static float Factor(float range, ref RandomStream random) => Math.Max(0, 1 + range * random.NextUniform(-1, 1));
 
-    /// <summary>CLIP's test transform up to normalisation: shorter side to the input size, centre crop.</summary>
-    private void Square(StoredImage image, Span<byte> target)
+    private static StoredImage Resized(StoredImage image, in Resizing to)
     {
-        // torchvision: the longer side is rounded down, the crop's corner to the nearest, ties to even.
-        bool portrait = image.Width <= image.Height;
-        int width = portrait ? size : (int)((double)size * image.Width / image.Height);
-        int height = portrait ? (int)((double)size * image.Height / image.Width) : size;
-        var window = new PixelBox((int)Math.Round((width - size) / 2.0), (int)Math.Round((height - size) / 2.0), size, size);
-        Resize.Forward<Bicubic>(image.Pixels.Span, image.Width, image.Height, image.Channels, new(0, 0, image.Width, image.Height),
-            width, height, window, target);
+        var pixels = new byte[to.Window.Width * to.Window.Height * image.Channels];
+        Apply(to, image, pixels);
+        return new StoredImage(to.Window.Width, to.Window.Height, image.Channels, pixels);
     }
 
-    private static StoredImage ShorterSide(StoredImage image, int shorter)
-    {
-        bool portrait = image.Width <= image.Height;
-        int width = portrait ? shorter : (int)((double)shorter * image.Width / image.Height);
-        int height = portrait ? (int)((double)shorter * image.Height / image.Width) : shorter;
-        var pixels = new byte[width * height * image.Channels];
-        Resize.Forward<Bicubic>(image.Pixels.Span, image.Width, image.Height, image.Channels, width, height, pixels);
-        return new StoredImage(width, height, image.Channels, pixels);
-    }
+    private static void Apply(in Resizing to, StoredImage image, Span<byte> target) => Resize.Forward<Bicubic>(image.Pixels.Span, image.Width,
+        image.Height, image.Channels, to.Crop, to.Width, to.Height, to.Window, target);
+
+    /// <summary>Sizes with the shorter side made <paramref name="shorter"/>; the longer is rounded down.</summary>
+    private static (int Width, int Height) Shrunk(int width, int height, int shorter) => width <= height
+        ? (shorter, (int)((double)shorter * height / width))
+        : ((int)((double)shorter * width / height), shorter);
 
     /// <summary>Gray in one channel: every operation gives the same on it as on three equal ones.</summary>
     private static StoredImage Compact(RgbImage image)

@@ -90,7 +90,7 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
         Dictionary<string, string> skipped, CancellationToken cancellation)
     {
         var features = new List<float>();
-        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], pictures), clip.Config, frames: 1, strict);
+        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], pictures), clip.Config, device, frames: 1, strict);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;

@@ -1,4 +1,5 @@
 using Cliper.Autograd;
+using Cliper.Kernels.Devices;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 using Cliper.Model.Data;
@@ -31,13 +32,25 @@ internal sealed class FrameEncoder
     /// <summary>Features of frames, not normalised, [frames, <see cref="Width"/>].</summary>
     public float[] Encode(IReadOnlyList<RgbImage> frames)
     {
-        int size = _model.Clip.Config.ImageSize, plane = 3 * size * size;
-        var pixels = new float[frames.Count * plane];
-        for (int i = 0; i < frames.Count; i++)
-            _pipeline.Render(_pipeline.Store(frames[i]), default, pixels.AsSpan(i * plane, plane));
         using var tape = new Tape(_model.Clip.Device, recording: false);
-        Tensor images = tape.Own(Tensor.From(tape.Device, pixels, new Shape(frames.Count, 3, size, size)));
-        return _model.ImageFeatures(tape, images).ToArray();
+        return _model.ImageFeatures(tape, tape.Own(Images(frames))).ToArray();
+    }
+
+    private Tensor Images(IReadOnlyList<RgbImage> frames)
+    {
+        Device device = _model.Clip.Device;
+        (StoredImage Image, PixelPlan Plan)[] stored = [.. frames.Select(frame =>
+        {
+            StoredImage image = _pipeline.Store(frame);
+            return (image, _pipeline.Draw(image, default));
+        })];
+        if (RawPictures.AreFor(device))
+            return new RawPictures(stored, _pipeline).Render(device);
+        int size = _pipeline.Size, plane = 3 * size * size;
+        var pixels = new float[frames.Count * plane];
+        for (int i = 0; i < stored.Length; i++)
+            _pipeline.Render(stored[i].Image, stored[i].Plan, pixels.AsSpan(i * plane, plane));
+        return Tensor.From(device, pixels, new Shape(frames.Count, 3, size, size));
     }
 
     /// <summary>The answer for the mean of frames, given its feature.</summary>

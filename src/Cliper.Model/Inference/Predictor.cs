@@ -48,7 +48,8 @@ public sealed class Predictor : IDisposable
     public IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips, bool strict,
         Action<string, string> skipped, CancellationToken cancellation)
     {
-        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], samples), _model.Clip.Config, clips ? Info.Frames : 1, strict, Info);
+        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], samples), _model.Clip.Config, _model.Clip.Device,
+            clips ? Info.Frames : 1, strict, Info);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
@@ -79,7 +80,7 @@ public sealed class Predictor : IDisposable
     public (Evaluation Evaluation, IReadOnlyDictionary<string, string> Skipped) Evaluate(DataSplit split, bool strict,
         CancellationToken cancellation)
     {
-        using BatchLoader loader = SampleReader.Open(split.WithClasses(Classes), _model.Clip.Config, Info.Frames, strict, Info);
+        using BatchLoader loader = SampleReader.Open(split.WithClasses(Classes), _model.Clip.Config, _model.Clip.Device, Info.Frames, strict, Info);
         return (Evaluator.Run(_model, _descriptors, loader, cancellation), loader.Skipped);
     }
 

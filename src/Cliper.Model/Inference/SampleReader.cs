@@ -1,3 +1,4 @@
+using Cliper.Kernels.Devices;
 using Cliper.Model.Clip;
 using Cliper.Model.Data;
 using Cliper.Model.Training;
@@ -12,12 +13,14 @@ internal static class SampleReader
     /// <summary>Opens <paramref name="split"/>.</summary>
     /// <param name="split">What to read.</param>
     /// <param name="config">The model whose input is wanted.</param>
+    /// <param name="device">Where it is.</param>
     /// <param name="frames">Frames a sample; 1 for pictures.</param>
     /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
     /// <param name="model">What a checkpoint says of how frames are taken of a clip; null for evenly.</param>
-    public static BatchLoader Open(DataSplit split, ClipConfig config, int frames, bool strict, CheckpointInfo? model = null) =>
+    public static BatchLoader Open(DataSplit split, ClipConfig config, Device device, int frames, bool strict, CheckpointInfo? model = null) =>
         new(split, new LoaderOptions
         {
+            Device = device,
             BatchSize = Math.Min(BatchSize, Math.Max(1, split.Samples.Count)),
             ImageSize = config.ImageSize,
             Mean = config.Mean.ToArray(),

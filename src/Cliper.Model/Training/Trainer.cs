@@ -248,7 +248,7 @@ public sealed class Trainer
             if (_state.LossScale is { } scale)
                 phase.Scaler.Restore(scale);
         }
-        using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Config);
+        using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Config, _device);
         try
         {
             phase.Run(loader, loss, _progress, ended =>
@@ -337,7 +337,7 @@ public sealed class Trainer
 
     private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Config);
+        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Config, _device);
         Evaluation evaluation = Evaluator.Run(_model, loader, cancellation);
         TellSkipped(loader);
         return evaluation;
@@ -357,7 +357,7 @@ public sealed class Trainer
 
     private Evaluation ZeroShot(CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(_data.Result, _model.Clip.Config);
+        using BatchLoader loader = _data.TestLoader(_data.Result, _model.Clip.Config, _device);
         // A CLIP pre-trained here knows the words of its captions and no others.
         IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces : _settings.CaptionTemplates;
         return Evaluator.ZeroShot(_model, [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>

@@ -1,3 +1,4 @@
+using Cliper.Kernels.Devices;
 using Cliper.Model.Clip;
 using Cliper.Model.Data;
 using Cliper.Model.Reporting;
@@ -59,8 +60,8 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     }
 
     /// <summary>Shuffled and augmented batches of the training split.</summary>
-    public BatchLoader TrainLoader(PhaseSettings phase, ClipConfig config) =>
-        new(Train, Options(config) with
+    public BatchLoader TrainLoader(PhaseSettings phase, ClipConfig config, Device device) =>
+        new(Train, Options(config, device) with
         {
             BatchSize = phase.BatchSize,
             Order = Settings.Balanced ? SampleOrder.Balanced : SampleOrder.Shuffled,
@@ -71,10 +72,11 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
         });
 
     /// <summary>All samples of a split once, in order, with the test transform.</summary>
-    public BatchLoader TestLoader(DataSplit split, ClipConfig config) => new(split, Options(config));
+    public BatchLoader TestLoader(DataSplit split, ClipConfig config, Device device) => new(split, Options(config, device));
 
-    private LoaderOptions Options(ClipConfig config) => new()
+    private LoaderOptions Options(ClipConfig config, Device device) => new()
     {
+        Device = device,
         BatchSize = 64,
         ImageSize = config.ImageSize,
         Mean = config.Mean.ToArray(),

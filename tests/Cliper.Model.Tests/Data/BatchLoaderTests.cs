@@ -82,8 +82,8 @@ public sealed class BatchLoaderTests : TemporaryFolder
         {
             var random = new Kernels.Operations.RandomStream(1, Kernels.Operations.RandomPurpose.Augmentation, 0, sample);
             float[] a = new float[3 * 144], b = new float[3 * 144];
-            pipeline.Render(one, random, a);
-            pipeline.Render(three, random, b);
+            pipeline.Render(one, pipeline.Draw(one, random), a);
+            pipeline.Render(three, pipeline.Draw(three, random), b);
             Assert.That(a, Is.EqualTo(b));
         }
         Assert.That(pipeline.Store(gray).Channels, Is.EqualTo(1));

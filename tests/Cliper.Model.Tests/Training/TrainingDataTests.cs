@@ -1,3 +1,4 @@
+using Cliper.Kernels.Devices;
 using Cliper.Model.Data;
 using Cliper.Model.DrawnFaces;
 using Cliper.Model.Training;
@@ -12,7 +13,8 @@ public sealed class TrainingDataTests
         var faces = new DrawnFacesData("train", 1, 14, 16);
         var settings = new TrainSettings { CaptionTemplates = ["a {} face.", "looks {}."], LabelCaptionEpochs = 1 };
         var data = new TrainingData(faces.ToSplit(), null, null, settings, "", (index, epoch) => $"picture {index} in epoch {epoch}");
-        using BatchLoader loader = data.TrainLoader(new PhaseSettings { BatchSize = 14 }, new ClipShape { ImageSize = 16 }.ToConfig(600));
+        using var device = new HostDevice(1);
+        using BatchLoader loader = data.TrainLoader(new PhaseSettings { BatchSize = 14 }, new ClipShape { ImageSize = 16 }.ToConfig(600), device);
         using Batch batch = loader.Epoch(0).First();
 
         string[] names = [.. batch.Labels.Take(14).Select(label => data.Train.Classes[label])];

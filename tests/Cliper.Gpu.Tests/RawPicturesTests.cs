@@ -1,0 +1,158 @@
+using System.Globalization;
+using Cliper.Autograd;
+using Cliper.Kernels.Devices;
+using Cliper.Kernels.Operations;
+using Cliper.Model.Clip;
+using Cliper.Model.Data;
+using Cliper.Model.Tests.Data;
+using Cliper.Model.Tests.Golden;
+using Cliper.Model.Weights;
+using static Cliper.Kernels.Operations.ColorJitter;
+
+namespace Cliper.Gpu.Tests;
+
+/// <summary>
+/// Whole batches made on the device: the bits that the host's pipeline gives with the same draws, in every protocol; PyTorch's and Pillow's
+/// pictures through the device's operations.
+/// </summary>
+[TestFixture(false)]
+[TestFixture(true)]
+public sealed class RawPicturesTests(bool emulated) : PictureFixture
+{
+    private const int Size = 20;
+
+    private static readonly float[] Table = Normalize.Table(ClipConfig.ClipMean.ToArray(), ClipConfig.ClipStd.ToArray());
+
+    protected override bool Emulated => emulated;
+
+    private static IEnumerable<TestCaseData> GoldenFiles =>
+        GoldenSet.Files("preprocess.safetensors").Select(WholeModelTests.OthersAreLong);
+
+    [Test]
+    public void ABatchHasTheHostsBits([ValueSource(typeof(Augmentation), nameof(Augmentation.Names))] string protocol)
+    {
+        var pipeline = new PixelPipeline(Size, Augmentation.Named(protocol), Table);
+        // The input's size, smaller, larger, wide, tall, one pixel, gray.
+        (int Width, int Height, bool Gray)[] sizes = emulated ? [(Size, Size, false), (17, 9, false), (23, 31, true)]
+            : [(Size, Size, false), (Size, Size, true), (17, 9, false), (23, 31, false), (61, 7, false), (5, 40, true), (1, 1, false), (33, 33, false)];
+        (StoredImage Image, PixelPlan Plan)[] pictures = [.. sizes.SelectMany((s, seed) => Enumerable.Range(0, emulated ? 1 : 3).Select(sample =>
+        {
+            StoredImage image = pipeline.Store(TestPictures.Make(seed, s.Width, s.Height, s.Gray));
+            return (image, pipeline.Draw(image, new RandomStream(7, RandomPurpose.Augmentation, 1, (uint)(10 * seed + sample))));
+        }))];
+        var expected = new float[pictures.Length * 3 * Size * Size];
+        for (int i = 0; i < pictures.Length; i++)
+            pipeline.Render(pictures[i].Image, pictures[i].Plan, expected.AsSpan(i * 3 * Size * Size, 3 * Size * Size));
+        using var host = new HostDevice(1);
+
+        foreach (Device device in new Device[] { Device, host })
+        {
+            using Tensor actual = new RawPictures(pictures, pipeline).Render(device);
+            Assert.That(actual.Shape, Is.EqualTo(new Shape(pictures.Length, 3, Size, Size)));
+            Assert.That(actual.ToArray(), Is.EqualTo(expected), device.Name);
+        }
+        Assert.That(host.LiveArrays, Is.Zero);
+        // Squares and crops take three launches each, the others one.
+        Assert.That(Device.Launched.Count, Is.AtMost(8));
+        if (protocol != "none" && !emulated)
+            Assert.That(pictures.Any(p => p.Plan.Changes is not null) && (protocol == "script" || pictures.Any(p => p.Plan.Erased is not null))
+                && pictures.Any(p => p.Plan.Flip || p.Plan.Map is not null), "nothing was drawn");
+    }
+
+    [Test]
+    public void AnEpochOfClipsHasTheHostsBits([Values("script", "paper", "light")] string protocol)
+    {
+        if (emulated)
+            Assert.Ignore("launches of the same kernels as in ABatchHasTheHostsBits");
+        // Five clips of three frames, one of which cannot be read: its batch has one less.
+        var split = new DataSplit("train", ["a", "b"], [.. Enumerable.Range(0, 5).Select(clip => new Sample($"clip {clip}", clip % 2,
+            [.. Enumerable.Range(0, 3).Select(frame => new DrawnFrame($"{clip}.{frame}", () => clip == 2
+                ? throw new Cliper.Model.InputException("unreadable") : TestPictures.Make(clip, 26, 22 + frame)))]))]);
+        var options = new LoaderOptions
+        {
+            BatchSize = 2, ImageSize = 12, Frames = 3, Order = SampleOrder.Shuffled, Augmentation = Augmentation.Named(protocol), Seed = 3, Threads = 2,
+        };
+        using BatchLoader onHost = new(split, options), onDevice = new(split, options with { Device = Device });
+
+        foreach ((Batch expected, Batch actual) in onHost.Epoch(1).Zip(onDevice.Epoch(1)))
+        {
+            using Tensor pixels = actual.TakePixels(Device);
+            Assert.That(pixels.ToArray(), Is.EqualTo(expected.Pixels.ToArray()));
+            Assert.That((actual.Count, actual.Labels, actual.Indices), Is.EqualTo((expected.Count, expected.Labels, expected.Indices)).AsCollection);
+            Assert.That(() => actual.Pixels.Length, Throws.InvalidOperationException);
+            actual.Dispose();
+            expected.Dispose();
+        }
+        Assert.That(onDevice.Skipped.Keys, Is.EquivalentTo(onHost.Skipped.Keys).And.Not.Empty);
+    }
+
+    [TestCaseSource(nameof(GoldenFiles))]
+    public void ReferencePicturesAgree(GoldenSet set)
+    {
+        using TensorSource golden = TensorSource.Open(Path.Combine(set.Folder, set.Name));
+        foreach (string name in golden.Tensors.Keys.Where(name => name.EndsWith(".rgb", StringComparison.Ordinal)))
+        {
+            (byte[] pixels, int width, int height) = Read(golden, name);
+            string clip = name[..^"rgb".Length] + "clip";
+            int size = (int)golden.Entry(clip).Shape[1];
+            var pipeline = new PixelPipeline(size, Augmentation.None, Table);
+            // Not as it would be cached: the device reduces it.
+            var image = new StoredImage(width, height, 3, pixels);
+            PixelPlan plan = pipeline.Draw(image, default);
+            var expected = new float[3 * size * size];
+            pipeline.Render(image, plan, expected);
+
+            using Tensor actual = new RawPictures([(image, plan)], pipeline).Render(Device);
+
+            Assert.That(actual.ToArray(), Is.EqualTo(expected), name);
+            // Three roundings of values up to 2.7 at each side.
+            GoldenSet.AssertClose(actual.ToArray(), golden.ReadFloats(clip), 6 * 2.7 / (1 << 24), clip);
+        }
+    }
+
+    [TestCaseSource(nameof(GoldenFiles))]
+    public void ReferenceAugmentationsAgree(GoldenSet set)
+    {
+        using TensorSource golden = TensorSource.Open(Path.Combine(set.Folder, set.Name));
+        (byte[] source, int width, int height) = Read(golden, "aug.source");
+        long[] box = golden.ReadIntegers("aug.crop_box_ijhw");
+        var crop = new PixelBox((int)box[1], (int)box[0], (int)box[3], (int)box[2]);
+        string[] names = [.. golden.Tensors.Keys.Where(name => name.StartsWith("aug.", StringComparison.Ordinal)
+            && name is not ("aug.source" or "aug.crop_box_ijhw"))];
+        Picture original = Pack([(source, width, height, 3)])[0];
+        Picture[] copies = Pack(names.Select(_ => (source, width, height, 3)));
+
+        foreach ((string name, Picture copy) in names.Zip(copies))
+        {
+            (byte[] expected, int w, int h) = Read(golden, name);
+            Picture target = Empty([(w, h, 3)])[0];
+            string[] parts = name.Split('.', 3);
+            float amount = parts.Length > 2 ? float.Parse(parts[2], CultureInfo.InvariantCulture) : 0;
+            var none = new Changes(Change.Brightness, Change.Contrast, Change.Saturation, Change.Hue, 1, 1, 1, 0);
+            PixelBox whole = new(0, 0, w, h);
+            switch (parts[1])
+            {
+                case "resized_crop_bicubic": Resize.Forward<Bicubic>([new(original, crop, w, h, whole, false, target)]); break;
+                case "resized_crop_bilinear": Resize.Forward<Bilinear>([new(original, crop, w, h, whole, false, target)]); break;
+                case "hflip": Resize.Forward<Bicubic>([new(original, whole, w, h, whole, true, target)]); break;
+                default:
+                    Forward([(target = copy, parts[1] switch
+                    {
+                        "brightness" => none with { Brightness = amount },
+                        "contrast" => none with { Contrast = amount },
+                        "saturation" => none with { Saturation = amount },
+                        "hue" => none with { Hue = amount },
+                        _ => throw new ArgumentException($"{name}: no such augmentation is tested"),
+                    })]);
+                    break;
+            }
+            Assert.That(Bytes(target).AsSpan().SequenceEqual(expected), name);
+        }
+    }
+
+    private static (byte[] Pixels, int Width, int Height) Read(TensorSource golden, string name)
+    {
+        IReadOnlyList<long> shape = golden.Entry(name).Shape;
+        return (golden.ReadBytes(name), (int)shape[1], (int)shape[0]);
+    }
+}
