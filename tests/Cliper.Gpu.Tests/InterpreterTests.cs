@@ -60,6 +60,46 @@ public sealed unsafe class InterpreterTests
     }
 
     [Test]
+    public void DoublesAreRoundedAsIeeeSays()
+    {
+        uint[] results = Run(32, 7, """
+            mov.b32 %r1, %tid.x;
+            setp.ne.u32 %p1, %r1, 0;
+            @%p1 bra END;
+            mov.b64 %fd1, 0d3FF0000000000001;
+            mul.rn.f64 %fd2, %fd1, %fd1;
+            mov.b64 %rd2, %fd2;
+            cvt.u32.u64 %r2, %rd2;
+            st.global.b32 [%rd1], %r2;
+            neg.f64 %fd3, 0d4004000000000000;
+            cvt.rzi.s32.f64 %r3, %fd3;
+            st.global.b32 [%rd1+4], %r3;
+            abs.f64 %fd4, %fd3;
+            rcp.rn.f64 %fd5, %fd4;
+            cvt.rn.f32.f64 %f1, %fd5;
+            st.global.f32 [%rd1+8], %f1;
+            cvt.rzi.s32.f64 %r4, 0d7FF8000000000000;
+            st.global.b32 [%rd1+12], %r4;
+            cvt.rzi.s32.f64 %r5, 0d426D1A94A2000000;
+            st.global.b32 [%rd1+16], %r5;
+            max.f64 %fd6, %fd3, 0d7FF8000000000000;
+            cvt.rzi.s32.f64 %r6, %fd6;
+            st.global.b32 [%rd1+20], %r6;
+            mov.b32 %r7, 0x1234;
+            st.global.b32 [%rd1+24], 0;
+            st.global.u8 [%rd1+25], %r7;
+            END:
+            ret;
+            """);
+
+        // (1 + e)^2 is 1 + 2 e; -2.5 is cut to -2; 1 / 2.5; NaN is 0; 1e12 the largest; NaN is no maximum; the second byte alone.
+        Assert.That(results, Is.EqualTo(new[]
+        {
+            2u, unchecked((uint)-2), BitConverter.SingleToUInt32Bits(0.4f), 0u, (uint)int.MaxValue, unchecked((uint)-2), 0x3400u,
+        }));
+    }
+
+    [Test]
     public void LanesPartAndMeetAgain()
     {
         uint[] results = Run(32, 32, """

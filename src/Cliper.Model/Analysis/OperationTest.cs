@@ -50,6 +50,7 @@ public sealed class OperationTest(Device device)
             CliperLosses();
             TokenRows();
             Patches();
+            Pixels();
             Elements();
         }
         finally
@@ -223,6 +224,63 @@ public sealed class OperationTest(Device device)
         }
     }
 
+    // Bytes, read back as parts of 255: a result is off by half a step for each rounding on the way, or by one where it is cut.
+    private void Pixels()
+    {
+        const int Width = 24, Height = 20, Side = 16, Count = 3 * Side * Side;
+        var random = new Random(25);
+        byte[] large = new byte[3 * Width * Height], small = new byte[Count];
+        random.NextBytes(small);
+        // Not so far apart that overshoot is cut to a byte between the two passes.
+        for (int i = 0; i < large.Length; i++)
+            large[i] = (byte)random.Next(64, 192);
+        DeviceArray table = Owned(device.From(Normalize.Table([0, 0, 0], [1, 1, 1]))), y = Floats(new double[Count]);
+        Picture source = new(Owned(device.From(large)), Width, Height, 3), square = new(Owned(device.From(small)), Side, Side, 3),
+            target = new(Owned(device.From(small)), Side, Side, 3);
+        double Small(int row, int column, int channel) => small[(row * Side + column) * 3 + channel] / 255.0;
+        void Read(string name, Picture picture, Func<int, int, int, double> expected, double steps)
+        {
+            Normalize.Forward([picture], y, table);
+            Compare(name, y, (plane, at) => expected(at / Side, at % Side, plane), Side * Side, steps / 255);
+        }
+
+        Resize.Forward<Bicubic>([new(source, new(0, 0, Width, Height), Side, Side, new(0, 0, Side, Side), false, target)]);
+        // The first rounding counts by the weights' absolute values, which sum up to 1.3; the largest result is about 2/3.
+        Read("resize", target, (row, column, channel) => Sum(Height, i => Share(i, row, Height) * Sum(Width, j =>
+            Share(j, column, Width) * large[(i * Width + j) * 3 + channel] / 255.0)), 1.2 * 3 / 2);
+
+        AffineMap map = AffineMap.About(Side, Side, 0.2, 1.1, 1.5, -0.5, flip: true);
+        Warp.Forward([(square, map, target)]);
+        Read("warp", target, (row, column, channel) =>
+        {
+            double x = Math.Clamp(map.A * column + map.B * row + map.C, 0, Side - 1), z = Math.Clamp(map.D * column + map.E * row + map.F, 0, Side - 1);
+            int left = Math.Min((int)x, Side - 2), top = Math.Min((int)z, Side - 2);
+            return (1 - z + top) * ((1 - x + left) * Small(top, left, channel) + (x - left) * Small(top, left + 1, channel))
+                + (z - top) * ((1 - x + left) * Small(top + 1, left, channel) + (x - left) * Small(top + 1, left + 1, channel));
+        }, 1.6);
+
+        Normalize.Forward([square], y, table);
+        Erase.Forward(y, Side, Side, [(0, new(3, 2, 5, 7))]);
+        Compare("normalise, erase", y, (plane, at) =>
+            at % Side is >= 3 and < 8 && at / Side is >= 2 and < 9 ? 0 : Small(at / Side, at % Side, plane), Side * Side);
+
+        const float Bright = 0.75f, Faded = 0.5f;
+        ColorJitter.Forward([(square, new(ColorJitter.Change.Brightness, ColorJitter.Change.Saturation, ColorJitter.Change.Contrast,
+            ColorJitter.Change.Hue, Bright, 1, Faded, 0))]);
+        Read("colour jitter", square, (row, column, channel) =>
+        {
+            double luma = 0.299 * Small(row, column, 0) + 0.587 * Small(row, column, 1) + 0.114 * Small(row, column, 2);
+            return Bright * (luma + Faded * (Small(row, column, channel) - luma));
+        }, 3);
+
+        static double Share(int from, int to, int size)
+        {
+            double scale = (double)size / Side;
+            return Weight(from) / Sum(size, Weight);
+            double Weight(int at) => Bicubic.Weight((at + 0.5 - (to + 0.5) * scale) / scale);
+        }
+    }
+
     private void Elements()
     {
         double[] x = Random(Rows * Depth, 10), p = Random(Depth, 11), g = Random(Depth, 12), m = Random(Depth, 13),
@@ -243,7 +301,7 @@ public sealed class OperationTest(Device device)
     }
 
     // What was computed last, element by element beside what a row and a column of it should be.
-    private void Compare(string name, DeviceArray actual, Func<int, int, double> expected, int columns)
+    private void Compare(string name, DeviceArray actual, Func<int, int, double> expected, int columns, double bound = 0)
     {
         string implementation = device switch
         {
@@ -259,7 +317,7 @@ public sealed class OperationTest(Device device)
             worst = Math.Max(worst, Math.Abs(values[at] - right));
             largest = Math.Max(largest, Math.Abs(right));
         }
-        _results.Add(new Result(name, implementation, worst / largest, OfSums + Roundings * Roundoff(actual.Type)));
+        _results.Add(new Result(name, implementation, worst / largest, OfSums + Roundings * Roundoff(actual.Type) + bound));
     }
 
     // Multiples of 1/128 below 1, exact in every format, so that every device computes the same function.
