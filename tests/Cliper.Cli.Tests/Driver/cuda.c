@@ -72,7 +72,8 @@ int cuDeviceGetName(char *name, int length, int device) { strncpy(name, "Stand-i
 int cuDeviceGetAttribute(int *value, int attribute, int device)
 {
     long capability = said("FAKE_CAPABILITY", 80);
-    *value = attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10 : attribute == 97 ? 166912 : 108;
+    *value = attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10
+        : attribute == 97 ? (capability == 90 ? 232448 : 166912) : 108;
     return 0;
 }
 int cuDevicePrimaryCtxRetain(void **context, int device) { *context = &launches; return 0; }
