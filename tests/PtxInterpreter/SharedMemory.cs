@@ -82,7 +82,7 @@ internal sealed class SharedMemory
     {
         Span<byte> bytes = At(address, 16, warp, write: false);
         for (int word = (int)address >> 1; word < ((int)address >> 1) + 8; word++)
-            if (_authors[word] is (>= 0 and var thread, var fences) && _fences[thread] == fences)
+            if (_authors[word] is var (thread, fences) && thread >= 0 && _fences[thread] == fences)
                 throw new PtxException($"a product reads shared byte {word * 2}, which thread {thread} has written, with no "
                     + "fence.proxy.async since");
         _products[(int)address >> 4]++;
