@@ -184,6 +184,14 @@ public sealed unsafe class CudaDevice : GpuDevice
 
     internal override bool HasWgmma => Details is { Capability: WgmmaCapability, Driver: >= OldestWgmmaDriver };
 
+    /// <summary>Whether the card and its driver have what a kernel needs.</summary>
+    internal bool Takes(GpuKernel kernel) => kernel.Target switch
+    {
+        GpuTarget.Portable => true,
+        GpuTarget.Hopper => HasWgmma,
+        _ => HasTensorCores,
+    };
+
     private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {
         MakeCurrent();
@@ -401,7 +409,7 @@ public sealed unsafe class CudaDevice : GpuDevice
             MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount - 1, 1, MostWorkers),
         };
         Type other = Activations == ElementType.BFloat16 ? typeof(Fp16) : typeof(Bf16);
-        IEnumerable<GpuKernel> kernels = KernelCatalogue.All.Where(kernel => (kernel.Target == GpuTarget.Portable || HasTensorCores)
+        IEnumerable<GpuKernel> kernels = KernelCatalogue.All.Where(kernel => Takes(kernel)
             && !(kernel.Method.IsGenericMethod && kernel.Method.GetGenericArguments().Any(type => type.Uses(other))));
         Parallel.ForEach(Partitioner.Create(kernels, EnumerablePartitionerOptions.NoBuffering), options, (kernel, state) =>
             {

@@ -6,8 +6,8 @@ namespace Cliper.Gpu.Tests.Operations;
 
 /// <summary>
 /// Products on tensor cores, on Hopper's, and on a GPU without. Operands are of a 16-bit format, exactly; sums of K products of numbers
-/// below 1 in fp32, in any order, err by at most u32 K times the sum of the products' sizes, which is at most K; tensor cores cut instead of
-/// rounding, twice as much. Then one rounding to that format.
+/// below 1 in fp32, in any order, err by at most u32 K times the sum of the products' sizes, which is at most K; tensor cores cut
+/// instead of rounding, twice as much. Then one rounding to that format.
 /// </summary>
 [TestFixture(true, true, ElementType.Float16)]
 [TestFixture(true, false, ElementType.Float16)]
