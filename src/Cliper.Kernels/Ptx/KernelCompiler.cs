@@ -47,6 +47,8 @@ internal static partial class KernelCompiler
                 EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
                 text = ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks))).PTXAssembly;
             }
+            // What ILGPU keeps of a kernel's methods has been optimised, and would change the texts of kernels that come after.
+            context.ClearCache(ClearCacheMode.Everything);
             contexts.Add(context);
             return Normalise(text, Header(kernel.Target));
         }
