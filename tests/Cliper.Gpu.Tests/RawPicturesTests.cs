@@ -70,7 +70,13 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
                 ? throw new Cliper.Model.InputException("unreadable") : TestPictures.Make(clip, 26, 22 + frame)))]))]);
         var options = new LoaderOptions
         {
-            BatchSize = 2, ImageSize = 12, Frames = 3, Order = SampleOrder.Shuffled, Augmentation = Augmentation.Named(protocol), Seed = 3, Threads = 2,
+            BatchSize = 2,
+            ImageSize = 12,
+            Frames = 3,
+            Order = SampleOrder.Shuffled,
+            Augmentation = Augmentation.Named(protocol),
+            Seed = 3,
+            Threads = 2,
         };
         using BatchLoader onHost = new(split, options), onDevice = new(split, options with { Device = Device });
 

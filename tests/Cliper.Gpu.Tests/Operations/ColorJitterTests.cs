@@ -12,8 +12,12 @@ public sealed class ColorJitterTests(bool emulated) : PictureFixture
 
     /// <summary>All 24 orders of the four changes.</summary>
     private static IEnumerable<Change[]> Orders =>
-        from a in Enum.GetValues<Change>() from b in Enum.GetValues<Change>() from c in Enum.GetValues<Change>() from d in Enum.GetValues<Change>()
-        where new[] { a, b, c, d }.Distinct().Count() == 4 select new[] { a, b, c, d };
+        from a in Enum.GetValues<Change>()
+        from b in Enum.GetValues<Change>()
+        from c in Enum.GetValues<Change>()
+        from d in Enum.GetValues<Change>()
+        where new[] { a, b, c, d }.Distinct().Count() == 4
+        select new[] { a, b, c, d };
 
     [Test]
     public void IsTheHostsToTheByteInEveryOrder()
