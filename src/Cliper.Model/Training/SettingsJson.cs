@@ -178,7 +178,7 @@ public static class SettingsJson
         _ when type == typeof(float) || type == typeof(double) => "a number",
         _ when type == typeof(int) || type == typeof(long) || type == typeof(ulong) => "a whole number",
         { IsPrimitive: true } => $"a {type.Name}",
-        _ when typeof(System.Collections.IEnumerable).IsAssignableFrom(type) => "a list",
+        _ when typeof(System.Collections.IEnumerable).IsAssignableFrom(type) => "a list such as [\"one\",\"two\"]",
         _ => "an object",
     };
 }

@@ -131,6 +131,24 @@ public sealed class DataSetVerifierTests : TemporaryFolder
             "training and validation are whole, the test split is kept elsewhere");
     }
 
+    [Test]
+    public void EveryFileThatAListNamesAndThatIsNotThereIsNamed()
+    {
+        foreach (string name in new[] { "a", "b" })
+            TestPictures.Write(In($"{name}.png"), TestPictures.Make(name[0]));
+        TestPictures.Write(In("clip/1.png"), TestPictures.Make(9));
+        File.WriteAllLines(In("list.txt"), ["a.png happy", "b.png sad", "c.png sad", "clip 3 happy"]);
+
+        Assert.That(DataSetVerifier.Run(In("list.txt"), "list", new DataSetOptions(), pictures: false).Missing, Is.EqualTo(new[]
+        {
+            $"{In("list.txt")}:3: {In("c.png")} does not exist; correct the line, the image root or the rewriting of paths",
+            $"{In("list.txt")}:4: {In("clip")} has 1 frames, expected 3; unpack the clip again, or correct the line",
+        }));
+        // Nothing is there: the root is wrong, which no list of files would say.
+        Assert.That(() => DataSetVerifier.Run(In("list.txt"), "list", new DataSetOptions { ImageRoot = In("elsewhere") }, pictures: false),
+            Throws.TypeOf<InputException>().With.Message.Contains("list.txt:1").And.Message.Contains("the image root"));
+    }
+
     private DataSetReport Run(bool pictures = true) => DataSetVerifier.Run(Folder, "auto", new DataSetOptions(), pictures, threads: 1);
 
     private void WriteFolders()

@@ -57,21 +57,27 @@ internal sealed class ListFiles : IDataSetFormat
     {
         using StreamReader reader = File.OpenText(list);
         string root = options.ImageRoot ?? Path.GetDirectoryName(Path.GetFullPath(list))!;
-        int before = splits.Values.Sum(samples => samples.Count);
+        int found = 0;
+        var faults = new List<string>();
         foreach (Row row in Parse(reader, list, defaultSplit, options.Classes))
         {
+            if (FramesOf(row, root, options, faults) is not { } frames)
+                continue;
             if (!splits.TryGetValue(row.Split, out List<RawSample>? samples))
                 splits.Add(row.Split, samples = []);
-            samples.Add(new RawSample(row.Path, row.Class, FramesOf(row, root, options), row.Where, SubjectOf(row.Path, options)));
+            samples.Add(new RawSample(row.Path, row.Class, frames, row.Where, SubjectOf(row.Path, options)));
+            found++;
         }
-        if (splits.Values.Sum(samples => samples.Count) == before)
-            throw new InputException($"{list}: the list is empty; expected {new ListFiles().Layout}");
+        // Where nothing is found the root is wrong, not the files.
+        if (found == 0)
+            throw new InputException(faults.Count > 0 ? faults[0] : $"{list}: the list is empty; expected {new ListFiles().Layout}");
+        faults.ForEach(options.ReportMissing);
     }
 
     private static string? SubjectOf(string path, DataSetOptions options) =>
         options.Subject?.Match(path) is { Success: true, Groups: [_, var subject, ..] } ? subject.Value : null;
 
-    private static IReadOnlyList<Frame> FramesOf(Row row, string root, DataSetOptions options)
+    private static IReadOnlyList<Frame>? FramesOf(Row row, string root, DataSetOptions options, List<string> faults)
     {
         string path = row.Path;
         if (options.RewriteFrom != null && path.StartsWith(options.RewriteFrom, StringComparison.Ordinal))
@@ -80,13 +86,17 @@ internal sealed class ListFiles : IDataSetFormat
         if (File.Exists(path))
             return [new FileFrame(path)];
         if (!Directory.Exists(path))
-            throw new InputException(
-                $"{row.Where}: {path} does not exist; correct the line, the image root or the rewriting of paths");
+        {
+            faults.Add($"{row.Where}: {path} does not exist; correct the line, the image root or the rewriting of paths");
+            return null;
+        }
         string[] frames = Folders.Pictures(path, options.Codec);
         if (frames.Length == 0 || frames.Length < row.Frames)
-            throw new InputException(
-                $"{row.Where}: {path} has {frames.Length} frames, expected {Math.Max(1, row.Frames)}; unpack the "
-                + "clip again, or correct the line");
+        {
+            faults.Add($"{row.Where}: {path} has {frames.Length} frames, expected {Math.Max(1, row.Frames)}; unpack the clip again, or "
+                + "correct the line");
+            return null;
+        }
         return [.. frames.Select(frame => new FileFrame(frame))];
     }
 
