@@ -67,7 +67,8 @@ internal sealed class FaceCascade
         }
         catch (XmlException failure)
         {
-            throw new InputException($"{path}: no XML file ({Sets.Text.Short(failure.Message)}); expected a haarcascade_*.xml of OpenCV", failure);
+            throw new InputException(
+                $"{path}: no XML file ({Sets.Text.Short(failure.Message)}); expected a haarcascade_*.xml of OpenCV", failure);
         }
     }
 
@@ -92,7 +93,8 @@ internal sealed class FaceCascade
             WeightedBox[] boxes = [.. Items(item, "rects").Select(box => Numbers(box) is [var x, var y, var w, var h, var weight]
                 && x >= 0 && y >= 0 && w >= 1 && h >= 1 && x + w <= width && y + h <= height
                 ? new WeightedBox(new PixelBox((int)x, (int)y, (int)w, (int)h), weight)
-                : throw Wrong($"the rectangle '{Sets.Text.Short(box.Value.Trim())}', expected x, y, width, height in the window and a weight"))];
+                : throw Wrong($"the rectangle '{Sets.Text.Short(box.Value.Trim())}', expected x, y, width, height in the window "
+                    + "and a weight"))];
             return boxes.Length is >= 1 and <= MostBoxes ? new Feature(boxes)
                 : throw Wrong($"a feature of {boxes.Length} rectangles, expected 1 to {MostBoxes}");
         }
@@ -104,22 +106,24 @@ internal sealed class FaceCascade
         {
             float[] numbers = Numbers(item.Element("internalNodes")), leaves = Numbers(item.Element("leafValues"));
             if (numbers.Length == 0 || numbers.Length % 4 != 0 || leaves.Length != numbers.Length / 4 + 1)
-                throw Wrong($"a tree of {numbers.Length} numbers and {leaves.Length} leaves, expected four a node and a leaf more than nodes");
+                throw Wrong($"a tree of {numbers.Length} numbers and {leaves.Length} leaves, expected four a node and a leaf "
+                    + "more than nodes");
             var nodes = new Node[numbers.Length / 4];
             for (int i = 0; i < nodes.Length; i++)
             {
                 nodes[i] = new Node((int)numbers[4 * i + 2], numbers[4 * i + 3], (int)numbers[4 * i], (int)numbers[4 * i + 1]);
                 // Children come after their parents, so that every path ends.
                 if (nodes[i].Feature < 0 || nodes[i].Feature >= features.Length || !IsNext(nodes[i].Below, i) || !IsNext(nodes[i].Above, i))
-                    throw Wrong($"a node that leads to {nodes[i].Below}, {nodes[i].Above} by feature {nodes[i].Feature}, which is not there");
+                    throw Wrong($"a node that leads to {nodes[i].Below}, {nodes[i].Above} by feature {nodes[i].Feature}, "
+                        + "which is not there");
             }
             return new Tree(nodes, leaves);
 
             bool IsNext(int next, int node) => next > node && next < nodes.Length || next <= 0 && next > -leaves.Length;
         }
 
-        int Whole(XElement? element) => Numbers(element) is [var value] && value == MathF.Truncate(value) && MathF.Abs(value) < 1e6f ? (int)value
-            : throw Wrong($"'{Sets.Text.Short(element?.Value.Trim() ?? "")}', expected a whole number");
+        int Whole(XElement? element) => Numbers(element) is [var value] && value == MathF.Truncate(value) && MathF.Abs(value) < 1e6f
+            ? (int)value : throw Wrong($"'{Sets.Text.Short(element?.Value.Trim() ?? "")}', expected a whole number");
 
         float[] Numbers(XElement? element) => element is null ? [] :
         [

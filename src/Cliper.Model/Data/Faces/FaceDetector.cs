@@ -114,7 +114,8 @@ public sealed class FaceDetector
                 squares[at] = squares[at - stride] + square;
             }
         }
-        PlacedBox[][] features = [.. _cascade.Features.Select(feature => feature.Boxes.Select(box => new PlacedBox(box, stride)).ToArray())];
+        PlacedBox[][] features =
+            [.. _cascade.Features.Select(feature => feature.Boxes.Select(box => new PlacedBox(box, stride)).ToArray())];
         // The outermost pixels of a window are the least a part of the face.
         var inside = new PlacedBox(new FaceCascade.WeightedBox(new PixelBox(1, 1, _cascade.Width - 2, _cascade.Height - 2), 1), stride);
         double area = (_cascade.Width - 2.0) * (_cascade.Height - 2);
@@ -210,8 +211,10 @@ public sealed class FaceDetector
 
         public float Weight { get; } = box.Weight;
 
-        public int Of(int[] sums, int at) => sums[at + _lowerRight] - sums[at + _lowerLeft] - sums[at + _upperRight] + sums[at + _upperLeft];
+        public int Of(int[] sums, int at) =>
+            sums[at + _lowerRight] - sums[at + _lowerLeft] - sums[at + _upperRight] + sums[at + _upperLeft];
 
-        public long Of(long[] sums, int at) => sums[at + _lowerRight] - sums[at + _lowerLeft] - sums[at + _upperRight] + sums[at + _upperLeft];
+        public long Of(long[] sums, int at) =>
+            sums[at + _lowerRight] - sums[at + _lowerLeft] - sums[at + _upperRight] + sums[at + _upperLeft];
     }
 }
