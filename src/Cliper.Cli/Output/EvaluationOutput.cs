@@ -49,9 +49,10 @@ internal static class EvaluationOutput
     public static void Write(Terminal terminal, ConfusionMatrix matrix, string split)
     {
         terminal.Out.WriteLine($"{split}, {matrix.Samples} samples: WAR {Format.Percent(matrix.War)}, UAR {Format.Percent(matrix.Uar)}");
-        Table table = new Table().Border(TableBorder.Simple).AddColumn("true \\ predicted");
+        Table table = new Table().Border(TableBorder.Simple).AddColumn("true \\\npredicted");
+        // Seven expressions fit 80 columns without padding; the border leaves a space between columns.
         foreach (string name in matrix.Classes.Append("recall"))
-            table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned());
+            table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned().Padding(0, 0));
         long[][] rows = matrix.ToRows();
         for (int actual = 0; actual < rows.Length; actual++)
             table.AddRow([Markup.Escape(matrix.Classes[actual]), .. rows[actual].Select(count => $"{count}"), Format.Percent(matrix.Score(actual).Recall)]);
