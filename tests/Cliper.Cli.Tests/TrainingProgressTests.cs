@@ -15,6 +15,7 @@ public sealed class TrainingProgressTests
 
         string[] lines = written.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.That(lines, Has.Length.EqualTo(3).And.All.EndsWith("\u001b[K"));
-        Assert.That(string.Join(' ', lines).Replace("\u001b[K", "").Replace("  ", " ").Trim(), Is.EqualTo("stage2 epoch 1/3: loss 4.524, [test] WAR 55.0 %"));
+        string told = string.Join(' ', lines).Replace("\u001b[K", "").Replace("  ", " ").Trim();
+        Assert.That(told, Is.EqualTo("stage2 epoch 1/3: loss 4.524, [test] WAR 55.0 %"));
     }
 }

@@ -9,7 +9,9 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests;
 
-/// <summary>The two small models that come with the program, on faces that neither has seen: those of a seed that no training uses.</summary>
+/// <summary>
+/// The two small models that come with the program, on faces that neither has seen: those of a seed that no training uses.
+/// </summary>
 public sealed class ShippedModelsTests
 {
     private const ulong UnusedSeed = 1009;
@@ -29,8 +31,8 @@ public sealed class ShippedModelsTests
     }
 
     // Of 700 faces a share near a half has a standard deviation of sqrt(0.25 / 700) = 1.9 %. The shipped CLIP's zero-shot WAR on the
-    // sketches of four seeds was 48.9 to 54.6 %, 52.2 % in the mean, and four trainings gained 12.7 to 17.5 % on it, 14.5 % in the mean with a
-    // deviation of 2.3 %. Four deviations are allowed.
+    // sketches of four seeds was 48.9 to 54.6 %, 52.2 % in the mean; CLIPER, of three trainings, gained 12.7 to 17.5 % on it, 14.5 % in
+    // the mean with a deviation of 2.3 %. Four deviations are allowed.
     [Test]
     public void CliperKnowsSketchesBetterThanItsClip()
     {
@@ -55,7 +57,8 @@ public sealed class ShippedModelsTests
         ClipTokenizer tokenizer = ClipTokenizer.For(weights, ShippedModels.Clip, null);
         var clip = new ClipModel(_device, weights);
         DescriptorPrompt prompt = DescriptorPrompt.Create(tokenizer, 1, clip.Config.ContextLength, DescriptorPrompt.DefaultWords);
-        using var model = new CliperModel(clip, Metd.Random(_device, split.Classes.Count, 1, clip.Config.TextWidth, prompt, seed: 1), split.Classes);
+        using var model = new CliperModel(clip,
+            Metd.Random(_device, split.Classes.Count, 1, clip.Config.TextWidth, prompt, seed: 1), split.Classes);
         using BatchLoader loader = SampleReader.Open(split, clip.Config, _device, frames: 1, strict: true);
         return Evaluator.ZeroShot(model, [.. split.Classes.Select(name => (IReadOnlyList<int[]>)[.. PromptTemplates.Faces.Select(template =>
             tokenizer.Encode(PromptTemplates.Fill(template, name), clip.Config.ContextLength))])], loader).Confusion.War!.Value;

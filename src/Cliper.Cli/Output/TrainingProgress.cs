@@ -22,8 +22,8 @@ internal static class TrainingProgress
         return terminal.Progress.Progress()
             .AutoClear(true)
             .HideCompleted(true)
-            .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn { Width = BarWidth },
-                new PercentageColumn())
+            .Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left },
+                new ProgressBarColumn { Width = BarWidth }, new PercentageColumn())
             .Start(context => work(new Bar(terminal, context)));
     }
 
@@ -43,8 +43,8 @@ internal static class TrainingProgress
 
     /// <summary>The same beside a bar, as in "stage1 1/2  loss 3.41  812 images/s  waiting 0 %  213 MiB  0:31 left".</summary>
     private static string ShortLine(StepEvent step) => Format.Invariant(
-        $"{step.Phase} {step.Epoch}/{step.Epochs}  loss {step.Loss:F2}  {step.ImagesPerSecond:F0} images/s  waiting {100 * step.WaitShare:F0} %  ") +
-        $"{Format.Bytes(step.MemoryBytes)}  {Format.Duration(step.Remaining)} left";
+        $"{step.Phase} {step.Epoch}/{step.Epochs}  loss {step.Loss:F2}  {step.ImagesPerSecond:F0} images/s  ") + Format.Invariant(
+        $"waiting {100 * step.WaitShare:F0} %  ") + $"{Format.Bytes(step.MemoryBytes)}  {Format.Duration(step.Remaining)} left";
 
     private static string Losses(float loss, float? fine, float? margin) => Format.Invariant($"loss {loss:F3}") +
         (fine is null || margin is null ? "" : Format.Invariant($" (fine {fine:F3}, margin {margin:F3})"));
