@@ -126,7 +126,12 @@ public sealed class StepGraphTests
             : [.. model.Clip.Parameters.StartingWith().Where(parameter => parameter.Tensor.RequiresGrad)];
         var settings = new PhaseSettings
         {
-            Epochs = 3, BatchSize = 2, Accumulate = accumulate, LearningRate = 1e-2f, ClipNorm = 1, Schedule = ScheduleKind.Cosine,
+            Epochs = 3,
+            BatchSize = 2,
+            Accumulate = accumulate,
+            LearningRate = 1e-2f,
+            ClipNorm = 1,
+            Schedule = ScheduleKind.Cosine,
         };
         using var loader = new BatchLoader(TestPictures.Split(5, width: 16, height: 16),
             new LoaderOptions { BatchSize = 2, ImageSize = BenchmarkTests.Config.ImageSize, Order = SampleOrder.Shuffled, Threads = 0 });
