@@ -87,7 +87,8 @@ public sealed class KernelTextTests
     public void TheTextDoesNotDependOnWhatWasCompiledBeforeOrBeside()
     {
         GpuKernel[] kernels = [.. KernelCatalogue.All];
-        string[] forward = [.. kernels.Select(KernelCompiler.Compile)];
+        // As the other tests, whichever came first, had them compiled.
+        string[] forward = [.. kernels.Select(kernel => kernel.Text)];
         string[] backward = [.. kernels.Reverse().AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(KernelCompiler.Compile).Reverse()];
 
         Assert.That(backward, Is.EqualTo(forward));
