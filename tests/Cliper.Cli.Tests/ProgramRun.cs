@@ -6,7 +6,7 @@ namespace Cliper.Cli.Tests;
 /// <summary>What a run of the program left: its exit code and what it wrote.</summary>
 internal sealed record ProgramRun(int ExitCode, string Out, string Error)
 {
-    private const int Patience = 120_000;
+    private const int Patience = 300_000;
 
     /// <summary>Standard output as the one JSON document that it has to be.</summary>
     public JsonElement Json

@@ -206,6 +206,19 @@ public sealed class WeightsTests
         }
     }
 
+    // Only the proxy can be reached; that it has no such model is its answer.
+    [Test]
+    public void AProxyIsAskedForTheHub()
+    {
+        using var proxy = new FaultyServer();
+        ProgramRun run = ProgramRun.Shell($"http_proxy={proxy.Address} HF_ENDPOINT=http://hub.invalid HF_HUB_CACHE='{In("cache")}' "
+            + "$PROGRAM weights download openai/another");
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);
+        Assert.That(proxy.Requests, Is.Not.Empty);
+        Assert.That(proxy.Requests, Has.All.StartsWith("http://hub.invalid/").And.All.Contains("openai/another"));
+    }
+
     [TestCase(3, "no such file", "inspect", "OUT")]
     [TestCase(3, "'torch.nn.modules.linear Linear'", "inspect", "MODULE")]
     [TestCase(3, "no such file", "verify", "OUT")]
