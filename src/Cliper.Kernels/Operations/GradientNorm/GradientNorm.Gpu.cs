@@ -7,7 +7,7 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class GradientNorm
 {
-    private const int GpuThreads = 256, PerBlock = 16384;
+    private const int GpuThreads = Sum.GpuThreads, PerBlock = 16384;
 
     // A row a tensor: first block, length, address.
     private const int Fields = 3;
@@ -43,7 +43,6 @@ public static partial class GradientNorm
     // parts[block] = sum of the squares of the block's elements.
     private static void SquaresRun(Integers table, int tensors, Floats parts)
     {
-        ArrayView<float> shared = SharedMemory.Allocate<float>(GpuThreads / 32);
         var row = TensorTable.Row.Find(table, tensors, Fields);
         var x = new Floats(row.Long(2));
         long length = row.Long(1), start = (long)row.Block * PerBlock, end = start + PerBlock;
@@ -63,34 +62,20 @@ public static partial class GradientNorm
             float value = x.Load(at);
             sum = Gpu.Fma(value, value, sum);
         }
-        sum = Gpu.WarpSum(sum);
-        if ((Group.IdxX & 31) == 0)
-            shared[Group.IdxX >> 5] = sum;
-        Group.Barrier();
-        if (Group.IdxX != 0)
-            return;
-        sum = 0;
-        for (int warp = 0; warp < GpuThreads / 32; warp++)
-            sum += shared[warp];
-        parts.Store(Grid.IdxX, sum);
+        sum = Sum.OfBlock(sum, 0);
+        if (Group.IdxX == 0)
+            parts.Store(Grid.IdxX, sum);
     }
 
     // One block: some thousand parts of a model. limits is the maximum and one over the scale.
     private static void FactorRun(Floats parts, int count, Floats limits, Floats result)
     {
-        ArrayView<float> shared = SharedMemory.Allocate<float>(GpuThreads / 32);
         float sum = 0;
         for (int at = Group.IdxX; at < count; at += GpuThreads)
             sum += parts.Load(at);
-        sum = Gpu.WarpSum(sum);
-        if ((Group.IdxX & 31) == 0)
-            shared[Group.IdxX >> 5] = sum;
-        Group.Barrier();
+        sum = Sum.OfBlock(sum, 0);
         if (Group.IdxX != 0)
             return;
-        sum = 0;
-        for (int warp = 0; warp < GpuThreads / 32; warp++)
-            sum += shared[warp];
         float maximum = limits.Load(0), factor = limits.Load(1), norm = Gpu.SquareRoot(sum) * factor;
         result.Store(0, norm);
         if (norm > maximum)

@@ -287,7 +287,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
                     Tile(rows, a, aRow, aDepth, b, c, product.CRow, depth, product.Scale, accumulate, share, aheadStep);
                     continue;
                 }
-                // Not to C and back: the line may have to come from another core, and reading what was just written would wait.
+                // Not to C and back, which costs more with two threads: the lines of C may be another core's.
                 Tile(rows, a, aRow, aDepth, b, tile, TileColumns, depth, product.Scale, false, share, aheadStep);
                 if (finishes)
                     Finish(in epilogue, tile, c, product.CRow, row, rows, column, columns, accumulate);

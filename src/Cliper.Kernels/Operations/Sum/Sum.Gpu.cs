@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Ptx;
 using ILGPU;
@@ -7,7 +8,8 @@ namespace Cliper.Kernels.Operations;
 public static partial class Sum
 {
     // Elements of a block; what the blocks leave is added by one more, in their order.
-    private const int GpuThreads = 256, PerBlock = 16384;
+    internal const int GpuThreads = 256;
+    private const int PerBlock = 16384;
 
     private static readonly GpuKernel OfProducts =
         new(((Action<Floats, Floats, Floats, long, int>)SumBlock).Method, "Sum", GpuThreads, 1, 48);
@@ -37,22 +39,30 @@ public static partial class Sum
     // y[block] = sum over the block's elements of a, or of a b.
     private static void SumBlock(Floats a, Floats b, Floats y, long length, int accumulate)
     {
-        ArrayView<float> shared = SharedMemory.Allocate<float>(GpuThreads / 32);
         long start = (long)Grid.IdxX * PerBlock, end = start + PerBlock;
         if (end > length)
             end = length;
         float sum = 0;
         for (long at = start + Group.IdxX; at < end; at += GpuThreads)
             sum = Gpu.Fma(a.Load(at), b.IsNull ? 1f : b.Load(at), sum);
-        sum = Gpu.WarpSum(sum);
+        sum = OfBlock(sum, accumulate != 0 && Group.IdxX == 0 ? y.Load(Grid.IdxX) : 0f);
+        if (Group.IdxX == 0)
+            y.Store(Grid.IdxX, sum);
+    }
+
+    /// <summary>start + the values of all threads of a block of <see cref="GpuThreads"/>, in its first thread; once in a kernel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static float OfBlock(float value, float start)
+    {
+        ArrayView<float> shared = SharedMemory.Allocate<float>(GpuThreads / 32);
+        value = Gpu.WarpSum(value);
         if ((Group.IdxX & 31) == 0)
-            shared[Group.IdxX >> 5] = sum;
+            shared[Group.IdxX >> 5] = value;
         Group.Barrier();
-        if (Group.IdxX != 0)
-            return;
-        sum = accumulate != 0 ? y.Load(Grid.IdxX) : 0f;
-        for (int warp = 0; warp < GpuThreads / 32; warp++)
-            sum += shared[warp];
-        y.Store(Grid.IdxX, sum);
+        float sum = start;
+        if (Group.IdxX == 0)
+            for (int warp = 0; warp < GpuThreads / 32; warp++)
+                sum += shared[warp];
+        return sum;
     }
 }
