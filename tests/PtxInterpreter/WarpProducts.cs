@@ -40,7 +40,7 @@ internal sealed class WarpProducts
     /// <param name="text">The instruction.</param>
     /// <param name="sums">Its registers.</param>
     /// <param name="chunks">The 16-byte chunks that it reads; <see cref="SharedMemory.ProductRead"/> has counted them.</param>
-    /// <param name="operands">Hash of its descriptors.</param>
+    /// <param name="operands">Hash of its descriptors and of whether it adds.</param>
     public void Start(string text, int[] sums, List<int> chunks, int operands)
     {
         if (!_fenced || _touched.Overlaps(sums))
@@ -89,14 +89,15 @@ internal sealed partial class Program
                 int left = int.Parse(operands[0]);
                 return (warp, _) => warp.Products.Await(left, warp.Block.Shared, warp.Index);
         }
-        if (ProductName().Match(name) is not { Success: true } shape || operands[3..6] is not ["1", "1", "1"])
+        if (ProductName().Match(name) is not { Success: true } shape || operands[4..6] is not ["1", "1"])
             throw new PtxException($"unknown product {name} {string.Join(", ", operands[1..])}");
         int columns = int.Parse(shape.Groups[1].Value);
         Func<ulong, float> number = shape.Groups[2].Value == "f16" ? Half : BFloat;
         int[] sums = [.. Vector(operands[0]).Select(Operand)];
         if (sums.Length != columns / 2)
             throw new PtxException($"{sums.Length} registers for {name}");
-        int a = Operand(operands[1]), b = Operand(operands[2]);
+        // The fourth says whether the sums are added to: 1, or a predicate.
+        int a = Operand(operands[1]), b = Operand(operands[2]), added = Operand(operands[3]);
         bool transposeA = operands[6] == "1", transposeB = operands[7] == "1";
         _sums.UnionWith(sums);
         string text = $"{name} {string.Join(", ", operands[1..])}";
@@ -104,10 +105,11 @@ internal sealed partial class Program
         {
             ulong[] registers = warp.Registers;
             ulong left = Same(registers, a, text), right = Same(registers, b, text);
+            bool accumulate = Same(registers, added, text) != 0;
             var chunks = new List<int>();
             float[] rows = ReadOperand(left, transposeA, warp.Index % 4 * WarpRows, WarpRows, number, warp, chunks),
                 others = ReadOperand(right, transposeB, 0, columns, number, warp, chunks);
-            warp.Products.Start(text, sums, chunks, HashCode.Combine(left, right));
+            warp.Products.Start(text, sums, chunks, HashCode.Combine(left, right, accumulate));
             for (int index = 0; index < sums.Length; index++)
                 for (int lane = 0; lane < Warp.Lanes; lane++)
                 {
@@ -116,7 +118,7 @@ internal sealed partial class Program
                     for (int k = 0; k < ProductDepth; k++)
                         sum += rows[row * ProductDepth + k] * others[column * ProductDepth + k];
                     ref ulong register = ref registers[sums[index] * Warp.Lanes + lane];
-                    register = Bits(Single(register) + sum);
+                    register = Bits(accumulate ? Single(register) + sum : sum);
                 }
         };
     }
@@ -124,7 +126,7 @@ internal sealed partial class Program
     private static ulong Same(ulong[] registers, int register, string text)
     {
         ReadOnlySpan<ulong> lanes = registers.AsSpan(register * Warp.Lanes, Warp.Lanes);
-        return lanes.ContainsAnyExcept(lanes[0]) ? throw new PtxException($"lanes differ in a descriptor of {text}") : lanes[0];
+        return lanes.ContainsAnyExcept(lanes[0]) ? throw new PtxException($"lanes differ in an operand of {text}") : lanes[0];
     }
 
     // Rows of A or columns of B, 16 of depth each, from what a descriptor says: bits 0 to 13 the address, 16 to 29 the leading

@@ -106,6 +106,20 @@ internal static class Chunk
         H = Gpu.Fma(a.H, factor, addend),
     };
 
+    /// <summary>a factor + addends.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static F8 Scale(F8 a, float factor, F8 addends) => new()
+    {
+        A = Gpu.Fma(a.A, factor, addends.A),
+        B = Gpu.Fma(a.B, factor, addends.B),
+        C = Gpu.Fma(a.C, factor, addends.C),
+        D = Gpu.Fma(a.D, factor, addends.D),
+        E = Gpu.Fma(a.E, factor, addends.E),
+        F = Gpu.Fma(a.F, factor, addends.F),
+        G = Gpu.Fma(a.G, factor, addends.G),
+        H = Gpu.Fma(a.H, factor, addends.H),
+    };
+
     /// <summary>The sum of all eight.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(F8 a) => ((a.A + a.B) + (a.C + a.D)) + ((a.E + a.F) + (a.G + a.H));

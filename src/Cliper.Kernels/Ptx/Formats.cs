@@ -28,7 +28,7 @@ internal interface IFormat
     static abstract F4 Mma(F4 c, U4 a, uint b0, uint b1);
 
     /// <summary>D += A B on Hopper's tensor cores, see <see cref="Ptx.Wgmma.MultiplyAddFp16"/>.</summary>
-    static abstract void Wgmma(long a, long b, int transposeA, int transposeB);
+    static abstract void Wgmma(long a, long b, int accumulate, int transposeA, int transposeB);
 }
 
 /// <summary>IEEE half precision: 11 bits of precision, up to 65504.</summary>
@@ -53,8 +53,8 @@ internal readonly struct Fp16 : IFormat
     public static F4 Mma(F4 c, U4 a, uint b0, uint b1) => Gpu.MmaFp16(c, a, b0, b1);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Wgmma(long a, long b, int transposeA, int transposeB) =>
-        Ptx.Wgmma.MultiplyAddFp16(a, b, transposeA, transposeB);
+    public static void Wgmma(long a, long b, int accumulate, int transposeA, int transposeB) =>
+        Ptx.Wgmma.MultiplyAddFp16(a, b, accumulate, transposeA, transposeB);
 }
 
 /// <summary>The upper half of fp32: its range, 8 bits of precision. Cards convert to it from compute capability 8.0 on.</summary>
@@ -79,8 +79,8 @@ internal readonly struct Bf16 : IFormat
     public static F4 Mma(F4 c, U4 a, uint b0, uint b1) => Gpu.MmaBf16(c, a, b0, b1);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Wgmma(long a, long b, int transposeA, int transposeB) =>
-        Ptx.Wgmma.MultiplyAddBf16(a, b, transposeA, transposeB);
+    public static void Wgmma(long a, long b, int accumulate, int transposeA, int transposeB) =>
+        Ptx.Wgmma.MultiplyAddBf16(a, b, accumulate, transposeA, transposeB);
 }
 
 /// <summary>The types that stand for element types in a kernel.</summary>

@@ -250,4 +250,28 @@ internal static unsafe class Gpu
         value += Warp.ShuffleXor(value, 1);
         return value + Warp.ShuffleXor(value, 2);
     }
+
+    /// <summary>
+    /// Transposes four words in each of a quad's four lanes: lane q then has word q of lane 0, of lane 1, of lane 2 and of lane 3. All
+    /// lanes of a warp call it.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static U4 TransposeQuad(U4 words)
+    {
+        int odd = Warp.LaneIdx & 1, high = Warp.LaneIdx & 2;
+        Exchange(ref words.X, ref words.Y, odd, 1);
+        Exchange(ref words.Z, ref words.W, odd, 1);
+        Exchange(ref words.X, ref words.Z, high, 2);
+        Exchange(ref words.Y, ref words.W, high, 2);
+        return words;
+    }
+
+    // Of two lanes, the one without the bit gives its second word for the other's first.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Exchange(ref uint first, ref uint second, int hasBit, int bit)
+    {
+        uint received = Warp.ShuffleXor(hasBit != 0 ? first : second, bit);
+        first = hasBit != 0 ? received : first;
+        second = hasBit != 0 ? second : received;
+    }
 }

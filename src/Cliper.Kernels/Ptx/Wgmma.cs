@@ -34,7 +34,10 @@ internal static class Wgmma
     /// <summary>Bytes at whose multiples blocks begin; a kernel asks for as much more shared memory, for the driver promises 16.</summary>
     public const int Alignment = Pattern;
 
-    private const int Line = 128, Pattern = 8 * Line;
+    /// <summary>Bytes of a line.</summary>
+    public const int Line = 128;
+
+    private const int Pattern = 8 * Line;
 
     /// <summary>The address of the first block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -55,6 +58,10 @@ internal static class Wgmma
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long Descriptor(int shared) =>
         ((shared & 0x3FFFF) >> 4) | (long)(Block >> 4) << 16 | (long)(Pattern >> 4) << 32 | 1L << 62;
+
+    /// <summary>What so many bytes, a multiple of <see cref="Alignment"/>, add to a descriptor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Ahead(int bytes) => bytes >> 4;
 
     /// <summary>What one step of <see cref="Depth"/> adds to a descriptor.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -80,15 +87,18 @@ internal static class Wgmma
     [IntrinsicImplementation, Ptx("fence.proxy.async.shared::cta;")]
     public static void PublishShared() => throw new NotSupportedException();
 
-    /// <summary>Starts D += A B; an operand is transposed (constants 0 or 1) where its neighbours do not differ in depth.</summary>
+    /// <summary>
+    /// Starts D += A B, or D = A B where <paramref name="accumulate"/> is 0; an operand is transposed (constants 0 or 1) where its neighbours
+    /// do not differ in depth.
+    /// </summary>
     [IntrinsicImplementation]
-    [Ptx("wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {%sum<128>}, $0, $1, 1, 1, 1, $i2, $i3;")]
-    public static void MultiplyAddFp16(long a, long b, int transposeA, int transposeB) => throw new NotSupportedException();
+    [Ptx("{ .reg .pred p; setp.ne.b32 p, $2, 0; wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {%sum<128>}, $0, $1, p, 1, 1, $i3, $i4; }")]
+    public static void MultiplyAddFp16(long a, long b, int accumulate, int transposeA, int transposeB) => throw new NotSupportedException();
 
     /// <summary>As <see cref="MultiplyAddFp16"/>, A and B in bf16.</summary>
     [IntrinsicImplementation]
-    [Ptx("wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {%sum<128>}, $0, $1, 1, 1, 1, $i2, $i3;")]
-    public static void MultiplyAddBf16(long a, long b, int transposeA, int transposeB) => throw new NotSupportedException();
+    [Ptx("{ .reg .pred p; setp.ne.b32 p, $2, 0; wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {%sum<128>}, $0, $1, p, 1, 1, $i3, $i4; }")]
+    public static void MultiplyAddBf16(long a, long b, int accumulate, int transposeA, int transposeB) => throw new NotSupportedException();
 
     /// <summary>Closes a group of products.</summary>
     [IntrinsicImplementation, Ptx("wgmma.commit_group.sync.aligned;")]

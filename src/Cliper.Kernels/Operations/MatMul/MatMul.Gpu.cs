@@ -65,7 +65,7 @@ public static partial class MatMul
     {
         if (c.Rows == 0 || c.Columns == 0)
             return;
-        if (gpu.HasTensorCores && Suits(gpu, a, strideA) && Suits(gpu, b, strideB) && SuitsResult(c, strideC) && a.Columns > 0)
+        if (gpu.HasTensorCores && Suits(gpu, a, strideA) && Suits(gpu, b, strideB) && c.RowStride <= int.MaxValue && a.Columns > 0)
             RunTensorCores(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
         else
             PortableProduct.Run(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
@@ -73,29 +73,25 @@ public static partial class MatMul
 
     // Copies of 16 bytes need every row, and every matrix of a batch, to begin at a multiple of 16.
     private static bool Suits(GpuDevice gpu, Matrix matrix, long stride) => matrix.Data.Type == gpu.Activations
-        && (matrix.RowStride == 1 || matrix.ColumnStride == 1) && Leading(matrix) % 8 == 0 && Leading(matrix) <= int.MaxValue
+        && (matrix.RowStride == 1 || matrix.ColumnStride == 1) && Leading(matrix) % 8 == 0 && Leading(matrix) < 1 << 22
         && stride % 8 == 0 && matrix.Data.Address % 16 == 0;
-
-    // Results are stored two by two.
-    private static bool SuitsResult(Matrix c, long stride) =>
-        c.Columns % 2 == 0 && c.RowStride % 2 == 0 && c.RowStride <= int.MaxValue && stride % 2 == 0 && c.Data.Address % 8 == 0;
 
     private static long Leading(Matrix matrix) => matrix.ColumnStride == 1 ? matrix.RowStride : matrix.ColumnStride;
 
     // How a product is cut: into tiles of the result, and along its depth into slices of whole stages. With wgmma there is one tile.
     private readonly record struct Cut(Type? Tile, int Rows, int Columns, int Stage, int Slices);
 
-    private static Cut Choose(GpuDevice gpu, int rows, int columns, int count, int depth, bool sliced)
+    private static Cut Choose(GpuDevice gpu, int rows, int columns, int count, int depth, bool sliced, bool wide)
     {
-        if (gpu.HasWgmma)
+        if (gpu.HasWgmma && wide)
         {
-            long wide = Tiles(WarpgroupProduct.Rows, WarpgroupProduct.Columns);
-            int slices = sliced ? WgmmaSlices(wide, gpu.Multiprocessors, depth) : 1;
+            long tiles = Tiles(WarpgroupProduct.Rows, WarpgroupProduct.Columns);
+            int slices = sliced ? WgmmaSlices(tiles, gpu.Multiprocessors, depth) : 1;
             // Half of a Hopper card with wgmma is about as fast as all of it with mma.sync.
-            if (Busy(wide * slices, gpu.Multiprocessors) >= 0.5)
+            if (Busy(tiles * slices, gpu.Multiprocessors) >= 0.5)
                 return new Cut(null, WarpgroupProduct.Rows, WarpgroupProduct.Columns, WarpgroupProduct.Depth, slices);
         }
-        bool large = Tiles(128, 128) >= gpu.Multiprocessors;
+        bool large = wide && Tiles(128, 128) >= gpu.Multiprocessors;
         int edge = large ? 128 : 64;
         return new Cut(large ? typeof(TensorCoreProduct.Large) : typeof(TensorCoreProduct.Small), edge, edge, 32, sliced
             ? (int)Math.Clamp(Math.Min(2 * gpu.Multiprocessors / Tiles(edge, edge), depth / SmallestSlice), 1, 32)
@@ -122,7 +118,9 @@ public static partial class MatMul
     {
         int depth = a.Columns;
         bool sliced = epilogue.Kind == typeof(GpuEpilogue.Plain) && c.RowStride == c.Columns && count == 1;
-        Cut cut = Choose(gpu, c.Rows, c.Columns, count, depth, sliced);
+        // Of slices too: each has rows of c's width.
+        bool wide = Chunk.IsWide(c.Columns, c.RowStride, c.Data, epilogue.Bias, epilogue.Extra) && strideC % Chunk.Size == 0;
+        Cut cut = Choose(gpu, c.Rows, c.Columns, count, depth, sliced, wide);
         // Depth is the columns of a and the rows of b; a matrix with one row or column counts as either.
         Type left = a.ColumnStride == 1 ? typeof(TensorCoreProduct.DepthInner) : typeof(TensorCoreProduct.DepthOuter);
         Type right = b.RowStride == 1 && b.ColumnStride != 1 ? typeof(TensorCoreProduct.DepthInner) : typeof(TensorCoreProduct.DepthOuter);
@@ -136,13 +134,17 @@ public static partial class MatMul
             sliceStride = (long)c.Rows * c.Columns;
             target = gpu.Allocate(sliceStride * slices);
         }
-        GpuKernel kernel = cut.Tile is { } tile
-            ? TensorCoreProduct.Find(tile, left, right, epilogue.Kind, a.Data.Type, target.Type)
-            : WarpgroupProduct.Find(left, right, epilogue.Kind, a.Data.Type, target.Type);
-        gpu.Run(kernel, new Blocks(Blocks.Cover(c.Columns, cut.Columns), Blocks.Cover(c.Rows, cut.Rows), count * slices), a.Data, b.Data,
-            target, epilogue.Bias, epilogue.Extra, c.Rows, c.Columns, depth, (int)Leading(a), (int)Leading(b),
-            slices > 1 ? c.Columns : (int)c.RowStride, strideA, strideB, strideC, slices, sliceDepth, sliceStride, scale,
-            accumulate && slices == 1);
+        int leading = slices > 1 ? c.Columns : (int)c.RowStride;
+        ReadOnlySpan<KernelArgument> arguments = [a.Data, b.Data, target, epilogue.Bias, epilogue.Extra, c.Rows, c.Columns, depth,
+            (int)Leading(a), (int)Leading(b), leading, strideA, strideB, strideC, slices, sliceDepth, sliceStride, scale,
+            accumulate && slices == 1];
+        int across = Blocks.Cover(c.Columns, cut.Columns), down = Blocks.Cover(c.Rows, cut.Rows), tiles = across * down * count * slices;
+        if (cut.Tile is { } tile)
+            gpu.Run(TensorCoreProduct.Find(tile, left, right, epilogue.Kind, a.Data.Type, target.Type),
+                new Blocks(across, down, count * slices), [.. arguments, wide]);
+        else
+            gpu.Run(WarpgroupProduct.Find(left, right, epilogue.Kind, a.Data.Type, target.Type),
+                new Blocks(Math.Min(tiles, gpu.Multiprocessors)), [.. arguments, tiles]);
         if (slices == 1)
             return;
         SliceSum.Run(gpu, target, c.Data, slices, sliceStride, accumulate);

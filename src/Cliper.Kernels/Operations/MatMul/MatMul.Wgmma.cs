@@ -8,8 +8,9 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// The matrix product of a 16-bit format on Hopper's tensor cores, fp32 sums: what <see cref="TensorCoreProduct"/> does, with
-/// products of whole warpgroups that read shared memory themselves. A block of two computes 128 x 256 of the result, 64 rows each.
-/// Of four stages of shared memory one is multiplied, the one before it may still be, and two are on their way.
+/// products of whole warpgroups that read shared memory themselves. Two of them compute a tile of 128 x 256, 64 rows each.
+/// Of four stages of shared memory one is multiplied, the one before it may still be, and two are on their way. A multiprocessor has
+/// room for one block, which therefore goes on from tile to tile: while it stores one, the next one's stages are already on their way.
 /// </summary>
 internal static class WarpgroupProduct
 {
@@ -39,24 +40,80 @@ internal static class WarpgroupProduct
                     typeof(WarpgroupProduct).GetMethod(nameof(Run), BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(types),
                     GpuKernel.NameOf("MatMul wgmma", types), Threads, 1, Registers, Stages * StageBytes + Wgmma.Alignment, GpuTarget.Hopper)
                 {
-                    // The copies stand once in the loop and once for each stage that is filled before it.
-                    Instructions = (Depth / Wgmma.Depth, 0, StageBytes / 16 / Threads * (1 + Ahead)),
+                    // The copies stand once in the loop and once before it.
+                    Instructions = (Depth / Wgmma.Depth, 0, StageBytes / 16 / Threads * 2),
                 });
             return kernel;
         }
     }
 
-    private struct CopyStep<TLayout, TFormat> : IStep where TLayout : struct, TensorCoreProduct.ILayout where TFormat : struct, IFormat
+    /// <summary>How a product is cut into tiles; with the depth's slices, each layer of a batch has them all.</summary>
+    private struct Tiles
     {
-        public TensorCoreProduct.CopyStep<TLayout, TFormat> Operand;
+        public int Rows, Columns, Depth, Slices, SliceDepth;
 
-        public void Step(int index)
+        // The tile in hand, from the last call of MoveTo.
+        public int FirstRow, FirstColumn, Batch, Slice, FirstDepth, DepthEnd;
+
+        /// <summary>Goes to a tile by its number: along the columns first, so that blocks at work share rows of a in the L2 cache.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void MoveTo(int tile)
         {
-            int at = Operand.Thread + index * Threads;
-            // Blocks of eight chunks a line: one below the other where lines run along the depth, else side by side.
-            int perRow = TLayout.AlongDepth ? Depth / 8 : Operand.Outer / 8;
-            int row = at / perRow, chunk = at % perRow;
-            Operand.Copy(row, chunk, Operand.Shared + chunk / 8 * Wgmma.Block + Wgmma.Swizzled(row, chunk & 7));
+            int across = (int)((uint)(Columns + WarpgroupProduct.Columns - 1) / WarpgroupProduct.Columns);
+            int down = (int)((uint)(Rows + WarpgroupProduct.Rows - 1) / WarpgroupProduct.Rows);
+            int band = tile / across, layer = band / down;
+            FirstColumn = (tile - band * across) * WarpgroupProduct.Columns;
+            FirstRow = (band - layer * down) * WarpgroupProduct.Rows;
+            Batch = layer / Slices;
+            Slice = layer - Batch * Slices;
+            FirstDepth = Slice * SliceDepth;
+            DepthEnd = IntrinsicMath.Min(Depth, FirstDepth + SliceDepth);
+        }
+    }
+
+    /// <summary>The copies of a block's tiles, stage by stage.</summary>
+    private struct Supply<TLeft, TRight, TFormat>
+        where TLeft : struct, TensorCoreProduct.ILayout where TRight : struct, TensorCoreProduct.ILayout where TFormat : struct, IFormat
+    {
+        public OperandCopies<TLeft, TFormat> Left;
+        public OperandCopies<TRight, TFormat> Right;
+        public Halves<TFormat> A, B;
+        public int LeadingA, LeadingB, Tile, TileEnd, Remaining;
+        public long StrideA, StrideB;
+        public Tiles Tiles;
+
+        /// <summary>Starts the copies of the next stage; past the last tile they only write zeros, and the group is there all the same.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Fill(int stage)
+        {
+            if (Remaining <= 0)
+                Begin();
+            OperandCopies<TLeft, TFormat>.CopyStep left = Left.Next(stage);
+            Twice<Twice<N1>>.For(ref left);
+            OperandCopies<TRight, TFormat>.CopyStep right = Right.Next(stage + LeftBytes);
+            Twice<Twice<Twice<N1>>>.For(ref right);
+            Gpu.CommitCopies();
+            Remaining -= Depth;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Begin()
+        {
+            if (Tile >= TileEnd)
+            {
+                Left.End();
+                Right.End();
+                return;
+            }
+            Tiles.MoveTo(Tile);
+            OperandCopies<TLeft, TFormat>.OffsetStep left = Left.Begin(new Halves<TFormat>(A.At(Tiles.Batch * StrideA)), LeadingA,
+                Tiles.FirstRow, Tiles.Rows, Tiles.FirstDepth, Tiles.DepthEnd);
+            Twice<Twice<N1>>.For(ref left);
+            OperandCopies<TRight, TFormat>.OffsetStep right = Right.Begin(new Halves<TFormat>(B.At(Tiles.Batch * StrideB)), LeadingB,
+                Tiles.FirstColumn, Tiles.Columns, Tiles.FirstDepth, Tiles.DepthEnd);
+            Twice<Twice<Twice<N1>>>.For(ref right);
+            Remaining = Tiles.DepthEnd - Tiles.FirstDepth;
+            Tile += Grid.DimX;
         }
     }
 
@@ -64,9 +121,11 @@ internal static class WarpgroupProduct
         where TLeft : struct, TensorCoreProduct.ILayout where TRight : struct, TensorCoreProduct.ILayout where TFormat : struct, IFormat
     {
         public long Left, Right;
+        public int Accumulate;
 
         public void Step(int index) => TFormat.Wgmma(Left + index * Wgmma.NextDepth(TLeft.AlongDepth),
-            Right + index * Wgmma.NextDepth(TRight.AlongDepth), TLeft.AlongDepth ? 0 : 1, TRight.AlongDepth ? 0 : 1);
+            Right + index * Wgmma.NextDepth(TRight.AlongDepth), index > 0 ? 1 : Accumulate, TLeft.AlongDepth ? 0 : 1,
+            TRight.AlongDepth ? 0 : 1);
     }
 
     private struct ClearStep : IStep
@@ -76,84 +135,80 @@ internal static class WarpgroupProduct
 
     private struct StoreStep<TEpilogue, TC> : IStep where TEpilogue : struct, IGpuEpilogue where TC : struct, INumbers
     {
-        public TensorCoreProduct.Target<TEpilogue, TC> Result;
+        public ProductTarget<TEpilogue, TC> Result;
 
-        public void Step(int index)
+        public void Step(int index) => Result.Store(0, index * 32, Read(index * 4), Read(index * 4 + 1), Read(index * 4 + 2),
+            Read(index * 4 + 3));
+
+        // Eight columns of the sums.
+        private static F4 Read(int columns)
         {
-            F4 sum;
-            (sum.X, sum.Y) = (Wgmma.Read(index * 4), Wgmma.Read(index * 4 + 1));
-            (sum.Z, sum.W) = (Wgmma.Read(index * 4 + 2), Wgmma.Read(index * 4 + 3));
-            Result.Store(0, index * 8, sum);
+            F4 sums;
+            (sums.X, sums.Y) = (Wgmma.Read(columns * 4), Wgmma.Read(columns * 4 + 1));
+            (sums.Z, sums.W) = (Wgmma.Read(columns * 4 + 2), Wgmma.Read(columns * 4 + 3));
+            return sums;
         }
     }
 
-    // Starts the copies of one stage; beyond the depth they only write zeros, and the group is there all the same.
+    // Where a thread's chunks belong: blocks of eight chunks a line, one below the other where lines run along the depth, else side by side.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fill<TLeft, TRight, TFormat>(CopyStep<TLeft, TFormat> left, CopyStep<TRight, TFormat> right, int shared,
-        int firstDepth)
-        where TLeft : struct, TensorCoreProduct.ILayout where TRight : struct, TensorCoreProduct.ILayout where TFormat : struct, IFormat
-    {
-        (left.Operand.Shared, left.Operand.FirstDepth) = (shared, firstDepth);
-        Twice<Twice<N1>>.For(ref left);
-        (right.Operand.Shared, right.Operand.FirstDepth) = (shared + LeftBytes, firstDepth);
-        Twice<Twice<Twice<N1>>>.For(ref right);
-        Gpu.CommitCopies();
-    }
+    private static void Place<TLayout, TFormat>(ref OperandCopies<TLayout, TFormat> copies)
+        where TLayout : struct, TensorCoreProduct.ILayout where TFormat : struct, IFormat =>
+        copies.PlaceAt((copies.Chunk >> 3) * Wgmma.Block + Wgmma.Swizzled(copies.Line, copies.Chunk & 7), Wgmma.Line);
 
-    // The launch is that of TensorCoreProduct.
+    // The launch: as many blocks as there is room for, each of which takes every so many-th of the tiles.
     private static void Run<TLeft, TRight, TEpilogue, TFormat, TC>(Halves<TFormat> a, Halves<TFormat> b, TC c, Floats bias, TC extra,
         int rows, int columns, int depth, int leadingA, int leadingB, int leadingC, long strideA, long strideB, long strideC, int slices,
-        int sliceDepth, long sliceStride, float scale, int accumulate)
+        int sliceDepth, long sliceStride, float scale, int accumulate, int tiles)
         where TLeft : struct, TensorCoreProduct.ILayout where TRight : struct, TensorCoreProduct.ILayout
         where TEpilogue : struct, IGpuEpilogue where TFormat : struct, IFormat where TC : struct, INumbers
     {
         Wgmma.Declare();
         int shared = Wgmma.SharedStart(), thread = Group.IdxX, lane = thread & 31, warp = thread >> 5;
-        int batch = Grid.IdxZ / slices, slice = Grid.IdxZ - batch * slices;
-        int firstDepth = slice * sliceDepth, depthEnd = IntrinsicMath.Min(depth, firstDepth + sliceDepth);
+        Tiles current = default;
+        (current.Rows, current.Columns, current.Depth, current.Slices, current.SliceDepth) = (rows, columns, depth, slices, sliceDepth);
+        Supply<TLeft, TRight, TFormat> supply = default;
+        supply.Left = new(LocalMemory.Allocate<int>(Rows * Depth / 8 / Threads), thread, Threads, Rows, Depth);
+        Place(ref supply.Left);
+        supply.Right = new(LocalMemory.Allocate<int>(Columns * Depth / 8 / Threads), thread, Threads, Columns, Depth);
+        Place(ref supply.Right);
+        (supply.A, supply.LeadingA, supply.StrideA) = (a, leadingA, strideA);
+        (supply.B, supply.LeadingB, supply.StrideB) = (b, leadingB, strideB);
+        (supply.Tile, supply.TileEnd, supply.Tiles) = (Grid.IdxX, tiles, current);
+        for (int stage = 0; stage < Ahead; stage++)
+            supply.Fill(shared + stage * StageBytes);
 
-        CopyStep<TLeft, TFormat> left = default;
-        left.Operand.Source = new Halves<TFormat>(a.At(batch * strideA));
-        (left.Operand.Outer, left.Operand.FirstOuter, left.Operand.OuterEnd) = (Rows, Grid.IdxY * Rows, rows);
-        (left.Operand.Leading, left.Operand.DepthEnd, left.Operand.Thread) = (leadingA, depthEnd, thread);
-        CopyStep<TRight, TFormat> right = default;
-        right.Operand.Source = new Halves<TFormat>(b.At(batch * strideB));
-        (right.Operand.Outer, right.Operand.FirstOuter, right.Operand.OuterEnd) = (Columns, Grid.IdxX * Columns, columns);
-        (right.Operand.Leading, right.Operand.DepthEnd, right.Operand.Thread) = (leadingB, depthEnd, thread);
-
-        Fill(left, right, shared, firstDepth);
-        Fill(left, right, shared + StageBytes, firstDepth + Depth);
         ClearStep clear = default;
         Twice<Twice<Twice<Twice<Twice<Twice<Twice<N1>>>>>>>.For(ref clear);
-
+        MultiplyStep<TLeft, TRight, TFormat> multiply;
+        StoreStep<TEpilogue, TC> store;
+        store.Result = new ProductTarget<TEpilogue, TC>(c, bias, extra, rows, columns, leadingC, scale, accumulate, wide: 1);
+        // Neighbouring stages differ in the descriptors' addresses alone.
+        long left = Wgmma.Descriptor(shared + (warp >> 2) * Wgmma.Block), right = Wgmma.Descriptor(shared + LeftBytes);
         int reading = 0, writing = Ahead * StageBytes;
-        for (int at = firstDepth; at < depthEnd; at += Depth)
+        for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
-            Gpu.AwaitAllCopiesButOne();
-            Wgmma.PublishShared();
-            // Everybody's part of this stage is there, and everybody has waited for the products of the stage before last,
-            // which is filled next.
-            Group.Barrier();
-            Wgmma.Fence();
-            MultiplyStep<TLeft, TRight, TFormat> multiply;
-            multiply.Left = Wgmma.Descriptor(shared + reading + (warp >> 2) * Wgmma.Block);
-            multiply.Right = Wgmma.Descriptor(shared + reading + LeftBytes);
-            Twice<Twice<N1>>.For(ref multiply);
-            Wgmma.Commit();
-            Fill(left, right, shared + writing, at + Ahead * Depth);
-            Wgmma.AwaitAllButOne();
-            reading = reading + StageBytes == Stages * StageBytes ? 0 : reading + StageBytes;
-            writing = writing + StageBytes == Stages * StageBytes ? 0 : writing + StageBytes;
+            current.MoveTo(tile);
+            for (int at = current.FirstDepth; at < current.DepthEnd; at += Depth)
+            {
+                Gpu.AwaitAllCopiesButOne();
+                Wgmma.PublishShared();
+                // Everybody's part of this stage is there, and everybody has waited for the products of the stage before last,
+                // which is filled next.
+                Group.Barrier();
+                Wgmma.Fence();
+                (multiply.Left, multiply.Right) = (left + Wgmma.Ahead(reading), right + Wgmma.Ahead(reading));
+                multiply.Accumulate = at - current.FirstDepth;
+                Twice<Twice<N1>>.For(ref multiply);
+                Wgmma.Commit();
+                supply.Fill(shared + writing);
+                Wgmma.AwaitAllButOne();
+                reading = reading + StageBytes == Stages * StageBytes ? 0 : reading + StageBytes;
+                writing = writing + StageBytes == Stages * StageBytes ? 0 : writing + StageBytes;
+            }
+            Wgmma.AwaitAll();
+            store.Result.Begin(current.Batch * strideC + current.Slice * sliceStride, current.FirstRow + warp * 16, current.FirstColumn, lane);
+            Twice<Twice<Twice<N1>>>.For(ref store);
         }
-        Wgmma.AwaitAll();
-
-        StoreStep<TEpilogue, TC> store = default;
-        (store.Result.C, store.Result.Bias, store.Result.Extra) = (c, bias, extra);
-        store.Result.First = batch * strideC + slice * sliceStride;
-        store.Result.Row = Grid.IdxY * Rows + warp * 16 + (lane >> 2);
-        store.Result.Column = Grid.IdxX * Columns + (lane & 3) * 2;
-        (store.Result.Rows, store.Result.Columns, store.Result.Leading) = (rows, columns, leadingC);
-        (store.Result.Scale, store.Result.Accumulate) = (scale, accumulate);
-        Twice<Twice<Twice<Twice<Twice<N1>>>>>.For(ref store);
     }
 }
