@@ -18,8 +18,8 @@ internal interface ICount
     /// <summary>The number.</summary>
     static abstract int Value { get; }
 
-    /// <summary>body.Step(0), body.Step(1) ... body.Step(Value - 1).</summary>
-    static abstract void For<TStep>(ref TStep body) where TStep : struct, IStep;
+    /// <summary>body.Step(first), body.Step(first + 1) ... body.Step(first + Value - 1).</summary>
+    static abstract void For<TStep>(ref TStep body, int first = 0) where TStep : struct, IStep;
 }
 
 /// <summary>1.</summary>
@@ -30,32 +30,20 @@ internal readonly struct N1 : ICount
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void For<TStep>(ref TStep body) where TStep : struct, IStep => body.Step(0);
+    public static void For<TStep>(ref TStep body, int first = 0) where TStep : struct, IStep => body.Step(first);
 }
 
 /// <summary>2 N.</summary>
 internal readonly struct Twice<N> : ICount where N : struct, ICount
 {
-    private struct Shifted<TStep> : IStep where TStep : struct, IStep
-    {
-        public TStep Body;
-        public int Offset;
-
-        public void Step(int index) => Body.Step(index + Offset);
-    }
-
     /// <inheritdoc/>
     public static int Value => N.Value * 2;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void For<TStep>(ref TStep body) where TStep : struct, IStep
+    public static void For<TStep>(ref TStep body, int first = 0) where TStep : struct, IStep
     {
-        N.For(ref body);
-        Shifted<TStep> shifted;
-        shifted.Body = body;
-        shifted.Offset = N.Value;
-        N.For(ref shifted);
-        body = shifted.Body;
+        N.For(ref body, first);
+        N.For(ref body, first + N.Value);
     }
 }
