@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Fetches NVIDIA's assembler ptxas into the folder $1, out of Debian's package nvidia-cuda-toolkit (component non-free; CUDA 11.8 on
+# Fetches NVIDIA's assembler ptxas and its disassembler nvdisasm into the folder $1, out of Debian's package nvidia-cuda-toolkit (component non-free; CUDA 11.8 on
 # bookworm, 12.4 on trixie). Installs nothing and leaves apt's own sources alone: it uses the mirror that apt is set up with,
 # through a private configuration. Prints the version; fails where there is no apt, mirror or package.
 #   eng/get-ptxas.sh DIR [bookworm|trixie]
 set -euo pipefail
 dir=$(realpath -m "$1")
 suite=${2:-trixie}
-if [ -x "$dir/ptxas" ]; then
+if [ -x "$dir/ptxas" ] && [ -x "$dir/nvdisasm" ]; then
   "$dir/ptxas" --version | tail -1
   exit
 fi
@@ -21,7 +21,7 @@ apt-get "${options[@]}" update -qq
 (
   cd "$tmp"
   apt-get "${options[@]}" download -qq nvidia-cuda-toolkit
-  dpkg-deb --fsys-tarfile nvidia-cuda-toolkit_*.deb | tar x ./usr/bin/ptxas
-  mv usr/bin/ptxas "$dir/"
+  dpkg-deb --fsys-tarfile nvidia-cuda-toolkit_*.deb | tar x ./usr/bin/ptxas ./usr/bin/nvdisasm
+  mv usr/bin/ptxas usr/bin/nvdisasm "$dir/"
 )
 "$dir/ptxas" --version | tail -1

@@ -24,7 +24,7 @@ internal static partial class Ptxas
     /// <summary>As <see cref="Require"/>, for sm_90a, which the ptxas of CUDA 11 does not know.</summary>
     public static void RequireHopper()
     {
-        string version = Run("--version").Text;
+        string version = Run(Path!, "--version").Text;
         if (int.Parse(ReleasePattern().Match(version).Groups[1].Value) < 12)
             LeaveOut($"this ptxas does not know sm_90a, one of CUDA 12 does (eng/get-ptxas.sh DIR trixie): {version.Trim()}");
     }
@@ -39,15 +39,41 @@ internal static partial class Ptxas
     /// <summary>Assembles PTX for an architecture such as "sm_80".</summary>
     public static Result Assemble(string ptx, string architecture)
     {
+        Result result = default;
+        Assemble(ptx, architecture, "/dev/null", text =>
+            result = new Result(Number(RegistersPattern(), text), Number(StackPattern(), text),
+                Number(StorePattern(), text) + Number(LoadPattern(), text), text));
+        return result;
+
+        static int Number(Regex pattern, string text) => int.Parse(pattern.Match(text).Groups[1].Value);
+    }
+
+    /// <summary>The machine code of PTX, a line an instruction or label, by nvdisasm beside the assembler.</summary>
+    public static string[] Disassemble(string ptx, string architecture)
+    {
+        string code = System.IO.Path.GetTempFileName();
+        try
+        {
+            Assemble(ptx, architecture, code, _ => { });
+            (int exit, string text) = Run(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path!)!, "nvdisasm"), "-c", code);
+            Assert.That(exit, Is.Zero, text);
+            return text.Split('\n');
+        }
+        finally
+        {
+            File.Delete(code);
+        }
+    }
+
+    private static void Assemble(string ptx, string architecture, string target, Action<string> said)
+    {
         string file = System.IO.Path.GetTempFileName();
         try
         {
             File.WriteAllText(file, ptx);
-            (int code, string text) = Run("-v", "-O3", $"--gpu-name={architecture}", "-o", "/dev/null", file);
-            Assert.That(code, Is.Zero, text);
-            return new Result(Number(RegistersPattern()), Number(StackPattern()), Number(StorePattern()) + Number(LoadPattern()), text);
-
-            int Number(Regex pattern) => int.Parse(pattern.Match(text).Groups[1].Value);
+            (int exit, string text) = Run(Path!, "-v", "-O3", $"--gpu-name={architecture}", "-o", target, file);
+            Assert.That(exit, Is.Zero, text);
+            said(text);
         }
         finally
         {
@@ -55,9 +81,9 @@ internal static partial class Ptxas
         }
     }
 
-    private static (int Code, string Text) Run(params string[] arguments)
+    private static (int Code, string Text) Run(string program, params string[] arguments)
     {
-        using Process process = Process.Start(new ProcessStartInfo(Path!, arguments)
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments)
         { RedirectStandardError = true, RedirectStandardOutput = true })!;
         Task<string> error = process.StandardError.ReadToEndAsync();
         string text = process.StandardOutput.ReadToEnd() + error.Result;
