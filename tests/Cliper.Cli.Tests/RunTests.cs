@@ -283,6 +283,19 @@ public sealed class RunTests
     }
 
     [Test]
+    public void ARunIsResumedFromAnyFolder()
+    {
+        string[] relative = [.. Tiny.Select(argument => argument == In("data") ? Path.GetRelativePath(Environment.CurrentDirectory, argument) : argument)];
+        Assert.That(relative, Is.Not.EqualTo(Tiny));
+
+        ProgramRun run = ProgramRun.InProcess(["train", "--out", In("anywhere"), "--pretrain-epochs", "1", .. relative]);
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllText(In("anywhere", "config.json")));
+        Assert.That(config.RootElement.GetProperty("data").GetString(), Is.EqualTo(In("data")));
+    }
+
+    [Test]
     public void SettingsThatTheModelCannotFollowAreNotTakenForAResumedRun()
     {
         string config = File.ReadAllText(Path.Combine(Run, "config.json"));

@@ -86,7 +86,7 @@ internal sealed class SettingsOptions(bool stages)
         if (stages)
             settings = Only(parsed.GetValue(_stage), settings);
         settings.Check();
-        return settings;
+        return settings.WithFullPaths();
     }
 
     private static TrainSettings Named(string recipe) => Recipes.Names.Contains(recipe)

@@ -210,6 +210,14 @@ public sealed record TrainSettings
     /// <summary>Fine-tunes the image tower; descriptors and text tower frozen.</summary>
     public PhaseSettings Stage2 { get; init; } = new();
 
+    /// <summary>With the full paths of what is there, so that a run can be resumed from any folder; a hub's name stays as it is.</summary>
+    public TrainSettings WithFullPaths()
+    {
+        return this with { Data = Full(Data), Weights = Full(Weights), Init = Full(Init) };
+
+        static string Full(string path) => Path.Exists(path) ? Path.GetFullPath(path) : path;
+    }
+
     /// <summary>Throws on a value out of range.</summary>
     /// <exception cref="SettingsException">Names the setting, its range and the value.</exception>
     public void Check()
