@@ -34,8 +34,8 @@ internal interface INumbers
     void Store8(long index, F8 value);
 
     /// <summary>
-    /// A lane's part of a row of four accumulators side by side (<see cref="Gpu.MmaFp16"/>): of each eight of its 32 columns two, from 2 (lane % 4)
-    /// on. All lanes of a warp call it, on cards with tensor cores.
+    /// A lane's part of a row of four accumulators side by side (<see cref="Gpu.MmaFp16"/>): of each eight of its 32 columns two, from
+    /// 2 (lane % 4) on. All lanes of a warp call it, on cards with tensor cores.
     /// </summary>
     /// <param name="index">Where the 32 columns begin.</param>
     /// <param name="count">How many of them are there, 0 or less where the row is not; others are 0.</param>

@@ -88,16 +88,18 @@ internal static class Wgmma
     public static void PublishShared() => throw new NotSupportedException();
 
     /// <summary>
-    /// Starts D += A B, or D = A B where <paramref name="accumulate"/> is 0; an operand is transposed (constants 0 or 1) where its neighbours
-    /// do not differ in depth.
+    /// Starts D += A B, or D = A B where <paramref name="accumulate"/> is 0; an operand is transposed (constants 0 or 1) where its
+    /// neighbours do not differ in depth.
     /// </summary>
     [IntrinsicImplementation]
-    [Ptx("{ .reg .pred p; setp.ne.b32 p, $2, 0; wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {%sum<128>}, $0, $1, p, 1, 1, $i3, $i4; }")]
+    [Ptx("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
+        + "wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16 {%sum<128>}, $0, $1, p, 1, 1, $i3, $i4; }")]
     public static void MultiplyAddFp16(long a, long b, int accumulate, int transposeA, int transposeB) => throw new NotSupportedException();
 
     /// <summary>As <see cref="MultiplyAddFp16"/>, A and B in bf16.</summary>
     [IntrinsicImplementation]
-    [Ptx("{ .reg .pred p; setp.ne.b32 p, $2, 0; wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {%sum<128>}, $0, $1, p, 1, 1, $i3, $i4; }")]
+    [Ptx("{ .reg .pred p; setp.ne.b32 p, $2, 0; "
+        + "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {%sum<128>}, $0, $1, p, 1, 1, $i3, $i4; }")]
     public static void MultiplyAddBf16(long a, long b, int accumulate, int transposeA, int transposeB) => throw new NotSupportedException();
 
     /// <summary>Closes a group of products.</summary>

@@ -59,8 +59,8 @@ internal static class ColumnBlock
     public static int Row => Group.IdxX >> 5;
 
     /// <summary>
-    /// parts[slice y, column ...] = the sums of the block's threads of the same columns, added in the order of their rows. All threads call it; between two calls
-    /// there is a barrier.
+    /// parts[slice y, column ...] = the sums of the block's threads of the same columns, added in the order of their rows. All threads
+    /// call it; between two calls there is a barrier.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSum(F8 sum, Floats parts, int width)

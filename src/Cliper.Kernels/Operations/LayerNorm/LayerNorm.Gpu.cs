@@ -182,7 +182,8 @@ public static partial class LayerNorm
         {
             int column = (index * 32 + Lane) * Chunk.Size;
             if (column < Width)
-                Chunk.Write(Dx, First + column, Gradient(HeldDy[index], HeldX[index], AverageG, AverageGn, Factor), Chunk.Size, 1, Accumulate);
+                Chunk.Write(Dx, First + column, Gradient(HeldDy[index], HeldX[index], AverageG, AverageGn, Factor), Chunk.Size, 1,
+                    Accumulate);
         }
     }
 

@@ -235,8 +235,8 @@ internal static class TensorCoreProduct
 
     // Starts the copies of one stage; beyond the depth they only write zeros, and the group is there all the same.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fill<TTile, TLeft, TRight, TFormat>(ref OperandCopies<TLeft, TFormat> left, ref OperandCopies<TRight, TFormat> right,
-        int stage, int leftBytes)
+    private static void Fill<TTile, TLeft, TRight, TFormat>(ref OperandCopies<TLeft, TFormat> left,
+        ref OperandCopies<TRight, TFormat> right, int stage, int leftBytes)
         where TTile : struct, ITile where TLeft : struct, ILayout where TRight : struct, ILayout where TFormat : struct, IFormat
     {
         OperandCopies<TLeft, TFormat>.CopyStep copyLeft = left.Next(stage);

@@ -55,7 +55,7 @@ internal static class WarpgroupProduct
         // The tile in hand, from the last call of MoveTo.
         public int FirstRow, FirstColumn, Batch, Slice, FirstDepth, DepthEnd;
 
-        /// <summary>Goes to a tile by its number: along the columns first, so that blocks at work share rows of a in the L2 cache.</summary>
+        /// <summary>Goes to a tile by its number, along the columns first, so that blocks at work share rows in the L2 cache.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void MoveTo(int tile)
         {
@@ -82,7 +82,7 @@ internal static class WarpgroupProduct
         public long StrideA, StrideB;
         public Tiles Tiles;
 
-        /// <summary>Starts the copies of the next stage; past the last tile they only write zeros, and the group is there all the same.</summary>
+        /// <summary>Starts the copies of the next stage; past the last tile they write zeros, and the group is there too.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Fill(int stage)
         {
@@ -150,7 +150,8 @@ internal static class WarpgroupProduct
         }
     }
 
-    // Where a thread's chunks belong: blocks of eight chunks a line, one below the other where lines run along the depth, else side by side.
+    // Where a thread's chunks belong: in blocks of eight chunks a line, one below the other where lines run along the depth, else side
+    // by side.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Place<TLayout, TFormat>(ref OperandCopies<TLayout, TFormat> copies)
         where TLayout : struct, TensorCoreProduct.ILayout where TFormat : struct, IFormat =>
@@ -207,7 +208,8 @@ internal static class WarpgroupProduct
                 writing = writing + StageBytes == Stages * StageBytes ? 0 : writing + StageBytes;
             }
             Wgmma.AwaitAll();
-            store.Result.Begin(current.Batch * strideC + current.Slice * sliceStride, current.FirstRow + warp * 16, current.FirstColumn, lane);
+            store.Result.Begin(current.Batch * strideC + current.Slice * sliceStride, current.FirstRow + warp * 16, current.FirstColumn,
+                lane);
             Twice<Twice<Twice<N1>>>.For(ref store);
         }
     }

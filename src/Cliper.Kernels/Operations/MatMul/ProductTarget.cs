@@ -42,7 +42,7 @@ internal struct ProductTarget<TEpilogue, TC> where TEpilogue : struct, IGpuEpilo
         (_at, _extraAt) = (first + (long)_row * _leading + column, (long)_row * _columns + column);
     }
 
-    /// <summary>Stores 16 rows of 32 columns, so many from the first: four accumulators side by side. All lanes of a warp call it.</summary>
+    /// <summary>Stores 16 rows of 32 columns, so many from the first: four accumulators side by side. All lanes call it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(int down, int across, F4 sum0, F4 sum1, F4 sum2, F4 sum3)
     {
