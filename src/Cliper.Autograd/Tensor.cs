@@ -120,6 +120,9 @@ public sealed class Tensor : IDisposable
             ? ((Converted)found).Data
             : default;
 
+    /// <summary>Bytes of the copy that products on a GPU take of this tensor; 0 without one. An optimiser's step rewrites it too.</summary>
+    public long OperandBytes => OperandCopy.IsNull ? 0 : OperandCopy.Bytes;
+
     /// <summary>
     /// Makes the next gradient overwrite instead of add. No memory is touched: the gradient counts as zero from here on.
     /// </summary>
@@ -234,9 +237,9 @@ public sealed class Tensor : IDisposable
     {
         if (Type == Device.Activations)
             return Data;
-        // All elements under any shape are one copy, which the optimiser can write in its own pass.
-        Tensor whole = Shape.Count == Root.Shape.Count ? Root : this;
-        return whole.Companion(OperandKind, () => new Converted(whole.Data, whole.Device.Activations)).Data;
+        // One copy for all views, which the optimiser can write in its own pass.
+        Tensor whole = Root;
+        return whole.Companion(OperandKind, () => new Converted(whole.Data, whole.Device.Activations)).Data.Slice(_offset, Shape.Count);
     }
 
     /// <summary>A copy in another type.</summary>

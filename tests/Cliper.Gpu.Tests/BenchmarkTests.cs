@@ -39,7 +39,8 @@ public sealed class BenchmarkTests : GpuFixture
         Width = 64,
         TextWidth = 64,
         Embed = 16,
-        Patches = 4,
+        ImageSize = 16,
+        PatchSize = 8,
         Vocabulary = 16,
         OperationSeconds = 0,
         ModelSeconds = 0,
@@ -56,7 +57,8 @@ public sealed class BenchmarkTests : GpuFixture
         Assert.That(rows.Select(row => row.Name), Is.SupersetOf(new[]
         {
             "matmul NT, bias", "matmul NN, gradient by the input", "matmul TN, gradient by the weight", "attention backward",
-            "layer norm backward", "QuickGELU backward", "cast fp32 to fp16", "CLIPER loss backward",
+            "layer norm backward", "QuickGELU backward", "cast fp32 to fp16", "normalise into patches",
+            "CLIPER loss backward",
         }));
         Assert.That(Device.Launched.Select(kernel => kernel.Name), Has.None.Contains("Portable"), "slow products are not what is measured");
     }
@@ -72,6 +74,11 @@ public sealed class BenchmarkTests : GpuFixture
             "forward clips, batch 1", "stage 1 step clips, batch 2 of 2 frames", "stage 2 step clips, batch 2 of 2 frames",
         }));
         Assert.That(rows.Select(row => row.Name), Does.Contain("AdamW").And.Contains("gradient norm"));
+        // Weight, gradient and two moments, of which three are written too; the copy in 16 bits of what products take: patches, the blocks' matrices.
+        BenchmarkRow stepping = rows.Single(row => row.Name == "AdamW");
+        int count = int.Parse(stepping.Shape.Split(' ')[0]), width = Config.VisionWidth,
+            multiplied = width * (3 * Config.PatchSize * Config.PatchSize + 12 * width);
+        Assert.That(stepping.GigabytesPerSecond * stepping.Milliseconds * 1e6, Is.EqualTo(28.0 * count + 2.0 * multiplied).Within(1));
         Assert.That(new ModelBenchmark(Device, Sizes, 1, 1).Run("stage 2 step clips").Count(), Is.EqualTo(1));
     }
 

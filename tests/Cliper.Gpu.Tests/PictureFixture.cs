@@ -4,7 +4,7 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>Base of the tests that run operations on pictures, which lie in one array, one after the other, wherever they happen to begin.</summary>
-public abstract class PictureFixture : GpuFixture
+public abstract class PictureFixture(ElementType stored = ElementType.Float16) : GpuFixture(stored)
 {
     private readonly List<DeviceArray> _arrays = [];
 
@@ -31,10 +31,12 @@ public abstract class PictureFixture : GpuFixture
     protected Picture[] Empty(IEnumerable<(int Width, int Height, int Channels)> sizes) =>
         Cut(Own(Device.Allocate(sizes.Sum(s => s.Width * s.Height * s.Channels), ElementType.UInt8)), sizes);
 
-    protected byte[] Bytes(Picture picture)
+    protected byte[] Bytes(Picture picture) => Bytes(picture.Pixels);
+
+    protected byte[] Bytes(DeviceArray array)
     {
-        var bytes = new byte[picture.Pixels.Length];
-        Device.Download(picture.Pixels, bytes);
+        var bytes = new byte[array.Bytes];
+        Device.Download(array, bytes);
         return bytes;
     }
 

@@ -134,7 +134,15 @@ public sealed class StepGraphTests
             Schedule = ScheduleKind.Cosine,
         };
         using var loader = new BatchLoader(TestPictures.Split(5, width: 16, height: 16),
-            new LoaderOptions { BatchSize = 2, ImageSize = BenchmarkTests.Config.ImageSize, Order = SampleOrder.Shuffled, Threads = 0 });
+            new LoaderOptions
+            {
+                Device = device,
+                BatchSize = 2,
+                ImageSize = BenchmarkTests.Config.ImageSize,
+                PatchSize = BenchmarkTests.Config.PatchSize,
+                Order = SampleOrder.Shuffled,
+                Threads = 0,
+            });
         using var outer = new Tape(device, recording: false);
         Tensor? descriptors = stage == 2 ? model.DescriptorFeatures(outer) : null;
         List<StepEvent> steps = [];

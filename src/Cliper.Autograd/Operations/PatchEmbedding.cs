@@ -6,13 +6,16 @@ namespace Cliper.Autograd;
 public sealed partial class Tape
 {
     /// <summary>Images to tokens, a convolution whose stride is its kernel's size; keeps the images for the backward pass.</summary>
-    /// <param name="images">[N, C, H, W]; H and W are multiples of p.</param>
+    /// <param name="images">[N, C, H, W]; H and W are multiples of p. Or unfolded before, as <see cref="Kernels.Operations.Normalize"/> makes
+    /// them of bytes: [N, patches, C p p].</param>
     /// <param name="weight">[width, C, p, p].</param>
     /// <returns>[N, (H / p) (W / p), width].</returns>
     /// <exception cref="ArgumentException">Channels differ, or the images do not divide into patches.</exception>
     public Tensor PatchEmbedding(Tensor images, Tensor weight)
     {
         Shape x = images.Shape, w = weight.Shape;
+        if (x.Rank == 3)
+            return Linear(images, weight);
         if (x.Rank != 4 || w.Rank != 4 || x[1] != w[1] || w[2] != w[3])
             throw new ArgumentException($"images {x} and patch weight {w}: expected [N, C, H, W] and [width, C, p, p]");
         var sizes = new Kernel.Sizes(x[0], x[1], x[2], x[3], w[2], w[0]);

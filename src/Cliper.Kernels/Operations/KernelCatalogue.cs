@@ -13,6 +13,6 @@ internal static class KernelCatalogue
         .. Sum.GpuKernels, .. GradientNorm.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels,
         .. Gather.GpuKernels, .. TokenRows.Kernels, .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels,
         .. TensorCoreAttention.Kernels, .. PortableAttention.Kernels, .. Resize.GpuKernels, .. Warp.GpuKernels, .. ColorJitter.GpuKernels,
-        .. Normalize.GpuKernels, .. Erase.GpuKernels, .. GpuPeak.Kernels,
+        .. Normalize.GpuKernels, .. GpuPeak.Kernels,
     ];
 }

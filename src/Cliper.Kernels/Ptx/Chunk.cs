@@ -138,6 +138,20 @@ internal static class Chunk
         H = count > 7 ? a.H : 0f,
     };
 
+    /// <summary>Elements [from, from + count) set to zero; both ends may lie outside.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static F8 Erase(F8 a, int from, uint count) => new()
+    {
+        A = (uint)-from < count ? 0f : a.A,
+        B = (uint)(1 - from) < count ? 0f : a.B,
+        C = (uint)(2 - from) < count ? 0f : a.C,
+        D = (uint)(3 - from) < count ? 0f : a.D,
+        E = (uint)(4 - from) < count ? 0f : a.E,
+        F = (uint)(5 - from) < count ? 0f : a.F,
+        G = (uint)(6 - from) < count ? 0f : a.G,
+        H = (uint)(7 - from) < count ? 0f : a.H,
+    };
+
     /// <summary>Whether rows of <paramref name="stride"/> elements at these addresses can be read 16 bytes at a time.</summary>
     public static bool IsWide(long width, long stride, params ReadOnlySpan<Devices.DeviceArray> arrays)
     {

@@ -79,7 +79,7 @@ public sealed record BenchmarkSizes
         Width = 32,
         TextWidth = 32,
         Embed = 16,
-        Patches = 4,
+        ImageSize = 32,
         Vocabulary = 128,
         OperationSeconds = 0,
         ModelSeconds = 0,
@@ -123,8 +123,14 @@ public sealed record BenchmarkSizes
     /// <summary>Width of the features.</summary>
     public int Embed { get; init; } = 512;
 
+    /// <summary>Side of a picture.</summary>
+    public int ImageSize { get; init; } = 224;
+
+    /// <summary>Side of its patches.</summary>
+    public int PatchSize { get; init; } = 16;
+
     /// <summary>Patches of a picture.</summary>
-    public int Patches { get; init; } = 196;
+    public int Patches => ImageSize / PatchSize * (ImageSize / PatchSize);
 
     /// <summary>Tokens that the text tower knows.</summary>
     public int Vocabulary { get; init; } = 49_408;

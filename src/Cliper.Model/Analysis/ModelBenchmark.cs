@@ -3,6 +3,7 @@ using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
+using Cliper.Model.Data;
 using Cliper.Model.Text;
 using Cliper.Model.Weights;
 using AdamW = Cliper.Autograd.Optimizers.AdamW;
@@ -137,10 +138,10 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
             tape.Backward(tape.Sum(model.ImageFeatures(tape, images)));
         long count = trained.Sum(entry => entry.Tensor.Shape.Count);
         string tensors = $"{count} of {trained.Length} tensors";
-        // Weight, moments read and written, the gradient read.
-        const int Moved = 7 * sizeof(float);
+        // Weight, moments read and written, the gradient read; what products take of a weight on a GPU is written in the same pass.
+        long moved = 7 * sizeof(float) * count + trained.Sum(entry => entry.Tensor.OperandBytes);
         double stepping = Timing.Median(device, () => optimizer.Step(1e-6f), sizes.OperationSeconds);
-        yield return Move("AdamW", tensors, Moved * count, stepping);
+        yield return Move("AdamW", tensors, moved, stepping);
         using var clipping = new GradientClipping(device);
         double norm = Timing.Median(device, () => clipping.Measure(optimizer.Parameters), sizes.OperationSeconds);
         yield return Move("gradient norm", tensors, sizeof(float) * count, norm);
@@ -189,10 +190,20 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
             [.. Enumerable.Range(0, Classes).Select(index => $"class {index}")]);
     }
 
+    // As the loader hands them over: a GPU has made patches of them.
     private Tensor Images(CliperModel model, int count)
     {
-        int size = model.Clip.Config.ImageSize;
-        var shape = new Shape(count, 3, size, size);
-        return Tensor.From(device, OperationBenchmark.Random(shape.Count, 1), shape);
+        ClipConfig config = model.Clip.Config;
+        int size = config.ImageSize;
+        if (!RawPictures.AreFor(device))
+            return Tensor.From(device, OperationBenchmark.Random(3L * count * size * size, 1), new Shape(count, 3, size, size));
+        var random = new Random(1);
+        var pipeline = new PixelPipeline(size, Augmentation.None, Normalize.Table(config.Mean.ToArray(), config.Std.ToArray()));
+        return new RawPictures([.. Enumerable.Range(0, count).Select(_ =>
+        {
+            var pixels = new byte[3 * size * size];
+            random.NextBytes(pixels);
+            return (new StoredImage(size, size, 3, pixels), new PixelPlan());
+        })], pipeline, config.PatchSize).Render(device);
     }
 }

@@ -36,7 +36,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     /// <summary>A row each operation, as they are measured.</summary>
     /// <param name="only">Part of the name of those to be measured; empty for all.</param>
     public IEnumerable<BenchmarkRow> Run(string only = "") =>
-        from measure in MatMuls().Concat(Attentions()).Concat(Rows()).Concat(Elements()).Concat(Tokens()).Concat(Losses())
+        from measure in MatMuls().Concat(Attentions()).Concat(Rows()).Concat(Elements()).Concat(Pictures()).Concat(Tokens()).Concat(Losses())
         where measure.Name.Contains(only, StringComparison.OrdinalIgnoreCase)
         select measure.Run();
 
@@ -165,6 +165,23 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             yield return Move($"mean over {Frames} frames", $"{clips}x{Frames}x{sizes.Embed}", (long)clips * (Frames + 1) * sizes.Embed,
                 () => Mean.Forward(x, y, clips, Frames, sizes.Embed), Float);
         }
+    }
+
+    // On the processor the threads that load pictures do this, each for itself.
+    private IEnumerable<Case> Pictures()
+    {
+        if (device is not GpuDevice)
+            yield break;
+        using var scope = new Scope(this);
+        int samples = sizes.TokenSamples, size = sizes.ImageSize, values = 3 * size * size;
+        var bytes = new byte[samples * values];
+        new Random(1).NextBytes(bytes);
+        DeviceArray pixels = Own(device.From(bytes)), patches = Own(device.Allocate(bytes.Length, Stored)),
+            table = Own(device.From(Normalize.Table([0.5f, 0.5f, 0.5f], [0.25f, 0.25f, 0.25f])));
+        (Picture, PixelBox?)[] pictures = [.. Enumerable.Range(0, samples).Select(sample =>
+            (new Picture(pixels.Slice((long)sample * values, values), size, size, 3), (PixelBox?)null))];
+        yield return MoveBytes("normalise into patches", $"{samples}x{size}x{size}x3", pixels.Bytes + patches.Bytes,
+            () => Normalize.Forward(pictures, table, patches, sizes.PatchSize));
     }
 
     private IEnumerable<Case> Tokens()

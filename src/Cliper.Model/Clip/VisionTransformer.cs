@@ -26,7 +26,7 @@ public sealed class VisionTransformer
 
     /// <summary>Features of images.</summary>
     /// <param name="tape">The step.</param>
-    /// <param name="images">Normalised pixels, [N, 3, size, size].</param>
+    /// <param name="images">Normalised pixels, [N, 3, size, size] or as patches, [N, patches, 3 p p].</param>
     /// <param name="observe">Given the name and value of every intermediate result ("patch_embed", "ln_pre", "block.0" and
     /// so on, "ln_post"), for tests and analysis; the last block then computes all tokens.</param>
     /// <returns>[N, D], projected and not normalised.</returns>
@@ -34,8 +34,9 @@ public sealed class VisionTransformer
     public Tensor Forward(Tape tape, Tensor images, Action<string, Tensor>? observe = null)
     {
         int size = _config.ImageSize, samples = images.Shape[0];
-        if (images.Shape != new Shape(samples, 3, size, size))
-            throw new ArgumentException($"images are {images.Shape}, the model takes [N, 3, {size}, {size}]");
+        Shape planes = new(samples, 3, size, size), patches = new(samples, _config.Patches, 3 * _config.PatchSize * _config.PatchSize);
+        if (images.Shape != planes && images.Shape != patches)
+            throw new ArgumentException($"images are {images.Shape}, the model takes {planes} or {patches}");
         using Tape.Scope scope = tape.BeginScope();
         Tensor x = tape.PatchEmbedding(images, _parameters["visual.conv1.weight"]);
         observe?.Invoke("patch_embed", x);

@@ -385,7 +385,8 @@ public sealed class BatchLoader : IDisposable
             }
             LoaderOptions options = _loader._options;
             RawPictures? raw = _loader._isRaw
-                ? new RawPictures(new ArraySegment<(StoredImage, PixelPlan)>(Raw, 0, count * options.Frames), _loader.NewPipeline(_epoch))
+                ? new RawPictures(new ArraySegment<(StoredImage, PixelPlan)>(Raw, 0, count * options.Frames), _loader.NewPipeline(_epoch),
+                    options.PatchSize)
                 : null;
             return new Batch(_number, options.Frames, options.ImageSize, _pixels, raw, _loader._buffers, labels, indices);
         }

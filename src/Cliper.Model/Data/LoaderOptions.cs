@@ -37,6 +37,9 @@ public sealed record LoaderOptions
     /// <summary>Side of the network's input, in pixels.</summary>
     public int ImageSize { get; init; } = 224;
 
+    /// <summary>Side of the patches into which a GPU unfolds the input; divides <see cref="ImageSize"/>.</summary>
+    public int PatchSize { get; init; } = 16;
+
     /// <summary>Frames taken of each sample: 1 for pictures.</summary>
     public int Frames { get; init; } = 1;
 
@@ -88,7 +91,7 @@ public sealed record LoaderOptions
     /// <summary>Standard deviation a channel; CLIP's.</summary>
     public IReadOnlyList<float> Deviation { get; init; } = [0.26862954f, 0.26130258f, 0.27577711f];
 
-    /// <summary>Where the batches go. A GPU crops, varies and normalises the pictures itself, to the same bits; else the loader does.</summary>
+    /// <summary>Where the batches go. A GPU crops, varies and normalises the pictures itself, to the same numbers; else the loader does.</summary>
     public Device? Device { get; init; }
 
     /// <summary>Decodes the files.</summary>
@@ -100,6 +103,9 @@ public sealed record LoaderOptions
     {
         AtLeast(BatchSize, 1, "the batch size");
         AtLeast(ImageSize, 1, "the image size");
+        AtLeast(PatchSize, 1, "the patch size");
+        if (RawPictures.AreFor(Device) && ImageSize % PatchSize != 0)
+            throw new SettingsException($"patches of {PatchSize} pixels do not divide the {ImageSize} of a side");
         AtLeast(Frames, 1, "the number of frames");
         AtLeast(FramesPerSegment, 1, "the number of frames per segment");
         AtLeast(Threads, 0, "the number of data threads");

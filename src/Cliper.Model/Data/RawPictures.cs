@@ -5,25 +5,29 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.Data;
 
 /// <summary>
-/// Pictures as they are stored, and what becomes of each. A GPU makes the network's input of them in a handful of launches, the bits of
-/// <see cref="PixelPipeline.Render"/>; bytes travel there instead of fp32 numbers.
+/// Pictures as they are stored, and what becomes of each. A GPU makes the network's input of them in a handful of launches: bytes up to the last,
+/// which writes the patches that the image tower multiplies, the numbers of <see cref="PixelPipeline.Render"/> as the device stores activations.
 /// </summary>
 /// <param name="pictures">Pictures and plans, in the order of the input.</param>
 /// <param name="pipeline">Gives the input's size and table.</param>
-internal sealed class RawPictures(IReadOnlyList<(StoredImage Image, PixelPlan Plan)> pictures, PixelPipeline pipeline)
+/// <param name="patch">Side of the image tower's patches.</param>
+internal sealed class RawPictures(IReadOnlyList<(StoredImage Image, PixelPlan Plan)> pictures, PixelPipeline pipeline, int patch)
 {
+    // So that several bytes of a picture can be read at a time.
+    private const int Alignment = 16;
+
     private readonly List<DeviceArray> _owned = [];
     private Picture[] _current = [];
 
     /// <summary>Whether a device makes its input itself; else the threads that load the pictures do.</summary>
     public static bool AreFor(Device? device) => device is GpuDevice;
 
-    /// <summary>The network's input, [pictures, 3, size, size]; the caller's to end.</summary>
+    /// <summary>The network's input, [pictures, patches, 3 patch patch]; the caller's to end.</summary>
     public Tensor Render(Device device)
     {
         int size = pipeline.Size;
         // First, so that it lies in the same place whatever the size of the pictures.
-        var y = new Tensor(device, new Shape(pictures.Count, 3, size, size));
+        var y = new Tensor(device, new Shape(pictures.Count, size / patch * (size / patch), 3 * patch * patch), device.Activations);
         Upload(device);
         ResizeEach<Bicubic>(device, At((picture, plan) => plan.FromSquare && (picture.Width, picture.Height) != (size, size)),
             (source, _) => (pipeline.SquareOf(source.Width, source.Height), false));
@@ -32,8 +36,8 @@ internal sealed class RawPictures(IReadOnlyList<(StoredImage Image, PixelPlan Pl
         ResizeEach<Bilinear>(device, At((_, plan) => plan.Crop is not null && !plan.Bicubic), CropOf);
         WarpEach(device, At((_, plan) => plan.Map is not null));
         Jitter(first: false);
-        Normalize.Forward(_current, y.Data, Own(device.From(pipeline.Table)));
-        Erase.Forward(y.Data, size, size, [.. At((_, plan) => plan.Erased is not null).Select(at => (at, pictures[at].Plan.Erased!.Value))]);
+        Normalize.Forward([.. _current.Select((picture, at) => (picture, pictures[at].Plan.Erased))], Own(device.From(pipeline.Table)), y.Data,
+            patch);
         foreach (DeviceArray array in _owned)
             device.Free(array);
         return y;
@@ -43,16 +47,9 @@ internal sealed class RawPictures(IReadOnlyList<(StoredImage Image, PixelPlan Pl
 
     private void Upload(Device device)
     {
-        DeviceArray all = Own(device.Allocate(pictures.Sum(picture => (long)picture.Image.Pixels.Length), ElementType.UInt8));
-        _current = new Picture[pictures.Count];
-        long at = 0;
+        _current = Make(device, pictures.Select(picture => (picture.Image.Width, picture.Image.Height, picture.Image.Channels)));
         for (int i = 0; i < _current.Length; i++)
-        {
-            StoredImage image = pictures[i].Image;
-            _current[i] = new Picture(all.Slice(at, image.Pixels.Length), image.Width, image.Height, image.Channels);
-            device.Upload(image.Pixels.Span, _current[i].Pixels);
-            at += image.Pixels.Length;
-        }
+            device.Upload(pictures[i].Image.Pixels.Span, _current[i].Pixels);
     }
 
     private void ResizeEach<TFilter>(Device device, int[] chosen, Func<Picture, PixelPlan, (PixelPipeline.Resizing, bool Mirror)> how)
@@ -86,15 +83,24 @@ internal sealed class RawPictures(IReadOnlyList<(StoredImage Image, PixelPlan Pl
             return [];
         int size = pipeline.Size;
         Picture[] before = [.. chosen.Select(at => _current[at])];
-        DeviceArray all = Own(device.Allocate(before.Sum(picture => (long)size * size * picture.Channels), ElementType.UInt8));
-        long from = 0;
-        foreach (int at in chosen)
-        {
-            int channels = _current[at].Channels;
-            _current[at] = new Picture(all.Slice(from, size * size * channels), size, size, channels);
-            from += size * size * channels;
-        }
+        foreach ((int at, Picture square) in chosen.Zip(Make(device, before.Select(picture => (size, size, picture.Channels)))))
+            _current[at] = square;
         return before;
+    }
+
+    // Pictures to be written, in one array.
+    private Picture[] Make(Device device, IEnumerable<(int Width, int Height, int Channels)> sizes)
+    {
+        long bytes = 0;
+        (long At, int Width, int Height, int Channels)[] places = [.. sizes.Select(size =>
+        {
+            long at = bytes;
+            bytes += ((long)size.Width * size.Height * size.Channels + Alignment - 1) / Alignment * Alignment;
+            return (at, size.Width, size.Height, size.Channels);
+        })];
+        DeviceArray all = Own(device.Allocate(bytes, ElementType.UInt8));
+        return [.. places.Select(place => new Picture(all.Slice(place.At, (long)place.Width * place.Height * place.Channels), place.Width,
+            place.Height, place.Channels))];
     }
 
     private DeviceArray Own(DeviceArray array)

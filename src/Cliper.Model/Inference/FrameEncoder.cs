@@ -45,7 +45,7 @@ internal sealed class FrameEncoder
             return (image, _pipeline.Draw(image, default));
         })];
         if (RawPictures.AreFor(device))
-            return new RawPictures(stored, _pipeline).Render(device);
+            return new RawPictures(stored, _pipeline, _model.Clip.Config.PatchSize).Render(device);
         int size = _pipeline.Size, plane = 3 * size * size;
         var pixels = new float[frames.Count * plane];
         for (int i = 0; i < stored.Length; i++)

@@ -23,6 +23,7 @@ internal static class SampleReader
             Device = device,
             BatchSize = Math.Min(BatchSize, Math.Max(1, split.Samples.Count)),
             ImageSize = config.ImageSize,
+            PatchSize = config.PatchSize,
             Mean = config.Mean.ToArray(),
             Deviation = config.Std.ToArray(),
             Frames = frames,

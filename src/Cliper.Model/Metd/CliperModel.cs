@@ -36,7 +36,7 @@ public sealed class CliperModel(ClipModel clip, Metd metd, IReadOnlyList<string>
     /// Features of pictures or clips: a clip's is the mean of its frames' projected features, before normalisation.
     /// </summary>
     /// <param name="tape">The step.</param>
-    /// <param name="images">[samples * frames, 3, size, size], a clip's frames together.</param>
+    /// <param name="images">As <see cref="VisionTransformer.Forward"/> takes them, samples * frames, a clip's frames together.</param>
     /// <param name="frames">Frames a sample; 1 for pictures.</param>
     /// <returns>[samples, D], not normalised.</returns>
     public Tensor ImageFeatures(Tape tape, Tensor images, int frames = 1)

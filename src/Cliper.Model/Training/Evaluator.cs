@@ -50,7 +50,7 @@ public static class Evaluator
             model.ImageFeatures(inner, Pixels(inner, batch), batch.Frames), classes), cancellation);
     }
 
-    /// <summary>A batch's pixels as an input of the step, [samples * frames, 3, size, size].</summary>
+    /// <summary>A batch's pixels as an input of the step, see <see cref="Batch.TakePixels"/>.</summary>
     internal static Tensor Pixels(Tape tape, Batch batch) => tape.Own(batch.TakePixels(tape.Device));
 
     private static Evaluation Run(Device device, BatchLoader loader, IReadOnlyList<string> classes, int subclasses,

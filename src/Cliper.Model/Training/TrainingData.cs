@@ -79,6 +79,7 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
         Device = device,
         BatchSize = 64,
         ImageSize = config.ImageSize,
+        PatchSize = config.PatchSize,
         Mean = config.Mean.ToArray(),
         Deviation = config.Std.ToArray(),
         Frames = Settings.Frames,

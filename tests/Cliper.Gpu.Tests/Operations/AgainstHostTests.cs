@@ -147,10 +147,12 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
     }
 
     [Test]
-    public void MeansOfFrames([Values(1, 3)] int frames, [Values] bool accumulate)
+    public void MeansOfFrames([ValueSource(nameof(Widths))] int width, [Values(1, 3)] int frames, [Values] bool accumulate)
     {
-        Compare((_, a) => Mean.Forward(a[0], a[1], 4, frames, 10), In(4 * frames * 10, 1, Float), Out(40, 8, Float));
-        Compare((_, a) => Mean.Backward(a[0], a[1], accumulate, 4, frames, 10), In(40, 1, Float), Out(4 * frames * 10, 8, Float));
+        const int Samples = 7;
+        int means = Samples * width;
+        Compare((_, a) => Mean.Forward(a[0], a[1], Samples, frames, width), In(means * frames, 1, Float), Out(means, 8, Float));
+        Compare((_, a) => Mean.Backward(a[0], a[1], accumulate, Samples, frames, width), In(means, 1, Float), Out(means * frames, 8, Float));
     }
 
     [Test]

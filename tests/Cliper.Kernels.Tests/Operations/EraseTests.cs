@@ -1,10 +1,8 @@
-using Cliper.Kernels.Devices;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Tests.Operations;
 
-public sealed class EraseTests(SimdLevel level) : HostDevices(level)
+public sealed class EraseTests
 {
     [Test]
     public void ClearsTheBoxInEveryChannelAndNothingElse()
@@ -16,23 +14,6 @@ public sealed class EraseTests(SimdLevel level) : HostDevices(level)
             int column = i % 7, row = i / 7 % 5;
             Assert.That(y[i], Is.EqualTo(column is >= 2 and < 5 && row >= 1 ? 0f : 1f), $"column {column} row {row}");
         }
-    }
-
-    [Test]
-    public void OfManyPicturesOnlyThoseThatAreNamedChange()
-    {
-        const int Width = 7, Height = 5, Picture = 3 * Width * Height;
-        float[] before = Random(4 * Picture, 1), expected = [.. before];
-        PixelBox first = new(0, 0, 7, 1), second = new(6, 4, 1, 1);
-        Erase.Forward(expected.AsSpan(Picture, Picture), Width, Height, first);
-        Erase.Forward(expected.AsSpan(3 * Picture, Picture), Width, Height, second);
-        DeviceArray y = Device.From(before);
-
-        Erase.Forward(y, Width, Height, [(1, first), (3, second)]);
-
-        Assert.That(Device.ToFloats(y), Is.EqualTo(expected));
-        Assert.That(() => Erase.Forward(y, Width, Height, [(4, first)]), Throws.InstanceOf<ArgumentOutOfRangeException>());
-        Free(y);
     }
 
     [Test]

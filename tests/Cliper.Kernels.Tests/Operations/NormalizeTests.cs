@@ -8,20 +8,35 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
 {
     private static readonly float[] Mean = [0.48f, 0.46f, 0.41f], Deviation = [0.27f, 0.26f, 0.28f];
 
-    [Test]
-    public void IsTheFormulaInPlanes([Values(1, 3)] int images, [Values(1, 7, 49)] int size)
+    // Planes, and patches of which there is one, a row, a column or more.
+    [TestCase(1, 7, 7, 7)]
+    [TestCase(3, 1, 1, 1)]
+    [TestCase(3, 12, 4, 4)]
+    [TestCase(2, 3, 9, 3)]
+    [TestCase(2, 32, 16, 8)]
+    public void IsTheFormulaInPatches(int images, int width, int height, int patch)
     {
-        byte[] pixels = ResizeTests.Noise(images * size * 3, 1);
+        int size = 3 * width * height;
+        byte[] pixels = ResizeTests.Noise(images * size, 1);
         DeviceArray x = Device.From(pixels), table = Device.From(Normalize.Table(Mean, Deviation)), y = Device.Allocate(pixels.Length);
+        // Of the last picture all but the first row is erased, where it has more than one.
+        PixelBox? erased = height > 1 ? new(0, 1, width, height - 1) : null;
 
-        Normalize.Forward([.. Enumerable.Range(0, images).Select(image => new Picture(x.Slice(3L * image * size, 3 * size), size, 1, 3))], y, table);
+        Normalize.Forward([.. Enumerable.Range(0, images).Select(image =>
+            (new Picture(x.Slice(image * size, size), width, height, 3), image == images - 1 ? erased : null))], table, y, patch);
 
         float[] values = Device.ToFloats(y);
+        int at = 0;
         for (int image = 0; image < images; image++)
-            for (int channel = 0; channel < 3; channel++)
-                for (int i = 0; i < size; i++)
-                    Assert.That(values[(image * 3 + channel) * size + i],
-                        Is.EqualTo((pixels[(image * size + i) * 3 + channel] / 255f - Mean[channel]) / Deviation[channel]));
+            for (int corner = 0; corner < width * height / (patch * patch); corner++)
+                for (int channel = 0; channel < 3; channel++)
+                    for (int i = 0; i < patch * patch; i++)
+                    {
+                        int row = corner / (width / patch) * patch + i / patch, column = corner % (width / patch) * patch + i % patch;
+                        float expected = image == images - 1 && row > 0 ? 0
+                            : (pixels[image * size + (row * width + column) * 3 + channel] / 255f - Mean[channel]) / Deviation[channel];
+                        Assert.That(values[at++], Is.EqualTo(expected), $"picture {image}, channel {channel}, column {column}, row {row}");
+                    }
         Free(x, table, y);
     }
 
@@ -40,10 +55,16 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
     {
         DeviceArray x = Device.From(new byte[12]), y = Device.Allocate(12), table = Device.Allocate(768);
         Picture whole = new(x, 2, 2, 3), small = new(x.Slice(0, 3), 1, 1, 3);
-        Assert.That(() => Normalize.Forward([whole with { Width = 3 }], y, table), Throws.ArgumentException.With.Message.Contains("12 elements, expected 18"));
-        Assert.That(() => Normalize.Forward([whole, small], y, table), Throws.ArgumentException.With.Message.Contains("pictures of 4 and of 1 pixels"));
-        Assert.That(() => Normalize.Forward([whole], y, y), Throws.ArgumentException.With.Message.Contains("table has 12 elements, expected 768"));
-        Assert.That(() => Normalize.Forward([whole with { Channels = 2 }], y, table), Throws.ArgumentException.With.Message.Contains("1 or 3 channels"));
+        AssertNamed([(whole with { Width = 3 }, null)], table, 1, "12 elements, expected 18");
+        AssertNamed([(whole, null), (small, null)], table, 1, "pictures of 2 x 2 and of 1 x 1 pixels");
+        AssertNamed([(whole, null)], y, 1, "table has 12 elements, expected 768");
+        AssertNamed([(whole with { Channels = 2 }, null)], table, 1, "1 or 3 channels");
+        AssertNamed([(whole, null)], table, 3, "2 x 2 pixels do not divide into patches of 3");
+        AssertNamed([(whole, new(1, 0, 2, 1))], table, 1, "outside a picture of 2 x 2");
+        AssertNamed([(small, null)], table, 1, "patches has 12 elements, expected 3");
         Free(x, y, table);
+
+        void AssertNamed((Picture, PixelBox?)[] pictures, DeviceArray values, int patch, string what) =>
+            Assert.That(() => Normalize.Forward(pictures, values, y, patch), Throws.ArgumentException.With.Message.Contains(what));
     }
 }

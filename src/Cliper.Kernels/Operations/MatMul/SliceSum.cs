@@ -11,24 +11,28 @@ internal static class SliceSum
 {
     private const int Threads = 256;
 
-    private static readonly KernelFamily Family = new(typeof(SliceSum), nameof(Add), "SliceSum", Threads, 1, 40);
+    private static readonly KernelFamily Family = new(typeof(SliceSum), nameof(Add), "SliceSum", Threads, 1, 48);
 
     /// <summary>One for each type of result.</summary>
     public static IEnumerable<GpuKernel> Kernels => Family.OfNumbers;
 
     /// <summary>y[i] = sum over s of parts[s * count + i].</summary>
     public static void Run(GpuDevice gpu, DeviceArray parts, DeviceArray y, int slices, long count, bool accumulate) =>
-        gpu.Run(Family[y.Type.Numbers()], new Blocks(Blocks.Cover(count, Threads)), parts, y, slices, count,
-            accumulate);
+        gpu.Run(Family[y.Type.Numbers()], new Blocks(Blocks.Cover(count, Threads * Chunk.Size)), parts, y, slices, count,
+            accumulate, Chunk.IsWide(count, count, parts, y));
 
-    private static void Add<TY>(Floats parts, TY y, int slices, long count, int accumulate) where TY : struct, INumbers
+    // A thread has eight elements.
+    private static void Add<TY>(Floats parts, TY y, int slices, long count, int accumulate, int wide) where TY : struct, INumbers
     {
-        long at = (long)Grid.IdxX * Threads + Group.IdxX;
+        long at = ((long)Grid.IdxX * Threads + Group.IdxX) * Chunk.Size;
         if (at >= count)
             return;
-        float sum = accumulate != 0 ? y.Load(at) : 0;
+        int left = (int)Math.Min(count - at, Chunk.Size);
+        F8 sum = default;
+        if (accumulate != 0)
+            sum = Chunk.Load(y, at, left, wide);
         for (int slice = 0; slice < slices; slice++)
-            sum += parts.Load(slice * count + at);
-        y.Store(at, sum);
+            sum = Chunk.Add(sum, Chunk.Load(parts, slice * count + at, left, wide));
+        Chunk.Store(y, at, sum, left, wide);
     }
 }

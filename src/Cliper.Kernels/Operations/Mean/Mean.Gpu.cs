@@ -8,39 +8,46 @@ public static partial class Mean
 {
     private const int GpuThreads = 256;
 
-    private static readonly GpuKernel ForwardElements =
-        new(((Action<Floats, Floats, long, int, int>)ForwardElement).Method, "Mean forward", GpuThreads, 1, 48);
+    private static readonly GpuKernel ForwardChunks =
+        new(((Action<Floats, Floats, long, int, int, int>)ForwardChunk).Method, "Mean forward", GpuThreads, 1, 48);
 
-    private static readonly GpuKernel BackwardElements =
-        new(((Action<Floats, Floats, int, long, int, int>)BackwardElement).Method, "Mean backward", GpuThreads, 1, 48);
+    private static readonly GpuKernel BackwardChunks =
+        new(((Action<Floats, Floats, int, long, int, int, int>)BackwardChunk).Method, "Mean backward", GpuThreads, 1, 48);
 
-    internal static IEnumerable<GpuKernel> GpuKernels => [ForwardElements, BackwardElements];
+    internal static IEnumerable<GpuKernel> GpuKernels => [ForwardChunks, BackwardChunks];
 
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, int frames, int width) =>
-        gpu.Run(ForwardElements, new Blocks(Blocks.Cover(y.Length, GpuThreads)), x, y, y.Length, frames, width);
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, int samples, int frames, int width) =>
+        gpu.Run(ForwardChunks, BlocksOf(samples, width), x, y, (long)samples, frames, width, Chunk.IsWide(width, width, x, y));
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate, int frames, int width) =>
-        gpu.Run(BackwardElements, new Blocks(Blocks.Cover(dx.Length, GpuThreads)), dy, dx, accumulate, dx.Length, frames, width);
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate, int samples, int frames, int width) =>
+        gpu.Run(BackwardChunks, BlocksOf((long)samples * frames, width), dy, dx, accumulate, (long)samples * frames, frames, width,
+            Chunk.IsWide(width, width, dy, dx));
 
-    private static void ForwardElement(Floats x, Floats y, long count, int frames, int width)
+    private static Blocks BlocksOf(long rows, int width) => new(Blocks.Cover(rows * Blocks.Cover(width, Chunk.Size), GpuThreads));
+
+    // A thread has eight columns of a sample's mean.
+    private static void ForwardChunk(Floats x, Floats y, long samples, int frames, int width, int wide)
     {
-        long at = (long)Grid.IdxX * GpuThreads + Group.IdxX;
-        if (at >= count)
+        int chunks = (width + Chunk.Size - 1) / Chunk.Size;
+        long at = (long)Grid.IdxX * GpuThreads + Group.IdxX, sample = at / chunks;
+        if (sample >= samples)
             return;
-        long sample = at / width, first = sample * frames * width + (at - sample * width);
-        float sum = 0;
+        int column = (int)(at - sample * chunks) * Chunk.Size, count = width - column;
+        F8 sum = default;
         for (int frame = 0; frame < frames; frame++)
-            sum += x.Load(first + (long)frame * width);
-        y.Store(at, sum / frames);
+            sum = Chunk.Add(sum, Chunk.Load(x, (sample * frames + frame) * width + column, count, wide));
+        Chunk.Store(y, sample * width + column, Chunk.Scale(sum, 1f / frames), count, wide);
     }
 
-    private static void BackwardElement(Floats dy, Floats dx, int accumulate, long count, int frames, int width)
+    // A thread has eight columns of a frame's gradient.
+    private static void BackwardChunk(Floats dy, Floats dx, int accumulate, long rows, int frames, int width, int wide)
     {
-        long at = (long)Grid.IdxX * GpuThreads + Group.IdxX;
-        if (at >= count)
+        int chunks = (width + Chunk.Size - 1) / Chunk.Size;
+        long at = (long)Grid.IdxX * GpuThreads + Group.IdxX, row = at / chunks;
+        if (row >= rows)
             return;
-        long row = at / width;
-        float d = dy.Load(row / frames * width + (at - row * width)) / frames;
-        dx.Store(at, accumulate != 0 ? dx.Load(at) + d : d);
+        int column = (int)(at - row * chunks) * Chunk.Size, count = width - column;
+        F8 d = Chunk.Scale(Chunk.Load(dy, row / frames * width + column, count, wide), 1f / frames);
+        Chunk.Write(dx, row * width + column, d, count, wide, accumulate);
     }
 }

@@ -22,7 +22,7 @@ public static partial class Mean
         switch (x.Device)
         {
             case HostDevice host: ForwardHost(host, x, y, samples, frames, width); break;
-            case GpuDevice gpu: ForwardGpu(gpu, x, y, frames, width); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, y, samples, frames, width); break;
             default: throw Check.NoImplementation(nameof(Mean), x.Device);
         }
     }
@@ -42,7 +42,7 @@ public static partial class Mean
         switch (dy.Device)
         {
             case HostDevice host: BackwardHost(host, dy, dx, accumulate, samples, frames, width); break;
-            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulate, frames, width); break;
+            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulate, samples, frames, width); break;
             default: throw Check.NoImplementation(nameof(Mean), dy.Device);
         }
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Cliper.Kernels.Devices;
 using Cliper.Kernels.Ptx;
@@ -7,49 +8,108 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class Normalize
 {
-    // A row a picture: address, channels. A thread has four pixels.
-    private const int GpuThreads = 128, Fields = 2, Pixels = 4;
+    // A row a picture: address, channels, the erased rectangle's left, top, width and height.
+    private const int GpuThreads = 256, Fields = 6;
 
-    private static readonly GpuKernel LookingUp =
-        new(((Action<Integers, Floats, Floats, int, int>)LookUpPixels).Method, "Normalize", GpuThreads, 1, 48);
+    private static readonly KernelFamily UnfoldKernels = new(typeof(Normalize), nameof(UnfoldPixels), "Normalize", GpuThreads, 1, 48);
 
-    internal static IEnumerable<GpuKernel> GpuKernels => [LookingUp];
+    internal static IEnumerable<GpuKernel> GpuKernels => UnfoldKernels.OfFormats;
 
-    private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<Picture> pictures, DeviceArray y, DeviceArray table, int size)
+    private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<(Picture Picture, PixelBox? Erased)> pictures, DeviceArray table,
+        DeviceArray patches, PatchEmbedding.Sizes sizes)
     {
         var rows = new long[pictures.Length * Fields];
+        bool wide = sizes.Patch % Chunk.Size == 0 && Chunk.IsWide(sizes.Width, sizes.Width, patches);
         for (int index = 0; index < pictures.Length; index++)
-            (rows[index * Fields], rows[index * Fields + 1]) = (pictures[index].Pixels.Address, pictures[index].Channels);
+        {
+            (Picture picture, PixelBox? erased) = pictures[index];
+            PixelBox box = erased ?? default;
+            ((ReadOnlySpan<long>)[picture.Pixels.Address, picture.Channels, box.X, box.Y, box.Width, box.Height])
+                .CopyTo(rows.AsSpan(index * Fields));
+            wide &= picture.Pixels.Address % sizeof(long) == 0;
+        }
         DeviceArray device = gpu.From(MemoryMarshal.Cast<long, int>(rows));
-        gpu.Run(LookingUp, new Blocks(Blocks.Cover(size, GpuThreads * Pixels), pictures.Length), device, y, table, size,
-            size % Pixels == 0 && y.Address % 16 == 0);
+        gpu.Run(UnfoldKernels[patches.Type.Format()],
+            new Blocks(Blocks.Cover((long)sizes.Height * Blocks.Cover(sizes.Width, Chunk.Size), GpuThreads), pictures.Length), device, table,
+            patches, sizes.Height, sizes.Width, sizes.Patch, wide);
         gpu.Free(device);
     }
 
-    // The table makes the values the host's to the bit. Planes are written 16 bytes at a time where they begin at multiples of 16.
-    private static void LookUpPixels(Integers rows, Floats y, Floats table, int size, int wide)
+    // A thread has eight pixels of a picture's row: 24 bytes (8 of a gray one), and of each channel 16 bytes of a patch's row where all is
+    // aligned. The table makes the values the host's to the bit.
+    private static void UnfoldPixels<TFormat>(Integers rows, Floats table, Halves<TFormat> patches, int height, int width, int patch, int wide)
+        where TFormat : struct, IFormat
     {
-        var row = TensorTable.Row.At(rows, Grid.IdxY, Fields);
-        var pixels = new Bytes(row.Long(0));
-        int step = row.Int(1), first = (Grid.IdxX * GpuThreads + Group.IdxX) * Pixels;
-        if (first >= size)
+        ArrayView<float> values = SharedMemory.Allocate<float>(3 * 256);
+        for (int i = Group.IdxX; i < 3 * 256; i += GpuThreads)
+            values[i] = table.Load(i);
+        Group.Barrier();
+
+        int chunks = (width + Chunk.Size - 1) / Chunk.Size, at = Grid.IdxX * GpuThreads + Group.IdxX, y = at / chunks,
+            x = (at - y * chunks) * Chunk.Size;
+        if (y >= height)
             return;
-        for (int channel = 0; channel < 3; channel++)
+        var row = TensorTable.Row.At(rows, Grid.IdxY, Fields);
+        var pixels = new Bytes(row.Long(0) + ((long)y * width + x) * row.Int(1));
+        bool isGray = row.Int(1) == 1;
+        int left = row.Int(2) - x;
+        uint erased = (uint)(y - row.Int(3)) < (uint)row.Int(5) ? (uint)row.Int(4) : 0;
+        long image = 3L * Grid.IdxY * height * width;
+        if (wide != 0)
         {
-            int from = first * step + (step == 1 ? 0 : channel), values = 256 * channel;
-            long to = (3L * Grid.IdxY + channel) * size + first;
-            if (wide != 0)
-            {
-                F4 four;
-                four.X = table.Load(values + pixels.Load(from));
-                four.Y = table.Load(values + pixels.Load(from + step));
-                four.Z = table.Load(values + pixels.Load(from + 2 * step));
-                four.W = table.Load(values + pixels.Load(from + 3 * step));
-                y.Store4(to, four);
-                continue;
-            }
-            for (int i = 0; i < Pixels && first + i < size; i++)
-                y.Store(to + i, table.Load(values + pixels.Load(from + i * step)));
+            Words words = default;
+            words.First = Gpu.LoadLong(pixels.At(0));
+            if (!isGray)
+                (words.Second, words.Third) = (Gpu.LoadLong(pixels.At(8)), Gpu.LoadLong(pixels.At(16)));
+            long to = image + InPatches(x, y, width, patch);
+            int plane = patch * patch;
+            patches.Store8(to, Chunk.Erase(isGray ? Eight(values, words, 0, 1) : Eight(values, words, 0, 3), left, erased));
+            patches.Store8(to + plane, Chunk.Erase(isGray ? Eight(values, words, 1, 1) : Eight(values, words, 1, 3), left, erased));
+            patches.Store8(to + 2 * plane, Chunk.Erase(isGray ? Eight(values, words, 2, 1) : Eight(values, words, 2, 3), left, erased));
+            return;
         }
+        for (int i = 0; i < Chunk.Size && x + i < width; i++)
+            for (int channel = 0; channel < 3; channel++)
+            {
+                float value = values[256 * channel + pixels.Load(isGray ? i : 3 * i + channel)];
+                patches.Store(image + InPatches(x + i, y, width, patch) + channel * patch * patch,
+                    (uint)(i - left) < erased ? 0f : value);
+            }
+    }
+
+    // Where a pixel's first channel lies among its picture's patches.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int InPatches(int x, int y, int width, int patch)
+    {
+        int down = y / patch, right = x / patch;
+        return ((down * (width / patch) + right) * 3 * patch + y - down * patch) * patch + x - right * patch;
+    }
+
+    /// <summary>24 bytes, the first one lowest.</summary>
+    private struct Words
+    {
+        public long First, Second, Third;
+    }
+
+    // Values in one channel of eight pixels of 3 or 1 bytes each.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static F8 Eight(ArrayView<float> values, Words words, int channel, int step) => new()
+    {
+        A = Value(values, words, channel, 0, step),
+        B = Value(values, words, channel, 1, step),
+        C = Value(values, words, channel, 2, step),
+        D = Value(values, words, channel, 3, step),
+        E = Value(values, words, channel, 4, step),
+        F = Value(values, words, channel, 5, step),
+        G = Value(values, words, channel, 6, step),
+        H = Value(values, words, channel, 7, step),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Value(ArrayView<float> values, Words words, int channel, int pixel, int step)
+    {
+        int at = step == 1 ? pixel : 3 * pixel + channel;
+        long word = at < 8 ? words.First : at < 16 ? words.Second : words.Third;
+        return values[256 * channel + ((int)(word >> 8 * (at & 7)) & 255)];
     }
 }

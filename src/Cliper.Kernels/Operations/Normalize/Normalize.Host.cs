@@ -5,9 +5,21 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Normalize
 {
-    private static void ForwardHost(HostDevice host, Picture[] pictures, DeviceArray y, DeviceArray table, int size) =>
-        host.Pool.Run(pictures.Length, (index, _) => PictureHost(pictures[index].Bytes, pictures[index].Channels, table.AsSpan<float>(),
-            y.Slice(3L * index * size, 3L * size).AsSpan<float>()));
+    private static void ForwardHost(HostDevice host, (Picture Picture, PixelBox? Erased)[] pictures, DeviceArray table, DeviceArray patches,
+        PatchEmbedding.Sizes sizes)
+    {
+        DeviceArray planes = host.Allocate(patches.Length);
+        host.Pool.Run(pictures.Length, (index, _) =>
+        {
+            (Picture picture, PixelBox? erased) = pictures[index];
+            Span<float> y = planes.Slice(index * sizes.ImageLength, sizes.ImageLength).AsSpan<float>();
+            PictureHost(picture.Bytes, picture.Channels, table.AsSpan<float>(), y);
+            if (erased is { } box)
+                Erase.Forward(y, sizes.Width, sizes.Height, box);
+        });
+        PatchEmbedding.Unfold(planes, patches, sizes);
+        host.Free(planes);
+    }
 
     private static void PictureHost(ReadOnlySpan<byte> pixels, int channels, ReadOnlySpan<float> table, Span<float> y)
     {

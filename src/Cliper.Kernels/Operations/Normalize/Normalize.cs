@@ -4,7 +4,7 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// 8-bit pixels to a network's input: y = (x / 255 - mean) / deviation, channel by channel, in fp32 with each step rounded, as
-/// torchvision's ToTensor and Normalize do; interleaved pixels become planes.
+/// torchvision's ToTensor and Normalize do; interleaved pixels become planes or patches.
 /// </summary>
 public static partial class Normalize
 {
@@ -39,26 +39,34 @@ public static partial class Normalize
         PictureHost(pixels, channels, table, y);
     }
 
-    /// <summary>Normalises pictures of one size in device memory.</summary>
-    /// <param name="pictures">Pictures; the one channel of a gray one is used for all three.</param>
-    /// <param name="y">Output, fp32 [pictures, 3, height, width].</param>
+    /// <summary>
+    /// Normalises pictures in device memory and unfolds them into the patches that <see cref="PatchEmbedding"/> multiplies; on a GPU in
+    /// one pass, from bytes to activations. A rectangle of a picture can be erased on the way (<see cref="Erase"/>).
+    /// </summary>
+    /// <param name="pictures">Pictures of one size, and of each the rectangle that becomes 0 in every channel, or null; the one channel of a
+    /// gray picture is used for all three.</param>
     /// <param name="table">As <see cref="Table"/> made it, fp32 [3, 256].</param>
-    public static void Forward(ReadOnlySpan<Picture> pictures, DeviceArray y, DeviceArray table)
+    /// <param name="patches">Output as the device stores activations, [pictures, patches, 3, patch, patch], patches row by row.</param>
+    /// <param name="patch">Side of a patch, which divides width and height; a square picture's own side makes planes of it.</param>
+    public static void Forward(ReadOnlySpan<(Picture Picture, PixelBox? Erased)> pictures, DeviceArray table, DeviceArray patches, int patch)
     {
         Check.Length(table, 3 * 256, nameof(table));
-        int size = pictures.IsEmpty ? 0 : pictures[0].Width * pictures[0].Height;
-        foreach (Picture picture in pictures)
+        (int width, int height) = pictures.IsEmpty ? (0, 0) : (pictures[0].Picture.Width, pictures[0].Picture.Height);
+        foreach ((Picture picture, PixelBox? erased) in pictures)
         {
             picture.Check(nameof(pictures));
-            if (picture.Width * picture.Height != size)
-                throw new ArgumentException($"pictures of {size} and of {picture.Width * picture.Height} pixels", nameof(pictures));
+            if ((picture.Width, picture.Height) != (width, height))
+                throw new ArgumentException($"pictures of {width} x {height} and of {picture.Width} x {picture.Height} pixels", nameof(pictures));
+            erased?.Check(width, height, nameof(erased));
         }
-        Check.Length(y, 3L * pictures.Length * size, nameof(y));
-        switch (y.Device)
+        var sizes = new PatchEmbedding.Sizes(pictures.Length, 3, height, width, patch, 0);
+        sizes.Check();
+        Check.Length(patches, sizes.Images * sizes.ImageLength, nameof(patches));
+        switch (patches.Device)
         {
-            case HostDevice host: ForwardHost(host, pictures.ToArray(), y, table, size); break;
-            case GpuDevice gpu: ForwardGpu(gpu, pictures, y, table, size); break;
-            default: throw Check.NoImplementation(nameof(Normalize), y.Device);
+            case HostDevice host: ForwardHost(host, pictures.ToArray(), table, patches, sizes); break;
+            case GpuDevice gpu: ForwardGpu(gpu, pictures, table, patches, sizes); break;
+            default: throw Check.NoImplementation(nameof(Normalize), patches.Device);
         }
     }
 }

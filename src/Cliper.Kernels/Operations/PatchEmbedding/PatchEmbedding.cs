@@ -111,7 +111,8 @@ public static partial class PatchEmbedding
     private static Matrix Tokens(DeviceArray tokens, int firstImage, int rows, Sizes sizes) =>
         new(tokens.Slice((long)firstImage * sizes.Patches * sizes.Features, (long)rows * sizes.Features), rows, sizes.Features);
 
-    private static void Unfold(DeviceArray images, DeviceArray unfolded, Sizes sizes)
+    /// <summary>u[n, t] of all images, [images, patches, channels, p, p]: patches row by row.</summary>
+    internal static void Unfold(DeviceArray images, DeviceArray unfolded, Sizes sizes)
     {
         switch (images.Device)
         {

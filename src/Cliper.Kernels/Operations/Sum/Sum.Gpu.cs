@@ -12,7 +12,7 @@ public static partial class Sum
     private const int PerBlock = 16384;
 
     private static readonly GpuKernel OfProducts =
-        new(((Action<Floats, Floats, Floats, long, int>)SumBlock).Method, "Sum", GpuThreads, 1, 48);
+        new(((Action<Floats, Floats, Floats, long, int, int>)SumBlock).Method, "Sum", GpuThreads, 1, 48);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [OfProducts];
 
@@ -25,26 +25,36 @@ public static partial class Sum
         while (source.Length > PerBlock)
         {
             DeviceArray parts = gpu.Allocate(Blocks.Cover(source.Length, PerBlock));
-            gpu.Run(OfProducts, new Blocks((int)parts.Length), source, second, parts, source.Length, false);
+            gpu.Run(OfProducts, new Blocks((int)parts.Length), source, second, parts, source.Length, false,
+                IsWide(source, second));
             gpu.Free(toFree);
             (source, second, toFree) = (parts, default, parts);
         }
-        gpu.Run(OfProducts, new Blocks(1), source, second, y, source.Length, accumulate);
+        gpu.Run(OfProducts, new Blocks(1), source, second, y, source.Length, accumulate, IsWide(source, second));
         gpu.Free(toFree);
     }
+
+    // Blocks begin at multiples of 64 KB.
+    private static bool IsWide(DeviceArray a, DeviceArray b) => Chunk.IsWide(PerBlock, PerBlock, a, b);
 
     private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate) =>
         ElementLoop.Run<ElementLoop.Second>(gpu, dx, dy, dx, accumulate: accumulate);
 
     // y[block] = sum over the block's elements of a, or of a b.
-    private static void SumBlock(Floats a, Floats b, Floats y, long length, int accumulate)
+    private static void SumBlock(Floats a, Floats b, Floats y, long length, int accumulate, int wide)
     {
         long start = (long)Grid.IdxX * PerBlock, end = start + PerBlock;
         if (end > length)
             end = length;
         float sum = 0;
-        for (long at = start + Group.IdxX; at < end; at += GpuThreads)
-            sum = Gpu.Fma(a.Load(at), b.IsNull ? 1f : b.Load(at), sum);
+        for (long at = start + Group.IdxX * Chunk.Size; at < end; at += GpuThreads * Chunk.Size)
+        {
+            int count = (int)(end - at), whole = count < Chunk.Size ? 0 : wide;
+            F8 value = Chunk.Load(a, at, count, whole);
+            if (!b.IsNull)
+                value = Chunk.Multiply(value, Chunk.Load(b, at, count, whole));
+            sum += Chunk.Sum(value);
+        }
         sum = OfBlock(sum, accumulate != 0 && Group.IdxX == 0 ? y.Load(Grid.IdxX) : 0f);
         if (Group.IdxX == 0)
             y.Store(Grid.IdxX, sum);
