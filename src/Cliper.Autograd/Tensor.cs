@@ -121,7 +121,7 @@ public sealed class Tensor : IDisposable
             : default;
 
     /// <summary>Bytes of the copy that products on a GPU take of this tensor; 0 without one. An optimiser's step rewrites it too.</summary>
-    public long OperandBytes => OperandCopy.IsNull ? 0 : OperandCopy.Bytes;
+    public long OperandBytes => OperandCopy.Bytes;
 
     /// <summary>
     /// Makes the next gradient overwrite instead of add. No memory is touched: the gradient counts as zero from here on.

@@ -113,9 +113,14 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         for (int step = 0; step < 3; step++)
         {
             nint before = weight.OperandCopy.Address;
-            // Under another shape it is the same copy.
+            // Under another shape, and of a part, it is the same copy.
+            Tensor part = weight.Rows(16, 32);
             using (var tape = new Tape(Device, recording: false))
+            {
                 tape.Linear(x, weight.Reshape(new Shape(32, 128)).Reshape(weight.Shape));
+                tape.Linear(x, part);
+            }
+            Assert.That(part.AsOperand(), Is.EqualTo(weight.OperandCopy.Slice(16 * 64, 32 * 64)));
             Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Random(64 * 64, step).AsSpan()),
                 weight.GradientTarget(out _));
             if (step > 0)
