@@ -74,7 +74,8 @@ public sealed class BenchmarkTests : GpuFixture
             "forward clips, batch 1", "stage 1 step clips, batch 2 of 2 frames", "stage 2 step clips, batch 2 of 2 frames",
         }));
         Assert.That(rows.Select(row => row.Name), Does.Contain("AdamW").And.Contains("gradient norm"));
-        // Weight, gradient and two moments, of which three are written too; the copy in 16 bits of what products take: patches, the blocks' matrices.
+        // Weight, gradient and two moments, of which three are written too; the copy in 16 bits of what products take: the patches' map
+        // and the blocks' matrices.
         BenchmarkRow stepping = rows.Single(row => row.Name == "AdamW");
         int count = int.Parse(stepping.Shape.Split(' ')[0]), width = Config.VisionWidth,
             multiplied = width * (3 * Config.PatchSize * Config.PatchSize + 12 * width);

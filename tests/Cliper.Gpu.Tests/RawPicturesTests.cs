@@ -159,7 +159,9 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         }
     }
 
-    /// <remarks>The tower takes patches that were made of bytes, or unfolds fp32 planes of the same pictures itself: the same products.</remarks>
+    /// <remarks>
+    /// The tower takes patches that were made of bytes, or unfolds fp32 planes of the same pictures itself: the same products.
+    /// </remarks>
     [Test]
     public void TheTowerGivesTheSameBitsOfPatchesAsOfPlanes()
     {
@@ -169,14 +171,16 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         var pipeline = new PixelPipeline(config.ImageSize, Augmentation.None, Table);
         (StoredImage Image, PixelPlan Plan)[] pictures = [.. Enumerable.Range(0, 3).Select(seed =>
             (pipeline.Store(TestPictures.Make(seed, config.ImageSize, config.ImageSize)), new PixelPlan()))];
-        var planes = new float[pictures.Length * 3 * config.ImageSize * config.ImageSize];
+        var shape = new Shape(pictures.Length, 3, config.ImageSize, config.ImageSize);
+        var planes = new float[shape.Count];
+        int each = planes.Length / pictures.Length;
         for (int i = 0; i < pictures.Length; i++)
-            pipeline.Render(pictures[i].Image, pictures[i].Plan, planes.AsSpan(i * planes.Length / pictures.Length, planes.Length / pictures.Length));
+            pipeline.Render(pictures[i].Image, pictures[i].Plan, planes.AsSpan(i * each, each));
         using ClipWeights weights = ClipWeights.Random(config, seed: 2);
         using var model = new ClipModel(Device, weights);
         model.Parameters.Train(ClipModel.IsVision);
 
-        float[][] ofPlanes = FeaturesAndGradients(Tensor.From(Device, planes, new Shape(pictures.Length, 3, config.ImageSize, config.ImageSize))),
+        float[][] ofPlanes = FeaturesAndGradients(Tensor.From(Device, planes, shape)),
             ofPatches = FeaturesAndGradients(new RawPictures(pictures, pipeline, config.PatchSize).Render(Device));
 
         Assert.That(ofPatches, Is.EqualTo(ofPlanes));
@@ -188,9 +192,10 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             Tensor features = model.Vision.Forward(tape, tape.Own(images));
             float[] values = features.ToArray();
             tape.Backward(tape.Sum(tape.Multiply(features, features)));
-            float[][] result = [values, .. model.Parameters.Names.Where(ClipModel.IsVision).Select(name => Device.ToFloats(model.Parameters[name].Gradient))];
-            foreach (string name in model.Parameters.Names.Where(ClipModel.IsVision))
-                model.Parameters[name].ClearGradient();
+            Tensor[] trained = [.. model.Parameters.Names.Where(ClipModel.IsVision).Select(name => model.Parameters[name])];
+            float[][] result = [values, .. trained.Select(tensor => Device.ToFloats(tensor.Gradient))];
+            foreach (Tensor tensor in trained)
+                tensor.ClearGradient();
             return result;
         }
     }

@@ -6,8 +6,8 @@ namespace Cliper.Autograd;
 public sealed partial class Tape
 {
     /// <summary>Images to tokens, a convolution whose stride is its kernel's size; keeps the images for the backward pass.</summary>
-    /// <param name="images">[N, C, H, W]; H and W are multiples of p. Or unfolded before, as <see cref="Kernels.Operations.Normalize"/> makes
-    /// them of bytes: [N, patches, C p p].</param>
+    /// <param name="images">[N, C, H, W]; H and W are multiples of p. Or unfolded before, [N, patches, C p p], as
+    /// <see cref="Kernels.Operations.Normalize"/> makes them of bytes.</param>
     /// <param name="weight">[width, C, p, p].</param>
     /// <returns>[N, (H / p) (W / p), width].</returns>
     /// <exception cref="ArgumentException">Channels differ, or the images do not divide into patches.</exception>

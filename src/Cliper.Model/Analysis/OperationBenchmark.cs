@@ -36,7 +36,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     /// <summary>A row each operation, as they are measured.</summary>
     /// <param name="only">Part of the name of those to be measured; empty for all.</param>
     public IEnumerable<BenchmarkRow> Run(string only = "") =>
-        from measure in MatMuls().Concat(Attentions()).Concat(Rows()).Concat(Elements()).Concat(Pictures()).Concat(Tokens()).Concat(Losses())
+        from measure in MatMuls().Concat(Attentions()).Concat(Rows()).Concat(Elements()).Concat(Pictures()).Concat(Tokens())
+            .Concat(Losses())
         where measure.Name.Contains(only, StringComparison.OrdinalIgnoreCase)
         select measure.Run();
 

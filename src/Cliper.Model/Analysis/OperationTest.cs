@@ -242,7 +242,8 @@ public sealed class OperationTest(Device device)
         {
             var bytes = new byte[Count];
             device.Download(picture.Pixels, bytes);
-            Compare(name, [.. bytes.Select(value => value / 255f)], (at, channel) => expected(at / Side, at % Side, channel), 3, steps / 255);
+            Compare(name, [.. bytes.Select(value => value / 255f)], (at, channel) => expected(at / Side, at % Side, channel), 3,
+                steps / 255);
         }
 
         Resize.Forward<Bicubic>([new(source, new(0, 0, Width, Height), Side, Side, new(0, 0, Side, Side), false, target)]);

@@ -59,8 +59,8 @@ public sealed class Batch : IDisposable
     }
 
     /// <summary>
-    /// The image tower's input on <paramref name="device"/>: a GPU makes patches of the pictures, [Count x Frames, patches, 3 p p], another gets
-    /// the pixels as they are. The caller's to end; <see cref="BeginUpload"/> may have done it.
+    /// The image tower's input on <paramref name="device"/>: a GPU makes patches of the pictures, [Count x Frames, patches, 3 p p],
+    /// another device gets the pixels as they are. The caller's to end; <see cref="BeginUpload"/> may have done it.
     /// </summary>
     internal Tensor TakePixels(Device device)
     {

@@ -91,7 +91,9 @@ public sealed record LoaderOptions
     /// <summary>Standard deviation a channel; CLIP's.</summary>
     public IReadOnlyList<float> Deviation { get; init; } = [0.26862954f, 0.26130258f, 0.27577711f];
 
-    /// <summary>Where the batches go. A GPU crops, varies and normalises the pictures itself, to the same numbers; else the loader does.</summary>
+    /// <summary>
+    /// Where the batches go. A GPU crops, varies and normalises the pictures itself, to the same numbers; else the loader does.
+    /// </summary>
     public Device? Device { get; init; }
 
     /// <summary>Decodes the files.</summary>

@@ -5,8 +5,9 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.Data;
 
 /// <summary>
-/// Pictures as they are stored, and what becomes of each. A GPU makes the network's input of them in a handful of launches: bytes up to the last,
-/// which writes the patches that the image tower multiplies, the numbers of <see cref="PixelPipeline.Render"/> as the device stores activations.
+/// Pictures as they are stored, and what becomes of each. A GPU makes the network's input of them in a handful of launches: bytes up to
+/// the last, which writes the patches that the image tower multiplies. They are the numbers of <see cref="PixelPipeline.Render"/>, as the
+/// device stores activations.
 /// </summary>
 /// <param name="pictures">Pictures and plans, in the order of the input.</param>
 /// <param name="pipeline">Gives the input's size and table.</param>
@@ -36,8 +37,8 @@ internal sealed class RawPictures(IReadOnlyList<(StoredImage Image, PixelPlan Pl
         ResizeEach<Bilinear>(device, At((_, plan) => plan.Crop is not null && !plan.Bicubic), CropOf);
         WarpEach(device, At((_, plan) => plan.Map is not null));
         Jitter(first: false);
-        Normalize.Forward([.. _current.Select((picture, at) => (picture, pictures[at].Plan.Erased))], Own(device.From(pipeline.Table)), y.Data,
-            patch);
+        Normalize.Forward([.. _current.Select((picture, at) => (picture, pictures[at].Plan.Erased))],
+            Own(device.From(pipeline.Table)), y.Data, patch);
         foreach (DeviceArray array in _owned)
             device.Free(array);
         return y;

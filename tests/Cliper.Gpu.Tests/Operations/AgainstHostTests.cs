@@ -152,7 +152,8 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         const int Samples = 7;
         int means = Samples * width;
         Compare((_, a) => Mean.Forward(a[0], a[1], Samples, frames, width), In(means * frames, 1, Float), Out(means, 8, Float));
-        Compare((_, a) => Mean.Backward(a[0], a[1], accumulate, Samples, frames, width), In(means, 1, Float), Out(means * frames, 8, Float));
+        Compare((_, a) => Mean.Backward(a[0], a[1], accumulate, Samples, frames, width), In(means, 1, Float),
+            Out(means * frames, 8, Float));
     }
 
     [Test]

@@ -66,8 +66,9 @@ public static partial class L2Normalize
         for (int column = lane * Chunk.Size; column < width; column += 32 * Chunk.Size)
         {
             int count = width - column;
-            F8 across = Chunk.Add(Chunk.Load(dy, first + column, count, wide), Chunk.Scale(Chunk.Load(y, first + column, count, wide), -along));
-            Chunk.Write(dx, first + column, Chunk.Scale(across, factor), count, wide, accumulate);
+            F8 part = Chunk.Scale(Chunk.Load(y, first + column, count, wide), -along);
+            F8 d = Chunk.Scale(Chunk.Add(Chunk.Load(dy, first + column, count, wide), part), factor);
+            Chunk.Write(dx, first + column, d, count, wide, accumulate);
         }
     }
 }

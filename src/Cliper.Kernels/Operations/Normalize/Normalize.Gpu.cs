@@ -29,16 +29,16 @@ public static partial class Normalize
             wide &= picture.Pixels.Address % sizeof(long) == 0;
         }
         DeviceArray device = gpu.From(MemoryMarshal.Cast<long, int>(rows));
-        gpu.Run(UnfoldKernels[patches.Type.Format()],
-            new Blocks(Blocks.Cover((long)sizes.Height * Blocks.Cover(sizes.Width, Chunk.Size), GpuThreads), pictures.Length), device, table,
-            patches, sizes.Height, sizes.Width, sizes.Patch, wide);
+        long chunks = (long)sizes.Height * Blocks.Cover(sizes.Width, Chunk.Size);
+        gpu.Run(UnfoldKernels[patches.Type.Format()], new Blocks(Blocks.Cover(chunks, GpuThreads), pictures.Length), device, table, patches,
+            sizes.Height, sizes.Width, sizes.Patch, wide);
         gpu.Free(device);
     }
 
     // A thread has eight pixels of a picture's row: 24 bytes (8 of a gray one), and of each channel 16 bytes of a patch's row where all is
     // aligned. The table makes the values the host's to the bit.
-    private static void UnfoldPixels<TFormat>(Integers rows, Floats table, Halves<TFormat> patches, int height, int width, int patch, int wide)
-        where TFormat : struct, IFormat
+    private static void UnfoldPixels<TFormat>(Integers rows, Floats table, Halves<TFormat> patches, int height, int width, int patch,
+        int wide) where TFormat : struct, IFormat
     {
         ArrayView<float> values = SharedMemory.Allocate<float>(3 * 256);
         for (int i = Group.IdxX; i < 3 * 256; i += GpuThreads)
