@@ -12,8 +12,8 @@ using static Cliper.Kernels.Operations.ColorJitter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// Whole batches made on the device: the bits that the host's pipeline gives with the same draws, in every protocol; PyTorch's and Pillow's
-/// pictures through the device's operations.
+/// Whole batches made on the device: the numbers that the host's pipeline gives with the same draws, rounded, in every protocol; PyTorch's
+/// and Pillow's pictures through the device's operations.
 /// </summary>
 [TestFixture(false)]
 [TestFixture(true)]
@@ -92,6 +92,14 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             expected.Dispose();
         }
         Assert.That(onDevice.Skipped.Keys, Is.EquivalentTo(onHost.Skipped.Keys).And.Not.Empty);
+    }
+
+    [Test]
+    public void PatchesThatDoNotDivideAPictureAreNamed()
+    {
+        DataSplit split = TestPictures.Split(2, width: 8, height: 8);
+        Assert.That(() => new BatchLoader(split, new LoaderOptions { Device = Device, ImageSize = 8, PatchSize = 3 }),
+            Throws.TypeOf<Cliper.Model.SettingsException>().With.Message.EqualTo("patches of 3 pixels do not divide the 8 of a side"));
     }
 
     [TestCaseSource(nameof(GoldenFiles))]
