@@ -38,7 +38,9 @@ public sealed class DriverTests
 
     [TestCase("FAKE_VERSION=11040", "cuda", "driver is for CUDA 11.4, too old; one for 11.8 or later is needed, or --device cpu")]
     [TestCase("FAKE_INIT=100", "cuda", "the NVIDIA driver finds none; use --device cpu")]
+    [TestCase("FAKE_INIT=802", "cuda", "the NVIDIA driver does not start (CUDA_ERROR_SYSTEM_NOT_READY); use --device cpu")]
     [TestCase("FAKE_COUNT=0", "cuda", "the NVIDIA driver finds none; use --device cpu")]
+    [TestCase("FAKE_OPEN=46", "cuda", "Stand-in cannot be used now: another program has it to itself")]
     [TestCase("FAKE_COUNT=2", "cuda:2", "there is no CUDA device 2: this machine has 2, numbered from 0")]
     [TestCase("FAKE_CAPABILITY=61", "cuda", "has compute capability 6.1; the kernels need 7.0 (Volta) or later: use --device cpu")]
     [TestCase("FAKE_CAPABILITY=75", "cuda --precision bf16",
