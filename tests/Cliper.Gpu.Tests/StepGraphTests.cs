@@ -96,6 +96,7 @@ public sealed class StepGraphTests
     [TestCase(1, 1)]
     [TestCase(2, 1)]
     [TestCase(2, 2)]
+    [Category("Cuda")]
     public void APhaseThatIsReplayedLearnsTheSameBits(int stage, int accumulate)
     {
         Outcome launched = Train(stage, accumulate, graphs: false), replayed = Train(stage, accumulate, graphs: true);
@@ -106,7 +107,8 @@ public sealed class StepGraphTests
         Assert.That(launched.Counts, Is.EqualTo((0, 0, 0)));
         // Three epochs of batches of 2, 2 and 1. The first step makes moments and copies, so that the second finds other addresses.
         TestContext.Out.WriteLine($"launched, captured, replayed: {replayed.Counts}");
-        Assert.That(replayed.Counts.Replayed, Is.GreaterThanOrEqualTo(accumulate == 1 ? 4 : 3), "steps that come again");
+        // On a card steps alternate between two places for uploads.
+        Assert.That(replayed.Counts.Replayed, Is.GreaterThanOrEqualTo(Card.IsAskedFor ? 2 : accumulate == 1 ? 4 : 3), "steps that come again");
         Assert.That(replayed.Counts.Launched + replayed.Counts.Replayed, Is.EqualTo(9));
     }
 
@@ -114,7 +116,7 @@ public sealed class StepGraphTests
 
     private static Outcome Train(int stage, int accumulate, bool graphs)
     {
-        using var device = new InterpretedDevice { Graphs = graphs };
+        using GpuDevice device = Card.IsAskedFor ? Card.Open(graphs: graphs) : new InterpretedDevice { Graphs = graphs };
         using ClipWeights weights = ClipWeights.Random(BenchmarkTests.Config, seed: 1);
         int[] prompt = [14, 1, 2, 3, 3, 4, 15];
         using var model = new CliperModel(new ClipModel(device, weights),
