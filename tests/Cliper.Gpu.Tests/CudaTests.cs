@@ -90,8 +90,8 @@ public sealed class CudaDeviceTests : GpuFixture
     }
 
     /// <remarks>
-    /// A layer of a ViT-B on 32 pictures: enough tiles for the largest kernel, a depth of many turns of its ring, and a weight's gradient cut
-    /// in depth. The bounds are those of <see cref="Operations.MatMulTests"/>, of 16-bit and of fp32 results.
+    /// A layer of a ViT-B on 32 pictures: enough tiles for the largest kernel, a depth of many turns of its ring, and a weight's
+    /// gradient cut in depth. The bounds are those of <see cref="Operations.MatMulTests"/>, of 16-bit and of fp32 results.
     /// </remarks>
     [Test]
     public void ProductsOfAModelsSizeAreTheHosts()
@@ -99,8 +99,9 @@ public sealed class CudaDeviceTests : GpuFixture
         const int Rows = 32 * 197, Inner = 768, Columns = 2304;
         CudaDevice card = OnlyCard;
         using var host = new HostDevice();
-        (string, int, int, int)[] products = [("x w'", Rows, Columns, Inner), ("dy w", Rows, Inner, Columns), ("dy' x", Columns, Inner, Rows)];
-        foreach ((string name, int m, int n, int k) in products)
+        GpuTarget target = card.HasWgmma ? GpuTarget.Hopper : GpuTarget.TensorCores;
+        foreach ((string name, int m, int n, int k) in new[]
+            { ("x w'", Rows, Columns, Inner), ("dy w", Rows, Inner, Columns), ("dy' x", Columns, Inner, Rows) })
         {
             bool isWeight = k == Rows;
             float[] a = Random((long)m * k, 1), b = Random((long)k * n, 2);
@@ -117,7 +118,7 @@ public sealed class CudaDeviceTests : GpuFixture
 
             AssertClose(Device.ToFloats(result), [.. host.ToFloats(expected).Select(value => (double)value)], value =>
                 2 * U32 * k * Math.Sqrt(k) + (isWeight ? 0 : U16 * (Math.Abs(value) + 1e-2)), name);
-            Assert.That(Device.Launched.Select(kernel => kernel.Target), Does.Contain(card.HasWgmma ? GpuTarget.Hopper : GpuTarget.TensorCores), name);
+            Assert.That(Device.Launched.Select(kernel => kernel.Target), Does.Contain(target), name);
             Free(result);
             host.Free(expected);
         }

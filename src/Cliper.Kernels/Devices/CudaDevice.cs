@@ -88,8 +88,8 @@ public sealed unsafe class CudaDevice : GpuDevice
         const int Taken = 46;
         int opened = cuDevicePrimaryCtxRetain(out _context, _device);
         if (opened == Taken)
-            throw new DeviceException($"{NameOf(_device)} cannot be used now: another program has it to itself (compute mode), or it is locked; use "
-                + "another card, or --device cpu");
+            throw new DeviceException($"{NameOf(_device)} cannot be used now: another program has it to itself (its compute mode), or "
+                + "nobody may have it; use another card, or --device cpu");
         Check(opened, "opening the device");
         try
         {
