@@ -2,7 +2,7 @@
 # GPU tests, `cliper-gpu bench --device cuda` and PyTorch, all on one card in one go; the table goes to benchmarks/results/.
 #   benchmarks/gpu.sh [--quick] [--only TEXT] [--precision fp16|bf16] [--part tests|ours|peer]    in a checkout; needs the .NET 10 SDK, and
 #       torch >= 2.1 for the peer. --part does one of the three alone, where a call may not take long; the table has what is there
-#   benchmarks/gpu.sh --pack DIR      makes DIR/gpu.tgz for a machine with a driver but no .NET: unpack it there and run ./gpu.sh
+#   benchmarks/gpu.sh --pack DIR      makes DIR/gpu.tar.xz for a machine with a driver but no .NET: unpack it there and run ./gpu.sh
 # PYTHON names the Python that has torch. With no usable card it says so and exits 4.
 set -euo pipefail
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
@@ -50,8 +50,10 @@ pack() {
     dotnet publish "$root/tests/Cliper.Gpu.Tests" -c Release -r linux-x64 --no-self-contained -o "$stage/apps/tests" -v quiet --nologo \
         -p:CliperTestsAsProgram=true --artifacts-path "$stage/artifacts"
     rm -rf "$stage/artifacts"
-    find "$stage/apps" \( -name '*.pdb' -o -name '*.resources.dll' \) -delete
+    # Without what only debuggers, editors and coverage take.
+    find "$stage/apps" \( -name '*.pdb' -o -name '*.xml' -o -name '*.resources.dll' \) -delete
     rm -rf "$stage/apps/tests/Microsoft.CodeCoverage"
+    (cd "$stage/dotnet/shared/Microsoft.NETCore.App/$version" && rm -f libmscordaccore.so libmscordbi.so libclrgc*.so createdump)
     # What both have is packed once.
     (cd "$stage/apps/tests" && find . -type f) | while read -r file; do
         cmp -s "$stage/apps/tests/$file" "$stage/apps/cliper-gpu/$file" && ln -f "$stage/apps/cliper-gpu/$file" "$stage/apps/tests/$file"
@@ -61,8 +63,9 @@ pack() {
     cp -r "$root/tests/golden" "$stage/tests/"
     cp "$here/gpu.sh" "$here/pytorch_peer.py" "$stage/"
     commit >"$stage/commit"
-    tar -C "$stage" -czf "$out/gpu.tgz" .
-    du -h "$out/gpu.tgz" | awk '{print $2 ": " $1}'
+    # xz, not gzip: a fifth smaller, for machines that files reach only through a narrow gate.
+    tar -C "$stage" -c . | xz -T0 -4 >"$out/gpu.tar.xz"
+    du -h "$out/gpu.tar.xz" | awk '{print $2 ": " $1}'
 }
 
 quick=() only=() precision=fp16 part=all words="$*" LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}

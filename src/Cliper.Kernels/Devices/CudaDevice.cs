@@ -22,6 +22,9 @@ public sealed unsafe class CudaDevice : GpuDevice
     private const int MultiprocessorsAttribute = 16, MajorAttribute = 75, MinorAttribute = 76, MaxSharedAttribute = 97;
     private const int UsualShared = 48 << 10;
 
+    // A result of the driver.
+    private const int OutOfMemory = 2;
+
     // A batch that fits one of the two is carried while the card computes. Of the memory for uploads the reservation gives at most a sixteenth.
     private const long MostStaging = 128 << 20;
     private const int ShareOfStaging = 32;
@@ -397,7 +400,6 @@ public sealed unsafe class CudaDevice : GpuDevice
 
     private nint Reserve(long bytes)
     {
-        const int OutOfMemory = 2;
         // What uploads pass through lies behind the arena's.
         bytes += _staging.Length * _stagingBytes;
         int result = cuMemAlloc_v2(out nint address, (nuint)bytes);
@@ -458,6 +460,8 @@ public sealed unsafe class CudaDevice : GpuDevice
             nint* values = stackalloc nint[] { (nint)logStart, LogBytes };
             result = cuModuleLoadDataEx(out module, start, 2, names, values);
         }
+        if (result == OutOfMemory)
+            throw new DeviceException($"out of GPU memory, loading {kernel.Name}: lower --gpu-memory, beside which kernels need some of their own");
         if (result != 0)
             throw new DeviceException($"{Details.Name}'s driver does not load {kernel.Name} (PTX {KernelCompiler.Header(kernel.Target).Version}, CUDA error {result}): "
                 + $"{OneLine(log)}; a newer driver may, or use --device cpu");
