@@ -2,7 +2,7 @@
 """PyTorch at the shapes of `cliper-gpu bench --device cuda`, and the table of both.
 
   pytorch_peer.py --cpu-check [GOLDEN_FOLDER]   computes the golden tensors on the processor: the peer is the same model
-  pytorch_peer.py --run OUT.json [--quick] [--dtype fp16|bf16]    times PyTorch on the card
+  pytorch_peer.py --run OUT.json [--quick] [--dtype fp16|bf16]    times PyTorch on the card; rows that OUT.json has are not timed again
   pytorch_peer.py --join OURS.json [PEER.json] --out TABLE.csv --commit TEXT --command TEXT
 
 --cpu-check needs torch 1.13 or later, --run 2.1 or later with CUDA, --join nothing but Python."""
@@ -367,7 +367,7 @@ def steps(dtype):
                     parameter.requires_grad_()
                 rate, decay = (0.01, 0) if stage == 1 else (5e-6, 0.1)
                 optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, eps=1e-4, fused=True)
-                scaler = torch.cuda.amp.GradScaler(enabled=dtype == "fp16")
+                scaler = (torch.amp if hasattr(torch.amp, "GradScaler") else torch.cuda.amp).GradScaler(enabled=dtype == "fp16")
                 with torch.no_grad(), torch.autocast("cuda", stored):
                     fixed = model.descriptors()
 
@@ -398,20 +398,32 @@ def run(path, quick, only, dtype):
     if not torch.cuda.is_available():
         print("pytorch_peer.py: PyTorch finds no usable CUDA device", file=sys.stderr)
         return NO_DEVICE
-    torch.backends.cuda.matmul.allow_tf32 = True
-    timer, rows = Timer(quick), []
+    torch.set_float32_matmul_precision("high")
+    result = {"torch": torch.__version__, "cuda": torch.version.cuda, "device": torch.cuda.get_device_name(), "rows": []}
+    if os.path.exists(path):
+        with open(path) as file:
+            earlier = json.load(file)
+        if {**earlier, "rows": []} == result:
+            result = earlier
+    known = {(row["name"], row["shape"], row["mode"]) for row in result["rows"]}
+    timer = Timer(quick)
     for source in (operations, steps):
         for name, shape, mode, call, *options in source(dtype):
-            if only.lower() not in name.lower():
+            if only.lower() not in name.lower() or (name, shape, mode) in known:
                 continue
             milliseconds = attempt(f"{name} {shape} {mode}", timer, call, *options)
             if milliseconds is not None:
                 print(f"PyTorch {mode}: {name} {shape}: {milliseconds:.3f} ms", file=sys.stderr, flush=True)
-                rows.append({"name": name, "shape": shape, "mode": mode, "ms": milliseconds})
-    with open(path, "w") as file:
-        json.dump({"torch": torch.__version__, "cuda": torch.version.cuda, "device": torch.cuda.get_device_name(), "rows": rows},
-                  file, indent=1)
+                result["rows"].append({"name": name, "shape": shape, "mode": mode, "ms": milliseconds})
+                save(path, result)
     return 0
+
+
+def save(path, result):
+    """Writes all rows, or leaves the file as it was: compiling takes minutes, and a run may be cut off at any time."""
+    with open(path + ".part", "w") as file:
+        json.dump(result, file, indent=1)
+    os.replace(path + ".part", path)
 
 
 def attempt(what, timer, call, *options):

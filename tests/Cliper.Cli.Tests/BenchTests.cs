@@ -36,7 +36,8 @@ public sealed class BenchTests
 
     [TestCase("", 4, "gpu.sh: no usable CUDA device: this machine has no NVIDIA driver (libcuda.so.1 is not found)\n")]
     [TestCase("--precision fp8", 2, "gpu.sh: --precision is 'fp8'; there are fp16 and bf16\n")]
-    [TestCase("--fast", 2, "gpu.sh: unknown option --fast; the options are --quick, --only TEXT, --precision FORMAT, --no-tests and --pack DIR\n")]
+    [TestCase("--part all,peer", 2, "gpu.sh: --part is 'all,peer'; there are tests, ours and peer\n")]
+    [TestCase("--fast", 2, "gpu.sh: unknown option --fast; the options are --quick, --only TEXT, --precision FORMAT, --part NAME and --pack DIR\n")]
     public void TheScriptForACardSaysWhatIsMissing(string arguments, int exitCode, string message)
     {
         if (!OperatingSystem.IsLinux() || CudaDevice.HasDriver)

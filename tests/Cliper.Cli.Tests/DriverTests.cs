@@ -38,7 +38,9 @@ public sealed class DriverTests
 
     [TestCase("FAKE_VERSION=11040", "cuda", "driver is for CUDA 11.4, too old; one for 11.8 or later is needed, or --device cpu")]
     [TestCase("FAKE_INIT=100", "cuda", "the NVIDIA driver finds none; use --device cpu")]
+    [TestCase("FAKE_INIT=802", "cuda", "the NVIDIA driver does not start (CUDA_ERROR_SYSTEM_NOT_READY); use --device cpu")]
     [TestCase("FAKE_COUNT=0", "cuda", "the NVIDIA driver finds none; use --device cpu")]
+    [TestCase("FAKE_OPEN=46", "cuda", "Stand-in cannot be used now: another program has it to itself")]
     [TestCase("FAKE_COUNT=2", "cuda:2", "there is no CUDA device 2: this machine has 2, numbered from 0")]
     [TestCase("FAKE_CAPABILITY=61", "cuda", "has compute capability 6.1; the kernels need 7.0 (Volta) or later: use --device cpu")]
     [TestCase("FAKE_CAPABILITY=75", "cuda --precision bf16",
@@ -46,6 +48,7 @@ public sealed class DriverTests
     [TestCase("FAKE_FREE_MIB=32", "cuda", "32 MiB of 4096 MiB free; at least 64 MiB are needed: end what else uses the card")]
     [TestCase("FAKE_FREE_MIB=128", "cuda --gpu-memory 256MiB", "128 MiB of 4096 MiB free; 256 MiB were asked for: lower --gpu-memory")]
     [TestCase("FAKE_ALLOC=2", "cuda", "out of GPU memory: 921 MiB were asked for, 1024 MiB of 4096 MiB were free: lower --gpu-memory")]
+    [TestCase("FAKE_LOAD=2", "cuda", "out of GPU memory, loading Element Sum Halves<Fp16> Halves<Fp16> Halves<Fp16>: lower --gpu-memory")]
     [TestCase("FAKE_LOAD=222", "cuda", "(PTX 7.8, CUDA error 222): ptxas fatal: Unsupported .version 7.8; current version is '7.4'; "
         + "a newer driver")]
     public void ACardThatCannotBeOpenedIsOneLine(string driver, string device, string message)

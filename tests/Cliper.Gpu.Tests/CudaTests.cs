@@ -26,7 +26,7 @@ internal static class Card
         try
         {
             if (!Opened.TryGetValue(stored, out CudaDevice? device))
-                Opened.Add(stored, device = new CudaDevice(0, Memory, stored));
+                Opened.Add(stored, device = Open(stored));
             return device;
         }
         catch
@@ -35,6 +35,10 @@ internal static class Card
             throw;
         }
     }
+
+    /// <summary>The card as another device, for a test that asks for more than a format.</summary>
+    public static CudaDevice Open(ElementType stored = ElementType.Float16, bool graphs = true) =>
+        new(0, Memory, stored, graphs, warning => TestContext.Out.WriteLine(warning));
 
     /// <summary>Lets the next test have it.</summary>
     public static void Return() => Free.Release();
@@ -83,6 +87,41 @@ public sealed class CudaDeviceTests : GpuFixture
         CudaDevice card = OnlyCard;
         foreach (GpuKernel kernel in KernelCatalogue.All.Where(card.Takes))
             Assert.That(() => card.Load(kernel), Throws.Nothing, kernel.Name);
+    }
+
+    /// <remarks>
+    /// A layer of a ViT-B on 32 pictures: enough tiles for the largest kernel, a depth of many turns of its ring, and a weight's
+    /// gradient cut in depth. The bounds are those of <see cref="Operations.MatMulTests"/>, of 16-bit and of fp32 results.
+    /// </remarks>
+    [Test]
+    public void ProductsOfAModelsSizeAreTheHosts()
+    {
+        const int Rows = 32 * 197, Inner = 768, Columns = 2304;
+        CudaDevice card = OnlyCard;
+        using var host = new HostDevice();
+        GpuTarget target = card.HasWgmma ? GpuTarget.Hopper : GpuTarget.TensorCores;
+        foreach ((string name, int m, int n, int k) in new[]
+            { ("x w'", Rows, Columns, Inner), ("dy w", Rows, Inner, Columns), ("dy' x", Columns, Inner, Rows) })
+        {
+            bool isWeight = k == Rows;
+            float[] a = Random((long)m * k, 1), b = Random((long)k * n, 2);
+            DeviceArray result = card.Allocate((long)m * n, isWeight ? ElementType.Float32 : Stored), expected = host.Allocate((long)m * n);
+            Device.Launched.Clear();
+            foreach ((Device device, DeviceArray left, DeviceArray right, DeviceArray y) in new[]
+                { (card, Halves(a), Halves(b), result), ((Device)host, host.From(a), host.From(b), expected) })
+            {
+                MatMul.Run(isWeight ? new Matrix(left, k, m).Transposed : new Matrix(left, m, k),
+                    name == "x w'" ? new Matrix(right, n, k).Transposed : new Matrix(right, k, n), new Matrix(y, m, n));
+                device.Free(left);
+                device.Free(right);
+            }
+
+            AssertClose(Device.ToFloats(result), [.. host.ToFloats(expected).Select(value => (double)value)], value =>
+                2 * U32 * k * Math.Sqrt(k) + (isWeight ? 0 : U16 * (Math.Abs(value) + 1e-2)), name);
+            Assert.That(Device.Launched.Select(kernel => kernel.Target), Does.Contain(target), name);
+            Free(result);
+            host.Free(expected);
+        }
     }
 
     [Test]

@@ -234,10 +234,66 @@ public sealed unsafe class InterpreterTests
             ld.shared.b32 %r4, [%r1+4];
             st.global.b32 [%rd1+16], %r3;
             st.global.b32 [%rd1+20], %r4;
+            cp.async.wait_group 0;
             ret;
             """, shared: 16);
 
         Assert.That(results[4..6], Is.EqualTo(wait ? new uint[] { 7, 0 } : [uint.MaxValue, uint.MaxValue]));
+    }
+
+    [Test]
+    public void AThreadMayNotReturnWhileItsCopiesAreOnTheirWay([Values] bool committed) =>
+        Assert.That(() => Run(1, 8, $"""
+            mov.b32 %r1, 0;
+            cp.async.cg.shared.global [%r1], [%rd1], 16, 0;
+            {(committed ? "cp.async.commit_group;" : "")}
+            ret;
+            """, shared: 16), Throws.TypeOf<PtxException>().With.Message.Contains("returns before its copies"));
+
+    // Eight equal products and what they are added to. A unit is 2^-23 of the largest's power of two: ones are cut away beside 2^24, not
+    // beside 2^23; of the total 12582915 + 8 * 1048577 = 20971531, above 2^24, the last bit is cut, where rounding would raise it.
+    [TestCase(16777216f, 1f, 16777216f)]
+    [TestCase(-16777216f, 1f, -16777216f)]
+    [TestCase(8388608f, 1f, 8388616f)]
+    [TestCase(12582915f, 1048577f, 20971530f)]
+    [TestCase(-12582915f, -1048577f, -20971530f)]
+    [TestCase(0f, 0f, 0f)]
+    [TestCase(1f, float.PositiveInfinity, float.PositiveInfinity)]
+    [TestCase(1f, float.NaN, float.NaN)]
+    public void TensorCoresCutWhatTheyAdd(float sum, float product, float expected) => Assert.That(
+        Arithmetic.SumOfProducts(sum, [.. Enumerable.Repeat(product, 8)], [.. Enumerable.Repeat(1f, 8)]), Is.EqualTo(expected));
+
+    // Of 0.6 and 2.5, which have an even and an odd number of ones, each instruction is off by what its manual allows: in a bound of
+    // 2^-22, 2^-23 and so on, and by more than half of that, as each result is rounded once more.
+    [TestCase("ex2", 22)]
+    [TestCase("lg2", 22)]
+    [TestCase("rcp", 23)]
+    [TestCase("sqrt", 23)]
+    [TestCase("rsqrt", 22.9)]
+    public void ApproximateInstructionsAreOff(string name, double bits)
+    {
+        double[] operands = [0.6f, 2.5f];
+        uint[] results = Run(1, 2, $"""
+            {name}.approx.ftz.f32 %f1, 0f{BitConverter.SingleToUInt32Bits((float)operands[0]):X8};
+            {name}.approx.ftz.f32 %f2, 0f{BitConverter.SingleToUInt32Bits((float)operands[1]):X8};
+            st.global.f32 [%rd1], %f1;
+            st.global.f32 [%rd1+4], %f2;
+            ret;
+            """);
+
+        for (int i = 0; i < 2; i++)
+        {
+            double x = operands[i], exact = name switch
+            {
+                "ex2" => Math.Pow(2, x),
+                "lg2" => Math.Log2(x),
+                "rcp" => 1 / x,
+                "sqrt" => Math.Sqrt(x),
+                _ => 1 / Math.Sqrt(x),
+            };
+            double off = BitConverter.UInt32BitsToSingle(results[i]) / exact - 1;
+            Assert.That(Math.Abs(off) * Math.Pow(2, bits), Is.InRange(.4, 2), $"{name} of {x}");
+        }
     }
 
     // A of 64 x 16 from byte 0, B of 16 x 128 from byte 8192; a single element of each, and sums that begin at 1. Addresses by

@@ -96,6 +96,7 @@ public sealed class StepGraphTests
     [TestCase(1, 1)]
     [TestCase(2, 1)]
     [TestCase(2, 2)]
+    [Category("Cuda")]
     public void APhaseThatIsReplayedLearnsTheSameBits(int stage, int accumulate)
     {
         Outcome launched = Train(stage, accumulate, graphs: false), replayed = Train(stage, accumulate, graphs: true);
@@ -114,7 +115,7 @@ public sealed class StepGraphTests
 
     private static Outcome Train(int stage, int accumulate, bool graphs)
     {
-        using var device = new InterpretedDevice { Graphs = graphs };
+        using GpuDevice device = Card.IsAskedFor ? Card.Open(graphs: graphs) : new InterpretedDevice { Graphs = graphs };
         using ClipWeights weights = ClipWeights.Random(BenchmarkTests.Config, seed: 1);
         int[] prompt = [14, 1, 2, 3, 3, 4, 15];
         using var model = new CliperModel(new ClipModel(device, weights),

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace PtxInterpreter;
 
 /// <summary>What instructions compute of their operands' bits, for one thread.</summary>
@@ -81,11 +83,11 @@ internal static class Arithmetic
                 "u64" or "b64" => (a, b, _) => (uint)b > 63 ? 0 : a >> (int)b,
                 _ => throw new PtxException($"unknown instruction {name}"),
             },
-            "ex2" => Unary(flush, x => MathF.Pow(2, x)),
-            "lg2" => Unary(flush, MathF.Log2),
-            "rcp" when type == "f32" => Unary(flush, x => 1 / x),
-            "sqrt" => Unary(flush, MathF.Sqrt),
-            "rsqrt" => Unary(flush, x => 1 / MathF.Sqrt(x)),
+            "ex2" => Unary(flush, x => x == 0 ? 1 : Off(MathF.Pow(2, x), x, 22)),
+            "lg2" => Unary(flush, x => x is > .5f and < 2 ? MathF.Log2(x) + Off(1, x, 22) - 1 : Off(MathF.Log2(x), x, 22)),
+            "rcp" when type == "f32" => Unary(flush, x => Off(1 / x, x, 23)),
+            "sqrt" => Unary(flush, x => Off(MathF.Sqrt(x), x, 23)),
+            "rsqrt" => Unary(flush, x => Off(1 / MathF.Sqrt(x), x, 22.9)),
             "neg" => type switch
             {
                 "f32" => (a, _, _) => a ^ 0x80000000,
@@ -114,6 +116,40 @@ internal static class Arithmetic
         };
     }
 
+    /// <summary>
+    /// A sum of eight products and what they are added to, as tensor cores make it: all are cut, not rounded, to 24 bits from the largest's first
+    /// bit on, added without a rounding, and cut once more (Fasi et al. 2021, doi 10.7717/peerj-cs.330; later cards keep a few bits more).
+    /// </summary>
+    public static float SumOfProducts(float sum, ReadOnlySpan<float> left, ReadOnlySpan<float> right)
+    {
+        Span<float> terms = stackalloc float[left.Length + 1];
+        float largest = MathF.Abs(terms[0] = sum), plain = sum;
+        for (int k = 0; k < left.Length; k++)
+        {
+            terms[k + 1] = left[k] * right[k];
+            plain += terms[k + 1];
+            largest = MathF.Max(largest, MathF.Abs(terms[k + 1]));
+        }
+        int exponent = (BitConverter.SingleToInt32Bits(largest) >> 23) - 23;
+        // Zero, so small that nothing is cut, infinity or NaN.
+        if (exponent is <= 0 or >= 255 - 23)
+            return plain;
+        float unit = BitConverter.Int32BitsToSingle(exponent << 23);
+        long units = 0;
+        foreach (float term in terms)
+            units += (long)(term / unit);
+        int excess = Math.Max(0, 40 - BitOperations.LeadingZeroCount((ulong)Math.Abs(units)));
+        return units / (1L << excess) * (float)(1L << excess) * unit;
+    }
+
+    // Approximate instructions are off by what the manual allows, 2^-bits of the result, up or down as their operand's bits have it.
+    private static float Off(float value, float operand, double bits)
+    {
+        float off = (float)(value * Math.Pow(2, -bits));
+        bool down = (BitOperations.PopCount(BitConverter.SingleToUInt32Bits(operand)) & 1) == 0;
+        return !float.IsFinite(value) ? value : down ? value - off : value + off;
+    }
+
     private static float Flush(float value) => MathF.Abs(value) < 1.17549435e-38f ? MathF.CopySign(0, value) : value;
 
     private static float Flush(bool flush, float value) => flush ? Flush(value) : value;
@@ -128,6 +164,7 @@ internal static class Arithmetic
             "add" => (a, b, _) => a + b,
             "sub" => (a, b, _) => a - b,
             "mul" => (a, b, _) => a * b,
+            "div" when parts[1] == "approx" => (a, b, _) => Off(a / b, b, 22),
             "div" => (a, b, _) => a / b,
             "fma" or "mad" => MathF.FusedMultiplyAdd,
             "max" => (a, b, _) => float.IsNaN(a) ? b : float.IsNaN(b) ? a : MathF.Max(a, b),

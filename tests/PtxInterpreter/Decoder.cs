@@ -231,10 +231,10 @@ internal sealed partial class Program
                 for (int e = 0; e < 4; e++)
                 {
                     int row = (lane / 4 + (e >> 1) * 8) * 16, column = (lane % 4 * 2 + (e & 1)) * 16;
-                    float sum = 0;
-                    for (int k = 0; k < 16; k++)
-                        sum += left[row + k] * right[column + k];
-                    sums[e] = Single(registers[c[e] * Warp.Lanes + lane]) + sum;
+                    float sum = Single(registers[c[e] * Warp.Lanes + lane]);
+                    for (int k = 0; k < 16; k += 8)
+                        sum = SumOfProducts(sum, left.Slice(row + k, 8), right.Slice(column + k, 8));
+                    sums[e] = sum;
                 }
                 for (int e = 0; e < 4; e++)
                     registers[d[e] * Warp.Lanes + lane] = Bits(sums[e]);

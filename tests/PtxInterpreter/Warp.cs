@@ -101,6 +101,9 @@ internal sealed class Warp
                         }
                         break;
                     case InstructionKind.Return:
+                        for (int lane = 0; lane < Lanes; lane++)
+                            if ((active >> lane & 1) != 0 && (Copies[lane].Count > 0 || Groups[lane].Any(group => group.Count > 0)))
+                                throw new PtxException("a thread returns before its copies to shared memory are there");
                         Live &= ~active;
                         if (active != mask)
                             _groups.Add((at + 1, mask & ~active));

@@ -114,11 +114,11 @@ internal sealed partial class Program
                 for (int lane = 0; lane < Warp.Lanes; lane++)
                 {
                     int row = lane / 4 + (index >> 1 & 1) * 8, column = index / 4 * 8 + lane % 4 * 2 + (index & 1);
-                    float sum = 0;
-                    for (int k = 0; k < ProductDepth; k++)
-                        sum += rows[row * ProductDepth + k] * others[column * ProductDepth + k];
                     ref ulong register = ref registers[sums[index] * Warp.Lanes + lane];
-                    register = Bits(accumulate ? Single(register) + sum : sum);
+                    float sum = accumulate ? Single(register) : 0;
+                    for (int k = 0; k < ProductDepth; k += 8)
+                        sum = SumOfProducts(sum, rows.AsSpan(row * ProductDepth + k, 8), others.AsSpan(column * ProductDepth + k, 8));
+                    register = Bits(sum);
                 }
         };
     }

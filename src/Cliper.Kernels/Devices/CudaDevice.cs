@@ -22,6 +22,9 @@ public sealed unsafe class CudaDevice : GpuDevice
     private const int MultiprocessorsAttribute = 16, MajorAttribute = 75, MinorAttribute = 76, MaxSharedAttribute = 97;
     private const int UsualShared = 48 << 10;
 
+    // A result of the driver.
+    private const int OutOfMemory = 2;
+
     // A batch that fits one of the two is carried while the card computes. Of the memory for uploads the reservation gives at most a sixteenth.
     private const long MostStaging = 128 << 20;
     private const int ShareOfStaging = 32;
@@ -41,8 +44,9 @@ public sealed unsafe class CudaDevice : GpuDevice
     private readonly Task _compiling = Task.CompletedTask;
     private int _filling;
 
+    // The device whose context is this thread's: not the context, which a device opened later may have again.
     [ThreadStatic]
-    private static nint _current;
+    private static CudaDevice? _current;
 
     /// <summary>Where uploads pass through.</summary>
     private struct Staging
@@ -84,7 +88,12 @@ public sealed unsafe class CudaDevice : GpuDevice
         if (ordinal < 0 || ordinal >= count)
             throw new DeviceException($"there is no CUDA device {ordinal}: this machine has {count}, numbered from 0");
         Check(cuDeviceGet(out _device, ordinal), "opening the device");
-        Check(cuDevicePrimaryCtxRetain(out _context, _device), "opening the device");
+        const int Taken = 46;
+        int opened = cuDevicePrimaryCtxRetain(out _context, _device);
+        if (opened == Taken)
+            throw new DeviceException($"{NameOf(_device)} cannot be used now: another program has it to itself (its compute mode), or "
+                + "nobody may have it; use another card, or --device cpu");
+        Check(opened, "opening the device");
         try
         {
             MakeCurrent();
@@ -149,7 +158,7 @@ public sealed unsafe class CudaDevice : GpuDevice
         if (result == NoDevice)
             return "no usable CUDA device: the NVIDIA driver finds none; use --device cpu";
         if (result != 0)
-            return $"no usable CUDA device: the NVIDIA driver does not start (CUDA error {result}); use --device cpu";
+            return $"no usable CUDA device: the NVIDIA driver does not start ({NameOfError(result)}); use --device cpu";
         if (cuDriverGetVersion(out int version) != 0 || version < OldestDriver)
             return $"no usable CUDA device: the NVIDIA driver is for CUDA {version / 1000}.{version % 1000 / 10}, too old; one for "
                 + $"{OldestDriver / 1000}.{OldestDriver % 1000 / 10} or later is needed, or --device cpu";
@@ -261,6 +270,7 @@ public sealed unsafe class CudaDevice : GpuDevice
         Staging staging = _staging[_filling];
         if (!staging.IsOpen)
             return;
+        MakeCurrent();
         Check(cuEventRecord(staging.Arrived, _uploads), "writing to it");
         Check(cuStreamWaitEvent(_stream, staging.Arrived, 0), "writing to it");
     }
@@ -353,25 +363,31 @@ public sealed unsafe class CudaDevice : GpuDevice
         _ended.Cancel();
         _compiling.Wait();
         _ = cuCtxSetCurrent(_context);
-        _ = cuStreamSynchronize(_uploads);
-        _ = cuStreamSynchronize(_stream);
+        // What the constructor did not come to is null.
+        EndIfMade(_uploads, cuStreamSynchronize);
+        EndIfMade(_stream, cuStreamSynchronize);
         EndGraphs();
         foreach (Staging staging in _staging)
         {
-            _ = cuEventDestroy_v2(staging.Arrived);
-            _ = cuEventDestroy_v2(staging.Taken);
-            _ = cuMemFreeHost(staging.Pinned);
+            EndIfMade(staging.Arrived, cuEventDestroy_v2);
+            EndIfMade(staging.Taken, cuEventDestroy_v2);
+            EndIfMade(staging.Pinned, cuMemFreeHost);
         }
         foreach (nint module in _modules)
             _ = cuModuleUnload(module);
-        // Null where the constructor failed before it.
         foreach ((nint address, _) in _arena?.Segments ?? [])
             _ = cuMemFree_v2(address);
-        _ = cuStreamDestroy_v2(_uploads);
-        _ = cuStreamDestroy_v2(_stream);
+        EndIfMade(_uploads, cuStreamDestroy_v2);
+        EndIfMade(_stream, cuStreamDestroy_v2);
         _ended.Dispose();
         _ = cuDevicePrimaryCtxRelease_v2(_device);
-        _current = 0;
+        _current = null;
+
+        static void EndIfMade(nint made, Func<nint, int> end)
+        {
+            if (made != 0)
+                _ = end(made);
+        }
     }
 
     /// <summary>Compiles and loads a kernel, as its first launch does.</summary>
@@ -384,7 +400,6 @@ public sealed unsafe class CudaDevice : GpuDevice
 
     private nint Reserve(long bytes)
     {
-        const int OutOfMemory = 2;
         // What uploads pass through lies behind the arena's.
         bytes += _staging.Length * _stagingBytes;
         int result = cuMemAlloc_v2(out nint address, (nuint)bytes);
@@ -445,6 +460,8 @@ public sealed unsafe class CudaDevice : GpuDevice
             nint* values = stackalloc nint[] { (nint)logStart, LogBytes };
             result = cuModuleLoadDataEx(out module, start, 2, names, values);
         }
+        if (result == OutOfMemory)
+            throw new DeviceException($"out of GPU memory, loading {kernel.Name}: lower --gpu-memory, beside which kernels need some of their own");
         if (result != 0)
             throw new DeviceException($"{Details.Name}'s driver does not load {kernel.Name} (PTX {KernelCompiler.Header(kernel.Target).Version}, CUDA error {result}): "
                 + $"{OneLine(log)}; a newer driver may, or use --device cpu");
@@ -458,10 +475,10 @@ public sealed unsafe class CudaDevice : GpuDevice
 
     private void MakeCurrent()
     {
-        if (_current == _context)
+        if (_current == this)
             return;
         Check(cuCtxSetCurrent(_context), "making it current");
-        _current = _context;
+        _current = this;
     }
 
     private int Attribute(int attribute)

@@ -1,6 +1,8 @@
 // A stand-in for NVIDIA's driver, by which the program's dealing with it is tested: memory is the host's, kernels do nothing, and what
 // fails is said by environment variables. Streams are queues: FAKE_LATE names one ("uploads" or "work") whose work is done only when somebody
 // waits for it, so that what is not waited for is not there. FAKE_LOG is a file that gets a line for each call that matters.
+// It is as strict as a driver: a thread without the context, a launch beyond a limit, arguments of another length than the text's, work that
+// a capture forbids are errors, and a null handle ends the program.
 #define _GNU_SOURCE
 #include <stddef.h>
 #include <stdio.h>
@@ -11,6 +13,8 @@
 typedef struct event { struct stream *stream; long at; } event;
 typedef struct work { enum { COPY, SET, LAUNCH, WAIT, GRAPH } kind; void *to; const void *from; size_t bytes; int value; event *event; long at; struct stream *graph; } work;
 typedef struct stream { work *queue; long count, size, done; int late; } stream;
+// Of a text: bytes of its parameters, most dynamic shared memory that has been asked for, whether it has been launched.
+typedef struct function { size_t arguments; unsigned shared; int launched; } function;
 
 static long said(const char *name, long otherwise) { const char *text = getenv(name); return text ? atol(text) : otherwise; }
 static void log_line(const char *what, long number)
@@ -25,8 +29,14 @@ static void log_line(const char *what, long number)
 static long launches, replays, streams;
 static stream *capturing;
 static stream *captured;
-// Once a card is lost every call says so.
-static int state(void) { return launches > said("FAKE_LAUNCHES", 1L << 40) || replays > said("FAKE_REPLAYS", 1L << 40) ? 719 : 0; }
+static int capture_mode, capture_thread;
+static __thread void *current;
+// Without the context a thread can do nothing; once a card is lost every call says so.
+static int state(void)
+{
+    return !current ? 201 : launches > said("FAKE_LAUNCHES", 1L << 40) || replays > said("FAKE_REPLAYS", 1L << 40) ? 719 : 0;
+}
+static void *made(void *handle) { if (!handle) abort(); return handle; }
 
 static void run(stream *of, long upto);
 static void perform(work *item)
@@ -55,13 +65,14 @@ static int push(stream *to, work item)
         run(to, to->count);
     return state();
 }
-// What a capture does not allow.
-static int outside(void) { return capturing ? 900 : state(); }
+// What a capture does not allow: a global one (mode 0) to no thread, another to its own.
+static int outside(void) { return capturing && (!capture_mode || capture_thread == gettid()) ? 900 : state(); }
 
 int cuGetErrorName(int error, const char **text)
 {
     *text = error == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : error == 2 ? "CUDA_ERROR_OUT_OF_MEMORY"
-        : error == 801 ? "CUDA_ERROR_NOT_SUPPORTED" : error == 900 ? "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED" : "CUDA_ERROR_OTHER";
+        : error == 801 ? "CUDA_ERROR_NOT_SUPPORTED" : error == 900 ? "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED" : error == 201 ? "CUDA_ERROR_INVALID_CONTEXT"
+        : error == 1 ? "CUDA_ERROR_INVALID_VALUE" : error == 802 ? "CUDA_ERROR_SYSTEM_NOT_READY" : "CUDA_ERROR_OTHER";
     return 0;
 }
 int cuInit(unsigned flags) { return said("FAKE_INIT", 0); }
@@ -76,14 +87,14 @@ int cuDeviceGetAttribute(int *value, int attribute, int device)
         : attribute == 97 ? (capability == 90 ? 232448 : 166912) : 108;
     return 0;
 }
-int cuDevicePrimaryCtxRetain(void **context, int device) { *context = &launches; return 0; }
+int cuDevicePrimaryCtxRetain(void **context, int device) { *context = &launches; return said("FAKE_OPEN", 0); }
 int cuDevicePrimaryCtxRelease_v2(int device) { return 0; }
-int cuCtxSetCurrent(void *context) { return 0; }
+int cuCtxSetCurrent(void *context) { current = made(context); return 0; }
 int cuMemGetInfo_v2(size_t *free, size_t *total)
 {
     *free = (size_t)said("FAKE_FREE_MIB", 1024) << 20;
     *total = (size_t)4096 << 20;
-    return 0;
+    return state();
 }
 int cuMemAlloc_v2(void **address, size_t bytes)
 {
@@ -92,9 +103,9 @@ int cuMemAlloc_v2(void **address, size_t bytes)
         return said("FAKE_ALLOC", 0);
     return posix_memalign(address, 256, bytes) ? 2 : outside();
 }
-int cuMemFree_v2(void *address) { free(address); return 0; }
+int cuMemFree_v2(void *address) { free(made(address)); return state(); }
 int cuMemHostAlloc(void **address, size_t bytes, unsigned flags) { log_line("pin", bytes); *address = malloc(bytes); return outside(); }
-int cuMemFreeHost(void *address) { free(address); return 0; }
+int cuMemFreeHost(void *address) { free(made(address)); return state(); }
 int cuMemcpyHtoDAsync_v2(void *to, const void *from, size_t bytes, stream *on)
 {
     log_line("upload", bytes);
@@ -118,13 +129,12 @@ int cuStreamCreate(stream **created, unsigned flags)
     const char *late = getenv("FAKE_LATE");
     *created = calloc(1, sizeof(stream));
     (*created)->late = late && !strcmp(late, streams++ ? "uploads" : "work");
-    return 0;
+    return state();
 }
-int cuStreamDestroy_v2(stream *ended) { return 0; }
+int cuStreamDestroy_v2(stream *ended) { made(ended); return state(); }
 int cuStreamSynchronize(stream *awaited)
 {
-    if (!awaited)
-        return 0;
+    made(awaited);
     run(awaited, awaited->count);
     return outside();
 }
@@ -133,8 +143,8 @@ int cuStreamWaitEvent(stream *waiting, event *awaited, unsigned flags)
     log_line("wait", 0);
     return push(waiting, (work){ .kind = WAIT, .event = awaited, .at = awaited->at });
 }
-int cuEventCreate(event **created, unsigned flags) { *created = calloc(1, sizeof(event)); return 0; }
-int cuEventDestroy_v2(event *ended) { return 0; }
+int cuEventCreate(event **created, unsigned flags) { *created = calloc(1, sizeof(event)); return state(); }
+int cuEventDestroy_v2(event *ended) { made(ended); return state(); }
 int cuEventRecord(event *recorded, stream *on) { *recorded = (event){ on, on->count }; return outside(); }
 int cuEventSynchronize(event *awaited)
 {
@@ -142,25 +152,44 @@ int cuEventSynchronize(event *awaited)
         run(awaited->stream, awaited->at);
     return outside();
 }
-int cuModuleLoadDataEx(void **module, const char *text, unsigned count, int *names, void **values)
+int cuModuleLoadDataEx(function **module, const char *text, unsigned count, int *names, void **values)
 {
     log_line("load", gettid());
-    *module = &launches;
+    *module = calloc(1, sizeof(function));
+    (*module)->shared = 48 << 10;
+    const char *end = strchr(strstr(text, ".entry"), ')');
+    for (const char *at = text; (at = strstr(at, ".param .")) && at < end; at++)
+    {
+        size_t size = at[9] == '6' ? 8 : 4, before = (*module)->arguments;
+        (*module)->arguments = (before + size - 1) / size * size + size;
+    }
     // Hopper's own instructions are of its capability alone.
     int hopper = said("FAKE_CAPABILITY", 80) == 90 && said("FAKE_VERSION", 12040) >= 12000;
     int result = strstr(text, ".target sm_90a") && !hopper ? 209 : said("FAKE_LOAD", 0);
     if (result == 222)
         strcpy(values[0], "ptxas fatal: Unsupported .version 7.8; current version is '7.4'");
-    return result;
+    return result ? result : outside();
 }
-int cuModuleUnload(void *module) { return 0; }
-int cuModuleGetFunction(void **function, void *module, const char *name) { *function = &launches; return 0; }
-int cuFuncSetAttribute(void *function, int attribute, int value) { return 0; }
-int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threadsY, unsigned threadsZ,
+int cuModuleUnload(function *module) { free(made(module)); return state(); }
+int cuModuleGetFunction(function **found, function *module, const char *name) { *found = made(module); return strcmp(name, "kernel") ? 500 : outside(); }
+int cuFuncSetAttribute(function *of, int attribute, int value)
+{
+    of->shared = value;
+    return attribute == 8 ? outside() : 1;
+}
+int cuLaunchKernel(function *of, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threadsY, unsigned threadsZ,
     unsigned shared, stream *on, void **parameters, void **extra)
 {
+    const unsigned Most = 65535;
     if (capturing && said("FAKE_CAPTURED_LAUNCH", 0))
         return said("FAKE_CAPTURED_LAUNCH", 0);
+    if (!x || x >> 31 || !y || y > Most || !z || z > Most || !threads || threads > 1024 || shared > of->shared || parameters
+        || extra[0] != (void *)1 || extra[2] != (void *)2 || extra[4] || *(size_t *)extra[3] != of->arguments)
+        return 1;
+    // The first launch may load what a capture does not allow.
+    if (capturing && !of->launched)
+        return 900;
+    of->launched = 1;
     launches += !capturing;
     return push(on, (work){ .kind = LAUNCH });
 }
@@ -168,8 +197,10 @@ int cuStreamBeginCapture_v2(stream *on, int mode)
 {
     if (said("FAKE_CAPTURE", 0))
         return said("FAKE_CAPTURE", 0);
-    capturing = on;
     captured = calloc(1, sizeof(stream));
+    capture_mode = mode;
+    capture_thread = gettid();
+    capturing = made(on);
     return state();
 }
 int cuStreamEndCapture(stream *on, stream **graph)

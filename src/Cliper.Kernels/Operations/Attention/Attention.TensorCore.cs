@@ -339,6 +339,8 @@ internal static class TensorCoreAttention
             (total0, total1) = (exponent.Sum0, exponent.Sum1);
             AddTimesTile<TFormat>(sums, scores, shared + 3 * TileBytes + now, lane);
         }
+        // The zeros from beyond the last tile: shared memory is not given back while something is on its way there.
+        Gpu.AwaitAllCopies();
         total0 = Gpu.QuadSum(total0);
         total1 = Gpu.QuadSum(total1);
         StoreStep<TFormat> store;
@@ -462,6 +464,7 @@ internal static class TensorCoreAttention
             AddTimesTile<TFormat>(sumsK, gradients, shared + 2 * TileBytes + now, lane);
             now = next;
         }
+        Gpu.AwaitAllCopies();
         StoreStep<TFormat> store;
         (store.Sums, store.Target, store.Row, store.End, store.Stride) = (sumsK, dk, step.Key, keys, strideDk);
         (store.First, store.HeadSize) = ((long)sample * keys * strideDk + head * headSize, headSize);
@@ -556,6 +559,7 @@ internal static class TensorCoreAttention
             AddTimesTile<TFormat>(sums, gradients, shared + 2 * TileBytes + now, lane);
             now = next;
         }
+        Gpu.AwaitAllCopies();
         StoreStep<TFormat> store;
         (store.Sums, store.Target, store.Row, store.End, store.Stride) = (sums, dq, row, queries, strideDq);
         (store.First, store.HeadSize) = ((long)sample * queries * strideDq + head * headSize, headSize);

@@ -298,6 +298,8 @@ internal static class TensorCoreProduct
             reading = reading + stageBytes == ringBytes ? 0 : reading + stageBytes;
             writing = writing + stageBytes == ringBytes ? 0 : writing + stageBytes;
         }
+        // The zeros from beyond the depth: shared memory is not given back while something is on its way there.
+        Gpu.AwaitAllCopies();
 
         StoreStep<TEpilogue, TC> store;
         store.Sums = sums;

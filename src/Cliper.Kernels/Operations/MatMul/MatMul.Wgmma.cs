@@ -212,5 +212,7 @@ internal static class WarpgroupProduct
                 lane);
             Twice<Twice<Twice<N1>>>.For(ref store);
         }
+        // The zeros from beyond the last tile: shared memory is not given back while something is on its way there.
+        Gpu.AwaitAllCopies();
     }
 }
