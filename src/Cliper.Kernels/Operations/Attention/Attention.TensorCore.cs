@@ -558,7 +558,7 @@ internal static class TensorCoreAttention
             output.Stride, doutput.Stride, Chunk.IsWide(sizes.HeadSize, output.Stride, output.FromFirst)
                 && Chunk.IsWide(sizes.HeadSize, doutput.Stride, doutput.FromFirst));
 
-    // Eight lanes have a row. One that is not there gets what makes its probabilities zero without a mask.
+    // Eight lanes have a row. One that is not there gets zeros: with zeros for its query and output gradient, nothing comes of it.
     private static void RowStatistics<TFormat>(Halves<TFormat> output, Halves<TFormat> doutput, Floats logSumExp, Floats statistics,
         int queries, int rows, int headSize, int strideOut, int strideD, int wide) where TFormat : struct, IFormat
     {
@@ -566,8 +566,7 @@ internal static class TensorCoreAttention
         int column = Group.IdxX % StatisticLanes * Chunk.Size, left = headSize - column;
         long inSample = (long)ILGPU.Grid.IdxZ * queries + row, head = (long)ILGPU.Grid.IdxZ * ILGPU.Grid.DimY + ILGPU.Grid.IdxY;
         long at = ILGPU.Grid.IdxY * headSize + column;
-        F2 value;
-        (value.X, value.Y) = (float.PositiveInfinity, 0);
+        F2 value = default;
         if (row < queries && left > 0)
         {
             value.X = logSumExp.Load(head * queries + row) * Log2OfE;
