@@ -8,7 +8,8 @@ namespace Cliper.Gpu.Tests;
 /// The machine code of the loops that products spend their time in. A quarter of a multiprocessor issues one instruction a cycle, and what
 /// stands beside the products must leave its tensor core busy: a loop may have three quarters as many instructions as its products take
 /// cycles, the rest is left for waiting. An mma of m16n8k16 takes 8 on an A100 (2048 multiply-adds, 256 a cycle) and 6.5 on an H100
-/// (512 a cycle, of which mma.sync reaches some 62 %), a wgmma of m64n256k16 takes 128.
+/// (512 a cycle, of which mma.sync reaches some 62 %), a wgmma of m64n256k16 takes 128. Attention's forward pass has the softmax between its
+/// products, of which a fifth is left out as long as no maximum rises: it may have as many instructions as there are cycles.
 /// </summary>
 public sealed partial class AssembledLoopTests
 {
@@ -22,18 +23,28 @@ public sealed partial class AssembledLoopTests
     [TestCase("MatMul wgmma DepthInner DepthInner Biased Fp16 Halves<Fp16>", "sm_90a", "HGMMA", 4, Warpgroup)]
     [TestCase("MatMul wgmma DepthInner DepthOuter Plain Fp16 Halves<Fp16>", "sm_90a", "HGMMA", 4, Warpgroup)]
     [TestCase("MatMul wgmma DepthOuter DepthOuter Plain Fp16 Floats", "sm_90a", "HGMMA", 4, Warpgroup)]
-    public void ProductsNotOtherInstructionsSetThePace(string name, string architecture, string product, int products, double cycles)
+    [TestCase("Attention forward Fp16 Rows64", "sm_90", "HMMA", 32, H100, 1)]
+    [TestCase("Attention forward Fp16 Rows128", "sm_80", "HMMA", 32, A100, 1)]
+    [TestCase("Attention forward Fp16 Rows128", "sm_90", "HMMA", 32, H100, 1)]
+    [TestCase("Attention backward keys Fp16 Rows64", "sm_80", "HMMA", 32, A100)]
+    [TestCase("Attention backward keys Fp16 Rows64", "sm_90", "HMMA", 32, H100)]
+    [TestCase("Attention backward queries Fp16 Rows64", "sm_90", "HMMA", 24, H100)]
+    [TestCase("Attention backward queries Fp16 Rows128", "sm_80", "HMMA", 24, A100)]
+    [TestCase("Attention backward queries Fp16 Rows128", "sm_90", "HMMA", 24, H100)]
+    public void ProductsNotOtherInstructionsSetThePace(string name, string architecture, string product, int products, double cycles,
+        double share = 0.75)
     {
         Ptxas.Require();
         if (architecture == "sm_90a")
             Ptxas.RequireHopper();
         GpuKernel kernel = KernelCatalogue.All.Single(kernel => kernel.Name == name);
 
-        string[] loop = [.. Loops(Ptxas.Disassemble(kernel.Text, architecture)).Where(loop => loop.Contains(product)).MinBy(loop => loop.Length)!];
+        string[]? loop = Loops(Ptxas.Disassemble(kernel.Text, architecture))
+            .Where(loop => loop.Count(operation => operation == product) == products).MinBy(loop => loop.Length);
 
-        TestContext.Out.WriteLine($"{loop.Length} instructions, {products} products of {cycles} cycles");
-        Assert.That(loop.Count(operation => operation == product), Is.EqualTo(products));
-        Assert.That(loop, Has.Length.LessThan(0.75 * products * cycles));
+        Assert.That(loop, Is.Not.Null, $"no loop has {products} products");
+        TestContext.Out.WriteLine($"{loop!.Length} instructions, {products} products of {cycles} cycles");
+        Assert.That(loop, Has.Length.LessThan(share * products * cycles));
         Assert.That(loop, Has.None.EqualTo("LDL").And.None.EqualTo("STL"));
     }
 

@@ -44,6 +44,25 @@ public sealed unsafe class InterpreterTests
     }
 
     [Test]
+    public void AMaximumIsNotANumberWhereItsNameSaysSo()
+    {
+        uint[] results = Run(1, 4, """
+            max.f32 %f1, 0f7FC00000, 0fBF800000;
+            st.global.f32 [%rd1], %f1;
+            max.NaN.f32 %f2, 0f7FC00000, 0fBF800000;
+            st.global.f32 [%rd1+4], %f2;
+            max.NaN.f32 %f3, 0fBF800000, 0f7FC00000;
+            st.global.f32 [%rd1+8], %f3;
+            max.NaN.f32 %f4, 0fBF800000, 0fFF800000;
+            st.global.f32 [%rd1+12], %f4;
+            ret;
+            """);
+
+        float[] values = [.. results.Select(BitConverter.UInt32BitsToSingle)];
+        Assert.That(values, Is.EqualTo(new[] { -1, float.NaN, float.NaN, -1 }));
+    }
+
+    [Test]
     public void Bf16IsRoundedToNearestAndTiesToEven()
     {
         // 1 + 2^-8 lies between 1 and 1 + 2^-7; 1 + 3 2^-8 between that and 1 + 2^-6; 1 + 2^-8 + 2^-23 is above the middle.
@@ -189,7 +208,8 @@ public sealed unsafe class InterpreterTests
     [TestCase("ld.global.b32 %r2, [%rd1+4];", "out of bounds: byte 4 of an array of 4")]
     [TestCase("st.global.b32 [%rd1+-4], %r1;", "global write")]
     [TestCase("ld.global.b32 %r2, [%rd1+2];", "misaligned global read of 4 bytes")]
-    [TestCase("ld.shared.b32 %r2, [%r1+128];", "shared access of 4 bytes at 128 out of bounds")]
+    // What is declared as dynamic begins at 144, see Program.DynamicOffset.
+    [TestCase("ld.shared.b32 %r2, [%r1+272];", "shared access of 4 bytes at 272 out of bounds")]
     [TestCase("ld.shared.b32 %r2, [%r1+2];", "misaligned shared")]
     [TestCase("ld.b32 %r2, [%rd1];", "generic")]
     [TestCase("tanh.approx.f32 %f1, %f2;", "unknown instruction tanh.approx.f32")]

@@ -6,8 +6,8 @@ using PtxInterpreter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// What would go unseen until a card computes wrongly, planted in the text of the wgmma kernel: each fault is found, by the
-/// interpreter or by a wrong result.
+/// What would go unseen until a card computes wrongly, planted in the texts of the wgmma kernel and of attention: each fault is found, by
+/// the interpreter or by a wrong result.
 /// </summary>
 public sealed class PlantedFaultTests
 {
@@ -67,5 +67,54 @@ public sealed class PlantedFaultTests
             Assert.That((fault, correct), Is.EqualTo(((string?)null, true)));
         else
             Assert.That(fault, Does.Contain(found));
+    }
+
+    // Rows of two tiles, of which the second has padding; the diagonal lies in both.
+    [TestCase("", "", null)]
+    [TestCase("bar.sync\t0;", "", "race")]
+    [TestCase("cp.async.wait_group 1;", "", "race")]
+    [TestCase("cp.async.wait_group 0;", "", "wrong")]
+    // Tiles that begin at no multiple of a row, columns that are further by a sum.
+    [TestCase("and.b32\t(%r\\d+), (%r\\d+), 4294967168;", "and.b32\t$1, $2, 4294967168; sub.s32\t$1, $1, 16;", "race")]
+    [TestCase("xor.b32\t(%r\\d+, %r\\d+, 32);", "add.s32\t$1;", "out of bounds")]
+    public void InAttentionIsFound(string what, string instead, string? found)
+    {
+        const int Rows = 80, Size = 64;
+        bool planted = what.Length == 0;
+        float[] expected = Run(null, out _);
+        float[] results = Run(text => what.Length == 0 ? text : Regex.Replace(text, what, match =>
+        {
+            planted = true;
+            return match.Result(instead);
+        }), out string? fault);
+
+        Assert.That(planted, "the kernels' texts have no such place");
+        if (found is null or "wrong")
+            Assert.That((fault, results.SequenceEqual(expected)), Is.EqualTo(((string?)null, found is null)));
+        else
+            Assert.That(fault, Does.Contain(found));
+
+        static float[] Run(Func<string, string>? plant, out string? fault)
+        {
+            using var device = new InterpretedDevice { Planted = plant };
+            var random = new Random(1);
+            var sizes = new Attention.Sizes(1, 1, Size, Rows, Rows, Causal: true);
+            Attention.Operand q = Make(), k = Make(), v = Make(), d = Make(), output = Make(), dq = Make(), dk = Make(), dv = Make();
+            DeviceArray logSumExp = device.Allocate(Rows);
+            fault = null;
+            try
+            {
+                Attention.Forward(sizes, q, k, v, default, output, logSumExp);
+                Attention.Backward(sizes, q, k, v, default, logSumExp, d, dq, false, dk, dv, false, output);
+            }
+            catch (InvalidOperationException failure)
+            {
+                fault = failure.Message;
+            }
+            return [.. new[] { output, dq, dk, dv }.SelectMany(operand => device.ToFloats(operand.Array))];
+
+            Attention.Operand Make() => new(device.From([.. Enumerable.Range(0, Rows * Size).Select(_ => random.NextSingle() - 0.5f)],
+                ElementType.Float16), 0, Size);
+        }
     }
 }

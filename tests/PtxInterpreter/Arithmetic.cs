@@ -167,6 +167,8 @@ internal static class Arithmetic
             "div" when parts[1] == "approx" => (a, b, _) => Off(a / b, b, 22),
             "div" => (a, b, _) => a / b,
             "fma" or "mad" => MathF.FusedMultiplyAdd,
+            // The host's maximum is NaN where either is.
+            "max" when parts[1] == "NaN" => (a, b, _) => MathF.Max(a, b),
             "max" => (a, b, _) => float.IsNaN(a) ? b : float.IsNaN(b) ? a : MathF.Max(a, b),
             "min" => (a, b, _) => float.IsNaN(a) ? b : float.IsNaN(b) ? a : MathF.Min(a, b),
             _ => throw new PtxException($"unknown instruction {name}"),

@@ -122,7 +122,9 @@ internal sealed partial class Program
 
     private SharedMemory MakeShared(int dynamic) => new(DynamicOffset + dynamic, _sums.Count > 0 ? Threads : 0);
 
-    private int DynamicOffset => (_sharedBytes + 15) / 16 * 16;
+    // Dynamic shared memory begins at a multiple of 16, which is all that its declaration says, and beyond the first 128 bytes: a kernel
+    // that needs more has to see to it.
+    private int DynamicOffset => (_sharedBytes + 31) / 32 * 32 + (_dynamicName is null ? 0 : 144);
 
     private long Run(Block block, (int X, int Y, int Z) blocks)
     {

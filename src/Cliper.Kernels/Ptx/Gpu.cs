@@ -39,6 +39,10 @@ internal static unsafe class Gpu
     [IntrinsicImplementation, Ptx("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {$0,$1,$2,$3}, [$4];")]
     public static U4 LoadMatricesTransposed(int address) => throw new NotSupportedException();
 
+    /// <summary>address + index bytes, in one instruction.</summary>
+    [IntrinsicImplementation, Ptx("mad.wide.s32 $0, $2, $3, $1;")]
+    public static long Further(long address, int index, int bytes) => address + (long)index * bytes;
+
     /// <summary>Starts copying 16 bytes to shared memory; bytes from <paramref name="valid"/> on become zero.</summary>
     [IntrinsicImplementation, Ptx("cp.async.cg.shared.global [$0], [$1], 16, $2;")]
     public static void CopyAsync(int shared, long global, int valid) => throw new NotSupportedException();
@@ -62,6 +66,10 @@ internal static unsafe class Gpu
     /// <summary>Stores 16 bytes in shared memory.</summary>
     [IntrinsicImplementation, Ptx("st.shared.v4.b32 [$0], {$1,$2,$3,$4};")]
     public static void StoreShared(int address, U4 value) => throw new NotSupportedException();
+
+    /// <summary>Loads four fp32 numbers from shared memory.</summary>
+    [IntrinsicImplementation, Ptx("ld.shared.v4.f32 {$0,$1,$2,$3}, [$4];")]
+    public static F4 LoadShared(int address) => throw new NotSupportedException();
 
     /// <summary>Loads 16 bytes.</summary>
     [IntrinsicImplementation, Ptx("ld.global.v4.b32 {$0,$1,$2,$3}, [$4];")]
@@ -202,6 +210,10 @@ internal static unsafe class Gpu
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max(float a, float b) => a > b || float.IsNaN(a) ? a : b;
 
+    /// <summary>As <see cref="Max"/>, in one instruction of cards with tensor cores for this.</summary>
+    [IntrinsicImplementation, Ptx("max.NaN.f32 $0, $1, $2;")]
+    public static float MaxAtOnce(float a, float b) => MathF.Max(a, b);
+
     /// <summary>The sum of all lanes of a warp, in every lane; always added in the same order.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float WarpSum(float value)
@@ -235,12 +247,12 @@ internal static unsafe class Gpu
         return Max(value, Warp.ShuffleXor(value, 1));
     }
 
-    /// <summary>The largest of the four lanes that share rows of an accumulator.</summary>
+    /// <summary>The largest of the four lanes that share rows of an accumulator; cards with tensor cores for this.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float QuadMax(float value)
     {
-        value = Max(value, Warp.ShuffleXor(value, 1));
-        return Max(value, Warp.ShuffleXor(value, 2));
+        value = MaxAtOnce(value, Warp.ShuffleXor(value, 1));
+        return MaxAtOnce(value, Warp.ShuffleXor(value, 2));
     }
 
     /// <summary>The sum of the four lanes that share rows of an accumulator.</summary>

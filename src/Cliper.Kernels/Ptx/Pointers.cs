@@ -57,6 +57,10 @@ internal readonly struct Floats : INumbers
 
     public bool IsNull => _address == 0;
 
+    /// <summary>Address of number <paramref name="index"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public long At(long index) => _address + index * 4;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Load(long index) => Gpu.LoadFloat(_address + index * 4);
 

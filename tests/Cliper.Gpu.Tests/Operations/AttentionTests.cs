@@ -39,7 +39,10 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
     [TestCase(3, 1, 24, 20, 90, false, 40)]
     // Nothing for tensor cores: rows that begin at any element.
     [TestCase(2, 3, 13, 34, 34, true, 0)]
-    public void BothWays(int samples, int heads, int headSize, int queries, int keys, bool causal, int shortest)
+    // Each key larger than those before: the largest score grows by more than a factor of 2^8 from tile to tile, or group to group.
+    [TestCase(1, 1, 64, 70, 197, false, 0, 16)]
+    [TestCase(1, 1, 64, 77, 77, true, 0, 4)]
+    public void BothWays(int samples, int heads, int headSize, int queries, int keys, bool causal, int shortest, int growth = 0)
     {
         var sizes = new Attention.Sizes(samples, heads, headSize, queries, keys, causal);
         int width = heads * headSize;
@@ -47,6 +50,10 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         // Queries up to 4: scores have a standard deviation of 1.3, and probabilities differ a hundredfold.
         float[] q = Random((long)samples * queries * width, 1, scale: 4), kv = Random(2L * samples * keys * width, 2),
             d = Random((long)samples * queries * width, 3);
+        for (int at = 0; growth > 0 && at < kv.Length; at += 2 * width)
+            for (int c = 0; c < width; c++)
+                kv[at + c] *= 1 + at / (2 * width) / growth;
+        kv = Rounded(kv);
         Reference expected = Reference.Of(sizes, lengths, q, kv, d, Tiny / U16);
 
         DeviceArray queriesOf = Halves(q), keysAndValues = Halves(kv), doutput = Halves(d),
@@ -79,6 +86,30 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         Attention.Operand Whole(DeviceArray array) => new(array, 0, width);
         // Keys and values lie beside each other, as the model has them.
         Attention.Operand Part(DeviceArray array, int offset) => new(array, offset, 2 * width);
+    }
+
+    [Test]
+    public void ANotANumberInAQueryStaysInItsRow([Values(false, true)] bool causal)
+    {
+        // In the last of the rows, whose tile has padding, and in one of the first.
+        const int Rows = 70, Size = 64;
+        int[] bad = [3, 69];
+        var sizes = new Attention.Sizes(1, 1, Size, Rows, Rows, causal);
+        float[] q = Random(Rows * Size, 1);
+        foreach (int row in bad)
+            q[row * Size + 17] = float.NaN;
+        DeviceArray array = Halves(q), other = Halves(Random(Rows * Size, 2)), output = Device.Allocate(Rows * Size, Stored),
+            logSumExp = Device.Allocate(Rows);
+
+        Attention.Forward(sizes, Of(array), Of(other), Of(other), default, Of(output), logSumExp);
+
+        int[] spoilt = [.. Device.ToFloats(output).Index().Where(value => float.IsNaN(value.Item)).Select(value => value.Index / Size)],
+            statistics = [.. Device.ToFloats(logSumExp).Index().Where(value => float.IsNaN(value.Item)).Select(value => value.Index)];
+        Assert.That(spoilt, Is.EqualTo(bad.SelectMany(row => Enumerable.Repeat(row, Size))));
+        Assert.That(statistics, Is.EqualTo(bad));
+        Free(array, other, output, logSumExp);
+
+        static Attention.Operand Of(DeviceArray values) => new(values, 0, Size);
     }
 
     private void AssertWithin(DeviceArray array, Sums expected, float[]? before, string what)

@@ -20,13 +20,13 @@ public static partial class Attention
     {
         CheckOperand(output, sizes, sizes.Queries, nameof(output));
         CheckHead(gpu, sizes);
-        DeviceArray delta = gpu.Allocate(sizes.Statistics);
-        TensorCoreAttention.Delta(gpu, sizes, output, doutput, delta);
+        DeviceArray statistics = gpu.Allocate(2L * sizes.Samples * sizes.Heads * TensorCoreAttention.StatisticRows(sizes.Queries));
+        TensorCoreAttention.Statistics(gpu, sizes, output, doutput, logSumExp, statistics);
         if (gpu.HasTensorCores && Suit(sizes, q, k, v, doutput) && (dq.IsNull || Suit(sizes, dq)) && (dk.IsNull || Suit(sizes, dk, dv)))
-            TensorCoreAttention.Backward(gpu, sizes, q, k, v, keyLengths, logSumExp, delta, doutput, dq, accumulateQ, dk, dv, accumulateKv);
+            TensorCoreAttention.Backward(gpu, sizes, q, k, v, keyLengths, statistics, doutput, dq, accumulateQ, dk, dv, accumulateKv);
         else
-            PortableAttention.Backward(gpu, sizes, q, k, v, keyLengths, logSumExp, delta, doutput, dq, accumulateQ, dk, dv, accumulateKv);
-        gpu.Free(delta);
+            PortableAttention.Backward(gpu, sizes, q, k, v, keyLengths, statistics, doutput, dq, accumulateQ, dk, dv, accumulateKv);
+        gpu.Free(statistics);
     }
 
     private static void CheckHead(GpuDevice gpu, in Sizes sizes)

@@ -29,9 +29,9 @@ internal static class PortableAttention
             logSumExp, keyLengths, sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride,
             k.Stride, v.Stride, output.Stride, Log2OfE / MathF.Sqrt(sizes.HeadSize), IsWide(sizes, q, k));
 
-    /// <summary>As <see cref="Attention.Backward"/>, given the row sums of output * doutput.</summary>
+    /// <summary>As <see cref="Attention.Backward"/>, given what <see cref="TensorCoreAttention.Statistics"/> computes.</summary>
     public static void Backward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
-        in Attention.Operand v, DeviceArray keyLengths, DeviceArray logSumExp, DeviceArray delta, in Attention.Operand doutput,
+        in Attention.Operand v, DeviceArray keyLengths, DeviceArray statistics, in Attention.Operand doutput,
         in Attention.Operand dq, bool accumulateQ, in Attention.Operand dk, in Attention.Operand dv, bool accumulateKv)
     {
         float scale = 1 / MathF.Sqrt(sizes.HeadSize);
@@ -39,13 +39,13 @@ internal static class PortableAttention
         if (!dk.IsNull)
         {
             long rows = (long)sizes.Samples * sizes.Heads * sizes.Keys;
-            gpu.Run(KeyKernels[q.Array.Type.Format()], Grid(rows), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, logSumExp,
-                delta, keyLengths, dk.FromFirst, dv.FromFirst, rows, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal,
+            gpu.Run(KeyKernels[q.Array.Type.Format()], Grid(rows), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst, statistics,
+                keyLengths, dk.FromFirst, dv.FromFirst, rows, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize, sizes.Causal,
                 q.Stride, k.Stride, v.Stride, doutput.Stride, dk.Stride, dv.Stride, scale, accumulateKv, wide);
         }
         if (!dq.IsNull)
             gpu.Run(QueryKernels[q.Array.Type.Format()], Grid(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst,
-                logSumExp, delta, keyLengths, dq.FromFirst, sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize,
+                statistics, keyLengths, dq.FromFirst, sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads, sizes.HeadSize,
                 sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dq.Stride, scale, accumulateQ, wide);
     }
 
@@ -160,7 +160,7 @@ internal static class PortableAttention
 
     // Gradients by a key and its value. Queries before the key do not see it under a causal mask; nobody sees one beyond the length.
     private static void BackwardKeys<TFormat>(Halves<TFormat> q, Halves<TFormat> k, Halves<TFormat> v, Halves<TFormat> d,
-        Floats logSumExp, Floats delta, Integers keyLengths, Halves<TFormat> dk, Halves<TFormat> dv, long count, int queries, int keys,
+        Floats statistics, Integers keyLengths, Halves<TFormat> dk, Halves<TFormat> dv, long count, int queries, int keys,
         int heads, int headSize, int causal, int strideQ, int strideK, int strideV, int strideD, int strideDk, int strideDv, float scale,
         int accumulate, int wide) where TFormat : struct, IFormat
     {
@@ -174,7 +174,7 @@ internal static class PortableAttention
             end = 0;
         long row = place.Sample * keys + place.Row, atK = row * strideK + place.HeadStart, atV = row * strideV + place.HeadStart;
         long atQ = place.Sample * queries * strideQ + place.HeadStart, atD = place.Sample * queries * strideD + place.HeadStart;
-        long statistics = place.SampleHead * queries;
+        long ofHead = place.SampleHead * TensorCoreAttention.StatisticRows(queries);
         float lowK = 0, highK = 0, lowV = 0, highV = 0;
         for (int first = begin; first < end; first += Lanes)
         {
@@ -183,9 +183,9 @@ internal static class PortableAttention
             if (lane < here)
             {
                 long query = first + lane;
-                probability = Gpu.Exp2(Gpu.Fma(Dot(q, atQ + query * strideQ, k, atK, headSize, wide), scale * Log2OfE,
-                    -Log2OfE * logSumExp.Load(statistics + query)));
-                gradient = probability * (Dot(d, atD + query * strideD, v, atV, headSize, wide) - delta.Load(statistics + query));
+                F2 of = statistics.Load2((ofHead + query) * 2);
+                probability = Gpu.Exp2(Gpu.Fma(Dot(q, atQ + query * strideQ, k, atK, headSize, wide), scale * Log2OfE, -of.X));
+                gradient = probability * (Dot(d, atD + query * strideD, v, atV, headSize, wide) - of.Y);
             }
             for (int other = 0; other < here; other++)
             {
@@ -206,7 +206,7 @@ internal static class PortableAttention
 
     // Gradients by a query.
     private static void BackwardQueries<TFormat>(Halves<TFormat> q, Halves<TFormat> k, Halves<TFormat> v, Halves<TFormat> d,
-        Floats logSumExp, Floats delta, Integers keyLengths, Halves<TFormat> dq, long count, int queries, int keys, int heads,
+        Floats statistics, Integers keyLengths, Halves<TFormat> dq, long count, int queries, int keys, int heads,
         int headSize, int causal, int strideQ, int strideK, int strideV, int strideD, int strideDq, float scale, int accumulate, int wide)
         where TFormat : struct, IFormat
     {
@@ -218,7 +218,8 @@ internal static class PortableAttention
             end = IntrinsicMath.Min(end, place.Row + 1);
         long row = place.Sample * queries + place.Row, atQ = row * strideQ + place.HeadStart, atD = row * strideD + place.HeadStart;
         long atK = place.Sample * keys * strideK + place.HeadStart, atV = place.Sample * keys * strideV + place.HeadStart;
-        float log = logSumExp.Load(place.Index) * Log2OfE, mean = delta.Load(place.Index), low = 0, high = 0;
+        F2 of = statistics.Load2((place.SampleHead * TensorCoreAttention.StatisticRows(queries) + place.Row) * 2);
+        float low = 0, high = 0;
         for (int first = 0; first < end; first += Lanes)
         {
             int here = IntrinsicMath.Min(Lanes, end - first);
@@ -226,8 +227,8 @@ internal static class PortableAttention
             if (lane < here)
             {
                 long key = first + lane;
-                gradient = Gpu.Exp2(Gpu.Fma(Dot(q, atQ, k, atK + key * strideK, headSize, wide), scale * Log2OfE, -log))
-                    * (Dot(d, atD, v, atV + key * strideV, headSize, wide) - mean);
+                gradient = Gpu.Exp2(Gpu.Fma(Dot(q, atQ, k, atK + key * strideK, headSize, wide), scale * Log2OfE, -of.X))
+                    * (Dot(d, atD, v, atV + key * strideV, headSize, wide) - of.Y);
             }
             for (int other = 0; other < here; other++)
             {
