@@ -117,12 +117,11 @@ public static class GpuPeak
     private struct WgmmaStep<TFormat> : IStep where TFormat : struct, IFormat
     {
         public long Left, Right;
-        public int Accumulate;
 
         public void Step(int index)
         {
             int along = index * Wgmma.NextDepth(true);
-            TFormat.Wgmma(Left + along, Right + along, index > 0 ? 1 : Accumulate, 0, 0);
+            TFormat.Wgmma(Left + along, Right + along, 1, 0, 0);
         }
     }
 
@@ -138,12 +137,12 @@ public static class GpuPeak
             Gpu.StoreShared(shared + at, numbers);
         Wgmma.PublishShared();
         Group.Barrier();
+        Wgmma.Clear();
         WgmmaStep<TFormat> step;
         (step.Left, step.Right) = (Wgmma.Descriptor(shared), Wgmma.Descriptor(shared + Wgmma.Block));
         for (int turn = 0; turn < turns; turn++)
         {
             Wgmma.Fence();
-            step.Accumulate = turn;
             Twice<Twice<N1>>.For(ref step);
             Wgmma.Commit();
             Wgmma.AwaitAllButOne();

@@ -71,9 +71,24 @@ internal static class Wgmma
     [IntrinsicImplementation, Ptx(".reg .f32 %sum<128>;")]
     public static void Declare() => throw new NotSupportedException();
 
-    /// <summary>Sets a register of D, by its constant number, to zero.</summary>
+    /// <summary>
+    /// Sets D to zero. Before the first product it has to be, also where that adds nothing: else ptxas sets D itself, between the
+    /// products, and makes them wait for each other.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Clear()
+    {
+        ClearStep step = default;
+        Twice<Twice<Twice<Twice<Twice<Twice<Twice<N1>>>>>>>.For(ref step);
+    }
+
+    private struct ClearStep : IStep
+    {
+        public void Step(int index) => Clear(index);
+    }
+
     [IntrinsicImplementation, Ptx("mov.f32 %sum$i0, 0f00000000;")]
-    public static void Clear(int register) => throw new NotSupportedException();
+    private static void Clear(int register) => throw new NotSupportedException();
 
     /// <summary>A register of D, by its constant number.</summary>
     [IntrinsicImplementation, Ptx("mov.f32 $0, %sum$i1;")]

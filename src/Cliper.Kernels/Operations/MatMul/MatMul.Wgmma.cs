@@ -128,11 +128,6 @@ internal static class WarpgroupProduct
             TRight.AlongDepth ? 0 : 1);
     }
 
-    private struct ClearStep : IStep
-    {
-        public void Step(int index) => Wgmma.Clear(index);
-    }
-
     private struct StoreStep<TEpilogue, TC> : IStep where TEpilogue : struct, IGpuEpilogue where TC : struct, INumbers
     {
         public ProductTarget<TEpilogue, TC> Result;
@@ -179,8 +174,7 @@ internal static class WarpgroupProduct
         for (int stage = 0; stage < Ahead; stage++)
             supply.Fill(shared + stage * StageBytes);
 
-        ClearStep clear = default;
-        Twice<Twice<Twice<Twice<Twice<Twice<Twice<N1>>>>>>>.For(ref clear);
+        Wgmma.Clear();
         MultiplyStep<TLeft, TRight, TFormat> multiply;
         StoreStep<TEpilogue, TC> store;
         store.Result = new ProductTarget<TEpilogue, TC>(c, bias, extra, rows, columns, leadingC, scale, accumulate, wide: 1);
