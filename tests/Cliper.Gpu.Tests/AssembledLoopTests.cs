@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
-using Cliper.Kernels.Ptx;
 using Cliper.Kernels.Operations;
+using Cliper.Kernels.Ptx;
 
 namespace Cliper.Gpu.Tests;
 
