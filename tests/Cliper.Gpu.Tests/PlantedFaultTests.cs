@@ -20,7 +20,7 @@ public sealed class PlantedFaultTests
     [TestCase("wgmma.wait_group.sync.aligned 1;", "", "that a product reads, which has not been waited for")]
     [TestCase("wgmma.wait_group.sync.aligned 0;", "", "uses the sums of a product that has not been waited for")]
     [TestCase("bar.sync\t0;", "", "race")]
-    [TestCase("cp.async.wait_group 1;", "", "wrong")]
+    [TestCase("cp.async.wait_group 1;", "", "that a product reads, which has not been waited for")]
     [TestCase("cp.async.wait_group 1;", "cp.async.wait_group 2;", "that a product reads, which has not been waited for")]
     // Distance of groups of eight rows, of blocks of 64 columns; where the first block begins; the swizzle.
     [TestCase(", 274877906944;", ", 137438953472;", "wrong")]
@@ -73,7 +73,7 @@ public sealed class PlantedFaultTests
     [TestCase("", "", null)]
     [TestCase("bar.sync\t0;", "", "race")]
     [TestCase("cp.async.wait_group 1;", "", "race")]
-    [TestCase("cp.async.wait_group 0;", "", "wrong")]
+    [TestCase("cp.async.wait_group 0;", "", "returns before its copies")]
     // Tiles that begin at no multiple of a row, columns that are further by a sum.
     [TestCase("and.b32\t(%r\\d+), (%r\\d+), 4294967168;", "and.b32\t$1, $2, 4294967168; sub.s32\t$1, $1, 16;", "race")]
     [TestCase("xor.b32\t(%r\\d+, %r\\d+, 32);", "add.s32\t$1;", "out of bounds")]
