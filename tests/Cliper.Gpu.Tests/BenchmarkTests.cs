@@ -64,6 +64,16 @@ public sealed class BenchmarkTests : GpuFixture
     }
 
     [Test]
+    public void AttentionIsComparedWithItsBytesWhereTheyTakeLonger()
+    {
+        using var benchmark = new OperationBenchmark(Device, Sizes, double.PositiveInfinity, 1);
+
+        // Two samples of five tokens and 64 features, 16 bits each: four such arrays forward, eight backward.
+        Assert.That(benchmark.Run("attention").Select(row => row.Ratio * row.Milliseconds * 1e6),
+            Is.EqualTo(new[] { 4 * 1280.0, 8 * 1280.0 }).Within(1e-6).Percent);
+    }
+
+    [Test]
     public void BothStagesAndTheOptimizerAreTimed()
     {
         List<BenchmarkRow> rows = [.. new ModelBenchmark(Device, Sizes, 1, 1).Run()];

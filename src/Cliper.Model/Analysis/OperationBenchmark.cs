@@ -7,9 +7,10 @@ namespace Cliper.Model.Analysis;
 /// <param name="Name">Operation and direction.</param>
 /// <param name="Shape">Its sizes.</param>
 /// <param name="Milliseconds">Median of the repetitions.</param>
-/// <param name="Gflops">Floating-point operations a second / 1e9; null where memory is the limit.</param>
-/// <param name="GigabytesPerSecond">Bytes of operands and results a second / 1e9; null where arithmetic is the limit.</param>
-/// <param name="Ratio">To the device's measured rate of arithmetic or memory; above 1 where the operands stay in a cache.</param>
+/// <param name="Gflops">Floating-point operations a second / 1e9; null where only memory can be the limit.</param>
+/// <param name="GigabytesPerSecond">Bytes of operands and results a second / 1e9, where they are what counts.</param>
+/// <param name="Ratio">To the device's measured rate of arithmetic or of memory, whichever takes longer; above 1 where the operands stay
+/// in a cache.</param>
 public sealed record BenchmarkRow(string Name, string Shape, double Milliseconds, double? Gflops, double? GigabytesPerSecond,
     double Ratio);
 
@@ -106,9 +107,12 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             double pairs = causal ? tokens * (tokens + 1) / 2.0 : (double)tokens * tokens;
             double product = 2.0 * samples * heads * pairs * head;
             string shape = $"{samples}x{tokens}x{width}, {heads} heads{(causal ? ", causal" : "")}";
-            yield return Compute("attention forward", shape, 2 * product, () => Attention.Forward(shapes, q, k, v, default, o, sums));
+            // Forward q, k, v and the result; backward these, its gradient, and three gradients.
+            yield return Compute("attention forward", shape, 2 * product,
+                () => Attention.Forward(shapes, q, k, v, default, o, sums), 4 * y.Bytes);
             yield return Compute("attention backward", shape, 5 * product, () =>
-                Attention.Backward(shapes, q, k, v, default, sums, gradient, dq, false, dk, dv, false, device is GpuDevice ? o : default));
+                Attention.Backward(shapes, q, k, v, default, sums, gradient, dq, false, dk, dv, false, device is GpuDevice ? o : default),
+                8 * y.Bytes);
         }
     }
 
@@ -240,10 +244,12 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     private Case Product(string name, int rows, int inner, int columns, Action run) =>
         Compute(name, $"{rows}x{inner}x{columns}", 2.0 * rows * inner * columns, run);
 
-    private Case Compute(string name, string shape, double flops, Action run) => new(name, () =>
+    // Of a few operations a byte, on a GPU the bytes can take longer.
+    private Case Compute(string name, string shape, double flops, Action run, long bytes = 0) => new(name, () =>
     {
         double seconds = Timing.Median(device, run, sizes.OperationSeconds), gflops = flops / seconds / 1e9;
-        return new BenchmarkRow(name, shape, 1e3 * seconds, gflops, null, gflops / peakGflops);
+        return new BenchmarkRow(name, shape, 1e3 * seconds, gflops, null,
+            Math.Max(gflops / peakGflops, bytes / seconds / 1e9 / bandwidth));
     });
 
     // Elements that cannot but be read or written, of the activations' type unless said.
