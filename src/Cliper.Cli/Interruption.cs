@@ -12,6 +12,10 @@ internal sealed class Interruption : IDisposable
     // SIGXFSZ has no name in .NET; Linux and macOS number it alike.
     private const PosixSignal FileTooLarge = (PosixSignal)25;
 
+    // To the end of the process: the signal is handled by a thread of its own, which may come to it after the write has failed and the
+    // work has ended, and a signal that nobody handles any more kills.
+    private static readonly PosixSignalRegistration FileLimit = PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true);
+
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
     private readonly TextWriter _error;
@@ -19,11 +23,11 @@ internal sealed class Interruption : IDisposable
     public Interruption(TextWriter error)
     {
         _error = error;
+        _ = FileLimit;
         _registrations =
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle),
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, Handle),
-            PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true),
         ];
     }
 
