@@ -14,7 +14,8 @@ internal sealed class Interruption : IDisposable
 
     // To the end of the process: the signal is handled by a thread of its own, which may come to it after the write has failed and the
     // work has ended, and a signal that nobody handles any more kills.
-    private static readonly PosixSignalRegistration FileLimit = PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true);
+    private static readonly PosixSignalRegistration FileLimit =
+        PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true);
 
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;

@@ -34,7 +34,7 @@ public sealed partial class AssembledLoopTests
     public void ProductsNotOtherInstructionsSetThePace(string name, string architecture, string product, int products, double cycles,
         double share = 0.75)
     {
-        Ptxas.Require();
+        Ptxas.RequireDisassembler();
         if (architecture == "sm_90a")
             Ptxas.RequireHopper();
         GpuKernel kernel = KernelCatalogue.All.Single(kernel => kernel.Name == name);

@@ -14,6 +14,8 @@ internal static partial class Ptxas
         : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')
             .Select(folder => System.IO.Path.Combine(folder, "ptxas")).FirstOrDefault(File.Exists);
 
+    private static string Disassembler => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path!)!, "nvdisasm");
+
     /// <summary>Leaves the test out where there is no assembler; in CI that is a failure.</summary>
     public static void Require()
     {
@@ -27,6 +29,14 @@ internal static partial class Ptxas
         string version = Run(Path!, "--version").Text;
         if (int.Parse(ReleasePattern().Match(version).Groups[1].Value) < 12)
             LeaveOut($"this ptxas does not know sm_90a, one of CUDA 12 does (eng/get-ptxas.sh DIR trixie): {version.Trim()}");
+    }
+
+    /// <summary>As <see cref="Require"/>, for nvdisasm beside it.</summary>
+    public static void RequireDisassembler()
+    {
+        Require();
+        if (!File.Exists(Disassembler))
+            LeaveOut($"no {Disassembler}: eng/get-ptxas.sh fetches it with ptxas");
     }
 
     private static void LeaveOut(string reason)
@@ -55,7 +65,7 @@ internal static partial class Ptxas
         try
         {
             Assemble(ptx, architecture, code, _ => { });
-            (int exit, string text) = Run(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path!)!, "nvdisasm"), "-c", code);
+            (int exit, string text) = Run(Disassembler, "-c", code);
             Assert.That(exit, Is.Zero, text);
             return text.Split('\n');
         }

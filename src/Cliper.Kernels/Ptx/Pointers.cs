@@ -21,12 +21,6 @@ internal interface INumbers
     /// <summary>Sets number <paramref name="index"/>.</summary>
     void Store(long index, float value);
 
-    /// <summary>Numbers <paramref name="index"/> and the next, at an address that is a multiple of two numbers.</summary>
-    F2 Load2(long index);
-
-    /// <summary>Sets two numbers, as <see cref="Load2"/>.</summary>
-    void Store2(long index, F2 value);
-
     /// <summary>Eight numbers from <paramref name="index"/> on, at an address that is a multiple of 16.</summary>
     F8 Load8(long index);
 
@@ -67,9 +61,11 @@ internal readonly struct Floats : INumbers
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(long index, float value) => Gpu.StoreFloat(_address + index * 4, value);
 
+    /// <summary>Numbers <paramref name="index"/> and the next, at an address that is a multiple of 8.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public F2 Load2(long index) => Gpu.LoadFloats2(_address + index * 4);
 
+    /// <summary>Sets two numbers, as <see cref="Load2"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store2(long index, F2 value) => Gpu.StoreFloats2(_address + index * 4, value);
 
@@ -178,12 +174,6 @@ internal readonly struct Halves<TFormat> : INumbers where TFormat : struct, IFor
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(long index, float value) => TFormat.Store(_address + index * 2, value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public F2 Load2(long index) => TFormat.Unpack((uint)Gpu.LoadInt(_address + index * 2));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Store2(long index, F2 value) => Gpu.StoreInt(_address + index * 2, (int)TFormat.Pack(value.X, value.Y));
 
     /// <summary>Sets four numbers from <paramref name="index"/> on, at an address that is a multiple of 8.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

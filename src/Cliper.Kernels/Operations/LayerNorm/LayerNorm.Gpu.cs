@@ -61,10 +61,10 @@ public static partial class LayerNorm
     }
 
     // A lane's chunks of a row, in registers; zeros beyond its end.
-    private struct LoadStep<T> : IStep where T : struct, INumbers
+    private struct LoadStep<TFormat> : IStep where TFormat : struct, IFormat
     {
         public ArrayView<F8> Held;
-        public T Row;
+        public Halves<TFormat> Row;
         public long First;
         public int Lane, Width;
 
@@ -127,7 +127,7 @@ public static partial class LayerNorm
         if (row >= rows)
             return;
         ArrayView<F8> held = LocalMemory.Allocate<F8>(HeldChunks);
-        LoadStep<Halves<TFormat>> load;
+        LoadStep<TFormat> load;
         (load.Held, load.Row, load.First, load.Lane, load.Width) = (held, x, (long)row * width, lane, width);
         Twice<Twice<N1>>.For(ref load);
         SumStep sum;
@@ -194,7 +194,7 @@ public static partial class LayerNorm
         if (row >= rows)
             return;
         ArrayView<F8> heldX = LocalMemory.Allocate<F8>(HeldChunks), heldDy = LocalMemory.Allocate<F8>(HeldChunks);
-        LoadStep<Halves<TFormat>> load;
+        LoadStep<TFormat> load;
         (load.Held, load.Row, load.First, load.Lane, load.Width) = (heldX, x, (long)row * width, lane, width);
         Twice<Twice<N1>>.For(ref load);
         (load.Held, load.Row) = (heldDy, dy);

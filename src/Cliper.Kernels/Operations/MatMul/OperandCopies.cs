@@ -16,7 +16,7 @@ internal struct OperandCopies<TLayout, TFormat> where TLayout : struct, TensorCo
     private readonly ArrayView<int> _offsets;
     private readonly int _depth, _linesApart;
     private long _from, _ahead;
-    private int _left, _valid;
+    private int _left, _valid, _shared, _sharedApart;
 
     /// <summary>The thread's share.</summary>
     /// <param name="offsets">Local memory, an element for each of the thread's chunks of a stage.</param>
@@ -29,7 +29,7 @@ internal struct OperandCopies<TLayout, TFormat> where TLayout : struct, TensorCo
         uint chunks = (uint)(TLayout.AlongDepth ? depth : outer) / 8;
         (_offsets, _depth, _linesApart) = (offsets, depth, (int)((uint)threads / chunks));
         (Line, Chunk) = ((int)((uint)thread / chunks), (int)((uint)thread % chunks));
-        (_from, _ahead, _left, _valid, Shared, SharedApart) = (0, 0, 0, 0, 0, 0);
+        (_from, _ahead, _left, _valid, _shared, _sharedApart) = (0, 0, 0, 0, 0, 0);
     }
 
     /// <summary>Line of the thread's first chunk.</summary>
@@ -38,17 +38,11 @@ internal struct OperandCopies<TLayout, TFormat> where TLayout : struct, TensorCo
     /// <summary>Place of the thread's chunks in their lines.</summary>
     public int Chunk { get; }
 
-    /// <summary>Byte of a stage at which the thread's first chunk belongs.</summary>
-    public int Shared { get; private set; }
-
-    /// <summary>Bytes from there to its next, and so on.</summary>
-    public int SharedApart { get; private set; }
-
     /// <summary>Says where in a stage the thread's chunks belong.</summary>
     /// <param name="first">Byte of the first.</param>
     /// <param name="lineBytes">Bytes of a line of the stage.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void PlaceAt(int first, int lineBytes) => (Shared, SharedApart) = (first, _linesApart * lineBytes);
+    public void PlaceAt(int first, int lineBytes) => (_shared, _sharedApart) = (first, _linesApart * lineBytes);
 
     /// <summary>Begins a tile; the step is to be taken for each chunk of a stage.</summary>
     /// <param name="matrix">The operand.</param>
@@ -83,7 +77,7 @@ internal struct OperandCopies<TLayout, TFormat> where TLayout : struct, TensorCo
     {
         CopyStep step;
         (step.Offsets, step.From, step.Left, step.Apart) = (_offsets, _from, _left, _linesApart);
-        (step.Shared, step.SharedApart) = (stage + Shared, SharedApart);
+        (step.Shared, step.SharedApart) = (stage + _shared, _sharedApart);
         step.Valid = TLayout.AlongDepth ? ValidBytes(_left) : _valid;
         _from += _ahead;
         _left -= _depth;
