@@ -98,7 +98,7 @@ take_over() {
     theirs=$(commit_of "$from")
     [ -n "$theirs" ] || [ -f "$from/peer.jsonl" ] || fail "--continue: '$from' holds no results (no steps.jsonl)" 2
     if [ "$theirs" = "$commit" ]; then
-        cp "$from"/{steps,rows,rows-bf16,peer}.jsonl "$from"/{log.txt,doctor.json,curve.csv,table.csv} "$results/" 2>/dev/null || true
+        cp "$from"/{steps,rows,peer}.jsonl "$from"/{log.txt,tests.log,doctor.json,curve.csv,table.csv} "$results/" 2>/dev/null || true
     else
         echo "$from is of commit ${theirs:-unknown}, this is $commit: only PyTorch's times are taken over"
         cp "$from/peer.jsonl" "$results/" 2>/dev/null || true
@@ -120,10 +120,10 @@ due() {
     esac
 }
 
-# step NAME LIMIT COMMAND...: runs the command, its output in log.txt, for LIMIT seconds at most, and writes down what became of it:
+# step NAME LIMIT COMMAND...: runs the command, its output in a log, for LIMIT seconds at most, and writes down what became of it:
 #   passed, failed; faulted: the GPU stopped; timeout; cut: the whole's time was over; absent: what it needs is not on this machine.
 step() {
-    local name=$1 limit=$(($2 * ${CLIPER_GPU_LIMITS:-100} / 100)) left=$((budget - SECONDS)) code=0 status=failed began size seconds
+    local name=$1 limit=$(($2 * ${CLIPER_GPU_LIMITS:-100} / 100)) left=$((budget - SECONDS)) code=0 status=failed log=$results/log.txt began size seconds
     shift 2
     if [ "$pass" = list ]; then
         echo "$name"
@@ -134,6 +134,7 @@ step() {
         unstarted+=("$name")
         return
     fi
+    case $name in tests* | sync | sanitizer) log=$results/tests.log ;; esac
     printf '\n== %s\n' "$name" >>"$log"
     size=$(stat -c %s "$log") began=$EPOCHREALTIME
     # The shell outlives the first signal, so that the second, which cannot be ignored, still meets the whole group.
@@ -272,7 +273,7 @@ sanitized() {
     fixture "$(filter "$1")" "$sanitizer" --print-limit 20
 }
 
-bench() { "$cliper" bench --device cuda --precision "$1" --rows "$results/$2" "${@:3}" >"$work/bench.txt"; }
+bench() { "$cliper" bench --device cuda --precision "$1" --rows "$results/rows.jsonl" "${@:2}" >"$work/bench.txt"; }
 
 peer() {
     local code=0
@@ -295,11 +296,13 @@ training() {
 # --- What is made of the results.
 
 table() {
-    local ours=() file
-    for file in rows rows-bf16; do [ ! -s "$results/$file.jsonl" ] || ours+=("$results/$file.jsonl"); done
-    [ ${#ours[@]} != 0 ] || return 0
-    "$python" "$here/pytorch_peer.py" --join "${ours[@]}" --peer "$results/peer.jsonl" --out "$work/table.csv" --commit "$commit" \
-        --driver "$card" --command "gpu.sh" >>"$log" 2>&1 && cp "$work/table.csv" "$results/" || echo "gpu.sh: no table: see log.txt" >&2
+    [ -s "$results/rows.jsonl" ] || return 0
+    if "$python" "$here/pytorch_peer.py" --join "$results/rows.jsonl" --peer "$results/peer.jsonl" --out "$work/table.csv" \
+        --commit "$commit" --driver "$card" --command "benchmarks/gpu.sh" >>"$results/log.txt" 2>&1; then
+        cp "$work/table.csv" "$results/"
+    else
+        echo "gpu.sh: no table: see $results/log.txt" >&2
+    fi
 }
 
 # Loss by step, on the card and on the processor; empty where that one did not come so far.
@@ -328,21 +331,21 @@ measure() {
     for first in matmul attention host model optimizer graphs; do step "tests-$first" 60 fixture "$(filter "tests-$first")"; done
     first=$(suspect)
     [ -z "$first" ] || step sync 60 waiting "$first"
-    step bench-matmul 45 bench fp16 rows.jsonl --only matmul
-    step bench-attention 30 bench fp16 rows.jsonl --only attention
-    step bench-norm 30 bench fp16 rows.jsonl --only "layer norm"
-    step bench-adamw 30 bench fp16 rows.jsonl --only AdamW
-    step bench-steps 45 bench fp16 rows.jsonl --only "step ViT-B/16"
+    step bench-matmul 45 bench fp16 --only matmul
+    step bench-attention 30 bench fp16 --only attention
+    step bench-norm 30 bench fp16 --only "layer norm"
+    step bench-adamw 30 bench fp16 --only AdamW
+    step bench-steps 45 bench fp16 --only "step ViT-B/16"
     step peer 60 peer --modes eager
     step training 60 training $((50 * ${CLIPER_GPU_LIMITS:-100} / 100))
     [ -z "$first" ] || step sanitizer 60 sanitized "$first"
     step tests-device 60 fixture "$(filter tests-device)"
     step tests-rest 60 fixture "$(filter tests-rest)"
-    step bench 90 bench fp16 rows.jsonl
+    step bench 90 bench fp16
     # In a second call alone: the first must leave time for what its results ask for.
     if [ -s "$work/earlier.jsonl" ] || [ -n "$only" ] || [ "$pass" = list ]; then
         step peer-compiled 300 peer --modes compiled
-        step bench-bf16 90 bench bf16 rows-bf16.jsonl
+        step bench-bf16 90 bench bf16
         step peer-bf16 60 peer --modes eager --dtype bf16
     fi
 }
@@ -389,7 +392,7 @@ if [ -n "$earlier" ]; then
     [ -z "$theirs" ] || fail "--continue: '$results' holds results already: name a folder without any by OUT" 2
     take_over "$earlier"
 fi
-work=$(mktemp -d) log=$results/log.txt SECONDS=0 failed=() unstarted=() job=
+work=$(mktemp -d) SECONDS=0 failed=() unstarted=() job=
 [ ! -f "$results/steps.jsonl" ] || cp "$results/steps.jsonl" "$work/earlier.jsonl"
 trap ended EXIT
 trap 'exit 143' TERM INT
@@ -399,4 +402,4 @@ export -f tool facts doctor assemble assemble_one fixture filter waiting sanitiz
 
 for pass in first second; do measure; done
 [ ${#unstarted[@]} = 0 ] || echo "out of time, not started: ${unstarted[*]}"
-[ ${#failed[@]} = 0 ] || fail "failed: ${failed[*]}; see $log"
+[ ${#failed[@]} = 0 ] || fail "failed: ${failed[*]}; see $results"

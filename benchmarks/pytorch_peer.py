@@ -4,7 +4,7 @@
   pytorch_peer.py --cpu-check [GOLDEN_FOLDER]   computes the golden tensors on the processor: the peer is the same model
   pytorch_peer.py --run OUT.jsonl [--modes eager|compiled] [--dtype fp16|bf16]    times PyTorch on the card, the most important first: a line a
       row as it is measured; rows that OUT.jsonl has are not timed again
-  pytorch_peer.py --join ROWS.jsonl... --peer OUT.jsonl --out TABLE.csv --commit TEXT --command TEXT    ROWS.jsonl is of cliper-gpu bench --rows
+  pytorch_peer.py --join ROWS.jsonl --peer OUT.jsonl --out TABLE.csv --commit TEXT --command TEXT    ROWS.jsonl is of cliper-gpu bench --rows
 
 --cpu-check needs torch 1.13 or later, --run 2.1 or later with CUDA, --join nothing but Python."""
 
@@ -431,8 +431,8 @@ def run(path, modes, dtype):
         return NO_DEVICE
     torch.set_float32_matmul_precision("high")
     about = {"torch": torch.__version__, "cuda": torch.version.cuda, "device": torch.cuda.get_device_name()}
-    earlier, rows = read_lines(path)
-    known = {key(row) for row in rows} if earlier == about else set()
+    earlier = read_rows(path)
+    known = {key(row) for found, row in earlier if found == about}
     timer = Timer()
     failed = False
     step = functools.partial(steps, modes=modes, known=known)
@@ -442,7 +442,7 @@ def run(path, modes, dtype):
     with open(path, "a") as file:
         if file.tell() and not ends_a_line(path):
             print(file=file)
-        if earlier != about:
+        if not earlier or earlier[-1][0] != about:
             print(json.dumps(about), file=file, flush=True)
         for source in sources:
             for name, shape, mode, call, *options in source(dtype):
@@ -468,8 +468,8 @@ def key(row):
     return row["name"], row["shape"], row["mode"], row["dtype"]
 
 
-def read_lines(path):
-    """The last line about the machine, and the rows below it; None where there is none. A line that was cut off counts for nothing."""
+def read_rows(path):
+    """Each row, and before it the line about the machine that it stands below. A line that was cut off counts for nothing."""
     about, rows = None, []
     if os.path.exists(path):
         with open(path) as file:
@@ -479,10 +479,10 @@ def read_lines(path):
                 except json.JSONDecodeError:
                     continue
                 if "ms" in read:
-                    rows.append(read)
+                    rows.append((about, read))
                 else:
-                    about, rows = read, []
-    return about, rows
+                    about = read
+    return rows
 
 
 def attempt(what, timer, call, *options):
@@ -494,35 +494,35 @@ def attempt(what, timer, call, *options):
         return None
 
 
-def join(ours_paths, peer_path, out, commit, driver, command):
+def join(ours_path, peer_path, out, commit, driver, command):
     """One CSV of both: a row each of ours, with the peer's time of the same name, shape and precision where it has one."""
-    about_peer, peer = read_lines(peer_path)
-    theirs = {key(row): row["ms"] for row in peer}
-    lines = [f"# date {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d} UTC; {driver}; commit {commit}; {command}",
-             "# peer: PyTorch {torch}, CUDA {cuda}, {device}".format(**about_peer) if about_peer else "# peer: none"]
+    peer = read_rows(peer_path)
+    # PyTorch's last version and card; what was timed of others is not mixed with it.
+    about_peer = peer[-1][0] if peer else None
+    theirs = {key(row): row["ms"] for about, row in peer if about == about_peer}
+    lines = [f"# date {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d} UTC; {driver}; commit {commit}; {command}"]
     rows, known = [], set()
-    for path in ours_paths:
-        about, ours = read_lines(path)
-        if not about:
-            continue
+    for about, row in read_rows(ours_path):
         dtype = about["precision"]
-        lines.append(f"# {about['device']}, {dtype}: {about['peakGflops'] / 1e3:.1f} TFLOP/s ({about['peakOf']} alone), "
-                     f"{about['bandwidthGBs']:.0f} GB/s (copy)")
-        for row in ours:
-            known.add((row["name"], row["shape"], dtype))
-            times = [theirs.get((row["name"], row["shape"], mode, dtype)) for mode in ("eager", "compile")]
-            rows.append([row["name"], row["shape"], dtype, f"{row['ms']:.4f}", f"{row['ms'] * row['ratio']:.4f}", cell(row.get("gflops"), ".0f"),
-                         cell(row.get("gbPerSecond"), ".1f"), cell(row["ratio"], ".3f"), *(cell(ms, ".4f") for ms in times),
-                         *(cell(ms and ms / row["ms"], ".3f") for ms in times)])
+        floors = (f"# {about['device']}, {dtype}: measured floors {about['peakGflops'] / 1e3:.1f} TFLOP/s ({about['peakOf']} alone), "
+                  f"{about['bandwidthGBs']:.0f} GB/s (copy)")
+        if floors not in lines:
+            lines.append(floors)
+        known.add((row["name"], row["shape"], dtype))
+        times = [theirs.get((row["name"], row["shape"], mode, dtype)) for mode in ("eager", "compile")]
+        rows.append([row["name"], row["shape"], dtype, f"{row['ms']:.4f}", f"{row['ms'] * row['ratio']:.4f}", cell(row.get("gflops"), ".0f"),
+                     cell(row.get("gbPerSecond"), ".1f"), cell(row["ratio"], ".3f"), *(cell(ms, ".4f") for ms in times),
+                     *(cell(ms and ms / row["ms"], ".3f") for ms in times)])
+    lines.append("# peer: PyTorch {torch}, CUDA {cuda}, {device}".format(**about_peer) if about_peer else "# peer: none")
     with open(out, "w", newline="") as file:
         file.write("\n".join(lines) + "\n")
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["name", "shape", "precision", "ours_ms", "floor_ms", "gflops", "gb_per_s", "share_of_floor", "eager_ms", "compile_ms",
                         "eager_over_ours", "compile_over_ours"])
         table.writerows(rows)
-    for name, shape, mode, dtype in theirs:
-        if (name, shape, dtype) not in known:
-            print(f"pytorch_peer.py: no row of ours for {name} {shape} ({mode}, {dtype})", file=sys.stderr)
+    alone = [f"{name} {shape} {dtype}" for name, shape, _, dtype in theirs if (name, shape, dtype) not in known]
+    if alone:
+        print(f"pytorch_peer.py: {len(alone)} rows of PyTorch have none of ours beside them, such as {alone[0]}", file=sys.stderr)
     return 0
 
 
@@ -536,7 +536,7 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     mode.add_argument("--cpu-check", nargs="?", const=os.path.join(here, "..", "tests", "golden"), metavar="GOLDEN_FOLDER")
     mode.add_argument("--run", metavar="OUT.jsonl")
-    mode.add_argument("--join", nargs="+", metavar="ROWS.jsonl")
+    mode.add_argument("--join", metavar="ROWS.jsonl")
     parser.add_argument("--modes", choices=("eager", "compiled"), default="eager", help="with --run: as it is, or under torch.compile")
     parser.add_argument("--dtype", choices=("fp16", "bf16"), default="fp16", help="how activations are stored")
     parser.add_argument("--peer", default="", metavar="OUT.jsonl", help="with --join: PyTorch's rows")
