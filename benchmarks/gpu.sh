@@ -351,7 +351,7 @@ measure() {
 }
 
 readonly LOG_OF_A_STEP=$((600 << 10))
-only="" budget=540 earlier="" LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-} pass=list results=/nonexistent
+only="" budget=540 earlier="" LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-} pass=list results=/nonexistent work=/nonexistent
 while [ $# -gt 0 ]; do
     case "$1" in
         --continue) earlier=${2:?--continue needs a folder}; shift ;;
