@@ -2,9 +2,10 @@
 """PyTorch at the shapes of `cliper-gpu bench --device cuda`, and the table of both.
 
   pytorch_peer.py --cpu-check [GOLDEN_FOLDER]   computes the golden tensors on the processor: the peer is the same model
-  pytorch_peer.py --run OUT.jsonl [--modes eager|compiled] [--dtype fp16|bf16]    times PyTorch on the card, the most important first: a line a
-      row as it is measured; rows that OUT.jsonl has are not timed again
-  pytorch_peer.py --join ROWS.jsonl --peer OUT.jsonl --out TABLE.csv --commit TEXT --command TEXT    ROWS.jsonl is of cliper-gpu bench --rows
+  pytorch_peer.py --run OUT.jsonl [--modes eager|compiled] [--dtype fp16|bf16]
+      times PyTorch on the GPU, the most important first: a line a row as it is measured; rows that OUT.jsonl has are not timed again
+  pytorch_peer.py --join ROWS.jsonl --peer OUT.jsonl --out TABLE.csv --commit TEXT --command TEXT
+      joins the rows of `cliper-gpu bench --rows` and these into a table
 
 --cpu-check needs torch 1.13 or later, --run 2.1 or later with CUDA, --join nothing but Python."""
 
@@ -504,25 +505,26 @@ def join(ours_path, peer_path, out, commit, driver, command):
     rows, known = [], set()
     for about, row in read_rows(ours_path):
         dtype = about["precision"]
-        floors = (f"# {about['device']}, {dtype}: measured floors {about['peakGflops'] / 1e3:.1f} TFLOP/s ({about['peakOf']} alone), "
-                  f"{about['bandwidthGBs']:.0f} GB/s (copy)")
+        floors = (f"# {about['device']}, {dtype}: measured floors {about['peakGflops'] / 1e3:.1f} TFLOP/s "
+                  f"({about['peakOf']} alone), {about['bandwidthGBs']:.0f} GB/s (copy)")
         if floors not in lines:
             lines.append(floors)
         known.add((row["name"], row["shape"], dtype))
         times = [theirs.get((row["name"], row["shape"], mode, dtype)) for mode in ("eager", "compile")]
-        rows.append([row["name"], row["shape"], dtype, f"{row['ms']:.4f}", f"{row['ms'] * row['ratio']:.4f}", cell(row.get("gflops"), ".0f"),
-                     cell(row.get("gbPerSecond"), ".1f"), cell(row["ratio"], ".3f"), *(cell(ms, ".4f") for ms in times),
-                     *(cell(ms and ms / row["ms"], ".3f") for ms in times)])
+        rows.append([row["name"], row["shape"], dtype, f"{row['ms']:.4f}", f"{row['ms'] * row['ratio']:.4f}",
+                     cell(row.get("gflops"), ".0f"), cell(row.get("gbPerSecond"), ".1f"), cell(row["ratio"], ".3f"),
+                     *(cell(ms, ".4f") for ms in times), *(cell(ms and ms / row["ms"], ".3f") for ms in times)])
     lines.append("# peer: PyTorch {torch}, CUDA {cuda}, {device}".format(**about_peer) if about_peer else "# peer: none")
     with open(out, "w", newline="") as file:
         file.write("\n".join(lines) + "\n")
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["name", "shape", "precision", "ours_ms", "floor_ms", "gflops", "gb_per_s", "share_of_floor", "eager_ms", "compile_ms",
-                        "eager_over_ours", "compile_over_ours"])
+        table.writerow(["name", "shape", "precision", "ours_ms", "floor_ms", "gflops", "gb_per_s", "share_of_floor",
+                        "eager_ms", "compile_ms", "eager_over_ours", "compile_over_ours"])
         table.writerows(rows)
     alone = [f"{name} {shape} {dtype}" for name, shape, _, dtype in theirs if (name, shape, dtype) not in known]
     if alone:
-        print(f"pytorch_peer.py: {len(alone)} rows of PyTorch have none of ours beside them, such as {alone[0]}", file=sys.stderr)
+        print(f"pytorch_peer.py: {len(alone)} rows of PyTorch have none of ours beside them, such as {alone[0]}",
+              file=sys.stderr)
     return 0
 
 
