@@ -16,20 +16,23 @@ pack() {
     cp "$runtime/dotnet" "$stage/dotnet/"
     cp -r "$runtime/host" "$stage/dotnet/"
     cp -r "$runtime/shared/Microsoft.NETCore.App/$version" "$stage/dotnet/shared/Microsoft.NETCore.App/"
-    dotnet publish "$root/src/Cliper.Cli" -c Release -r linux-x64 --no-self-contained -o "$stage/apps/cliper-gpu" -v quiet --nologo
+    dotnet publish "$root/src/Cliper.Cli" -c Release -r linux-x64 --no-self-contained -o "$stage/apps/cliper-gpu" \
+        -v quiet --nologo
     # The tests as a program of their own; in a folder of their own, for a build that `dotnet test` cannot run.
-    dotnet publish "$root/tests/Cliper.Gpu.Tests" -c Release -r linux-x64 --no-self-contained -o "$stage/apps/tests" -v quiet --nologo \
-        -p:CliperTestsAsProgram=true --artifacts-path "$stage/artifacts"
+    dotnet publish "$root/tests/Cliper.Gpu.Tests" -c Release -r linux-x64 --no-self-contained -o "$stage/apps/tests" \
+        -v quiet --nologo -p:CliperTestsAsProgram=true --artifacts-path "$stage/artifacts"
     rm -rf "$stage/artifacts"
     # Without what only debuggers, editors and coverage take.
     find "$stage/apps" \( -name '*.pdb' -o -name '*.xml' -o -name '*.resources.dll' \) -delete
     rm -rf "$stage/apps/tests/Microsoft.CodeCoverage"
-    (cd "$stage/dotnet/shared/Microsoft.NETCore.App/$version" && rm -f libmscordaccore.so libmscordbi.so libclrgc*.so createdump)
+    (cd "$stage/dotnet/shared/Microsoft.NETCore.App/$version" &&
+        rm -f libmscordaccore.so libmscordbi.so libclrgc*.so createdump)
     # What both have is packed once. Two builds of one source differ in their ids, and the PTX below is of a build.
     (cd "$stage/apps/tests" && find . -type f) | while read -r file; do
-        case $file in ./Cliper.*.dll) true ;; *) cmp -s "$stage/apps/tests/$file" "$stage/apps/cliper-gpu/$file" ;; esac &&
-            ln -f "$stage/apps/cliper-gpu/$file" "$stage/apps/tests/$file" 2>/dev/null
-    done || true
+        if [[ $file = ./Cliper.*.dll ]] || cmp -s "$stage/apps/tests/$file" "$stage/apps/cliper-gpu/$file"; then
+            ln -f "$stage/apps/cliper-gpu/$file" "$stage/apps/tests/$file" 2>/dev/null || true
+        fi
+    done
     # The tests look for golden tensors beside the solution.
     cp "$root/Cliper.Gpu.sln" "$stage/"
     cp -r "$root/tests/golden" "$stage/tests/"

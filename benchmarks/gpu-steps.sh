@@ -19,7 +19,8 @@ facts() {
     nvidia-smi || true
     nvidia-smi -q -d CLOCK,POWER,PERFORMANCE,ECC 2>/dev/null | head -150 || true
     for one in ptxas compute-sanitizer ncu; do tool "$one" || true; done
-    "$python" -c 'import sys, torch; print("Python", sys.version, "PyTorch", torch.__version__, torch.version.cuda)' || true
+    "$python" -c 'import sys, torch; print("Python", sys.version, "PyTorch", torch.__version__, torch.version.cuda)' ||
+        true
 }
 
 # Compares all operations on the GPU with loops in fp64.
@@ -35,7 +36,8 @@ doctor() {
 assemble() {
     local code=0
     ptxas=$(tool ptxas) || { echo "$ptxas"; return 77; }
-    capability=$(sed -n 's/.*"capability": *\([0-9]*\)\.\{0,1\}\([0-9]*\).*/\1\2/p' "$results/doctor.json" 2>/dev/null | head -1)
+    capability=$(sed -n 's/.*"capability": *\([0-9]*\)\.\{0,1\}\([0-9]*\).*/\1\2/p' "$results/doctor.json" \
+        2>/dev/null | head -1)
     [ "${#capability}" -ne 1 ] || capability=${capability}0
     capability=${capability:-90}
     export ptxas capability
@@ -49,7 +51,7 @@ assemble() {
         xargs -0 -r -P "$(nproc)" -I{} bash -c 'assemble_one "$1"' one {} || code=1
     find "$work/ptxas" -type f -print0 | sort -z | xargs -0 -r cat
     assembled=$(find "$work/ptxas" -type f | wc -l)
-    echo "$assembled of $(find "$texts" -name '*.ptx' | wc -l) kernels run on sm_$capability; spills and serialized wgmma:"
+    echo "$assembled of $(find "$texts" -name '*.ptx' | wc -l) kernels run on sm_$capability; spills, serialized wgmma:"
     ! find "$work/ptxas" -type f -print0 | xargs -0 -r grep -HE 'serializ|[1-9][0-9]* bytes spill' || code=1
     [ "$assembled" != 0 ] || code=1
     return $code

@@ -8,6 +8,7 @@
 # or in the folder that --continue names, is not done again; --only does a step again in any case. PYTHON names the
 # Python that has torch. Exit codes: 1 when a step failed or ran out of its time, 2 for wrong options, 4 when there is
 # no usable GPU.
+# shellcheck source-path=SCRIPTDIR
 set -euo pipefail
 export LC_ALL=C
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
@@ -82,8 +83,8 @@ due() {
     esac
 }
 
-# step NAME LIMIT COMMAND...: runs the command, its output in a log, for LIMIT seconds at most, and writes to steps.jsonl
-# how it ended: passed, failed, faulted (the GPU stopped), timeout, cut (the budget was used up) or absent (this machine
+# step NAME LIMIT COMMAND...: runs the command, its output in a log, for LIMIT seconds at most, and writes how it
+# ended to steps.jsonl: passed, failed, faulted (the GPU stopped), timeout, cut (the budget was used up) or absent (this machine
 # lacks what the step needs). CLIPER_GPU_LIMITS scales all limits, in percent.
 step() {
     local name=$1 limit=$(($2 * ${CLIPER_GPU_LIMITS:-100} / 100)) left=$((budget - SECONDS))
@@ -108,7 +109,8 @@ step() {
     { wait "$job"; } 2>/dev/null || code=$?
     job=
     seconds=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $began }")
-    if [ "$code" = 124 ] || { [ "$code" = 137 ] && awk "BEGIN { exit !($seconds >= $limit || $seconds >= $left) }"; }; then
+    # 137 before the time is over is somebody else's doing.
+    if [ "$code" = 124 ] || { [ "$code" = 137 ] && [ "${seconds%.*}" -ge "$((limit < left ? limit : left))" ]; }; then
         status=timeout
         [ "$limit" -lt "$left" ] || status="cut"
     elif tail -c "+$((size + 1))" "$log" | grep -q 'the GPU stopped'; then
@@ -123,8 +125,8 @@ step() {
         truncate -s $((size + LOG_OF_A_STEP)) "$log"
         printf '\n(cut off here)\n' >>"$log"
     fi
-    printf '{"step":"%s","status":"%s","exit":%d,"seconds":%s}\n' "$name" "$status" "$code" "$seconds" \
-        >>"$results/steps.jsonl"
+    printf '{"step":"%s","status":"%s","exit":%d,"seconds":%s}\n' \
+        "$name" "$status" "$code" "$seconds" >>"$results/steps.jsonl"
     case $status in failed | faulted | timeout) failed+=("$name") ;; esac
     echo "$name: $status, $seconds s"
     [ "$name $code $status" != "doctor 4 absent" ] || fail "$(tail -1 "$log" | sed "s/^cliper-gpu: //")" 4
