@@ -84,8 +84,8 @@ due() {
 }
 
 # step NAME LIMIT COMMAND...: runs the command, its output in a log, for LIMIT seconds at most, and writes how it
-# ended to steps.jsonl: passed, failed, faulted (the GPU stopped), timeout, cut (the budget was used up) or absent (this machine
-# lacks what the step needs). CLIPER_GPU_LIMITS scales all limits, in percent.
+# ended to steps.jsonl: passed, failed, faulted (the GPU stopped), timeout, cut (the budget was used up) or absent (this
+# machine lacks what the step needs). CLIPER_GPU_LIMITS scales all limits, in percent.
 step() {
     local name=$1 limit=$(($2 * ${CLIPER_GPU_LIMITS:-100} / 100)) left=$((budget - SECONDS))
     local code=0 status=failed log=$results/log.txt began size seconds

@@ -130,7 +130,8 @@ public sealed class GpuScriptTests
 
         Assert.That(code, Is.EqualTo(4));
         Assert.That(said, Does.Match(@"^facts: passed, \S+ s\ndoctor: absent, \S+ s\n"
-            + "gpu.sh: no usable CUDA device: the NVIDIA driver is for CUDA 11.4, too old; one for 11.8 or later is needed, or --device cpu\n$"));
+            + "gpu.sh: no usable CUDA device: the NVIDIA driver is for CUDA 11.4, too old; one for 11.8 or later is "
+            + "needed, or --device cpu\n$"));
         Assert.That(steps.Select(step => (step.Name, step.Status)),
             Is.EqualTo(new[] { ("facts", "passed"), ("doctor", "absent") }));
     }
