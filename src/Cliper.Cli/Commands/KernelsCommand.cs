@@ -2,7 +2,9 @@ using System.CommandLine;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Commands about the PTX of the GPU kernels. The help does not list them: they serve packaging and development.</summary>
+/// <summary>
+/// Commands about the PTX of the GPU kernels. The help does not list them: they serve packaging and development.
+/// </summary>
 internal sealed class KernelsCommand : Command
 {
     public KernelsCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
@@ -10,5 +12,6 @@ internal sealed class KernelsCommand : Command
     {
         Hidden = true;
         Add(new KernelsHashCommand(terminal, common, cancellation));
+        Add(new KernelsWriteCommand(terminal, common, cancellation));
     }
 }

@@ -3,9 +3,11 @@ using Cliper.Kernels.Ptx;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Prints the hash of each kernel's PTX, to compare before and after a change that should leave the PTX as it is.</summary>
+/// <summary>
+/// Prints the hash of each kernel's PTX, to compare before and after a change that should leave the PTX as it is.
+/// </summary>
 internal sealed class KernelsHashCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-    : CliCommand("hash", "Compiles every kernel and prints the SHA-256 of its PTX and its name, in the order of the names.",
+    : CliCommand("hash", "Compiles every kernel and prints the SHA-256 of its PTX and its name, ordered by name.",
         terminal, common, cancellation)
 {
     protected override int Run(ParseResult parsed)

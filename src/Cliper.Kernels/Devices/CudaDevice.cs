@@ -451,7 +451,7 @@ public sealed unsafe class CudaDevice : GpuDevice
         if (kernel.SharedBytes > Attribute(MaxSharedAttribute))
             throw new DeviceException($"{kernel.Name} needs {kernel.SharedBytes} bytes of shared memory, {Details.Name} has {Attribute(MaxSharedAttribute)}");
         const int ErrorLog = 5, ErrorLogSize = 6, LogBytes = 4096;
-        byte[] text = Encoding.UTF8.GetBytes(kernel.Text + "\0"), log = new byte[LogBytes];
+        byte[] text = Encoding.UTF8.GetBytes(PtxCache.Default.Get(kernel) + "\0"), log = new byte[LogBytes];
         int result;
         nint module;
         fixed (byte* start = text, logStart = log)
