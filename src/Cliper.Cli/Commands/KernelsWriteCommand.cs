@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Cliper.Kernels.Ptx;
 using Cliper.Model;
+using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Commands;
 
@@ -24,6 +25,8 @@ internal sealed class KernelsWriteCommand : CliCommand
         string folder = parsed.GetValue(_folder) ?? KernelPtx.UserFolder
             ?? throw new SettingsException("there is no cache to write to: CLIPER_PTX_CACHE is off, or the user has "
                 + "no home; name a folder");
+        // Before the minutes that compiling takes.
+        AtomicFile.Check(Path.Combine(folder, "kernel.ptx"));
         KernelPtx.Written written = KernelPtx.Write(folder, Cancellation);
         Terminal.Out.WriteLine(Format.Invariant(
             $"{written.Folder}: {written.Kernels} kernels, {written.Bytes / 1e6:F1} MB, {written.Compiled} compiled"));

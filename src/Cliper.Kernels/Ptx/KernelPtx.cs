@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Cliper.Kernels.Operations;
@@ -52,8 +53,12 @@ public static class KernelPtx
             written.Sum(kernel => kernel.Bytes));
     }
 
+    // Threads take kernels one by one: some take ten times as long as others, and like ones stand side by side.
     private static T[] InParallel<T>(Func<GpuKernel, T> work, CancellationToken cancellation) =>
-        [.. KernelCatalogue.All.AsParallel().WithCancellation(cancellation).Select(work)];
+    [
+        .. Partitioner.Create(KernelCatalogue.All, EnumerablePartitionerOptions.NoBuffering).AsParallel()
+            .WithCancellation(cancellation).Select(work),
+    ];
 
     private static string HashOf(string ptx) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ptx)));
 }
