@@ -119,6 +119,24 @@ public sealed class DriverTests
     }
 
     [Test]
+    public void ASecondStartFindsThePtxOfTheFirst()
+    {
+        string cache = Path.Combine(_folder, "second");
+        string start = $"FAKE_LAUNCHES=3 CLIPER_PTX_CACHE='{cache}'";
+        // Whatever is compiled is written, so a file that has not been written again has not been compiled again.
+        Dictionary<string, DateTime> Files() => Directory.GetFiles(cache, "*.ptx", SearchOption.AllDirectories)
+            .ToDictionary(file => file, File.GetLastWriteTimeUtc);
+
+        Run(start, "bench --only softmax --device cuda");
+        Dictionary<string, DateTime> first = Files();
+        Run(start, "bench --only softmax --device cuda");
+
+        // The first that opening a card loads.
+        Assert.That(first.Keys.Select(Path.GetFileName), Has.One.StartsWith("Element-Sum-Halves-Fp16-Halves-Fp16-Halves-Fp16-"));
+        Assert.That(Files(), Is.SupersetOf(first));
+    }
+
+    [Test]
     public void TooSmallAReservationSaysWhatToLower()
     {
         ProgramRun run = Run("FAKE_COUNT=1", "bench --only matmul --device cuda --gpu-memory 64MiB");
@@ -276,5 +294,5 @@ public sealed class DriverTests
     }
 
     private ProgramRun Run(string driver, string args) =>
-        ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' {driver} $PROGRAM {args}");
+        ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' CLIPER_PTX_CACHE='{_folder}/ptx' {driver} $PROGRAM {args}");
 }

@@ -437,7 +437,7 @@ public sealed unsafe class CudaDevice : GpuDevice
         if (kernel.SharedBytes > Attribute(MaxSharedAttribute))
             throw new DeviceException($"{kernel.Name} needs {kernel.SharedBytes} bytes of shared memory, {Details.Name} has {Attribute(MaxSharedAttribute)}");
         const int InfoLog = 3, InfoLogSize = 4, ErrorLog = 5, ErrorLogSize = 6, LogVerbose = 12, LogBytes = 8192;
-        byte[] text = Encoding.UTF8.GetBytes(kernel.Text + "\0"), said = new byte[LogBytes], errors = new byte[LogBytes];
+        byte[] text = Encoding.UTF8.GetBytes(PtxCache.Default.Get(kernel) + "\0"), said = new byte[LogBytes], errors = new byte[LogBytes];
         int result;
         nint module;
         fixed (byte* start = text, saidStart = said, errorsStart = errors)
