@@ -49,7 +49,6 @@ assemble() {
     # shellcheck disable=SC2016 # It is the inner shell that expands it.
     find "$texts" -name '*.ptx' -print0 | sort -z |
         xargs -0 -r -P "$(nproc)" -I{} bash -c 'assemble_one "$1"' one {} || code=1
-    find "$work/ptxas" -type f -print0 | sort -z | xargs -0 -r cat
     assembled=$(find "$work/ptxas" -type f | wc -l)
     echo "$assembled of $(find "$texts" -name '*.ptx' | wc -l) kernels run on sm_$capability; spills, serialized wgmma:"
     ! find "$work/ptxas" -type f -print0 | xargs -0 -r grep -HE 'serializ|[1-9][0-9]* bytes spill' || code=1
@@ -57,7 +56,7 @@ assemble() {
     return $code
 }
 
-# Assembles one file; what ptxas prints goes to a file of its own, as several run at once.
+# Assembles one file; what ptxas prints goes to a file of its own first, as several run at once.
 assemble_one() {
     local of
     of=$(sed -n 's/^\.target sm_\([0-9]*a\{0,1\}\).*/\1/p' "$1" | head -1)
@@ -65,10 +64,11 @@ assemble_one() {
         *a) [ "$of" = "${capability}a" ] || return 0 ;;
         *) [ "$of" -le "$capability" ] || return 0; of=$capability ;;
     esac
-    {
-        echo "-- $(basename "$1")"
-        "$ptxas" -v -arch "sm_$of" -o /dev/null "$1" 2>&1
-    } >"$work/ptxas/$(basename "$1")" || return 1
+    local code=0 said
+    said=$work/ptxas/$(basename "$1")
+    "$ptxas" -v -arch "sm_$of" -o /dev/null "$1" >"$said" 2>&1 || code=1
+    echo "-- $(basename "$1")"$'\n'"$(cat "$said")"
+    return $code
 }
 
 # fixture FILTER [WRAPPER...]: runs the GPU tests that match in a process of their own, for after a fault a process

@@ -113,7 +113,8 @@ step() {
     if [ "$code" = 124 ] || { [ "$code" = 137 ] && [ "${seconds%.*}" -ge "$((limit < left ? limit : left))" ]; }; then
         status=timeout
         [ "$limit" -lt "$left" ] || status="cut"
-    elif tail -c "+$((size + 1))" "$log" | grep -q 'the GPU stopped'; then
+    # Read to its end: where grep stops early, the pipe's other side fails.
+    elif tail -c "+$((size + 1))" "$log" | grep 'the GPU stopped' >/dev/null; then
         status=faulted
     else
         case $code in 0) status=passed ;; 77) status=absent ;; esac

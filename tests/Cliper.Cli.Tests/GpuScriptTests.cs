@@ -172,6 +172,8 @@ public sealed class GpuScriptTests
         (int code, string said, Step[] after) = Run("again", driver, $"--budget 1800 --continue '{In("killed", "")}'");
 
         Assert.That(before[^1].Name, Is.EqualTo("bench-steps"));
+        Assert.That(before.Where(step => Tests.Contains(step.Name) || Benches.Contains(step.Name)).Select(step => step.Status),
+            Has.All.EqualTo("faulted"));
         Assert.That(code, Is.EqualTo(1), said);
         Assert.That(after[..before.Length], Is.EqualTo(before));
         Assert.That(after[before.Length..].Select(step => step.Name), Is.EqualTo(
