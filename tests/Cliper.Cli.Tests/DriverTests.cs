@@ -71,12 +71,12 @@ public sealed class DriverTests
             .And.Not.Contain("on the processor"));
     }
 
-    // A kernel's fault shows when somebody waits. The first eleven launches measure the peak.
+    // A kernel's fault shows when somebody waits. The first launches measure the peak of the tensor cores.
     [TestCase("", "waiting for it")]
-    [TestCase("CLIPER_CUDA_SYNC=1", "running SoftmaxCrossEntropy forward")]
+    [TestCase("CLIPER_CUDA_SYNC=1", "running Peak Products Fp16")]
     public void AFaultNamesItsKernelWhereEachIsWaitedFor(string sync, string doing)
     {
-        ProgramRun run = Run($"FAKE_FAULT_KERNEL=12 {sync}", "bench --only cross-entropy --device cuda");
+        ProgramRun run = Run($"FAKE_FAULT_KERNEL=3 {sync}", "bench --only softmax --device cuda");
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
         Assert.That(run.Error, Does.Contain($"cliper-gpu: the GPU stopped, {doing} (CUDA_ERROR_ILLEGAL_ADDRESS): ")
@@ -88,10 +88,12 @@ public sealed class DriverTests
     {
         string error = Path.Combine(_folder, "hang.txt");
         // The program never ends by itself.
-        ProgramRun run = ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' FAKE_HANG=1 CLIPER_CUDA_SYNC=1 $PROGRAM bench --only softmax --device cuda "
-            + $"2>'{error}' & for s in $(seq 200); do sleep 1; grep -q 'not ended' '{error}' && break; done; kill -9 $!; cat '{error}'");
+        ProgramRun run = ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' FAKE_HANG=1 CLIPER_CUDA_SYNC=1 $PROGRAM "
+            + $"bench --only softmax --device cuda 2>'{error}' & for s in $(seq 200); do sleep 1; "
+            + $"grep -q 'not ended' '{error}' && break; done; kill -9 $!; cat '{error}'");
 
-        Assert.That(run.Out, Does.Contain("cliper-gpu: running Peak Products Fp16 on Stand-in has not ended after 10 s"));
+        Assert.That(run.Out, Does.Contain(
+            "cliper-gpu: running Peak Products Fp16 on Stand-in has not ended after 10 s"));
     }
 
     [Test]
@@ -103,19 +105,14 @@ public sealed class DriverTests
         Assert.That((Count(Log("awaited"), "captured"), Count(Log("awaited"), "replay")), Is.EqualTo((0, 0)));
     }
 
-    [TestCase("ptxas info    : Used 40 registers, 0 bytes spill stores, 0 bytes spill loads", null)]
-    [TestCase("ptxas info    : 16 bytes stack frame, 8 bytes spill stores, 8 bytes spill loads", "8 bytes spill stores")]
-    [TestCase("ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to a call",
-        "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to a call")]
-    public void DoctorKeepsWhatTheDriversCompilerSays(string log, string? warned)
+    [Test]
+    public void AKernelThatTheDriverMakesSlowIsSaid()
     {
-        ProgramRun run = Run($"FAKE_INFO_LOG='{log}'", "doctor --json --threads 1 --device cuda");
+        const string Log = "ptxas info    : Used 255 registers, 8 bytes spill stores, 8 bytes spill loads";
+        ProgramRun run = Run($"FAKE_INFO_LOG='{Log}'", "bench --only softmax --device cuda");
 
-        JsonElement[] logs = [.. run.Json.GetProperty("kernelLogs").EnumerateArray()];
-        Assert.That(logs.Select(entry => entry.GetProperty("kernel").GetString()), Is.Unique.And.Contains("Element Sum Halves<Fp16> Halves<Fp16> Halves<Fp16>"));
-        Assert.That(logs.Select(entry => entry.GetProperty("log").GetString()), Has.All.EqualTo(log));
-        Assert.That(run.Error.Contains("cliper-gpu: Element Sum Halves<Fp16> Halves<Fp16> Halves<Fp16> is slower than it should be, as Stand-in's "
-            + $"driver compiles it: {warned}\n"), Is.EqualTo(warned is not null), run.Error);
+        Assert.That(run.Error, Does.Contain("cliper-gpu: Peak Products Fp16 is slower than it should be, as "
+            + "Stand-in's driver compiles it: 8 bytes spill stores\n"));
     }
 
     [Test]
@@ -218,7 +215,8 @@ public sealed class DriverTests
             }
         // The last step of an epoch has none that follows.
         Assert.That(ahead, Is.GreaterThanOrEqualTo(Count(log, "replay") - 2 * 2).And.Positive);
-        // No upload waits for a step, nor, here and in the evaluations, for any other work: the buffers are larger than all of it.
+        // No upload waits for a step, nor, here and in the evaluations, for any other work: the buffers are larger than
+        // all of it.
         Assert.That(Count(log, "eventsync-waits"), Is.Zero);
     }
 
@@ -270,8 +268,14 @@ public sealed class DriverTests
     [TestCase("FAKE_INSTANTIATE=2", true, Refused + "(CUDA_ERROR_OUT_OF_MEMORY)")]
     public void DoctorSaysWhetherTensorCoresAndGraphsAreUsed(string driver, bool tensorCores, string refused)
     {
-        ProgramRun run = Run(driver, "doctor --json --threads 1 --device cuda");
+        // The driver's compiler says this of every kernel, and so doctor does.
+        const string Log = "ptxas info    : Used 40 registers, 0 bytes spill stores, 0 bytes spill loads";
+        ProgramRun run = Run($"FAKE_INFO_LOG='{Log}' {driver}", "doctor --json --threads 1 --device cuda");
 
+        JsonElement[] logs = [.. run.Json.GetProperty("kernelLogs").EnumerateArray()];
+        Assert.That(logs.Select(entry => entry.GetProperty("kernel").GetString()),
+            Is.Unique.And.Contains("Element Sum Halves<Fp16> Halves<Fp16> Halves<Fp16>"));
+        Assert.That(logs.Select(entry => entry.GetProperty("log").GetString()), Has.All.EqualTo(Log));
         JsonElement gpu = run.Json.GetProperty("gpu");
         Assert.That((gpu.GetProperty("tensorCores").GetBoolean(), gpu.GetProperty("graphs").GetBoolean()), Is.EqualTo((tensorCores, refused.Length == 0)));
         Assert.That(run.Error.Trim(), Is.EqualTo(refused));

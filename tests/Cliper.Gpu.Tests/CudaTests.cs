@@ -38,8 +38,8 @@ internal static class Card
     }
 
     /// <summary>
-    /// The card as another device, for a test that asks for more than a format. Its warnings are written at once: what is said of a
-    /// kernel that never ends must not wait for the end of its test.
+    /// The card as another device, for a test that asks for more than a format. Its warnings are written at once: what
+    /// is said of a kernel that never ends must not wait for the end of its test.
     /// </summary>
     public static CudaDevice Open(ElementType stored = ElementType.Float16, bool graphs = true) =>
         new(0, Memory, stored, graphs, warning => TestContext.Progress.WriteLine(warning));
@@ -90,7 +90,8 @@ public sealed class CudaDeviceTests : GpuFixture
     {
         CudaDevice card = OnlyCard;
         var failures = new ConcurrentQueue<string>();
-        Parallel.ForEach(Partitioner.Create(KernelCatalogue.All.Where(card.Takes), EnumerablePartitionerOptions.NoBuffering), kernel =>
+        IEnumerable<GpuKernel> kernels = KernelCatalogue.All.Where(card.Takes);
+        Parallel.ForEach(Partitioner.Create(kernels, EnumerablePartitionerOptions.NoBuffering), kernel =>
         {
             try
             {

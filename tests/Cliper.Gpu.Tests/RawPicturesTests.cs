@@ -60,7 +60,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
                 && pictures.Any(p => p.Plan.Flip || p.Plan.Map is not null), "nothing was drawn");
     }
 
-    // The pictures have 588, 432, 75 and 1200 bytes: two and two are sent together, then each by itself, the third beneath the bound.
+    // The pictures have 588, 432, 75 and 1200 bytes: two and two are sent together, then each by itself, the third
+    // beneath the bound.
     [TestCase(1300)]
     [TestCase(100)]
     public void HowManyAreUploadedTogetherDoesNotMatter(int gathered)

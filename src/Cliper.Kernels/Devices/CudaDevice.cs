@@ -25,8 +25,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     // A result of the driver.
     private const int OutOfMemory = 2;
 
-    // A batch that fits one buffer of the first pair is uploaded while the GPU computes. That pair takes at most a sixteenth of the
-    // reservation. The steps' pair is smaller: a step uploads labels and tables.
+    // A batch that fits one buffer of the first pair is uploaded while the GPU computes. That pair takes at most a
+    // sixteenth of the reservation. The steps' pair is smaller: a step uploads labels and tables.
     private const long MostStaging = 128 << 20;
     private const int ShareOfStaging = 32, ShareOfSteps = 16;
 
@@ -68,8 +68,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     /// <param name="activations">fp16 or bf16.</param>
     /// <param name="graphs">Whether steps are sent as CUDA graphs when they come again.</param>
     /// <param name="warn">
-    /// Notified when the driver refuses a graph (once; steps are then launched piece by piece) and when its compiler says that a kernel
-    /// will be slow. Called from any thread.
+    /// Notified when the driver refuses a graph (once; steps are then launched piece by piece) and when its compiler
+    /// says that a kernel will be slow. Called from any thread.
     /// </param>
     /// <exception cref="DeviceException">No driver or too old a one, no such card or too old a one, or too little memory.</exception>
     public CudaDevice(int ordinal = 0, long memory = 0, ElementType activations = ElementType.Float16, bool graphs = true,
@@ -168,8 +168,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     internal override int Multiprocessors { get; }
 
     /// <summary>
-    /// What the driver's compiler has said of each kernel that is loaded by now, by name: registers, spills, warnings. Empty for a
-    /// kernel that the driver had in its cache.
+    /// What the driver's compiler has said of each kernel that is loaded by now, by name: registers, spills, warnings.
+    /// Empty for a kernel that the driver had in its cache.
     /// </summary>
     public IReadOnlyList<(string Kernel, string Log)> KernelLogs =>
         [.. _logs.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => (entry.Key, entry.Value))];
@@ -397,8 +397,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     }
 
     private DeviceException Exhausted(long bytes) => new($"out of GPU memory: {Megabytes(bytes)} were asked for, "
-        + $"{Megabytes(_reservation - _staged - LiveBytes)} of the {Megabytes(_reservation)} reserved are free; a smaller batch, "
-        + "more accumulated micro-batches or recomputed blocks need less, --gpu-memory reserves more");
+        + $"{Megabytes(_reservation - _staged - LiveBytes)} of the {Megabytes(_reservation)} reserved are free; "
+        + "a smaller batch, more accumulated micro-batches or recomputed blocks need less, --gpu-memory reserves more");
 
     // Beside the work, in the order of the catalogue but for the other 16-bit format: what a model does not use is compiled too, and found on the
     // driver's disk next time.
@@ -437,7 +437,8 @@ public sealed unsafe class CudaDevice : GpuDevice
         if (kernel.SharedBytes > Attribute(MaxSharedAttribute))
             throw new DeviceException($"{kernel.Name} needs {kernel.SharedBytes} bytes of shared memory, {Details.Name} has {Attribute(MaxSharedAttribute)}");
         const int InfoLog = 3, InfoLogSize = 4, ErrorLog = 5, ErrorLogSize = 6, LogVerbose = 12, LogBytes = 8192;
-        byte[] text = Encoding.UTF8.GetBytes(PtxCache.Default.Get(kernel) + "\0"), said = new byte[LogBytes], errors = new byte[LogBytes];
+        byte[] text = Encoding.UTF8.GetBytes(PtxCache.Default.Get(kernel) + "\0");
+        byte[] said = new byte[LogBytes], errors = new byte[LogBytes];
         int result;
         nint module;
         fixed (byte* start = text, saidStart = said, errorsStart = errors)

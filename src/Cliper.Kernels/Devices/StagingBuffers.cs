@@ -3,9 +3,9 @@ using static Cliper.Kernels.Ptx.CudaDriver;
 namespace Cliper.Kernels.Devices;
 
 /// <summary>
-/// A pair of staging buffers through which uploads reach a GPU. Each consists of pinned host memory, which the host writes and the
-/// copy stream reads, and of device memory, from where the work stream copies at its turn. One of the two is filled until it is
-/// full; only then the other one is taken, which the GPU has long left.
+/// A pair of staging buffers through which uploads reach a GPU. Each consists of pinned host memory, which the host
+/// writes and the copy stream reads, and of device memory, from where the work stream copies at its turn. One of the
+/// two is filled until it is full; only then the other one is taken, which the GPU has long left.
 /// </summary>
 /// <param name="bytes">Size of each of the two, a multiple of <see cref="Arena.Alignment"/>.</param>
 internal sealed unsafe class StagingBuffers(long bytes)
@@ -42,8 +42,8 @@ internal sealed unsafe class StagingBuffers(long bytes)
     }
 
     /// <summary>
-    /// Sends the first bytes of <paramref name="source"/> on their way, as many as the buffer takes. A buffer that is used again
-    /// is waited for: what it held has to have left it on both sides.
+    /// Sends the first bytes of <paramref name="source"/> on their way, as many as the buffer takes. A buffer that is
+    /// used again is waited for: what it held has to have left it on both sides.
     /// </summary>
     /// <param name="source">Host bytes.</param>
     /// <param name="uploads">The copy stream.</param>

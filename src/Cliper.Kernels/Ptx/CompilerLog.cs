@@ -16,11 +16,12 @@ internal static partial class CompilerLog
     }
 
     /// <summary>
-    /// The part of a log that says why a kernel is slow though right: registers spilled to memory, or wgmma instructions that
-    /// are made to wait for each other. Null where it says neither.
+    /// The part of a log that says why a kernel is slow though right: registers spilled to memory, or wgmma
+    /// instructions that are made to wait for each other. Null where it says neither.
     /// </summary>
     /// <param name="log">From <see cref="OneLine"/>.</param>
-    public static string? Complaint(string log) => Slow().Match(log) is { Success: true } found ? found.Value.Trim() : null;
+    public static string? Complaint(string log) =>
+        Slow().Match(log) is { Success: true } found ? found.Value.Trim() : null;
 
     [GeneratedRegex(@"[1-9]\d* bytes spill (stores|loads)|[^;]*serializ[^;]*", RegexOptions.IgnoreCase)]
     private static partial Regex Slow();

@@ -13,9 +13,9 @@ namespace Cliper.Model.Data;
 /// <param name="pictures">Pictures and plans, in the order of the input.</param>
 /// <param name="pipeline">Gives the input's size and table.</param>
 /// <param name="patch">Side of the image tower's patches.</param>
-/// <param name="gathered">Most bytes of pictures that are uploaded at once; a picture of more is uploaded by itself.</param>
-internal sealed class RawPictures(IReadOnlyList<(StoredImage Image, PixelPlan Plan)> pictures, PixelPipeline pipeline, int patch,
-    int gathered = 16 << 20)
+/// <param name="gathered">Most bytes of pictures that are uploaded at once; a larger one is uploaded by itself.</param>
+internal sealed class RawPictures(IReadOnlyList<(StoredImage Image, PixelPlan Plan)> pictures, PixelPipeline pipeline,
+    int patch, int gathered = 16 << 20)
 {
     // So that several bytes of a picture can be read at a time.
     private const int Alignment = 16;
@@ -49,7 +49,8 @@ internal sealed class RawPictures(IReadOnlyList<(StoredImage Image, PixelPlan Pl
         (PixelPipeline.Resizing, bool) CropOf(Picture _, PixelPlan plan) => (new(plan.Crop!.Value, size, size, new(0, 0, size, size)), plan.Flip);
     }
 
-    // Many small uploads cost a GPU more than their bytes, so neighbors travel together, laid out as they are to lie there.
+    // Many small uploads cost a GPU more than their bytes, so neighbors travel together, laid out as they are to lie
+    // there.
     private void Upload(Device device)
     {
         _current = Make(device, pictures.Select(picture => (picture.Image.Width, picture.Image.Height, picture.Image.Channels)));
