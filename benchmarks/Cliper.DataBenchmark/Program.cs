@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using Cliper.Model.Data;
+using Cliper.Model.DataSets;
+using Cliper.Model.Images;
+using Cliper.Model.Loading;
 using SkiaSharp;
 
 // Pictures a second of one core, by the processor time of the process; see ../README.md.
@@ -44,7 +46,7 @@ void Measure(string folder, string python, string script)
     }
 
     BatchLoader Open(string pictures, int input, CacheMode cache, Augmentation augmentation) =>
-        new(DataSets.Open(pictures, "folder", new DataSetOptions { TestFraction = 0 }).Train, new LoaderOptions
+        new(DataSetRegistry.Open(pictures, "folder", new DataSetOptions { TestFraction = 0 }).Train, new LoaderOptions
         {
             BatchSize = 32,
             ImageSize = input,

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 using Cliper.Model.Clip;
 using Cliper.Model.Weights;
 
@@ -58,7 +58,7 @@ void Make(string folder)
 void Load(string file)
 {
     long start = Stopwatch.GetTimestamp();
-    using var device = new HostDevice();
+    using var device = new CpuDevice();
     using ClipWeights weights = ClipWeights.Load(file);
     using var clip = new ClipModel(device, weights);
     double ready = Stopwatch.GetElapsedTime(start).TotalMilliseconds;

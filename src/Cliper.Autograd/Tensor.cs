@@ -1,4 +1,5 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
+using Cliper.Kernels.Operations;
 
 namespace Cliper.Autograd;
 
@@ -248,7 +249,7 @@ public sealed class Tensor : IDisposable
         public Converted(DeviceArray source, ElementType type)
         {
             Data = source.Device.Allocate(source.Length, type);
-            Kernels.Operations.Cast.Forward(source, Data);
+            Cast.Forward(source, Data);
         }
 
         public DeviceArray Data { get; }

@@ -1,4 +1,4 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 
 namespace Cliper.Autograd.Tests;
 
@@ -7,10 +7,10 @@ public abstract class TapeTests
 {
     private readonly List<Tensor> _tensors = [];
 
-    protected HostDevice Device { get; private set; } = null!;
+    protected CpuDevice Device { get; private set; } = null!;
 
     [SetUp]
-    public void CreateDevice() => Device = new HostDevice(threads: 2);
+    public void CreateDevice() => Device = new CpuDevice(threads: 2);
 
     [TearDown]
     public void NothingIsLeft()

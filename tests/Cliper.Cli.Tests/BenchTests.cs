@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Gpu.Cuda;
 
 namespace Cliper.Cli.Tests;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Cliper.Model.Data;
+using Cliper.Model.Images;
 
 namespace Cliper.Cli.Tests;
 

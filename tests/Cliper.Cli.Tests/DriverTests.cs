@@ -49,7 +49,7 @@ public sealed class DriverTests
     [TestCase("FAKE_FREE_MIB=32", "cuda", "32 MiB of 4096 MiB free; at least 64 MiB are needed: end what else uses the card")]
     [TestCase("FAKE_FREE_MIB=128", "cuda --gpu-memory 256MiB", "128 MiB of 4096 MiB free; 256 MiB were asked for: lower --gpu-memory")]
     [TestCase("FAKE_ALLOC=2", "cuda", "out of GPU memory: 921 MiB were asked for, 1024 MiB of 4096 MiB were free: lower --gpu-memory")]
-    [TestCase("FAKE_LOAD=2", "cuda", "out of GPU memory, loading Element Sum Halves<Fp16> Halves<Fp16> Halves<Fp16>: lower --gpu-memory")]
+    [TestCase("FAKE_LOAD=2", "cuda", "out of GPU memory, loading Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16>: lower --gpu-memory")]
     [TestCase("FAKE_LOAD=222", "cuda", "(PTX 7.8, CUDA error 222): ptxas fatal: Unsupported .version 7.8; current version is '7.4'; "
         + "a newer driver")]
     public void ACardThatCannotBeOpenedIsOneLine(string driver, string device, string message)
@@ -274,7 +274,7 @@ public sealed class DriverTests
 
         JsonElement[] logs = [.. run.Json.GetProperty("kernelLogs").EnumerateArray()];
         Assert.That(logs.Select(entry => entry.GetProperty("kernel").GetString()),
-            Is.Unique.And.Contains("Element Sum Halves<Fp16> Halves<Fp16> Halves<Fp16>"));
+            Is.Unique.And.Contains("Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16>"));
         Assert.That(logs.Select(entry => entry.GetProperty("log").GetString()), Has.All.EqualTo(Log));
         JsonElement gpu = run.Json.GetProperty("gpu");
         Assert.That((gpu.GetProperty("tensorCores").GetBoolean(), gpu.GetProperty("graphs").GetBoolean()), Is.EqualTo((tensorCores, refused.Length == 0)));

@@ -1,5 +1,5 @@
-using Cliper.Model.DrawnFaces;
 using Cliper.Model.Metrics;
+using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Cli.Tests;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cliper.Model.Images;
 
 namespace Cliper.Cli.Tests;
 
@@ -276,17 +277,17 @@ public sealed class RecipeTests
         string picture = In(data, "Manually_Annotated_Images", "1", "validation3.png");
 
         // Half of 8 pixels on each side: 4,4,8,8 becomes 0,0,16,16.
-        string wide = Predicted("wide", "4,4,8,8"), tight = Predicted("tight", "4,4,8,8");
+        string vectorized = Predicted("wide", "4,4,8,8"), tight = Predicted("tight", "4,4,8,8");
         string cut = In("cut", "validation3.png");
         Directory.CreateDirectory(In("cut"));
-        Cliper.Model.Data.RgbImage whole = Cliper.Model.Data.SkiaImageCodec.Instance.Decode(File.ReadAllBytes(picture), picture);
+        RgbImage whole = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(picture), picture);
         var pixels = new byte[3 * 16 * 16];
         for (int row = 0; row < 16; row++)
             whole.Pixels.AsSpan(3 * row * whole.Width, 3 * 16).CopyTo(pixels.AsSpan(3 * 16 * row));
-        File.WriteAllBytes(cut, Cliper.Model.Data.SkiaImageCodec.Instance.Encode(new(16, 16, pixels), Cliper.Model.Data.ImageFormat.Png));
+        File.WriteAllBytes(cut, SkiaImageCodec.Instance.Encode(new(16, 16, pixels), ImageFormat.Png));
         picture = cut;
 
-        Assert.That(wide, Is.EqualTo(Predicted("wide", null)));
+        Assert.That(vectorized, Is.EqualTo(Predicted("wide", null)));
         Assert.That(tight, Is.Not.EqualTo(Predicted("tight", null)));
 
         string Predicted(string run, string? box)

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Cliper.Model.Data;
+using Cliper.Model.Images;
 using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Tests;

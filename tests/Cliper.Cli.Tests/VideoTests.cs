@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Cliper.Model.Data;
+using Cliper.Model.Images;
+using Cliper.Model.Video;
 
 namespace Cliper.Cli.Tests;
 
@@ -63,7 +64,7 @@ public sealed class VideoTests
         Assert.That(rows[0].GetProperty("label").GetString(), Is.EqualTo("sadness"));
         Assert.That(rows[3].GetProperty("label").GetString(), Is.EqualTo("happiness"));
         Assert.That(File.ReadAllText(In("plot.svg")), Does.StartWith("<svg").And.Contain("happiness").And.EndWith("</svg>\n"));
-        var annotated = Cliper.Model.Data.Video.VideoFile.Open(In("out.mp4"));
+        var annotated = VideoFile.Open(In("out.mp4"));
         Assert.That((annotated.Width, annotated.Height), Is.EqualTo((64, 48)));
         Assert.That(annotated.FrameCount, Is.EqualTo(40).Within(1));
     }

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
+using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Ptx;
 
 namespace Cliper.Gpu.Tests;
 
@@ -15,14 +15,14 @@ public sealed partial class AssembledLoopTests
 {
     private const double A100 = 8, H100 = 6.5, Warpgroup = 128;
 
-    [TestCase("MatMul Large DepthInner DepthInner Biased Fp16 Halves<Fp16>", "sm_80", "HMMA", 32, A100)]
-    [TestCase("MatMul Large DepthInner DepthInner Biased Fp16 Halves<Fp16>", "sm_90", "HMMA", 32, H100)]
-    [TestCase("MatMul Large DepthInner DepthOuter Plain Fp16 Halves<Fp16>", "sm_90", "HMMA", 32, H100)]
-    [TestCase("MatMul Large DepthOuter DepthOuter Plain Fp16 Floats", "sm_90", "HMMA", 32, H100)]
-    [TestCase("MatMul Small DepthInner DepthInner Biased Fp16 Halves<Fp16>", "sm_90", "HMMA", 16, H100)]
-    [TestCase("MatMul wgmma DepthInner DepthInner Biased Fp16 Halves<Fp16>", "sm_90a", "HGMMA", 4, Warpgroup)]
-    [TestCase("MatMul wgmma DepthInner DepthOuter Plain Fp16 Halves<Fp16>", "sm_90a", "HGMMA", 4, Warpgroup)]
-    [TestCase("MatMul wgmma DepthOuter DepthOuter Plain Fp16 Floats", "sm_90a", "HGMMA", 4, Warpgroup)]
+    [TestCase("Gemm Tile128x128 KMajor KMajor Biased Fp16 GlobalPtr16<Fp16>", "sm_80", "HMMA", 32, A100)]
+    [TestCase("Gemm Tile128x128 KMajor KMajor Biased Fp16 GlobalPtr16<Fp16>", "sm_90", "HMMA", 32, H100)]
+    [TestCase("Gemm Tile128x128 KMajor MnMajor Plain Fp16 GlobalPtr16<Fp16>", "sm_90", "HMMA", 32, H100)]
+    [TestCase("Gemm Tile128x128 MnMajor MnMajor Plain Fp16 GlobalPtrFp32", "sm_90", "HMMA", 32, H100)]
+    [TestCase("Gemm Tile64x64 KMajor KMajor Biased Fp16 GlobalPtr16<Fp16>", "sm_90", "HMMA", 16, H100)]
+    [TestCase("Gemm wgmma KMajor KMajor Biased Fp16 GlobalPtr16<Fp16>", "sm_90a", "HGMMA", 4, Warpgroup)]
+    [TestCase("Gemm wgmma KMajor MnMajor Plain Fp16 GlobalPtr16<Fp16>", "sm_90a", "HGMMA", 4, Warpgroup)]
+    [TestCase("Gemm wgmma MnMajor MnMajor Plain Fp16 GlobalPtrFp32", "sm_90a", "HGMMA", 4, Warpgroup)]
     [TestCase("Attention forward Fp16 Rows64", "sm_90", "HMMA", 32, H100, 1)]
     [TestCase("Attention forward Fp16 Rows128", "sm_80", "HMMA", 32, A100, 1)]
     [TestCase("Attention forward Fp16 Rows128", "sm_90", "HMMA", 32, H100, 1)]
@@ -37,9 +37,9 @@ public sealed partial class AssembledLoopTests
         Ptxas.RequireDisassembler();
         if (architecture == "sm_90a")
             Ptxas.RequireHopper();
-        GpuKernel kernel = KernelCatalogue.All.Single(kernel => kernel.Name == name);
+        GpuKernel kernel = KernelRegistry.All.Single(kernel => kernel.Name == name);
 
-        string[]? loop = Loops(Ptxas.Disassemble(kernel.Text, architecture))
+        string[]? loop = Loops(Ptxas.Disassemble(kernel.Ptx, architecture))
             .Where(loop => loop.Count(operation => operation == product) == products).MinBy(loop => loop.Length);
 
         Assert.That(loop, Is.Not.Null, $"no loop has {products} products");

@@ -1,6 +1,6 @@
-using Cliper.Kernels.Devices;
-using Cliper.Model.Analysis;
+using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
+using Cliper.Model.Diagnostics;
 using PtxInterpreter;
 
 namespace Cliper.Gpu.Tests;
@@ -131,9 +131,9 @@ public sealed class BenchmarkTests : GpuFixture
     public void FloorsAreMeasured(bool tensorCores, bool wgmma, string kernel)
     {
         using var device = new InterpretedDevice { TensorCores = tensorCores, Hopper = wgmma };
-        Assert.That(GpuPeak.MeasureGflops(device, 2), Is.GreaterThan(0));
+        Assert.That(GpuRoofline.MeasureGflops(device, 2), Is.GreaterThan(0));
         // How many products a turn has is a matter of the text: KernelTextTests counts them.
         Assert.That(device.Launched.Single().Name, Is.EqualTo(kernel));
-        Assert.That(GpuPeak.MeasureBandwidth(device, 1 << 10), Is.GreaterThan(0));
+        Assert.That(GpuRoofline.MeasureBandwidth(device, 1 << 10), Is.GreaterThan(0));
     }
 }

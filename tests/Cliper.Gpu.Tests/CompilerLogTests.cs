@@ -1,4 +1,4 @@
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
 
 namespace Cliper.Gpu.Tests;
 

@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
-using Cliper.Kernels.Devices;
+using Cliper.Gpu.Tests.Operations;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.Cuda;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Ptx;
 
 namespace Cliper.Gpu.Tests;
 
@@ -81,8 +84,8 @@ public sealed class CudaDeviceTests : GpuFixture
     public void ItsFloorsArePlausible()
     {
         // From a laptop's card to several times the fastest known.
-        Assert.That(GpuPeak.MeasureGflops(OnlyCard), Is.InRange(5e3, 5e6));
-        Assert.That(GpuPeak.MeasureBandwidth(OnlyCard, 256 << 20), Is.InRange(50, 50_000));
+        Assert.That(GpuRoofline.MeasureGflops(OnlyCard), Is.InRange(5e3, 5e6));
+        Assert.That(GpuRoofline.MeasureBandwidth(OnlyCard, 256 << 20), Is.InRange(50, 50_000));
     }
 
     [Test]
@@ -90,7 +93,7 @@ public sealed class CudaDeviceTests : GpuFixture
     {
         CudaDevice card = OnlyCard;
         var failures = new ConcurrentQueue<string>();
-        IEnumerable<GpuKernel> kernels = KernelCatalogue.All.Where(card.Takes);
+        IEnumerable<GpuKernel> kernels = KernelRegistry.All.Where(card.Takes);
         Parallel.ForEach(Partitioner.Create(kernels, EnumerablePartitionerOptions.NoBuffering), kernel =>
         {
             try
@@ -110,15 +113,15 @@ public sealed class CudaDeviceTests : GpuFixture
 
     /// <remarks>
     /// A layer of a ViT-B on 32 pictures: enough tiles for the largest kernel, a depth of many turns of its ring, and a weight's
-    /// gradient cut in depth. The bounds are those of <see cref="Operations.MatMulTests"/>, of 16-bit and of fp32 results.
+    /// gradient cut in depth. The bounds are those of <see cref="MatMulTests"/>, of 16-bit and of fp32 results.
     /// </remarks>
     [Test]
     public void ProductsOfAModelsSizeAreTheHosts()
     {
         const int Rows = 32 * 197, Inner = 768, Columns = 2304;
         CudaDevice card = OnlyCard;
-        using var host = new HostDevice();
-        GpuTarget target = card.HasWgmma ? GpuTarget.Hopper : GpuTarget.TensorCores;
+        using var host = new CpuDevice();
+        GpuTarget target = card.HasWgmma ? GpuTarget.Wgmma : GpuTarget.MmaSync;
         foreach ((string name, int m, int n, int k) in new[]
             { ("x w'", Rows, Columns, Inner), ("dy w", Rows, Inner, Columns), ("dy' x", Columns, Inner, Rows) })
         {
@@ -129,7 +132,7 @@ public sealed class CudaDeviceTests : GpuFixture
             foreach ((Device device, DeviceArray left, DeviceArray right, DeviceArray y) in new[]
                 { (card, Halves(a), Halves(b), result), ((Device)host, host.From(a), host.From(b), expected) })
             {
-                MatMul.Run(isWeight ? new Matrix(left, k, m).Transposed : new Matrix(left, m, k),
+                Gemm.Run(isWeight ? new Matrix(left, k, m).Transposed : new Matrix(left, m, k),
                     name == "x w'" ? new Matrix(right, n, k).Transposed : new Matrix(right, k, n), new Matrix(y, m, n));
                 device.Free(left);
                 device.Free(right);

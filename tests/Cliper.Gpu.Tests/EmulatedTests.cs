@@ -1,6 +1,7 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Ptx;
 
 namespace Cliper.Gpu.Tests;
 
@@ -18,7 +19,7 @@ public sealed class EmulatedTests : GpuFixture
         float[] expected = [.. from row in Enumerable.Range(0, Rows) from column in Enumerable.Range(0, Columns)
             select 0.5f * Enumerable.Range(0, Depth).Sum(d => a[row * Depth + d] * b[d * Columns + column])];
         DeviceArray left = Device.From(a), right = Device.From(b), product = Device.Allocate(Rows * Columns);
-        MatMul.Run(new Matrix(left, Rows, Depth), new Matrix(right, Depth, Columns), new Matrix(product, Rows, Columns), scale: 0.5f);
+        Gemm.Run(new Matrix(left, Rows, Depth), new Matrix(right, Depth, Columns), new Matrix(product, Rows, Columns), scale: 0.5f);
         Assert.That(Device.ToFloats(product), Is.EqualTo(expected));
         Free(left, right, product);
     }
@@ -26,7 +27,7 @@ public sealed class EmulatedTests : GpuFixture
     [Test]
     public void AKernelForTensorCoresIsOneError()
     {
-        GpuKernel kernel = GpuPeak.Kernels.First(kernel => kernel.Target == GpuTarget.TensorCores);
+        GpuKernel kernel = GpuRoofline.Kernels.First(kernel => kernel.Target == GpuTarget.MmaSync);
         DeviceArray result = Device.Allocate(kernel.Threads);
         Assert.That(() => Device.Run(kernel, new Blocks(1), result, 1), Throws.TypeOf<DeviceException>()
             .With.Message.StartsWith($"{kernel.Name} does not run on the emulated GPU"));

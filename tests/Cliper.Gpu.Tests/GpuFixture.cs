@@ -1,4 +1,5 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using PtxInterpreter;
 
@@ -24,7 +25,7 @@ public abstract class GpuFixture(ElementType stored = ElementType.Float16)
     /// <summary>Half the distance of the format's subnormal numbers, 2^-24 and 2^-133: the least error of a rounding.</summary>
     protected double Tiny { get; } = stored == ElementType.Float16 ? Math.Pow(2, -25) : Math.Pow(2, -134);
 
-    private static readonly HashSet<string> Known = [.. KernelCatalogue.All.Select(kernel => kernel.Name)];
+    private static readonly HashSet<string> Known = [.. KernelRegistry.All.Select(kernel => kernel.Name)];
 
     private int _before;
 

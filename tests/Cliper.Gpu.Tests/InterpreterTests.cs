@@ -430,7 +430,7 @@ public sealed unsafe class InterpreterTests
         global.Add((ulong)memory, words * 4);
         try
         {
-            new PtxInterpreter.Program(ptx.ReplaceLineEndings("\n")).Launch((1, 1, 1), BitConverter.GetBytes((long)memory), shared, global);
+            new PtxInterpreter.PtxProgram(ptx.ReplaceLineEndings("\n")).Launch((1, 1, 1), BitConverter.GetBytes((long)memory), shared, global);
             new ReadOnlySpan<uint>((void*)memory, words).CopyTo(results);
             return results;
         }

@@ -1,5 +1,5 @@
-using Cliper.Kernels.Devices;
-using Cliper.Model.Analysis;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Diagnostics;
 
 namespace Cliper.Gpu.Tests;
 

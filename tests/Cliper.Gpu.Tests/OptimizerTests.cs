@@ -1,13 +1,13 @@
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
-using Cliper.Model.Text;
-using Cliper.Model.Training;
+using Cliper.Model.Prompts;
 using Cliper.Model.Weights;
-using AdamW = Cliper.Kernels.Operations.AdamW;
 
 namespace Cliper.Gpu.Tests;
 
@@ -62,7 +62,7 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         DeviceArray[] arrays = [.. Enumerable.Range(1, 3).Select(seed => Device.From(Random(20, seed)))];
         DeviceArray gradient = Device.From([.. Enumerable.Repeat(float.NaN, 20)]), factor = Device.From([0f]);
 
-        AdamW.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)], new AdamW.Settings(.9, .999, 1e-4, factor));
+        AdamWUpdate.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)], new AdamWUpdate.Settings(.9, .999, 1e-4, factor));
 
         for (int index = 0; index < arrays.Length; index++)
             Assert.That(Device.ToFloats(arrays[index]), Is.EqualTo(Random(20, index + 1)));
@@ -79,10 +79,10 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         // One tensor has no copy.
         DeviceArray[] copies = [.. Lengths.Select((length, index) => index == 3 ? default : Device.Allocate(length, Stored))];
 
-        AdamW.Slot[] slots = [.. Enumerable.Range(0, Lengths.Length).Select(i =>
-            new AdamW.Slot(weights[i], gradients[i], first[i], second[i], 1, 1e-2f, .1f, copies[i]))];
+        AdamWUpdate.Slot[] slots = [.. Enumerable.Range(0, Lengths.Length).Select(i =>
+            new AdamWUpdate.Slot(weights[i], gradients[i], first[i], second[i], 1, 1e-2f, .1f, copies[i]))];
         DeviceArray half = Device.From([.5f]);
-        AdamW.Step(slots, new AdamW.Settings(.9, .999, 1e-4, half));
+        AdamWUpdate.Step(slots, new AdamWUpdate.Settings(.9, .999, 1e-4, half));
 
         for (int i = 0; i < Lengths.Length; i++)
             if (!copies[i].IsNull)
@@ -94,9 +94,9 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
     [Test]
     public void ACopyOnTheHostIsRefused()
     {
-        using var host = new HostDevice(1);
+        using var host = new CpuDevice(1);
         DeviceArray p = host.From([1f]), copy = host.Allocate(1, ElementType.Float16);
-        Assert.That(() => AdamW.Step([new AdamW.Slot(p, p, p, p, 1, 1, 1, copy)], new AdamW.Settings(.9, .999, 1)),
+        Assert.That(() => AdamWUpdate.Step([new AdamWUpdate.Slot(p, p, p, p, 1, 1, 1, copy)], new AdamWUpdate.Settings(.9, .999, 1)),
             Throws.ArgumentException.With.Message.Contains("the copy of parameter 0"));
         host.Free(p);
         host.Free(copy);
@@ -108,7 +108,7 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         using var weight = Tensor.From(Device, Random(64 * 64, 1, half: false), new Shape(64, 64));
         weight.RequiresGrad = true;
         using var x = new Tensor(Halves(Random(8 * 64, 2)), new Shape(8, 64));
-        using var optimizer = new Cliper.Autograd.Optimizers.AdamW();
+        using var optimizer = new AdamW();
         optimizer.AddGroup([("weight", weight)], weightDecay: 0);
         for (int step = 0; step < 3; step++)
         {
@@ -192,14 +192,14 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         }
     }
 
-    private static Cliper.Autograd.Optimizers.AdamW OptimizerOf(CliperModel model)
+    private static AdamW OptimizerOf(CliperModel model)
     {
-        var optimizer = new Cliper.Autograd.Optimizers.AdamW(epsilon: 1e-4);
+        var optimizer = new AdamW(epsilon: 1e-4);
         optimizer.AddGroup([(Metd.ParameterName, model.Metd.Vectors)], weightDecay: 0);
         return optimizer;
     }
 
-    private void Train(CliperModel model, Cliper.Autograd.Optimizers.AdamW optimizer, LossScaler scaler, int step)
+    private void Train(CliperModel model, AdamW optimizer, LossScaler scaler, int step)
     {
         const int Batch = 3;
         using (var tape = new Tape(Device))

@@ -1,4 +1,4 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests;
@@ -24,14 +24,14 @@ public abstract class PictureFixture(ElementType stored = ElementType.Float16) :
     }
 
     /// <summary>Pictures on the device.</summary>
-    protected Picture[] Pack(IEnumerable<(byte[] Pixels, int Width, int Height, int Channels)> pictures) =>
+    protected ImageView[] Pack(IEnumerable<(byte[] Pixels, int Width, int Height, int Channels)> pictures) =>
         Cut(Own(Device.From(pictures.SelectMany(picture => picture.Pixels).ToArray())), pictures.Select(p => (p.Width, p.Height, p.Channels)));
 
     /// <summary>Pictures to be written.</summary>
-    protected Picture[] Empty(IEnumerable<(int Width, int Height, int Channels)> sizes) =>
+    protected ImageView[] Empty(IEnumerable<(int Width, int Height, int Channels)> sizes) =>
         Cut(Own(Device.Allocate(sizes.Sum(s => s.Width * s.Height * s.Channels), ElementType.UInt8)), sizes);
 
-    protected byte[] Bytes(Picture picture) => Bytes(picture.Pixels);
+    protected byte[] Bytes(ImageView picture) => Bytes(picture.Pixels);
 
     protected byte[] Bytes(DeviceArray array)
     {
@@ -46,14 +46,14 @@ public abstract class PictureFixture(ElementType stored = ElementType.Float16) :
         return array;
     }
 
-    private static Picture[] Cut(DeviceArray all, IEnumerable<(int Width, int Height, int Channels)> sizes)
+    private static ImageView[] Cut(DeviceArray all, IEnumerable<(int Width, int Height, int Channels)> sizes)
     {
         long at = 0;
         return [.. sizes.Select(s =>
         {
             long bytes = (long)s.Width * s.Height * s.Channels;
             at += bytes;
-            return new Picture(all.Slice(at - bytes, bytes), s.Width, s.Height, s.Channels);
+            return new ImageView(all.Slice(at - bytes, bytes), s.Width, s.Height, s.Channels);
         })];
     }
 }

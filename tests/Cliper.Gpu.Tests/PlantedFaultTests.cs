@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using PtxInterpreter;
 
@@ -49,7 +49,7 @@ public sealed class PlantedFaultTests
         string? fault = null;
         try
         {
-            MatMul.Run(new Matrix(left, M, K), columns, new Matrix(c, M, N));
+            Gemm.Run(new Matrix(left, M, K), columns, new Matrix(c, M, N));
             result = device.ToFloats(c);
         }
         catch (InvalidOperationException failure)

@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Text;
+using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Ptx;
 
 namespace Cliper.Gpu.Tests;
 
@@ -10,7 +10,7 @@ public sealed class PtxCacheTests
 {
     private const string Build = "0123456789abcdef0123456789abcdef", OtherBuild = "f0000000000000000000000000000000";
 
-    private static readonly GpuKernel[] Kernels = [.. KernelCatalogue.All.Take(8)];
+    private static readonly GpuKernel[] Kernels = [.. KernelRegistry.All.Take(8)];
 
     private string _root = "";
     private int _compiled;
@@ -110,16 +110,16 @@ public sealed class PtxCacheTests
     public void WhateverThePtxDependsOnIsPartOfTheFilesName()
     {
         GpuKernel kernel = Kernels[0];
-        GpuKernel Like(MethodInfo? method = null, int threads = 256, int blocks = 2, GpuTarget target = GpuTarget.Portable,
+        GpuKernel Like(MethodInfo? method = null, int threads = 256, int blocks = 2, GpuTarget target = GpuTarget.Simt,
             bool doubles = false) =>
             new(method ?? kernel.Method, kernel.Name, threads, blocks, kernel.Registers, 0, target) { UsesDoubles = doubles };
         GpuKernel[] others =
         [
-            Like(), Like(Kernels[1].Method), Like(threads: 128), Like(blocks: 3), Like(target: GpuTarget.Hopper), Like(doubles: true),
+            Like(), Like(Kernels[1].Method), Like(threads: 128), Like(blocks: 3), Like(target: GpuTarget.Wgmma), Like(doubles: true),
         ];
 
         Assert.That(others.Select(User().FileOf), Is.Unique);
-        Assert.That(KernelCatalogue.All.Select(User().FileOf), Is.Unique);
+        Assert.That(KernelRegistry.All.Select(User().FileOf), Is.Unique);
     }
 
     [Test]

@@ -1,9 +1,13 @@
 using System.Globalization;
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
+using Cliper.Model;
 using Cliper.Model.Clip;
-using Cliper.Model.Data;
+using Cliper.Model.Images;
+using Cliper.Model.Loading;
+using Cliper.Model.Samples;
 using Cliper.Model.Tests.Data;
 using Cliper.Model.Tests.Golden;
 using Cliper.Model.Weights;
@@ -44,13 +48,13 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         for (int i = 0; i < pictures.Length; i++)
             pipeline.Render(pictures[i].Image, pictures[i].Plan, expected.AsSpan(i * 3 * Size * Size, 3 * Size * Size));
         expected = InPatches(expected, Size, Patch);
-        using var host = new HostDevice(1);
+        using var host = new CpuDevice(1);
 
         foreach (Device device in new Device[] { Device, host })
         {
-            using Tensor actual = new RawPictures(pictures, pipeline, Patch).Render(device);
+            using Tensor actual = new RawImages(pictures, pipeline, Patch).Render(device);
             Assert.That(actual.Shape, Is.EqualTo(new Shape(pictures.Length, 9, 3 * Patch * Patch)));
-            Assert.That(actual.ToArray(), Is.EqualTo(device is HostDevice ? expected : Rounded(expected)), device.Name);
+            Assert.That(actual.ToArray(), Is.EqualTo(device is CpuDevice ? expected : Rounded(expected)), device.Name);
         }
         Assert.That(host.LiveArrays, Is.Zero);
         // Squares and crops take three launches each, the others one.
@@ -73,8 +77,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             return (image, pipeline.Draw(image, new RandomStream(7, RandomPurpose.Augmentation, 1, (uint)seed)));
         })];
 
-        using Tensor all = new RawPictures(pictures, pipeline, Patch).Render(Device), parts =
-            new RawPictures(pictures, pipeline, Patch, gathered).Render(Device);
+        using Tensor all = new RawImages(pictures, pipeline, Patch).Render(Device), parts =
+            new RawImages(pictures, pipeline, Patch, gathered).Render(Device);
 
         Assert.That(parts.ToArray(), Is.EqualTo(all.ToArray()));
     }
@@ -87,7 +91,7 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         // Five clips of three frames, one of which cannot be read: its batch has one less.
         var split = new DataSplit("train", ["a", "b"], [.. Enumerable.Range(0, 5).Select(clip => new Sample($"clip {clip}", clip % 2,
             [.. Enumerable.Range(0, 3).Select(frame => new DrawnFrame($"{clip}.{frame}", () => clip == 2
-                ? throw new Cliper.Model.InputException("unreadable") : TestPictures.Make(clip, 26, 22 + frame)))]))]);
+                ? throw new InputException("unreadable") : TestPictures.Make(clip, 26, 22 + frame)))]))]);
         var options = new LoaderOptions
         {
             BatchSize = 2,
@@ -118,7 +122,7 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
     {
         DataSplit split = TestPictures.Split(2, width: 8, height: 8);
         Assert.That(() => new BatchLoader(split, new LoaderOptions { Device = Device, ImageSize = 8, PatchSize = 3 }),
-            Throws.TypeOf<Cliper.Model.SettingsException>().With.Message.EqualTo("patches of 3 pixels do not divide the 8 of a side"));
+            Throws.TypeOf<SettingsException>().With.Message.EqualTo("patches of 3 pixels do not divide the 8 of a side"));
     }
 
     [TestCaseSource(nameof(GoldenFiles))]
@@ -138,7 +142,7 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             pipeline.Render(image, plan, expected);
 
             // One patch: planes.
-            using Tensor actual = new RawPictures([(image, plan)], pipeline, size).Render(Device);
+            using Tensor actual = new RawImages([(image, plan)], pipeline, size).Render(Device);
 
             Assert.That(actual.ToArray(), Is.EqualTo(Rounded(expected)), name);
             // Three roundings of values up to 2.7 at each side, and one to the 16-bit format.
@@ -155,13 +159,13 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         var crop = new PixelBox((int)box[1], (int)box[0], (int)box[3], (int)box[2]);
         string[] names = [.. golden.Tensors.Keys.Where(name => name.StartsWith("aug.", StringComparison.Ordinal)
             && name is not ("aug.source" or "aug.crop_box_ijhw"))];
-        Picture original = Pack([(source, width, height, 3)])[0];
-        Picture[] copies = Pack(names.Select(_ => (source, width, height, 3)));
+        ImageView original = Pack([(source, width, height, 3)])[0];
+        ImageView[] copies = Pack(names.Select(_ => (source, width, height, 3)));
 
-        foreach ((string name, Picture copy) in names.Zip(copies))
+        foreach ((string name, ImageView copy) in names.Zip(copies))
         {
             (byte[] expected, int w, int h) = Read(golden, name);
-            Picture target = Empty([(w, h, 3)])[0];
+            ImageView target = Empty([(w, h, 3)])[0];
             string[] parts = name.Split('.', 3);
             float amount = parts.Length > 2 ? float.Parse(parts[2], CultureInfo.InvariantCulture) : 0;
             var none = new Changes(Change.Brightness, Change.Contrast, Change.Saturation, Change.Hue, 1, 1, 1, 0);
@@ -208,7 +212,7 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         model.Parameters.Train(ClipModel.IsVision);
 
         float[][] ofPlanes = FeaturesAndGradients(Tensor.From(Device, planes, shape)),
-            ofPatches = FeaturesAndGradients(new RawPictures(pictures, pipeline, config.PatchSize).Render(Device));
+            ofPatches = FeaturesAndGradients(new RawImages(pictures, pipeline, config.PatchSize).Render(Device));
 
         Assert.That(ofPatches, Is.EqualTo(ofPlanes));
         Assert.That(ofPatches.All(values => values.Any(value => value != 0)), "zeros");
@@ -230,7 +234,7 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
     // Planes [pictures, 3, size, size], unfolded by the host.
     private static float[] InPatches(ReadOnlySpan<float> planes, int size, int patch)
     {
-        using var host = new HostDevice(1);
+        using var host = new CpuDevice(1);
         DeviceArray unfolded = host.Allocate(planes.Length);
         PatchEmbedding.Unfold(host.From(planes), unfolded, new(planes.Length / (3 * size * size), 3, size, size, patch, 1));
         return host.ToFloats(unfolded);

@@ -1,14 +1,15 @@
 using System.Runtime.InteropServices;
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Ptx;
-using Cliper.Model;
 using Cliper.Model.Clip;
-using Cliper.Model.Data;
+using Cliper.Model.Inference;
+using Cliper.Model.Loading;
+using Cliper.Model.Prompts;
+using Cliper.Model.Settings;
+using Cliper.Model.Stages;
 using Cliper.Model.Tests.Data;
-using Cliper.Model.Text;
-using Cliper.Model.Training;
 using Cliper.Model.Weights;
 using PtxInterpreter;
 
@@ -21,14 +22,14 @@ namespace Cliper.Gpu.Tests;
 [Parallelizable(ParallelScope.All)]
 public sealed class StepGraphTests
 {
-    private static readonly GpuKernel Kernel = KernelCatalogue.All.First();
+    private static readonly GpuKernel Kernel = KernelRegistry.All.First();
 
     [Test]
     public void WorkIsCapturedWhenItComesAgainAndReplayedFromThenOn()
     {
         var log = new Log();
         for (int step = 0; step < 4; step++)
-            log.Graphs.Send(Work(1));
+            log.Graphs.Submit(Work(1));
 
         Assert.That(log.Lines, Is.EqualTo(new[] { "launch", "capture 1", "replay 1", "replay 1", "replay 1" }));
         Assert.That(log.Graphs.Counts, Is.EqualTo((1, 1, 3)));
@@ -39,7 +40,7 @@ public sealed class StepGraphTests
     {
         var log = new Log();
         foreach (int number in new[] { 1, 1, 2, 1, 2, 2 })
-            log.Graphs.Send(Work(number));
+            log.Graphs.Submit(Work(number));
 
         Assert.That(log.Lines, Is.EqualTo(new[]
         {
@@ -50,16 +51,16 @@ public sealed class StepGraphTests
     [Test]
     public void AnythingElseInTheWorkIsOtherWork()
     {
-        WorkList work = Work(1), longer = Work(1);
+        CommandList work = Work(1), longer = Work(1);
         longer.Add(Copy(1, 2, 3), []);
-        WorkList[] others = [longer, Work(2), With(Launch(2), 1), With(Copy(1, 2, 3)), With(Copy(2, 2, 3)), With(Copy(1, 3, 3)), With(Copy(1, 2, 4))];
+        CommandList[] others = [longer, Work(2), With(Launch(2), 1), With(Copy(1, 2, 3)), With(Copy(2, 2, 3)), With(Copy(1, 3, 3)), With(Copy(1, 2, 4))];
 
         Assert.That(work, Is.EqualTo(Work(1)));
-        Assert.That((WorkList[])[work, .. others], Is.Unique);
+        Assert.That((CommandList[])[work, .. others], Is.Unique);
 
-        static WorkList With(WorkList.Entry entry, byte argument = 0)
+        static CommandList With(CommandList.Command entry, byte argument = 0)
         {
-            var list = new WorkList();
+            var list = new CommandList();
             list.Add(entry, entry.Kernel is null ? [] : [argument, 0, 0, 0]);
             return list;
         }
@@ -70,7 +71,7 @@ public sealed class StepGraphTests
     {
         var log = new Log { Refuses = 2 };
         foreach (int number in new[] { 1, 1, 2, 2, 1, 1 })
-            log.Graphs.Send(Work(number));
+            log.Graphs.Submit(Work(number));
 
         Assert.That(log.Lines, Is.EqualTo(new[] { "launch", "capture 1", "replay 1", "launch", "refused", "end 1", "launch", "launch", "launch" }));
         Assert.That(log.Graphs.AreTaken, Is.False);
@@ -80,13 +81,13 @@ public sealed class StepGraphTests
     public void TheGraphUsedLeastRecentlyIsEnded()
     {
         var log = new Log();
-        foreach (int number in (int[])[1, 1, .. Enumerable.Range(2, StepGraphs.Kept), 1])
-            log.Graphs.Send(Work(number));
+        foreach (int number in (int[])[1, 1, .. Enumerable.Range(2, CudaGraphCache.Kept), 1])
+            log.Graphs.Submit(Work(number));
 
         Assert.That(log.Lines.Count(line => line == "end 1"), Is.EqualTo(1));
         Assert.That(log.Lines[^1], Is.EqualTo("launch"));
         log.Graphs.End();
-        Assert.That(log.Lines[^StepGraphs.Kept..], Has.All.StartsWith("end"));
+        Assert.That(log.Lines[^CudaGraphCache.Kept..], Has.All.StartsWith("end"));
     }
 
     /// <remarks>
@@ -127,7 +128,7 @@ public sealed class StepGraphTests
         (string Name, Tensor Tensor)[] trained = stage == 1
             ? [(Metd.ParameterName, model.Metd.Vectors)]
             : [.. model.Clip.Parameters.StartingWith().Where(parameter => parameter.Tensor.RequiresGrad)];
-        var settings = new PhaseSettings
+        var settings = new StageSettings
         {
             Epochs = 3,
             BatchSize = 2,
@@ -149,7 +150,7 @@ public sealed class StepGraphTests
         using var outer = new Tape(device, recording: false);
         Tensor? descriptors = stage == 2 ? model.DescriptorFeatures(outer) : null;
         List<StepEvent> steps = [];
-        using var phase = new Phase($"stage{stage}", settings, device, trained);
+        using var phase = new StageLoop($"stage{stage}", settings, device, trained);
         phase.Run(loader, (tape, batch, _) =>
         {
             Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
@@ -170,13 +171,13 @@ public sealed class StepGraphTests
         public void Report(TrainEvent value) => steps.Add((StepEvent)value);
     }
 
-    private static WorkList.Entry Launch(int blocks) => new(Kernel, new Blocks(blocks), 0, 0, sizeof(int));
+    private static CommandList.Command Launch(int blocks) => new(Kernel, new Blocks(blocks), 0, 0, sizeof(int));
 
-    private static WorkList.Entry Copy(nint source, nint target, long bytes) => new(null, default, source, target, bytes);
+    private static CommandList.Command Copy(nint source, nint target, long bytes) => new(null, default, source, target, bytes);
 
-    private static WorkList Work(int argument)
+    private static CommandList Work(int argument)
     {
-        var work = new WorkList();
+        var work = new CommandList();
         work.Add(Launch(1), BitConverter.GetBytes(argument));
         return work;
     }
@@ -185,16 +186,16 @@ public sealed class StepGraphTests
     {
         private int _graphs;
 
-        public Log() => Graphs = new StepGraphs(Capture, graph => Lines.Add($"replay {graph}"), _ => Lines.Add("launch"),
+        public Log() => Graphs = new CudaGraphCache(Capture, graph => Lines.Add($"replay {graph}"), _ => Lines.Add("launch"),
             graph => Lines.Add($"end {graph}"));
 
         public int Refuses { get; init; }
 
-        public StepGraphs Graphs { get; }
+        public CudaGraphCache Graphs { get; }
 
         public List<string> Lines { get; } = [];
 
-        private nint Capture(WorkList work)
+        private nint Capture(CommandList work)
         {
             if (++_graphs == Refuses)
             {

@@ -1,5 +1,5 @@
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 using Cliper.Model.Weights;
 

@@ -1,12 +1,13 @@
 using System.Runtime.InteropServices;
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Model;
 using Cliper.Model.Clip;
+using Cliper.Model.Prompts;
+using Cliper.Model.Tests;
 using Cliper.Model.Tests.Golden;
-using Cliper.Model.Text;
 using Cliper.Model.Weights;
 using AdamW = Cliper.Autograd.Optimizers.AdamW;
 
@@ -86,7 +87,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
         int[][] ids = [.. Enumerable.Range(0, Pairs).Select(text => (int[])[.. Enumerable.Range(0, config.ContextLength - 2 * text - 1)
             .Select(_ => random.Next(config.VocabularySize - 1)), .. Enumerable.Repeat(config.VocabularySize - 1, 2 * text + 1)])];
         float[] pixels = Random(Pairs * 3 * config.ImageSize * config.ImageSize, 7, half: false, scale: 2);
-        using var host = new HostDevice(1);
+        using var host = new CpuDevice(1);
 
         AssertAgree(Run(Device, weights, pixels, ids), Run(host, weights, pixels, ids), weights);
     }
@@ -107,7 +108,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
     {
         using ClipWeights weights = set.LoadWeights();
         using TensorSource golden = set.OpenTraining();
-        using var host = new HostDevice(1);
+        using var host = new CpuDevice(1);
         foreach (bool descriptors in new[] { true, false })
         {
             using Trainee actual = new(Device, golden, weights, descriptors), expected = new(host, golden, weights, descriptors);
@@ -152,7 +153,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
 
     // Sets that are not the repository's are larger: minutes on the interpreter.
     internal static TestCaseData OthersAreLong(TestCaseData data) =>
-        ((GoldenSet)data.Arguments[0]!).Folder == Path.Combine(Cliper.Model.Tests.SharedFiles.Root, "tests", "golden")
+        ((GoldenSet)data.Arguments[0]!).Folder == Path.Combine(SharedFiles.Root, "tests", "golden")
             ? data
             : data.SetCategory("Long").Explicit("larger sets: --filter TestCategory=Long");
 

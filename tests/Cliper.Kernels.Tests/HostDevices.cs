@@ -1,5 +1,5 @@
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Simd;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Tests;
 
@@ -12,10 +12,10 @@ public abstract class HostDevices(SimdLevel level)
 {
     public static IEnumerable<SimdLevel> Levels => SimdLevels.Available;
 
-    protected HostDevice Device { get; private set; } = null!;
+    protected CpuDevice Device { get; private set; } = null!;
 
     [SetUp]
-    public void CreateDevice() => Device = new HostDevice(threads: 2, level);
+    public void CreateDevice() => Device = new CpuDevice(threads: 2, level);
 
     [TearDown]
     public void NothingIsLeft()
@@ -32,11 +32,11 @@ public abstract class HostDevices(SimdLevel level)
     }
 
     /// <summary>Asserts that 1, 2 and 3 threads leave the same bits in the fp32 arrays that <paramref name="compute"/> returns.</summary>
-    protected void AssertSameBits(Func<HostDevice, DeviceArray[]> compute)
+    protected void AssertSameBits(Func<CpuDevice, DeviceArray[]> compute)
     {
         float[][][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
         {
-            using var device = new HostDevice(threads, Device.Level);
+            using var device = new CpuDevice(threads, Device.Level);
             return compute(device).Select(device.ToFloats).ToArray();
         })];
         Assert.That(results[1], Is.EqualTo(results[0]), "2 threads");

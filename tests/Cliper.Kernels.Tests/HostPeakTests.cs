@@ -1,5 +1,4 @@
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Simd;
+using Cliper.Kernels.Cpu;
 
 namespace Cliper.Kernels.Tests;
 
@@ -8,8 +7,8 @@ public sealed class HostPeakTests(SimdLevel level) : HostDevices(level)
     // No processor that .NET 10 runs on makes less than one operation in ten cycles of a gigahertz, none 10 TFLOP/s a core.
     [Test]
     public void ThePeakIsPlausible() =>
-        Assert.That(HostPeak.MeasureGflops(Device) / Device.Threads, Is.InRange(0.1, 10_000));
+        Assert.That(CpuRoofline.MeasureGflops(Device) / Device.Threads, Is.InRange(0.1, 10_000));
 
     [Test]
-    public void TheBandwidthIsPlausible() => Assert.That(HostPeak.MeasureBandwidth(Device), Is.InRange(0.1, 10_000));
+    public void TheBandwidthIsPlausible() => Assert.That(CpuRoofline.MeasureBandwidth(Device), Is.InRange(0.1, 10_000));
 }

@@ -1,10 +1,12 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
-using Cliper.Model.Data;
-using Cliper.Model.DrawnFaces;
 using Cliper.Model.Inference;
+using Cliper.Model.Loading;
+using Cliper.Model.Prompts;
+using Cliper.Model.Samples;
+using Cliper.Model.SyntheticFaces;
 using Cliper.Model.Text;
-using Cliper.Model.Training;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests;
@@ -17,10 +19,10 @@ public sealed class ShippedModelsTests
     private const ulong UnusedSeed = 1009;
     private const int Faces = 700;
 
-    private HostDevice _device = null!;
+    private CpuDevice _device = null!;
 
     [SetUp]
-    public void MakeDevice() => _device = new HostDevice();
+    public void MakeDevice() => _device = new CpuDevice();
 
     [TearDown]
     public void NothingIsLeft()
@@ -48,7 +50,7 @@ public sealed class ShippedModelsTests
         Assert.That(cliper, Is.GreaterThan(zeroShot + 0.145 - 4 * 0.023));
     }
 
-    private static DataSplit Split(DrawingStyle style) => new DrawnFacesData("test", UnusedSeed, Faces, 48, style).ToSplit();
+    private static DataSplit Split(DrawingStyle style) => new SyntheticFacesData("test", UnusedSeed, Faces, 48, style).ToSplit();
 
     /// <summary>WAR of the shipped CLIP with captions of the class names.</summary>
     private double ZeroShot(DataSplit split)

@@ -198,7 +198,7 @@ internal static class Arithmetic
     private static Func<ulong, ulong, ulong, ulong> Integer(string name, string operation, string type)
     {
         bool signed = type[0] == 's';
-        int size = Program.Size(type);
+        int size = PtxProgram.Size(type);
         Func<ulong, ulong> widen = signed ? value => SignExtended(value, size)
             : size == 8 ? value => value : value => value & (1ul << 8 * size) - 1;
         return operation switch
@@ -248,7 +248,7 @@ internal static class Arithmetic
                 _ => (a, _, _) => BitConverter.DoubleToUInt64Bits(ToDouble(a, from)),
             };
         }
-        int size = Program.Size(from);
+        int size = PtxProgram.Size(from);
         return from[0] == 's' ? (a, _, _) => SignExtended(a, size) : size == 8 ? (a, _, _) => a : (a, _, _) => a & (1ul << 8 * size) - 1;
     }
 
@@ -257,8 +257,8 @@ internal static class Arithmetic
         "f16" => Half(bits),
         "f32" => Single(bits),
         "f64" => BitConverter.UInt64BitsToDouble(bits),
-        _ when type[0] == 's' => (long)SignExtended(bits, Program.Size(type)),
-        _ => bits & (1ul << 8 * Program.Size(type)) - 1,
+        _ when type[0] == 's' => (long)SignExtended(bits, PtxProgram.Size(type)),
+        _ => bits & (1ul << 8 * PtxProgram.Size(type)) - 1,
     };
 
     private static Func<ulong, ulong, ulong, ulong> Compare(string name, string[] parts, string type, bool flush)
@@ -292,7 +292,7 @@ internal static class Arithmetic
                     _ => throw new PtxException($"unknown comparison {name}"),
                 } ? 1u : 0u;
             };
-        int size = Program.Size(type);
+        int size = PtxProgram.Size(type);
         return (a, b, _) =>
         {
             int order = type == "pred" ? (a & 1).CompareTo(b & 1)

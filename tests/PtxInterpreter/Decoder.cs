@@ -2,7 +2,7 @@ using static PtxInterpreter.Arithmetic;
 
 namespace PtxInterpreter;
 
-internal sealed partial class Program
+internal sealed partial class PtxProgram
 {
     private void Decode(string text)
     {
@@ -62,7 +62,7 @@ internal sealed partial class Program
         instruction.Execute = Calculate(name, parts, operands);
     }
 
-    private Action<Warp, uint> Calculate(string name, string[] parts, string[] operands)
+    private Action<WarpState, uint> Calculate(string name, string[] parts, string[] operands)
     {
         int target = Register(operands[0]);
         Func<ulong, ulong, ulong, ulong> function = Arithmetic.Function(name, parts);
@@ -72,10 +72,10 @@ internal sealed partial class Program
         return (warp, active) =>
         {
             ulong[] registers = warp.Registers;
-            Span<ulong> to = registers.AsSpan(target * Warp.Lanes, Warp.Lanes);
-            ReadOnlySpan<ulong> va = registers.AsSpan(a * Warp.Lanes, Warp.Lanes), vb = registers.AsSpan(b * Warp.Lanes, Warp.Lanes),
-                vc = registers.AsSpan(c * Warp.Lanes, Warp.Lanes);
-            for (int lane = 0; lane < Warp.Lanes; lane++)
+            Span<ulong> to = registers.AsSpan(target * WarpState.Lanes, WarpState.Lanes);
+            ReadOnlySpan<ulong> va = registers.AsSpan(a * WarpState.Lanes, WarpState.Lanes), vb = registers.AsSpan(b * WarpState.Lanes, WarpState.Lanes),
+                vc = registers.AsSpan(c * WarpState.Lanes, WarpState.Lanes);
+            for (int lane = 0; lane < WarpState.Lanes; lane++)
                 if ((active >> lane & 1) != 0)
                     to[lane] = function(va[lane], vb[lane], vc[lane]) & mask;
         };
@@ -93,7 +93,7 @@ internal sealed partial class Program
         return size == 8 ? ulong.MaxValue : (1ul << 8 * size) - 1;
     }
 
-    private Action<Warp, uint> PackOrUnpack(string[] operands, int bytes)
+    private Action<WarpState, uint> PackOrUnpack(string[] operands, int bytes)
     {
         bool unpack = operands[0][0] == '{';
         int whole = Operand(operands[unpack ? 1 : 0]);
@@ -106,15 +106,15 @@ internal sealed partial class Program
             ulong value = 0;
             for (int i = 0; i < parts.Length; i++)
                 if (unpack)
-                    registers[parts[i] * Warp.Lanes + lane] = registers[whole * Warp.Lanes + lane] >> i * bits & mask;
+                    registers[parts[i] * WarpState.Lanes + lane] = registers[whole * WarpState.Lanes + lane] >> i * bits & mask;
                 else
-                    value |= (registers[parts[i] * Warp.Lanes + lane] & mask) << i * bits;
+                    value |= (registers[parts[i] * WarpState.Lanes + lane] & mask) << i * bits;
             if (!unpack)
-                registers[whole * Warp.Lanes + lane] = value;
+                registers[whole * WarpState.Lanes + lane] = value;
         });
     }
 
-    private unsafe Action<Warp, uint> Access(string name, string[] parts, string[] operands)
+    private unsafe Action<WarpState, uint> Access(string name, string[] parts, string[] operands)
     {
         bool store = parts[0] == "st";
         string space = parts[1];
@@ -128,7 +128,7 @@ internal sealed partial class Program
         return (warp, active) => ForEachLane(active, lane =>
         {
             ulong[] registers = warp.Registers;
-            ulong at = registers[address * Warp.Lanes + lane] + offset;
+            ulong at = registers[address * WarpState.Lanes + lane] + offset;
             Span<byte> memory = space switch
             {
                 "global" => new Span<byte>(warp.Block.Global.At(at, bytes, what), bytes),
@@ -138,7 +138,7 @@ internal sealed partial class Program
             for (int i = 0; i < values.Length; i++)
             {
                 Span<byte> element = memory.Slice(i * size, size);
-                ref ulong register = ref registers[values[i] * Warp.Lanes + lane];
+                ref ulong register = ref registers[values[i] * WarpState.Lanes + lane];
                 if (store)
                     Write(element, register);
                 else
@@ -147,16 +147,16 @@ internal sealed partial class Program
         });
     }
 
-    private Action<Warp, uint> Shuffle(string mode, string[] operands)
+    private Action<WarpState, uint> Shuffle(string mode, string[] operands)
     {
         int target = Register(operands[0].Split('|')[0]), source = Operand(operands[1]), by = Operand(operands[2]);
         return (warp, _) =>
         {
-            Span<ulong> to = warp.Registers.AsSpan(target * Warp.Lanes, Warp.Lanes);
-            ulong[] from = warp.Registers.AsSpan(source * Warp.Lanes, Warp.Lanes).ToArray();
-            for (int lane = 0; lane < Warp.Lanes; lane++)
+            Span<ulong> to = warp.Registers.AsSpan(target * WarpState.Lanes, WarpState.Lanes);
+            ulong[] from = warp.Registers.AsSpan(source * WarpState.Lanes, WarpState.Lanes).ToArray();
+            for (int lane = 0; lane < WarpState.Lanes; lane++)
             {
-                int distance = (int)warp.Registers[by * Warp.Lanes + lane];
+                int distance = (int)warp.Registers[by * WarpState.Lanes + lane];
                 int other = mode switch
                 {
                     "bfly" => lane ^ distance,
@@ -165,19 +165,19 @@ internal sealed partial class Program
                     "idx" => distance & 31,
                     _ => throw new PtxException($"shfl.{mode}"),
                 };
-                to[lane] = from[other is >= 0 and < Warp.Lanes ? other : lane];
+                to[lane] = from[other is >= 0 and < WarpState.Lanes ? other : lane];
             }
         };
     }
 
-    private Action<Warp, uint> LoadMatrix(bool transposed, string[] operands)
+    private Action<WarpState, uint> LoadMatrix(bool transposed, string[] operands)
     {
         int[] targets = [.. Vector(operands[0]).Select(Operand)];
         (int address, ulong offset) = Address(operands[1]);
         return (warp, _) =>
         {
             ulong[] registers = warp.Registers;
-            var addresses = registers.AsSpan(address * Warp.Lanes, Warp.Lanes).ToArray();
+            var addresses = registers.AsSpan(address * WarpState.Lanes, WarpState.Lanes).ToArray();
             Span<ushort> matrix = stackalloc ushort[64];
             for (int index = 0; index < targets.Length; index++)
             {
@@ -187,16 +187,16 @@ internal sealed partial class Program
                     for (int column = 0; column < 8; column++)
                         matrix[transposed ? column * 8 + row : row * 8 + column] = (ushort)Read(bytes.Slice(column * 2, 2));
                 }
-                for (int lane = 0; lane < Warp.Lanes; lane++)
+                for (int lane = 0; lane < WarpState.Lanes; lane++)
                 {
                     int at = lane / 4 * 8 + lane % 4 * 2;
-                    registers[targets[index] * Warp.Lanes + lane] = matrix[at] | (ulong)matrix[at + 1] << 16;
+                    registers[targets[index] * WarpState.Lanes + lane] = matrix[at] | (ulong)matrix[at + 1] << 16;
                 }
             }
         };
     }
 
-    private Action<Warp, uint> Mma(string name, string[] operands)
+    private Action<WarpState, uint> Mma(string name, string[] operands)
     {
         Func<ulong, float> number = name switch
         {
@@ -210,40 +210,40 @@ internal sealed partial class Program
         {
             ulong[] registers = warp.Registers;
             Span<float> left = stackalloc float[16 * 16], right = stackalloc float[8 * 16], sums = stackalloc float[4];
-            for (int lane = 0; lane < Warp.Lanes; lane++)
+            for (int lane = 0; lane < WarpState.Lanes; lane++)
             {
                 int group = lane / 4, pair = lane % 4 * 2;
                 for (int e = 0; e < 4; e++)
                 {
-                    ulong value = registers[a[e] * Warp.Lanes + lane];
+                    ulong value = registers[a[e] * WarpState.Lanes + lane];
                     int at = (group + (e & 1) * 8) * 16 + pair + (e >> 1) * 8;
                     (left[at], left[at + 1]) = (number(value), number(value >> 16));
                 }
                 for (int e = 0; e < 2; e++)
                 {
-                    ulong value = registers[b[e] * Warp.Lanes + lane];
+                    ulong value = registers[b[e] * WarpState.Lanes + lane];
                     int at = group * 16 + pair + e * 8;
                     (right[at], right[at + 1]) = (number(value), number(value >> 16));
                 }
             }
-            for (int lane = 0; lane < Warp.Lanes; lane++)
+            for (int lane = 0; lane < WarpState.Lanes; lane++)
             {
                 for (int e = 0; e < 4; e++)
                 {
                     int row = (lane / 4 + (e >> 1) * 8) * 16, column = (lane % 4 * 2 + (e & 1)) * 16;
-                    float sum = Single(registers[c[e] * Warp.Lanes + lane]);
+                    float sum = Single(registers[c[e] * WarpState.Lanes + lane]);
                     for (int k = 0; k < 16; k += 8)
                         sum = SumOfProducts(sum, left.Slice(row + k, 8), right.Slice(column + k, 8));
                     sums[e] = sum;
                 }
                 for (int e = 0; e < 4; e++)
-                    registers[d[e] * Warp.Lanes + lane] = Bits(sums[e]);
+                    registers[d[e] * WarpState.Lanes + lane] = Bits(sums[e]);
             }
         };
     }
 
     // The data arrives when the thread waits for it. Until then the place holds NaN, and may be touched by no other warp.
-    private unsafe Action<Warp, uint> Copy(string name, string[] operands)
+    private unsafe Action<WarpState, uint> Copy(string name, string[] operands)
     {
         if (name == "cp.async.commit_group")
             return (warp, active) => ForEachLane(active, lane =>
@@ -257,7 +257,7 @@ internal sealed partial class Program
             return (warp, active) => ForEachLane(active, lane =>
             {
                 while (warp.Groups[lane].Count > left)
-                    foreach (Warp.Copy copy in warp.Groups[lane].Dequeue())
+                    foreach (WarpState.Copy copy in warp.Groups[lane].Dequeue())
                     {
                         Span<byte> to = warp.Block.Shared.At(copy.Shared, copy.Bytes, warp.Index, write: true, lane);
                         to.Clear();
@@ -274,16 +274,16 @@ internal sealed partial class Program
         return (warp, active) => ForEachLane(active, lane =>
         {
             ulong[] registers = warp.Registers;
-            ulong to = (uint)(registers[shared * Warp.Lanes + lane] + sharedOffset);
+            ulong to = (uint)(registers[shared * WarpState.Lanes + lane] + sharedOffset);
             warp.Block.Shared.At(to, bytes, warp.Index, write: true, lane).Fill(0xff);
-            warp.Copies[lane].Add(new Warp.Copy(to, registers[global * Warp.Lanes + lane] + globalOffset, bytes,
-                valid < 0 ? bytes : (int)registers[valid * Warp.Lanes + lane]));
+            warp.Copies[lane].Add(new WarpState.Copy(to, registers[global * WarpState.Lanes + lane] + globalOffset, bytes,
+                valid < 0 ? bytes : (int)registers[valid * WarpState.Lanes + lane]));
         });
     }
 
     private static void ForEachLane(uint active, Action<int> action)
     {
-        for (int lane = 0; lane < Warp.Lanes; lane++)
+        for (int lane = 0; lane < WarpState.Lanes; lane++)
             if ((active >> lane & 1) != 0)
                 action(lane);
     }

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace PtxInterpreter;
 
@@ -10,12 +11,12 @@ namespace PtxInterpreter;
 /// </summary>
 internal sealed unsafe class InterpretedDevice(ElementType activations = ElementType.Float16) : GpuDevice(activations)
 {
-    private static readonly Dictionary<GpuKernel, Program> Programs = [];
+    private static readonly Dictionary<GpuKernel, PtxProgram> Programs = [];
 
     private const int StagingBytes = 1 << 20;
 
     private readonly GlobalMemory _memory = new();
-    private readonly List<WorkList> _graphs = [];
+    private readonly List<CommandList> _graphs = [];
     private readonly byte* _staging = (byte*)NativeMemory.Alloc(StagingBytes);
     private int _staged, _segments;
 
@@ -48,7 +49,7 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
         init
         {
             if (field = value)
-                UseGraphs();
+                EnableGraphs();
         }
     }
 
@@ -57,12 +58,12 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
 
     private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {
-        Program program;
+        PtxProgram program;
         lock (Programs)
             if (Planted is not null)
-                program = new Program(Planted(kernel.Text));
+                program = new PtxProgram(Planted(kernel.Ptx));
             else if (!Programs.TryGetValue(kernel, out program!))
-                Programs.Add(kernel, program = new Program(kernel.Text));
+                Programs.Add(kernel, program = new PtxProgram(kernel.Ptx));
         while (Graphs && _segments < Arena.Segments.Count)
         {
             (nint start, long size) = Arena.Segments[_segments++];
@@ -78,13 +79,13 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
         }
     }
 
-    private protected override nint Capture(WorkList work)
+    private protected override nint Capture(CommandList work)
     {
         _graphs.Add(work);
         return _graphs.Count;
     }
 
-    private protected override void Replay(nint graph) => SendPieces(_graphs[(int)graph - 1]);
+    private protected override void Replay(nint graph) => SubmitEach(_graphs[(int)graph - 1]);
 
     // A step's upload is done at its turn, from where it has been put in the meantime.
     public override void Upload(ReadOnlySpan<byte> source, DeviceArray target)
@@ -101,7 +102,7 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
         _staged += source.Length;
     }
 
-    private protected override void StepEnded() => _staged = 0;
+    private protected override void AfterStep() => _staged = 0;
 
     public override void Download(DeviceArray source, Span<byte> target)
     {

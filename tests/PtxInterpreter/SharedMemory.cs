@@ -63,7 +63,7 @@ internal sealed class SharedMemory
             if (_products[word / 8] != 0)
                 throw new PtxException($"race: warp {warp} writes shared byte {word * 2} that a product reads, which has not been "
                     + "waited for");
-            int thread = warp * Warp.Lanes + lane;
+            int thread = warp * WarpState.Lanes + lane;
             _authors[word] = (thread, _fences[thread]);
         }
         return _bytes.AsSpan((int)address, bytes);
@@ -73,7 +73,7 @@ internal sealed class SharedMemory
     public void Publish(int warp, int lane)
     {
         if (_fences.Length > 0)
-            _fences[warp * Warp.Lanes + lane]++;
+            _fences[warp * WarpState.Lanes + lane]++;
     }
 
     /// <summary>The 16 bytes that a product reads from now on until it is <see cref="ProductDone"/>.</summary>

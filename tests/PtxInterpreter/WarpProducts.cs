@@ -71,13 +71,13 @@ internal sealed class WarpProducts
 }
 
 /// <summary>The instructions of products of warpgroups.</summary>
-internal sealed partial class Program
+internal sealed partial class PtxProgram
 {
     private const int ProductDepth = 16, WarpRows = 16;
 
-    private Action<Warp, uint> WarpgroupInstruction(string name, string[] operands)
+    private Action<WarpState, uint> WarpgroupInstruction(string name, string[] operands)
     {
-        if (Threads % (4 * Warp.Lanes) != 0)
+        if (Threads % (4 * WarpState.Lanes) != 0)
             throw new PtxException($"{name} in a block of {Threads} threads: a warpgroup has 128");
         switch (name)
         {
@@ -111,10 +111,10 @@ internal sealed partial class Program
                 others = ReadOperand(right, transposeB, 0, columns, number, warp, chunks);
             warp.Products.Start(text, sums, chunks, HashCode.Combine(left, right, accumulate));
             for (int index = 0; index < sums.Length; index++)
-                for (int lane = 0; lane < Warp.Lanes; lane++)
+                for (int lane = 0; lane < WarpState.Lanes; lane++)
                 {
                     int row = lane / 4 + (index >> 1 & 1) * 8, column = index / 4 * 8 + lane % 4 * 2 + (index & 1);
-                    ref ulong register = ref registers[sums[index] * Warp.Lanes + lane];
+                    ref ulong register = ref registers[sums[index] * WarpState.Lanes + lane];
                     float sum = accumulate ? Single(register) : 0;
                     for (int k = 0; k < ProductDepth; k += 8)
                         sum = SumOfProducts(sum, rows.AsSpan(row * ProductDepth + k, 8), others.AsSpan(column * ProductDepth + k, 8));
@@ -125,7 +125,7 @@ internal sealed partial class Program
 
     private static ulong Same(ulong[] registers, int register, string text)
     {
-        ReadOnlySpan<ulong> lanes = registers.AsSpan(register * Warp.Lanes, Warp.Lanes);
+        ReadOnlySpan<ulong> lanes = registers.AsSpan(register * WarpState.Lanes, WarpState.Lanes);
         return lanes.ContainsAnyExcept(lanes[0]) ? throw new PtxException($"lanes differ in an operand of {text}") : lanes[0];
     }
 
@@ -134,7 +134,7 @@ internal sealed partial class Program
     // lines of 128 bytes are eight rows, and the stride offset leads to the next eight. Otherwise eight lines are eight of depth with 64
     // rows each; the stride offset leads to the next eight of depth, the leading offset to the next 64 rows. An address's bits 4 to 6 are
     // changed by its bits 7 to 9.
-    private static float[] ReadOperand(ulong descriptor, bool transposed, int first, int count, Func<ulong, float> number, Warp warp,
+    private static float[] ReadOperand(ulong descriptor, bool transposed, int first, int count, Func<ulong, float> number, WarpState warp,
         List<int> chunks)
     {
         const ulong Fields = 0x3FFF | 0x3FFFul << 16 | 0x3FFFul << 32 | 7ul << 49 | 3ul << 62;

@@ -1,6 +1,7 @@
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using static TorchSharp.torch;
 using Functional = TorchSharp.torch.nn.functional;
@@ -24,7 +25,7 @@ internal static class AttentionCases
             string sizes = $"N={samples} T={tokens} heads={heads}{(causal ? " causal" : "")}";
             if (!bench.Wants($"attention forward {sizes}") && !bench.Wants($"attention backward {sizes}"))
                 continue;
-            using HostDevice device = Bench.Device(Threads);
+            using CpuDevice device = Bench.Device(Threads);
             using var problem = new Problem(device, samples, tokens, heads, causal);
             Forward(bench, $"attention forward {sizes}", problem);
             Backward(bench, $"attention backward {sizes}", problem);
@@ -65,14 +66,14 @@ internal static class AttentionCases
     /// <summary>The same problem on each side.</summary>
     private sealed class Problem : IDisposable
     {
-        private readonly HostDevice _device;
+        private readonly CpuDevice _device;
         private readonly Attention.Sizes _sizes;
         private readonly int _width;
         private readonly float[] _values;
         private readonly DeviceArray _qkv, _output, _logSumExp, _doutput, _dqkv;
         private readonly TorchSharp.torch.Tensor _tqkv, _tdoutput;
 
-        public Problem(HostDevice device, int samples, int tokens, int heads, bool causal)
+        public Problem(CpuDevice device, int samples, int tokens, int heads, bool causal)
         {
             _device = device;
             _width = heads * HeadSize;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using Cliper.Benchmarks.Measuring;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 using TorchSharp;
 
 namespace Cliper.Benchmarks.Cases;
@@ -32,10 +32,10 @@ internal sealed class Bench(IReadOnlyList<string> prefixes, bool quick)
         prefix.StartsWith(kind, StringComparison.Ordinal) || kind.StartsWith(prefix, StringComparison.Ordinal));
 
     /// <summary>A host device of the given threads, and libtorch set to as many.</summary>
-    public static HostDevice Device(int threads)
+    public static CpuDevice Device(int threads)
     {
         torch.set_num_threads(threads);
-        return new HostDevice(threads);
+        return new CpuDevice(threads);
     }
 
     /// <summary>Measured FMA peak of the given threads in GFLOP/s.</summary>

@@ -1,7 +1,7 @@
 using Cliper.Autograd;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 using Cliper.Model.Clip;
 using static TorchSharp.torch;
 using Tensor = Cliper.Autograd.Tensor;
@@ -40,7 +40,7 @@ internal static class ForwardCases
                     continue;
                 const int Size = ClipShape.ImageSize;
                 float[] pixels = Bench.Random((long)batch * 3 * Size * Size, 7);
-                using HostDevice device = Bench.Device(threads);
+                using CpuDevice device = Bench.Device(threads);
                 using ClipModel model = towers.Model(device);
                 using Tensor images = Tensor.From(device, pixels, new Shape(batch, 3, Size, Size));
                 using TorchSharp.torch.Tensor input = Libtorch.From(pixels, batch, 3, Size, Size);
@@ -65,7 +65,7 @@ internal static class ForwardCases
         long[] ids = [.. texts.SelectMany(text => text).Select(id => (long)id)];
         foreach (int threads in new[] { 2, 1 })
         {
-            using HostDevice device = Bench.Device(threads);
+            using CpuDevice device = Bench.Device(threads);
             using ClipModel model = towers.Model(device);
             using TorchSharp.torch.Tensor input = tensor(ids, [Prompts, tokens]);
             Compare(bench, name, threads, towers, Prompts, tape => model.Text.Forward(tape, texts), device, input,
@@ -76,7 +76,7 @@ internal static class ForwardCases
     }
 
     private static void Compare(Bench bench, string name, int threads, Towers towers, int samples,
-        Func<Tape, Tensor> ours, HostDevice device, TorchSharp.torch.Tensor input, params OnnxSession[] sessions)
+        Func<Tape, Tensor> ours, CpuDevice device, TorchSharp.torch.Tensor input, params OnnxSession[] sessions)
     {
         using IDisposable withoutGradients = no_grad();
         using var theirs = new TorchClip(towers.Shape, towers.Weights, trained: false);

@@ -1,7 +1,7 @@
 using Cliper.Autograd;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 using static TorchSharp.torch;
 using Functional = TorchSharp.torch.nn.functional;
 using Tensor = Cliper.Autograd.Tensor;
@@ -30,7 +30,7 @@ internal static class MatMulCases
     {
         if (!bench.Wants(name))
             return;
-        using HostDevice device = Bench.Device(Threads);
+        using CpuDevice device = Bench.Device(Threads);
         using var layer = new Layer(device, rows, k, n);
         using OnnxSession session = layer.Session(Threads);
         using (no_grad())
@@ -51,7 +51,7 @@ internal static class MatMulCases
     {
         if (!bench.Wants(name) || bench.Quick)
             return;
-        using HostDevice device = Bench.Device(Threads);
+        using CpuDevice device = Bench.Device(Threads);
         using var layer = new Layer(device, rows, k, n);
         layer.StepOurs();
         using (NewDisposeScope())
@@ -65,13 +65,13 @@ internal static class MatMulCases
     /// <summary>The same layer on each side.</summary>
     private sealed class Layer : IDisposable
     {
-        private readonly HostDevice _device;
+        private readonly CpuDevice _device;
         private readonly int _rows, _k, _n;
         private readonly float[] _xValues, _wValues, _bValues;
         private readonly Tensor _x, _w, _b, _dy;
         private readonly TorchSharp.torch.Tensor _tx, _tw, _tb, _tdy;
 
-        public Layer(HostDevice device, int rows, int k, int n)
+        public Layer(CpuDevice device, int rows, int k, int n)
         {
             (_device, _rows, _k, _n) = (device, rows, k, n);
             _xValues = Bench.Random((long)rows * k, 1);

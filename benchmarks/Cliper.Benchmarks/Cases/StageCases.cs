@@ -2,11 +2,10 @@ using System.Diagnostics;
 using Cliper.Autograd;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Operations;
-using Cliper.Model;
 using Cliper.Model.Clip;
-using Cliper.Model.Text;
+using Cliper.Model.Prompts;
 using Cliper.Model.Weights;
 using AdamW = Cliper.Autograd.Optimizers.AdamW;
 
@@ -28,7 +27,7 @@ internal static class StageCases
         string first = $"train stage 1 ViT-B/16 batch {Batch}", second = $"train stage 2 ViT-B/16 batch {Batch}";
         if (!bench.Wants(first) && !bench.Wants(second))
             return;
-        using HostDevice device = Bench.Device(Threads);
+        using CpuDevice device = Bench.Device(Threads);
         using CliperModel model = Create(device);
         using Tensor images = Tensor.From(device, Bench.Random((long)Batch * 3 * ClipShape.ImageSize * ClipShape.ImageSize, 7),
             new Shape(Batch, 3, ClipShape.ImageSize, ClipShape.ImageSize));
@@ -39,7 +38,7 @@ internal static class StageCases
             Stage2(bench, second, device, model, images, labels);
     }
 
-    private static void Stage1(Bench bench, string name, HostDevice device, CliperModel model, Tensor images, Tensor labels)
+    private static void Stage1(Bench bench, string name, CpuDevice device, CliperModel model, Tensor images, Tensor labels)
     {
         model.Clip.Parameters.Train(_ => false);
         model.Metd.Vectors.RequiresGrad = true;
@@ -58,7 +57,7 @@ internal static class StageCases
         model.Metd.Vectors.RequiresGrad = false;
     }
 
-    private static void Stage2(Bench bench, string name, HostDevice device, CliperModel model, Tensor images, Tensor labels)
+    private static void Stage2(Bench bench, string name, CpuDevice device, CliperModel model, Tensor images, Tensor labels)
     {
         model.Clip.Parameters.Train(ClipModel.IsVision);
         using var optimizer = new AdamW(epsilon: Epsilon);
@@ -80,7 +79,7 @@ internal static class StageCases
         tape.Backward(tape.Sum(losses));
     }
 
-    private static void Measure(Bench bench, string name, HostDevice device, Action step)
+    private static void Measure(Bench bench, string name, CpuDevice device, Action step)
     {
         bench.Row(name, Threads, gflop: 0, rounds: 7, quickSeconds: 4, new Contender(Side.Ours, step));
         bench.Report.Figure($"{name}, images/s", Batch / bench.Report.Rows[^1].OursMs * 1e3);
@@ -92,7 +91,7 @@ internal static class StageCases
         bench.Report.Figure($"{name}, share of time outside kernels", 1 - (device.Pool.RegionTime - before) / whole);
     }
 
-    private static CliperModel Create(HostDevice device)
+    private static CliperModel Create(CpuDevice device)
     {
         var config = new ClipConfig
         {

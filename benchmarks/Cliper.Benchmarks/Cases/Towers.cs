@@ -1,4 +1,5 @@
 using Cliper.Benchmarks.Peers;
+using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 using Cliper.Model.Weights;
 
@@ -49,7 +50,7 @@ internal sealed class Towers
             .Select(name => (name, _values[name], _sizes[name]));
 
     /// <summary>This project's model.</summary>
-    public ClipModel Model(Kernels.Devices.Device device)
+    public ClipModel Model(Device device)
     {
         using ClipWeights weights = ClipWeights.From(Config, _values);
         return new ClipModel(device, weights);

@@ -1,7 +1,7 @@
 using Cliper.Autograd;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 using Cliper.Model.Clip;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -36,7 +36,7 @@ internal static class TrainCases
     private static void Compare(Bench bench, string kind, int patch, int batch)
     {
         var towers = new Towers(ClipShape.Image(patch));
-        using HostDevice device = Bench.Device(Threads);
+        using CpuDevice device = Bench.Device(Threads);
         using var ours = new OurStep(towers, device, batch);
         using var theirs = new TheirStep(towers, batch);
         ours.Gradients();
@@ -80,12 +80,12 @@ internal static class TrainCases
 
     internal sealed class OurStep : IStep
     {
-        private readonly HostDevice _device;
+        private readonly CpuDevice _device;
         private readonly ClipModel _model;
         private readonly Tensor _images, _labels, _head;
         private readonly AdamW _optimizer = new();
 
-        public OurStep(Towers towers, HostDevice device, int batch)
+        public OurStep(Towers towers, CpuDevice device, int batch)
         {
             _device = device;
             _model = towers.Model(device);

@@ -4,7 +4,7 @@ using System.Runtime;
 using System.Runtime.CompilerServices;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 
 namespace Cliper.Benchmarks.Cases;
 
@@ -36,7 +36,7 @@ internal static class TrainMemory
     public static int Child(string[] args)
     {
         (Side side, int patch, int batch) = (Enum.Parse<Side>(args[0]), int.Parse(args[1]), int.Parse(args[2]));
-        using HostDevice device = new(Threads);
+        using CpuDevice device = new(Threads);
         using TrainCases.IStep step = Create(side, device, patch, batch);
         GCSettings.LargeObjectHeapCompactionMode = GCLargeObjectHeapCompactionMode.CompactOnce;
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
@@ -52,7 +52,7 @@ internal static class TrainMemory
 
     // Apart, so that no register or stack slot of the caller keeps the weights' arrays alive.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static TrainCases.IStep Create(Side side, HostDevice device, int patch, int batch)
+    private static TrainCases.IStep Create(Side side, CpuDevice device, int patch, int batch)
     {
         var towers = new Towers(ClipShape.Image(patch));
         if (side == Side.Ours)

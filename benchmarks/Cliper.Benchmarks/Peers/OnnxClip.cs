@@ -1,3 +1,5 @@
+using Cliper.Benchmarks.Cases;
+
 namespace Cliper.Benchmarks.Peers;
 
 /// <summary>
@@ -108,7 +110,7 @@ internal sealed class OnnxClip(ClipShape shape, Func<string, float[]> weights, b
     {
         float[] rows = weights(weight)[(start * inputs)..((start + outputs) * inputs)];
         string product = _graph.Node("MatMul",
-            [x, _graph.Constant(Cases.Bench.Transpose(rows, outputs, inputs), inputs, outputs)]);
+            [x, _graph.Constant(Bench.Transpose(rows, outputs, inputs), inputs, outputs)]);
         return Add(product, _graph.Constant(weights(bias)[start..(start + outputs)], outputs));
     }
 

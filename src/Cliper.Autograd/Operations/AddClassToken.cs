@@ -1,4 +1,4 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Kernel = Cliper.Kernels.Operations.AddClassToken;
 
 namespace Cliper.Autograd;

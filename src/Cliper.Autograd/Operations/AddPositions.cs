@@ -1,4 +1,3 @@
-using Cliper.Kernels.Devices;
 using Kernel = Cliper.Kernels.Operations.AddPositions;
 
 namespace Cliper.Autograd;

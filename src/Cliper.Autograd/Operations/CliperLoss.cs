@@ -1,4 +1,4 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Kernel = Cliper.Kernels.Operations.CliperLoss;
 

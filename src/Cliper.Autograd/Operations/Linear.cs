@@ -1,6 +1,7 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Kernel = Cliper.Kernels.Operations.MatMul;
+using Kernel = Cliper.Kernels.Operations.Gemm;
 
 namespace Cliper.Autograd;
 
@@ -80,7 +81,7 @@ public sealed partial class Tape
         return outputs;
     }
 
-    private void Project<TEpilogue>(Tensor x, Tensor weight, Tensor y, TEpilogue epilogue) where TEpilogue : struct, IEpilogue
+    private void Project<TEpilogue>(Tensor x, Tensor weight, Tensor y, TEpilogue epilogue) where TEpilogue : struct, ICpuEpilogue
     {
         int rows = x.Shape.Rows, inputs = x.Shape.Width, outputs = weight.Shape[0];
         Multiply(new Matrix(x.Data, rows, inputs), weight, new Matrix(weight.AsOperand(), outputs, inputs).Transposed, "transposed",
@@ -88,9 +89,9 @@ public sealed partial class Tape
     }
 
     private void Multiply<TEpilogue>(Matrix left, Tensor weight, Matrix right, string kind, Matrix result, TEpilogue epilogue,
-        bool accumulate) where TEpilogue : struct, IEpilogue
+        bool accumulate) where TEpilogue : struct, ICpuEpilogue
     {
-        if (Device is HostDevice && (KeepsPackedWeights || !weight.RequiresGrad))
+        if (Device is CpuDevice && (KeepsPackedWeights || !weight.RequiresGrad))
             Kernel.Run(left, weight.Companion(kind, () => PackedMatrix.Pack(right)), result, epilogue, accumulate);
         else
             Kernel.Run(left, right, result, epilogue, accumulate);

@@ -1,4 +1,3 @@
-using Cliper.Kernels.Devices;
 using Kernel = Cliper.Kernels.Operations.Multiply;
 
 namespace Cliper.Autograd;

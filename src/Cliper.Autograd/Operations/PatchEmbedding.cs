@@ -1,4 +1,5 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
+using Cliper.Kernels.Operations;
 using Kernel = Cliper.Kernels.Operations.PatchEmbedding;
 
 namespace Cliper.Autograd;
@@ -7,7 +8,7 @@ public sealed partial class Tape
 {
     /// <summary>Images to tokens, a convolution whose stride is its kernel's size; keeps the images for the backward pass.</summary>
     /// <param name="images">[N, C, H, W]; H and W are multiples of p. Or unfolded before, [N, patches, C p p], as
-    /// <see cref="Kernels.Operations.Normalize"/> makes them of bytes.</param>
+    /// <see cref="Normalize"/> makes them of bytes.</param>
     /// <param name="weight">[width, C, p, p].</param>
     /// <returns>[N, (H / p) (W / p), width].</returns>
     /// <exception cref="ArgumentException">Channels differ, or the images do not divide into patches.</exception>

@@ -1,5 +1,5 @@
-using Cliper.Kernels.Devices;
-using Kernel = Cliper.Kernels.Operations.AdamW;
+using Cliper.Kernels.Memory;
+using Kernel = Cliper.Kernels.Operations.AdamWUpdate;
 
 namespace Cliper.Autograd.Optimizers;
 

@@ -1,4 +1,4 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Autograd.Optimizers;
 

@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Text.Json;
-using Cliper.Kernels.Devices;
-using Cliper.Model.Analysis;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
+using Cliper.Kernels.Operations;
+using Cliper.Model.Diagnostics;
 using Spectre.Console;
 
 namespace Cliper.Cli.Commands;
@@ -67,9 +70,9 @@ internal sealed class BenchCommand : CliCommand
     // GFLOP/s and GB/s.
     private static (double, double) Peaks(Device device) => device switch
     {
-        EmulatedDevice gpu => (GpuPeak.MeasureGflops(gpu, EmulatedTurns), GpuPeak.MeasureBandwidth(gpu, EmulatedCopy)),
-        GpuDevice gpu => (GpuPeak.MeasureGflops(gpu), GpuPeak.MeasureBandwidth(gpu)),
-        _ => (HostPeak.MeasureGflops((HostDevice)device), HostPeak.MeasureBandwidth((HostDevice)device)),
+        EmulatedDevice gpu => (GpuRoofline.MeasureGflops(gpu, EmulatedTurns), GpuRoofline.MeasureBandwidth(gpu, EmulatedCopy)),
+        GpuDevice gpu => (GpuRoofline.MeasureGflops(gpu), GpuRoofline.MeasureBandwidth(gpu)),
+        _ => (CpuRoofline.MeasureGflops((CpuDevice)device), CpuRoofline.MeasureBandwidth((CpuDevice)device)),
     };
 
     private void Write(Device device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
@@ -77,7 +80,7 @@ internal sealed class BenchCommand : CliCommand
         Terminal.Out.WriteLine(device is EmulatedDevice
             ? Format.Invariant($"{device.Name}: multiply-adds {gflops:F3} GFLOP/s, memory {bandwidth:F1} GB/s (copy)")
             : device is GpuDevice gpu
-            ? Format.Invariant($"{device.Name}: {GpuPeak.Instruction(gpu)} of {device.Activations.Describe()} {gflops / 1e3:F0} TFLOP/s, ")
+            ? Format.Invariant($"{device.Name}: {GpuRoofline.Instruction(gpu)} of {device.Activations.Describe()} {gflops / 1e3:F0} TFLOP/s, ")
                 + Format.Invariant($"memory {bandwidth:F0} GB/s (copy)")
             : Format.Invariant($"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, memory {bandwidth:F1} GB/s (triad)"));
         Table table = new Table().Border(TableBorder.Simple).AddColumns("operation", "shape");
@@ -110,11 +113,11 @@ internal sealed class BenchCommand : CliCommand
         json.WriteString("processor", Machine.Processor);
         json.WriteString("device", device.Name);
         json.WriteString("precision", device.Activations.Describe());
-        if (device is HostDevice host)
+        if (device is CpuDevice host)
             json.WriteNumber("threads", host.Threads);
         json.WriteNumber("peakGflops", Math.Round(gflops, 1));
         if (device is GpuDevice gpu)
-            json.WriteString("peakOf", GpuPeak.Instruction(gpu));
+            json.WriteString("peakOf", GpuRoofline.Instruction(gpu));
         json.WriteNumber("bandwidthGBs", Math.Round(bandwidth, 1));
     }
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Cliper.Model;
-using Cliper.Model.Data;
-using Cliper.Model.Training;
+using Cliper.Model.DataSets;
+using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Commands;
 

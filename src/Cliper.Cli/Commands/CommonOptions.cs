@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.RegularExpressions;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Cuda;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using Cliper.Model;
 
 namespace Cliper.Cli.Commands;
@@ -99,7 +102,7 @@ internal sealed partial class CommonOptions(Terminal terminal)
             case "cpu" when parsed.GetValue(Precision) is not null:
                 throw new SettingsException("--precision is for a GPU, and --device is cpu: leave one of them out");
             case "cpu":
-                return new HostDevice(threads);
+                return new CpuDevice(threads);
             case Emulated:
                 return new EmulatedDevice(stored);
         }
@@ -123,7 +126,7 @@ internal sealed partial class CommonOptions(Terminal terminal)
         {
             if (CudaDevice.HasDriver)
                 terminal.Say($"cliper-gpu: computing on the processor: {reason.Message}");
-            return new HostDevice(threads);
+            return new CpuDevice(threads);
         }
     }
 

@@ -1,5 +1,8 @@
 using System.CommandLine;
-using Cliper.Model.Data;
+using Cliper.Model.DataSets;
+using Cliper.Model.Images;
+using Cliper.Model.Loading;
+using Cliper.Model.Samples;
 
 namespace Cliper.Cli.Commands;
 
@@ -43,7 +46,7 @@ internal sealed class DataCacheCommand : CliCommand
     protected override int Run(ParseResult parsed)
     {
         (string name, string path, DataSetOptions options) = _arguments.Resolve(parsed);
-        DataSetSplits splits = DataSets.Open(path, name, options with { TestFraction = 0 });
+        DataSetSplits splits = DataSetRegistry.Open(path, name, options with { TestFraction = 0 });
         var skipped = new Dictionary<string, string>();
         var files = new List<(string Split, int Samples, int Pictures)>();
         foreach (DataSplit split in splits.All)

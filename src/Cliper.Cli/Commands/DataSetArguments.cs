@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Cliper.Model;
-using Cliper.Model.Data;
+using Cliper.Model.DataSets;
 
 namespace Cliper.Cli.Commands;
 
@@ -9,7 +9,7 @@ internal sealed class DataSetArguments
 {
     private readonly Argument<string> _name = new("DATASET")
     {
-        Description = $"Layout of the data: {string.Join(", ", DataSets.Names)}.",
+        Description = $"Layout of the data: {string.Join(", ", DataSetRegistry.Names)}.",
     };
 
     private readonly Argument<string> _path = new("DIR") { Description = "Folder or file of the data set." };
@@ -37,9 +37,9 @@ internal sealed class DataSetArguments
     public (string Name, string Path, DataSetOptions Options) Resolve(ParseResult parsed)
     {
         string name = parsed.GetValue(_name)!, path = parsed.GetValue(_path)!;
-        if (!DataSets.Names.Contains(name))
-            throw new SettingsException($"there is no data set format '{name}'; known are {string.Join(", ", DataSets.Names)}"
-                + Suggestion.Hint(name, DataSets.Names));
+        if (!DataSetRegistry.Names.Contains(name))
+            throw new SettingsException($"there is no data set format '{name}'; known are {string.Join(", ", DataSetRegistry.Names)}"
+                + Suggestion.Hint(name, DataSetRegistry.Names));
         return (name, path, _choices.Over(parsed, new DataChoices()).Over(new DataSetOptions { Fold = parsed.GetValue(_fold) }));
     }
 }

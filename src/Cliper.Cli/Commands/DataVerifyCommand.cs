@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
-using Cliper.Model.Data;
+using Cliper.Model.DataSets;
 using Spectre.Console;
 
 namespace Cliper.Cli.Commands;

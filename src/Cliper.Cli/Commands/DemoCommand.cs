@@ -1,7 +1,10 @@
 using System.CommandLine;
-using Cliper.Kernels.Devices;
-using Cliper.Model;
-using Cliper.Model.Training;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Checkpoints;
+using Cliper.Model.Prompts;
+using Cliper.Model.Runs;
+using Cliper.Model.Settings;
+using Cliper.Model.Stages;
 
 namespace Cliper.Cli.Commands;
 

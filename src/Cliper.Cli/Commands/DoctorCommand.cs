@@ -1,9 +1,10 @@
 using System.CommandLine;
 using System.Text.Json;
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Simd;
-using Cliper.Model.Analysis;
-using Cliper.Model.Data.Faces;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Cuda;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Diagnostics;
+using Cliper.Model.Faces;
 using Spectre.Console;
 
 namespace Cliper.Cli.Commands;
@@ -15,9 +16,9 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
     protected override int Run(ParseResult parsed)
     {
         using Device device = Common.OpenDevice(parsed);
-        using HostDevice? beside = device is HostDevice ? null : new HostDevice(Common.ThreadsOf(parsed));
-        HostDevice host = beside ?? (HostDevice)device;
-        double gflops = HostPeak.MeasureGflops(host), bandwidth = HostPeak.MeasureBandwidth(host);
+        using CpuDevice? beside = device is CpuDevice ? null : new CpuDevice(Common.ThreadsOf(parsed));
+        CpuDevice host = beside ?? (CpuDevice)device;
+        double gflops = CpuRoofline.MeasureGflops(host), bandwidth = CpuRoofline.MeasureBandwidth(host);
         IReadOnlyList<SelfTest.Result> checks = SelfTest.Run(host);
         (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests =
             [.. new[] { device, beside }.OfType<Device>().Select(tested => (tested.Name, new OperationTest(tested).Run()))];
@@ -34,7 +35,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
 
     private static string WhyNoGpu => CudaDevice.Missing() ?? "there is a card, which this run does not use";
 
-    private void WriteTable(HostDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
+    private void WriteTable(CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
         IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, string? ffmpeg)
     {
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("found");
@@ -72,7 +73,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         void Row(string what, string found) => table.AddRow(Markup.Escape(what), Markup.Escape(found));
     }
 
-    private void WriteJson(HostDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
+    private void WriteJson(CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
         IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, bool passed,
         string? ffmpeg) =>
         Terminal.WriteJson(json =>

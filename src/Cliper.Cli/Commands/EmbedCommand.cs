@@ -1,10 +1,10 @@
 using System.CommandLine;
 using System.Text;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Model;
-using Cliper.Model.Data;
 using Cliper.Model.Inference;
-using Cliper.Model.Weights;
+using Cliper.Model.IO;
+using Cliper.Model.Samples;
 
 namespace Cliper.Cli.Commands;
 
@@ -59,7 +59,7 @@ internal sealed class EmbedCommand : CliCommand
         string? textFile = parsed.GetValue(_texts);
         if (images.Length == 0 && textFile is null)
             throw new SettingsException("nothing to embed: give --images, --texts, or both");
-        IReadOnlyList<Sample> pictures = PictureFiles.Pictures(images);
+        IReadOnlyList<Sample> pictures = ImageFiles.Pictures(images);
         IReadOnlyList<string> texts = textFile is null ? [] : ReadTexts(textFile);
         string path = parsed.GetValue(_out)!;
         AtomicFile.Check(path);

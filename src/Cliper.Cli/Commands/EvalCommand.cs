@@ -1,9 +1,11 @@
 using System.CommandLine;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Model;
-using Cliper.Model.Data;
+using Cliper.Model.Checkpoints;
+using Cliper.Model.DataSets;
 using Cliper.Model.Inference;
-using Cliper.Model.Training;
+using Cliper.Model.Samples;
+using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Commands;
 
@@ -95,7 +97,7 @@ internal sealed class EvalCommand : CliCommand
         TrainSettings? trained = run is null ? null : SettingsOf(run);
         bool own = trained is { Data.Length: > 0 } && Path.GetFullPath(trained.Data) == Path.GetFullPath(data);
         int? fold = parsed.GetValue(_fold) ?? (own ? trained!.Fold : null);
-        DataSetSplits splits = DataSets.Open(data, parsed.GetValue(_dataSet)!, _choices.Over(parsed, trained?.Choices ?? new DataChoices()).Over(new DataSetOptions
+        DataSetSplits splits = DataSetRegistry.Open(data, parsed.GetValue(_dataSet)!, _choices.Over(parsed, trained?.Choices ?? new DataChoices()).Over(new DataSetOptions
         {
             Seed = trained?.Seed ?? 0,
             TestFraction = 0,

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
 
 namespace Cliper.Cli.Commands;
 

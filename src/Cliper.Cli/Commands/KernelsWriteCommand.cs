@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Model;
-using Cliper.Model.Weights;
+using Cliper.Model.IO;
 
 namespace Cliper.Cli.Commands;
 

@@ -3,16 +3,19 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model;
-using Cliper.Model.Data;
-using Cliper.Model.Data.Faces;
-using Cliper.Model.Data.Video;
+using Cliper.Model.Checkpoints;
+using Cliper.Model.DataSets;
+using Cliper.Model.Faces;
+using Cliper.Model.Images;
 using Cliper.Model.Inference;
+using Cliper.Model.IO;
+using Cliper.Model.Prompts;
 using Cliper.Model.Reporting;
-using Cliper.Model.Training;
-using Cliper.Model.Weights;
+using Cliper.Model.Samples;
+using Cliper.Model.Video;
 
 namespace Cliper.Cli.Commands;
 
@@ -106,12 +109,12 @@ internal sealed class PredictCommand : CliCommand
         if (box is not null && detector is not (null or NoDetector))
             throw new SettingsException("--face-box and --face-detector exclude each other: the box is given, or looked for");
         FaceDetector? given = detector is null or NoDetector ? null : FaceDetector.Load(detector);
-        string[] videos = [.. paths.Where(PictureFiles.IsVideo)], others = [.. paths.Except(videos)];
+        string[] videos = [.. paths.Where(ImageFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
         foreach (string? output in new[] { parsed.GetValue(_csv), parsed.GetValue(_plot), parsed.GetValue(_annotate) })
             if (output is not (null or StandardOutput))
                 AtomicFile.Check(output);
-        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? PictureFiles.Clips(others) : PictureFiles.Pictures(others);
+        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? ImageFiles.Clips(others) : ImageFiles.Pictures(others);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using Device device = Common.OpenDevice(parsed);
         string? checkpoint = parsed.GetValue(_checkpoint);
@@ -120,7 +123,7 @@ internal sealed class PredictCommand : CliCommand
         using Predictor predictor = Predictor.Load(checkpoint is null ? ShippedModels.Cliper : Checkpoint.Find(checkpoint), device);
         FaceCrop crop = Crop(predictor.Info, box, detector, given);
         var faces = new ConcurrentDictionary<string, PixelBox?>();
-        samples = PictureFiles.Cut(samples, crop, (name, face) => faces[name] = face);
+        samples = ImageFiles.Cut(samples, crop, (name, face) => faces[name] = face);
         if (windows is { } frames)
             return Timelines(parsed, predictor, files, frames.Window, frames.Stride, crop);
         var skipped = new Dictionary<string, string>();

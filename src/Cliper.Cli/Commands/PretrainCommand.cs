@@ -1,5 +1,5 @@
-using Cliper.Kernels.Devices;
-using Cliper.Model.Training;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Runs;
 
 namespace Cliper.Cli.Commands;
 

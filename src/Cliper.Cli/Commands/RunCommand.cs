@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Model;
-using Cliper.Model.Training;
+using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Commands;
 

@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using Cliper.Model;
-using Cliper.Model.Data;
-using Cliper.Model.Training;
+using Cliper.Model.DataSets;
+using Cliper.Model.Runs;
+using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Commands;
 
@@ -45,7 +46,7 @@ internal sealed class SettingsOptions(bool stages)
     private readonly (Option<string?> Option, string[] Paths)[] _values =
     [
         (Value("--data", "Folder or file of pictures or clips.", "PATH"), ["data"]),
-        (Value("--dataset", $"Layout of the data: {string.Join(", ", DataSets.Names)} or {RunData.Drawn}.", "NAME"), ["dataSet"]),
+        (Value("--dataset", $"Layout of the data: {string.Join(", ", DataSetRegistry.Names)} or {RunData.Drawn}.", "NAME"), ["dataSet"]),
         (Value("--fold", "Which fold is the test split: its number, or all for each in turn, every one in a folder of its own.", "N|all", "--folds"), ["fold"]),
         (Value("--seed", "Seed of every random number.", "N"), ["seed"]),
         (Value("--batch-size", "Samples a step, in every phase.", "N"), ["pretrain.batchSize", "stage1.batchSize", "stage2.batchSize"]),
@@ -125,7 +126,7 @@ internal sealed class SettingsOptions(bool stages)
     /// <summary>The settings with the other stage left out.</summary>
     private static TrainSettings Only(string? stage, TrainSettings settings)
     {
-        PhaseSettings none = new();
+        StageSettings none = new();
         return stage switch
         {
             null => settings,

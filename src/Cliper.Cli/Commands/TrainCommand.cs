@@ -1,6 +1,8 @@
-using Cliper.Kernels.Devices;
-using Cliper.Model;
-using Cliper.Model.Training;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Prompts;
+using Cliper.Model.Runs;
+using Cliper.Model.Settings;
+using Cliper.Model.Stages;
 
 namespace Cliper.Cli.Commands;
 

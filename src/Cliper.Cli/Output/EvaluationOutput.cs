@@ -1,6 +1,6 @@
 using System.Text.Json;
+using Cliper.Model.Inference;
 using Cliper.Model.Metrics;
-using Cliper.Model.Training;
 using Spectre.Console;
 
 namespace Cliper.Cli;

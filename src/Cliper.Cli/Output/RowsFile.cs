@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Cliper.Model;
-using Cliper.Model.Analysis;
+using Cliper.Model.Diagnostics;
 
 namespace Cliper.Cli;
 

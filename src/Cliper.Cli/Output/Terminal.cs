@@ -11,12 +11,12 @@ namespace Cliper.Cli;
 /// <param name="output">Standard output.</param>
 /// <param name="error">Standard error.</param>
 /// <param name="live">Whether standard error is a terminal on which a progress bar may move.</param>
-/// <param name="wide">Whether standard output is no terminal, so that tables need not fit one.</param>
-internal sealed class Terminal(TextWriter output, TextWriter error, bool live = false, bool wide = true)
+/// <param name="vectorized">Whether standard output is no terminal, so that tables need not fit one.</param>
+internal sealed class Terminal(TextWriter output, TextWriter error, bool live = false, bool vectorized = true)
 {
     private const int WideColumns = 240;
 
-    private readonly Lazy<IAnsiConsole> _human = new(() => Spectre(output, !wide));
+    private readonly Lazy<IAnsiConsole> _human = new(() => Spectre(output, !vectorized));
     private readonly Lazy<IAnsiConsole> _progress = new(() => Spectre(error, live));
 
     /// <summary>Standard output.</summary>

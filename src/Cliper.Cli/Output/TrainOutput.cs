@@ -1,8 +1,10 @@
 using System.Text.Json;
-using Cliper.Model;
-using Cliper.Model.Analysis;
+using Cliper.Model.Inference;
+using Cliper.Model.Interpretation;
+using Cliper.Model.Prompts;
 using Cliper.Model.Reporting;
-using Cliper.Model.Training;
+using Cliper.Model.Runs;
+using Cliper.Model.Stages;
 using Spectre.Console;
 
 namespace Cliper.Cli;

@@ -1,4 +1,5 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -12,7 +13,7 @@ internal static class Check
             throw new ArgumentNullException(name);
         if (array.Length != length)
             throw new ArgumentException($"{name} has {array.Length} elements, expected {length}", name);
-        if (array.Device is HostDevice && array.Type != type)
+        if (array.Device is CpuDevice && array.Type != type)
             throw new ArgumentException($"{name} is {array.Type}, expected {type}", name);
     }
 

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.DeviceCode;
 using ILGPU;
 
 namespace Cliper.Kernels.Operations;
@@ -17,16 +17,16 @@ internal static class TensorTable
     /// <summary>A tensor's row, as a kernel reads it.</summary>
     public readonly struct Row
     {
-        private readonly Integers _table;
+        private readonly GlobalPtrInt32 _table;
         private readonly int _at;
 
-        private Row(Integers table, int at) => (_table, _at) = (table, at);
+        private Row(GlobalPtrInt32 table, int at) => (_table, _at) = (table, at);
 
         /// <summary>
         /// The row of this block's tensor: the last one whose first block is not beyond it; empty tensors have none.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Row Find(Integers table, int tensors, int fields)
+        public static Row Find(GlobalPtrInt32 table, int tensors, int fields)
         {
             int low = 0, high = tensors;
             while (high - low > 1)
@@ -42,7 +42,7 @@ internal static class TensorTable
 
         /// <summary>A row by its number.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Row At(Integers table, int index, int fields) => new(table, index * (2 * fields));
+        public static Row At(GlobalPtrInt32 table, int index, int fields) => new(table, index * (2 * fields));
 
         /// <summary>Of the tensor's blocks this one, from 0.</summary>
         public int Block => Grid.IdxX - _table.Load(_at);
@@ -54,7 +54,7 @@ internal static class TensorTable
         public int Int(int field) => _table.Load(_at + 2 * field);
 
         /// <summary>A field that is an fp64 number.</summary>
-        public double Double(int field) => Gpu.AsDouble(Long(field));
+        public double Double(int field) => Ptx.AsDouble(Long(field));
 
         /// <summary>The lower number of a field that is a pair.</summary>
         public float Low(int field) => Interop.IntAsFloat((uint)_table.Load(_at + 2 * field));

@@ -1,5 +1,6 @@
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
+using Cliper.Kernels.Operations;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Clip;
@@ -47,7 +48,7 @@ public sealed class ClipModel : IDisposable
     {
         Tensor cosines = tape.MatMul(tape.L2Normalize(imageFeatures), tape.L2Normalize(textFeatures), transposeB: true);
         Tensor scale = Parameters["logit_scale"];
-        return tape.Multiply(cosines, tape.Apply<Kernels.Operations.Exp>(scale.Reshape(new Shape(1))));
+        return tape.Multiply(cosines, tape.Apply<Exp>(scale.Reshape(new Shape(1))));
     }
 
     /// <inheritdoc/>

@@ -50,7 +50,7 @@ public sealed class VisionTransformer
         for (int layer = 0; layer < _blocks.Length - (whole ? 0 : 1); layer++)
         {
             ResidualBlock block = _blocks[layer];
-            x = RecomputeBlocks ? tape.Recompute(block.Forward, x) : block.Forward(tape, x);
+            x = RecomputeBlocks ? tape.Checkpoint(block.Forward, x) : block.Forward(tape, x);
             observe?.Invoke($"block.{layer}", x);
         }
         x = whole || _blocks.Length == 0

@@ -1,10 +1,10 @@
 using System.Text.Json;
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
-using Cliper.Model.Data;
+using Cliper.Model.Loading;
+using Cliper.Model.Samples;
 using Cliper.Model.Text;
-using Cliper.Model.Training;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Inference;

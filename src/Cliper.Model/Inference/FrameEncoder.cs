@@ -1,8 +1,9 @@
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
-using Cliper.Model.Data;
+using Cliper.Model.Images;
+using Cliper.Model.Prompts;
 
 namespace Cliper.Model.Inference;
 
@@ -44,8 +45,8 @@ internal sealed class FrameEncoder
             StoredImage image = _pipeline.Store(frame);
             return (image, _pipeline.Draw(image, default));
         })];
-        if (RawPictures.AreFor(device))
-            return new RawPictures(stored, _pipeline, _model.Clip.Config.PatchSize).Render(device);
+        if (RawImages.AreFor(device))
+            return new RawImages(stored, _pipeline, _model.Clip.Config.PatchSize).Render(device);
         int size = _pipeline.Size, plane = 3 * size * size;
         var pixels = new float[frames.Count * plane];
         for (int i = 0; i < stored.Length; i++)

@@ -1,8 +1,10 @@
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
-using Cliper.Model.Data;
-using Cliper.Model.Data.Faces;
-using Cliper.Model.Training;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Checkpoints;
+using Cliper.Model.Faces;
+using Cliper.Model.Loading;
+using Cliper.Model.Prompts;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Inference;
 

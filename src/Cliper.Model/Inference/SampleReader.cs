@@ -1,7 +1,8 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
-using Cliper.Model.Data;
-using Cliper.Model.Training;
+using Cliper.Model.Loading;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Inference;
 
@@ -25,7 +26,7 @@ internal static class SampleReader
             ImageSize = config.ImageSize,
             PatchSize = config.PatchSize,
             Mean = config.Mean.ToArray(),
-            Deviation = config.Std.ToArray(),
+            Std = config.Std.ToArray(),
             Frames = frames,
             FramesPerSegment = frames > 1 ? model?.FramesPerSegment ?? 1 : 1,
             ShortClips = model?.ShortClips ?? ShortClips.RepeatLast,

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Numerics.Tensors;
-using Cliper.Model.Data;
-using Cliper.Model.Data.Faces;
-using Cliper.Model.Data.Video;
+using Cliper.Model.Faces;
+using Cliper.Model.Images;
+using Cliper.Model.Prompts;
+using Cliper.Model.Samples;
+using Cliper.Model.Video;
 
 namespace Cliper.Model.Inference;
 

@@ -1,4 +1,4 @@
-using Cliper.Model.Data;
+using Cliper.Model.DataSets;
 
 namespace Cliper.Model.Reporting;
 
@@ -77,7 +77,7 @@ public static class PaperResults
     public static PaperResult Cliper(PaperDataSet dataSet) => For(dataSet).First(result => result.Method == Rows[0].Method);
 
     /// <summary>The data set of a layout, as it was read; null where the paper has no results.</summary>
-    /// <param name="format">One of <see cref="DataSets.Names"/>.</param>
+    /// <param name="format">One of <see cref="DataSetRegistry.Names"/>.</param>
     /// <param name="choices">How it was read.</param>
     public static PaperDataSet? DataSetOf(string format, DataChoices choices) => format switch
     {

@@ -1,5 +1,5 @@
-using Cliper.Model.Analysis;
-using Cliper.Model.Data;
+using Cliper.Model.Images;
+using Cliper.Model.Interpretation;
 using Cliper.Model.Metrics;
 
 namespace Cliper.Model.Reporting;

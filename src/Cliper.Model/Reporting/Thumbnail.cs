@@ -1,4 +1,4 @@
-using Cliper.Model.Data;
+using Cliper.Model.Images;
 
 namespace Cliper.Model.Reporting;
 

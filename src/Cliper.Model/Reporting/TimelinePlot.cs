@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text;
-using Cliper.Model.Data;
+using Cliper.Model.Images;
 using Cliper.Model.Inference;
 
 namespace Cliper.Model.Reporting;

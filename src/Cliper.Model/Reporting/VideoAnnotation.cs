@@ -1,9 +1,10 @@
 using System.Globalization;
 using Cliper.Kernels.Operations;
-using Cliper.Model.Data;
-using Cliper.Model.Data.Faces;
-using Cliper.Model.Data.Video;
+using Cliper.Model.Faces;
+using Cliper.Model.Images;
 using Cliper.Model.Inference;
+using Cliper.Model.Prompts;
+using Cliper.Model.Video;
 
 namespace Cliper.Model.Reporting;
 

@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Cliper.Model.IO;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Text;

@@ -1,3 +1,4 @@
+using Cliper.Model.IO;
 using Cliper.Model.Weights;
 using Microsoft.ML.Tokenizers;
 

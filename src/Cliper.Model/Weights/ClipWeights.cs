@@ -1,5 +1,6 @@
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 
 namespace Cliper.Model.Weights;
@@ -97,7 +98,7 @@ public sealed class ClipWeights : IDisposable
         return new ClipWeights(config, ClipNaming.OpenAI, name =>
         {
             uint own = stream++;
-            return target => ClipInitialisation.Fill(target, name, config, seed, own);
+            return target => ClipInitialization.Fill(target, name, config, seed, own);
         });
     }
 
@@ -118,7 +119,7 @@ public sealed class ClipWeights : IDisposable
     /// <exception cref="KeyNotFoundException">CLIP has no such tensor.</exception>
     public Tensor ToTensor(Device device, string name)
     {
-        if (device is not HostDevice)
+        if (device is not CpuDevice)
             return Autograd.Tensor.From(device, Values(name), ShapeOf(name));
         var tensor = new Tensor(device, ShapeOf(name));
         Tensor(name).Read(tensor.Data.AsSpan<float>());

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 

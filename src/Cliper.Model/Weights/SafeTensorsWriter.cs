@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 

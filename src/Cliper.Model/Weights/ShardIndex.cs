@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 

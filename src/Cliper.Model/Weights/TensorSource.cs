@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 

@@ -1,7 +1,8 @@
 using System.Numerics.Tensors;
-using Cliper.Kernels.Devices;
-using Cliper.Model.Clip;
-using Cliper.Model.Training;
+using Cliper.Autograd;
+using Cliper.Kernels.Cpu;
+using Cliper.Model.Checkpoints;
+using Cliper.Model.Prompts;
 
 namespace Cliper.Model.Weights;
 
@@ -63,7 +64,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
     private static WeightsConversion WriteCheckpoint(TensorSource source, string output, TensorType type,
         CancellationToken cancellation)
     {
-        using var device = new HostDevice();
+        using var device = new CpuDevice();
         (CliperModel model, CheckpointInfo info) = Checkpoint.Load(source.Path, device);
         using (model)
         {

@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 

@@ -1,5 +1,3 @@
-using Cliper.Kernels.Devices;
-
 namespace Cliper.Autograd.Tests.Operations;
 
 public sealed class LayerNormTests : TapeTests

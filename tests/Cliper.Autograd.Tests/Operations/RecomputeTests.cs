@@ -8,21 +8,21 @@ public sealed class RecomputeTests : TapeTests
     public void GradientsMatchFiniteDifferences()
     {
         Tensor x = Random([3, 7], 1), gamma = Random([7], 2), beta = Random([7], 3);
-        AssertGradients(tape => tape.Recompute(Block(gamma, beta), tape.Recompute(Block(gamma, beta), x)), x, gamma, beta);
+        AssertGradients(tape => tape.Checkpoint(Block(gamma, beta), tape.Checkpoint(Block(gamma, beta), x)), x, gamma, beta);
     }
 
     [Test]
     public void OnlyAParameterInsideNeedsAGradient()
     {
         Tensor x = Random([3, 7], 1), gamma = Random([7], 2), beta = Random([7], 3);
-        AssertGradients(tape => tape.Recompute(Block(gamma, beta), x), gamma, beta);
+        AssertGradients(tape => tape.Checkpoint(Block(gamma, beta), x), gamma, beta);
     }
 
     [Test]
     public void ABlockMayEndInAView()
     {
         Tensor x = Random([3, 7], 1), gamma = Random([7], 2), beta = Random([7], 3);
-        AssertGradients(tape => tape.Scale(tape.Recompute((inner, input) =>
+        AssertGradients(tape => tape.Scale(tape.Checkpoint((inner, input) =>
             Block(gamma, beta)(inner, input).Reshape(new Shape(7, 3)), x), 2), x, gamma, beta);
     }
 
@@ -42,7 +42,7 @@ public sealed class RecomputeTests : TapeTests
             using var tape = new Tape(Device);
             Tensor y = x;
             for (int depth = 0; depth < Depth; depth++)
-                y = recompute ? tape.Recompute(Block(gamma, beta), y) : Block(gamma, beta)(tape, y);
+                y = recompute ? tape.Checkpoint(Block(gamma, beta), y) : Block(gamma, beta)(tape, y);
             tape.Backward(tape.Sum(y));
             return ([.. operands.SelectMany(operand => Device.ToFloats(operand.Gradient))], Device.PeakBytes);
         }
@@ -60,7 +60,7 @@ public sealed class RecomputeTests : TapeTests
     {
         Tensor x = Random([3, 7], 1), gamma = Random([7], 2), beta = Random([7], 3);
         using var tape = new Tape(Device);
-        Assert.That(tape.Recompute(Block(gamma, beta), x).RequiresGrad, Is.False);
+        Assert.That(tape.Checkpoint(Block(gamma, beta), x).RequiresGrad, Is.False);
     }
 
     [Test]
@@ -68,7 +68,7 @@ public sealed class RecomputeTests : TapeTests
     {
         Tensor x = Random([3, 7], 1);
         using var tape = new Tape(Device);
-        Assert.That(() => tape.Recompute((_, input) => input, x), Throws.InvalidOperationException);
+        Assert.That(() => tape.Checkpoint((_, input) => input, x), Throws.InvalidOperationException);
     }
 
     private static Func<Tape, Tensor, Tensor> Block(Tensor gamma, Tensor beta) => (tape, input) =>

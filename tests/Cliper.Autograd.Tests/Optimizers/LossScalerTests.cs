@@ -1,5 +1,5 @@
 using Cliper.Autograd.Optimizers;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 
 namespace Cliper.Autograd.Tests.Optimizers;
 
@@ -43,7 +43,7 @@ public sealed class LossScalerTests
     [Test]
     public void OnTheHostItIsOneForGood()
     {
-        using var host = new HostDevice(1);
+        using var host = new CpuDevice(1);
         LossScaler scaler = LossScaler.For(host);
         scaler.Update(finite: false);
         Assert.That(scaler.Scale, Is.EqualTo(1));

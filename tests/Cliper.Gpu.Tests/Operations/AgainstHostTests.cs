@@ -1,4 +1,5 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests.Operations;
@@ -41,7 +42,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         Compare((_, a) => LayerNorm.Forward(a[0], a[1], a[2], a[3], a[4], a[5], rows, width),
             In(n, 1), In(width, 2, Float), In(width, 3, Float), Out(n, 64), Out(rows, 8, Float), Out(rows, 600, Float));
         // The host's statistics for both: rows of few elements have a large rstd, whose rounding is compared above.
-        using var host = new HostDevice(1);
+        using var host = new CpuDevice(1);
         DeviceArray x = host.From(Random(n, 1)), g = host.From(Random(width, 2)), y = host.Allocate(n), mean = host.Allocate(rows),
             rstd = host.Allocate(rows);
         LayerNorm.Forward(x, g, g, y, mean, rstd, rows, width);
@@ -110,7 +111,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         Compare((device, a) =>
         {
             CliperLoss.Forward(a[0], a[1], a[2], a[3], a[4], a[5], batch, Classes, Subclasses, rule);
-            if (device is HostDevice)
+            if (device is CpuDevice)
                 (alpha, nearest) = (device.ToFloats(a[3]), [.. a[4].AsSpan<int>().ToArray().Select(value => (float)value)]);
         }, logits, Integers(labels), Out(2, 4000, Float), Out(batch, 200, Float),
             new([], ElementType.Int32, true, 0, new int[batch]), new([], ElementType.Int32, true, 0, new int[Width]));
@@ -140,9 +141,9 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
             In(N * T * width, 1), In(width, 2, Float), In((T + 1) * width, 3, Float), Out(N * (T + 1) * width, 2));
         Compare((_, a) => AddClassToken.Backward(a[0], a[1], accumulate, a[2], accumulate, a[3], accumulate, N, T, width),
             In(N * (T + 1) * width, 1), Out(N * T * width, 2), Out(width, 8, Float), Out((T + 1) * width, 8, Float));
-        Compare((_, a) => Splice.Forward(a[0], a[1], a[2], N, T, L, Start, width),
+        Compare((_, a) => InsertEmbeddings.Forward(a[0], a[1], a[2], N, T, L, Start, width),
             In(N * T * width, 1), In(N * L * width, 2, Float), Out(N * T * width, 0));
-        Compare((_, a) => Splice.Backward(a[0], a[1], accumulate, a[2], accumulate, N, T, L, Start, width),
+        Compare((_, a) => InsertEmbeddings.Backward(a[0], a[1], accumulate, a[2], accumulate, N, T, L, Start, width),
             In(N * T * width, 1), Out(N * T * width, 2), Out(N * L * width, 2, Float));
     }
 
@@ -196,8 +197,8 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         {
             DeviceArray half = device.From([.5f]);
             for (int step = 1; step <= 3; step++)
-                AdamW.Step([.. lengths.Select((length, i) => new AdamW.Slot(At(a[0], i), At(a[1], i), At(a[2], i), At(a[3], i), step,
-                    1e-2f, .1f))], new AdamW.Settings(.9, .999, 1e-4, half));
+                AdamWUpdate.Step([.. lengths.Select((length, i) => new AdamWUpdate.Slot(At(a[0], i), At(a[1], i), At(a[2], i), At(a[3], i), step,
+                    1e-2f, .1f))], new AdamWUpdate.Settings(.9, .999, 1e-4, half));
             device.Free(half);
             DeviceArray At(DeviceArray whole, int i) => whole.Slice(starts[i], lengths[i]);
         }, Out(total, 100, Float, 1), In(total, 2, Float), new(new float[total], Float, true, 32), new(new float[total], Float, true, 32));
@@ -205,7 +206,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
 
     private void Compare(Action<Device, DeviceArray[]> operation, params Operand[] operands)
     {
-        using var host = new HostDevice(1);
+        using var host = new CpuDevice(1);
         DeviceArray[] expected = [.. operands.Select(o => o.Integers is null ? host.From(o.Values) : host.From(o.Integers))];
         DeviceArray[] actual = [.. operands.Select(o => o.Integers is not null ? Device.From(o.Integers)
             : o.Type == Half ? Halves(o.Values) : Device.From(o.Values))];

@@ -1,6 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Ptx;
 
 namespace Cliper.Gpu.Tests.Operations;
 
@@ -37,7 +37,7 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         float[] before = Random((long)m * n, 3);
         DeviceArray c = Halves(before);
 
-        MatMul.Run(left, right, new Matrix(c, m, n), accumulate, scale: .5f);
+        Gemm.Run(left, right, new Matrix(c, m, n), accumulate, scale: .5f);
 
         double[] expected = Product(va, vb, m, n, k);
         for (int i = 0; i < expected.Length; i++)
@@ -46,7 +46,7 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         if (tensorCores)
             // Results of no multiple of eight columns take the small tile.
             Assert.That(Device.Launched.Select(kernel => kernel.Target),
-                Has.All.EqualTo(wgmma && n % 8 == 0 ? GpuTarget.Hopper : GpuTarget.TensorCores));
+                Has.All.EqualTo(wgmma && n % 8 == 0 ? GpuTarget.Wgmma : GpuTarget.MmaSync));
         Free(a, b, c);
     }
 
@@ -64,12 +64,12 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         var result = new Matrix(c, M, N);
         switch (epilogue)
         {
-            case "bias": MatMul.Run(left, right, result, new BiasEpilogue(biases)); break;
-            case "quick": MatMul.Run(left, right, result, new ActivationEpilogue<QuickGelu>(biases, extras, N)); break;
-            case "gelu": MatMul.Run(left, right, result, new ActivationEpilogue<Gelu>(biases, extras, N)); break;
-            case "residual": MatMul.Run(left, right, result, new ResidualEpilogue(biases, extras, N)); break;
-            case "derivative": MatMul.Run(left, right, result, new DerivativeEpilogue<QuickGelu>(extras, N)); break;
-            default: MatMul.Run(left, right, result, new DerivativeEpilogue<Gelu>(extras, N)); break;
+            case "bias": Gemm.Run(left, right, result, new BiasEpilogue(biases)); break;
+            case "quick": Gemm.Run(left, right, result, new ActivationEpilogue<QuickGelu>(biases, extras, N)); break;
+            case "gelu": Gemm.Run(left, right, result, new ActivationEpilogue<Gelu>(biases, extras, N)); break;
+            case "residual": Gemm.Run(left, right, result, new ResidualEpilogue(biases, extras, N)); break;
+            case "derivative": Gemm.Run(left, right, result, new DerivativeEpilogue<QuickGelu>(extras, N)); break;
+            default: Gemm.Run(left, right, result, new DerivativeEpilogue<Gelu>(extras, N)); break;
         }
 
         double[] product = Product(va, vb, M, N, K), v = new double[M * N], expected = new double[M * N];
@@ -91,7 +91,7 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         if (epilogue is "quick" or "gelu")
             AssertClose(Device.ToFloats(extras), v, Bound(K, half: true), "pre-activation");
         if (tensorCores)
-            Assert.That(Device.Launched.Single().Name, Does.Contain(Device.HasWgmma ? "wgmma" : "Large"));
+            Assert.That(Device.Launched.Single().Name, Does.Contain(Device.HasWgmma ? "wgmma" : "128x128"));
         Free(a, b, c, biases, extras);
     }
 
@@ -104,7 +104,7 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         float[] before = Random(M * N, 3, half: false);
         DeviceArray c = Device.From(before);
 
-        MatMul.Run(left, right, new Matrix(c, M, N), accumulate);
+        Gemm.Run(left, right, new Matrix(c, M, N), accumulate);
 
         double[] expected = Product(va, vb, M, N, K);
         for (int i = 0; i < expected.Length && accumulate; i++)
@@ -112,7 +112,7 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         // Random signs: sums of 2500 products stay below 80, and so do their errors, far below the worst case.
         AssertClose(Device.ToFloats(c), expected, _ => 16 * U32 * Math.Sqrt(K) * 10, "c");
         if (tensorCores)
-            Assert.That(Device.Launched.Select(kernel => kernel.Name), Has.Some.StartsWith("SliceSum"));
+            Assert.That(Device.Launched.Select(kernel => kernel.Name), Has.Some.StartsWith("SplitKReduction"));
         Free(a, b, c);
     }
 
@@ -124,7 +124,7 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         DeviceArray a = fp32 ? Device.From(va) : Halves(va), b = fp32 ? Device.From(vb) : Halves(vb);
         DeviceArray c = Device.Allocate(Count * M * N, fp32 ? ElementType.Float32 : Stored);
 
-        MatMul.Batched(new Matrix(a, M, K), M * K, new Matrix(b, N, K).Transposed, N * K, new Matrix(c, M, N), M * N, Count);
+        Gemm.Batched(new Matrix(a, M, K), M * K, new Matrix(b, N, K).Transposed, N * K, new Matrix(c, M, N), M * N, Count);
 
         double[] expected = [.. Enumerable.Range(0, Count).SelectMany(i =>
         {
@@ -150,7 +150,7 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         (DeviceArray b, Matrix allB, float[] vb) = Padded(count * rowsB, columnsB, false, 2);
         DeviceArray c = Device.Allocate((long)count * m * n, Stored);
 
-        MatMul.Batched(new Matrix(a, rowsA, columnsA, allA.RowStride, 1).TransposedIf(transposeA), rowsA * allA.RowStride,
+        Gemm.Batched(new Matrix(a, rowsA, columnsA, allA.RowStride, 1).TransposedIf(transposeA), rowsA * allA.RowStride,
             new Matrix(b, rowsB, columnsB, allB.RowStride, 1).TransposedIf(transposeB), rowsB * allB.RowStride, new Matrix(c, m, n), m * n,
             count);
 
@@ -158,7 +158,7 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
             Product(One(va, i, rowsA, columnsA, transposeA), One(vb, i, rowsB, columnsB, transposeB), m, n, k))];
         AssertClose(Device.ToFloats(c), expected, Bound(k, half: true), "c");
         if (tensorCores)
-            Assert.That(Device.Launched.Single().Target, Is.EqualTo(Device.HasWgmma ? GpuTarget.Hopper : GpuTarget.TensorCores));
+            Assert.That(Device.Launched.Single().Target, Is.EqualTo(Device.HasWgmma ? GpuTarget.Wgmma : GpuTarget.MmaSync));
         Free(a, b, c);
 
         static float[] One(float[] all, int index, int rows, int columns, bool transposed)
@@ -173,7 +173,7 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
     [TestCase(72, 25_216, 5)]
     [TestCase(591, 768, 1)]
     public void WgmmaCutsTheDepthWhereThatKeepsMoreOfTheCardBusy(int tiles, int depth, int slices) =>
-        Assert.That(MatMul.WgmmaSlices(tiles, 132, depth), Is.EqualTo(slices));
+        Assert.That(Gemm.WgmmaSplits(tiles, 132, depth), Is.EqualTo(slices));
 
     // Rows are padded to a multiple of eight with NaN: what lies beyond an operand's edge must not come in.
     private (DeviceArray, Matrix, float[]) Padded(int rows, int columns, bool transposed, int seed)

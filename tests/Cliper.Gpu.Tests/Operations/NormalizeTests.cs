@@ -1,4 +1,4 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests.Operations;
@@ -35,7 +35,7 @@ public sealed class NormalizeTests(bool emulated, ElementType stored) : PictureF
         // Both forms of a picture in one batch.
         (byte[] Pixels, int Width, int Height, int Channels)[] sources =
             [.. boxes.SelectMany((_, i) => new[] { 1, 3 }.Select(channels => (Noise(plane * channels, i), width, height, channels)))];
-        (Picture Picture, PixelBox? Erased)[] pictures =
+        (ImageView Picture, PixelBox? Erased)[] pictures =
             [.. Pack([(Noise(before, 9), before, 1, 1), .. sources])[1..].Select((picture, i) => (picture, boxes[i / 2]))];
         var planes = new float[sources.Length * 3 * plane];
         for (int i = 0; i < sources.Length; i++)

@@ -1,4 +1,3 @@
-using Cliper.Kernels.Devices;
 using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests.Operations;
@@ -31,8 +30,8 @@ public sealed class ResizeTests(bool emulated) : PictureFixture
         // All of them are too much for the emulated device.
         Case[] cases = [.. emulated ? Cases(3).Where((_, i) => i % 4 == 3) : Cases(1).Concat(Cases(3))];
         byte[][] sources = [.. cases.Select((c, seed) => Noise(c.Width * c.Height * c.Channels, seed))];
-        Picture[] pictures = Pack(cases.Select((c, i) => (sources[i], c.Width, c.Height, c.Channels)));
-        Picture[] targets = Empty(cases.Select(c => (c.Window.Width, c.Window.Height, c.Channels)));
+        ImageView[] pictures = Pack(cases.Select((c, i) => (sources[i], c.Width, c.Height, c.Channels)));
+        ImageView[] targets = Empty(cases.Select(c => (c.Window.Width, c.Window.Height, c.Channels)));
         Resize.Part[] parts = [.. cases.Select((c, i) => new Resize.Part(pictures[i], c.Crop, c.NewWidth, c.NewHeight, c.Window, c.Mirror, targets[i]))];
 
         if (bicubic)

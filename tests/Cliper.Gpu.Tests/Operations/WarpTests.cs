@@ -15,17 +15,17 @@ public sealed class WarpTests(bool emulated) : PictureFixture
         (int Width, int Height, int Channels)[] sizes = emulated ? [(5, 7, 3), (8, 8, 1)]
             : [(1, 1, 1), (1, 1, 3), (1, 31, 3), (17, 1, 1), (5, 7, 3), (16, 16, 1), (29, 23, 3), (24, 24, 3)];
         byte[][] sources = [.. sizes.Select((s, seed) => Noise(s.Width * s.Height * s.Channels, seed))];
-        Picture[] pictures = Pack(sizes.Select((s, i) => (sources[i], s.Width, s.Height, s.Channels))), targets = Empty(sizes);
+        ImageView[] pictures = Pack(sizes.Select((s, i) => (sources[i], s.Width, s.Height, s.Channels))), targets = Empty(sizes);
         // A turn, zoom and shift of its own for each; the last is all outside but for a few pixels, and one has no place at all.
         AffineMap[] maps = [.. sizes.Select((s, i) => i == sizes.Length - 1 ? new AffineMap(1e12, 0, -3e12, 0, 1, double.NaN)
             : AffineMap.About(s.Width, s.Height, 0.1 * i - 0.25, 0.8 + 0.1 * i, 1.3 * i, -0.7 * i, i % 2 == 1))];
 
-        Warp.Forward([.. sizes.Select((_, i) => (pictures[i], maps[i], targets[i]))]);
+        AffineWarp.Forward([.. sizes.Select((_, i) => (pictures[i], maps[i], targets[i]))]);
 
         for (int i = 0; i < sizes.Length; i++)
         {
             var expected = new byte[sources[i].Length];
-            Warp.Forward(sources[i], sizes[i].Width, sizes[i].Height, sizes[i].Channels, maps[i], expected);
+            AffineWarp.Forward(sources[i], sizes[i].Width, sizes[i].Height, sizes[i].Channels, maps[i], expected);
             Assert.That(Bytes(targets[i]), Is.EqualTo(expected), $"{sizes[i]}");
         }
     }
@@ -33,7 +33,7 @@ public sealed class WarpTests(bool emulated) : PictureFixture
     [Test]
     public void AnotherShapeIsNamed()
     {
-        Picture[] pictures = Empty([(3, 2, 1), (2, 3, 1)]);
-        Assert.That(() => Warp.Forward([(pictures[0], default, pictures[1])]), Throws.ArgumentException.With.Message.Contains("expected [2, 3, 1]"));
+        ImageView[] pictures = Empty([(3, 2, 1), (2, 3, 1)]);
+        Assert.That(() => AffineWarp.Forward([(pictures[0], default, pictures[1])]), Throws.ArgumentException.With.Message.Contains("expected [2, 3, 1]"));
     }
 }

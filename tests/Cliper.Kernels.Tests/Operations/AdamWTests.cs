@@ -1,12 +1,12 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Tests.Operations;
 
 public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
 {
-    private static readonly AdamW.Settings Plain = new(0.9, 0.999, 1e-8);
+    private static readonly AdamWUpdate.Settings Plain = new(0.9, 0.999, 1e-8);
 
     [Test]
     public void ManyTensorsFollowTheFormula([Values(1e-8, 1e-4)] double epsilon, [Values(1f, 0.25f)] float scale)
@@ -24,8 +24,8 @@ public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
             float[][] gradients = [.. lengths.Select((length, i) => Random(length, 100 * step + i))];
             DeviceArray[] ag = [.. gradients.Select(values => Device.From(values))];
             // The second tensor joined later and is one step behind.
-            AdamW.Slot[] slots = [.. lengths.Select((_, i) => new AdamW.Slot(ap[i], ag[i], am[i], av[i], step - (i == 1 ? 1 : 0), Rate, Decay))];
-            AdamW.Step([.. slots.Where(slot => slot.Step > 0)], new AdamW.Settings(0.9, 0.999, epsilon, factor));
+            AdamWUpdate.Slot[] slots = [.. lengths.Select((_, i) => new AdamWUpdate.Slot(ap[i], ag[i], am[i], av[i], step - (i == 1 ? 1 : 0), Rate, Decay))];
+            AdamWUpdate.Step([.. slots.Where(slot => slot.Step > 0)], new AdamWUpdate.Settings(0.9, 0.999, epsilon, factor));
             for (int i = 0; i < lengths.Length; i++)
                 for (int e = 0; e < lengths[i] && slots[i].Step > 0; e++)
                 {
@@ -59,7 +59,7 @@ public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
         DeviceArray[] arrays = [.. Enumerable.Range(1, 3).Select(seed => Device.From(Random(20, seed)))];
         DeviceArray gradient = Device.From([.. Enumerable.Repeat(float.NaN, 20)]), factor = Device.From([0f]);
 
-        AdamW.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)], Plain with { GradientScale = factor });
+        AdamWUpdate.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)], Plain with { GradientScale = factor });
 
         for (int index = 0; index < arrays.Length; index++)
             Assert.That(Device.ToFloats(arrays[index]), Is.EqualTo(Random(20, index + 1)));
@@ -71,7 +71,7 @@ public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
     {
         DeviceArray p = device.From(Random(100_003, 1)), g = device.From(Random(100_003, 2)), m = device.From(Random(100_003, 3)),
             v = device.From([.. Random(100_003, 4).Select(MathF.Abs)]);
-        AdamW.Step([new(p, g, m, v, 3, 0.01f, 0.1f)], Plain);
+        AdamWUpdate.Step([new(p, g, m, v, 3, 0.01f, 0.1f)], Plain);
         return [p, m, v];
     });
 
@@ -83,7 +83,7 @@ public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
         DeviceArray p = Device.From(Random(40, 2)), g = Device.From(gradient);
         DeviceArray[] moments = Zeros([40, 40]);
 
-        AdamW.Step([new(p, g, moments[0], moments[1], 1, 0.01f, 0)], Plain);
+        AdamWUpdate.Step([new(p, g, moments[0], moments[1], 1, 0.01f, 0)], Plain);
 
         Assert.That(Device.ToFloats(p).Select((value, i) => float.IsNaN(value) == (i == 17)), Has.All.True);
         Free(p, g);
@@ -94,7 +94,7 @@ public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
     public void AWrongLengthIsNamed()
     {
         DeviceArray p = Device.From(Random(4, 1)), g = Device.From(Random(5, 1));
-        Assert.That(() => AdamW.Step([new(p, g, p, p, 1, 0.01f, 0)], Plain),
+        Assert.That(() => AdamWUpdate.Step([new(p, g, p, p, 1, 0.01f, 0)], Plain),
             Throws.ArgumentException.With.Message.Contains("gradient 0 has 5 elements, expected 4"));
         Free(p, g);
     }

@@ -1,6 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Tests.Operations;
 
@@ -63,7 +63,7 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
         float[] qkv = Random(3 * 37 * 480, 1), doutput = Random(3 * 37 * 160, 2);
         float[][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
         {
-            using var device = new HostDevice(threads, Device.Level);
+            using var device = new CpuDevice(threads, Device.Level);
             DeviceArray x = device.From(qkv), dx = device.Allocate(qkv.Length), y = device.Allocate(doutput.Length);
             DeviceArray lse = device.Allocate(sizes.Statistics);
             Attention.Forward(sizes, new(x, 0, 480), new(x, 160, 480), new(x, 320, 480), default, new(y, 0, 160), lse);

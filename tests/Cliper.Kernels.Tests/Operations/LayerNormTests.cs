@@ -1,6 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Tests.Operations;
 
@@ -75,7 +75,7 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
         float[] x = Random(Rows * Width, 1), gamma = Random(Width, 2), dy = Random(Rows * Width, 3);
         float[][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
         {
-            using var device = new HostDevice(threads, Device.Level);
+            using var device = new CpuDevice(threads, Device.Level);
             DeviceArray ax = device.From(x), ag = device.From(gamma), ay = device.Allocate(x.Length), ady = device.From(dy);
             DeviceArray am = device.Allocate(Rows), ar = device.Allocate(Rows), adg = device.Allocate(Width);
             LayerNorm.Forward(ax, ag, ag, ay, am, ar, Rows, Width);

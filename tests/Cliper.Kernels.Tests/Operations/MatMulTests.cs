@@ -1,6 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Tests.Operations;
 
@@ -40,8 +40,8 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         DeviceArray c = Device.Allocate((long)rows * columns), d = Device.Allocate((long)rows * columns);
         Matrix right = transposeB ? new Matrix(b, columns, Depth).Transposed : new Matrix(b, Depth, columns);
         using (PackedMatrix packed = PackedMatrix.Pack(right))
-            MatMul.Run(new Matrix(a, rows, Depth), packed, new Matrix(c, rows, columns), default(NoEpilogue));
-        MatMul.Run(new Matrix(a, rows, Depth), right, new Matrix(d, rows, columns));
+            Gemm.Run(new Matrix(a, rows, Depth), packed, new Matrix(c, rows, columns), default(NoEpilogue));
+        Gemm.Run(new Matrix(a, rows, Depth), right, new Matrix(d, rows, columns));
 
         Assert.That(Device.ToFloats(c), Is.EqualTo(Device.ToFloats(d)));
         Free(a, b, c, d);
@@ -60,13 +60,13 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         {
             Matrix left = new(a, rows, depth), result = new(c, rows, Columns);
             if (epilogue && packed)
-                MatMul.Run(left, weight, result, new BiasEpilogue(bias));
+                Gemm.Run(left, weight, result, new BiasEpilogue(bias));
             else if (epilogue)
-                MatMul.Run(left, right, result, new BiasEpilogue(bias));
+                Gemm.Run(left, right, result, new BiasEpilogue(bias));
             else if (packed)
-                MatMul.Run(left, weight, result, default(NoEpilogue));
+                Gemm.Run(left, weight, result, default(NoEpilogue));
             else
-                MatMul.Run(left, right, result);
+                Gemm.Run(left, right, result);
             return Device.ToFloats(c)[..(rows * Columns)];
         }
 
@@ -83,7 +83,7 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         float[] a = Random(Rows * Wide, 1), b = Random(Depth * Wide, 2), before = Random(Rows * Wide, 3);
         DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
 
-        MatMul.Run(new Matrix(da, Rows, Depth, Wide, 1), new Matrix(db, Depth, Columns, Wide, 1),
+        Gemm.Run(new Matrix(da, Rows, Depth, Wide, 1), new Matrix(db, Depth, Columns, Wide, 1),
             new Matrix(dc, Rows, Columns, Wide, 1));
 
         double[] expected = [.. before];
@@ -105,7 +105,7 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         float[] a = Random(Rows * Depth * 2, 1), b = Random(Columns * Depth * 3, 2);
         DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.Allocate(Rows * Columns);
 
-        MatMul.Run(new Matrix(da, Rows, Depth, 2 * Depth, 2), new Matrix(db, Depth, Columns, 3, 3 * Depth), new Matrix(dc, Rows, Columns));
+        Gemm.Run(new Matrix(da, Rows, Depth, 2 * Depth, 2), new Matrix(db, Depth, Columns, 3, 3 * Depth), new Matrix(dc, Rows, Columns));
 
         var expected = new double[Rows * Columns];
         for (int i = 0; i < Rows; i++)
@@ -124,7 +124,7 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
         int strideB = shared ? 0 : Depth * Columns;
 
-        MatMul.Batched(new Matrix(da, Rows, Depth), Rows * Depth, new Matrix(db, Depth, Columns), strideB,
+        Gemm.Batched(new Matrix(da, Rows, Depth), Rows * Depth, new Matrix(db, Depth, Columns), strideB,
             new Matrix(dc, Rows, Columns), Rows * Columns, count, accumulate, 0.5f);
 
         double[] expected = new double[before.Length];
@@ -163,17 +163,17 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         Free(dbias, dother, pre);
 
         void AssertEpilogue<TEpilogue>(TEpilogue epilogue, Func<double, int, int, double> f, double limit, string what)
-            where TEpilogue : struct, IEpilogue
+            where TEpilogue : struct, ICpuEpilogue
         {
             DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.Allocate(product.Length);
             if (packed)
             {
                 using PackedMatrix right = PackedMatrix.Pack(new Matrix(db, depth, columns));
-                MatMul.Run(new Matrix(da, rows, depth), right, new Matrix(dc, rows, columns), epilogue);
+                Gemm.Run(new Matrix(da, rows, depth), right, new Matrix(dc, rows, columns), epilogue);
             }
             else
             {
-                MatMul.Run(new Matrix(da, rows, depth), new Matrix(db, depth, columns), new Matrix(dc, rows, columns), epilogue);
+                Gemm.Run(new Matrix(da, rows, depth), new Matrix(db, depth, columns), new Matrix(dc, rows, columns), epilogue);
             }
             AssertClose(Device.ToFloats(dc), [.. product.Select((v, at) => f(v, at / columns, at % columns))], limit, what);
             Free(da, db, dc);
@@ -187,9 +187,9 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         float[] a = Random((long)rows * Depth, 1), b = Random(Depth * Columns, 2);
         float[][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
         {
-            using var device = new HostDevice(threads, Device.Level);
+            using var device = new CpuDevice(threads, Device.Level);
             DeviceArray c = device.Allocate((long)rows * Columns);
-            MatMul.Run(View(device.From(a), rows, Depth, transposeA), View(device.From(b), Depth, Columns, transposeB), new Matrix(c, rows, Columns));
+            Gemm.Run(View(device.From(a), rows, Depth, transposeA), View(device.From(b), Depth, Columns, transposeB), new Matrix(c, rows, Columns));
             return device.ToFloats(c);
         })];
 
@@ -198,7 +198,7 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         if (transposeA)
             return;
         DeviceArray da = Device.From(a.AsSpan(0, Depth)), db = Device.From(b), first = Device.Allocate(Columns);
-        MatMul.Run(new Matrix(da, 1, Depth), View(db, Depth, Columns, transposeB), new Matrix(first, 1, Columns));
+        Gemm.Run(new Matrix(da, 1, Depth), View(db, Depth, Columns, transposeB), new Matrix(first, 1, Columns));
         Assert.That(Device.ToFloats(first), Is.EqualTo(results[0][..Columns]), "the first row by itself");
         Free(da, db, first);
     }
@@ -213,7 +213,7 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         b[5 * Columns + 11] = float.PositiveInfinity;
         DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.Allocate(Rows * Columns);
 
-        MatMul.Run(new Matrix(da, Rows, Depth), new Matrix(db, Depth, Columns), new Matrix(dc, Rows, Columns));
+        Gemm.Run(new Matrix(da, Rows, Depth), new Matrix(db, Depth, Columns), new Matrix(dc, Rows, Columns));
 
         float[] c = Device.ToFloats(dc);
         for (int i = 0; i < Rows; i++)
@@ -227,11 +227,11 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
     public void EmptySumsAreZero()
     {
         DeviceArray a = Device.Allocate(0), c = Device.From(Random(15 * 33, 1)), bias = Device.From(Random(33, 2));
-        MatMul.Run(new Matrix(a, 15, 0), new Matrix(a, 0, 33), new Matrix(c, 15, 33));
+        Gemm.Run(new Matrix(a, 15, 0), new Matrix(a, 0, 33), new Matrix(c, 15, 33));
         Assert.That(Device.ToFloats(c), Has.All.Zero);
-        MatMul.Run(new Matrix(a, 15, 0), new Matrix(a, 0, 33), new Matrix(c, 15, 33), new BiasEpilogue(bias));
+        Gemm.Run(new Matrix(a, 15, 0), new Matrix(a, 0, 33), new Matrix(c, 15, 33), new BiasEpilogue(bias));
         Assert.That(Device.ToFloats(c)[33..66], Is.EqualTo(Random(33, 2)));
-        MatMul.Run(new Matrix(a, 0, 4), new Matrix(bias, 4, 8), new Matrix(a, 0, 8));
+        Gemm.Run(new Matrix(a, 0, 4), new Matrix(bias, 4, 8), new Matrix(a, 0, 8));
         Free(a, c, bias);
     }
 
@@ -239,11 +239,11 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
     public void WrongShapesAreNamed()
     {
         DeviceArray x = Device.Allocate(12), y = Device.Allocate(8);
-        Assert.That(() => MatMul.Run(new Matrix(x, 3, 4), new Matrix(y, 2, 4), new Matrix(x, 3, 4)),
+        Assert.That(() => Gemm.Run(new Matrix(x, 3, 4), new Matrix(y, 2, 4), new Matrix(x, 3, 4)),
             Throws.ArgumentException.With.Message.Contains("[3, 4] times [2, 4] into [3, 4]"));
-        Assert.That(() => MatMul.Run(new Matrix(x, 3, 5), new Matrix(y, 5, 1), new Matrix(y, 3, 1)),
+        Assert.That(() => Gemm.Run(new Matrix(x, 3, 5), new Matrix(y, 5, 1), new Matrix(y, 3, 1)),
             Throws.ArgumentException.With.Message.Contains("a has 12 elements, [3, 5] with these strides needs 15"));
-        Assert.That(() => MatMul.Run(new Matrix(y, 2, 4), new Matrix(x, 4, 3), new Matrix(y, 2, 3), new BiasEpilogue(y)),
+        Assert.That(() => Gemm.Run(new Matrix(y, 2, 4), new Matrix(x, 4, 3), new Matrix(y, 2, 3), new BiasEpilogue(y)),
             Throws.ArgumentException.With.Message.Contains("bias has 8 elements, expected 3"));
         Free(x, y);
     }
@@ -261,11 +261,11 @@ public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
         if (packed)
         {
             using PackedMatrix panels = PackedMatrix.Pack(right);
-            MatMul.Run(View(da, rows, depth, transposeA), panels, new Matrix(dc, rows, columns), default(NoEpilogue), accumulate, scale);
+            Gemm.Run(View(da, rows, depth, transposeA), panels, new Matrix(dc, rows, columns), default(NoEpilogue), accumulate, scale);
         }
         else
         {
-            MatMul.Run(View(da, rows, depth, transposeA), right, new Matrix(dc, rows, columns), accumulate, scale);
+            Gemm.Run(View(da, rows, depth, transposeA), right, new Matrix(dc, rows, columns), accumulate, scale);
         }
 
         AssertClose(Device.ToFloats(dc), expected, Bound(depth), "c");

@@ -1,6 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Tests.Operations;
 
@@ -23,7 +23,7 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
         PixelBox? erased = height > 1 ? new(0, 1, width, height - 1) : null;
 
         Normalize.Forward([.. Enumerable.Range(0, images).Select(image =>
-            (new Picture(x.Slice(image * size, size), width, height, 3), image == images - 1 ? erased : null))], table, y, patch);
+            (new ImageView(x.Slice(image * size, size), width, height, 3), image == images - 1 ? erased : null))], table, y, patch);
 
         float[] values = Device.ToFloats(y);
         int at = 0;
@@ -54,7 +54,7 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
     public void WrongLengthsAreNamed()
     {
         DeviceArray x = Device.From(new byte[12]), y = Device.Allocate(12), table = Device.Allocate(768);
-        Picture whole = new(x, 2, 2, 3), small = new(x.Slice(0, 3), 1, 1, 3);
+        ImageView whole = new(x, 2, 2, 3), small = new(x.Slice(0, 3), 1, 1, 3);
         AssertNamed([(whole with { Width = 3 }, null)], table, 1, "12 elements, expected 18");
         AssertNamed([(whole, null), (small, null)], table, 1, "pictures of 2 x 2 and of 1 x 1 pixels");
         AssertNamed([(whole, null)], y, 1, "table has 12 elements, expected 768");
@@ -64,7 +64,7 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
         AssertNamed([(small, null)], table, 1, "patches has 12 elements, expected 3");
         Free(x, y, table);
 
-        void AssertNamed((Picture, PixelBox?)[] pictures, DeviceArray values, int patch, string what) =>
+        void AssertNamed((ImageView, PixelBox?)[] pictures, DeviceArray values, int patch, string what) =>
             Assert.That(() => Normalize.Forward(pictures, values, y, patch), Throws.ArgumentException.With.Message.Contains(what));
     }
 }

@@ -1,6 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Kernels.Simd;
 
 namespace Cliper.Kernels.Tests.Operations;
 
@@ -69,7 +69,7 @@ public sealed class PhiloxTests(SimdLevel level) : HostDevices(level)
     {
         float[][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
         {
-            using var device = new HostDevice(threads, Device.Level);
+            using var device = new CpuDevice(threads, Device.Level);
             DeviceArray y = device.Allocate(50_003);
             Philox.Normal(y, 5, RandomPurpose.Initialisation);
             return device.ToFloats(y);

@@ -51,10 +51,10 @@ public sealed class ResizeTests
         Resize.Forward<Bicubic>(flat, 30, 30, 3, 47, 47, target);
         Assert.That(target, Has.All.EqualTo(255));
 
-        byte[] edge = [.. Enumerable.Range(0, 900).Select(i => (byte)(i % 30 < 15 ? 0 : 255))], wide = new byte[60 * 30];
-        Resize.Forward<Bicubic>(edge, 30, 30, 1, 60, 30, wide);
+        byte[] edge = [.. Enumerable.Range(0, 900).Select(i => (byte)(i % 30 < 15 ? 0 : 255))], vectorized = new byte[60 * 30];
+        Resize.Forward<Bicubic>(edge, 30, 30, 1, 60, 30, vectorized);
         // Overshoot of the negative lobes would wrap around without the cut.
-        Assert.That(wide[..60], Is.Ordered);
+        Assert.That(vectorized[..60], Is.Ordered);
     }
 
     [Test]

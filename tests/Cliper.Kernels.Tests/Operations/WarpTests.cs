@@ -14,7 +14,7 @@ public sealed class WarpTests
         byte[] source = ResizeTests.Noise(width * height * channels, 1), target = new byte[source.Length];
         AffineMap map = AffineMap.About(width, height, 0.3, 1.2, 1.7, -0.6, flip);
 
-        Warp.Forward(source, width, height, channels, map, target);
+        AffineWarp.Forward(source, width, height, channels, map, target);
 
         for (int y = 0; y < height; y++)
             for (int x = 0; x < width; x++)
@@ -39,15 +39,15 @@ public sealed class WarpTests
     {
         const int Side = 9;
         byte[] source = ResizeTests.Noise(Side * Side * channels, 2), target = new byte[source.Length], flipped = [.. source];
-        Warp.Forward(source, Side, Side, channels, AffineMap.About(Side, Side, 0, 1, 0, 0, false), target);
+        AffineWarp.Forward(source, Side, Side, channels, AffineMap.About(Side, Side, 0, 1, 0, 0, false), target);
         Assert.That(target, Is.EqualTo(source));
 
-        Warp.Forward(source, Side, Side, channels, AffineMap.About(Side, Side, 0, 1, 0, 0, true), target);
+        AffineWarp.Forward(source, Side, Side, channels, AffineMap.About(Side, Side, 0, 1, 0, 0, true), target);
         Flip.Horizontal(flipped, Side, channels);
         Assert.That(target, Is.EqualTo(flipped));
 
         // Clockwise: what was at the left of the lowest row comes to the top left.
-        Warp.Forward(source, Side, Side, channels, AffineMap.About(Side, Side, Math.PI / 2, 1, 0, 0, false), target);
+        AffineWarp.Forward(source, Side, Side, channels, AffineMap.About(Side, Side, Math.PI / 2, 1, 0, 0, false), target);
         Assert.That(target[0], Is.EqualTo(source[(Side - 1) * Side * channels]));
     }
 
@@ -55,7 +55,7 @@ public sealed class WarpTests
     public void AShiftMovesAndRepeatsTheEdge()
     {
         byte[] source = [1, 2, 3, 4], target = new byte[4];
-        Warp.Forward(source, 4, 1, 1, AffineMap.About(4, 1, 0, 1, 2, 0, false), target);
+        AffineWarp.Forward(source, 4, 1, 1, AffineMap.About(4, 1, 0, 1, 2, 0, false), target);
         Assert.That(target, Is.EqualTo(new byte[] { 1, 1, 1, 2 }));
     }
 
@@ -63,10 +63,10 @@ public sealed class WarpTests
     public void FarOutsideIsTheEdge()
     {
         byte[] source = ResizeTests.Noise(25, 3), target = new byte[25];
-        Warp.Forward(source, 5, 5, 1, new AffineMap(1e12, 0, -1e15, 0, 1e12, 1e15), target);
+        AffineWarp.Forward(source, 5, 5, 1, new AffineMap(1e12, 0, -1e15, 0, 1e12, 1e15), target);
         Assert.That(target[0], Is.EqualTo(source[20]));
 
         // NaN has no place; it must still read inside the picture.
-        Assert.That(() => Warp.Forward(source, 5, 5, 1, new AffineMap(double.NaN, 0, 0, 0, 1, 0), target), Throws.Nothing);
+        Assert.That(() => AffineWarp.Forward(source, 5, 5, 1, new AffineMap(double.NaN, 0, 0, 0, 1, 0), target), Throws.Nothing);
     }
 }

@@ -1,4 +1,4 @@
-using Cliper.Model.Analysis;
+using Cliper.Model.Interpretation;
 
 namespace Cliper.Model.Tests.Analysis;
 

@@ -1,4 +1,7 @@
-using Cliper.Model.Data;
+using Cliper.Kernels.Operations;
+using Cliper.Model.Images;
+using Cliper.Model.Loading;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 
@@ -75,12 +78,12 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void GrayPicturesAreAsTheirThreeChannels([Values("light", "script", "paper")] string augmentation)
     {
         RgbImage gray = TestPictures.Make(1, 20, 20, gray: true);
-        var pipeline = new PixelPipeline(12, Augmentation.Named(augmentation), Kernels.Operations.Normalize.Table([0, 0, 0], [1, 1, 1]));
+        var pipeline = new PixelPipeline(12, Augmentation.Named(augmentation), Normalize.Table([0, 0, 0], [1, 1, 1]));
         var one = new StoredImage(20, 20, 1, gray.Pixels.Where((_, i) => i % 3 == 0).ToArray());
         var three = new StoredImage(20, 20, 3, gray.Pixels);
         for (uint sample = 0; sample < 20; sample++)
         {
-            var random = new Kernels.Operations.RandomStream(1, Kernels.Operations.RandomPurpose.Augmentation, 0, sample);
+            var random = new RandomStream(1, RandomPurpose.Augmentation, 0, sample);
             float[] a = new float[3 * 144], b = new float[3 * 144];
             pipeline.Render(one, pipeline.Draw(one, random), a);
             pipeline.Render(three, pipeline.Draw(three, random), b);

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
-using Cliper.Model.Data;
+using Cliper.Model.Loading;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 

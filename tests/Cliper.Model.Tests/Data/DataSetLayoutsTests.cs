@@ -2,8 +2,11 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using Cliper.Kernels.Operations;
-using Cliper.Model.Data;
-using Cliper.Model.Data.Sets;
+using Cliper.Model.DataSets;
+using Cliper.Model.Faces;
+using Cliper.Model.Images;
+using Cliper.Model.Loading;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 
@@ -154,7 +157,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         Directory.Delete(In("Train_AFEW/AlignedFaces_LBPTOP_Points/Faces/Sad1"), recursive: true);
         AssertInput(() => Open(), "Sad1", "does not exist");
         var missing = new List<string>();
-        Assert.That(() => DataSets.Open(Folder, options: new() { Missing = missing.Add }), Throws.TypeOf<InputException>()
+        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Missing = missing.Add }), Throws.TypeOf<InputException>()
             .With.Message.Contains("sadness has no training samples"));
         Assert.That(missing.Single(), Does.Contain("Sad1"));
     }
@@ -232,7 +235,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         Assert.That(hard.Notes.Single(), Does.Contain("1 pictures without"));
         // Classes stand in alphabetical order: happiness, neutral.
         Assert.That(soft.Train.Samples[0].Votes, Is.EqualTo(new[] { 0.4f, 0.6f }));
-        Assert.That(DataSets.Open(Folder).Train.Samples, Has.Count.EqualTo(3), "without its name, the table of FER2013 is read");
+        Assert.That(DataSetRegistry.Open(Folder).Train.Samples, Has.Count.EqualTo(3), "without its name, the table of FER2013 is read");
         File.AppendAllText(In("fer2013new.csv"), "PublicTest,,10,0,0,0,0,0,0,0,0,0\n");
         AssertInput(() => Open("ferplus", new DataChoices()), "fer2013new.csv:6:", "a row more");
     }
@@ -273,8 +276,8 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
                 File.WriteAllText(In($"Emotion/{name}/{name.Replace('/', '_')}_00000005_emotion.txt"), $"   {label}\n");
         }
 
-        DataSetSplits sets = DataSets.Open(Folder, options: new() { TestFraction = 0 });
-        DataSetSplits neutral = DataSets.Open(Folder, options: new DataChoices { CkPlusNeutral = true, CkPlusPeakFrames = 0 }.Over(new() { TestFraction = 0 }));
+        DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { TestFraction = 0 });
+        DataSetSplits neutral = DataSetRegistry.Open(Folder, options: new DataChoices { CkPlusNeutral = true, CkPlusPeakFrames = 0 }.Over(new() { TestFraction = 0 }));
 
         Assert.That(LabelNames(sets.Train), Is.EqualTo(new[] { "disgust", "surprise", "happiness" }));
         Assert.That(sets.Train.Samples.Select(sample => sample.Group), Is.EqualTo(new[] { "S005", "S010", "S011" }));
@@ -289,7 +292,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         foreach ((string name, int frames) in new[] { ("happy/a_1", 4), ("happy/b_1", 2), ("sad/a_2", 4), ("sad/c_1", 3) })
             for (int frame = 0; frame < frames; frame++)
                 Picture($"{name}/{frame}.png", frame);
-        DataSetSplits sets = DataSets.Open(Folder, options: new DataChoices { MinFrames = 3 }.Over(new() { TestFraction = 0 }));
+        DataSetSplits sets = DataSetRegistry.Open(Folder, options: new DataChoices { MinFrames = 3 }.Over(new() { TestFraction = 0 }));
         Assert.That(sets.Train.Samples, Has.Count.EqualTo(3));
         Assert.That(sets.Notes, Has.Some.Contains("1 of 4 samples have fewer than 3 frames"));
     }
@@ -303,9 +306,9 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     }
 
     private DataSetSplits Open(DataChoices? choices = null, int fold = 1) =>
-        DataSets.Open(Folder, options: (choices ?? new DataChoices()).Over(new() { Fold = fold }));
+        DataSetRegistry.Open(Folder, options: (choices ?? new DataChoices()).Over(new() { Fold = fold }));
 
-    private DataSetSplits Open(string name, DataChoices choices) => DataSets.Open(Folder, name, choices.Over(new()));
+    private DataSetSplits Open(string name, DataChoices choices) => DataSetRegistry.Open(Folder, name, choices.Over(new()));
 
     private static string[] LabelNames(DataSplit split) => [.. split.Samples.Select(sample => split.Classes[sample.Label])];
 

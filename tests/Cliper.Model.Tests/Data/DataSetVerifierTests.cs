@@ -1,4 +1,5 @@
-using Cliper.Model.Data;
+using Cliper.Model.DataSets;
+using Cliper.Model.Images;
 
 namespace Cliper.Model.Tests.Data;
 
@@ -117,7 +118,7 @@ public sealed class DataSetVerifierTests : TemporaryFolder
         Assert.That(DataSetVerifier.Run(Folder, "rafdb", new DataSetOptions(), pictures: false).Missing,
             Is.EqualTo(new[] { 8, 9 }.Select(i => $"{In("EmoLabel/list_patition_label.txt")}:{i}: train_{i:D5}_aligned.jpg is not in "
                 + $"{In("Image/aligned")}; unpack the pictures again, or remove the line")));
-        Assert.That(() => DataSets.Open(Folder, "rafdb"), Throws.TypeOf<InputException>().With.Message.Contains("train_00008_aligned.jpg"));
+        Assert.That(() => DataSetRegistry.Open(Folder, "rafdb"), Throws.TypeOf<InputException>().With.Message.Contains("train_00008_aligned.jpg"));
     }
 
     [Test]

@@ -1,6 +1,8 @@
 using System.IO.Compression;
 using System.Text.RegularExpressions;
-using Cliper.Model.Data;
+using Cliper.Model.DataSets;
+using Cliper.Model.Images;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 
@@ -16,7 +18,7 @@ public sealed class DataSetsTests : TemporaryFolder
         Pictures("test/happy", 2);
         File.WriteAllText(In("train/angry/Thumbs.db"), "no picture");
 
-        DataSetSplits sets = DataSets.Open(Folder);
+        DataSetSplits sets = DataSetRegistry.Open(Folder);
 
         Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "happiness" }));
         Assert.That(sets.Train.CountByClass(), Is.EqualTo(new[] { 2, 3 }));
@@ -32,10 +34,10 @@ public sealed class DataSetsTests : TemporaryFolder
         Pictures("happy", 10);
         Pictures("sad", 20);
 
-        DataSetSplits first = DataSets.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2, ValidationFraction = 0.25 });
-        DataSetSplits again = DataSets.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2, ValidationFraction = 0.25 });
-        DataSetSplits other = DataSets.Open(Folder, options: new() { Seed = 2, TestFraction = 0.2 });
-        DataSetSplits whole = DataSets.Open(Folder, options: new() { TestFraction = 0 });
+        DataSetSplits first = DataSetRegistry.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2, ValidationFraction = 0.25 });
+        DataSetSplits again = DataSetRegistry.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2, ValidationFraction = 0.25 });
+        DataSetSplits other = DataSetRegistry.Open(Folder, options: new() { Seed = 2, TestFraction = 0.2 });
+        DataSetSplits whole = DataSetRegistry.Open(Folder, options: new() { TestFraction = 0 });
 
         Assert.That(first.Test!.CountByClass(), Is.EqualTo(new[] { 2, 4 }));
         Assert.That(first.Validation!.CountByClass(), Is.EqualTo(new[] { 2, 4 }));
@@ -55,7 +57,7 @@ public sealed class DataSetsTests : TemporaryFolder
         foreach (string line in lines)
             TestPictures.Write(In($"Image/aligned/{line.Split('.')[0]}_aligned.jpg"), TestPictures.Make(1));
 
-        DataSetSplits sets = DataSets.Open(Folder);
+        DataSetSplits sets = DataSetRegistry.Open(Folder);
 
         Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise" }));
         Assert.That(sets.Train.Samples.Select(sample => sets.Train.Classes[sample.Label]),
@@ -64,7 +66,7 @@ public sealed class DataSetsTests : TemporaryFolder
         Assert.That(sets.Train.Samples[0].Frames[0].Load(SkiaImageCodec.Instance).Width, Is.EqualTo(20));
 
         File.Delete(In("Image/aligned/test_0003_aligned.jpg"));
-        AssertInput(() => DataSets.Open(Folder), "list_patition_label.txt:6:", "test_0003_aligned.jpg");
+        AssertInput(() => DataSetRegistry.Open(Folder), "list_patition_label.txt:6:", "test_0003_aligned.jpg");
     }
 
     [Test]
@@ -75,7 +77,7 @@ public sealed class DataSetsTests : TemporaryFolder
             Pictures($"{root}train/{label}", 1);
             Pictures($"{root}{test}/{label}", 1);
         }
-        DataSetSplits sets = DataSets.Open(Folder);
+        DataSetSplits sets = DataSetRegistry.Open(Folder);
         Assert.That(sets.Train.Classes, Has.Count.EqualTo(7));
         Assert.That(sets.Train.Classes[sets.Train.Samples.Single(sample => sample.Name.StartsWith('4')).Label], Is.EqualTo("happiness"));
     }
@@ -86,7 +88,7 @@ public sealed class DataSetsTests : TemporaryFolder
         string row = string.Join(' ', Enumerable.Range(0, 2304).Select(i => i % 256));
         File.WriteAllLines(In("fer2013.csv"), ["emotion,pixels,Usage", $"0,{row},Training", $"3,\"{row}\",Training", $"6,{row},Training", $"6,{row},PublicTest", $"3,{row},PrivateTest"]);
 
-        DataSetSplits sets = DataSets.Open(Folder, options: new() { Classes = ["angry", "happy", "neutral"] });
+        DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { Classes = ["angry", "happy", "neutral"] });
 
         Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "happiness", "neutral" }));
         Assert.That(sets.Validation!.Samples.Single().Label, Is.EqualTo(2));
@@ -105,7 +107,7 @@ public sealed class DataSetsTests : TemporaryFolder
     public void Fer2013sFaultsAreNamed(string table, params string[] parts)
     {
         File.WriteAllText(In("fer2013.csv"), table);
-        AssertInput(() => DataSets.Open(In("fer2013.csv"), "fer2013"), parts);
+        AssertInput(() => DataSetRegistry.Open(In("fer2013.csv"), "fer2013"), parts);
     }
 
     [Test]
@@ -116,7 +118,7 @@ public sealed class DataSetsTests : TemporaryFolder
                 for (int frame = 0; frame < 3; frame++)
                     TestPictures.Write(In($"{name}/S{subject:D3}_00{name.Length}/f{frame}.png"), TestPictures.Make(1));
 
-        DataSetSplits sets = DataSets.Open(Folder, options: new() { TestFraction = 0.25 });
+        DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { TestFraction = 0.25 });
         Assert.That(sets.Train.IsVideo);
         Assert.That(sets.Train.Samples[0].Frames, Has.Count.EqualTo(3));
         Assert.That(Groups(sets.Train).Intersect(Groups(sets.Test!)), Is.Empty);
@@ -124,13 +126,13 @@ public sealed class DataSetsTests : TemporaryFolder
 
         string?[] tested = [.. Enumerable.Range(1, 5).SelectMany(fold =>
         {
-            DataSetSplits part = DataSets.Open(Folder, options: new() { Folds = 5, Fold = fold });
+            DataSetSplits part = DataSetRegistry.Open(Folder, options: new() { Folds = 5, Fold = fold });
             Assert.That(Groups(part.Train).Intersect(Groups(part.Test!)), Is.Empty);
             return Groups(part.Test!);
         })];
         Assert.That(tested, Is.Unique.And.Exactly(12).Items);
-        Assert.That(() => DataSets.Open(Folder, options: new() { Folds = 13 }), Throws.TypeOf<SettingsException>());
-        Assert.That(() => DataSets.Open(Folder, options: new() { Folds = 5, Fold = 6 }), Throws.TypeOf<SettingsException>());
+        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Folds = 13 }), Throws.TypeOf<SettingsException>());
+        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Folds = 5, Fold = 6 }), Throws.TypeOf<SettingsException>());
     }
 
     [Test]
@@ -141,7 +143,7 @@ public sealed class DataSetsTests : TemporaryFolder
             TestPictures.Write(In($"neutral/{person:D3}_03.png"), TestPictures.Make(1));
             TestPictures.Write(In($"happy/{person:D3}_08.png"), TestPictures.Make(1));
         }
-        DataSetSplits sets = DataSets.Open(Folder, options: new() { Subject = new Regex("^([0-9]+)_") });
+        DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { Subject = new Regex("^([0-9]+)_") });
         Assert.That(Groups(sets.Train).Intersect(Groups(sets.Test!)), Is.Empty);
         Assert.That(sets.Test!.Samples, Has.Count.EqualTo(4));
     }
@@ -151,18 +153,18 @@ public sealed class DataSetsTests : TemporaryFolder
     {
         Pictures("pics", 6);
         File.WriteAllLines(In("a.csv"), ["Path,Label,split", "pics/0.png,Happy,train", "pics/1.png,sad,train", "\"pics/2.png\",happy,val", "pics/3.png,sad,test"]);
-        DataSetSplits csv = DataSets.Open(In("a.csv"));
+        DataSetSplits csv = DataSetRegistry.Open(In("a.csv"));
         Assert.That((csv.Train.Samples.Count, csv.Validation!.Samples.Count, csv.Test!.Samples.Count), Is.EqualTo((2, 1, 1)));
 
         File.WriteAllLines(In("b.csv"), ["pics/0.png,happy", "", "# a comment", "pics/1.png,sad"]);
-        Assert.That(DataSets.Open(In("b.csv"), options: new() { TestFraction = 0 }).Train.Samples, Has.Count.EqualTo(2));
+        Assert.That(DataSetRegistry.Open(In("b.csv"), options: new() { TestFraction = 0 }).Train.Samples, Has.Count.EqualTo(2));
 
         Directory.CreateDirectory(In("lists"));
         Pictures("my clips/one", 3);
         Pictures("my clips/two", 4);
         File.WriteAllLines(In("lists/train.txt"), ["/data/clips/one 3 0", "/data/clips/two 4 1"]);
         File.WriteAllLines(In("lists/test.txt"), ["/data/clips/two 1"]);
-        DataSetSplits clips = DataSets.Open(In("lists"), options: new() { Classes = ["happy", "sad"], RewriteFrom = "/data/clips", RewriteTo = In("my clips") });
+        DataSetSplits clips = DataSetRegistry.Open(In("lists"), options: new() { Classes = ["happy", "sad"], RewriteFrom = "/data/clips", RewriteTo = In("my clips") });
         Assert.That(clips.Train.Samples.Select(sample => sample.Frames.Count), Is.EqualTo(new[] { 3, 4 }));
         Assert.That(clips.Test!.Samples.Single().Label, Is.EqualTo(1));
     }
@@ -180,31 +182,31 @@ public sealed class DataSetsTests : TemporaryFolder
     {
         TestPictures.Write(In("p.png"), TestPictures.Make(1));
         File.WriteAllText(In("a.csv"), list);
-        AssertInput(() => DataSets.Open(In("a.csv")), parts);
+        AssertInput(() => DataSetRegistry.Open(In("a.csv")), parts);
     }
 
     [Test]
     public void WhatIsMissingIsNamedWithTheRemedy()
     {
-        AssertInput(() => DataSets.Open(In("nowhere")), "nowhere", "no such file or folder");
-        AssertInput(() => DataSets.Open(Folder), "no data set was recognised", "Found: nothing", "rafdb:");
+        AssertInput(() => DataSetRegistry.Open(In("nowhere")), "nowhere", "no such file or folder");
+        AssertInput(() => DataSetRegistry.Open(Folder), "no data set was recognised", "Found: nothing", "rafdb:");
 
         Pictures("train/happy", 1);
         Directory.CreateDirectory(In("train/sad"));
-        AssertInput(() => DataSets.Open(Folder), "sad", "no pictures");
+        AssertInput(() => DataSetRegistry.Open(Folder), "sad", "no pictures");
         Directory.Delete(In("train/sad"));
-        AssertInput(() => DataSets.Open(Folder), "only the class happiness", "at least two");
+        AssertInput(() => DataSetRegistry.Open(Folder), "only the class happiness", "at least two");
         Pictures("train/sad", 1);
         Pictures("test/scared", 1);
-        AssertInput(() => DataSets.Open(Folder), "fear", "no training samples");
-        AssertInput(() => DataSets.Open(Folder, options: new() { Classes = ["happy", "sad"] }), "scared", "unknown class");
-        AssertInput(() => DataSets.Open(Folder, "rafdb"), "no RAF-DB here", "found test/, train/");
+        AssertInput(() => DataSetRegistry.Open(Folder), "fear", "no training samples");
+        AssertInput(() => DataSetRegistry.Open(Folder, options: new() { Classes = ["happy", "sad"] }), "scared", "unknown class");
+        AssertInput(() => DataSetRegistry.Open(Folder, "rafdb"), "no RAF-DB here", "found test/, train/");
         Directory.Delete(In("train"), recursive: true);
-        AssertInput(() => DataSets.Open(Folder), "no train folder beside test", "to evaluate, give the folder of one split", In("test"));
+        AssertInput(() => DataSetRegistry.Open(Folder), "no train folder beside test", "to evaluate, give the folder of one split", In("test"));
         Pictures("valid/scared", 1);
-        AssertInput(() => DataSets.Open(Folder), "no train folder beside test, valid");
-        Assert.That(() => DataSets.Open(Folder, "fer2014"), Throws.TypeOf<SettingsException>().With.Message.Contains("fer2013"));
-        Assert.That(() => DataSets.Open(Folder, options: new() { TestFraction = 1 }), Throws.TypeOf<SettingsException>());
+        AssertInput(() => DataSetRegistry.Open(Folder), "no train folder beside test, valid");
+        Assert.That(() => DataSetRegistry.Open(Folder, "fer2014"), Throws.TypeOf<SettingsException>().With.Message.Contains("fer2013"));
+        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { TestFraction = 1 }), Throws.TypeOf<SettingsException>());
     }
 
     [Test]
@@ -220,7 +222,7 @@ public sealed class DataSetsTests : TemporaryFolder
     {
         string archive = SharedFiles.OrIgnore("data/fer2013.tar.gz");
         Unpack(archive);
-        DataSetSplits sets = DataSets.Open(Folder);
+        DataSetSplits sets = DataSetRegistry.Open(Folder);
         Assert.That(sets.Train.CountByClass(), Is.EqualTo(new[] { 3995, 436, 4097, 7215, 4965, 4830, 3171 }));
         Assert.That(sets.Validation!.CountByClass(), Is.EqualTo(new[] { 467, 56, 496, 895, 607, 653, 415 }));
         Assert.That(sets.Test, Is.Null);
@@ -230,7 +232,7 @@ public sealed class DataSetsTests : TemporaryFolder
     public void RealClipsOfCk()
     {
         Unpack(SharedFiles.OrIgnore("data/ck48-clips.tar.gz"));
-        DataSetSplits sets = DataSets.Open(Folder, options: new() { Folds = 5 });
+        DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { Folds = 5 });
         Assert.That(sets.Train.Samples.Count + sets.Test!.Samples.Count, Is.EqualTo(219));
         Assert.That(Groups(sets.Train).Concat(Groups(sets.Test)), Is.Unique.And.Exactly(80).Items);
         Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise" }));

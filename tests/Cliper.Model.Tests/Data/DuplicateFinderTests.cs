@@ -1,5 +1,7 @@
 using Cliper.Kernels.Operations;
-using Cliper.Model.Data;
+using Cliper.Model.DataSets;
+using Cliper.Model.Images;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 

@@ -1,4 +1,4 @@
-using Cliper.Model.Data;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 

@@ -1,5 +1,5 @@
 using Cliper.Kernels.Operations;
-using Cliper.Model.Data;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 

@@ -1,4 +1,4 @@
-using Cliper.Model.Data;
+using Cliper.Model.Images;
 using SkiaSharp;
 
 namespace Cliper.Model.Tests.Data;

@@ -1,6 +1,5 @@
 using System.Text;
-using Cliper.Model.Data;
-using Cliper.Model.Data.Sets;
+using Cliper.Model.DataSets;
 
 namespace Cliper.Model.Tests.Data;
 

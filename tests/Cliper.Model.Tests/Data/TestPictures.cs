@@ -1,4 +1,5 @@
-using Cliper.Model.Data;
+using Cliper.Model.Images;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 

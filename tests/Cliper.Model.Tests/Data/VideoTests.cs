@@ -1,6 +1,9 @@
 using System.Diagnostics;
-using Cliper.Model.Data;
-using Cliper.Model.Data.Video;
+using Cliper.Model.DataSets;
+using Cliper.Model.Images;
+using Cliper.Model.Loading;
+using Cliper.Model.Samples;
+using Cliper.Model.Video;
 
 namespace Cliper.Model.Tests.Data;
 
@@ -190,7 +193,7 @@ public sealed class VideoTests : TemporaryFolder
         foreach (string split in new[] { "Train_AFEW", "Val_AFEW" })
             foreach (string name in new[] { "Angry", "Happy" })
                 Make($"{split}/{name}/{name}1.avi", 12);
-        DataSetSplits sets = DataSets.Open(Folder, "afew");
+        DataSetSplits sets = DataSetRegistry.Open(Folder, "afew");
         Assert.That(sets.Train.Samples.Select(sample => sample.Frames.Count), Is.EqualTo(new[] { 12, 12 }));
         using var loader = new BatchLoader(sets.Train, new LoaderOptions { BatchSize = 2, ImageSize = 8, Frames = 4 });
         using Batch batch = loader.Epoch(0).Single();
@@ -200,7 +203,7 @@ public sealed class VideoTests : TemporaryFolder
         for (int i = 0; i < 4; i++)
             Assert.That(firsts[i], Is.EqualTo(expected[i]).Within(Rounding / 255f / 0.268f));
         File.WriteAllText(In("Val_AFEW/Happy/bad.avi"), "no video");
-        AssertInput(() => DataSets.Open(Folder, "afew"), "bad.avi", "not a video");
+        AssertInput(() => DataSetRegistry.Open(Folder, "afew"), "bad.avi", "not a video");
     }
 
     [Test]
@@ -219,7 +222,7 @@ public sealed class VideoTests : TemporaryFolder
             Cache = cache,
             CacheFolder = In("cache"),
             Mean = [0, 0, 0],
-            Deviation = [1 / 255f, 1 / 255f, 1 / 255f],
+            Std = [1 / 255f, 1 / 255f, 1 / 255f],
         };
 
         List<string> runs = Counted(() =>

@@ -1,5 +1,6 @@
-using Cliper.Model.Data;
-using Cliper.Model.DrawnFaces;
+using Cliper.Model.Images;
+using Cliper.Model.Samples;
+using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Tests.DrawnFaces;
 
@@ -8,10 +9,10 @@ public class DrawnFacesDataTests
     [Test]
     public void LabelsAreOfWhatIsDrawnAndClassesAreBalanced()
     {
-        DataSplit split = new DrawnFacesData("train", 1, 70, 16).ToSplit();
+        DataSplit split = new SyntheticFacesData("train", 1, 70, 16).ToSplit();
         Assert.That(split.Classes, Is.EqualTo(FaceExpressions.Names));
         Assert.That(split.CountByClass(), Is.All.EqualTo(10));
-        var data = new DrawnFacesData("train", 1, 70, 16);
+        var data = new SyntheticFacesData("train", 1, 70, 16);
         for (int index = 0; index < 70; index++)
             Assert.That((int)data.Face(index).Expression, Is.EqualTo(split.Samples[index].Label));
         Assert.That(split.Samples[3].Frames[0].Load(SkiaImageCodec.Instance).Pixels, Is.EqualTo(data.Draw(3).Pixels));
@@ -27,7 +28,7 @@ public class DrawnFacesDataTests
     [Test]
     public void TrainAndTestHaveNoPictureInCommon()
     {
-        DataSetSplits splits = DrawnFacesData.Splits(1, 140, 140, 16);
+        DataSetSplits splits = SyntheticFacesData.Splits(1, 140, 140, 16);
         HashSet<string> seen = [.. Pictures(splits.Train)];
         Assert.That(seen, Has.Count.EqualTo(140));
         Assert.That(Pictures(splits.Test!).Where(seen.Contains), Is.Empty);
@@ -39,16 +40,16 @@ public class DrawnFacesDataTests
     [Test]
     public void AnotherSeedOrNameGivesOtherFaces()
     {
-        FaceParameters face = new DrawnFacesData("train", 1, 1, 16).Face(0);
-        Assert.That(new DrawnFacesData("train", 1, 9, 48).Face(0), Is.EqualTo(face));
-        Assert.That(new DrawnFacesData("train", 2, 1, 16).Face(0), Is.Not.EqualTo(face));
-        Assert.That(new DrawnFacesData("test", 1, 1, 16).Face(0), Is.Not.EqualTo(face));
+        FaceParameters face = new SyntheticFacesData("train", 1, 1, 16).Face(0);
+        Assert.That(new SyntheticFacesData("train", 1, 9, 48).Face(0), Is.EqualTo(face));
+        Assert.That(new SyntheticFacesData("train", 2, 1, 16).Face(0), Is.Not.EqualTo(face));
+        Assert.That(new SyntheticFacesData("test", 1, 1, 16).Face(0), Is.Not.EqualTo(face));
     }
 
     [Test]
     public void CaptionsFollowTheVariant()
     {
-        var data = new DrawnFacesData("train", 1, 10, 16);
+        var data = new SyntheticFacesData("train", 1, 10, 16);
         Assert.That(data.Caption(4), Is.EqualTo(FaceCaptions.Describe(data.Face(4))));
         Assert.That(Enumerable.Range(0, 20).Select(epoch => data.Caption(4, (uint)epoch)).Distinct().Count(), Is.GreaterThan(5));
     }

@@ -1,4 +1,4 @@
-using Cliper.Model.DrawnFaces;
+using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Tests.DrawnFaces;
 

@@ -1,5 +1,5 @@
-using Cliper.Model.Data;
-using Cliper.Model.DrawnFaces;
+using Cliper.Model.Images;
+using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Tests.DrawnFaces;
 
@@ -42,8 +42,8 @@ public class PencilSketchTests
     [Test]
     public void ASketchedSetShowsTheSameFaces()
     {
-        var painted = new DrawnFacesData("test", 1, 7, Size);
-        var sketched = new DrawnFacesData("test", 1, 7, Size, DrawingStyle.Pencil);
+        var painted = new SyntheticFacesData("test", 1, 7, Size);
+        var sketched = new SyntheticFacesData("test", 1, 7, Size, DrawingStyle.Pencil);
         for (int index = 0; index < 7; index++)
         {
             Assert.That(sketched.Face(index), Is.EqualTo(painted.Face(index)));

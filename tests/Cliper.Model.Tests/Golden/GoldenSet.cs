@@ -1,4 +1,4 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Golden;
@@ -99,10 +99,10 @@ public sealed record GoldenSet(string Folder, string Name)
 [Category("Golden")]
 public abstract class GoldenTests
 {
-    protected HostDevice Device { get; private set; } = null!;
+    protected CpuDevice Device { get; private set; } = null!;
 
     [SetUp]
-    public void MakeDevice() => Device = new HostDevice();
+    public void MakeDevice() => Device = new CpuDevice();
 
     [TearDown]
     public void NothingIsLeft()

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Weights;
 

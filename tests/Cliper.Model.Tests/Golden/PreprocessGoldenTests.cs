@@ -1,7 +1,7 @@
 using System.Globalization;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
-using Cliper.Model.Data;
+using Cliper.Model.Images;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Golden;

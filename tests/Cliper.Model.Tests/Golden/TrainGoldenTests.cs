@@ -2,7 +2,7 @@ using System.Globalization;
 using Cliper.Autograd;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
-using Cliper.Model.Text;
+using Cliper.Model.Prompts;
 using Cliper.Model.Weights;
 using AdamW = Cliper.Autograd.Optimizers.AdamW;
 

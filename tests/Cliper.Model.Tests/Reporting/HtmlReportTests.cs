@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
-using Cliper.Model.Analysis;
-using Cliper.Model.Data;
+using Cliper.Model.Images;
+using Cliper.Model.Interpretation;
 using Cliper.Model.Metrics;
 using Cliper.Model.Reporting;
 

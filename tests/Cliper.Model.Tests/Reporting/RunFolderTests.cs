@@ -1,4 +1,6 @@
-using Cliper.Model.Reporting;
+using Cliper.Model.IO;
+using Cliper.Model.Metrics;
+using Cliper.Model.Runs;
 
 namespace Cliper.Model.Tests.Reporting;
 

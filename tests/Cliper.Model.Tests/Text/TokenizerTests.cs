@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using Cliper.Model.Clip;
+using Cliper.Model.Prompts;
 using Cliper.Model.Text;
 using Cliper.Model.Weights;
 

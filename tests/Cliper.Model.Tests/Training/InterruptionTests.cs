@@ -1,7 +1,10 @@
 using System.Text.RegularExpressions;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Runs;
+using Cliper.Model.Settings;
+using Cliper.Model.Stages;
 using Cliper.Model.Tests.Data;
-using Cliper.Model.Training;
 
 namespace Cliper.Model.Tests.Training;
 
@@ -14,7 +17,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
         for (int index = 0; index < 12; index++)
             foreach (string split in new[] { "train", "test" })
                 TestPictures.Write(In($"data/{split}/{(index % 2 == 0 ? "happy" : "sad")}/{index}.png"), TestPictures.Make(index + (split == "test" ? 50 : 0)));
-        using var device = new HostDevice(2);
+        using var device = new CpuDevice(2);
         int events = 0;
         Go(device, "whole", resume: false, new Progress(_ => events++), default);
         string result = File.ReadAllText(RunResult.PathIn(In("whole"))), metrics = Metrics("whole");
@@ -47,7 +50,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
     // The phases take three steps an epoch; the epoch chosen is one of stage 2's.
     private void Go(Device device, string run, bool resume, Progress progress, CancellationToken cancellation)
     {
-        var phase = new PhaseSettings { Epochs = 2, BatchSize = 4, LearningRate = 1e-2f };
+        var phase = new StageSettings { Epochs = 2, BatchSize = 4, LearningRate = 1e-2f };
         var settings = new TrainSettings
         {
             Data = In("data"),

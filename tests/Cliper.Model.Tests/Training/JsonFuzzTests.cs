@@ -1,5 +1,6 @@
 using System.Text;
-using Cliper.Model.Training;
+using Cliper.Model.Runs;
+using Cliper.Model.Settings;
 
 namespace Cliper.Model.Tests.Training;
 

@@ -1,4 +1,4 @@
-using Cliper.Model.Training;
+using Cliper.Model.Settings;
 
 namespace Cliper.Model.Tests.Training;
 

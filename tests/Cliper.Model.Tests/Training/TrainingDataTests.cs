@@ -1,7 +1,8 @@
-using Cliper.Kernels.Devices;
-using Cliper.Model.Data;
-using Cliper.Model.DrawnFaces;
-using Cliper.Model.Training;
+using Cliper.Kernels.Cpu;
+using Cliper.Model.Loading;
+using Cliper.Model.Settings;
+using Cliper.Model.Stages;
+using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Tests.Training;
 
@@ -10,11 +11,11 @@ public sealed class TrainingDataTests
     [Test]
     public void CaptionsAreMadeOfLabelsFirstAndThePicturesOwnAfterwards()
     {
-        var faces = new DrawnFacesData("train", 1, 14, 16);
+        var faces = new SyntheticFacesData("train", 1, 14, 16);
         var settings = new TrainSettings { CaptionTemplates = ["a {} face.", "looks {}."], LabelCaptionEpochs = 1 };
         var data = new TrainingData(faces.ToSplit(), null, null, settings, "", (index, epoch) => $"picture {index} in epoch {epoch}");
-        using var device = new HostDevice(1);
-        using BatchLoader loader = data.TrainLoader(new PhaseSettings { BatchSize = 14 }, new ClipShape { ImageSize = 16 }.ToConfig(600), device);
+        using var device = new CpuDevice(1);
+        using BatchLoader loader = data.TrainLoader(new StageSettings { BatchSize = 14 }, new ClipShape { ImageSize = 16 }.ToConfig(600), device);
         using Batch batch = loader.Epoch(0).First();
 
         string[] names = [.. batch.Labels.Take(14).Select(label => data.Train.Classes[label])];

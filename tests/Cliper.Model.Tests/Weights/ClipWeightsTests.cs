@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 using Cliper.Model.Weights;
@@ -299,7 +299,7 @@ public sealed class ClipWeightsTests : TemporaryFolder
     [Test]
     public void TensorsOnADeviceHoldTheValues()
     {
-        using var device = new HostDevice();
+        using var device = new CpuDevice();
         using ClipWeights weights = Make(Small);
         using (Tensor tensor = weights.ToTensor(device, "text_projection"))
         {

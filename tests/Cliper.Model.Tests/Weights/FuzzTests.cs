@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Cliper.Model.Clip;
+using Cliper.Model.IO;
 using Cliper.Model.Text;
 using Cliper.Model.Weights;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Cliper.Autograd;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
 using Cliper.Model.Clip;
 using Cliper.Model.Weights;
 
@@ -164,7 +164,7 @@ public sealed class OpenAIArchiveTests : TemporaryFolder
                 + "openai/clip-vit-base-patch32 after 'cliper-gpu weights download'");
             return;
         }
-        using var device = new HostDevice();
+        using var device = new CpuDevice();
         using ClipWeights weights = ClipWeights.Load(path);
         using var clip = new ClipModel(device, weights);
         using var tape = new Tape(device, recording: false);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Cliper.Model.IO;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Weights;

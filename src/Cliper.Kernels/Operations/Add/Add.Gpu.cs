@@ -1,9 +1,10 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
 public static partial class Add
 {
     private static void ForwardGpu(GpuDevice gpu, DeviceArray a, DeviceArray b, DeviceArray y) =>
-        ElementLoop.Run<ElementLoop.Sum>(gpu, a, b, y);
+        ElementwiseKernels.Run<ElementwiseKernels.Sum>(gpu, a, b, y);
 }

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -16,7 +18,7 @@ public static partial class Add
         Check.Length(y, a.Length, nameof(y));
         switch (a.Device)
         {
-            case HostDevice host: ForwardHost(host, a, b, y); break;
+            case CpuDevice host: ForwardHost(host, a, b, y); break;
             case GpuDevice gpu: ForwardGpu(gpu, a, b, y); break;
             default: throw Check.NoImplementation(nameof(Add), a.Device);
         }

@@ -1,4 +1,5 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 

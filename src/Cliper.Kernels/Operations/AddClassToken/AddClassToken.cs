@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -26,7 +28,7 @@ public static partial class AddClassToken
         Check.Length(y, samples * (patches + 1L) * width, nameof(y));
         switch (x.Device)
         {
-            case HostDevice host: ForwardHost(host, x, classEmbedding, positions, y, samples, patches, width); break;
+            case CpuDevice host: ForwardHost(host, x, classEmbedding, positions, y, samples, patches, width); break;
             case GpuDevice gpu: ForwardGpu(gpu, x, classEmbedding, positions, y, samples, patches, width); break;
             default: throw Check.NoImplementation(nameof(AddClassToken), x.Device);
         }
@@ -60,7 +62,7 @@ public static partial class AddClassToken
             return;
         switch (dy.Device)
         {
-            case HostDevice host: BackwardHost(host, dy, dx, accumulateDx, samples, patches, width); break;
+            case CpuDevice host: BackwardHost(host, dy, dx, accumulateDx, samples, patches, width); break;
             case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulateDx, samples, patches, width); break;
             default: throw Check.NoImplementation(nameof(AddClassToken), dy.Device);
         }

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -22,7 +24,7 @@ public static partial class AddPositions
         Check.Length(y, (long)samples * tokens * width, nameof(y));
         switch (x.Device)
         {
-            case HostDevice host: ForwardHost(host, x, positions, y, samples, tokens, width); break;
+            case CpuDevice host: ForwardHost(host, x, positions, y, samples, tokens, width); break;
             case GpuDevice gpu: ForwardGpu(gpu, x, positions, y, samples, tokens, width); break;
             default: throw Check.NoImplementation(nameof(AddPositions), x.Device);
         }

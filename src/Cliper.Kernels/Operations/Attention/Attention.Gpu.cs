@@ -1,4 +1,5 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -9,9 +10,9 @@ public static partial class Attention
     {
         CheckHead(gpu, sizes);
         if (gpu.HasTensorCores && Suit(sizes, q, k, v, output))
-            TensorCoreAttention.Forward(gpu, sizes, q, k, v, keyLengths, output, logSumExp);
+            MmaSyncAttention.Forward(gpu, sizes, q, k, v, keyLengths, output, logSumExp);
         else
-            PortableAttention.Forward(gpu, sizes, q, k, v, keyLengths, output, logSumExp);
+            SimtAttention.Forward(gpu, sizes, q, k, v, keyLengths, output, logSumExp);
     }
 
     private static void BackwardGpu(GpuDevice gpu, in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
@@ -20,20 +21,20 @@ public static partial class Attention
     {
         CheckOperand(output, sizes, sizes.Queries, nameof(output));
         CheckHead(gpu, sizes);
-        DeviceArray statistics = gpu.Allocate(2L * sizes.Samples * sizes.Heads * TensorCoreAttention.StatisticRows(sizes.Queries));
-        TensorCoreAttention.Statistics(gpu, sizes, output, doutput, logSumExp, statistics);
+        DeviceArray statistics = gpu.Allocate(2L * sizes.Samples * sizes.Heads * MmaSyncAttention.StatisticRows(sizes.Queries));
+        MmaSyncAttention.Statistics(gpu, sizes, output, doutput, logSumExp, statistics);
         if (gpu.HasTensorCores && Suit(sizes, q, k, v, doutput) && (dq.IsNull || Suit(sizes, dq)) && (dk.IsNull || Suit(sizes, dk, dv)))
-            TensorCoreAttention.Backward(gpu, sizes, q, k, v, keyLengths, statistics, doutput, dq, accumulateQ, dk, dv, accumulateKv);
+            MmaSyncAttention.Backward(gpu, sizes, q, k, v, keyLengths, statistics, doutput, dq, accumulateQ, dk, dv, accumulateKv);
         else
-            PortableAttention.Backward(gpu, sizes, q, k, v, keyLengths, statistics, doutput, dq, accumulateQ, dk, dv, accumulateKv);
+            SimtAttention.Backward(gpu, sizes, q, k, v, keyLengths, statistics, doutput, dq, accumulateQ, dk, dv, accumulateKv);
         gpu.Free(statistics);
     }
 
     private static void CheckHead(GpuDevice gpu, in Sizes sizes)
     {
-        if (sizes.HeadSize > TensorCoreAttention.MaxHeadSize)
+        if (sizes.HeadSize > MmaSyncAttention.MaxHeadSize)
             throw new ArgumentException($"heads of {sizes.HeadSize}: on {gpu.Name} their size is at most "
-                + $"{TensorCoreAttention.MaxHeadSize}; use the CPU for such a model");
+                + $"{MmaSyncAttention.MaxHeadSize}; use the CPU for such a model");
     }
 
     // Tensor cores take rows that begin at multiples of 16 bytes.

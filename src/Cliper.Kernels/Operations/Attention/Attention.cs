@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -66,7 +68,7 @@ public static partial class Attention
             return;
         switch (q.Array.Device)
         {
-            case HostDevice host: ForwardHost(host, sizes, q, k, v, keyLengths, output, logSumExp); break;
+            case CpuDevice host: ForwardHost(host, sizes, q, k, v, keyLengths, output, logSumExp); break;
             case GpuDevice gpu: ForwardGpu(gpu, sizes, q, k, v, keyLengths, output, logSumExp); break;
             default: throw Check.NoImplementation(nameof(Attention), q.Array.Device);
         }
@@ -113,7 +115,7 @@ public static partial class Attention
             return;
         switch (q.Array.Device)
         {
-            case HostDevice host:
+            case CpuDevice host:
                 BackwardHost(host, sizes, q, k, v, keyLengths, logSumExp, doutput, dq, accumulateQ, dk, dv,
                     accumulateKv);
                 break;
@@ -148,7 +150,7 @@ public static partial class Attention
         long needed = sizes.Samples == 0 ? 0 : operand.Offset + ((long)sizes.Samples * rows - 1) * operand.Stride + width;
         if (operand.Array.Length < needed)
             throw new ArgumentException($"{name} has {operand.Array.Length} elements, needs {needed}", name);
-        if (operand.Array.Device is HostDevice && operand.Array.Type != ElementType.Float32)
+        if (operand.Array.Device is CpuDevice && operand.Array.Type != ElementType.Float32)
             throw new ArgumentException($"{name} is {operand.Array.Type}, expected {ElementType.Float32}", name);
     }
 }

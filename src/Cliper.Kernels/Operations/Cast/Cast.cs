@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -17,8 +19,8 @@ public static partial class Cast
             throw new ArgumentException($"y is {y.Type}, expected {ElementType.Float32} or {x.Type}", nameof(y));
         switch (x.Device)
         {
-            case HostDevice: ForwardHost(x, y); break;
-            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Same>(gpu, x, default, y); break;
+            case CpuDevice: ForwardHost(x, y); break;
+            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Same>(gpu, x, default, y); break;
             default: throw Check.NoImplementation(nameof(Cast), x.Device);
         }
     }

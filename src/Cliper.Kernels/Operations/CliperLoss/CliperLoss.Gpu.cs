@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.DeviceCode;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using ILGPU;
 
 namespace Cliper.Kernels.Operations;
@@ -12,11 +14,11 @@ public static partial class CliperLoss
     private const float Log2OfE = 1.44269504f, LogOf2 = 0.69314718f;
 
     private static readonly GpuKernel ForwardKernel = new(
-        ((Action<Floats, Integers, Floats, Floats, Integers, Integers, int, int, int, int>)ForwardBatch).Method, "CliperLoss forward",
+        ((Action<GlobalPtrFp32, GlobalPtrInt32, GlobalPtrFp32, GlobalPtrFp32, GlobalPtrInt32, GlobalPtrInt32, int, int, int, int>)ForwardBatch).Method, "CliperLoss forward",
         GpuThreads, 1, 96);
 
     private static readonly GpuKernel BackwardKernel = new(
-        ((Action<Floats, Integers, Floats, Integers, Floats, Floats, int, int, int, int>)BackwardSample).Method, "CliperLoss backward",
+        ((Action<GlobalPtrFp32, GlobalPtrInt32, GlobalPtrFp32, GlobalPtrInt32, GlobalPtrFp32, GlobalPtrFp32, int, int, int, int>)BackwardSample).Method, "CliperLoss backward",
         GpuThreads, 1, 96);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [ForwardKernel, BackwardKernel];
@@ -32,7 +34,7 @@ public static partial class CliperLoss
             batch, classes, subclasses);
 
     // A label outside the classes makes both losses NaN.
-    private static void ForwardBatch(Floats logits, Integers labels, Floats losses, Floats alpha, Integers nearest, Integers counts,
+    private static void ForwardBatch(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 losses, GlobalPtrFp32 alpha, GlobalPtrInt32 nearest, GlobalPtrInt32 counts,
         int batch, int classes, int subclasses, int leaveOutEmpty)
     {
         ArrayView<float> fines = SharedMemory.Allocate<float>(GpuThreads), margins = SharedMemory.Allocate<float>(GpuThreads);
@@ -85,7 +87,7 @@ public static partial class CliperLoss
     }
 
     // A thread has a sample.
-    private static void BackwardSample(Floats logits, Integers labels, Floats alpha, Integers nearest, Floats dlosses, Floats dlogits,
+    private static void BackwardSample(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 alpha, GlobalPtrInt32 nearest, GlobalPtrFp32 dlosses, GlobalPtrFp32 dlogits,
         int accumulate, int batch, int classes, int subclasses)
     {
         int b = Grid.IdxX * GpuThreads + Group.IdxX, width = classes * subclasses;
@@ -112,9 +114,9 @@ public static partial class CliperLoss
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Exp(float x) => Gpu.Exp2(x * Log2OfE);
+    private static float Exp(float x) => Ptx.Exp2(x * Log2OfE);
 
-    private static float FactorOf(Integers counts, int first, int nearest, int subclasses, int leaveOutEmpty)
+    private static float FactorOf(GlobalPtrInt32 counts, int first, int nearest, int subclasses, int leaveOutEmpty)
     {
         float sum = 0, weights = 0;
         for (int m = 0; m < subclasses; m++)
@@ -130,36 +132,36 @@ public static partial class CliperLoss
         return sum * Exp(1 / own) / weights / own;
     }
 
-    private static float FineLogSum(Floats logits, long row, int positive, int label, int width, int subclasses)
+    private static float FineLogSum(GlobalPtrFp32 logits, long row, int positive, int label, int width, int subclasses)
     {
         float max = logits.Load(row + positive), sum = 0;
         for (int i = 0; i < width; i++)
             if (i / subclasses != label)
-                max = Gpu.Max(max, logits.Load(row + i));
+                max = Ptx.Max(max, logits.Load(row + i));
         for (int i = 0; i < width; i++)
             if (i == positive || i / subclasses != label)
                 sum += Exp(logits.Load(row + i) - max);
-        return max + Gpu.Log2(sum) * LogOf2;
+        return max + Ptx.Log2(sum) * LogOf2;
     }
 
-    private static float MarginLogSum(Floats logits, long row, int label, int classes, int subclasses)
+    private static float MarginLogSum(GlobalPtrFp32 logits, long row, int label, int classes, int subclasses)
     {
         float max = float.NegativeInfinity, sum = 0;
         for (int k = 0; k < classes; k++)
-            max = Gpu.Max(max, logits.Load(Extreme(logits, row, k, label, subclasses)));
+            max = Ptx.Max(max, logits.Load(Extreme(logits, row, k, label, subclasses)));
         for (int k = 0; k < classes; k++)
             sum += Exp(logits.Load(Extreme(logits, row, k, label, subclasses)) - max);
-        return max + Gpu.Log2(sum) * LogOf2;
+        return max + Ptx.Log2(sum) * LogOf2;
     }
 
-    private static long Extreme(Floats logits, long row, int k, int label, int subclasses)
+    private static long Extreme(GlobalPtrFp32 logits, long row, int k, int label, int subclasses)
     {
         long first = row + k * subclasses;
         return first + (k == label ? ArgMin(logits, first, subclasses) : ArgMax(logits, first, subclasses));
     }
 
     // As on the host: ties go to the lowest index, and a NaN is both smallest and largest.
-    private static int ArgMax(Floats x, long first, int count)
+    private static int ArgMax(GlobalPtrFp32 x, long first, int count)
     {
         int best = 0;
         float value = x.Load(first);
@@ -175,7 +177,7 @@ public static partial class CliperLoss
         return best;
     }
 
-    private static int ArgMin(Floats x, long first, int count)
+    private static int ArgMin(GlobalPtrFp32 x, long first, int count)
     {
         int best = 0;
         float value = x.Load(first);

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -36,7 +38,7 @@ public static partial class CliperLoss
         Check.Length(counts, (long)classes * subclasses, nameof(counts), ElementType.Int32);
         switch (logits.Device)
         {
-            case HostDevice: ForwardHost(logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses, rule); break;
+            case CpuDevice: ForwardHost(logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses, rule); break;
             case GpuDevice gpu: ForwardGpu(gpu, logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses, rule); break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }
@@ -61,7 +63,7 @@ public static partial class CliperLoss
         Check.Length(dlogits, logits.Length, nameof(dlogits));
         switch (logits.Device)
         {
-            case HostDevice host:
+            case CpuDevice host:
                 BackwardHost(host, logits, labels, alpha, nearest, dlosses, dlogits, accumulate, batch, classes, subclasses);
                 break;
             case GpuDevice gpu:

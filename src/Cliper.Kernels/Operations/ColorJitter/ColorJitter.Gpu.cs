@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.DeviceCode;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using ILGPU;
 
 namespace Cliper.Kernels.Operations;
@@ -13,16 +15,16 @@ public static partial class ColorJitter
     // A row a picture: address, pixels, channels, order with two bits a change, the turn of the hue or NoTurn, two pairs of factors.
     private const int Fields = 7, NoTurn = -1;
 
-    private static readonly GpuKernel Jittering = new(((Action<Integers>)JitterPicture).Method, "ColorJitter", GpuThreads, 1, 64);
+    private static readonly GpuKernel Jittering = new(((Action<GlobalPtrInt32>)JitterPicture).Method, "ColorJitter", GpuThreads, 1, 64);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [Jittering];
 
-    private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<(Picture Picture, Changes Changes)> pictures)
+    private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<(ImageView Picture, Changes Changes)> pictures)
     {
         var table = new long[pictures.Length * Fields];
         for (int index = 0; index < pictures.Length; index++)
         {
-            (Picture picture, Changes changes) = pictures[index];
+            (ImageView picture, Changes changes) = pictures[index];
             Span<long> row = table.AsSpan(index * Fields, Fields);
             (row[0], row[1], row[2]) = (picture.Pixels.Address, picture.Width * picture.Height, picture.Channels);
             row[3] = (int)changes.First | (int)changes.Second << 2 | (int)changes.Third << 4 | (int)changes.Last << 6;
@@ -48,11 +50,11 @@ public static partial class ColorJitter
 
     // A block has a picture, as the contrast needs the mean luma of all of it, with the changes that come before. A gray one is three
     // equal channels, which all four changes keep equal.
-    private static void JitterPicture(Integers table)
+    private static void JitterPicture(GlobalPtrInt32 table)
     {
         ArrayView<int> sums = SharedMemory.Allocate<int>(GpuThreads / 32);
         var row = TensorTable.Row.At(table, Grid.IdxX, Fields);
-        var pixels = new Bytes(row.Long(0));
+        var pixels = new GlobalPtrUInt8(row.Long(0));
         int count = row.Int(1), channels = row.Int(2);
         Settings settings;
         (settings.Order, settings.Turn, settings.Mean) = (row.Int(3), row.Int(4), 0);
@@ -67,7 +69,7 @@ public static partial class ColorJitter
             Pixel pixel = Changed(Load(pixels, at, channels), settings, 0, before);
             sum += Luma(pixel.R, pixel.G, pixel.B);
         }
-        sum = Gpu.WarpSum(sum);
+        sum = Ptx.WarpSum(sum);
         if ((Group.IdxX & 31) == 0)
             sums[Group.IdxX >> 5] = sum;
         Group.Barrier();
@@ -91,7 +93,7 @@ public static partial class ColorJitter
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Pixel Load(Bytes pixels, int at, int channels)
+    private static Pixel Load(GlobalPtrUInt8 pixels, int at, int channels)
     {
         Pixel pixel;
         pixel.R = pixels.Load((long)at * channels);
@@ -130,5 +132,5 @@ public static partial class ColorJitter
     // Rounded twice, as the host does.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Blended(int degenerate, int value, float factor) =>
-        Math.Min(Math.Max((int)Gpu.Add(degenerate, Gpu.Multiply(factor, value - degenerate)), 0), 255);
+        Math.Min(Math.Max((int)Ptx.Add(degenerate, Ptx.Multiply(factor, value - degenerate)), 0), 255);
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
 
 namespace Cliper.Kernels.Operations;
 
@@ -58,11 +59,11 @@ public static partial class ColorJitter
 
     /// <summary>Changes pictures of any sizes in device memory, in place, each in its own way.</summary>
     /// <param name="pictures">Pictures and what is done to each; at most 2^23 pixels.</param>
-    public static void Forward(ReadOnlySpan<(Picture Picture, Changes Changes)> pictures)
+    public static void Forward(ReadOnlySpan<(ImageView Picture, Changes Changes)> pictures)
     {
         if (pictures.IsEmpty)
             return;
-        foreach ((Picture picture, Changes changes) in pictures)
+        foreach ((ImageView picture, Changes changes) in pictures)
         {
             picture.Check(nameof(pictures));
             changes.Check();
@@ -71,7 +72,7 @@ public static partial class ColorJitter
         }
         switch (pictures[0].Picture.Pixels.Device)
         {
-            case HostDevice host: ForwardHost(host, pictures.ToArray()); break;
+            case CpuDevice host: ForwardHost(host, pictures.ToArray()); break;
             case GpuDevice gpu: ForwardGpu(gpu, pictures); break;
             default: throw Check.NoImplementation(nameof(ColorJitter), pictures[0].Picture.Pixels.Device);
         }

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.DeviceCode;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using ILGPU;
 
 namespace Cliper.Kernels.Operations;
@@ -11,7 +13,7 @@ public static partial class ColumnSum
 
     private static readonly KernelFamily Kernels = new(typeof(ColumnSum), nameof(SumSlice), "ColumnSum", ColumnBlock.Threads, 1, 64);
 
-    internal static IEnumerable<GpuKernel> GpuKernels => Kernels.OfNumbers;
+    internal static IEnumerable<GpuKernel> GpuKernels => Kernels.ForEachFloating;
 
     /// <summary>Slices that rows are cut into: by their number alone, so that the order of the sum is always the same.</summary>
     internal static int Slices(int rows) => Math.Clamp(rows / RowsPerSlice, 1, MaxSlices);
@@ -20,19 +22,19 @@ public static partial class ColumnSum
     {
         int slices = Slices(rows), each = Blocks.Cover(rows, slices);
         DeviceArray parts = gpu.Allocate((long)slices * width);
-        gpu.Run(Kernels[x.Type.Numbers()], new Blocks(Blocks.Cover(width, ColumnBlock.Columns), slices), x, parts,
-            rows, width, stride, each, Chunk.IsWide(width, stride, x));
-        SliceSum.Run(gpu, parts, y, slices, width, accumulate);
+        gpu.Run(Kernels[x.Type.PointerType()], new Blocks(Blocks.Cover(width, ColumnBlock.Columns), slices), x, parts,
+            rows, width, stride, each, Vec8.IsVectorizable(width, stride, x));
+        SplitKReduction.Run(gpu, parts, y, slices, width, accumulate);
         gpu.Free(parts);
     }
 
     // Block (x, y) sums slice y of its columns; what the slices leave is added in their order.
-    private static void SumSlice<TX>(TX x, Floats parts, int rows, int width, long stride, int each, int wide) where TX : struct, INumbers
+    private static void SumSlice<TX>(TX x, GlobalPtrFp32 parts, int rows, int width, long stride, int each, int vectorized) where TX : struct, IGlobalPtr
     {
         int column = ColumnBlock.Column, count = width - column, end = IntrinsicMath.Min(rows, (Grid.IdxY + 1) * each);
-        F8 sum = default;
+        Vec8 sum = default;
         for (int row = Grid.IdxY * each + ColumnBlock.Row; row < end && count > 0; row += ColumnBlock.Rows)
-            sum = Chunk.Add(sum, Chunk.Load(x, row * stride + column, count, wide));
+            sum = Vec8.Add(sum, Vec8.Load(x, row * stride + column, count, vectorized));
         ColumnBlock.StoreSum(sum, parts, width);
     }
 }
@@ -50,10 +52,10 @@ internal static class ColumnBlock
     public const int Threads = Rows * 32;
 
     /// <summary>Columns of a block.</summary>
-    public const int Columns = 32 * Chunk.Size;
+    public const int Columns = 32 * Vec8.Size;
 
     /// <summary>This thread's first column; block x has those from x <see cref="Columns"/> on.</summary>
-    public static int Column => Grid.IdxX * Columns + (Group.IdxX & 31) * Chunk.Size;
+    public static int Column => Grid.IdxX * Columns + (Group.IdxX & 31) * Vec8.Size;
 
     /// <summary>This thread's first row in the slice.</summary>
     public static int Row => Group.IdxX >> 5;
@@ -63,7 +65,7 @@ internal static class ColumnBlock
     /// call it; between two calls there is a barrier.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreSum(F8 sum, Floats parts, int width)
+    public static void StoreSum(Vec8 sum, GlobalPtrFp32 parts, int width)
     {
         ArrayView<F4> sums = SharedMemory.Allocate<F4>(Threads * 2);
         F4 low, high;

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -23,7 +25,7 @@ public static partial class ColumnSum
         Check.Length(y, width, nameof(y));
         switch (x.Device)
         {
-            case HostDevice host: ForwardHost(host, x, y, accumulate, rows, width, stride); break;
+            case CpuDevice host: ForwardHost(host, x, y, accumulate, rows, width, stride); break;
             case GpuDevice gpu: ForwardGpu(gpu, x, y, accumulate, rows, width, stride); break;
             default: throw Check.NoImplementation(nameof(ColumnSum), x.Device);
         }

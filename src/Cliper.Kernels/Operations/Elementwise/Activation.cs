@@ -6,9 +6,9 @@ public enum Activation
     /// <summary>The result as it is.</summary>
     None,
 
-    /// <summary><see cref="Operations.QuickGelu"/>: OpenAI's CLIP.</summary>
+    /// <summary><see cref="QuickGelu"/>: OpenAI's CLIP.</summary>
     QuickGelu,
 
-    /// <summary><see cref="Operations.Gelu"/>: some CLIPs trained by others.</summary>
+    /// <summary><see cref="Gelu"/>: some CLIPs trained by others.</summary>
     Gelu,
 }

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -15,8 +17,8 @@ public static partial class Elementwise
         Check.Length(y, x.Length, nameof(y));
         switch (x.Device)
         {
-            case HostDevice host: ForwardHost<TOp>(host, x, y); break;
-            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Forward<TOp>>(gpu, x, default, y); break;
+            case CpuDevice host: ForwardHost<TOp>(host, x, y); break;
+            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Forward<TOp>>(gpu, x, default, y); break;
             default: throw Check.NoImplementation(nameof(Elementwise), x.Device);
         }
     }
@@ -34,8 +36,8 @@ public static partial class Elementwise
         Check.Length(dx, x.Length, nameof(dx));
         switch (x.Device)
         {
-            case HostDevice host: BackwardHost<TOp>(host, x, dy, dx, accumulate); break;
-            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Backward<TOp>>(gpu, x, dy, dx, accumulate: accumulate); break;
+            case CpuDevice host: BackwardHost<TOp>(host, x, dy, dx, accumulate); break;
+            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Backward<TOp>>(gpu, x, dy, dx, accumulate: accumulate); break;
             default: throw Check.NoImplementation(nameof(Elementwise), x.Device);
         }
     }

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Simd;
+using Cliper.Kernels.Cpu;
 
 namespace Cliper.Kernels.Operations;
 

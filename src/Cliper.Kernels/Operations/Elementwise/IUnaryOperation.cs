@@ -1,4 +1,4 @@
-using Cliper.Kernels.Simd;
+using Cliper.Kernels.Cpu;
 
 namespace Cliper.Kernels.Operations;
 

@@ -1,5 +1,7 @@
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.DeviceCode;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using ILGPU;
 
 namespace Cliper.Kernels.Operations;
@@ -16,10 +18,10 @@ public static partial class Gather
     {
         get
         {
-            Type floats = typeof(Floats);
+            Type floats = typeof(GlobalPtrFp32);
             yield return ForwardKernels[floats, floats];
             yield return BackwardKernels[floats, floats];
-            foreach (Type stored in Formats.All.Select(Formats.Numbers))
+            foreach (Type stored in Dtypes.All16.Select(Dtypes.PointerType))
             {
                 yield return ForwardKernels[stored, stored];
                 yield return ForwardKernels[floats, stored];
@@ -31,48 +33,48 @@ public static partial class Gather
 
     private static void ForwardGpu(GpuDevice gpu, DeviceArray table, DeviceArray rows, DeviceArray y, int tableRows, int width)
     {
-        int chunks = Blocks.Cover(width, Chunk.Size);
-        gpu.Run(ForwardKernels[table.Type.Numbers(), y.Type.Numbers()], new Blocks(Blocks.Cover(rows.Length * chunks, GpuThreads)), table,
-            rows, y, rows.Length, tableRows, width, Chunk.IsWide(width, width, table, y));
+        int chunks = Blocks.Cover(width, Vec8.Size);
+        gpu.Run(ForwardKernels[table.Type.PointerType(), y.Type.PointerType()], new Blocks(Blocks.Cover(rows.Length * chunks, GpuThreads)), table,
+            rows, y, rows.Length, tableRows, width, Vec8.IsVectorizable(width, width, table, y));
     }
 
     private static void BackwardGpu(GpuDevice gpu, DeviceArray rows, DeviceArray dy, DeviceArray dtable, bool accumulate, int tableRows,
         int width) =>
-        gpu.Run(BackwardKernels[dy.Type.Numbers(), dtable.Type.Numbers()],
-            new Blocks(tableRows, Blocks.Cover(width, GpuThreads * Chunk.Size)), rows, dy, dtable, accumulate, (int)rows.Length, tableRows,
-            width, Chunk.IsWide(width, width, dy, dtable));
+        gpu.Run(BackwardKernels[dy.Type.PointerType(), dtable.Type.PointerType()],
+            new Blocks(tableRows, Blocks.Cover(width, GpuThreads * Vec8.Size)), rows, dy, dtable, accumulate, (int)rows.Length, tableRows,
+            width, Vec8.IsVectorizable(width, width, dy, dtable));
 
     // An index outside the table gives NaN: reading it back to say where would stop the device.
-    private static void CopyRows<TX, TY>(TX table, Integers rows, TY y, long count, int tableRows, int width, int wide)
-        where TX : struct, INumbers where TY : struct, INumbers
+    private static void CopyRows<TX, TY>(TX table, GlobalPtrInt32 rows, TY y, long count, int tableRows, int width, int vectorized)
+        where TX : struct, IGlobalPtr where TY : struct, IGlobalPtr
     {
-        int chunks = (width + Chunk.Size - 1) / Chunk.Size;
+        int chunks = (width + Vec8.Size - 1) / Vec8.Size;
         long at = (long)Grid.IdxX * GpuThreads + Group.IdxX, target = at / chunks;
         if (target >= count)
             return;
-        int column = (int)(at - target * chunks) * Chunk.Size, row = rows.Load(target);
-        F8 value = Chunk.Scale(default, 0, float.NaN);
+        int column = (int)(at - target * chunks) * Vec8.Size, row = rows.Load(target);
+        Vec8 value = Vec8.Scale(default, 0, float.NaN);
         if (row >= 0 && row < tableRows)
-            value = Chunk.Load(table, (long)row * width + column, width - column, wide);
-        Chunk.Store(y, target * width + column, value, width - column, wide);
+            value = Vec8.Load(table, (long)row * width + column, width - column, vectorized);
+        Vec8.Store(y, target * width + column, value, width - column, vectorized);
     }
 
     // A block has a row of the table and looks for it among all indices, so that what is added comes in their order.
-    private static void AddRows<TY, TX>(Integers rows, TY dy, TX dtable, int accumulate, int count, int tableRows, int width, int wide)
-        where TX : struct, INumbers where TY : struct, INumbers
+    private static void AddRows<TY, TX>(GlobalPtrInt32 rows, TY dy, TX dtable, int accumulate, int count, int tableRows, int width, int vectorized)
+        where TX : struct, IGlobalPtr where TY : struct, IGlobalPtr
     {
-        int column = (Grid.IdxY * GpuThreads + Group.IdxX) * Chunk.Size;
+        int column = (Grid.IdxY * GpuThreads + Group.IdxX) * Vec8.Size;
         if (column >= width)
             return;
-        F8 sum = default;
+        Vec8 sum = default;
         int found = 0;
         for (int i = 0; i < count; i++)
             if (rows.Load(i) == Grid.IdxX)
             {
-                sum = Chunk.Add(sum, Chunk.Load(dy, (long)i * width + column, width - column, wide));
+                sum = Vec8.Add(sum, Vec8.Load(dy, (long)i * width + column, width - column, vectorized));
                 found = 1;
             }
         if (found != 0 || accumulate == 0)
-            Chunk.Write(dtable, (long)Grid.IdxX * width + column, sum, width - column, wide, accumulate);
+            Vec8.Write(dtable, (long)Grid.IdxX * width + column, sum, width - column, vectorized, accumulate);
     }
 }

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -22,7 +24,7 @@ public static partial class Gather
         Check.Length(y, rows.Length * width, nameof(y));
         switch (table.Device)
         {
-            case HostDevice host: ForwardHost(host, table, rows, y, tableRows, width); break;
+            case CpuDevice host: ForwardHost(host, table, rows, y, tableRows, width); break;
             case GpuDevice gpu: ForwardGpu(gpu, table, rows, y, tableRows, width); break;
             default: throw Check.NoImplementation(nameof(Gather), table.Device);
         }
@@ -43,7 +45,7 @@ public static partial class Gather
         Check.Length(dtable, (long)tableRows * width, nameof(dtable));
         switch (dy.Device)
         {
-            case HostDevice host: BackwardHost(host, rows, dy, dtable, accumulate, tableRows, width); break;
+            case CpuDevice host: BackwardHost(host, rows, dy, dtable, accumulate, tableRows, width); break;
             case GpuDevice gpu: BackwardGpu(gpu, rows, dy, dtable, accumulate, tableRows, width); break;
             default: throw Check.NoImplementation(nameof(Gather), dy.Device);
         }

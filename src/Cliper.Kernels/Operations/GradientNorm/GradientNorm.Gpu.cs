@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.DeviceCode;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using ILGPU;
 
 namespace Cliper.Kernels.Operations;
@@ -13,10 +15,10 @@ public static partial class GradientNorm
     private const int Fields = 3;
 
     private static readonly GpuKernel Squares =
-        new(((Action<Integers, int, Floats>)SquaresRun).Method, "Gradient Squares", GpuThreads, 1, 48);
+        new(((Action<GlobalPtrInt32, int, GlobalPtrFp32>)SquaresRun).Method, "Gradient Squares", GpuThreads, 1, 48);
 
     private static readonly GpuKernel Factor =
-        new(((Action<Floats, int, Floats, Floats>)FactorRun).Method, "Gradient Factor", GpuThreads, 1, 48);
+        new(((Action<GlobalPtrFp32, int, GlobalPtrFp32, GlobalPtrFp32>)FactorRun).Method, "Gradient Factor", GpuThreads, 1, 48);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [Squares, Factor];
 
@@ -41,10 +43,10 @@ public static partial class GradientNorm
     }
 
     // parts[block] = sum of the squares of the block's elements.
-    private static void SquaresRun(Integers table, int tensors, Floats parts)
+    private static void SquaresRun(GlobalPtrInt32 table, int tensors, GlobalPtrFp32 parts)
     {
         var row = TensorTable.Row.Find(table, tensors, Fields);
-        var x = new Floats(row.Long(2));
+        var x = new GlobalPtrFp32(row.Long(2));
         long length = row.Long(1), start = (long)row.Block * PerBlock, end = start + PerBlock;
         if (end > length)
             end = length;
@@ -54,13 +56,13 @@ public static partial class GradientNorm
         for (; at + 4 <= end; at += GpuThreads * 4)
         {
             F4 four = x.Load4(at);
-            sum = Gpu.Fma(four.X, four.X, Gpu.Fma(four.Y, four.Y, Gpu.Fma(four.Z, four.Z, Gpu.Fma(four.W, four.W, sum))));
+            sum = Ptx.Fma(four.X, four.X, Ptx.Fma(four.Y, four.Y, Ptx.Fma(four.Z, four.Z, Ptx.Fma(four.W, four.W, sum))));
         }
         // At most three elements are left, of the one thread that stopped before them.
         for (; at < end; at++)
         {
             float value = x.Load(at);
-            sum = Gpu.Fma(value, value, sum);
+            sum = Ptx.Fma(value, value, sum);
         }
         sum = Sum.OfBlock(sum, 0);
         if (Group.IdxX == 0)
@@ -68,7 +70,7 @@ public static partial class GradientNorm
     }
 
     // One block: some thousand parts of a model. limits is the maximum and one over the scale.
-    private static void FactorRun(Floats parts, int count, Floats limits, Floats result)
+    private static void FactorRun(GlobalPtrFp32 parts, int count, GlobalPtrFp32 limits, GlobalPtrFp32 result)
     {
         float sum = 0;
         for (int at = Group.IdxX; at < count; at += GpuThreads)
@@ -76,7 +78,7 @@ public static partial class GradientNorm
         sum = Sum.OfBlock(sum, 0);
         if (Group.IdxX != 0)
             return;
-        float maximum = limits.Load(0), factor = limits.Load(1), norm = Gpu.SquareRoot(sum) * factor;
+        float maximum = limits.Load(0), factor = limits.Load(1), norm = Ptx.SquareRoot(sum) * factor;
         result.Store(0, norm);
         if (norm > maximum)
             factor *= maximum / norm;

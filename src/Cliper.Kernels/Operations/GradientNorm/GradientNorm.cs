@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -26,7 +28,7 @@ public static partial class GradientNorm
         Check.Length(result, Results, nameof(result));
         switch (result.Device)
         {
-            case HostDevice host: MeasureHost(host, gradients, maximum, scale, result); break;
+            case CpuDevice host: MeasureHost(host, gradients, maximum, scale, result); break;
             case GpuDevice gpu: MeasureGpu(gpu, gradients, maximum, scale, result); break;
             default: throw Check.NoImplementation(nameof(GradientNorm), result.Device);
         }

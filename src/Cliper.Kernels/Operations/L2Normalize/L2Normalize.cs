@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -24,7 +26,7 @@ public static partial class L2Normalize
         Check.OptionalLength(inverse, rows, nameof(inverse));
         switch (x.Device)
         {
-            case HostDevice host: ForwardHost(host, x, y, inverse, rows, width); break;
+            case CpuDevice host: ForwardHost(host, x, y, inverse, rows, width); break;
             case GpuDevice gpu: ForwardGpu(gpu, x, y, inverse, rows, width); break;
             default: throw Check.NoImplementation(nameof(L2Normalize), x.Device);
         }
@@ -47,7 +49,7 @@ public static partial class L2Normalize
         Check.Length(dx, (long)rows * width, nameof(dx));
         switch (y.Device)
         {
-            case HostDevice host: BackwardHost(host, y, inverse, dy, dx, accumulate, rows, width); break;
+            case CpuDevice host: BackwardHost(host, y, inverse, dy, dx, accumulate, rows, width); break;
             case GpuDevice gpu: BackwardGpu(gpu, y, inverse, dy, dx, accumulate, rows, width); break;
             default: throw Check.NoImplementation(nameof(L2Normalize), y.Device);
         }

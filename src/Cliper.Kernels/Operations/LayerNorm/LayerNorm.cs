@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -33,7 +35,7 @@ public static partial class LayerNorm
         Check.OptionalLength(rstd, rows, nameof(rstd));
         switch (x.Device)
         {
-            case HostDevice host: ForwardHost(host, x, gamma, beta, y, mean, rstd, rows, width, epsilon); break;
+            case CpuDevice host: ForwardHost(host, x, gamma, beta, y, mean, rstd, rows, width, epsilon); break;
             case GpuDevice gpu: ForwardGpu(gpu, x, gamma, beta, y, mean, rstd, rows, width, epsilon); break;
             default: throw Check.NoImplementation(nameof(LayerNorm), x.Device);
         }
@@ -71,7 +73,7 @@ public static partial class LayerNorm
         Check.OptionalLength(dbeta, width, nameof(dbeta));
         switch (x.Device)
         {
-            case HostDevice host:
+            case CpuDevice host:
                 BackwardHost(host, x, gamma, mean, rstd, dy, dx, accumulateDx, dgamma, accumulateDgamma, dbeta,
                     accumulateDbeta, rows, width);
                 break;

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -21,7 +23,7 @@ public static partial class Mean
         Check.Length(y, (long)samples * width, nameof(y));
         switch (x.Device)
         {
-            case HostDevice host: ForwardHost(host, x, y, samples, frames, width); break;
+            case CpuDevice host: ForwardHost(host, x, y, samples, frames, width); break;
             case GpuDevice gpu: ForwardGpu(gpu, x, y, samples, frames, width); break;
             default: throw Check.NoImplementation(nameof(Mean), x.Device);
         }
@@ -41,7 +43,7 @@ public static partial class Mean
         Check.Length(dx, (long)samples * frames * width, nameof(dx));
         switch (dy.Device)
         {
-            case HostDevice host: BackwardHost(host, dy, dx, accumulate, samples, frames, width); break;
+            case CpuDevice host: BackwardHost(host, dy, dx, accumulate, samples, frames, width); break;
             case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulate, samples, frames, width); break;
             default: throw Check.NoImplementation(nameof(Mean), dy.Device);
         }

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -43,8 +45,8 @@ public static partial class Multiply
         Check.Length(y, a.Length, nameof(y));
         switch (a.Device)
         {
-            case HostDevice host: ForwardHost(host, a, b, y, accumulate); break;
-            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Product>(gpu, a, b, y, accumulate: accumulate); break;
+            case CpuDevice host: ForwardHost(host, a, b, y, accumulate); break;
+            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Product>(gpu, a, b, y, accumulate: accumulate); break;
             default: throw Check.NoImplementation(nameof(Multiply), a.Device);
         }
     }

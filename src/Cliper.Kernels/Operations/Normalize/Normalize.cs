@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -48,12 +50,12 @@ public static partial class Normalize
     /// <param name="table">As <see cref="Table"/> made it, fp32 [3, 256].</param>
     /// <param name="patches">Output as the device stores activations, [pictures, patches, 3, patch, patch], patches row by row.</param>
     /// <param name="patch">Side of a patch, which divides width and height; a square picture's own side makes planes of it.</param>
-    public static void Forward(ReadOnlySpan<(Picture Picture, PixelBox? Erased)> pictures, DeviceArray table, DeviceArray patches,
+    public static void Forward(ReadOnlySpan<(ImageView Picture, PixelBox? Erased)> pictures, DeviceArray table, DeviceArray patches,
         int patch)
     {
         Check.Length(table, 3 * 256, nameof(table));
         (int width, int height) = pictures.IsEmpty ? (0, 0) : (pictures[0].Picture.Width, pictures[0].Picture.Height);
-        foreach ((Picture picture, PixelBox? erased) in pictures)
+        foreach ((ImageView picture, PixelBox? erased) in pictures)
         {
             picture.Check(nameof(pictures));
             if ((picture.Width, picture.Height) != (width, height))
@@ -66,7 +68,7 @@ public static partial class Normalize
         Check.Length(patches, sizes.Images * sizes.ImageLength, nameof(patches));
         switch (patches.Device)
         {
-            case HostDevice host: ForwardHost(host, pictures.ToArray(), table, patches, sizes); break;
+            case CpuDevice host: ForwardHost(host, pictures.ToArray(), table, patches, sizes); break;
             case GpuDevice gpu: ForwardGpu(gpu, pictures, table, patches, sizes); break;
             default: throw Check.NoImplementation(nameof(Normalize), patches.Device);
         }

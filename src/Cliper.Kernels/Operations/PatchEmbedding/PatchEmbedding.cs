@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -37,7 +39,7 @@ public static partial class PatchEmbedding
         internal long ImageLength => (long)Channels * Height * Width;
 
         internal int ImagesPerProduct(Device device) => Math.Clamp(
-            (device is HostDevice ? RowsPerProduct : GpuRowsPerProduct) / Math.Max(1, Patches), 1, Math.Max(1, Images));
+            (device is CpuDevice ? RowsPerProduct : GpuRowsPerProduct) / Math.Max(1, Patches), 1, Math.Max(1, Images));
 
         internal void Check()
         {
@@ -58,7 +60,7 @@ public static partial class PatchEmbedding
         ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
         {
             Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded, sizes with { Images = count });
-            MatMul.Run(new Matrix(unfolded, rows, sizes.Pixels), w.Transposed, Tokens(y, first, rows, sizes));
+            Gemm.Run(new Matrix(unfolded, rows, sizes.Pixels), w.Transposed, Tokens(y, first, rows, sizes));
         });
     }
 
@@ -81,13 +83,13 @@ public static partial class PatchEmbedding
             ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
             {
                 Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded, sizes with { Images = count });
-                MatMul.Run(Tokens(dy, first, rows, sizes).Transposed, new Matrix(unfolded, rows, sizes.Pixels),
+                Gemm.Run(Tokens(dy, first, rows, sizes).Transposed, new Matrix(unfolded, rows, sizes.Pixels),
                     new Matrix(dweight, sizes.Features, sizes.Pixels), accumulateDweight || first > 0);
             });
         if (!dimages.IsNull)
             ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
             {
-                MatMul.Run(Tokens(dy, first, rows, sizes), new Matrix(weight, sizes.Features, sizes.Pixels),
+                Gemm.Run(Tokens(dy, first, rows, sizes), new Matrix(weight, sizes.Features, sizes.Pixels),
                     new Matrix(unfolded, rows, sizes.Pixels));
                 Fold(unfolded, dimages.Slice(first * sizes.ImageLength, count * sizes.ImageLength), accumulateDimages,
                     sizes with { Images = count });
@@ -116,7 +118,7 @@ public static partial class PatchEmbedding
     {
         switch (images.Device)
         {
-            case HostDevice host: UnfoldHost(host, images, unfolded, sizes); break;
+            case CpuDevice host: UnfoldHost(host, images, unfolded, sizes); break;
             case GpuDevice gpu: UnfoldGpu(gpu, images, unfolded, sizes); break;
             default: throw Check.NoImplementation(nameof(PatchEmbedding), images.Device);
         }
@@ -126,7 +128,7 @@ public static partial class PatchEmbedding
     {
         switch (images.Device)
         {
-            case HostDevice host: FoldHost(host, unfolded, images, accumulate, sizes); break;
+            case CpuDevice host: FoldHost(host, unfolded, images, accumulate, sizes); break;
             default: throw Check.NoImplementation(nameof(PatchEmbedding), images.Device);
         }
     }

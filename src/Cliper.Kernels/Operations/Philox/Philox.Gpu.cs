@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -9,7 +10,7 @@ public static partial class Philox
     private static void FillGpu<TDraw>(TDraw draw, DeviceArray y, ulong seed, RandomPurpose purpose, uint step, uint stream)
         where TDraw : struct, IDraw
     {
-        using var host = new HostDevice(1);
+        using var host = new CpuDevice(1);
         DeviceArray values = host.Allocate(y.Length);
         FillHost(host, draw, values, seed, purpose, step, stream);
         y.Device.Upload(MemoryMarshal.AsBytes(values.AsSpan<float>()), y);

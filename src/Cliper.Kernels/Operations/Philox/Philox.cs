@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -82,7 +84,7 @@ public static partial class Philox
         Check.Length(y, y.Length, nameof(y));
         switch (y.Device)
         {
-            case HostDevice host: FillHost(host, draw, y, seed, purpose, step, stream); break;
+            case CpuDevice host: FillHost(host, draw, y, seed, purpose, step, stream); break;
             case GpuDevice: FillGpu(draw, y, seed, purpose, step, stream); break;
             default: throw Check.NoImplementation(nameof(Philox), y.Device);
         }

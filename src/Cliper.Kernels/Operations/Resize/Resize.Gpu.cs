@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.DeviceCode;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using ILGPU;
 
 namespace Cliper.Kernels.Operations;
@@ -17,13 +19,13 @@ public static partial class Resize
 
     private static readonly GpuKernel WeighingBicubic = MakeWeighing<Bicubic>(), WeighingBilinear = MakeWeighing<Bilinear>();
 
-    private static readonly GpuKernel Rows = new(((Action<Integers>)ResizePixel).Method, "Resize rows", GpuThreads, 1, 56),
-        Columns = new(((Action<Integers>)ResizeColumns).Method, "Resize columns", GpuThreads, 1, 64);
+    private static readonly GpuKernel Rows = new(((Action<GlobalPtrInt32>)ResizePixel).Method, "Resize rows", GpuThreads, 1, 56),
+        Columns = new(((Action<GlobalPtrInt32>)ResizeColumns).Method, "Resize columns", GpuThreads, 1, 64);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [WeighingBicubic, WeighingBilinear, Rows, Columns];
 
     private static GpuKernel MakeWeighing<TFilter>() where TFilter : struct, IResizeFilter =>
-        new(((Action<Integers>)WeighOutput<TFilter>).Method, GpuKernel.NameOf("Resize weights", typeof(TFilter)), GpuThreads, 1, 64)
+        new(((Action<GlobalPtrInt32>)WeighOutput<TFilter>).Method, GpuKernel.NameOf("Resize weights", typeof(TFilter)), GpuThreads, 1, 64)
         {
             UsesDoubles = true,
         };
@@ -85,13 +87,13 @@ public static partial class Resize
     private static int Align(int bytes) => (bytes + 15) / 16 * 16;
 
     // A thread has an output position of an axis.
-    private static void WeighOutput<TFilter>(Integers table) where TFilter : struct, IResizeFilter
+    private static void WeighOutput<TFilter>(GlobalPtrInt32 table) where TFilter : struct, IResizeFilter
     {
         var row = TensorTable.Row.At(table, Grid.IdxY, Fields);
         int fields = Grid.IdxZ * AxisFields, outputs = row.Int(fields + Outputs), output = Grid.IdxX * GpuThreads + Group.IdxX;
         if (output >= outputs)
             return;
-        var weights = new Integers(row.Long(fields + Weighting));
+        var weights = new GlobalPtrInt32(row.Long(fields + Weighting));
         int most = row.Int(fields + MostWeights), position = output + row.Int(fields + FirstOutput);
         var axis = Axis.Of<TFilter>(row.Int(fields + SourceSize), row.Int(fields + Size));
         (int start, int count) = axis.Reach(position);
@@ -111,17 +113,17 @@ public static partial class Resize
     }
 
     // A thread has a pixel of the picture between, which has the window's columns and the source's rows. Here it is mirrored.
-    private static void ResizePixel(Integers table)
+    private static void ResizePixel(GlobalPtrInt32 table)
     {
         var row = TensorTable.Row.At(table, Grid.IdxY, Fields);
         int width = row.Int(Outputs), at = Grid.IdxX * GpuThreads + Group.IdxX, y = at / width, x = at - y * width;
         if (y >= row.Int(BetweenRows))
             return;
-        var weights = new Integers(row.Long(Weighting));
+        var weights = new GlobalPtrInt32(row.Long(Weighting));
         int start = weights.Load(x), count = weights.Load(width + x), first = 2 * width + x * row.Int(MostWeights);
         if (row.Int(Mirrored) != 0)
             x = width - 1 - x;
-        Bytes source = new(row.Long(Source) + (long)y * row.Int(Stride)), target = new(row.Long(Between) + (long)y * row.Int(BetweenStride));
+        GlobalPtrUInt8 source = new(row.Long(Source) + (long)y * row.Int(Stride)), target = new(row.Long(Between) + (long)y * row.Int(BetweenStride));
         int red = Half, green = Half, blue = Half;
         if (row.Int(Channels) == 1)
         {
@@ -148,14 +150,14 @@ public static partial class Resize
     }
 
     // A thread has sixteen bytes of an output row.
-    private static void ResizeColumns(Integers table)
+    private static void ResizeColumns(GlobalPtrInt32 table)
     {
         var row = TensorTable.Row.At(table, Grid.IdxY, Fields);
         int stride = row.Int(BetweenStride), chunks = stride >> 4, at = Grid.IdxX * GpuThreads + Group.IdxX, y = at / chunks,
             byteOfRow = (at - y * chunks) << 4, height = row.Int(Vertically + Outputs);
         if (y >= height)
             return;
-        var weights = new Integers(row.Long(Vertically + Weighting));
+        var weights = new GlobalPtrInt32(row.Long(Vertically + Weighting));
         int start = weights.Load(y) - weights.Load(0), count = weights.Load(height + y),
             first = 2 * height + y * row.Int(Vertically + MostWeights);
         long source = row.Long(Between) + (long)start * stride + byteOfRow;
@@ -164,7 +166,7 @@ public static partial class Resize
         Four b = a, c = a, d = a;
         for (int i = 0; i < count; i++, source += stride)
         {
-            U4 bytes = Gpu.Load128(source);
+            U4 bytes = Ptx.Load128(source);
             int weight = weights.Load(first + i);
             AddWeighted(ref a, bytes.X, weight);
             AddWeighted(ref b, bytes.Y, weight);
@@ -177,7 +179,7 @@ public static partial class Resize
         (result.X, result.Y, result.Z, result.W) = (Pack(a), Pack(b), Pack(c), Pack(d));
         if (left >= 16 && (target & 15) == 0)
         {
-            Gpu.Store128(target, result);
+            Ptx.Store128(target, result);
             return;
         }
         StoreBytes(target, result.X, left);
@@ -205,7 +207,7 @@ public static partial class Resize
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreBytes(long target, uint bytes, int count)
     {
-        var to = new Bytes(target);
+        var to = new GlobalPtrUInt8(target);
         if (count > 0)
             to.Store(0, (int)bytes);
         if (count > 1)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
 
 namespace Cliper.Kernels.Operations;
 
@@ -60,7 +61,7 @@ public static partial class Resize
     /// <param name="Window">Part of the resized crop that is wanted.</param>
     /// <param name="Mirror">Whether the window is written mirrored left to right.</param>
     /// <param name="Target">Output, of the window's size and the picture's channels; must not overlap any picture.</param>
-    public readonly record struct Part(Picture Source, PixelBox Crop, int Width, int Height, PixelBox Window, bool Mirror, Picture Target)
+    public readonly record struct Part(ImageView Source, PixelBox Crop, int Width, int Height, PixelBox Window, bool Mirror, ImageView Target)
     {
         internal void Check()
         {
@@ -85,7 +86,7 @@ public static partial class Resize
             part.Check();
         switch (parts[0].Source.Pixels.Device)
         {
-            case HostDevice host: ForwardHost<TFilter>(host, parts.ToArray()); break;
+            case CpuDevice host: ForwardHost<TFilter>(host, parts.ToArray()); break;
             case GpuDevice gpu: ForwardGpu<TFilter>(gpu, parts); break;
             default: throw Check.NoImplementation(nameof(Resize), parts[0].Source.Pixels.Device);
         }

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -19,8 +21,8 @@ public static partial class Scale
         Check.Length(y, x.Length, nameof(y));
         switch (x.Device)
         {
-            case HostDevice host: ForwardHost(host, x, factor, y, accumulate); break;
-            case GpuDevice gpu: ElementLoop.Run<ElementLoop.Scaled>(gpu, x, default, y, factor, accumulate); break;
+            case CpuDevice host: ForwardHost(host, x, factor, y, accumulate); break;
+            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Scaled>(gpu, x, default, y, factor, accumulate); break;
             default: throw Check.NoImplementation(nameof(Scale), x.Device);
         }
     }

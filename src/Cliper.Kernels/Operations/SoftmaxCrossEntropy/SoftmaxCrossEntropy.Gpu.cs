@@ -1,5 +1,7 @@
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.DeviceCode;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using ILGPU;
 
 namespace Cliper.Kernels.Operations;
@@ -10,10 +12,10 @@ public static partial class SoftmaxCrossEntropy
     private const float Log2OfE = 1.44269504f, LogOf2 = 0.69314718f;
 
     private static readonly GpuKernel ForwardRows =
-        new(((Action<Floats, Integers, Floats, Floats, Floats, int, int>)ForwardRow).Method, "SoftmaxCrossEntropy forward", GpuThreads, 1, 64);
+        new(((Action<GlobalPtrFp32, GlobalPtrInt32, GlobalPtrFp32, GlobalPtrFp32, GlobalPtrFp32, int, int>)ForwardRow).Method, "SoftmaxCrossEntropy forward", GpuThreads, 1, 64);
 
     private static readonly GpuKernel BackwardRows =
-        new(((Action<Floats, Integers, Floats, Floats, Floats, Floats, int, int, int>)BackwardRow).Method, "SoftmaxCrossEntropy backward",
+        new(((Action<GlobalPtrFp32, GlobalPtrInt32, GlobalPtrFp32, GlobalPtrFp32, GlobalPtrFp32, GlobalPtrFp32, int, int, int>)BackwardRow).Method, "SoftmaxCrossEntropy backward",
             GpuThreads, 1, 64);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [ForwardRows, BackwardRows];
@@ -40,7 +42,7 @@ public static partial class SoftmaxCrossEntropy
         targets.Type == ElementType.Int32 ? (targets, default) : (default, targets);
 
     // A label outside the classes makes its row's loss NaN: reading it back to say where would stop the device.
-    private static void ForwardRow(Floats logits, Integers labels, Floats soft, Floats losses, Floats logSum, int rows, int classes)
+    private static void ForwardRow(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 soft, GlobalPtrFp32 losses, GlobalPtrFp32 logSum, int rows, int classes)
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
         if (row >= rows)
@@ -48,11 +50,11 @@ public static partial class SoftmaxCrossEntropy
         long first = (long)row * classes;
         float largest = float.NegativeInfinity, sum = 0, loss = 0;
         for (int c = lane; c < classes; c += 32)
-            largest = Gpu.Max(largest, logits.Load(first + c));
-        largest = Gpu.WarpMax(largest);
+            largest = Ptx.Max(largest, logits.Load(first + c));
+        largest = Ptx.WarpMax(largest);
         for (int c = lane; c < classes; c += 32)
-            sum += Gpu.Exp2((logits.Load(first + c) - largest) * Log2OfE);
-        float z = largest + Gpu.Log2(Gpu.WarpSum(sum)) * LogOf2;
+            sum += Ptx.Exp2((logits.Load(first + c) - largest) * Log2OfE);
+        float z = largest + Ptx.Log2(Ptx.WarpSum(sum)) * LogOf2;
         if (!labels.IsNull)
         {
             int label = labels.Load(row);
@@ -62,7 +64,7 @@ public static partial class SoftmaxCrossEntropy
         {
             for (int c = lane; c < classes; c += 32)
                 loss += soft.Load(first + c) * (z - logits.Load(first + c));
-            loss = Gpu.WarpSum(loss);
+            loss = Ptx.WarpSum(loss);
         }
         if (lane != 0)
             return;
@@ -70,7 +72,7 @@ public static partial class SoftmaxCrossEntropy
         logSum.Store(row, z);
     }
 
-    private static void BackwardRow(Floats logits, Integers labels, Floats soft, Floats logSum, Floats dloss, Floats dlogits,
+    private static void BackwardRow(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 soft, GlobalPtrFp32 logSum, GlobalPtrFp32 dloss, GlobalPtrFp32 dlogits,
         int accumulate, int rows, int classes)
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
@@ -88,14 +90,14 @@ public static partial class SoftmaxCrossEntropy
             total = 0;
             for (int c = lane; c < classes; c += 32)
                 total += soft.Load(first + c);
-            total = Gpu.WarpSum(total);
+            total = Ptx.WarpSum(total);
         }
         for (int c = lane; c < classes; c += 32)
         {
             float target = c == label ? 1f : 0f;
             if (labels.IsNull)
                 target = soft.Load(first + c);
-            float d = (Gpu.Exp2((logits.Load(first + c) - z) * Log2OfE) * total - target) * weight;
+            float d = (Ptx.Exp2((logits.Load(first + c) - z) * Log2OfE) * total - target) * weight;
             dlogits.Store(first + c, accumulate != 0 ? dlogits.Load(first + c) + d : d);
         }
     }

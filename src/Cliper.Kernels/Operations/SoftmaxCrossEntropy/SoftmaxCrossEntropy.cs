@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -32,7 +34,7 @@ public static partial class SoftmaxCrossEntropy
         Check.Length(logSum, rows, nameof(logSum));
         switch (logits.Device)
         {
-            case HostDevice host: ForwardHost(host, logits, targets, loss, logSum, rows, classes); break;
+            case CpuDevice host: ForwardHost(host, logits, targets, loss, logSum, rows, classes); break;
             case GpuDevice gpu: ForwardGpu(gpu, logits, targets, loss, logSum, rows, classes); break;
             default: throw Check.NoImplementation(nameof(SoftmaxCrossEntropy), logits.Device);
         }
@@ -57,7 +59,7 @@ public static partial class SoftmaxCrossEntropy
         Check.Length(dlogits, (long)rows * classes, nameof(dlogits));
         switch (logits.Device)
         {
-            case HostDevice host: BackwardHost(host, logits, targets, logSum, dloss, dlogits, accumulate, rows, classes); break;
+            case CpuDevice host: BackwardHost(host, logits, targets, logSum, dloss, dlogits, accumulate, rows, classes); break;
             case GpuDevice gpu: BackwardGpu(gpu, logits, targets, logSum, dloss, dlogits, accumulate, rows, classes); break;
             default: throw Check.NoImplementation(nameof(SoftmaxCrossEntropy), logits.Device);
         }

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Devices;
-using Cliper.Kernels.Ptx;
+using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Gpu.DeviceCode;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using ILGPU;
 
 namespace Cliper.Kernels.Operations;
@@ -12,7 +14,7 @@ public static partial class Sum
     private const int PerBlock = 16384;
 
     private static readonly GpuKernel OfProducts =
-        new(((Action<Floats, Floats, Floats, long, int, int>)SumBlock).Method, "Sum", GpuThreads, 1, 48);
+        new(((Action<GlobalPtrFp32, GlobalPtrFp32, GlobalPtrFp32, long, int, int>)SumBlock).Method, "Sum", GpuThreads, 1, 48);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [OfProducts];
 
@@ -35,25 +37,25 @@ public static partial class Sum
     }
 
     // Blocks begin at multiples of 64 KB.
-    private static bool IsWide(DeviceArray a, DeviceArray b) => Chunk.IsWide(PerBlock, PerBlock, a, b);
+    private static bool IsWide(DeviceArray a, DeviceArray b) => Vec8.IsVectorizable(PerBlock, PerBlock, a, b);
 
     private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate) =>
-        ElementLoop.Run<ElementLoop.Second>(gpu, dx, dy, dx, accumulate: accumulate);
+        ElementwiseKernels.Run<ElementwiseKernels.Second>(gpu, dx, dy, dx, accumulate: accumulate);
 
     // y[block] = sum over the block's elements of a, or of a b.
-    private static void SumBlock(Floats a, Floats b, Floats y, long length, int accumulate, int wide)
+    private static void SumBlock(GlobalPtrFp32 a, GlobalPtrFp32 b, GlobalPtrFp32 y, long length, int accumulate, int vectorized)
     {
         long start = (long)Grid.IdxX * PerBlock, end = start + PerBlock;
         if (end > length)
             end = length;
         float sum = 0;
-        for (long at = start + Group.IdxX * Chunk.Size; at < end; at += GpuThreads * Chunk.Size)
+        for (long at = start + Group.IdxX * Vec8.Size; at < end; at += GpuThreads * Vec8.Size)
         {
-            int count = (int)(end - at), whole = count < Chunk.Size ? 0 : wide;
-            F8 value = Chunk.Load(a, at, count, whole);
+            int count = (int)(end - at), whole = count < Vec8.Size ? 0 : vectorized;
+            Vec8 value = Vec8.Load(a, at, count, whole);
             if (!b.IsNull)
-                value = Chunk.Multiply(value, Chunk.Load(b, at, count, whole));
-            sum += Chunk.Sum(value);
+                value = Vec8.Multiply(value, Vec8.Load(b, at, count, whole));
+            sum += Vec8.Sum(value);
         }
         sum = OfBlock(sum, accumulate != 0 && Group.IdxX == 0 ? y.Load(Grid.IdxX) : 0f);
         if (Group.IdxX == 0)
@@ -65,7 +67,7 @@ public static partial class Sum
     internal static float OfBlock(float value, float start)
     {
         ArrayView<float> shared = SharedMemory.Allocate<float>(GpuThreads / 32);
-        value = Gpu.WarpSum(value);
+        value = Ptx.WarpSum(value);
         if ((Group.IdxX & 31) == 0)
             shared[Group.IdxX >> 5] = value;
         Group.Barrier();

@@ -1,4 +1,6 @@
-using Cliper.Kernels.Devices;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
@@ -18,7 +20,7 @@ public static partial class Sum
         Check.Length(y, 1, nameof(y));
         switch (x.Device)
         {
-            case HostDevice host: ForwardHost(host, x, y, accumulate); break;
+            case CpuDevice host: ForwardHost(host, x, y, accumulate); break;
             case GpuDevice gpu: ForwardGpu(gpu, x, y, accumulate); break;
             default: throw Check.NoImplementation(nameof(Sum), x.Device);
         }
@@ -34,7 +36,7 @@ public static partial class Sum
         Check.Length(dx, dx.Length, nameof(dx));
         switch (dy.Device)
         {
-            case HostDevice host: BackwardHost(host, dy, dx, accumulate); break;
+            case CpuDevice host: BackwardHost(host, dy, dx, accumulate); break;
             case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulate); break;
             default: throw Check.NoImplementation(nameof(Sum), dy.Device);
         }
@@ -52,7 +54,7 @@ public static partial class Sum
         Check.Length(y, 1, nameof(y));
         switch (a.Device)
         {
-            case HostDevice host: ProductsHost(host, a, b, y, accumulate); break;
+            case CpuDevice host: ProductsHost(host, a, b, y, accumulate); break;
             case GpuDevice gpu: ProductsGpu(gpu, a, b, y, accumulate); break;
             default: throw Check.NoImplementation(nameof(Sum), a.Device);
         }

@@ -1,6 +1,6 @@
 using Cliper.Kernels.Operations;
-using Cliper.Model.Data;
-using Cliper.Model.Data.Faces;
+using Cliper.Model.Faces;
+using Cliper.Model.Images;
 
 namespace Cliper.Model.Tests.Data.Faces;
 

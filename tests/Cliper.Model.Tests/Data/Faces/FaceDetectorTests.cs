@@ -1,7 +1,7 @@
 using System.Text;
 using Cliper.Kernels.Operations;
-using Cliper.Model.Data;
-using Cliper.Model.Data.Faces;
+using Cliper.Model.Faces;
+using Cliper.Model.Images;
 
 namespace Cliper.Model.Tests.Data.Faces;
 

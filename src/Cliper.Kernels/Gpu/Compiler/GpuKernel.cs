@@ -1,0 +1,189 @@
+using System.Reflection;
+using Cliper.Kernels.Gpu.DeviceCode;
+using Cliper.Kernels.Memory;
+
+namespace Cliper.Kernels.Gpu.Compiler;
+
+/// <summary>What a kernel needs of a GPU.</summary>
+internal enum GpuTarget
+{
+    /// <summary>Any from compute capability 7.0 on.</summary>
+    Simt,
+
+    /// <summary>8.0 or later: conversions to bf16.</summary>
+    BFloat16,
+
+    /// <summary>8.0 or later: mma of 16-bit numbers with 16 x 8 x 16, ldmatrix, cp.async.</summary>
+    MmaSync,
+
+    /// <summary>9.0 and no other, with a driver for CUDA 12.0 or later: wgmma.</summary>
+    Wgmma,
+}
+
+/// <summary>
+/// A C# method as a kernel for a GPU, all type parameters given, with the limits that its PTX is tested against.
+/// </summary>
+/// <param name="method">A static method of numbers and <see cref="Ptx"/> pointers.</param>
+/// <param name="name">As it appears in messages and tables.</param>
+/// <param name="threads">Threads of a block.</param>
+/// <param name="minBlocks">Blocks that a multiprocessor must be able to hold: bounds the registers.</param>
+/// <param name="registers">Most registers that ptxas may use for a thread.</param>
+/// <param name="sharedBytes">Dynamic shared memory of a block.</param>
+/// <param name="target">What it needs.</param>
+internal sealed class GpuKernel(MethodInfo method, string name, int threads, int minBlocks, int registers, int sharedBytes = 0,
+    GpuTarget target = GpuTarget.Simt)
+{
+    private readonly Lock _lock = new();
+    private readonly Type[] _parameters = [.. method.GetParameters().Select(parameter => parameter.ParameterType)];
+
+    /// <summary>The C# method.</summary>
+    public MethodInfo Method { get; } = method;
+
+    /// <summary>As it appears in messages and tables.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>Threads of a block.</summary>
+    public int Threads { get; } = threads;
+
+    /// <summary>Blocks that a multiprocessor must be able to hold.</summary>
+    public int MinBlocks { get; } = minBlocks;
+
+    /// <summary>Most registers that ptxas may use for a thread.</summary>
+    public int Registers { get; } = registers;
+
+    /// <summary>Dynamic shared memory of a block, in bytes.</summary>
+    public int SharedBytes { get; } = sharedBytes;
+
+    /// <summary>What it needs of a GPU.</summary>
+    public GpuTarget Target { get; } = target;
+
+    /// <summary>mma or wgmma, ldmatrix and cp.async instructions that the text holds.</summary>
+    public (int Mma, int LoadMatrix, int CopyAsync) Instructions { get; init; }
+
+    /// <summary>Whether it computes in double precision, which it must not by accident: slow on most cards.</summary>
+    public bool UsesDoubles { get; init; }
+
+    /// <summary>The PTX, compiled when first asked for.</summary>
+    public string Ptx
+    {
+        get
+        {
+            lock (_lock)
+                return field ??= KernelCompiler.Compile(this);
+        }
+    }
+
+    /// <summary>Arguments as the driver wants them: one after the other, each aligned to its size.</summary>
+    /// <exception cref="ArgumentException">An argument of another type than the parameter.</exception>
+    public byte[] Pack(ReadOnlySpan<KernelArgument> arguments)
+    {
+        if (arguments.Length != _parameters.Length)
+            throw new ArgumentException($"{Name} takes {_parameters.Length} arguments, given {arguments.Length}");
+        var bytes = new byte[_parameters.Length * 8];
+        int at = 0;
+        for (int index = 0; index < arguments.Length; index++)
+        {
+            KernelArgument argument = arguments[index];
+            argument.CheckFits(_parameters[index], $"argument {index} of {Name}");
+            at = (at + argument.Size - 1) / argument.Size * argument.Size;
+            BitConverter.TryWriteBytes(bytes.AsSpan(at), argument.Bits);
+            at += argument.Size;
+        }
+        return bytes[..at];
+    }
+
+    /// <summary>The arguments that <see cref="Pack"/> put one after the other, as values of the parameters' types.</summary>
+    public object?[] Unpack(ReadOnlySpan<byte> bytes)
+    {
+        var arguments = new object?[_parameters.Length];
+        int at = 0;
+        for (int index = 0; index < arguments.Length; index++)
+        {
+            Type type = _parameters[index];
+            int size = type == typeof(int) || type == typeof(float) ? 4 : 8;
+            at = (at + size - 1) / size * size;
+            ReadOnlySpan<byte> value = bytes[at..];
+            arguments[index] = type == typeof(int) ? BitConverter.ToInt32(value)
+                : type == typeof(float) ? BitConverter.ToSingle(value)
+                : type == typeof(long) ? BitConverter.ToInt64(value)
+                : Activator.CreateInstance(type, BitConverter.ToInt64(value));
+            at += size;
+        }
+        return arguments;
+    }
+
+    /// <summary>A kernel's name of what it does and its type parameters, such as "ColumnSum GlobalPtrFp32".</summary>
+    public static string NameOf(string what, params ReadOnlySpan<Type> types)
+    {
+        foreach (Type type in types)
+            what += " " + Describe(type);
+        return what;
+
+        static string Describe(Type type) => type.IsGenericType
+            ? $"{type.Name[..type.Name.IndexOf('`')]}<{string.Join(", ", type.GenericTypeArguments.Select(Describe))}>"
+            : type.Name;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+}
+
+/// <summary>One argument of a launch.</summary>
+internal readonly struct KernelArgument
+{
+    private readonly Type? _scalar;
+    private readonly DeviceArray _array;
+
+    private KernelArgument(DeviceArray array)
+    {
+        _array = array;
+        (Bits, Size) = (array.Address, 8);
+    }
+
+    private KernelArgument(Type scalar, long bits, int size) => (_scalar, Bits, Size) = (scalar, bits, size);
+
+    /// <summary>The value.</summary>
+    public long Bits { get; }
+
+    /// <summary>Bytes of it: 4 or 8.</summary>
+    public int Size { get; }
+
+    /// <summary>An array, or a null one.</summary>
+    public static implicit operator KernelArgument(DeviceArray array) => new(array);
+
+    /// <summary>A 32-bit number.</summary>
+    public static implicit operator KernelArgument(int value) => new(typeof(int), value, 4);
+
+    /// <summary>A flag, which a kernel takes as 0 or 1.</summary>
+    public static implicit operator KernelArgument(bool value) => new(typeof(int), value ? 1 : 0, 4);
+
+    /// <summary>A 64-bit number.</summary>
+    public static implicit operator KernelArgument(long value) => new(typeof(long), value, 8);
+
+    /// <summary>An fp32 number.</summary>
+    public static implicit operator KernelArgument(float value) =>
+        new(typeof(float), BitConverter.SingleToUInt32Bits(value), 4);
+
+    /// <summary>Throws unless this may be passed as a <paramref name="parameter"/>.</summary>
+    public void CheckFits(Type parameter, string what)
+    {
+        if (_scalar is not null)
+        {
+            if (_scalar != parameter)
+                throw new ArgumentException($"{what} is {_scalar.Name}, expected {parameter.Name}");
+            return;
+        }
+        if (PointedTo(parameter) is not { } type)
+            throw new ArgumentException($"{what} is an array, expected {parameter.Name}");
+        if (!_array.IsNull && _array.Type != type)
+            throw new ArgumentException($"{what} is {_array.Type}, expected {type}");
+    }
+
+    private static ElementType? PointedTo(Type parameter) =>
+        parameter == typeof(GlobalPtrFp32) ? ElementType.Float32
+        : parameter == typeof(GlobalPtr16<Fp16>) ? ElementType.Float16
+        : parameter == typeof(GlobalPtr16<Bf16>) ? ElementType.BFloat16
+        : parameter == typeof(GlobalPtrInt32) ? ElementType.Int32
+        : parameter == typeof(GlobalPtrUInt8) ? ElementType.UInt8
+        : null;
+}

@@ -1,0 +1,88 @@
+using System.Runtime.CompilerServices;
+using Cliper.Kernels.Cpu;
+
+namespace Cliper.Kernels.Operations;
+
+public static unsafe partial class AdamWUpdate
+{
+    private readonly struct Update(Slot slot, Settings settings)
+    {
+        public readonly float* Parameter = slot.Parameter.Floats;
+        public readonly float* Gradient = slot.Gradient.Floats;
+        public readonly float* First = slot.First.Floats;
+        public readonly float* Second = slot.Second.Floats;
+        public readonly long Length = slot.Parameter.Length;
+        public readonly float Keep = (float)(1 - (double)slot.LearningRate * slot.WeightDecay);
+        public readonly float NegativeRate = (float)(-slot.LearningRate / (1 - Math.Pow(settings.Beta1, slot.Step)));
+        public readonly float InverseRoot = (float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step)));
+    }
+
+    private static void StepHost(CpuDevice host, ReadOnlySpan<Slot> slots, Settings settings)
+    {
+        float scale = settings.GradientScale.IsNull ? 1 : *settings.GradientScale.Floats;
+        if (scale == 0)
+            return;
+        // One region over all tensors: unit u belongs to the tensor whose first unit is the last one not beyond u.
+        var updates = new Update[slots.Length];
+        var firstUnits = new int[slots.Length];
+        int units = 0;
+        for (int index = 0; index < slots.Length; index++)
+        {
+            updates[index] = new Update(slots[index], settings);
+            firstUnits[index] = units;
+            units = checked(units + (int)((updates[index].Length + RangeLoop.Grain - 1) / RangeLoop.Grain));
+        }
+        float beta1 = (float)(1 - settings.Beta1), beta2 = (float)settings.Beta2, rest2 = (float)(1 - settings.Beta2);
+        RangeLoop.Run(host, units, 1, new StepKernel(updates, firstUnits, beta1, beta2, rest2, (float)settings.Epsilon,
+            scale));
+    }
+
+    private readonly struct StepKernel(Update[] updates, int[] firstUnits, float rest1, float beta2, float rest2, float epsilon,
+        float gradientScale) : IRangeKernel
+    {
+        public void Run<V>(long start, long end) where V : struct, ILanes<V>
+        {
+            for (int unit = (int)start; unit < end; unit++)
+            {
+                int found = Array.BinarySearch(firstUnits, unit), index = found >= 0 ? found : ~found - 1;
+                // An empty tensor shares its first unit with the next one.
+                while (index + 1 < firstUnits.Length && firstUnits[index + 1] == unit)
+                    index++;
+                long from = (long)(unit - firstUnits[index]) * RangeLoop.Grain;
+                Run<V>(in updates[index], from, Math.Min(updates[index].Length, from + RangeLoop.Grain));
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private void Run<V>(in Update update, long start, long end) where V : struct, ILanes<V>
+        {
+            float* pp = update.Parameter, pg = update.Gradient, pm = update.First, pv = update.Second;
+            V keep = V.Create(update.Keep), rate = V.Create(update.NegativeRate), root = V.Create(update.InverseRoot),
+                r1 = V.Create(rest1), b2 = V.Create(beta2), r2 = V.Create(rest2), eps = V.Create(epsilon),
+                scale = V.Create(gradientScale);
+            long i = start;
+            for (; i <= end - V.Count; i += V.Count)
+            {
+                V g = V.Load(pg + i) * scale, m = V.Load(pm + i), v = V.Load(pv + i), p = V.Load(pp + i) * keep;
+                m = V.MultiplyAdd(g - m, r1, m);
+                v = V.MultiplyAdd(g * g, r2, v * b2);
+                p = V.MultiplyAdd(m / V.MultiplyAdd(V.Sqrt(v), root, eps), rate, p);
+                m.Store(pm + i);
+                v.Store(pv + i);
+                p.Store(pp + i);
+            }
+            int rest = (int)(end - i);
+            if (rest > 0)
+            {
+                V g = V.LoadPartial(pg + i, rest) * scale, m = V.LoadPartial(pm + i, rest), v = V.LoadPartial(pv + i, rest),
+                    p = V.LoadPartial(pp + i, rest) * keep;
+                m = V.MultiplyAdd(g - m, r1, m);
+                v = V.MultiplyAdd(g * g, r2, v * b2);
+                p = V.MultiplyAdd(m / V.MultiplyAdd(V.Sqrt(v), root, eps), rate, p);
+                m.StorePartial(pm + i, rest);
+                v.StorePartial(pv + i, rest);
+                p.StorePartial(pp + i, rest);
+            }
+        }
+    }
+}

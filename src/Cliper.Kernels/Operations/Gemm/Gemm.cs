@@ -1,0 +1,111 @@
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>
+/// Matrix product, C = epilogue(scale * A B), or epilogue(C + scale * A B) when accumulating; A is [M, K], B [K, N], C [M, N].
+/// On the host fp32 with fused multiply-adds where the processor has them; on a GPU sums in fp32 of 16-bit numbers or fp32. Transposes are strides (<see cref="Matrix.Transposed"/>).
+/// </summary>
+/// <remarks>
+/// Each element is the sum over K in ascending order, cut in parts that depend on K alone: the bits depend neither on the
+/// number of threads nor on the other rows and columns. No term is skipped: a NaN or infinity in a row of A reaches that row
+/// of C, one in a column of B that column, and zero times infinity is NaN. C must not overlap A or B.
+/// </remarks>
+public static partial class Gemm
+{
+    /// <summary>C = A B.</summary>
+    public static void Run(Matrix a, Matrix b, Matrix c, bool accumulate = false, float scale = 1) =>
+        Run(a, b, c, default(NoEpilogue), accumulate, scale);
+
+    /// <summary>C = epilogue(A B).</summary>
+    /// <param name="a">[M, K], any strides.</param>
+    /// <param name="b">[K, N], any strides.</param>
+    /// <param name="c">[M, N], column stride 1.</param>
+    /// <param name="epilogue">Applied to each element once its sum is complete.</param>
+    /// <param name="accumulate">Whether to add to <paramref name="c"/>.</param>
+    /// <param name="scale">Factor of the product.</param>
+    public static void Run<TEpilogue>(Matrix a, Matrix b, Matrix c, TEpilogue epilogue, bool accumulate = false,
+        float scale = 1) where TEpilogue : struct, ICpuEpilogue
+    {
+        b.CheckFits(nameof(b));
+        CheckProduct(a, b.Rows, b.Columns, c, epilogue);
+        switch (a.Data.Device)
+        {
+            case CpuDevice host: RunHost(host, a, b, null, c, epilogue, accumulate, scale); break;
+            case GpuDevice gpu: RunGpu(gpu, a, 0, b, 0, c, 0, 1, epilogue.OnGpu, accumulate, scale); break;
+            default: throw Check.NoImplementation(nameof(Gemm), a.Data.Device);
+        }
+    }
+
+    /// <summary>C = epilogue(A B) with B packed before: several times as fast where A has few rows.</summary>
+    /// <param name="a">[M, K], any strides.</param>
+    /// <param name="b">[K, N].</param>
+    /// <param name="c">[M, N], column stride 1.</param>
+    /// <param name="epilogue">Applied to each element once its sum is complete.</param>
+    /// <param name="accumulate">Whether to add to <paramref name="c"/>.</param>
+    /// <param name="scale">Factor of the product.</param>
+    public static void Run<TEpilogue>(Matrix a, PackedMatrix b, Matrix c, TEpilogue epilogue, bool accumulate = false,
+        float scale = 1) where TEpilogue : struct, ICpuEpilogue
+    {
+        CheckProduct(a, b.Rows, b.Columns, c, epilogue);
+        if (b.Data.Device != a.Data.Device)
+            throw new ArgumentException($"b was packed on another device than {a.Data.Device.Name}", nameof(b));
+        if (a.Data.Device is not CpuDevice host)
+            throw Check.NoImplementation(nameof(Gemm), a.Data.Device);
+        RunHost(host, a, default, b, c, epilogue, accumulate, scale);
+    }
+
+    /// <summary>
+    /// C[i] = A[i] B[i] for i in [0, <paramref name="count"/>): the matrices are those of i = 0, the next ones lie
+    /// a stride further; a stride of 0 repeats the same.
+    /// </summary>
+    /// <param name="a">First left operand, [M, K]; its array reaches over all.</param>
+    /// <param name="strideA">Elements from one left operand to the next.</param>
+    /// <param name="b">First right operand, [K, N].</param>
+    /// <param name="strideB">Elements from one right operand to the next.</param>
+    /// <param name="c">First result, [M, N], column stride 1.</param>
+    /// <param name="strideC">Elements from one result to the next.</param>
+    /// <param name="count">Number of products.</param>
+    /// <param name="accumulate">Whether to add to the results.</param>
+    /// <param name="scale">Factor of the products.</param>
+    public static void Batched(Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
+        bool accumulate = false, float scale = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (count == 0)
+            return;
+        b.CheckFits(nameof(b));
+        CheckProduct(a, b.Rows, b.Columns, c, default(NoEpilogue));
+        At(a, strideA, count - 1).CheckFits(nameof(a));
+        At(b, strideB, count - 1).CheckFits(nameof(b));
+        At(c, strideC, count - 1).CheckFits(nameof(c));
+        switch (a.Data.Device)
+        {
+            case CpuDevice host: BatchedHost(host, a, strideA, b, strideB, c, strideC, count, accumulate, scale); break;
+            case GpuDevice gpu:
+                RunGpu(gpu, a, strideA, b, strideB, c, strideC, count, GpuEpilogue.None, accumulate, scale);
+                break;
+            default: throw Check.NoImplementation(nameof(Gemm), a.Data.Device);
+        }
+    }
+
+    private static Matrix At(Matrix first, long stride, int index)
+    {
+        long start = stride * index;
+        return first with { Data = first.Data.Slice(start, first.Data.Length - start) };
+    }
+
+    private static void CheckProduct<TEpilogue>(Matrix a, int depth, int columns, Matrix c, TEpilogue epilogue)
+        where TEpilogue : struct, ICpuEpilogue
+    {
+        a.CheckFits(nameof(a));
+        c.CheckFits(nameof(c));
+        if (a.Columns != depth || c.Rows != a.Rows || c.Columns != columns)
+            throw new ArgumentException(
+                $"no product: [{a.Rows}, {a.Columns}] times [{depth}, {columns}] into [{c.Rows}, {c.Columns}]");
+        if (c.ColumnStride != 1 && c.Columns > 1)
+            throw new ArgumentException("c must be row-major: swap the operands and transpose them", nameof(c));
+        epilogue.CheckFits(c.Rows, c.Columns);
+    }
+}

@@ -1,0 +1,17 @@
+using Cliper.Kernels.Gpu.Compiler;
+
+namespace Cliper.Kernels.Operations;
+
+/// <summary>Every GPU kernel that is launched, so that each can be compiled, checked and assembled without a GPU.</summary>
+internal static class KernelRegistry
+{
+    /// <summary>All of them.</summary>
+    public static IEnumerable<GpuKernel> All =>
+    [
+        .. ElementwiseKernels.Kernels, .. Gemm.GpuKernels, .. ColumnSum.GpuKernels, .. LayerNorm.GpuKernels, .. L2Normalize.GpuKernels,
+        .. Sum.GpuKernels, .. GradientNorm.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels,
+        .. Gather.GpuKernels, .. TokenRows.Kernels, .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamWUpdate.GpuKernels,
+        .. MmaSyncAttention.Kernels, .. SimtAttention.Kernels, .. Resize.GpuKernels, .. AffineWarp.GpuKernels, .. ColorJitter.GpuKernels,
+        .. Normalize.GpuKernels, .. GpuRoofline.Kernels,
+    ];
+}

@@ -1,0 +1,39 @@
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
+
+namespace Cliper.Kernels.Operations;
+
+public static unsafe partial class Mean
+{
+    private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, int samples, int frames, int width) =>
+        RangeLoop.Rows(host, samples, (long)frames * width, new ForwardKernel(x.Floats, y.Floats, frames, width));
+
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate, int samples, int frames,
+        int width) =>
+        RangeLoop.Rows(host, samples, (long)frames * width, new BackwardKernel(dy.Floats, dx.Floats, accumulate, frames, width));
+
+    private readonly struct ForwardKernel(float* x, float* y, int frames, int width) : IRangeKernel
+    {
+        public void Run<V>(long start, long end) where V : struct, ILanes<V>
+        {
+            for (long n = start; n < end; n++)
+            {
+                float* source = x + n * frames * width, target = y + n * width;
+                RowMath.Write<V>(source, target, width, add: false);
+                for (int frame = 1; frame < frames; frame++)
+                    RowMath.Add<V>(source + (long)frame * width, target, target, width);
+                RowMath.Scale<V>(target, 1f / frames, target, width, add: false);
+            }
+        }
+    }
+
+    private readonly struct BackwardKernel(float* dy, float* dx, bool accumulate, int frames, int width) : IRangeKernel
+    {
+        public void Run<V>(long start, long end) where V : struct, ILanes<V>
+        {
+            for (long n = start; n < end; n++)
+                for (int frame = 0; frame < frames; frame++)
+                    RowMath.Scale<V>(dy + n * width, 1f / frames, dx + (n * frames + frame) * width, width, accumulate);
+        }
+    }
+}

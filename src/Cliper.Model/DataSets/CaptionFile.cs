@@ -1,0 +1,52 @@
+using Cliper.Model.Samples;
+
+namespace Cliper.Model.DataSets;
+
+/// <summary>
+/// Pictures with captions that people wrote: a folder with captions.csv, whose first line is "file,caption" and whose
+/// others give a picture's path, relative to the folder, and its caption (in double quotes where it holds a comma).
+/// </summary>
+public static class CaptionFile
+{
+    /// <summary>What the list is called.</summary>
+    public const string FileName = "captions.csv";
+
+    private const string Layout = "expected the columns 'file,caption'";
+
+    /// <summary>Reads the list; the pictures themselves are read when they are needed.</summary>
+    /// <param name="folder">Holds captions.csv.</param>
+    /// <returns>The pictures, as a split of the one class "picture", and the caption of each.</returns>
+    /// <exception cref="InputException">The list is missing, malformed or empty, or a picture is not there.</exception>
+    public static (DataSplit Split, IReadOnlyList<string> Captions) Open(string folder)
+    {
+        string list = Path.Combine(folder, FileName);
+        if (!File.Exists(list))
+            throw new InputException($"{list}: no such file: {Layout}, a picture a line");
+        var samples = new List<Sample>();
+        var captions = new List<string>();
+        int number = 0, file = -1, caption = -1;
+        foreach (string line in File.ReadLines(list))
+        {
+            string where = $"{list}:{++number}";
+            if (string.IsNullOrWhiteSpace(line))
+                continue;
+            List<string> fields = DelimitedText.Fields(line, where);
+            if (file < 0)
+            {
+                (file, caption) = (fields.IndexOf("file"), fields.IndexOf("caption"));
+                if (file < 0 || caption < 0)
+                    throw new InputException($"{where}: {Layout}, found '{DelimitedText.Short(line)}'");
+                continue;
+            }
+            if (fields.Count <= Math.Max(file, caption) || string.IsNullOrWhiteSpace(fields[caption]))
+                throw new InputException($"{where}: {Layout}, found '{DelimitedText.Short(line)}'");
+            string path = Path.Combine(folder, fields[file]);
+            if (!File.Exists(path))
+                throw new InputException($"{where}: no such picture: {path}");
+            samples.Add(new Sample(fields[file], 0, [new FileFrame(path)]));
+            captions.Add(fields[caption]);
+        }
+        return samples.Count > 0 ? (new DataSplit("train", ["picture"], samples), captions)
+            : throw new InputException($"{list}: lists no picture");
+    }
+}

@@ -1,0 +1,80 @@
+using System.Text.RegularExpressions;
+using Cliper.Model.Images;
+using Cliper.Model.Samples;
+
+namespace Cliper.Model.DataSets;
+
+/// <summary>How a data set is opened.</summary>
+public sealed record DataSetOptions
+{
+    /// <summary>Which samples are held out, where that is random.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Part of the training samples held out for validation where the data set has no validation split; 0 for none.</summary>
+    public double ValidationFraction { get; init; }
+
+    /// <summary>Part held out for the test where the data set has no splits at all; 0 puts every sample into "train".</summary>
+    public double TestFraction { get; init; } = 0.2;
+
+    /// <summary>Parts (by subject) of a data set without splits, one of which is the test; 0 takes <see cref="TestFraction"/>.</summary>
+    public int Folds { get; init; }
+
+    /// <summary>Which of the <see cref="Folds"/> is the test, from 1.</summary>
+    public int Fold { get; init; } = 1;
+
+    /// <summary>
+    /// The classes and their order, by name or synonym. Null takes those found, in alphabetical order. Lists with numbers as
+    /// labels need them.
+    /// </summary>
+    public IReadOnlyList<string>? Classes { get; init; }
+
+    /// <summary>
+    /// Finds the subject in a sample's name: the first group of the expression. Null takes what comes before the first
+    /// underscore or hyphen of a clip's name, and no subject for pictures.
+    /// </summary>
+    public Regex? Subject { get; init; }
+
+    /// <summary>Folder that the paths of a list file are relative to; null means the list's own.</summary>
+    public string? ImageRoot { get; init; }
+
+    /// <summary>Beginning of the paths in a list file that is replaced by <see cref="RewriteTo"/>.</summary>
+    public string? RewriteFrom { get; init; }
+
+    /// <summary>What <see cref="RewriteFrom"/> is replaced by.</summary>
+    public string? RewriteTo { get; init; }
+
+    /// <summary>Choices of single data sets; <see cref="DataChoices.Over"/> puts them here.</summary>
+    public DataChoices Choices { get; init; } = new();
+
+    /// <summary>
+    /// Given each file that is listed and not there, or clip without frames, whose sample is then left out; null makes the
+    /// first one an error.
+    /// </summary>
+    public Action<string>? Missing { get; init; }
+
+    /// <summary>Tells which files are pictures.</summary>
+    public IImageCodec Codec { get; init; } = SkiaImageCodec.Instance;
+
+    /// <summary>Reports something that is listed and not there.</summary>
+    /// <exception cref="InputException">It is an error.</exception>
+    internal void ReportMissing(string message) => (Missing ?? (text => throw new InputException(text)))(message);
+
+    /// <summary>Throws unless every value is in its range.</summary>
+    /// <exception cref="SettingsException">A value is out of range.</exception>
+    internal void Check()
+    {
+        if (!(ValidationFraction is >= 0 and < 1))
+            throw new SettingsException(
+                $"the validation fraction is at least 0 and below 1, given was {ValidationFraction}");
+        if (!(TestFraction is >= 0 and < 1))
+            throw new SettingsException($"the test fraction is at least 0 and below 1, given was {TestFraction}");
+        if (Folds < 0 || Folds == 1)
+            throw new SettingsException($"the number of folds is 0 (none) or at least 2, given was {Folds}");
+        if (Classes is { Count: 0 })
+            throw new SettingsException("the list of classes is empty");
+        if (Classes?.GroupBy(Expressions.Canonical, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            throw new SettingsException($"the class {twice.Key} is given {twice.Count()} times");
+        if ((RewriteFrom == null) != (RewriteTo == null))
+            throw new SettingsException("rewriting paths needs both what is replaced and what replaces it");
+    }
+}

@@ -1,0 +1,42 @@
+using Cliper.Model.Samples;
+
+namespace Cliper.Model.DataSets;
+
+/// <summary>A way that data sets lie on disk. A new one is one file, and a place in the list of <see cref="DataSetRegistry"/>.</summary>
+internal interface IDataSetFormat
+{
+    /// <summary>Name in settings.</summary>
+    string Name { get; }
+
+    /// <summary>The layout in one line, for errors and help.</summary>
+    string Layout { get; }
+
+    /// <summary>Whether the files at <paramref name="path"/> are of this format.</summary>
+    bool Matches(string path, DataSetOptions options);
+
+    /// <summary>Lists the samples, without opening pictures.</summary>
+    /// <exception cref="InputException">Something is missing or wrong.</exception>
+    RawSplits Read(string path, DataSetOptions options);
+}
+
+/// <summary>A sample before classes have numbers.</summary>
+/// <param name="Name">Unique in its split.</param>
+/// <param name="Class">Class name as the data set writes it.</param>
+/// <param name="Frames">The pictures.</param>
+/// <param name="Where">Where it was declared, for errors: a folder, or a file and line.</param>
+/// <param name="Group">Subject, if known.</param>
+/// <param name="Votes">Shares of the classes by name, where people disagreed; null for one certain label.</param>
+internal sealed record RawSample(string Name, string Class, IReadOnlyList<Frame> Frames, string Where, string? Group = null,
+    IReadOnlyDictionary<string, float>? Votes = null);
+
+/// <summary>Samples as the data set parts them; a data set without splits has everything in Train.</summary>
+internal sealed record RawSplits(IReadOnlyList<RawSample> Train, IReadOnlyList<RawSample>? Validation, IReadOnlyList<RawSample>? Test)
+{
+    /// <summary>What was chosen in reading, and what was left out: a sentence each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>How faces lie in the pictures.</summary>
+    public FaceAlignment Alignment { get; init; }
+
+    public IEnumerable<IReadOnlyList<RawSample>> All => new[] { Train, Validation, Test }.OfType<IReadOnlyList<RawSample>>();
+}

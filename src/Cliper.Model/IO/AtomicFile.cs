@@ -1,0 +1,107 @@
+namespace Cliper.Model.IO;
+
+/// <summary>Files that are there whole or not at all.</summary>
+public static class AtomicFile
+{
+    private const string TemporaryEnding = ".tmp";
+
+    // Shared memory is a folder of ordinary files among the devices.
+    private const string DeviceFolder = "/dev/", SharedMemory = "/dev/shm/";
+
+    /// <summary>
+    /// Writes a file under a temporary name in its folder (made when missing), flushes it to the disk and renames it.
+    /// When writing fails, what was there before stays and the temporary file is removed. A device (/dev/...) is
+    /// written to as it is.
+    /// </summary>
+    /// <param name="path">The file; replaced if it exists.</param>
+    /// <param name="write">Writes the content.</param>
+    /// <exception cref="IOException">The place cannot be written to, or the disk is full.</exception>
+    public static void Write(string path, Action<Stream> write)
+    {
+        string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full) ?? full;
+        // Renaming would put a file in a device's place.
+        bool device = IsDevice(full);
+        string temporary = device ? full : Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}{TemporaryEnding}");
+        try
+        {
+            if (Directory.Exists(full))
+                throw new IOException("it is a folder");
+            Directory.CreateDirectory(folder);
+            using (var stream = new FileStream(temporary, device ? FileMode.Open : FileMode.CreateNew,
+                FileAccess.Write, FileShare.None, 1 << 16))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: !device);
+            }
+            if (!device)
+                File.Move(temporary, full, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException || OutgrowsItsLimit(e))
+        {
+            throw Named(path, e);
+        }
+        finally
+        {
+            // After the rename there is nothing under this name, and deleting nothing is no error. A folder that could
+            // not be made or written to has nothing to delete either.
+            if (!device && File.Exists(temporary))
+                File.Delete(temporary);
+        }
+    }
+
+    /// <summary>
+    /// Throws what <see cref="Write"/> would throw of the place, before the work whose result is to be written there. Leaves
+    /// nothing behind.
+    /// </summary>
+    /// <param name="path">The file that is to be written.</param>
+    /// <exception cref="IOException">The place cannot be written to.</exception>
+    public static void Check(string path)
+    {
+        string full = Path.GetFullPath(path);
+        try
+        {
+            if (Directory.Exists(full))
+                throw new IOException("it is a folder");
+            if (IsDevice(full))
+            {
+                using FileStream device = new(full, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+                return;
+            }
+            // Folders that are missing are made where the first one is that is there.
+            string folder = full;
+            do
+                folder = Path.GetDirectoryName(folder)!;
+            while (!Path.Exists(folder));
+            string trial = Path.Combine(folder, $".{Guid.NewGuid():N}{TemporaryEnding}");
+            using (new FileStream(trial, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
+            {
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Named(path, e);
+        }
+    }
+
+    /// <summary>Removes what a program that was killed left half-written in a folder; nobody else may be writing there.</summary>
+    /// <param name="folder">The folder; those below it are left alone.</param>
+    public static void RemoveLeftovers(string folder)
+    {
+        foreach (string file in Directory.GetFiles(folder, $".*{TemporaryEnding}"))
+            if (Guid.TryParseExact(Path.GetExtension(file[..^TemporaryEnding.Length]).TrimStart('.'), "N", out _))
+                File.Delete(file);
+    }
+
+    private static bool IsDevice(string full) =>
+        full.StartsWith(DeviceFolder, StringComparison.Ordinal) && !full.StartsWith(SharedMemory, StringComparison.Ordinal);
+
+    private static IOException Named(string path, Exception failure)
+    {
+        string reason = OutgrowsItsLimit(failure) ? "it grows over the largest size that a file may have (ulimit -f, or the file system)"
+            : failure.Message.TrimEnd('.');
+        return new IOException($"{path}: cannot be written: {reason}; choose a folder with room that you may write to", failure);
+    }
+
+    // .NET's way of reporting EFBIG, which it takes for a length that the caller asked for.
+    private static bool OutgrowsItsLimit(Exception failure) => failure is ArgumentOutOfRangeException { ParamName: "value", ActualValue: null };
+}

@@ -1,0 +1,222 @@
+using Cliper.Kernels.Operations;
+
+namespace Cliper.Model.Images;
+
+/// <summary>Decoded pixels as they are cached: gray pictures keep one channel.</summary>
+/// <param name="Width">Columns.</param>
+/// <param name="Height">Rows.</param>
+/// <param name="Channels">1 or 3.</param>
+/// <param name="Pixels">[Height, Width, Channels].</param>
+internal sealed record StoredImage(int Width, int Height, int Channels, ReadOnlyMemory<byte> Pixels);
+
+/// <summary>What becomes of a stored picture: all that is drawn at random, and the order. The same on every device.</summary>
+internal readonly record struct PixelPlan
+{
+    /// <summary>Whether the test transform's square comes first.</summary>
+    public bool FromSquare { get; init; }
+
+    /// <summary>Whether the colours change before crop, warp and flip.</summary>
+    public bool JitterFirst { get; init; }
+
+    /// <summary>Part that is resized to the input size; null where nothing or a warp is.</summary>
+    public PixelBox? Crop { get; init; }
+
+    /// <summary>Whether the crop is resized with the bicubic filter.</summary>
+    public bool Bicubic { get; init; }
+
+    /// <summary>Whether the crop is mirrored.</summary>
+    public bool Flip { get; init; }
+
+    /// <summary>Turn, zoom, shift and flip in one pass; null for none.</summary>
+    public AffineMap? Map { get; init; }
+
+    /// <summary>Changes of colour; null for none.</summary>
+    public ColorJitter.Changes? Changes { get; init; }
+
+    /// <summary>Rectangle that is erased; null for none.</summary>
+    public PixelBox? Erased { get; init; }
+}
+
+/// <summary>
+/// From a decoded picture to a network's input, in three parts: <see cref="Store"/> does what is the same in every epoch, <see cref="Draw"/>
+/// decides by chance, <see cref="Render"/> does the rest, or a GPU does (<see cref="RawImages"/>). One object a thread: it owns scratch memory.
+/// </summary>
+internal sealed class PixelPipeline(int size, Augmentation augmentation, float[] table)
+{
+    /// <summary>Shorter side that crops of original pictures are taken from, by the input size.</summary>
+    private const double OriginalScale = 1.5;
+
+    /// <summary>A resize: what of a picture, to which size, and the window of that which is wanted.</summary>
+    public readonly record struct Resizing(PixelBox Crop, int Width, int Height, PixelBox Window);
+
+    private byte[] _square = [];
+    private byte[] _changed = [];
+
+    /// <summary>Side of the network's input.</summary>
+    public int Size => size;
+
+    /// <summary>Values of a byte in each channel, see <see cref="Normalize.Table"/>.</summary>
+    public float[] Table => table;
+
+    /// <summary>
+    /// The picture in the smaller of two forms: as it is, or as every epoch needs it (the test transform's square; for crops of
+    /// the original, the shorter side at most 1.5 input sizes). Which of the two has no influence on what is rendered.
+    /// </summary>
+    public StoredImage Store(RgbImage image)
+    {
+        StoredImage whole = Compact(image);
+        if (augmentation.FromOriginal)
+        {
+            int limit = (int)(size * OriginalScale);
+            if (Math.Min(whole.Width, whole.Height) <= limit)
+                return whole;
+            (int width, int height) = Shrunk(whole.Width, whole.Height, limit);
+            return Resized(whole, new(new(0, 0, whole.Width, whole.Height), width, height, new(0, 0, width, height)));
+        }
+        if (whole.Pixels.Length <= size * size * whole.Channels)
+            return whole;
+        return Resized(whole, SquareOf(whole.Width, whole.Height));
+    }
+
+    /// <summary>Draws what becomes of a picture.</summary>
+    /// <param name="stored">From <see cref="Store"/>.</param>
+    /// <param name="random">Frames of a clip begin with equal streams, which makes their draws equal.</param>
+    public PixelPlan Draw(StoredImage stored, RandomStream random)
+    {
+        var plan = new PixelPlan { FromSquare = !augmentation.FromOriginal, JitterFirst = augmentation.JitterFirst, Bicubic = augmentation.BicubicCrop };
+        if (augmentation.IsNone)
+            return plan;
+        if (augmentation.JitterFirst)
+            plan = plan with { Changes = DrawChanges(ref random) };
+        bool flip = augmentation.Flip > 0 && random.NextBool(augmentation.Flip);
+        (int width, int height) = augmentation.FromOriginal ? (stored.Width, stored.Height) : (size, size);
+        if (augmentation.HasWarp)
+            plan = plan with { Map = DrawMap(ref random, flip) };
+        else
+            plan = plan with { Flip = flip, Crop = augmentation.HasCrop ? augmentation.DrawCrop(ref random, width, height) : new(0, 0, width, height) };
+        if (!augmentation.JitterFirst)
+            plan = plan with { Changes = DrawChanges(ref random) };
+        return augmentation.Erase > 0 ? plan with { Erased = augmentation.DrawErase(ref random, size) } : plan;
+    }
+
+    /// <summary>The network's input, [3, size, size].</summary>
+    /// <param name="stored">From <see cref="Store"/>.</param>
+    /// <param name="plan">From <see cref="Draw"/>.</param>
+    /// <param name="y">Output.</param>
+    public void Render(StoredImage stored, in PixelPlan plan, Span<float> y)
+    {
+        int channels = stored.Channels, bytes = size * size * channels, width = stored.Width, height = stored.Height;
+        ReadOnlySpan<byte> pixels = stored.Pixels.Span;
+        if (plan.FromSquare && (width, height) != (size, size))
+        {
+            Span<byte> square = Scratch(ref _square, bytes);
+            Apply(SquareOf(width, height), stored, square);
+            pixels = square;
+            (width, height) = (size, size);
+        }
+        if (plan is { JitterFirst: true, Changes: { } before })
+        {
+            // Changed in place, so never in the cache itself.
+            Span<byte> copy = Scratch(ref _square, pixels.Length);
+            if (pixels != copy)
+                pixels.CopyTo(copy);
+            ColorJitter.Forward(copy, channels, before);
+            pixels = copy;
+        }
+        if (plan.Crop is not null || plan.Map is not null)
+        {
+            Span<byte> placed = Scratch(ref _changed, bytes);
+            Place(pixels, width, height, channels, plan, placed);
+            if (plan is { JitterFirst: false, Changes: { } after })
+                ColorJitter.Forward(placed, channels, after);
+            pixels = placed;
+        }
+        Normalize.Picture(pixels, channels, table, y);
+        if (plan.Erased is { } box)
+            Erase.Forward(y, size, size, box);
+    }
+
+    /// <summary>CLIP's test transform up to normalisation: shorter side to the input size, centre crop.</summary>
+    public Resizing SquareOf(int width, int height)
+    {
+        // torchvision: the longer side is rounded down, the crop's corner to the nearest, ties to even.
+        (int newWidth, int newHeight) = Shrunk(width, height, size);
+        return new(new(0, 0, width, height), newWidth, newHeight,
+            new((int)Math.Round((newWidth - size) / 2.0), (int)Math.Round((newHeight - size) / 2.0), size, size));
+    }
+
+    /// <summary>Crop or warp, and flip.</summary>
+    private void Place(ReadOnlySpan<byte> source, int width, int height, int channels, in PixelPlan plan, Span<byte> target)
+    {
+        if (plan.Map is { } map)
+        {
+            AffineWarp.Forward(source, size, size, channels, map, target);
+            return;
+        }
+        PixelBox crop = plan.Crop!.Value;
+        if (plan.Bicubic)
+            Resize.Forward<Bicubic>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
+        else
+            Resize.Forward<Bilinear>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
+        if (plan.Flip)
+            Flip.Horizontal(target, size, channels);
+    }
+
+    private AffineMap DrawMap(ref RandomStream random, bool flip)
+    {
+        double radians = augmentation.Rotation * random.NextUniform(-1, 1) * (Math.PI / 180);
+        double zoom = 1 + augmentation.Zoom * random.NextUniform(-1, 1);
+        float shift = augmentation.Shift * size;
+        return AffineMap.About(size, size, radians, zoom, shift * random.NextUniform(-1, 1), shift * random.NextUniform(-1, 1), flip);
+    }
+
+    /// <summary>torchvision's ColorJitter: each change that is on, in random order.</summary>
+    private ColorJitter.Changes? DrawChanges(ref RandomStream random)
+    {
+        if (!augmentation.HasJitter)
+            return null;
+        Span<ColorJitter.Change> order =
+            [ColorJitter.Change.Brightness, ColorJitter.Change.Contrast, ColorJitter.Change.Saturation, ColorJitter.Change.Hue];
+        random.Shuffle(order);
+        float brightness = Factor(augmentation.Brightness, ref random), contrast = Factor(augmentation.Contrast, ref random);
+        float saturation = Factor(augmentation.Saturation, ref random);
+        return new(order[0], order[1], order[2], order[3], brightness, contrast, saturation, augmentation.Hue * random.NextUniform(-1, 1));
+    }
+
+    private static float Factor(float range, ref RandomStream random) => Math.Max(0, 1 + range * random.NextUniform(-1, 1));
+
+    private static StoredImage Resized(StoredImage image, in Resizing to)
+    {
+        var pixels = new byte[to.Window.Width * to.Window.Height * image.Channels];
+        Apply(to, image, pixels);
+        return new StoredImage(to.Window.Width, to.Window.Height, image.Channels, pixels);
+    }
+
+    private static void Apply(in Resizing to, StoredImage image, Span<byte> target) => Resize.Forward<Bicubic>(image.Pixels.Span, image.Width,
+        image.Height, image.Channels, to.Crop, to.Width, to.Height, to.Window, target);
+
+    /// <summary>Sizes with the shorter side made <paramref name="shorter"/>; the longer is rounded down.</summary>
+    private static (int Width, int Height) Shrunk(int width, int height, int shorter) => width <= height
+        ? (shorter, (int)((double)shorter * height / width))
+        : ((int)((double)shorter * width / height), shorter);
+
+    /// <summary>Gray in one channel: every operation gives the same on it as on three equal ones.</summary>
+    private static StoredImage Compact(RgbImage image)
+    {
+        byte[] rgb = image.Pixels;
+        for (int i = 0; i < rgb.Length; i += 3)
+            if (rgb[i] != rgb[i + 1] || rgb[i] != rgb[i + 2])
+                return new StoredImage(image.Width, image.Height, 3, rgb);
+        var gray = new byte[rgb.Length / 3];
+        for (int i = 0; i < gray.Length; i++)
+            gray[i] = rgb[3 * i];
+        return new StoredImage(image.Width, image.Height, 1, gray);
+    }
+
+    private static Span<byte> Scratch(ref byte[] buffer, int bytes)
+    {
+        if (buffer.Length < bytes)
+            buffer = new byte[bytes];
+        return buffer.AsSpan(0, bytes);
+    }
+}

@@ -1,0 +1,45 @@
+using Cliper.Kernels.Operations;
+
+namespace Cliper.Model.Images;
+
+/// <summary>A picture in memory: rows of interleaved red, green and blue bytes.</summary>
+public sealed class RgbImage
+{
+    /// <summary>A picture over <paramref name="pixels"/>, which is not copied.</summary>
+    /// <exception cref="ArgumentException">The number of bytes is not 3 x width x height.</exception>
+    public RgbImage(int width, int height, byte[] pixels)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
+        if (pixels.Length != 3L * width * height)
+            throw new ArgumentException($"{pixels.Length} bytes for {width} x {height} pixels", nameof(pixels));
+        (Width, Height, Pixels) = (width, height, pixels);
+    }
+
+    /// <summary>Columns.</summary>
+    public int Width { get; }
+
+    /// <summary>Rows.</summary>
+    public int Height { get; }
+
+    /// <summary>[Height, Width, 3].</summary>
+    public byte[] Pixels { get; }
+
+    /// <summary>A part of the picture; what of <paramref name="box"/> lies outside is cut off.</summary>
+    /// <param name="box">The part, in pixels.</param>
+    /// <param name="name">What to call the picture in an error.</param>
+    /// <exception cref="InputException">All of the box lies outside.</exception>
+    internal RgbImage Cut(PixelBox box, string name)
+    {
+        long left = Math.Max(0, box.X), top = Math.Max(0, box.Y);
+        long right = Math.Min(Width, (long)box.X + box.Width), bottom = Math.Min(Height, (long)box.Y + box.Height);
+        if (right <= left || bottom <= top)
+            throw new InputException(
+                $"{name}: the box {box.X},{box.Y},{box.Width},{box.Height} lies outside of the {Width} x {Height} pixels");
+        int width = (int)(right - left), height = (int)(bottom - top);
+        var pixels = new byte[3 * width * height];
+        for (int y = 0; y < height; y++)
+            Pixels.AsSpan((int)(3 * ((top + y) * Width + left)), 3 * width).CopyTo(pixels.AsSpan(3 * y * width));
+        return new RgbImage(width, height, pixels);
+    }
+}

@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using Cliper.Autograd;
+using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Images;
+
+namespace Cliper.Model.Loading;
+
+/// <summary>Samples that are computed together. Disposing gives its memory back for the next batches.</summary>
+public sealed class Batch : IDisposable
+{
+    private readonly ConcurrentBag<float[]> _pool;
+    private readonly RawImages? _raw;
+    private float[]? _pixels;
+    private Tensor? _uploaded;
+
+    internal Batch(int number, int frames, int imageSize, float[] pixels, RawImages? raw, ConcurrentBag<float[]> pool, int[] labels,
+        int[] indices)
+    {
+        (_pool, _raw, _pixels) = (pool, raw, pixels);
+        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, frames, imageSize, labels, indices);
+    }
+
+    /// <summary>Position in its epoch, from 0.</summary>
+    public int Number { get; }
+
+    /// <summary>Samples.</summary>
+    public int Count { get; }
+
+    /// <summary>Frames of each sample.</summary>
+    public int Frames { get; }
+
+    /// <summary>Side of the pictures.</summary>
+    public int ImageSize { get; }
+
+    /// <summary>Normalised pixels, [Count x Frames, 3, ImageSize, ImageSize].</summary>
+    /// <exception cref="ObjectDisposedException">The batch was disposed.</exception>
+    /// <exception cref="InvalidOperationException">The batch is for a GPU, which makes them (<see cref="LoaderOptions.Device"/>).</exception>
+    public ReadOnlySpan<float> Pixels
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_pixels == null, this);
+            if (_raw is not null)
+                throw new InvalidOperationException("these pictures are made on the device");
+            return _pixels.AsSpan(0, Count * Frames * 3 * ImageSize * ImageSize);
+        }
+    }
+
+    /// <summary>Label of each sample, [Count].</summary>
+    public int[] Labels { get; }
+
+    /// <summary>Index of each sample in its split, [Count].</summary>
+    public int[] Indices { get; }
+
+    /// <summary>Sends the pictures on their way to a card, which may still be computing; what is computed here needs no copy ahead of time.</summary>
+    internal void BeginUpload(Device device)
+    {
+        if (device is not CpuDevice)
+            _uploaded = TakePixels(device);
+    }
+
+    /// <summary>
+    /// The image tower's input on <paramref name="device"/>: a GPU makes patches of the pictures, [Count x Frames, patches, 3 p p],
+    /// another device gets the pixels as they are. The caller's to end; <see cref="BeginUpload"/> may have done it.
+    /// </summary>
+    internal Tensor TakePixels(Device device)
+    {
+        Tensor pixels = _uploaded ?? _raw?.Render(device) ?? Tensor.From(device, Pixels, new Shape(Count * Frames, 3, ImageSize, ImageSize));
+        _uploaded = null;
+        return pixels;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _uploaded?.Dispose();
+        _uploaded = null;
+        if (_pixels != null && _raw is null)
+            _pool.Add(_pixels);
+        _pixels = null;
+    }
+}

@@ -1,0 +1,76 @@
+using Cliper.Autograd;
+using Cliper.Kernels.Memory;
+using Cliper.Kernels.Operations;
+using Cliper.Model.Clip;
+
+namespace Cliper.Model.Prompts;
+
+/// <summary>
+/// Multiple expression text descriptors (CLIPER, section III-B): for each of K classes M prompts of L learnable vectors
+/// inside a fixed text, "an ID photo of [V1] ... [VL] .". No class name appears; training alone gives a prompt its class.
+/// </summary>
+public sealed class Metd : IDisposable
+{
+    /// <summary>What the vectors are called in checkpoints.</summary>
+    public const string ParameterName = "metd.vectors";
+
+    /// <summary>Standard deviation of the learnable vectors before training: the authors' randn / 1000.</summary>
+    public const float InitialDeviation = 1e-3f;
+
+    // Apart from the streams that a CLIP's weights are drawn from.
+    private const uint RandomStream = 0x4D455444;
+
+    /// <summary>Descriptors around <paramref name="vectors"/>, which it takes over.</summary>
+    /// <param name="vectors">[K, M, L, text width].</param>
+    /// <param name="prompt">The fixed text, with L slots.</param>
+    public Metd(Tensor vectors, DescriptorPrompt prompt)
+    {
+        if (vectors.Shape.Rank != 4 || vectors.Shape[2] != prompt.Slots)
+            throw new ArgumentException($"descriptors are {vectors.Shape}, expected [classes, subclasses, {prompt.Slots}, width]");
+        Vectors = vectors;
+        Prompt = prompt;
+    }
+
+    /// <summary>The learnable vectors, [K, M, L, text width].</summary>
+    public Tensor Vectors { get; }
+
+    /// <summary>The fixed text around the vectors.</summary>
+    public DescriptorPrompt Prompt { get; }
+
+    /// <summary>Number of classes, K.</summary>
+    public int Classes => Vectors.Shape[0];
+
+    /// <summary>Descriptors a class, M.</summary>
+    public int Subclasses => Vectors.Shape[1];
+
+    /// <summary>Learnable tokens a descriptor, L.</summary>
+    public int Tokens => Vectors.Shape[2];
+
+    /// <summary>Descriptors drawn from N(0, 1)/1000 by <paramref name="seed"/>.</summary>
+    public static Metd Random(Device device, int classes, int subclasses, int textWidth, DescriptorPrompt prompt, ulong seed)
+    {
+        var vectors = new Tensor(device, new Shape(classes, subclasses, prompt.Slots, textWidth));
+        Philox.Normal(vectors.Data, seed, RandomPurpose.Initialisation, stream: RandomStream, deviation: InitialDeviation);
+        return new Metd(vectors, prompt);
+    }
+
+    /// <summary>Text features of all prompts.</summary>
+    /// <param name="tape">The step.</param>
+    /// <param name="text">The text tower.</param>
+    /// <returns>[K * M, D], projected and not normalised; class by class.</returns>
+    public Tensor Encode(Tape tape, TextTransformer text)
+    {
+        int prompts = Classes * Subclasses, tokens = Prompt.Ids.Length;
+        using Tape.Scope scope = tape.BeginScope();
+        var ids = new int[prompts * tokens];
+        for (int prompt = 0; prompt < prompts; prompt++)
+            Prompt.Ids.CopyTo(ids, prompt * tokens);
+        Tensor fixedPart = text.Embed(tape, ids, prompts, tokens);
+        Tensor embeddings = tape.InsertEmbeddings(fixedPart,
+            Vectors.Reshape(new Shape(prompts, Tokens, Vectors.Shape[3])), Prompt.SlotStart);
+        return scope.Keep(text.Encode(tape, embeddings, [.. Enumerable.Repeat(Prompt.End, prompts)]));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Vectors.Dispose();
+}

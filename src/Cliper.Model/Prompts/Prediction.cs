@@ -1,0 +1,44 @@
+namespace Cliper.Model.Prompts;
+
+/// <summary>What the model says of one picture or clip.</summary>
+/// <param name="Class">Index of the most probable class.</param>
+/// <param name="Probabilities">Of each class; they sum to 1.</param>
+/// <param name="Subclass">Index of the nearest descriptor of that class, 0 to M - 1.</param>
+public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
+{
+    /// <summary>
+    /// CLIPER's prediction: the mean of a class's logits over its descriptors, softmax over the classes. Ties go to the
+    /// lowest index.
+    /// </summary>
+    /// <param name="logits">One row of K * M logits, class by class.</param>
+    /// <param name="subclasses">Descriptors a class, M.</param>
+    public static Prediction FromLogits(ReadOnlySpan<float> logits, int subclasses)
+    {
+        int classes = logits.Length / subclasses;
+        var probabilities = new float[classes];
+        for (int k = 0; k < classes; k++)
+        {
+            float sum = 0;
+            foreach (float logit in logits.Slice(k * subclasses, subclasses))
+                sum += logit;
+            probabilities[k] = sum / subclasses;
+        }
+        int best = IndexOfMax(probabilities);
+        double total = 0;
+        float largest = probabilities[best];
+        foreach (ref float value in probabilities.AsSpan())
+            total += value = MathF.Exp(value - largest);
+        foreach (ref float value in probabilities.AsSpan())
+            value = (float)(value / total);
+        return new Prediction(best, probabilities, IndexOfMax(logits.Slice(best * subclasses, subclasses)));
+    }
+
+    private static int IndexOfMax(ReadOnlySpan<float> values)
+    {
+        int best = 0;
+        for (int i = 1; i < values.Length; i++)
+            if (values[i] > values[best])
+                best = i;
+        return best;
+    }
+}

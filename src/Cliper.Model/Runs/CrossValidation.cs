@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Text;
+using Cliper.Kernels.Memory;
+using Cliper.Model.IO;
+using Cliper.Model.Metrics;
+using Cliper.Model.Prompts;
+using Cliper.Model.Reporting;
+using Cliper.Model.Samples;
+using Cliper.Model.Settings;
+using Cliper.Model.Stages;
+
+namespace Cliper.Model.Runs;
+
+/// <summary>One fold of a cross-validation.</summary>
+/// <param name="Fold">From 1.</param>
+/// <param name="Folder">Folder of its run.</param>
+/// <param name="Result">What it ended with.</param>
+public sealed record FoldResult(int Fold, string Folder, RunResult Result);
+
+/// <summary>What all folds ended with.</summary>
+/// <param name="Folds">In order.</param>
+/// <param name="Paper">The data set whose published results stand beside; null for none.</param>
+public sealed record FoldsResult(IReadOnlyList<FoldResult> Folds, PaperDataSet? Paper)
+{
+    /// <summary>Mean and deviation of the folds' accuracies; the figure that papers report.</summary>
+    public MeanDeviation War => MeanDeviation.Of(Folds.Select(fold => fold.Result.War));
+
+    /// <summary>Mean and deviation of the folds' mean recalls.</summary>
+    public MeanDeviation Uar => MeanDeviation.Of(Folds.Select(fold => fold.Result.Uar));
+
+    /// <summary>The counts of all folds together.</summary>
+    public ConfusionMatrix Confusion
+    {
+        get
+        {
+            var sum = new ConfusionMatrix(Folds[0].Result.Classes);
+            foreach (FoldResult fold in Folds)
+                sum.Add(fold.Result.Matrix);
+            return sum;
+        }
+    }
+}
+
+/// <summary>
+/// Trains every fold in turn, each as a run in a folder of its own (fold1, fold2, ...), and leaves config.json, folds.csv and
+/// report.html beside them. Folds that are finished are not run again when it is resumed.
+/// </summary>
+public static class CrossValidation
+{
+    private const string ConfigName = "config.json";
+
+    /// <summary>Settings that say where things are and do not change a result.</summary>
+    private static readonly string[] Places = ["data", "weights", "tokenizer", "init", "cache", "cacheFolder"];
+
+    /// <summary>Name of a fold's folder.</summary>
+    public static string NameOf(int fold) => string.Create(CultureInfo.InvariantCulture, $"fold{fold}");
+
+    /// <summary>Runs, or goes on with, all folds.</summary>
+    /// <param name="device">Where to train.</param>
+    /// <param name="settings">All that decides the result; its fold is <see cref="TrainSettings.AllFolds"/>.</param>
+    /// <param name="folder">Folder of the folds' folders.</param>
+    /// <param name="resume">Whether to go on where an earlier call was interrupted.</param>
+    /// <param name="overwrite">Whether what is there already is written over.</param>
+    /// <param name="progress">Told of every step, epoch and message of every fold.</param>
+    /// <param name="cancellation">Ends the current step, writes the fold's checkpoint and throws.</param>
+    /// <exception cref="OperationCanceledException">Cancelled; it can be resumed.</exception>
+    /// <exception cref="InputException">Data or weights are missing or damaged, or a folder cannot be used.</exception>
+    /// <exception cref="SettingsException">A setting is out of range, the data has no folds, or a fold was finished with other
+    /// settings.</exception>
+    public static FoldsResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
+        IProgress<TrainEvent> progress, CancellationToken cancellation = default)
+    {
+        settings.Check();
+        if (settings.Fold != TrainSettings.AllFolds)
+            throw new ArgumentException($"fold is {settings.Fold}, expected {TrainSettings.AllFolds}, all of them", nameof(settings));
+        PaperDataSet? paper = CheckFolds(settings);
+        string config = Path.Combine(folder, ConfigName);
+        if (!resume && File.Exists(config) && !overwrite)
+            throw new SettingsException($"{folder}: holds a run already; resume it, or choose another folder");
+        int[] folds = [.. Enumerable.Range(1, settings.Folds)];
+        // A beginning from the first fold must not take an earlier one's result for its own.
+        foreach (string stale in folds.Select(fold => RunResult.PathIn(Path.Combine(folder, NameOf(fold)))).Where(path => !resume && File.Exists(path)))
+            File.Delete(stale);
+        Write(config, SettingsJson.Write(settings));
+        var notes = new List<ReportNote>();
+        FoldResult[] results = [.. folds.Select(fold => RunFold(device, settings with { Fold = fold }, Path.Combine(folder, NameOf(fold)), resume,
+            overwrite, progress, cancellation))];
+        if (settings.Select == Selection.BestOnTest)
+            notes.Add(new ReportNote("Every fold's epoch was chosen by its result on the fold's own test split, as the authors' script does.", Warning: true));
+        var all = new FoldsResult(results, paper);
+        Write(Path.Combine(folder, "folds.csv"), string.Concat(Table(all).Select(line => line + "\n")));
+        Write(Path.Combine(folder, "report.html"), HtmlReport.Render(RunReport.Of(all, settings, notes, device)));
+        return all;
+    }
+
+    private static FoldResult RunFold(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
+        IProgress<TrainEvent> progress, CancellationToken cancellation)
+    {
+        string finished = RunResult.PathIn(folder);
+        if (resume && File.Exists(finished))
+        {
+            CheckSame(settings, folder);
+            progress.Report(new MessageEvent($"fold {settings.Fold} of {settings.Folds}: finished, {folder}"));
+            return new FoldResult(settings.Fold, folder, RunResult.Read(finished));
+        }
+        progress.Report(new MessageEvent($"fold {settings.Fold} of {settings.Folds}: {folder}"));
+        // A fold that was interrupted before its first checkpoint begins anew.
+        bool goOn = resume && RunCheckpoints.HasLast(folder);
+        TrainResult result = TrainingRun.Run(device, settings, folder, goOn, overwrite || resume, progress, cancellation);
+        using CliperModel model = result.Model;
+        return new FoldResult(settings.Fold, folder, RunResult.Of(result));
+    }
+
+    /// <summary>Opens every fold once, so that a list that is not there is told before days of work, not after.</summary>
+    private static PaperDataSet? CheckFolds(TrainSettings settings)
+    {
+        if (settings.DataSet == RunData.Drawn)
+            throw new SettingsException("faces that the program draws have no folds: give --fold 1");
+        HashSet<string>? first = null;
+        string format = "";
+        for (int fold = 1; fold <= settings.Folds; fold++)
+        {
+            DataSetSplits splits = RunData.OpenSplits(settings with { Fold = fold });
+            format = splits.Format;
+            HashSet<string> tested = [.. (splits.Test ?? splits.Validation ?? splits.Train).Samples.Select(sample => sample.Name)];
+            if (first is not null && first.SetEquals(tested))
+                throw new SettingsException($"{settings.Data}: comes with one split of its own, so there are no folds: give --fold 1");
+            first ??= tested;
+        }
+        return PaperResults.DataSetOf(format, settings.Choices);
+    }
+
+    /// <summary>A mean over folds of different settings would be no figure of either.</summary>
+    private static void CheckSame(TrainSettings settings, string folder)
+    {
+        string path = Path.Combine(folder, ConfigName);
+        string? differs = SettingsJson.FirstDifference(settings, SettingsJson.Read(path, settings), Places);
+        if (differs is not null)
+            throw new SettingsException($"{folder}: this fold was finished with another {differs}; keep the setting, or remove the folder to run the fold again");
+    }
+
+    private static IEnumerable<string> Table(FoldsResult all) =>
+    [
+        Csv.Line(["fold", "samples", "war", "uar"]),
+        .. all.Folds.Select(fold => Csv.Line([$"{fold.Fold}", $"{fold.Result.Matrix.Samples}", Number(fold.Result.War), Number(fold.Result.Uar)])),
+        Csv.Line(["mean", $"{all.Confusion.Samples}", Number(all.War.Mean), Number(all.Uar.Mean)]),
+        Csv.Line(["deviation", "", Number(all.War.Deviation), Number(all.Uar.Deviation)]),
+    ];
+
+    private static string Number(double? value) => value?.ToString("R", CultureInfo.InvariantCulture) ?? "";
+
+    private static void Write(string path, string text) => AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+}

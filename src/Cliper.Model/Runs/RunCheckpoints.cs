@@ -1,0 +1,77 @@
+using Cliper.Autograd.Optimizers;
+using Cliper.Model.Checkpoints;
+using Cliper.Model.Clip;
+using Cliper.Model.Prompts;
+using Cliper.Model.Text;
+using Cliper.Model.Weights;
+
+namespace Cliper.Model.Runs;
+
+/// <summary>The files of a run's checkpoints/ folder, and the vocabulary beside it.</summary>
+internal sealed class RunCheckpoints
+{
+    private const string FolderName = "checkpoints";
+    private const string ModelName = "model.safetensors";
+    private const string LastName = "last.safetensors";
+
+    private readonly string _run;
+    private readonly string _folder;
+    private readonly string _tokenizer;
+
+    public RunCheckpoints(string run)
+    {
+        _run = run;
+        _folder = Path.Combine(run, FolderName);
+        _tokenizer = Path.Combine(run, "tokenizer");
+        Directory.CreateDirectory(_folder);
+    }
+
+    /// <summary>State of the run: model, moments, place.</summary>
+    public string LastPath => Path.Combine(_folder, LastName);
+
+    /// <summary>The best model so far, where one is selected.</summary>
+    public string BestPath => Path.Combine(_folder, "best.safetensors");
+
+    /// <summary>The model of a finished run, or the last state of an unfinished one.</summary>
+    /// <exception cref="InputException">Neither is there.</exception>
+    public static string Find(string run)
+    {
+        foreach (string name in new[] { ModelName, LastName })
+            if (File.Exists(Path.Combine(run, FolderName, name)))
+                return Path.Combine(run, FolderName, name);
+        if (Directory.Exists(Path.Combine(run, CrossValidation.NameOf(1))))
+            throw new InputException($"{run}: holds a run for each fold: name one, such as {Path.Combine(run, CrossValidation.NameOf(1))}");
+        throw new InputException($"{run}: holds no {FolderName}/{ModelName} nor {FolderName}/{LastName}: "
+            + "expected the folder that 'cliper-gpu train --out' wrote");
+    }
+
+    /// <summary>Whether a run in <paramref name="run"/> has a state to go on from.</summary>
+    public static bool HasLast(string run) => File.Exists(Path.Combine(run, FolderName, LastName));
+
+    public void SaveModel(CliperModel model, CheckpointInfo info) =>
+        Checkpoint.Save(Path.Combine(_folder, ModelName), model, info);
+
+    public void SaveBest(CliperModel model, CheckpointInfo info) => Checkpoint.Save(BestPath, model, info);
+
+    public void SaveLast(CliperModel model, CheckpointInfo info, TrainingState state, AdamW? optimizer) =>
+        Checkpoint.Save(LastPath, model, info, TensorType.F32, state, optimizer);
+
+    public Checkpoint.CheckpointReader OpenLast() => File.Exists(LastPath)
+        ? new Checkpoint.CheckpointReader(LastPath)
+        : throw new InputException($"{LastPath}: no such file: the run has not reached its first checkpoint; start it anew, with --out and --overwrite");
+
+    /// <summary>Writes the CLIP alone, as fp16 weights that bring their vocabulary. Returns the path.</summary>
+    public string SaveClip(ClipModel clip, ClipTokenizer tokenizer)
+    {
+        string path = Path.Combine(_run, "clip.safetensors");
+        var metadata = new Dictionary<string, string>();
+        tokenizer.Vocabulary.AddTo(metadata);
+        ClipWeights.From(clip.Config, clip.Parameters.StartingWith().ToDictionary(p => p.Name, p => p.Tensor.ToArray()))
+            .Save(path, type: TensorType.F16, metadata: metadata);
+        return path;
+    }
+
+    public void SaveTokenizer(ClipTokenizer tokenizer) => tokenizer.Vocabulary.Save(_tokenizer);
+
+    public ClipTokenizer LoadTokenizer() => ClipTokenizer.Load(_tokenizer);
+}

@@ -1,0 +1,117 @@
+using Cliper.Model.DataSets;
+using Cliper.Model.Samples;
+using Cliper.Model.Settings;
+using Cliper.Model.Stages;
+using Cliper.Model.SyntheticFaces;
+
+namespace Cliper.Model.Runs;
+
+/// <summary>Opens the data that a run's settings name, and looks for pictures that stand in two splits.</summary>
+public static class RunData
+{
+    /// <summary>Name of the data set that the program draws itself.</summary>
+    public const string Drawn = "drawn";
+
+    private const int DrawnTest = 700;
+    private const string HeldOut = "held-out part";
+
+    /// <summary>The splits of a run.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="imageSize">Edge of drawn pictures.</param>
+    /// <param name="progress">Told what was found.</param>
+    /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
+    public static TrainingData Open(TrainSettings settings, int imageSize, IProgress<TrainEvent> progress)
+    {
+        if (settings.DataSet == Drawn)
+            return OpenDrawn(settings, imageSize, settings.Weights.Length > 0 ? "train" : "pretrain");
+        bool hold = settings.Select == Selection.BestOnValidation;
+        DataSetSplits splits = OpenSplits(settings);
+        foreach (string note in splits.Notes)
+            progress.Report(new MessageEvent(note));
+        if (settings.Recipe == "afew" && settings.Init.Length == 0)
+            progress.Report(new MessageEvent("the paper begins with a model trained on DFEW's fold 1: --init names such a run, "
+                + "and without it the figure is not the paper's protocol", Warning: true));
+        if (splits is { Validation: { } reported, Test: null })
+        {
+            // The only split there is to report on must not choose the epoch.
+            (DataSplit kept, DataSplit? held) = hold
+                ? splits.Train.HoldOut(settings.ValidationFraction, settings.Seed, HeldOut)
+                : (splits.Train, null);
+            splits = splits with { Train = kept, Validation = held, Test = reported };
+        }
+        DataSplit train = splits.Train;
+        progress.Report(new MessageEvent($"{settings.Data}: " + string.Join(", ",
+            new[] { train, splits.Validation, splits.Test }.OfType<DataSplit>().Select(Describe))));
+        foreach (DataSplit other in new[] { splits.Validation, splits.Test }.OfType<DataSplit>())
+        {
+            DuplicateReport report = DuplicateFinder.Find(train, other);
+            if (report.Pairs.Count == 0)
+            {
+                progress.Report(new MessageEvent($"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
+                continue;
+            }
+            progress.Report(new MessageEvent(report + (settings.DropDuplicates
+                ? "; left out of training" : "; kept (dropDuplicates is off)"), Warning: !settings.DropDuplicates));
+            if (settings.DropDuplicates)
+                train = report.Cleaned();
+        }
+        return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings))
+        {
+            Format = splits.Format,
+            Alignment = splits.Alignment,
+        };
+    }
+
+    /// <summary>The splits as the data set and the settings part them.</summary>
+    /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
+    internal static DataSetSplits OpenSplits(TrainSettings settings)
+    {
+        if (settings.Data.Length == 0)
+            throw new SettingsException("no data: name its folder or file with --data");
+        if (settings.Fold == TrainSettings.AllFolds)
+            throw new SettingsException("fold stands for all folds, and this takes one: give --fold N");
+        return DataSetRegistry.Open(settings.Data, settings.DataSet, settings.Choices.Over(new DataSetOptions
+        {
+            Seed = settings.Seed,
+            ValidationFraction = settings.Select == Selection.BestOnValidation ? settings.ValidationFraction : 0,
+            Folds = settings.Folds,
+            Fold = settings.Fold,
+        }));
+    }
+
+    /// <summary>
+    /// Pictures and captions for pre-training alone: drawn faces, a folder with captions.csv, or labelled pictures with
+    /// captions made by the settings' templates.
+    /// </summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <param name="progress">Told what was found.</param>
+    /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
+    public static TrainingData OpenCaptioned(TrainSettings settings, IProgress<TrainEvent> progress)
+    {
+        if (settings.DataSet == Drawn || !File.Exists(Path.Combine(settings.Data, CaptionFile.FileName)))
+            return Open(settings, settings.Shape.ImageSize, progress);
+        if (settings.LabelCaptionEpochs > 0)
+            throw new SettingsException($"labelCaptionEpochs is {settings.LabelCaptionEpochs}; pictures of a {CaptionFile.FileName} have "
+                + "no labels to make captions of: set it to 0");
+        (DataSplit split, IReadOnlyList<string> captions) = CaptionFile.Open(settings.Data);
+        progress.Report(new MessageEvent($"{settings.Data}: {split.Samples.Count} pictures with captions"));
+        return new TrainingData(split, null, null, settings, "", (index, _) => captions[index]);
+    }
+
+    // A CLIP of drawn faces knows those it was pre-trained on by heart: what is trained from it meets others.
+    private static TrainingData OpenDrawn(TrainSettings settings, int imageSize, string set)
+    {
+        var faces = new SyntheticFacesData(set, settings.Seed, settings.DrawnPictures, imageSize, settings.DrawnStyle);
+        DataSplit test = new SyntheticFacesData("test", settings.Seed, DrawnTest, imageSize, settings.DrawnStyle).ToSplit();
+        return new TrainingData(faces.ToSplit(), null, test, settings,
+            "The faces are drawn by the program: the figures say nothing about photographs.",
+            (index, epoch) => faces.Caption(index, (uint)epoch));
+    }
+
+    private static string NoteOf(TrainSettings settings) => settings.Pretrain.Epochs == 0 ? ""
+        : "The CLIP was pre-trained on this training split, with captions made of the labels by templates: "
+            + "its text tower has seen the class names, unlike a CLIP trained on captions that people wrote.";
+
+    private static string Describe(DataSplit split) =>
+        $"{split.Name} {split.Samples.Count} {(split.IsVideo ? "clips" : "pictures")} of {split.Classes.Count} classes";
+}

@@ -1,0 +1,141 @@
+using System.Text.Json.Nodes;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Clip;
+using Cliper.Model.Images;
+using Cliper.Model.Interpretation;
+using Cliper.Model.Metrics;
+using Cliper.Model.Prompts;
+using Cliper.Model.Reporting;
+using Cliper.Model.Samples;
+using Cliper.Model.Settings;
+using Cliper.Model.Stages;
+using Cliper.Model.Text;
+
+namespace Cliper.Model.Runs;
+
+/// <summary>Makes a finished run's report.</summary>
+public static class RunReport
+{
+    private const int WordsPerToken = 3;
+    private const int ExamplesPerDescriptor = 4;
+    private const int MostMistakes = 24;
+
+    internal static ReportModel Of(TrainResult result, TrainSettings settings, TrainingData data, List<ReportNote> notes,
+        IReadOnlyList<MetricRow> history, Device device, TimeSpan elapsed)
+    {
+        DataSplit split = data.Result;
+        if (data.Note.Length > 0)
+            notes.Add(new ReportNote(data.Note));
+        if (settings.Select == Selection.BestOnTest)
+            notes.Add(new ReportNote($"The epoch was chosen by its result on {split.Name} itself, as the authors' script does: "
+                + "the figure is too good by as much as that choice gains.", Warning: true));
+        List<ReportBaseline> baselines = [];
+        if (result.ZeroShot is { } zeroShot)
+            baselines.Add(new ReportBaseline("zero-shot CLIP, captions of the class names", zeroShot.Confusion));
+        if (result.AfterStage1 is { } stage1)
+            baselines.Add(new ReportBaseline("stage 1 alone: descriptors, image tower frozen", stage1.Confusion));
+        int images = split.Samples.Count;
+        return new ReportModel
+        {
+            Title = TitleOf(settings),
+            Subtitle = $"{Describe(result.Model)}; {device.Name}; {elapsed.TotalMinutes:F0} min; {images} samples of {split.Name}",
+            Created = DateTimeOffset.Now,
+            SplitName = split.Name,
+            Result = result.Result.Confusion,
+            Baselines = baselines,
+            Notes = notes,
+            History = history,
+            Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
+            Paper = result.Paper,
+            Descriptors = Descriptors(result, split),
+            Mistakes = Mistakes(result, split),
+        };
+    }
+
+    /// <summary>The report of several folds: the means, and the confusion matrix of all folds' test splits together.</summary>
+    internal static ReportModel Of(FoldsResult result, TrainSettings settings, IReadOnlyList<ReportNote> notes, Device device) => new()
+    {
+        Title = TitleOf(settings),
+        Subtitle = $"{result.Folds.Count} folds; {device.Name}; {result.Confusion.Samples} samples in all",
+        Created = DateTimeOffset.Now,
+        SplitName = $"{result.Folds[0].Result.Split} of all folds",
+        Result = result.Confusion,
+        Folds = [.. result.Folds.Select(fold => new ReportFold(fold.Fold, $"{CrossValidation.NameOf(fold.Fold)}/report.html", fold.Result.Matrix))],
+        Notes = notes,
+        Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
+        Paper = result.Paper,
+    };
+
+    /// <summary>For every learned vector of the model, class by class, its nearest words of the vocabulary.</summary>
+    public static IReadOnlyList<IReadOnlyList<NearestWord>> NearestWordsOf(CliperModel model, ClipTokenizer tokenizer, int count)
+    {
+        BpeVocabulary vocabulary = tokenizer.Vocabulary;
+        return NearestWords.Find(model.Clip.Parameters["token_embedding.weight"].ToArray(), model.Clip.Config.TextWidth,
+            model.Metd.Vectors.ToArray(), id => BpeVocabulary.ToText(vocabulary.Tokens[id]), count, id => IsWord(vocabulary.Tokens[id]));
+    }
+
+    private static bool IsWord(string token) => token.EndsWith(BpeVocabulary.EndOfWord, StringComparison.Ordinal)
+        && token.Length > BpeVocabulary.EndOfWord.Length + 2 && char.IsLetter(token[0]);
+
+    private static List<ReportDescriptor> Descriptors(TrainResult result, DataSplit split)
+    {
+        CliperModel model = result.Model;
+        IReadOnlyList<IReadOnlyList<NearestWord>> words = NearestWordsOf(model, result.Tokenizer, WordsPerToken);
+        var own = result.Result.Predictions
+            .Select((prediction, index) => (Prediction: prediction, Index: index))
+            .Where(p => p.Prediction is not null && p.Prediction.Class == split.Samples[p.Index].Label)
+            .ToLookup(p => (p.Prediction!.Class, p.Prediction.Subclass));
+        List<ReportDescriptor> descriptors = [];
+        for (int k = 0; k < model.Metd.Classes; k++)
+            for (int m = 0; m < model.Metd.Subclasses; m++)
+            {
+                int first = (k * model.Metd.Subclasses + m) * model.Metd.Tokens;
+                descriptors.Add(new ReportDescriptor(model.Classes[k], m + 1, [.. words.Skip(first).Take(model.Metd.Tokens)],
+                    own[(k, m)].Count(), [.. own[(k, m)].OrderByDescending(p => p.Prediction!.Probabilities[k])
+                        .Take(ExamplesPerDescriptor).Select(p => Picture(split.Samples[p.Index])).OfType<ReportImage>()]));
+            }
+        return descriptors;
+    }
+
+    private static List<ReportMistake> Mistakes(TrainResult result, DataSplit split) =>
+    [
+        .. result.Result.Predictions.Select((prediction, index) => (Prediction: prediction, Sample: split.Samples[index]))
+            .Where(p => p.Prediction is not null && p.Prediction.Class != p.Sample.Label)
+            .OrderByDescending(p => p.Prediction!.Probabilities[p.Prediction.Class])
+            .Take(MostMistakes)
+            .Select(p => (p.Prediction, p.Sample, Image: Picture(p.Sample)))
+            .Where(p => p.Image is not null)
+            .Select(p => new ReportMistake(p.Image!, split.Classes[p.Sample.Label], split.Classes[p.Prediction!.Class],
+                p.Prediction.Probabilities[p.Prediction.Class])),
+    ];
+
+    private static ReportImage? Picture(Sample sample)
+    {
+        try
+        {
+            return new ReportImage(sample.Name, sample.Frames[sample.Frames.Count / 2].Load(SkiaImageCodec.Instance));
+        }
+        catch (InputException)
+        {
+            // Shown or not, the sample has been counted; the loader has reported it.
+            return null;
+        }
+    }
+
+    private static string TitleOf(TrainSettings settings) =>
+        $"CLIPER on {(settings.Recipe == "custom" ? settings.DataSet : settings.Recipe)}";
+
+    private static string Describe(CliperModel model)
+    {
+        ClipConfig c = model.Clip.Config;
+        return $"ViT {c.VisionLayers} x {c.VisionWidth}, patch {c.PatchSize}, {c.ImageSize} px; "
+            + $"M = {model.Metd.Subclasses}, L = {model.Metd.Tokens}";
+    }
+
+    private static List<KeyValuePair<string, string>> Flatten(JsonObject settings, string prefix) =>
+    [
+        .. settings.SelectMany(entry => entry.Value is JsonObject inner
+            ? Flatten(inner, $"{prefix}{entry.Key}.")
+            : [new KeyValuePair<string, string>(prefix + entry.Key, entry.Value?.ToJsonString() ?? "")]),
+    ];
+}

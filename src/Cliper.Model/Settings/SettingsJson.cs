@@ -1,0 +1,185 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Cliper.Model.IO;
+
+namespace Cliper.Model.Settings;
+
+/// <summary>
+/// Settings to and from JSON, and settings put over settings: a recipe, then a file, then single values, the later ones
+/// winning. What the settings do not know is an error that names the nearest thing they do.
+/// </summary>
+public static class SettingsJson
+{
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>Every setting, indented, for config.json.</summary>
+    public static string Write<T>(T settings) where T : notnull => JsonSerializer.Serialize(settings, Options) + "\n";
+
+    /// <summary>The settings in a file that <see cref="Write"/> wrote, or a part of them over <paramref name="defaults"/>.</summary>
+    /// <exception cref="SettingsException">The file is missing, no JSON object, or holds something unknown.</exception>
+    public static T Read<T>(string path, T defaults) where T : notnull
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException($"cannot read the settings file {path}: {failure.Message}", failure);
+        }
+        return Parse(text, path, defaults);
+    }
+
+    /// <summary>The settings in <paramref name="text"/> over <paramref name="defaults"/>.</summary>
+    /// <param name="text">A JSON object; comments and trailing commas are allowed.</param>
+    /// <param name="origin">Names the text in errors.</param>
+    /// <param name="defaults">What holds where the text says nothing.</param>
+    /// <exception cref="SettingsException">No JSON object, or it holds something unknown.</exception>
+    public static T Parse<T>(string text, string origin, T defaults) where T : notnull
+    {
+        try
+        {
+            JsonNode? node = JsonNode.Parse(text, documentOptions: new JsonDocumentOptions
+            {
+                CommentHandling = JsonCommentHandling.Skip,
+                AllowTrailingCommas = true,
+                AllowDuplicateProperties = false,
+            });
+            if (node is not JsonObject layer)
+                throw new SettingsException($"{origin}: expected a JSON object of settings");
+            JsonObject all = ToNode(defaults);
+            Overlay(all, layer, "", origin);
+            return FromNode<T>(all, origin);
+        }
+        catch (Exception failure) when (failure is JsonException or InvalidOperationException)
+        {
+            // The second of halves of characters.
+            throw new SettingsException($"{origin}: not JSON: {JsonInput.Reason(failure)}", failure);
+        }
+    }
+
+    /// <summary>The settings with single values replaced.</summary>
+    /// <param name="settings">What the values go over.</param>
+    /// <param name="values">Pairs of a setting's path, such as "stage1.epochs", and its value as text.</param>
+    /// <exception cref="SettingsException">A path is unknown, or a value of the wrong kind.</exception>
+    public static T With<T>(T settings, IEnumerable<(string Path, string Value)> values) where T : notnull
+    {
+        JsonObject all = ToNode(settings);
+        foreach ((string path, string value) in values)
+        {
+            (JsonObject holder, string name) = Find(all, path);
+            holder[name] = ToValue(holder[name], path, value);
+            FromNode<T>(all, path);
+        }
+        return FromNode<T>(all, "settings");
+    }
+
+    /// <summary>Path of the first single setting in which two differ; null where none does.</summary>
+    /// <param name="settings">One.</param>
+    /// <param name="others">The other.</param>
+    /// <param name="ignored">Settings that may differ.</param>
+    public static string? FirstDifference<T>(T settings, T others, IReadOnlyCollection<string> ignored) where T : notnull
+    {
+        return Differs(ToNode(settings), ToNode(others), "");
+
+        string? Differs(JsonObject one, JsonObject other, string prefix) => one.Where(pair => !ignored.Contains(prefix + pair.Key))
+            .Select(pair => pair.Value is JsonObject inner && other[pair.Key] is JsonObject same ? Differs(inner, same, $"{prefix}{pair.Key}.")
+                : JsonNode.DeepEquals(pair.Value, other[pair.Key]) ? null : prefix + pair.Key)
+            .FirstOrDefault(path => path is not null);
+    }
+
+    private static JsonObject ToNode<T>(T settings) => JsonSerializer.SerializeToNode(settings, Options)!.AsObject();
+
+    private static T FromNode<T>(JsonObject all, string origin)
+    {
+        try
+        {
+            return all.Deserialize<T>(Options)!;
+        }
+        catch (JsonException failure)
+        {
+            string path = (failure.Path ?? "").TrimStart('$', '.');
+            JsonNode? found = path.Split('.').Aggregate<string, JsonNode?>(all, (node, name) => (node as JsonObject)?[name]);
+            Type? type = TypeOf(typeof(T), path.Split('.'));
+            throw new SettingsException(
+                $"{(origin == path ? "" : $"{origin}: ")}{path} cannot be {found?.ToJsonString() ?? "null"}; expected {Describe(type)}", failure);
+        }
+    }
+
+    private static void Overlay(JsonObject target, JsonObject layer, string prefix, string origin)
+    {
+        foreach ((string name, JsonNode? value) in layer)
+        {
+            if (!target.ContainsKey(name))
+                throw new SettingsException($"{origin}: unknown setting '{prefix}{name}'" +
+                    Suggestion.Hint(name, target.Select(known => known.Key)));
+            if (target[name] is JsonObject inner && value is JsonObject innerLayer)
+                Overlay(inner, innerLayer, $"{prefix}{name}.", origin);
+            else
+                target[name] = value?.DeepClone();
+        }
+    }
+
+    private static (JsonObject Holder, string Name) Find(JsonObject all, string path)
+    {
+        string[] names = path.Split('.');
+        JsonObject holder = all;
+        for (int depth = 0; ; depth++)
+        {
+            if (!holder.ContainsKey(names[depth]))
+                throw new SettingsException($"unknown setting '{path}'" + Suggestion.Hint(path, Paths(all, "")));
+            if (depth == names.Length - 1)
+                return (holder, names[depth]);
+            holder = holder[names[depth]] as JsonObject
+                ?? throw new SettingsException($"unknown setting '{path}': {string.Join('.', names[..(depth + 1)])} is a single value");
+        }
+    }
+
+    /// <summary>Paths of all single settings.</summary>
+    private static IEnumerable<string> Paths(JsonObject all, string prefix) => all.SelectMany(pair => pair.Value is JsonObject inner
+        ? Paths(inner, $"{prefix}{pair.Key}.")
+        : [prefix + pair.Key]);
+
+    /// <summary>A text stays one where there is a text; anything else has to be JSON.</summary>
+    private static JsonNode? ToValue(JsonNode? present, string path, string value)
+    {
+        if (present is JsonValue && present.GetValueKind() == JsonValueKind.String)
+            return JsonValue.Create(value);
+        try
+        {
+            return JsonNode.Parse(value);
+        }
+        catch (JsonException)
+        {
+            // The check of the whole says what was expected here.
+            return JsonValue.Create(value);
+        }
+    }
+
+    private static Type? TypeOf(Type type, IEnumerable<string> path) => path.Aggregate<string, Type?>(type, (holder, name) =>
+        holder?.GetProperties().FirstOrDefault(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name)?.PropertyType);
+
+    private static string Describe(Type? type) => type switch
+    {
+        null => "another kind of value",
+        { IsEnum: true } => string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName)),
+        _ when type == typeof(bool) => "true or false",
+        _ when type == typeof(string) => "a text",
+        _ when type == typeof(float) || type == typeof(double) => "a number",
+        _ when type == typeof(int) || type == typeof(long) || type == typeof(ulong) => "a whole number",
+        { IsPrimitive: true } => $"a {type.Name}",
+        _ when typeof(System.Collections.IEnumerable).IsAssignableFrom(type) => "a list such as [\"one\",\"two\"]",
+        _ => "an object",
+    };
+}

@@ -1,0 +1,215 @@
+using System.Diagnostics;
+using Cliper.Autograd;
+using Cliper.Autograd.Optimizers;
+using Cliper.Kernels.Memory;
+using Cliper.Model.Loading;
+using Cliper.Model.Settings;
+
+namespace Cliper.Model.Stages;
+
+/// <summary>A micro-batch's loss, and its two parts where it has them.</summary>
+internal readonly record struct StepLoss(Tensor Total, Tensor? Parts);
+
+/// <summary>
+/// The loop of one phase: batches in, loss, backward, clipping, AdamW; the same for pre-training and both stages, which
+/// differ in what they train and minimise. Can stop after any step and go on there.
+/// </summary>
+/// <param name="name">"pretrain", "stage1" or "stage2".</param>
+/// <param name="settings">Of this phase.</param>
+/// <param name="device">Where it runs.</param>
+/// <param name="parameters">What is trained.</param>
+internal sealed class StageLoop(string name, StageSettings settings, Device device,
+    IReadOnlyList<(string Name, Tensor Tensor)> parameters) : IDisposable
+{
+    private const double RateWindowSeconds = 5;
+
+    // Of a micro-batch: the loss and its two parts.
+    private const int Losses = 3;
+
+    private readonly ISchedule _schedule = ScheduleOf(settings);
+    private readonly GradientClipping _clipping = new(device, settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity);
+    private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
+    private bool _hasParts;
+
+    /// <summary>The phase's name.</summary>
+    public string Name => name;
+
+    /// <summary>Moments and step count of AdamW.</summary>
+    public AdamW Optimizer { get; } = OptimizerOf(settings, parameters);
+
+    /// <summary>What keeps fp16 gradients within their range.</summary>
+    public LossScaler Scaler { get; } = LossScaler.For(device);
+
+    /// <summary>The epoch to run next, or in progress, from 0.</summary>
+    public int Epoch { get; set; }
+
+    /// <summary>Optimiser steps of that epoch already taken.</summary>
+    public int Step { get; set; }
+
+    /// <summary>What those steps add up to.</summary>
+    public EpochSums Sums { get; set; }
+
+    /// <summary>
+    /// Runs to the end of the last epoch.
+    /// </summary>
+    /// <param name="loader">The training data.</param>
+    /// <param name="loss">Builds a micro-batch's loss; also given the epoch.</param>
+    /// <param name="progress">Told of every step.</param>
+    /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and <see cref="Step"/> still
+    /// stand at its end, so that a run that is interrupted in there comes back to it.</param>
+    /// <param name="cancellation">When it is asked for, the current step is ended first.</param>
+    /// <exception cref="OperationCanceledException">Cancelled; <see cref="Epoch"/> and <see cref="Step"/> say where.</exception>
+    public void Run(BatchLoader loader, Func<Tape, Batch, int, StepLoss> loss, IProgress<TrainEvent> progress,
+        Action<EpochEvent> epochEnded, CancellationToken cancellation)
+    {
+        int steps = (loader.BatchesPerEpoch + settings.Accumulate - 1) / settings.Accumulate;
+        var window = new RateWindow(RateWindowSeconds);
+        for (; Epoch < settings.Epochs; Epoch++, Step = 0, Sums = default)
+        {
+            long stepBegan = Stopwatch.GetTimestamp();
+            TimeSpan waitedAtStep = loader.Waited;
+            using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step * settings.Accumulate).GetEnumerator();
+            Batch? next = Next(batches);
+            try
+            {
+                while (Step < steps && next is not null)
+                {
+                    int microBatches = Math.Min(settings.Accumulate, loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0;
+                    float rate = RateAt(Epoch + (double)Step / steps);
+                    bool updated = false;
+                    for (; taken < microBatches && next is not null; taken++)
+                    {
+                        using (Batch current = next)
+                            device.RunStep(() =>
+                            {
+                                Queue(current, loss, taken, 1f / microBatches);
+                                if (updated = taken + 1 == microBatches)
+                                    Update(rate);
+                            });
+                        images += next.Count * next.Frames;
+                        next = Next(batches);
+                    }
+                    if (!updated)
+                        device.RunStep(() => Update(rate));
+                    StepSums sums = Read(taken, images);
+                    GradientClipping.Measurement gradient = _clipping.Read();
+                    Scaler.Update(gradient.IsFinite);
+                    if (!gradient.IsFinite)
+                        Optimizer.TakeBack();
+                    Step++;
+                    TimeSpan took = Stopwatch.GetElapsedTime(stepBegan), waited = loader.Waited - waitedAtStep;
+                    (stepBegan, waitedAtStep) = (Stopwatch.GetTimestamp(), loader.Waited);
+                    Sums = Sums.After(sums, microBatches, !gradient.IsFinite, took, waited);
+                    window.Add(sums.Images, took, waited);
+                    progress.Report(new StepEvent(name, Epoch + 1, settings.Epochs, Step, steps, sums.Loss / microBatches,
+                        sums.Fine / microBatches, sums.Margin / microBatches, rate, gradient.Norm, !gradient.IsFinite, window.ImagesPerSecond,
+                        window.WaitShare, window.SecondsPerStep * ((settings.Epochs - Epoch) * (long)steps - Step),
+                        device.PeakBytes));
+                    cancellation.ThrowIfCancellationRequested();
+                }
+            }
+            finally
+            {
+                next?.Dispose();
+            }
+            epochEnded(Sums.ToEvent(name, Epoch + 1, settings.Epochs, steps, RateAt(Epoch + (steps - 1d) / steps)));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        device.Free(_losses);
+        _clipping.Dispose();
+        Optimizer.Dispose();
+    }
+
+    // The authors' restarts move once an epoch, the others every step.
+    private float RateAt(double epochs) =>
+        _schedule.At(settings.Schedule == ScheduleKind.CosineRestarts ? Math.Floor(epochs) : epochs);
+
+    private static ISchedule ScheduleOf(StageSettings settings)
+    {
+        ISchedule schedule = settings.Schedule switch
+        {
+            ScheduleKind.Cosine => new CosineSchedule(settings.LearningRate, settings.Epochs - settings.WarmUpEpochs),
+            ScheduleKind.CosineRestarts => new CosineWithRestartsSchedule(settings.LearningRate, settings.RestartEpochs),
+            _ => new ConstantSchedule(settings.LearningRate),
+        };
+        return new WarmUpSchedule(schedule, settings.WarmUpEpochs);
+    }
+
+    private static AdamW OptimizerOf(StageSettings settings, IReadOnlyList<(string Name, Tensor Tensor)> parameters)
+    {
+        var optimizer = new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon);
+        optimizer.AddGroup(parameters, settings.WeightDecay);
+        return optimizer;
+    }
+
+    // The next batch, whose pixels begin their way to the device while it still computes.
+    private Batch? Next(IEnumerator<Batch> batches)
+    {
+        if (!batches.MoveNext())
+            return null;
+        batches.Current.BeginUpload(device);
+        return batches.Current;
+    }
+
+    // Nothing here waits for the device: what it finds is read when the whole step has been queued.
+    private void Queue(Batch batch, Func<Tape, Batch, int, StepLoss> loss, int micro, float scale)
+    {
+        using var tape = new Tape(device);
+        StepLoss result = loss(tape, batch, Epoch);
+        device.Copy(result.Total.Data, _losses.Slice(Losses * micro, 1));
+        _hasParts = result.Parts is not null;
+        if (result.Parts is { } parts)
+            device.Copy(parts.Data, _losses.Slice(Losses * micro + 1, Losses - 1));
+        tape.Backward(result.Total, scale * Scaler.Scale);
+    }
+
+    private void Update(float rate)
+    {
+        _clipping.Measure(Optimizer.Parameters, Scaler.Scale);
+        Optimizer.Step(rate, _clipping.Factor);
+        Optimizer.ClearGradients();
+    }
+
+    private StepSums Read(int microBatches, int images)
+    {
+        float[] losses = device.ToFloats(_losses);
+        float[] sums = [.. Enumerable.Range(0, Losses).Select(part =>
+            Enumerable.Range(0, microBatches).Aggregate(0f, (sum, micro) => sum + losses[Losses * micro + part]))];
+        return new StepSums(sums[0], _hasParts ? sums[1] : null, _hasParts ? sums[2] : null, images);
+    }
+
+    /// <summary>Of a step's micro-batches.</summary>
+    internal readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images);
+
+    /// <summary>Rates over the last few seconds.</summary>
+    private sealed class RateWindow(double seconds)
+    {
+        private readonly Queue<(int Images, double Seconds, double Waited)> _steps = [];
+        private double _images, _seconds, _waited;
+
+        public double ImagesPerSecond => _images / Math.Max(_seconds, 1e-9);
+
+        public double WaitShare => _waited / Math.Max(_seconds, 1e-9);
+
+        public TimeSpan SecondsPerStep => TimeSpan.FromSeconds(_seconds / Math.Max(1, _steps.Count));
+
+        public void Add(int images, TimeSpan elapsed, TimeSpan waited)
+        {
+            _steps.Enqueue((images, elapsed.TotalSeconds, waited.TotalSeconds));
+            _images += images;
+            _seconds += elapsed.TotalSeconds;
+            _waited += waited.TotalSeconds;
+            while (_steps.Count > 1 && _seconds > seconds)
+            {
+                (int oldImages, double oldSeconds, double oldWaited) = _steps.Dequeue();
+                _images -= oldImages;
+                _seconds -= oldSeconds;
+                _waited -= oldWaited;
+            }
+        }
+    }
+}

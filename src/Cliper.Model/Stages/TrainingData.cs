@@ -1,0 +1,98 @@
+using Cliper.Kernels.Memory;
+using Cliper.Model.Clip;
+using Cliper.Model.DataSets;
+using Cliper.Model.Images;
+using Cliper.Model.Loading;
+using Cliper.Model.Reporting;
+using Cliper.Model.Samples;
+using Cliper.Model.Settings;
+using Cliper.Model.Text;
+
+namespace Cliper.Model.Stages;
+
+/// <summary>The splits of a run, and the captions of its pictures where a CLIP is pre-trained.</summary>
+/// <param name="Train">What is trained on.</param>
+/// <param name="Validation">What an epoch may be selected on; null if there is none.</param>
+/// <param name="Test">What is reported; null if there is none.</param>
+/// <param name="Settings">The run's settings.</param>
+/// <param name="Note">What a reader of the result has to know of the data; may be empty.</param>
+/// <param name="Captions">A picture's own caption, by its index in <paramref name="Train"/> and the epoch; null to make
+/// captions of the labels by the settings' templates.</param>
+public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSplit? Test, TrainSettings Settings,
+    string Note = "", Func<int, int, string>? Captions = null)
+{
+    /// <summary>Name of the data's layout; empty for data made by the program.</summary>
+    public string Format { get; init; } = "";
+
+    /// <summary>How faces lie in the pictures.</summary>
+    public FaceAlignment Alignment { get; init; }
+
+    /// <summary>The data set whose published results stand beside the run's; null for none.</summary>
+    public PaperDataSet? Paper => PaperResults.DataSetOf(Format, Settings.Choices);
+
+    /// <summary>The split whose result is reported.</summary>
+    /// <exception cref="InputException">The data has a training split alone.</exception>
+    public DataSplit Result => Test ?? Validation
+        ?? throw new InputException("the data has neither a test nor a validation split: nothing to measure the result on");
+
+    /// <summary>The split evaluated after epochs; the result's own only where no other is there or it is asked for.</summary>
+    public DataSplit? Selection => Settings.Select == Model.Settings.Selection.BestOnTest ? Result : Validation ?? Test;
+
+    /// <summary>
+    /// Captions of a batch. Made of labels, all of a batch use one template, another each batch, so that two pictures of one
+    /// class have equal captions and count as each other's right answer. Pictures with captions of their own use these
+    /// after the epochs that the settings leave to labels.
+    /// </summary>
+    public IEnumerable<string> CaptionsOf(Batch batch, int epoch)
+    {
+        if (Captions is not null && epoch >= Settings.LabelCaptionEpochs)
+            return batch.Indices.Take(batch.Count).Select(index => Captions(index, epoch));
+        string template = Settings.CaptionTemplates[(int)((uint)(epoch + batch.Number) % Settings.CaptionTemplates.Count)];
+        return batch.Labels.Take(batch.Count)
+            .Select(label => PromptTemplates.Fill(template, Train.Classes[label]));
+    }
+
+    /// <summary>Every caption that may occur, for the vocabulary, with the descriptors' template.</summary>
+    public IEnumerable<string> AllCaptions()
+    {
+        IEnumerable<string> ofLabels = Captions is null || Settings.LabelCaptionEpochs > 0
+            ? Settings.CaptionTemplates.SelectMany(template =>
+                Train.Classes.Select(name => PromptTemplates.Fill(template, name)))
+            : [];
+        IEnumerable<string> own = Captions is null ? [] : Enumerable.Range(0, Train.Samples.Count).Select(index => Captions(index, 0));
+        return ofLabels.Concat(own).Append(Settings.Template + ".");
+    }
+
+    /// <summary>Shuffled and augmented batches of the training split.</summary>
+    public BatchLoader TrainLoader(StageSettings phase, ClipConfig config, Device device) =>
+        new(Train, Options(config, device) with
+        {
+            BatchSize = phase.BatchSize,
+            Order = Settings.Balanced ? SampleOrder.Balanced : SampleOrder.Shuffled,
+            RandomFrames = true,
+            DropLast = Train.Samples.Count >= phase.BatchSize,
+            Augmentation = Augmentation.Named(phase.Augmentation),
+            AugmentationRampEpochs = phase.AugmentationRampEpochs,
+        });
+
+    /// <summary>All samples of a split once, in order, with the test transform.</summary>
+    public BatchLoader TestLoader(DataSplit split, ClipConfig config, Device device) => new(split, Options(config, device));
+
+    private LoaderOptions Options(ClipConfig config, Device device) => new()
+    {
+        Device = device,
+        BatchSize = 64,
+        ImageSize = config.ImageSize,
+        PatchSize = config.PatchSize,
+        Mean = config.Mean.ToArray(),
+        Std = config.Std.ToArray(),
+        Frames = Settings.Frames,
+        FramesPerSegment = Settings.FramesPerSegment,
+        ShortClips = Settings.ShortClips,
+        RandomFrames = false,
+        Seed = Settings.Seed,
+        Cache = Settings.Cache,
+        CacheFolder = Settings.CacheFolder,
+        Strict = Settings.Strict,
+    };
+}

@@ -1,0 +1,11 @@
+namespace Cliper.Model.SyntheticFaces;
+
+/// <summary>How faces are drawn. The faces themselves are the same.</summary>
+public enum DrawingStyle
+{
+    /// <summary>Painted in colours, in a light.</summary>
+    Paint,
+
+    /// <summary>Sketched with a pencil on paper.</summary>
+    Pencil,
+}

@@ -1,0 +1,198 @@
+using System.Globalization;
+using Cliper.Model.Images;
+using FFMpegCore;
+
+namespace Cliper.Model.Video;
+
+/// <summary>
+/// A video, as frames at a steady rate: the file's own average one, or another. Where a file's frames do not come at a steady
+/// rate, the nearest in time stands for each. Pictures are upright. Decoded by ffmpeg, in memory that does not grow with the
+/// length.
+/// </summary>
+public sealed class VideoFile
+{
+    /// <summary>Where a file does not say how fast its frames come.</summary>
+    private const double UsualRate = 25;
+
+    /// <summary>Seeking to a frame costs about as much as decoding this many seconds: a start of ffmpeg, and the way from a key frame.</summary>
+    private const double SecondsOfASeek = 1.25;
+
+    private const double LargestRate = 1000;
+
+    /// <summary>Lengths that files tell are off by a frame or two, not by a tenth.</summary>
+    private const double MostMissing = 0.9;
+
+    private readonly Lazy<int> _counted;
+
+    private VideoFile(string path, int width, int height, double rate, double seconds)
+    {
+        (Path, Width, Height, Rate, Seconds) = (path, width, height, rate, seconds);
+        _counted = new Lazy<int>(() => Frames(null).Count());
+    }
+
+    /// <summary>Path of the file.</summary>
+    public string Path { get; }
+
+    /// <summary>Columns of an upright frame.</summary>
+    public int Width { get; }
+
+    /// <summary>Rows of an upright frame.</summary>
+    public int Height { get; }
+
+    /// <summary>Frames a second.</summary>
+    public double Rate { get; }
+
+    /// <summary>Length in seconds, as the file says; 0 where it does not.</summary>
+    public double Seconds { get; }
+
+    /// <summary>Number of frames, by length and rate; counted by decoding where the file does not tell its length.</summary>
+    public int FrameCount => Seconds > 0 ? Math.Max(1, (int)Math.Round(Seconds * Rate)) : _counted.Value;
+
+    /// <summary>Reads what a video is.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="rate">Frames a second to take it at; 0 for its own average.</param>
+    /// <exception cref="InputException">No such file, no video in it, or no ffmpeg.</exception>
+    public static VideoFile Open(string path, double rate = 0)
+    {
+        if (rate is < 0 or > LargestRate || !double.IsFinite(rate))
+            throw new SettingsException($"the rate of frames is above 0 and at most {LargestRate} a second, given was {rate}");
+        if (!File.Exists(path))
+            throw new InputException($"{path}: no such file");
+        IMediaAnalysis media = Ffmpeg.Probe(path);
+        if (media.PrimaryVideoStream is not { Width: > 0, Height: > 0 } stream)
+            throw new InputException($"{path}: no pictures in this file; give a video");
+        bool turned = Math.Abs(stream.Rotation) % 180 == 90;
+        (int width, int height) = turned ? (stream.Height.Value, stream.Width.Value) : (stream.Width.Value, stream.Height.Value);
+        double own = Usable(stream.AverageFrameRate) ? stream.AverageFrameRate
+            : Usable(stream.RealFrameRate) ? stream.RealFrameRate : UsualRate;
+        TimeSpan length = stream.Duration > TimeSpan.Zero ? stream.Duration : media.Format.Duration;
+        return new VideoFile(path, width, height, rate > 0 ? rate : own, Math.Max(0, length.TotalSeconds));
+
+        static bool Usable(double value) => double.IsFinite(value) && value is > 0 and <= LargestRate;
+    }
+
+    /// <summary>All frames in order.</summary>
+    /// <param name="damage">
+    /// Told at the end, in one sentence, of what could not be decoded; null to be told nothing.
+    /// </param>
+    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="InputException">Not a single frame could be decoded.</exception>
+    public IEnumerable<RgbImage> Frames(Action<string>? damage, CancellationToken cancellation = default)
+    {
+        int given = 0;
+        bool told = false;
+        foreach (RgbImage frame in Decode(null, "", text => { told = true; damage?.Invoke(text); }, cancellation))
+        {
+            given++;
+            yield return frame;
+        }
+        if (!told && given < MostMissing * Seconds * Rate - 1)
+            damage?.Invoke(string.Create(CultureInfo.InvariantCulture,
+                $"{Path}: the video ends after {given / Rate:F1} of {Seconds:F1} s, it has been cut off"));
+    }
+
+    /// <summary>
+    /// Chosen frames. In one pass where that costs less than seeking to each, which takes the first frame at or after its
+    /// time. Fewer are given where the video is damaged or ends before it said it would.
+    /// </summary>
+    /// <param name="indices">Which, ascending, repetitions allowed; from 0 and below <see cref="FrameCount"/>.</param>
+    /// <param name="damage">Told of what could not be decoded.</param>
+    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="InputException">Not a single one could be decoded.</exception>
+    public IReadOnlyList<RgbImage> Take(IReadOnlyList<int> indices, Action<string>? damage, CancellationToken cancellation = default)
+    {
+        int[] distinct = [.. indices.Distinct()];
+        Dictionary<int, RgbImage> found = Chosen(distinct, damage, cancellation).ToDictionary(pair => pair.Index, pair => pair.Frame);
+        return found.Count > 0 ? [.. indices.Where(found.ContainsKey).Select(index => found[index])]
+            : throw new InputException($"{Path}: none of {distinct.Length} frames could be decoded; replace the file");
+    }
+
+    /// <summary>One frame, by seeking to it: the first at or after its time.</summary>
+    /// <exception cref="InputException">It cannot be decoded.</exception>
+    public RgbImage FrameAt(int index, Action<string>? damage = null, CancellationToken cancellation = default)
+    {
+        // Half a frame early, so that rounding never passes over the one that is wanted.
+        return Decode(Math.Max(0, (index - 0.5) / Rate), "", damage, cancellation).First();
+    }
+
+    /// <summary>Chosen frames as they are decoded, one in memory at a time.</summary>
+    /// <param name="indices">Which, ascending, none twice.</param>
+    /// <param name="damage">Told of what could not be decoded.</param>
+    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="InputException">In a pass, not a single one could be decoded.</exception>
+    internal IEnumerable<(int Index, RgbImage Frame)> Chosen(IReadOnlyList<int> indices, Action<string>? damage,
+        CancellationToken cancellation = default) => Seconds > SecondsOfASeek * indices.Count ? Sought(indices, damage, cancellation)
+            : Decode(null, $"select='{Selection(indices)}',", damage, cancellation).Zip(indices, (frame, index) => (index, frame));
+
+    /// <summary>Frames by number as ffmpeg's select filter takes them, those in a row as one term.</summary>
+    private static string Selection(IReadOnlyList<int> indices)
+    {
+        var terms = new List<string>();
+        for (int i = 0, last; i < indices.Count; i = last + 1)
+        {
+            for (last = i; last + 1 < indices.Count && indices[last + 1] == indices[last] + 1;)
+                last++;
+            terms.Add(string.Create(CultureInfo.InvariantCulture, $"between(n\\,{indices[i]}\\,{indices[last]})"));
+        }
+        return string.Join('+', terms);
+    }
+
+    private IEnumerable<(int Index, RgbImage Frame)> Sought(IReadOnlyList<int> indices, Action<string>? damage, CancellationToken cancellation)
+    {
+        string? first = null;
+        foreach (int index in indices)
+            if (TryFrameAt(index) is { } frame)
+                yield return (index, frame);
+        if (first != null)
+            damage?.Invoke(first);
+
+        RgbImage? TryFrameAt(int index)
+        {
+            try
+            {
+                return FrameAt(index, text => first ??= text, cancellation);
+            }
+            catch (InputException failure)
+            {
+                first ??= failure.Message;
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Frames as ffmpeg gives them; its pipe holds a few, so memory does not depend on who is slower.</summary>
+    /// <param name="start">Seconds to begin at, by seeking; null for the beginning.</param>
+    /// <param name="filter">Filter that chooses frames, with a comma after it.</param>
+    /// <param name="damage">Told of what could not be decoded.</param>
+    /// <param name="cancellation">Ends it.</param>
+    private IEnumerable<RgbImage> Decode(double? start, string filter, Action<string>? damage, CancellationToken cancellation)
+    {
+        // The steady rate, the chosen frames with a steady time each, and one size even where the stream changes it. A file
+        // tells its size without the turn that it is shown with, which ffmpeg makes before these filters.
+        string filters = string.Create(CultureInfo.InvariantCulture,
+            $"fps={Rate:R},{filter}setpts=N/({Rate:R}*TB),scale={Width}:{Height}");
+        string[] seek = start is { } seconds ? ["-ss", seconds.ToString("F6", CultureInfo.InvariantCulture)] : [];
+        string[] one = start is null ? [] : ["-frames:v", "1"];
+        using var run = new Ffmpeg.Run(
+        [
+            .. seek, "-i", System.IO.Path.GetFullPath(Path), "-map", "0:v:0", "-vf", filters, "-r", Rate.ToString("R", CultureInfo.InvariantCulture),
+            .. one, "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1",
+        ]);
+        int given = 0;
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var pixels = new byte[3 * Width * Height];
+            if (run.Output.ReadAtLeast(pixels, pixels.Length, throwOnEndOfStream: false) < pixels.Length)
+                break;
+            given++;
+            yield return new RgbImage(Width, Height, pixels);
+        }
+        (bool failed, string? complaint) = run.End();
+        string reason = complaint is null ? "" : $" (ffmpeg: {complaint})";
+        if (given == 0)
+            throw new InputException($"{Path}: no frame could be decoded{reason}; replace the file");
+        if (failed || complaint is not null)
+            damage?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{Path}: the video is damaged, {given} frames were decoded{reason}"));
+    }
+}
