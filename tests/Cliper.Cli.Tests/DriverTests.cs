@@ -13,8 +13,8 @@ public sealed class DriverTests
 
     private string _folder = "";
 
-    // A training on the stand-in that several tests look at.
-    private Lazy<ProgramRun> _plain = null!;
+    // Trainings on the stand-in that several tests look at; in the second one work is done only when it is waited for.
+    private Lazy<ProgramRun> _plain = null!, _late = null!;
 
     [OneTimeSetUp]
     public void Build()
@@ -27,6 +27,7 @@ public sealed class DriverTests
         cc.WaitForExit();
         Assert.That(cc.ExitCode, Is.Zero);
         _plain = new Lazy<ProgramRun>(() => Train("", "plain"));
+        _late = new Lazy<ProgramRun>(() => Train("FAKE_LATE=work", "work"));
     }
 
     [OneTimeTearDown]
@@ -68,6 +69,68 @@ public sealed class DriverTests
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
         Assert.That(run.Error, Does.Contain("cliper-gpu: the GPU stopped, ").And.Contain("CUDA_ERROR_LAUNCH_FAILED")
             .And.Not.Contain("on the processor"));
+    }
+
+    // A kernel's fault shows when somebody waits. The first launches measure the peak of the tensor cores.
+    [TestCase("", "waiting for it")]
+    [TestCase("CLIPER_CUDA_SYNC=1", "running Peak Products Fp16")]
+    public void AFaultNamesItsKernelWhereEachIsWaitedFor(string sync, string doing)
+    {
+        ProgramRun run = Run($"FAKE_FAULT_KERNEL=3 {sync}", "bench --only softmax --device cuda");
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
+        Assert.That(run.Error, Does.Contain($"cliper-gpu: the GPU stopped, {doing} (CUDA_ERROR_ILLEGAL_ADDRESS): ")
+            .And.Contain("CLIPER_CUDA_SYNC=1 says, which names the kernel"));
+    }
+
+    [Test]
+    public void AKernelThatNeverEndsIsNamedWhereEachIsWaitedFor()
+    {
+        string error = Path.Combine(_folder, "hang.txt");
+        // The program never ends by itself.
+        ProgramRun run = ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' FAKE_HANG=1 CLIPER_CUDA_SYNC=1 $PROGRAM "
+            + $"bench --only softmax --device cuda 2>'{error}' & for s in $(seq 200); do sleep 1; "
+            + $"grep -q 'not ended' '{error}' && break; done; kill -9 $!; cat '{error}'");
+
+        Assert.That(run.Out, Does.Contain(
+            "cliper-gpu: running Peak Products Fp16 on Stand-in has not ended after 10 s"));
+    }
+
+    [Test]
+    public void WhereEachIsWaitedForNoGraphsAreMade()
+    {
+        ProgramRun run = Train("CLIPER_CUDA_SYNC=1", "awaited");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That((Count(Log("awaited"), "captured"), Count(Log("awaited"), "replay")), Is.EqualTo((0, 0)));
+    }
+
+    [Test]
+    public void AKernelThatTheDriverMakesSlowIsSaid()
+    {
+        const string Log = "ptxas info    : Used 255 registers, 8 bytes spill stores, 8 bytes spill loads";
+        ProgramRun run = Run($"FAKE_INFO_LOG='{Log}'", "bench --only softmax --device cuda");
+
+        Assert.That(run.Error, Does.Contain("cliper-gpu: Peak Products Fp16 is slower than it should be, as "
+            + "Stand-in's driver compiles it: 8 bytes spill stores\n"));
+    }
+
+    [Test]
+    public void ASecondStartFindsThePtxOfTheFirst()
+    {
+        string cache = Path.Combine(_folder, "second");
+        string start = $"FAKE_LAUNCHES=3 CLIPER_PTX_CACHE='{cache}'";
+        // Whatever is compiled is written, so a file that has not been written again has not been compiled again.
+        Dictionary<string, DateTime> Files() => Directory.GetFiles(cache, "*.ptx", SearchOption.AllDirectories)
+            .ToDictionary(file => file, File.GetLastWriteTimeUtc);
+
+        Run(start, "bench --only softmax --device cuda");
+        Dictionary<string, DateTime> first = Files();
+        Run(start, "bench --only softmax --device cuda");
+
+        // The first that opening a card loads.
+        Assert.That(first.Keys.Select(Path.GetFileName), Has.One.StartsWith("Element-Sum-Halves-Fp16-Halves-Fp16-Halves-Fp16-"));
+        Assert.That(Files(), Is.SupersetOf(first));
     }
 
     [Test]
@@ -125,24 +188,24 @@ public sealed class DriverTests
         string[] log = Log("plain");
 
         // Eight steps in each stage. The first two make what lasts (moments, copies of weights); then all repeat one of two, which differ in
-        // the half of the staging memory that they use.
+        // the buffer of the steps' pair that they use.
         Assert.That(Count(log, "replay"), Is.GreaterThanOrEqualTo(2 * 4));
         Assert.That(Count(log, "captured"), Is.InRange(2, 2 * 2));
         Assert.That(Count(log, "ended"), Is.EqualTo(Count(log, "captured")), "graphs left");
-        Assert.That((Count(log, "allocate"), Count(log, "pin")), Is.EqualTo((1, 2)));
+        Assert.That((Count(log, "allocate"), Count(log, "pin")), Is.EqualTo((1, 4)));
         Assert.That(Array.FindLastIndex(log, line => line.StartsWith("pin", StringComparison.Ordinal)),
             Is.LessThan(Array.FindIndex(log, line => line.StartsWith("upload", StringComparison.Ordinal))));
         Assert.That(log.Where(line => line.StartsWith("load", StringComparison.Ordinal)).Distinct().Count(), Is.GreaterThan(1), "threads that load");
     }
 
     [Test]
-    public void TheNextBatchIsUploadedBeforeTheStepIsWaitedFor()
+    public void TheWholeNextBatchIsUploadedBeforeTheStepIsWaitedFor()
     {
-        Assert.That(_plain.Value.ExitCode, Is.Zero, _plain.Value.Error);
-        string[] log = Log("plain");
+        Assert.That(_late.Value.ExitCode, Is.Zero, _late.Value.Error);
+        string[] log = Log("work");
 
-        // A picture's bytes.
-        const int Pixels = 3 * 16 * 16;
+        // The bytes of eight pictures, sent together.
+        const int Pixels = 8 * 3 * 16 * 16;
         int ahead = 0;
         for (int at = 0; at < log.Length; at++)
             if (log[at].StartsWith("replay", StringComparison.Ordinal))
@@ -152,6 +215,9 @@ public sealed class DriverTests
             }
         // The last step of an epoch has none that follows.
         Assert.That(ahead, Is.GreaterThanOrEqualTo(Count(log, "replay") - 2 * 2).And.Positive);
+        // No upload waits for a step, nor, here and in the evaluations, for any other work: the buffers are larger than
+        // all of it.
+        Assert.That(Count(log, "eventsync-waits"), Is.Zero);
     }
 
     // Kernels do nothing here: a model comes back from the card as it went there.
@@ -160,7 +226,7 @@ public sealed class DriverTests
     public void NothingIsReadOrWrittenOverBeforeItsTurn(string late)
     {
         Assert.That(_plain.Value.ExitCode, Is.Zero, _plain.Value.Error);
-        ProgramRun run = Train($"FAKE_LATE={late}", late);
+        ProgramRun run = late == "work" ? _late.Value : Train($"FAKE_LATE={late}", late);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(File.ReadAllBytes(Path.Combine(_folder, late, "checkpoints", "model.safetensors"))
@@ -202,8 +268,14 @@ public sealed class DriverTests
     [TestCase("FAKE_INSTANTIATE=2", true, Refused + "(CUDA_ERROR_OUT_OF_MEMORY)")]
     public void DoctorSaysWhetherTensorCoresAndGraphsAreUsed(string driver, bool tensorCores, string refused)
     {
-        ProgramRun run = Run(driver, "doctor --json --threads 1 --device cuda");
+        // The driver's compiler says this of every kernel, and so doctor does.
+        const string Log = "ptxas info    : Used 40 registers, 0 bytes spill stores, 0 bytes spill loads";
+        ProgramRun run = Run($"FAKE_INFO_LOG='{Log}' {driver}", "doctor --json --threads 1 --device cuda");
 
+        JsonElement[] logs = [.. run.Json.GetProperty("kernelLogs").EnumerateArray()];
+        Assert.That(logs.Select(entry => entry.GetProperty("kernel").GetString()),
+            Is.Unique.And.Contains("Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16>"));
+        Assert.That(logs.Select(entry => entry.GetProperty("log").GetString()), Has.All.EqualTo(Log));
         JsonElement gpu = run.Json.GetProperty("gpu");
         Assert.That((gpu.GetProperty("tensorCores").GetBoolean(), gpu.GetProperty("graphs").GetBoolean()), Is.EqualTo((tensorCores, refused.Length == 0)));
         Assert.That(run.Error.Trim(), Is.EqualTo(refused));
@@ -226,5 +298,5 @@ public sealed class DriverTests
     }
 
     private ProgramRun Run(string driver, string args) =>
-        ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' {driver} $PROGRAM {args}");
+        ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' CLIPER_PTX_CACHE='{_folder}/ptx' {driver} $PROGRAM {args}");
 }

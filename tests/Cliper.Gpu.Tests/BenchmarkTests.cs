@@ -64,6 +64,38 @@ public sealed class BenchmarkTests : GpuFixture
     }
 
     [Test]
+    public void WhatIsLeftOutTakesNoMemory()
+    {
+        using var all = new OperationBenchmark(Device, Sizes, 1, 1);
+        HashSet<(string, string)> known = [.. all.Run().Select(row => (row.Name, row.Shape))];
+        all.Dispose();
+        long bytes = Device.LiveBytes;
+        Device.ResetPeak();
+
+        using var none = new OperationBenchmark(Device, Sizes, 1, 1);
+        Assert.That(none.Run("no such operation"), Is.Empty);
+        Assert.That(none.Run(known: known), Is.Empty);
+        Assert.That(Device.PeakBytes, Is.EqualTo(bytes));
+        // Another shape of the same operation is not known.
+        foreach ((string shape, int rows) in new[] { ("8x64", 1), ("9x64", 0) })
+            Assert.That(none.Run("column sum", new HashSet<(string, string)> { ("column sum", shape) }).Count(), Is.EqualTo(rows));
+    }
+
+    [Test]
+    public void OfAModelOnlyWhatIsMissingIsTimed()
+    {
+        HashSet<(string, string)> known =
+            [("forward tiny", "batch 2"), ("AdamW", "any tensors"), ("stage 2 step clips", "batch 2 of 2 frames")];
+
+        IEnumerable<BenchmarkRow> rows = new ModelBenchmark(Device, Sizes, 1, 1).Run(known: known);
+
+        Assert.That(rows.Select(row => row.Name), Is.EqualTo(new[]
+        {
+            "stage 1 step tiny", "stage 2 step tiny", "gradient norm", "forward clips", "stage 1 step clips",
+        }));
+    }
+
+    [Test]
     public void AttentionIsComparedWithItsBytesWhereTheyTakeLonger()
     {
         using var benchmark = new OperationBenchmark(Device, Sizes, double.PositiveInfinity, 1);

@@ -100,6 +100,8 @@ public sealed class StepGraphTests
     [Category("Cuda")]
     public void APhaseThatIsReplayedLearnsTheSameBits(int stage, int accumulate)
     {
+        if (Card.IsAskedFor && Environment.GetEnvironmentVariable("CLIPER_CUDA_SYNC") == "1")
+            Assert.Ignore("with CLIPER_CUDA_SYNC=1 a card makes no graphs");
         Outcome launched = Train(stage, accumulate, graphs: false), replayed = Train(stage, accumulate, graphs: true);
 
         Assert.That(replayed.Steps, Is.EqualTo(launched.Steps));

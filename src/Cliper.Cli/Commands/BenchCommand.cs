@@ -21,26 +21,41 @@ internal sealed class BenchCommand : CliCommand
         HelpName = "TEXT",
     };
 
+    private readonly Option<string?> _rows = new("--rows")
+    {
+        Description = "Adds each row to this file as it is measured, a JSON object a line; rows it holds are not measured.",
+        HelpName = "FILE",
+    };
+
     public BenchCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
         : base("bench", "Every operation at the shapes of CLIP's ViTs, and whole forwards and training steps, against what this machine can do.",
-            terminal, common, cancellation) => Add(_only);
+            terminal, common, cancellation)
+    {
+        Add(_only);
+        Add(_rows);
+    }
 
     protected override int Run(ParseResult parsed)
     {
         using Device device = Common.OpenDevice(parsed);
+        using RowsFile? file = parsed.GetValue(_rows) is { } path
+            ? new RowsFile(path, device.Name, device.Activations.Describe())
+            : null;
         Terminal.Say($"measuring {device.Name}");
-        (double gflops, double bandwidth) = device switch
-        {
-            EmulatedDevice gpu => (GpuRoofline.MeasureGflops(gpu, EmulatedTurns), GpuRoofline.MeasureBandwidth(gpu, EmulatedCopy)),
-            GpuDevice gpu => (GpuRoofline.MeasureGflops(gpu), GpuRoofline.MeasureBandwidth(gpu)),
-            _ => (CpuRoofline.MeasureGflops((CpuDevice)device), CpuRoofline.MeasureBandwidth((CpuDevice)device)),
-        };
+        (double gflops, double bandwidth) = file?.Peaks ?? Peaks(device);
+        file?.Begin(json => WriteFacts(json, device, gflops, bandwidth));
         string only = parsed.GetValue(_only) ?? "";
         var sizes = BenchmarkSizes.For(device);
-        var rows = new List<BenchmarkRow>();
+        List<BenchmarkRow> rows =
+            [.. (file?.Known ?? []).Where(row => row.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
+        if (rows.Count > 0)
+            Terminal.Say($"{rows.Count} rows are known from {parsed.GetValue(_rows)}");
+        HashSet<(string, string)> known = [.. rows.Select(row => (row.Name, row.Shape))];
         using var operations = new OperationBenchmark(device, sizes, gflops, bandwidth);
-        foreach (BenchmarkRow row in operations.Run(only).Concat(new ModelBenchmark(device, sizes, gflops, bandwidth).Run(only)))
+        var models = new ModelBenchmark(device, sizes, gflops, bandwidth);
+        foreach (BenchmarkRow row in operations.Run(only, known).Concat(models.Run(only, known)))
         {
+            file?.Add(row);
             Cancellation.ThrowIfCancellationRequested();
             Terminal.Say(Format.Invariant($"{row.Name} {row.Shape}: {row.Milliseconds:F3} ms"));
             rows.Add(row);
@@ -51,6 +66,14 @@ internal sealed class BenchCommand : CliCommand
             Write(device, gflops, bandwidth, rows);
         return ExitCode.Done;
     }
+
+    // GFLOP/s and GB/s.
+    private static (double, double) Peaks(Device device) => device switch
+    {
+        EmulatedDevice gpu => (GpuRoofline.MeasureGflops(gpu, EmulatedTurns), GpuRoofline.MeasureBandwidth(gpu, EmulatedCopy)),
+        GpuDevice gpu => (GpuRoofline.MeasureGflops(gpu), GpuRoofline.MeasureBandwidth(gpu)),
+        _ => (CpuRoofline.MeasureGflops((CpuDevice)device), CpuRoofline.MeasureBandwidth((CpuDevice)device)),
+    };
 
     private void Write(Device device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
     {
@@ -73,6 +96,20 @@ internal sealed class BenchCommand : CliCommand
     private static void Write(Utf8JsonWriter json, Device device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
     {
         json.WriteStartObject();
+        WriteFacts(json, device, gflops, bandwidth);
+        json.WriteStartArray("operations");
+        foreach (BenchmarkRow row in rows)
+        {
+            json.WriteStartObject();
+            RowsFile.WriteRow(json, row);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void WriteFacts(Utf8JsonWriter json, Device device, double gflops, double bandwidth)
+    {
         json.WriteString("processor", Machine.Processor);
         json.WriteString("device", device.Name);
         json.WriteString("precision", device.Activations.Describe());
@@ -82,21 +119,5 @@ internal sealed class BenchCommand : CliCommand
         if (device is GpuDevice gpu)
             json.WriteString("peakOf", GpuRoofline.Instruction(gpu));
         json.WriteNumber("bandwidthGBs", Math.Round(bandwidth, 1));
-        json.WriteStartArray("operations");
-        foreach (BenchmarkRow row in rows)
-        {
-            json.WriteStartObject();
-            json.WriteString("name", row.Name);
-            json.WriteString("shape", row.Shape);
-            json.WriteNumber("ms", Math.Round(row.Milliseconds, 5));
-            if (row.Gflops is { } rate)
-                json.WriteNumber("gflops", Math.Round(rate, 2));
-            if (row.GigabytesPerSecond is { } moved)
-                json.WriteNumber("gbPerSecond", Math.Round(moved, 2));
-            json.WriteNumber("ratio", Math.Round(row.Ratio, 4));
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-        json.WriteEndObject();
     }
 }

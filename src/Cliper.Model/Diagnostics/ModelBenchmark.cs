@@ -25,37 +25,47 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
 {
     private const int Classes = 7, Subclasses = 5, Slots = 4, SlotStart = 5, PromptLength = 11;
     private const float Epsilon = 1e-4f;
+    private const string Stepping = "AdamW", Norm = "gradient norm";
 
     // By inputs and by weights: two products for each one forward.
     private const int TrainingFactor = 3, InputGradientFactor = 2;
 
     /// <summary>A row each model and kind of work, as they are measured.</summary>
     /// <param name="only">Part of the name of those to be measured; empty for all.</param>
-    public IEnumerable<BenchmarkRow> Run(string only = "")
+    /// <param name="known">
+    /// Names and shapes that are not measured again; of what the optimizer does, the name alone, for its shape is the
+    /// model's.
+    /// </param>
+    public IEnumerable<BenchmarkRow> Run(string only = "", IReadOnlySet<(string Name, string Shape)>? known = null)
     {
         foreach (ModelShape shape in sizes.Models)
         {
             string forward = $"forward {shape.Name}", first = $"stage 1 step {shape.Name}", second = $"stage 2 step {shape.Name}";
-            const string Stepping = "AdamW", Norm = "gradient norm";
-            bool ofOptimizer = ReferenceEquals(shape, sizes.Models[0]);
-            if (!(Wants(forward) || Wants(first) || Wants(second) || (ofOptimizer && (Wants(Stepping) || Wants(Norm)))))
+            int[] batches = [.. shape.Forward.Where(batch => Wants(forward, $"batch {batch}"))];
+            bool takesFirst = Wants(first, shape.Batch), takesSecond = Wants(second, shape.Batch);
+            string[] ofOptimizer = ReferenceEquals(shape, sizes.Models[0])
+                ? [.. new[] { Stepping, Norm }.Where(WantsOptimizer)]
+                : [];
+            if (!(batches.Length > 0 || takesFirst || takesSecond || ofOptimizer.Length > 0))
                 continue;
             using CliperModel model = Create(shape.Config);
             double image = FlopsOfAnImage(shape.Config);
-            foreach (int batch in Wants(forward) ? shape.Forward : [])
+            foreach (int batch in batches)
                 yield return Compute(forward, $"batch {batch}", batch * image, Forward(model, batch));
             int pictures = shape.Samples * shape.Frames;
-            if (Wants(first))
+            if (takesFirst)
                 yield return Compute(first, shape.Batch, pictures * image + InputGradientFactor * FlopsOfThePrompts(shape.Config),
                     First(model, shape));
-            if (Wants(second))
+            if (takesSecond)
                 yield return Compute(second, shape.Batch, TrainingFactor * pictures * image, Second(model, shape));
-            if (ofOptimizer && (Wants(Stepping) || Wants(Norm)))
-                foreach (BenchmarkRow row in Optimizer(model, shape).Where(row => Wants(row.Name)))
+            if (ofOptimizer.Length > 0)
+                foreach (BenchmarkRow row in Optimizer(model, ofOptimizer))
                     yield return row;
         }
 
-        bool Wants(string name) => name.Contains(only, StringComparison.OrdinalIgnoreCase);
+        bool Named(string name) => name.Contains(only, StringComparison.OrdinalIgnoreCase);
+        bool Wants(string name, string shape) => Named(name) && known?.Contains((name, shape)) is not true;
+        bool WantsOptimizer(string name) => Named(name) && known?.Any(row => row.Name == name) is not true;
     }
 
     private double Forward(CliperModel model, int batch)
@@ -128,7 +138,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
     }
 
     // One sample's backward pass leaves the gradients.
-    private IEnumerable<BenchmarkRow> Optimizer(CliperModel model, ModelShape shape)
+    private IEnumerable<BenchmarkRow> Optimizer(CliperModel model, string[] wanted)
     {
         model.Clip.Parameters.Train(ClipModel.IsVision);
         (string Name, Tensor Tensor)[] trained = Trained(model);
@@ -141,11 +151,13 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
         string tensors = $"{count} of {trained.Length} tensors";
         // Weight, moments read and written, the gradient read; what products take of a weight on a GPU is written in the same pass.
         long moved = 7 * sizeof(float) * count + trained.Sum(entry => entry.Tensor.OperandBytes);
-        double stepping = Timing.Median(device, () => optimizer.Step(1e-6f), sizes.OperationSeconds);
-        yield return Move("AdamW", tensors, moved, stepping);
+        if (wanted.Contains(Stepping))
+            yield return Move(Stepping, tensors, moved,
+                Timing.Median(device, () => optimizer.Step(1e-6f), sizes.OperationSeconds));
         using var clipping = new GradientClipping(device);
-        double norm = Timing.Median(device, () => clipping.Measure(optimizer.Parameters), sizes.OperationSeconds);
-        yield return Move("gradient norm", tensors, sizeof(float) * count, norm);
+        if (wanted.Contains(Norm))
+            yield return Move(Norm, tensors, sizeof(float) * count,
+                Timing.Median(device, () => clipping.Measure(optimizer.Parameters), sizes.OperationSeconds));
         foreach ((_, Tensor tensor) in trained)
             tensor.FreeGradient();
         model.Clip.Parameters.Train(_ => false);

@@ -23,12 +23,12 @@ public sealed record BenchmarkRow(string Name, string Shape, double Milliseconds
 /// <param name="bandwidth">The device's memory bandwidth, GB/s.</param>
 public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth) : IDisposable
 {
-    /// <summary>An operation that can be measured; its arrays live until the next one is asked for.</summary>
-    private readonly record struct Case(string Name, Func<BenchmarkRow> Run);
+    /// <summary>An operation that can be measured; its arrays live until a case of other arrays is asked for.</summary>
+    private readonly record struct Case(string Name, string Shape, Func<BenchmarkRow> Run);
 
     private const ElementType Float = ElementType.Float32;
 
-    private readonly List<DeviceArray> _arrays = [];
+    private readonly List<BenchmarkArray> _arrays = [];
 
     private int Width => sizes.Width;
 
@@ -38,10 +38,12 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
 
     /// <summary>A row each operation, as they are measured.</summary>
     /// <param name="only">Part of the name of those to be measured; empty for all.</param>
-    public IEnumerable<BenchmarkRow> Run(string only = "") =>
+    /// <param name="known">Names and shapes that are not measured again.</param>
+    public IEnumerable<BenchmarkRow> Run(string only = "", IReadOnlySet<(string Name, string Shape)>? known = null) =>
         from measure in MatMuls().Concat(Attentions()).Concat(Rows()).Concat(Elements()).Concat(Pictures()).Concat(Tokens())
             .Concat(Losses())
         where measure.Name.Contains(only, StringComparison.OrdinalIgnoreCase)
+            && known?.Contains((measure.Name, measure.Shape)) is not true
         select measure.Run();
 
     /// <inheritdoc/>
@@ -53,43 +55,59 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             foreach ((int inner, int columns) in new[] { (Width, Width), (Width, 3 * Width), (Width, Hidden), (Hidden, Width) })
             {
                 using var scope = new Scope(this);
-                DeviceArray x = Numbers(rows, inner), weight = Numbers(columns, inner), bias = Floats(columns), y = Numbers(rows, columns);
-                Matrix mx = new(x, rows, inner), mw = new(weight, columns, inner), my = new(y, rows, columns);
-                var epilogue = new BiasEpilogue(bias);
+                BenchmarkArray x = Numbers(rows, inner), weight = Numbers(columns, inner), bias = Floats(columns),
+                    y = Numbers(rows, columns);
                 if (device is GpuDevice)
                 {
-                    yield return Product("matmul NT, bias", rows, inner, columns, () => Gemm.Run(mx, mw.Transposed, my, epilogue));
+                    yield return Product("matmul NT, bias", rows, inner, columns, () => Gemm.Run(new(x, rows, inner),
+                        new Matrix(weight, columns, inner).Transposed, new(y, rows, columns), new BiasEpilogue(bias)));
                     if (!sizes.FusedRows.Contains(rows) || (inner, columns) != (Width, Hidden))
-                        foreach (Case gradient in Gradients(mx, mw, my))
+                        foreach (Case gradient in Gradients(x, weight, y, (rows, inner, columns)))
                             yield return gradient;
                     continue;
                 }
-                using PackedMatrix packed = PackedMatrix.Pack(mw.Transposed);
-                yield return Product("matmul NT, bias, packed weight", rows, inner, columns, () => Gemm.Run(mx, packed, my, epilogue));
+                var packed = new Lazy<PackedMatrix>(
+                    () => PackedMatrix.Pack(new Matrix(weight, columns, inner).Transposed));
+                try
+                {
+                    yield return Product("matmul NT, bias, packed weight", rows, inner, columns,
+                        () => Gemm.Run(new(x, rows, inner), packed.Value, new(y, rows, columns),
+                            new BiasEpilogue(bias)));
+                }
+                finally
+                {
+                    if (packed.IsValueCreated)
+                        packed.Value.Dispose();
+                }
             }
         foreach (int rows in sizes.FusedRows)
         {
             using var scope = new Scope(this);
-            DeviceArray x = Numbers(rows, Width), weight = Numbers(Hidden, Width), bias = Floats(Hidden), y = Numbers(rows, Hidden),
-                before = Numbers(rows, Hidden);
-            Matrix mx = new(x, rows, Width), mw = new(weight, Hidden, Width), my = new(y, rows, Hidden);
-            yield return Product("matmul NT, bias, QuickGELU", rows, Width, Hidden, () =>
-                Gemm.Run(mx, mw.Transposed, my, new ActivationEpilogue<QuickGelu>(bias, before, Hidden)));
-            foreach (Case gradient in Gradients(mx, mw, my))
+            BenchmarkArray x = Numbers(rows, Width), weight = Numbers(Hidden, Width), bias = Floats(Hidden),
+                y = Numbers(rows, Hidden), before = Numbers(rows, Hidden);
+            yield return Product("matmul NT, bias, QuickGELU", rows, Width, Hidden, () => Gemm.Run(
+                new(x, rows, Width), new Matrix(weight, Hidden, Width).Transposed, new(y, rows, Hidden),
+                new ActivationEpilogue<QuickGelu>(bias, before, Hidden)));
+            foreach (Case gradient in Gradients(x, weight, y, (rows, Width, Hidden)))
                 yield return gradient;
-            var gradients = new Matrix(Floats(Hidden, Width), Hidden, Width);
-            yield return Product("matmul TN, accumulate", rows, Width, Hidden,
-                () => Gemm.Run(my.Transposed, mx, gradients, accumulate: true, scale: 1e-6f));
+            BenchmarkArray gradients = Floats(Hidden, Width);
+            yield return Product("matmul TN, accumulate", rows, Width, Hidden, () => Gemm.Run(
+                new Matrix(y, rows, Hidden).Transposed, new(x, rows, Width), new(gradients, Hidden, Width),
+                accumulate: true, scale: 1e-6f));
         }
     }
 
-    // Of y = x Wᵀ, with y in the place of its gradient. A weight's gradient is fp32.
-    private IEnumerable<Case> Gradients(Matrix x, Matrix weight, Matrix y)
+    // Gradients of y = x W^T, with y in the place of its gradient. A weight's gradient is fp32.
+    private IEnumerable<Case> Gradients(BenchmarkArray x, BenchmarkArray weight, BenchmarkArray y,
+        (int Rows, int Inner, int Columns) shape)
     {
-        var dx = new Matrix(Numbers(x.Rows, x.Columns), x.Rows, x.Columns);
-        var dweight = new Matrix(Floats(weight.Rows, weight.Columns), weight.Rows, weight.Columns);
-        yield return Product("matmul NN, gradient by the input", x.Rows, x.Columns, y.Columns, () => Gemm.Run(y, weight, dx));
-        yield return Product("matmul TN, gradient by the weight", x.Rows, x.Columns, y.Columns, () => Gemm.Run(y.Transposed, x, dweight));
+        (int rows, int inner, int columns) = shape;
+        BenchmarkArray dx = Numbers(rows, inner), dweight = Floats(columns, inner);
+        yield return Product("matmul NN, gradient by the input", rows, inner, columns,
+            () => Gemm.Run(new Matrix(y, rows, columns), new Matrix(weight, columns, inner), new(dx, rows, inner)));
+        yield return Product("matmul TN, gradient by the weight", rows, inner, columns,
+            () => Gemm.Run(new Matrix(y, rows, columns).Transposed, new Matrix(x, rows, inner),
+                new(dweight, columns, inner)));
     }
 
     private IEnumerable<Case> Attentions()
@@ -99,22 +117,24 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             using var scope = new Scope(this);
             int rows = samples * tokens, head = width / heads;
             var shapes = new Attention.Sizes(samples, heads, head, tokens, tokens, causal);
-            DeviceArray qkv = Numbers(rows, 3 * width), y = Numbers(rows, width), dy = Numbers(rows, width), dqkv = Numbers(rows,
-                3 * width),
-                sums = Floats((int)shapes.Statistics);
-            Attention.Operand q = new(qkv, 0, 3 * width), k = new(qkv, width, 3 * width), v = new(qkv, 2 * width, 3 * width);
-            Attention.Operand o = new(y, 0, width), gradient = new(dy, 0, width);
-            Attention.Operand dq = new(dqkv, 0, 3 * width), dk = new(dqkv, width, 3 * width), dv = new(dqkv, 2 * width, 3 * width);
+            BenchmarkArray qkv = Numbers(rows, 3 * width), y = Numbers(rows, width), dy = Numbers(rows, width),
+                dqkv = Numbers(rows, 3 * width), sums = Floats((int)shapes.Statistics);
             // Two products forward, five backward; a causal mask leaves half of the pairs and the diagonal.
             double pairs = causal ? tokens * (tokens + 1) / 2.0 : (double)tokens * tokens;
             double product = 2.0 * samples * heads * pairs * head;
             string shape = $"{samples}x{tokens}x{width}, {heads} heads{(causal ? ", causal" : "")}";
             // Forward q, k, v and the result; backward these, its gradient, and three gradients.
             yield return Compute("attention forward", shape, 2 * product,
-                () => Attention.Forward(shapes, q, k, v, default, o, sums), 4 * y.Bytes);
+                () => Attention.Forward(shapes, Of(qkv, 0), Of(qkv, 1), Of(qkv, 2), default, new(y, 0, width),
+                    sums), 4 * y.Bytes);
             yield return Compute("attention backward", shape, 5 * product, () =>
-                Attention.Backward(shapes, q, k, v, default, sums, gradient, dq, false, dk, dv, false, device is GpuDevice ? o : default),
+                Attention.Backward(shapes, Of(qkv, 0), Of(qkv, 1), Of(qkv, 2), default, sums, new(dy, 0, width),
+                    Of(dqkv, 0), false, Of(dqkv, 1), Of(dqkv, 2), false,
+                    device is GpuDevice ? new Attention.Operand(y, 0, width) : default),
                 8 * y.Bytes);
+
+            // Queries, keys and values stand side by side in each row.
+            Attention.Operand Of(BenchmarkArray joined, int part) => new(joined, part * width, 3 * width);
         }
     }
 
@@ -123,8 +143,10 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         foreach (int rows in sizes.NormRows)
         {
             using var scope = new Scope(this);
-            DeviceArray x = Numbers(rows, Width), gamma = Floats(Width), beta = Floats(Width), y = Numbers(rows, Width);
-            DeviceArray mean = Floats(rows), rstd = Floats(rows), dx = Numbers(rows, Width), dgamma = Floats(Width), dbeta = Floats(Width);
+            BenchmarkArray x = Numbers(rows, Width), gamma = Floats(Width), beta = Floats(Width),
+                y = Numbers(rows, Width);
+            BenchmarkArray mean = Floats(rows), rstd = Floats(rows), dx = Numbers(rows, Width),
+                dgamma = Floats(Width), dbeta = Floats(Width);
             string shape = $"{rows}x{Width}";
             yield return Move("layer norm forward", shape, 2L * rows * Width,
                 () => LayerNorm.Forward(x, gamma, beta, y, mean, rstd, rows, Width));
@@ -132,7 +154,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
                 LayerNorm.Backward(x, gamma, mean, rstd, y, dx, false, dgamma, false, dbeta, false, rows, Width));
             yield return Move("column sum", shape, (long)rows * Width, () => ColumnSum.Forward(x, dbeta, false, rows, Width, Width));
             // Features are fp32 everywhere.
-            DeviceArray features = Floats(rows, Width), normal = Floats(rows, Width), dfeatures = Floats(rows, Width);
+            BenchmarkArray features = Floats(rows, Width), normal = Floats(rows, Width),
+                dfeatures = Floats(rows, Width);
             yield return Move("L2 normalise forward", shape, 2L * rows * Width,
                 () => L2Normalize.Forward(features, normal, rstd, rows, Width), Float);
             yield return Move("L2 normalise backward", shape, 3L * rows * Width,
@@ -147,20 +170,21 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         string shape = $"{rows}x{Hidden}";
         {
             using var scope = new Scope(this);
-            DeviceArray a = Numbers(rows, Hidden), b = Numbers(rows, Hidden), y = Numbers(rows, Hidden);
+            BenchmarkArray a = Numbers(rows, Hidden), b = Numbers(rows, Hidden), y = Numbers(rows, Hidden);
             yield return Move("QuickGELU forward", shape, 2 * count, () => Elementwise.Forward<QuickGelu>(a, y));
             yield return Move("QuickGELU backward", shape, 3 * count, () => Elementwise.Backward<QuickGelu>(a, b, y, false));
             yield return Move("add", shape, 3 * count, () => Add.Forward(a, b, y));
         }
         {
             using var scope = new Scope(this);
-            DeviceArray a = Floats(rows, Hidden), b = Floats(rows, Hidden), y = Floats(rows, Hidden), one = Floats(1);
+            BenchmarkArray a = Floats(rows, Hidden), b = Floats(rows, Hidden), y = Floats(rows, Hidden),
+                one = Floats(1);
             yield return Move("multiply", shape, 3 * count, () => Multiply.Forward(a, b, y), Float);
             yield return Move("scale", shape, 2 * count, () => Scale.Forward(a, 0.5f, y), Float);
             yield return Move("sum", shape, count, () => Sum.Forward(a, one), Float);
             if (Stored != Float)
             {
-                DeviceArray half = Numbers(rows, Hidden);
+                BenchmarkArray half = Numbers(rows, Hidden);
                 yield return MoveBytes($"cast fp32 to {Stored.Describe()}", shape, a.Bytes + half.Bytes, () => Cast.Forward(a, half));
             }
         }
@@ -168,7 +192,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             const int Frames = 16;
             using var scope = new Scope(this);
             int clips = sizes.TokenSamples;
-            DeviceArray x = Floats(clips * Frames, sizes.Embed), y = Floats(clips, sizes.Embed);
+            BenchmarkArray x = Floats(clips * Frames, sizes.Embed), y = Floats(clips, sizes.Embed);
             yield return Move($"mean over {Frames} frames", $"{clips}x{Frames}x{sizes.Embed}", (long)clips * (Frames + 1) * sizes.Embed,
                 () => Mean.Forward(x, y, clips, Frames, sizes.Embed), Float);
         }
@@ -181,14 +205,19 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             yield break;
         using var scope = new Scope(this);
         int samples = sizes.TokenSamples, size = sizes.ImageSize, values = 3 * size * size;
-        var bytes = new byte[samples * values];
-        new Random(1).NextBytes(bytes);
-        DeviceArray pixels = Own(device.From(bytes)), patches = Own(device.Allocate(bytes.Length, Stored)),
-            table = Own(device.From(Normalize.Table([0.5f, 0.5f, 0.5f], [0.25f, 0.25f, 0.25f])));
-        (ImageView, PixelBox?)[] pictures = [.. Enumerable.Range(0, samples).Select(sample =>
-            (new ImageView(pixels.Slice((long)sample * values, values), size, size, 3), (PixelBox?)null))];
+        long count = (long)samples * values;
+        BenchmarkArray pixels = Own(count, () =>
+        {
+            var bytes = new byte[count];
+            new Random(1).NextBytes(bytes);
+            return device.From(bytes);
+        });
+        BenchmarkArray patches = Own(count * Stored.Size(), () => device.Allocate(count, Stored)), table = Own(0,
+            () => device.From(Normalize.Table([0.5f, 0.5f, 0.5f], [0.25f, 0.25f, 0.25f])));
+        var pictures = new Lazy<(ImageView, PixelBox?)[]>(() => [.. Enumerable.Range(0, samples).Select(sample =>
+            (new ImageView(pixels.Value.Slice((long)sample * values, values), size, size, 3), (PixelBox?)null))]);
         yield return MoveBytes("normalise into patches", $"{samples}x{size}x{size}x3", pixels.Bytes + patches.Bytes,
-            () => Normalize.Forward(pictures, table, patches, sizes.PatchSize));
+            () => Normalize.Forward(pictures.Value, table, patches, sizes.PatchSize));
     }
 
     private IEnumerable<Case> Tokens()
@@ -196,17 +225,20 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         const int Prompts = 35, Length = 11, Learned = 4, First = 5;
         int samples = sizes.TokenSamples, patches = sizes.Patches, textWidth = sizes.TextWidth, vocabulary = sizes.Vocabulary;
         using var scope = new Scope(this);
-        DeviceArray x = Numbers(samples * patches, Width), cls = Floats(Width), positions = Floats(patches + 1, Width);
-        DeviceArray y = Numbers(samples * (patches + 1), Width), dpositions = Floats(patches + 1, Width), dcls = Floats(Width);
+        BenchmarkArray x = Numbers(samples * patches, Width), cls = Floats(Width),
+            positions = Floats(patches + 1, Width);
+        BenchmarkArray y = Numbers(samples * (patches + 1), Width), dpositions = Floats(patches + 1, Width),
+            dcls = Floats(Width);
         long moved = (2L * samples * patches + samples) * Width;
         yield return Move("class token and positions forward", $"{samples}x{patches}x{Width}", moved,
             () => AddClassToken.Forward(x, cls, positions, y, samples, patches, Width));
         yield return Move("class token and positions backward", $"{samples}x{patches}x{Width}", moved,
             () => AddClassToken.Backward(y, x, false, dcls, false, dpositions, false, samples, patches, Width));
 
-        DeviceArray table = Floats(vocabulary, textWidth), dtable = Floats(vocabulary, textWidth), places = Floats(Length, textWidth);
-        DeviceArray ids = Own(device.From([.. Enumerable.Range(0, Prompts * Length).Select(i => i * 101 % vocabulary)]));
-        DeviceArray text = Numbers(Prompts * Length, textWidth), prompts = Numbers(Prompts * Length, textWidth),
+        BenchmarkArray table = Floats(vocabulary, textWidth), dtable = Floats(vocabulary, textWidth),
+            places = Floats(Length, textWidth);
+        BenchmarkArray ids = Integers(Enumerable.Range(0, Prompts * Length).Select(i => i * 101 % vocabulary));
+        BenchmarkArray text = Numbers(Prompts * Length, textWidth), prompts = Numbers(Prompts * Length, textWidth),
             learned = Floats(Prompts * Learned, textWidth);
         string shape = $"{Prompts}x{Length}x{textWidth}";
         yield return Move("gather forward", shape, 2L * Prompts * Length * textWidth,
@@ -223,18 +255,18 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     {
         const int Batch = 128, Classes = 7, Subclasses = 5;
         using var scope = new Scope(this);
-        DeviceArray square = Floats(Batch, Batch), dsquare = Floats(Batch, Batch), rowSums = Floats(Batch), loss = Floats(1);
-        DeviceArray targets = Own(device.From([.. Enumerable.Range(0, Batch)])), dloss = Own(device.From([1f]));
+        BenchmarkArray square = Floats(Batch, Batch), dsquare = Floats(Batch, Batch), rowSums = Floats(Batch),
+            loss = Floats(1);
+        BenchmarkArray targets = Integers(Enumerable.Range(0, Batch)), dloss = Ones(1);
         yield return Move("softmax cross-entropy forward", $"{Batch}x{Batch}", (long)Batch * Batch,
             () => SoftmaxCrossEntropy.Forward(square, targets, loss, rowSums, Batch, Batch), Float);
         yield return Move("softmax cross-entropy backward", $"{Batch}x{Batch}", 2L * Batch * Batch,
             () => SoftmaxCrossEntropy.Backward(square, targets, rowSums, dloss, dsquare, false, Batch, Batch), Float);
 
-        DeviceArray logits = Floats(Batch, Classes * Subclasses), dlogits = Floats(Batch, Classes * Subclasses);
-        DeviceArray losses = Floats(2), dlosses = Own(device.From([1f, 1f])), alpha = Floats(Batch);
-        DeviceArray labels = Own(device.From([.. Enumerable.Range(0, Batch).Select(i => i % Classes)]));
-        DeviceArray nearest = Own(device.Allocate(Batch, ElementType.Int32)),
-            counts = Own(device.Allocate(Classes * Subclasses, ElementType.Int32));
+        BenchmarkArray logits = Floats(Batch, Classes * Subclasses), dlogits = Floats(Batch, Classes * Subclasses);
+        BenchmarkArray losses = Floats(2), dlosses = Ones(2), alpha = Floats(Batch);
+        BenchmarkArray labels = Integers(Enumerable.Range(0, Batch).Select(i => i % Classes));
+        BenchmarkArray nearest = Integers(new int[Batch]), counts = Integers(new int[Classes * Subclasses]);
         string shape = $"{Batch}x{Classes}x{Subclasses}";
         yield return Move("CLIPER loss forward", shape, (long)Batch * Classes * Subclasses, () =>
             CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, Batch, Classes, Subclasses,
@@ -247,7 +279,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         Compute(name, $"{rows}x{inner}x{columns}", 2.0 * rows * inner * columns, run);
 
     // Of a few operations a byte, on a GPU the bytes can take longer.
-    private Case Compute(string name, string shape, double flops, Action run, long bytes = 0) => new(name, () =>
+    private Case Compute(string name, string shape, double flops, Action run, long bytes = 0) => new(name, shape, () =>
     {
         double seconds = Timing.Median(device, run, sizes.OperationSeconds), gflops = flops / seconds / 1e9;
         return new BenchmarkRow(name, shape, 1e3 * seconds, gflops, null,
@@ -258,7 +290,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     private Case Move(string name, string shape, long elements, Action run, ElementType? type = null) =>
         MoveBytes(name, shape, elements * (type ?? Stored).Size(), run);
 
-    private Case MoveBytes(string name, string shape, long bytes, Action run) => new(name, () =>
+    private Case MoveBytes(string name, string shape, long bytes, Action run) => new(name, shape, () =>
     {
         double seconds = Timing.Median(device, run, sizes.OperationSeconds), rate = bytes / seconds / 1e9;
         return new BenchmarkRow(name, shape, 1e3 * seconds, null, rate, rate / bandwidth);
@@ -281,28 +313,43 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     }
 
     /// <summary>Random numbers in fp32.</summary>
-    private DeviceArray Floats(int rows, int columns = 1) => Own(device.From(Random((long)rows * columns, _arrays.Count)));
+    private BenchmarkArray Floats(int rows, int columns = 1) => Drawn((long)rows * columns, Float);
 
     /// <summary>Random numbers as activations are stored.</summary>
-    private DeviceArray Numbers(int rows, int columns)
+    private BenchmarkArray Numbers(int rows, int columns) => Drawn((long)rows * columns, Stored);
+
+    private BenchmarkArray Drawn(long count, ElementType type)
     {
-        DeviceArray floats = Floats(rows, columns);
-        if (Stored == Float)
-            return floats;
-        DeviceArray numbers = device.Allocate(floats.Length, Stored);
-        Cast.Forward(floats, numbers);
-        device.Free(floats);
-        _arrays[^1] = numbers;
-        return numbers;
+        int seed = _arrays.Count;
+        return Own(count * type.Size(), () =>
+        {
+            DeviceArray floats = device.From(Random(count, seed));
+            if (type == Float)
+                return floats;
+            DeviceArray numbers = device.Allocate(count, type);
+            Cast.Forward(floats, numbers);
+            device.Free(floats);
+            return numbers;
+        });
     }
 
-    private DeviceArray Own(DeviceArray array)
+    private BenchmarkArray Integers(IEnumerable<int> values)
     {
+        int[] all = [.. values];
+        return Own(sizeof(int) * all.LongLength, () => device.From(all));
+    }
+
+    private BenchmarkArray Ones(int count) =>
+        Own(sizeof(float) * count, () => device.From(Enumerable.Repeat(1f, count).ToArray()));
+
+    private BenchmarkArray Own(long bytes, Func<DeviceArray> make)
+    {
+        var array = new BenchmarkArray(bytes, make);
         _arrays.Add(array);
         return array;
     }
 
-    /// <summary>Ends the arrays that were made since.</summary>
+    /// <summary>Frees the arrays that were made since.</summary>
     private readonly struct Scope(OperationBenchmark benchmark) : IDisposable
     {
         private readonly int _start = benchmark._arrays.Count;
@@ -312,8 +359,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
 
     private void End(int start)
     {
-        foreach (DeviceArray array in _arrays[start..])
-            device.Free(array);
+        foreach (BenchmarkArray array in _arrays[start..])
+            array.Free();
         _arrays.RemoveRange(start, _arrays.Count - start);
     }
 }
