@@ -152,7 +152,7 @@ public sealed unsafe class CudaDevice : GpuDevice
     public static string? Missing()
     {
         if (!IsPresent)
-            return "no usable CUDA device: this machine has no NVIDIA driver (libcuda.so.1 is not found); install one, or use --device cpu";
+            return $"no usable CUDA device: this machine has no NVIDIA driver ({FileName} is not found); install one, or use --device cpu";
         int result = cuInit(0);
         const int NoDevice = 100;
         if (result == NoDevice)
