@@ -56,7 +56,8 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     /// <param name="progress">Told of every step.</param>
     /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and <see cref="Step"/> still
     /// stand at its end, so that a run that is interrupted in there comes back to it.</param>
-    /// <param name="cancellation">When it is asked for, the current step is ended first.</param>
+    /// <param name="cancellation">When it is asked for, a step whose update has begun is ended first; one that still
+    /// gathers micro-batches counts as not begun.</param>
     /// <exception cref="OperationCanceledException">Cancelled; <see cref="Epoch"/> and <see cref="Step"/> say where.</exception>
     public void Run(BatchLoader loader, Func<Tape, Batch, int, StepLoss> loss, IProgress<TrainEvent> progress,
         Action<EpochEvent> epochEnded, CancellationToken cancellation)
@@ -67,7 +68,8 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
         {
             long stepBegan = Stopwatch.GetTimestamp();
             TimeSpan waitedAtStep = loader.Waited;
-            using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step * settings.Accumulate).GetEnumerator();
+            using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step * settings.Accumulate, cancellation)
+                .GetEnumerator();
             Batch? next = Next(batches);
             try
             {
@@ -86,7 +88,7 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
                                     Update(rate);
                             });
                         images += next.Count * next.Frames;
-                        next = Next(batches);
+                        next = updated ? NextUnlessCancelled(batches) : Next(batches);
                     }
                     if (!updated)
                         device.RunStep(() => Update(rate));
@@ -152,6 +154,19 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
             return null;
         batches.Current.BeginUpload(device);
         return batches.Current;
+    }
+
+    // After the update the step counts: it is ended before a cancellation is heard.
+    private Batch? NextUnlessCancelled(IEnumerator<Batch> batches)
+    {
+        try
+        {
+            return Next(batches);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
     }
 
     // Nothing here waits for the device: what it finds is read when the whole step has been queued.

@@ -28,7 +28,7 @@ public static class TrainingRun
         long began = Stopwatch.GetTimestamp();
         var notes = new List<ReportNote>();
         var messages = new Listener(progress, message => notes.Add(new ReportNote(message.Text, message.Warning)));
-        TrainingData data = RunData.Open(settings, ImageSizeOf(settings), messages);
+        TrainingData data = RunData.Open(settings, ImageSizeOf(settings), messages, cancellation);
         using RunFolder run = resume ? Continue(folder, settings) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
         // What is there when the run ends; until then there is none.
@@ -51,7 +51,7 @@ public static class TrainingRun
         IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         settings.Check();
-        TrainingData data = RunData.OpenCaptioned(settings, progress);
+        TrainingData data = RunData.OpenCaptioned(settings, progress, cancellation);
         using RunFolder run = resume ? Continue(folder, settings) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
         return new Trainer(device, settings, data, folder, new Logger(run, progress)).Pretrain(resume, cancellation);

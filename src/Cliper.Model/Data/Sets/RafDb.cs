@@ -48,10 +48,10 @@ internal sealed class RafDb : IDataSetFormat
         string folder = isAligned ? aligned : original;
         if (!Directory.Exists(folder))
             throw new InputException($"{root}: no pictures beside the list; expected {aligned} or {original}");
-        HashSet<string> present = [.. Folders.Pictures(folder, options.Codec).Select(file => Path.GetFileName(file))];
+        HashSet<string> present = [.. Folders.Pictures(folder, options).Select(file => Path.GetFileName(file))];
         var train = new List<RawSample>();
         var test = new List<RawSample>();
-        using StreamReader reader = File.OpenText(list);
+        using var reader = new ListReader(list, options);
         foreach ((int line, string file, string className) in Parse(reader, list))
         {
             string picture = isAligned ? $"{Path.GetFileNameWithoutExtension(file)}_aligned{Path.GetExtension(file)}" : file;
