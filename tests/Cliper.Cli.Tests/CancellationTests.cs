@@ -24,9 +24,9 @@ public sealed class CancellationTests
     [TearDown]
     public void RemoveFolder() => Directory.Delete(_folder, recursive: true);
 
-    [TestCase("", "data", "verify", "--data", "DATA", TestName = "lists are read")]
-    [TestCase("", "data", "cache", "--data", "DATA", "--out", "OUT", TestName = "a cache is made")]
-    [TestCase("copies within train", "data", "verify", "--data", "DATA", TestName = "copies are sought by data verify")]
+    [TestCase("", "data", "verify", "folder", "DATA", TestName = "lists are read")]
+    [TestCase("", "data", "cache", "folder", "DATA", "--out", "OUT", TestName = "a cache is made")]
+    [TestCase("copies within train", "data", "verify", "folder", "DATA", TestName = "copies are sought by data verify")]
     [TestCase("train 4 pictures", "train", "--recipe", "fer2013", "--dataset", "folder", "--data", "DATA", "--out", "OUT",
         TestName = "copies are sought by train")]
     public void AnInterruptedCommandEndsWith130WhenThisIsDone(string sign, params string[] args)
