@@ -375,8 +375,7 @@ public sealed unsafe class CudaDevice : GpuDevice
         }
         foreach (nint module in _modules)
             _ = cuModuleUnload(module);
-        foreach ((nint address, _) in _arena?.Segments ?? [])
-            _ = cuMemFree_v2(address);
+        base.Dispose();
         EndIfMade(_uploads, cuStreamDestroy_v2);
         EndIfMade(_stream, cuStreamDestroy_v2);
         _ended.Dispose();
@@ -388,6 +387,12 @@ public sealed unsafe class CudaDevice : GpuDevice
             if (made != 0)
                 _ = end(made);
         }
+    }
+
+    private protected override void FreeSegments()
+    {
+        foreach ((nint address, _) in _arena?.Segments ?? [])
+            _ = cuMemFree_v2(address);
     }
 
     /// <summary>Compiles and loads a kernel, as its first launch does.</summary>

@@ -90,6 +90,7 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         _start = null;
         _view?.Dispose();
         _file?.Dispose();
+        base.Dispose();
     }
 
     private string FilePath => Path.Combine(options.CacheFolder!, $"{split.Name}-{options.ImageSize}{(options.Augmentation.FromOriginal ? "-crops" : "")}.pixels");

@@ -25,7 +25,7 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     // Of a micro-batch: the loss and its two parts.
     private const int Losses = 3;
 
-    private readonly ISchedule _schedule = ScheduleOf(settings);
+    private readonly WarmUpSchedule _schedule = ScheduleOf(settings);
     private readonly GradientClipping _clipping = new(device, settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
     private bool _hasParts;
@@ -129,7 +129,7 @@ internal sealed class Phase(string name, PhaseSettings settings, Device device,
     private float RateAt(double epochs) =>
         _schedule.At(settings.Schedule == ScheduleKind.CosineRestarts ? Math.Floor(epochs) : epochs);
 
-    private static ISchedule ScheduleOf(PhaseSettings settings)
+    private static WarmUpSchedule ScheduleOf(PhaseSettings settings)
     {
         ISchedule schedule = settings.Schedule switch
         {

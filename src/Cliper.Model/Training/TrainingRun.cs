@@ -33,7 +33,7 @@ public static class TrainingRun
         run.WriteConfig(SettingsJson.Write(settings));
         // What is there when the run ends; until then there is none.
         File.Delete(RunResult.PathIn(folder));
-        var trainer = new Trainer(device, settings, data, folder, new Logger(run, messages));
+        using var trainer = new Trainer(device, settings, data, folder, new Logger(run, messages));
         TrainResult result = trainer.Run(resume, cancellation);
         RunResult.Of(result).Write(RunResult.PathIn(folder));
         run.WriteReport(RunReport.Of(result, settings, data, notes, RunFolder.ReadMetrics(run.MetricsPath), device,
@@ -54,7 +54,8 @@ public static class TrainingRun
         TrainingData data = RunData.OpenCaptioned(settings, progress, cancellation);
         using RunFolder run = resume ? Continue(folder, settings) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
-        return new Trainer(device, settings, data, folder, new Logger(run, progress)).Pretrain(resume, cancellation);
+        using var trainer = new Trainer(device, settings, data, folder, new Logger(run, progress));
+        return trainer.Pretrain(resume, cancellation);
     }
 
     /// <summary>Edge of the pictures that the settings' model takes.</summary>

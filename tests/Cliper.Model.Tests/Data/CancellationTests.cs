@@ -34,7 +34,7 @@ public sealed class CancellationTests : TemporaryFolder
     {
         using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Pictures, Threads = threads });
 
-        EndsWithinASecond(token => loader.Epoch(0, cancellation: token).First());
+        EndsWithinASecond(token => loader.Epoch(0, cancellation: token).First().Dispose());
     }
 
     [Test]

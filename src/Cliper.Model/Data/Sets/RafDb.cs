@@ -30,8 +30,10 @@ internal sealed class RafDb : IDataSetFormat
         throw new InputException($"{path}: no RAF-DB here. Expected {Layout}; found {DataSets.Describe(path)}");
     }
 
+    private static readonly string[] ListFolders = ["", "basic"];
+
     private static string? ListOf(string path) =>
-        new[] { "", "basic" }.Select(folder => Path.Combine(path, folder, "EmoLabel", "list_patition_label.txt")).FirstOrDefault(File.Exists);
+        ListFolders.Select(folder => Path.Combine(path, folder, "EmoLabel", "list_patition_label.txt")).FirstOrDefault(File.Exists);
 
     private static string? NumberedRoot(string path) =>
         Directory.Exists(path)
