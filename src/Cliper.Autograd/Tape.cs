@@ -44,13 +44,6 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
         return tensor;
     }
 
-    /// <summary>Ends <paramref name="tensor"/> now, unless a gradient flows through it or a recorded operation reads it.</summary>
-    public void Release(Tensor tensor)
-    {
-        if (!tensor.RequiresGrad && !tensor.Root.IsSaved)
-            tensor.Root.Dispose();
-    }
-
     /// <summary>
     /// Starts a stretch of work, such as one block of a tower, after which temporaries are ended at once: all that was made
     /// since, except what is kept, what requires a gradient, and what a recorded operation still reads.

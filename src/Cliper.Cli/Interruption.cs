@@ -12,10 +12,11 @@ internal sealed class Interruption : IDisposable
     // SIGXFSZ has no name in .NET; Linux and macOS number it alike.
     private const PosixSignal FileTooLarge = (PosixSignal)25;
 
-    // To the end of the process: the signal is handled by a thread of its own, which may come to it after the write has failed and the
-    // work has ended, and a signal that nobody handles any more kills.
-    private static readonly PosixSignalRegistration FileLimit =
-        PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true);
+    // They are kept to the end of the process: a signal is handled by a thread of its own, which may come to it after the
+    // write has failed and the work has ended, and a signal that nobody handles any more kills.
+    private static readonly PosixSignalRegistration[] Ignored =
+        [.. IgnoredSignals(OperatingSystem.IsWindows())
+            .Select(signal => PosixSignalRegistration.Create(signal, context => context.Cancel = true))];
 
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
@@ -24,7 +25,7 @@ internal sealed class Interruption : IDisposable
     public Interruption(TextWriter error)
     {
         _error = error;
-        _ = FileLimit;
+        _ = Ignored;
         _registrations =
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, Handle),
@@ -34,6 +35,12 @@ internal sealed class Interruption : IDisposable
 
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _source.Token;
+
+    /// <summary>
+    /// Signals that must not end the program. Windows has no limit of a file's size, and .NET refuses a signal there that
+    /// it has no name for.
+    /// </summary>
+    internal static IReadOnlyList<PosixSignal> IgnoredSignals(bool isWindows) => isWindows ? [] : [FileTooLarge];
 
     public void Dispose()
     {

@@ -16,7 +16,7 @@ internal static class UsageErrors
         string[] unknown = [.. UnknownOptions(parsed)];
         if (unknown.Length > 0)
             return [.. unknown.Select(option => $"unknown option '{option}'" + Suggestion.Hint(option, OptionNames(command)))];
-        if (command.Action is null && parsed.UnmatchedTokens.FirstOrDefault() is { } word)
+        if (command.Action is null && parsed.UnmatchedTokens is [var word, ..])
             return [$"unknown command '{word}'" + Suggestion.Hint(word, command.Subcommands.Select(c => c.Name))];
         return [.. parsed.Errors.Select(error => error.Message.TrimEnd('.')).Distinct()];
     }

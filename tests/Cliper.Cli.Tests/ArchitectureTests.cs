@@ -34,6 +34,7 @@ public sealed class ArchitectureTests
     [TestCase("Spectre.Console", Cli)]
     [TestCase("ILGPU", Kernels)]
     [TestCase("SkiaSharp", Model)]
+    [TestCase("SixLabors.ImageSharp", Model)]
     [TestCase("Microsoft.ML.Tokenizers", Model)]
     public void APackageBelongsToOneProject(string package, string owner)
     {

@@ -211,7 +211,7 @@ public sealed class DriverTests
             if (log[at].StartsWith("replay", StringComparison.Ordinal))
             {
                 int read = Array.FindIndex(log, at, line => line.StartsWith("download", StringComparison.Ordinal));
-                ahead += log[at..read].Contains($"upload {Pixels}") ? 1 : 0;
+                ahead += log.AsSpan(at..read).Contains($"upload {Pixels}") ? 1 : 0;
             }
         // The last step of an epoch has none that follows.
         Assert.That(ahead, Is.GreaterThanOrEqualTo(Count(log, "replay") - 2 * 2).And.Positive);

@@ -281,7 +281,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
             }
         }
 
-        public IReadOnlyDictionary<string, float[]> Parameters =>
+        public Dictionary<string, float[]> Parameters =>
             _trained.ToDictionary(entry => entry.Name, entry => entry.Tensor.ToArray());
 
         /// <summary>Losses and gradients of a step, the loss scale halved until they are finite.</summary>
@@ -334,7 +334,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
         }
 
         /// <summary>An optimiser's step by other gradients.</summary>
-        public void Update(IReadOnlyDictionary<string, float[]> gradients)
+        public void Update(Dictionary<string, float[]> gradients)
         {
             foreach ((string name, Tensor tensor) in _trained)
                 _device.Upload(MemoryMarshal.AsBytes(gradients[name].AsSpan()), tensor.GradientTarget(out _));

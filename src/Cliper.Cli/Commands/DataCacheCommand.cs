@@ -46,7 +46,7 @@ internal sealed class DataCacheCommand : CliCommand
     protected override int Run(ParseResult parsed)
     {
         (string name, string path, DataSetOptions options) = _arguments.Resolve(parsed);
-        DataSetSplits splits = DataSetRegistry.Open(path, name, options with { TestFraction = 0 });
+        DataSetSplits splits = DataSetRegistry.Open(path, name, options with { TestFraction = 0, Cancellation = Cancellation });
         var skipped = new Dictionary<string, string>();
         var files = new List<(string Split, int Samples, int Pictures)>();
         foreach (DataSplit split in splits.All)

@@ -103,6 +103,7 @@ internal sealed class EvalCommand : CliCommand
             TestFraction = 0,
             Folds = fold is null ? 0 : (trained ?? new TrainSettings()).Folds,
             Fold = fold ?? 1,
+            Cancellation = Cancellation,
         }));
         foreach (string note in splits.Notes)
             Terminal.Say(note);

@@ -154,6 +154,13 @@ public abstract unsafe class Device : IDisposable
     /// <inheritdoc/>
     public virtual void Dispose()
     {
+        FreeSegments();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Gives the arena's memory back, to the program's own unless it came from elsewhere.</summary>
+    private protected virtual void FreeSegments()
+    {
         foreach ((nint address, _) in Arena.Segments)
             NativeMemory.AlignedFree((void*)address);
     }

@@ -73,7 +73,7 @@ internal sealed class AffectNet : IDataSetFormat
             string list = Path.Combine(root, Lists, file);
             if (!File.Exists(list))
                 throw new InputException($"{list}: no such file; get AffectNet's lists");
-            using StreamReader reader = File.OpenText(list);
+            using var reader = new ListReader(list, options);
             var samples = new List<RawSample>();
             foreach (Row row in Parse(reader, list, options.Choices.AffectNetClasses))
             {
@@ -146,8 +146,9 @@ internal sealed class AffectNet : IDataSetFormat
                 throw new InputException($"{Path.Combine(root, set)}: expected images/ and annotations/ in it, found "
                     + (Directory.Exists(Path.Combine(root, set)) ? DataSetRegistry.Describe(Path.Combine(root, set)) : "no such folder"));
             var samples = new List<RawSample>();
-            foreach (string picture in Folders.Pictures(images, options.Codec))
+            foreach (string picture in Folders.Pictures(images, options))
             {
+                options.Cancellation.ThrowIfCancellationRequested();
                 string name = Path.GetFileName(picture);
                 string label = Path.Combine(annotations, $"{Path.GetFileNameWithoutExtension(name)}_exp.npy");
                 if (!File.Exists(label))

@@ -15,9 +15,10 @@ public static class CaptionFile
 
     /// <summary>Reads the list; the pictures themselves are read when they are needed.</summary>
     /// <param name="folder">Holds captions.csv.</param>
+    /// <param name="cancellation">Ends the reading.</param>
     /// <returns>The pictures, as a split of the one class "picture", and the caption of each.</returns>
     /// <exception cref="InputException">The list is missing, malformed or empty, or a picture is not there.</exception>
-    public static (DataSplit Split, IReadOnlyList<string> Captions) Open(string folder)
+    public static (DataSplit Split, IReadOnlyList<string> Captions) Open(string folder, CancellationToken cancellation = default)
     {
         string list = Path.Combine(folder, FileName);
         if (!File.Exists(list))
@@ -27,6 +28,7 @@ public static class CaptionFile
         int number = 0, file = -1, caption = -1;
         foreach (string line in File.ReadLines(list))
         {
+            cancellation.ThrowIfCancellationRequested();
             string where = $"{list}:{++number}";
             if (string.IsNullOrWhiteSpace(line))
                 continue;

@@ -14,7 +14,7 @@ internal static class ClipFolders
             options.ReportMissing($"{where}: {folder} does not exist; unpack the clip, or remove the line");
             return null;
         }
-        string[] frames = Folders.Pictures(folder, options.Codec);
+        string[] frames = Folders.Pictures(folder, options);
         if (frames.Length == 0)
         {
             options.ReportMissing($"{where}: {folder} has no frames (found {DataSetRegistry.Describe(folder)}); unpack the clip again");
@@ -26,6 +26,7 @@ internal static class ClipFolders
     /// <summary>A sample of the frames of a video; null after reporting that it is not there or cannot be read.</summary>
     public static RawSample? VideoSample(string name, string className, string file, string where, DataSetOptions options)
     {
+        options.Cancellation.ThrowIfCancellationRequested();
         if (!File.Exists(file))
         {
             options.ReportMissing($"{where}: {file} does not exist; unpack the video, or remove the line");

@@ -15,22 +15,22 @@ internal sealed partial class Clips : IDataSetFormat
 
     public bool Matches(string path, DataSetOptions options) =>
         Directory.Exists(path) && Folders.Of(Folders.Splits(path)?["train"] ?? path) is [var first, ..]
-        && Folders.Pictures(first, options.Codec).Length == 0
-        && Folders.Of(first).Any(clip => Folders.Pictures(clip, options.Codec).Length > 0);
+        && Folders.Pictures(first, options).Length == 0
+        && Folders.Of(first).Any(clip => Folders.Pictures(clip, options).Length > 0);
 
     public RawSplits Read(string path, DataSetOptions options) =>
         Folders.Read(path, root => WithoutOneGroup(Folders.Classes(root, (folder, name) => Samples(root, folder, name, options))));
 
     private static IEnumerable<RawSample> Samples(string root, string folder, string className, DataSetOptions options)
     {
-        string[] loose = Folders.Pictures(folder, options.Codec);
+        string[] loose = Folders.Pictures(folder, options);
         if (loose.Length > 0)
             throw new InputException(
                 $"{loose[0]}: a picture beside folders of clips; expected CLASS/CLIP/FRAME here, move it into a clip "
                 + "or remove it");
         foreach (string clip in Folders.Of(folder))
         {
-            string[] frames = Folders.Pictures(clip, options.Codec);
+            string[] frames = Folders.Pictures(clip, options);
             if (frames.Length == 0)
                 throw new InputException(
                     $"{clip}: the clip has no frames (found {DataSetRegistry.Describe(clip)}); add them or remove the folder");

@@ -53,7 +53,10 @@ public sealed record DataSetOptions
     public Action<string>? Missing { get; init; }
 
     /// <summary>Tells which files are pictures.</summary>
-    public IImageCodec Codec { get; init; } = SkiaImageCodec.Instance;
+    public IImageCodec Codec { get; init; } = ImageCodec.Instance;
+
+    /// <summary>Ends the reading of lists and folders with an <see cref="OperationCanceledException"/>.</summary>
+    public CancellationToken Cancellation { get; init; }
 
     /// <summary>Reports something that is listed and not there.</summary>
     /// <exception cref="InputException">It is an error.</exception>

@@ -58,7 +58,14 @@ public static class DataSetVerifier
         IProgress<string>? progress = null, CancellationToken cancellation = default)
     {
         var missing = new List<string>();
-        options = options with { Missing = missing.Add, TestFraction = 0, Folds = 0, ValidationFraction = 0 };
+        options = options with
+        {
+            Missing = missing.Add,
+            TestFraction = 0,
+            Folds = 0,
+            ValidationFraction = 0,
+            Cancellation = cancellation,
+        };
         progress?.Report("reading the lists");
         DataSetSplits splits = DataSetRegistry.Open(path, dataSet, options);
         SplitCount[] counts = [.. Counts(splits, ExpectedCounts.Of(splits.Format, options.Choices, options.Fold))];
@@ -80,15 +87,17 @@ public static class DataSetVerifier
         List<(string Split, IReadOnlyList<string> Names)> copies = [];
         List<DuplicateReport> across = [];
         DataSplit[] all = [.. splits.All];
+        var prints = new ImagePrints();
         for (int i = 0; i < all.Length; i++)
         {
             progress?.Report($"copies within {all[i].Name}");
-            copies.AddRange(DuplicateFinder.ExactWithin(all[i], threads, options.Codec, cancellation)
+            copies.AddRange(DuplicateFinder.ExactWithin(all[i], threads, options.Codec, prints, cancellation)
                 .Select(group => (all[i].Name, (IReadOnlyList<string>)[.. group.Select(index => all[i].Samples[index].Name)])));
             for (int j = i + 1; j < all.Length; j++)
             {
                 progress?.Report($"copies of {all[i].Name} in {all[j].Name}");
-                across.Add(DuplicateFinder.Find(all[i], all[j], threads: threads, codec: options.Codec, cancellation: cancellation));
+                across.Add(DuplicateFinder.Find(all[i], all[j], threads: threads, codec: options.Codec, prints: prints,
+                    cancellation: cancellation));
             }
         }
         if (copies.Count > 0)

@@ -38,7 +38,7 @@ internal sealed class Dfew : IDataSetFormat
             string list = ListOf(root, split, options.Fold);
             if (!File.Exists(list))
                 throw new InputException($"{list}: no such file; get the lists of DFEW's single-labelled clips");
-            using StreamReader reader = File.OpenText(list);
+            using var reader = new ListReader(list, options);
             return [.. Parse(reader, list).Select(row => ClipFolders.Sample(row.Clip, row.Class, Path.Combine(folder, row.Clip),
                 $"{list}:{row.Line}", options)).OfType<RawSample>()];
         }

@@ -37,9 +37,10 @@ public static class DuplicateFinder
     /// <param name="similarity">Least correlation of details of a near copy, above 0, at most 1.</param>
     /// <param name="threads">Threads to use; 0 for one a core.</param>
     /// <param name="codec">Decodes the files; null for the usual one.</param>
+    /// <param name="prints">What earlier searches found of pictures, added to; null to begin with none.</param>
     /// <param name="cancellation">Ends the search.</param>
     public static DuplicateReport Find(DataSplit train, DataSplit other, float similarity = DefaultSimilarity, int threads = 0,
-        IImageCodec? codec = null, CancellationToken cancellation = default)
+        IImageCodec? codec = null, ImagePrints? prints = null, CancellationToken cancellation = default)
     {
         if (!(similarity is > 0 and <= 1))
             throw new SettingsException(
@@ -49,9 +50,10 @@ public static class DuplicateFinder
             MaxDegreeOfParallelism = threads == 0 ? Environment.ProcessorCount : threads,
             CancellationToken = cancellation,
         };
-        Print[] trainPrints = Prints(train, codec ?? SkiaImageCodec.Instance, parallel, out int unreadableTrain);
-        Print[] otherPrints = Prints(other, codec ?? SkiaImageCodec.Instance, parallel, out int unreadableOther);
-        ulong[] hashes = [.. trainPrints.Select(print => print.Hash)];
+        prints ??= new ImagePrints();
+        Print[] trainPrints = Prints(train, prints, codec ?? ImageCodec.Instance, parallel, out int unreadableTrain);
+        Print[] otherPrints = Prints(other, prints, codec ?? ImageCodec.Instance, parallel, out int unreadableOther);
+        ulong[] hashes = [.. trainPrints.Select(print => print.Of.Hash)];
         var found = new List<DuplicatePair>[otherPrints.Length];
         Parallel.For(0, otherPrints.Length, parallel, i => found[i] = Matches(otherPrints[i], trainPrints, hashes, similarity));
         DuplicatePair[] pairs = [.. found.SelectMany(list => list)
@@ -64,74 +66,81 @@ public static class DuplicateFinder
     /// <param name="split">The split.</param>
     /// <param name="threads">Threads to use; 0 for one a core.</param>
     /// <param name="codec">Decodes the files; null for the usual one.</param>
+    /// <param name="prints">What earlier searches found of pictures, added to; null to begin with none.</param>
     /// <param name="cancellation">Ends the search.</param>
     /// <returns>Indices of the samples of each group of two or more, ascending.</returns>
     public static IReadOnlyList<IReadOnlyList<int>> ExactWithin(DataSplit split, int threads = 0, IImageCodec? codec = null,
-        CancellationToken cancellation = default)
+        ImagePrints? prints = null, CancellationToken cancellation = default)
     {
         var parallel = new ParallelOptions
         {
             MaxDegreeOfParallelism = threads == 0 ? Environment.ProcessorCount : threads,
             CancellationToken = cancellation,
         };
-        return [.. Prints(split, codec ?? SkiaImageCodec.Instance, parallel, out _).GroupBy(print => print.Exact)
+        return [.. Prints(split, prints ?? new ImagePrints(), codec ?? ImageCodec.Instance, parallel, out _).GroupBy(print => print.Of.Exact)
             .Select(group => (IReadOnlyList<int>)[.. group.Select(print => print.Sample).Distinct().Order()])
             .Where(group => group.Count > 1).OrderBy(group => group[0])];
     }
 
-    /// <summary>What is compared of a picture.</summary>
-    private sealed record Print(int Sample, UInt128 Exact, ulong Hash, ulong MirrorHash, float[] Thumbnail, float[] MirrorThumbnail, float[] Detail);
+    /// <summary>A picture's print, and the index of its sample.</summary>
+    private readonly record struct Print(int Sample, PicturePrint Of);
 
     private static List<DuplicatePair> Matches(Print print, Print[] train, ulong[] hashes, float similarity)
     {
+        PicturePrint wanted = print.Of;
         var pairs = new List<DuplicatePair>();
         for (int i = 0; i < hashes.Length; i++)
         {
-            bool straight = BitOperations.PopCount(hashes[i] ^ print.Hash) <= CandidateBits;
-            bool mirrored = BitOperations.PopCount(hashes[i] ^ print.MirrorHash) <= CandidateBits;
+            bool straight = BitOperations.PopCount(hashes[i] ^ wanted.Hash) <= CandidateBits;
+            bool mirrored = BitOperations.PopCount(hashes[i] ^ wanted.MirrorHash) <= CandidateBits;
             if (!straight && !mirrored)
                 continue;
-            Print candidate = train[i];
-            if (candidate.Exact == print.Exact)
+            (int sample, PicturePrint candidate) = train[i];
+            if (candidate.Exact == wanted.Exact)
             {
-                pairs.Add(new DuplicatePair(candidate.Sample, print.Sample, DuplicateKind.Exact, 1, false));
+                pairs.Add(new DuplicatePair(sample, print.Sample, DuplicateKind.Exact, 1, false));
                 continue;
             }
-            float same = straight ? TensorPrimitives.Dot<float>(candidate.Thumbnail, print.Thumbnail) : -1;
-            float turned = mirrored ? TensorPrimitives.Dot<float>(candidate.Thumbnail, print.MirrorThumbnail) : -1;
+            float same = straight ? TensorPrimitives.Dot<float>(candidate.Thumbnail, wanted.Thumbnail) : -1;
+            float turned = mirrored ? TensorPrimitives.Dot<float>(candidate.Thumbnail, wanted.MirrorThumbnail) : -1;
             if (Math.Max(same, turned) < CandidateCorrelation)
                 continue;
-            float details = DetailCorrelation(candidate.Detail, print.Detail, turned > same);
+            float details = DetailCorrelation(candidate.Detail, wanted.Detail, turned > same);
             if (details >= similarity)
-                pairs.Add(new DuplicatePair(candidate.Sample, print.Sample, DuplicateKind.Near, details, turned > same));
+                pairs.Add(new DuplicatePair(sample, print.Sample, DuplicateKind.Near, details, turned > same));
         }
         return pairs;
     }
 
-    private static Print[] Prints(DataSplit split, IImageCodec codec, ParallelOptions parallel, out int unreadable)
+    private static Print[] Prints(DataSplit split, ImagePrints known, IImageCodec codec, ParallelOptions parallel, out int unreadable)
     {
-        (int Sample, Frame Frame)[] frames = [.. split.Samples.SelectMany((sample, index) => Chosen(sample.Frames).Select(frame => (index, frame)))];
-        var prints = new Print?[frames.Length];
-        Parallel.For(0, frames.Length, parallel, i =>
+        Sample[] lacking = [.. split.Samples.Where(sample => !known.Has(sample))];
+        Frame[][] frames = Array.ConvertAll(lacking, sample => Chosen(sample.Frames).ToArray());
+        PicturePrint?[][] made = Array.ConvertAll(frames, chosen => new PicturePrint?[chosen.Length]);
+        (int Sample, int Place)[] places =
+            [.. frames.SelectMany((chosen, sample) => Enumerable.Range(0, chosen.Length).Select(place => (sample, place)))];
+        Parallel.ForEach(places, parallel, at =>
         {
             try
             {
-                prints[i] = PrintOf(frames[i].Sample, frames[i].Frame.Load(codec));
+                made[at.Sample][at.Place] = PrintOf(frames[at.Sample][at.Place].Load(codec));
             }
             catch (InputException)
             {
                 // Training will report it; here it is only counted.
             }
         });
-        unreadable = prints.Count(print => print == null);
-        return [.. prints.OfType<Print>()];
+        for (int i = 0; i < lacking.Length; i++)
+            known.Add(lacking[i], made[i]);
+        unreadable = split.Samples.Sum(sample => known.Of(sample).Count(print => print is null));
+        return [.. split.Samples.SelectMany((sample, index) => known.Of(sample).OfType<PicturePrint>().Select(print => new Print(index, print)))];
     }
 
     /// <summary>All frames of a short clip; first, middle and last of a long one.</summary>
     private static IEnumerable<Frame> Chosen(IReadOnlyList<Frame> frames) =>
         frames.Count <= 3 ? frames : [frames[0], frames[frames.Count / 2], frames[^1]];
 
-    private static Print PrintOf(int sample, RgbImage image)
+    private static PicturePrint PrintOf(RgbImage image)
     {
         byte[] gray = Gray(image), small = new byte[HashWidth * HashHeight], square = new byte[Side * Side], mirrored;
         byte[] fine = new byte[FineSide * FineSide];
@@ -142,7 +151,7 @@ public static class DuplicateFinder
         Flip.Horizontal(small, HashWidth, 1);
         mirrored = [.. square];
         Flip.Horizontal(mirrored, Side, 1);
-        return new Print(sample, ExactHash(image), hash, HashOf(small), Normalised(square), Normalised(mirrored), DetailOf(fine));
+        return new PicturePrint(ExactHash(image), hash, HashOf(small), Normalised(square), Normalised(mirrored), DetailOf(fine));
     }
 
     private static byte[] Gray(RgbImage image)

@@ -25,7 +25,7 @@ internal sealed class Fer2013 : IDataSetFormat
     {
         if (FileOf(path) is not { } file)
             return new FolderPerClass().Read(path, options);
-        using StreamReader reader = File.OpenText(file);
+        using var reader = new ListReader(file, options);
         var splits = new Dictionary<string, List<RawSample>>();
         foreach ((int line, int label, byte[] pixels, string split) in Parse(reader, file))
         {

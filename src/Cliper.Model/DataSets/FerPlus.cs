@@ -38,7 +38,7 @@ internal sealed class FerPlus : IDataSetFormat
             if (!File.Exists(file))
                 throw new InputException($"{file}: no such file; FER+ needs both {VotesName} and {PixelsName} in one folder");
         var splits = new Dictionary<string, List<RawSample>> { ["train"] = [], ["validation"] = [], ["test"] = [] };
-        using StreamReader votesReader = File.OpenText(votes), pixelsReader = File.OpenText(pixels);
+        using ListReader votesReader = new(votes, options), pixelsReader = new(pixels, options);
         using IEnumerator<(int Line, int Label, byte[] Pixels, string Split)> pictures = Fer2013.Parse(pixelsReader, pixels).GetEnumerator();
         int left = 0;
         foreach ((int line, int[] row, string split) in Parse(votesReader, votes))

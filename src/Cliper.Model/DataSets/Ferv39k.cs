@@ -30,7 +30,7 @@ internal sealed class Ferv39k : IDataSetFormat
             string list = Path.Combine(root, Lists, "All_scenes", file);
             if (!File.Exists(list))
                 throw new InputException($"{list}: no such file; get the lists of FERV39k's four set-ups");
-            using StreamReader reader = File.OpenText(list);
+            using var reader = new ListReader(list, options);
             return [.. Parse(reader, list).Select(row => ClipFolders.Sample(row.Clip, row.Class, Path.Combine(folder, row.Clip),
                 $"{list}:{row.Line}", options)).OfType<RawSample>()];
         }

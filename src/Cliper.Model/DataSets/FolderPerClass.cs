@@ -1,4 +1,3 @@
-using Cliper.Model.Images;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
@@ -12,21 +11,21 @@ internal sealed class FolderPerClass : IDataSetFormat
 
     public bool Matches(string path, DataSetOptions options) =>
         Directory.Exists(path) && Folders.Of(Folders.Splits(path)?["train"] ?? path)
-            .Any(folder => PicturesBelow(folder, options.Codec).Any());
+            .Any(folder => PicturesBelow(folder, options).Any());
 
     public RawSplits Read(string path, DataSetOptions options) =>
         Folders.Read(path, root => Folders.Classes(root, (folder, name) => Samples(root, folder, name, options)));
 
     /// <summary>A sample for each picture of a class folder.</summary>
     public static IEnumerable<RawSample> Samples(string root, string folder, string className, DataSetOptions options) =>
-        PicturesBelow(folder, options.Codec).Select(file =>
+        PicturesBelow(folder, options).Select(file =>
         {
             string name = Path.GetRelativePath(root, file);
             return new RawSample(name, className, [new FileFrame(file)], folder, SubjectOf(name, options));
         });
 
-    private static IEnumerable<string> PicturesBelow(string folder, IImageCodec codec) =>
-        Folders.Pictures(folder, codec).Concat(Folders.Of(folder).SelectMany(below => PicturesBelow(below, codec)));
+    private static IEnumerable<string> PicturesBelow(string folder, DataSetOptions options) =>
+        Folders.Pictures(folder, options).Concat(Folders.Of(folder).SelectMany(below => PicturesBelow(below, options)));
 
     private static string? SubjectOf(string name, DataSetOptions options) =>
         options.Subject?.Match(Path.GetFileNameWithoutExtension(name)) is { Success: true, Groups: [_, var subject, ..] } ? subject.Value : null;

@@ -1,5 +1,3 @@
-using Cliper.Model.Images;
-
 namespace Cliper.Model.DataSets;
 
 /// <summary>Walks class folders.</summary>
@@ -21,9 +19,17 @@ internal static class Folders
         [.. Directory.EnumerateDirectories(path).Where(folder => !IsIgnored(Path.GetFileName(folder))).Order(StringComparer.Ordinal)];
 
     /// <summary>Picture files of a folder in order of their names.</summary>
-    public static string[] Pictures(string path, IImageCodec codec) =>
-        [.. Directory.EnumerateFiles(path).Where(file => codec.CanRead(Path.GetExtension(file)) && !IsIgnored(Path.GetFileName(file)))
-            .Order(StringComparer.Ordinal)];
+    /// <exception cref="OperationCanceledException">The options ask for the end.</exception>
+    public static string[] Pictures(string path, DataSetOptions options)
+    {
+        return [.. Directory.EnumerateFiles(path).Where(IsPicture).Order(StringComparer.Ordinal)];
+
+        bool IsPicture(string file)
+        {
+            options.Cancellation.ThrowIfCancellationRequested();
+            return options.Codec.CanRead(Path.GetExtension(file)) && !IsIgnored(Path.GetFileName(file));
+        }
+    }
 
     /// <summary>The split folders of a data set; null when there is no training folder.</summary>
     public static Dictionary<string, string>? Splits(string path)

@@ -56,7 +56,7 @@ internal sealed class ListFiles : IDataSetFormat
 
     private static void ReadFile(string list, string defaultSplit, Dictionary<string, List<RawSample>> splits, DataSetOptions options)
     {
-        using StreamReader reader = File.OpenText(list);
+        using var reader = new ListReader(list, options);
         string root = options.ImageRoot ?? Path.GetDirectoryName(Path.GetFullPath(list))!;
         int found = 0;
         var faults = new List<string>();
@@ -91,7 +91,7 @@ internal sealed class ListFiles : IDataSetFormat
             faults.Add($"{row.Where}: {path} does not exist; correct the line, the image root or the rewriting of paths");
             return null;
         }
-        string[] frames = Folders.Pictures(path, options.Codec);
+        string[] frames = Folders.Pictures(path, options);
         if (frames.Length == 0 || frames.Length < row.Frames)
         {
             faults.Add($"{row.Where}: {path} has {frames.Length} frames, expected {Math.Max(1, row.Frames)}; unpack the clip again, or "

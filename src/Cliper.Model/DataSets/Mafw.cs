@@ -47,7 +47,7 @@ internal sealed class Mafw : IDataSetFormat
             string list = Path.Combine(set, file);
             if (!File.Exists(list))
                 throw new InputException($"{list}: no such file; get the lists of MAFW again");
-            using StreamReader reader = File.OpenText(list);
+            using var reader = new ListReader(list, options);
             return [.. Parse(reader, list, labels).Select(row => SampleOf(row, $"{list}:{row.Line}")).OfType<RawSample>()];
         }
 

@@ -31,8 +31,10 @@ internal sealed class RafDb : IDataSetFormat
         throw new InputException($"{path}: no RAF-DB here. Expected {Layout}; found {DataSetRegistry.Describe(path)}");
     }
 
+    private static readonly string[] ListFolders = ["", "basic"];
+
     private static string? ListOf(string path) =>
-        new[] { "", "basic" }.Select(folder => Path.Combine(path, folder, "EmoLabel", "list_patition_label.txt")).FirstOrDefault(File.Exists);
+        ListFolders.Select(folder => Path.Combine(path, folder, "EmoLabel", "list_patition_label.txt")).FirstOrDefault(File.Exists);
 
     private static string? NumberedRoot(string path) =>
         Directory.Exists(path)
@@ -49,10 +51,10 @@ internal sealed class RafDb : IDataSetFormat
         string folder = isAligned ? aligned : original;
         if (!Directory.Exists(folder))
             throw new InputException($"{root}: no pictures beside the list; expected {aligned} or {original}");
-        HashSet<string> present = [.. Folders.Pictures(folder, options.Codec).Select(file => Path.GetFileName(file))];
+        HashSet<string> present = [.. Folders.Pictures(folder, options).Select(file => Path.GetFileName(file))];
         var train = new List<RawSample>();
         var test = new List<RawSample>();
-        using StreamReader reader = File.OpenText(list);
+        using var reader = new ListReader(list, options);
         foreach ((int line, string file, string className) in Parse(reader, list))
         {
             string picture = isAligned ? $"{Path.GetFileNameWithoutExtension(file)}_aligned{Path.GetExtension(file)}" : file;

@@ -31,11 +31,9 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
             using SKCodec? codec = SKCodec.Create(data);
             if (codec == null)
                 throw new InputException(
-                    $"{name}: not a readable JPEG, PNG, WebP, BMP or GIF picture; replace or remove it");
+                    $"{name}: not a readable picture (JPEG, PNG, WebP, BMP, GIF, TIFF, TGA, PBM, PGM, PPM); replace or remove it");
             int width = codec.Info.Width, height = codec.Info.Height;
-            if (width < 1 || height < 1 || (long)width * height > MaxPixels)
-                throw new InputException(
-                    $"{name}: a picture of {width} x {height} pixels, expected at most {MaxPixels} in all");
+            CheckSize(width, height, name);
             bool gray = codec.Info.ColorType == SKColorType.Gray8;
             var info = new SKImageInfo(width, height, gray ? SKColorType.Gray8 : SKColorType.Rgba8888,
                 gray ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
@@ -77,6 +75,15 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         }
     }
 
+    /// <summary>Throws when a picture is too large to be decoded.</summary>
+    /// <exception cref="InputException">It has no pixels, or more than are accepted.</exception>
+    internal static void CheckSize(int width, int height, string name)
+    {
+        if (width < 1 || height < 1 || (long)width * height > MaxPixels)
+            throw new InputException(
+                $"{name}: a picture of {width} x {height} pixels, expected at most {MaxPixels} in all");
+    }
+
     private static byte[] ToRgb(byte[] decoded, int pixels, bool gray)
     {
         var rgb = new byte[3L * pixels];
@@ -93,7 +100,8 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         return rgb;
     }
 
-    private static RgbImage Upright(RgbImage image, SKEncodedOrigin origin)
+    /// <summary>The picture turned upright by its EXIF orientation; as it is for a number that means none.</summary>
+    internal static RgbImage Upright(RgbImage image, SKEncodedOrigin origin)
     {
         // Each case says which stored column and row the upright pixel (x, y) comes from.
         int w = image.Width, h = image.Height;

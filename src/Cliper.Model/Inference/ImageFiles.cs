@@ -19,7 +19,7 @@ public static class ImageFiles
     /// </summary>
     /// <exception cref="InputException">A path does not exist, or a folder has no picture.</exception>
     public static IReadOnlyList<Sample> Pictures(IEnumerable<string> paths, IImageCodec? codec = null) =>
-        [.. paths.SelectMany(path => Expand(path, codec ?? SkiaImageCodec.Instance)).Distinct(StringComparer.Ordinal)
+        [.. paths.SelectMany(path => Expand(path, codec ?? ImageCodec.Instance)).Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal).Select(file => new Sample(file, 0, [new FileFrame(file)]))];
 
     /// <summary>The samples with every picture cut to its face.</summary>
@@ -36,7 +36,7 @@ public static class ImageFiles
     /// <exception cref="InputException">A path is no folder, or there is no picture below it.</exception>
     public static IReadOnlyList<Sample> Clips(IEnumerable<string> paths, IImageCodec? codec = null) =>
         [.. paths.SelectMany(path => Directory.Exists(path)
-                ? Expand(path, codec ?? SkiaImageCodec.Instance)
+                ? Expand(path, codec ?? ImageCodec.Instance)
                 : throw new InputException($"{path}: no such folder; a clip is a folder of its frames"))
             .Distinct(StringComparer.Ordinal)
             .GroupBy(file => Path.GetDirectoryName(file)!).OrderBy(clip => clip.Key, StringComparer.Ordinal)

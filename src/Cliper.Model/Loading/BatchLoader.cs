@@ -229,7 +229,7 @@ public sealed class BatchLoader : IDisposable
         {
             Pending pending = _pending.Dequeue();
             if (_threads.Length == 0)
-                while (pending.Claim() is var slot and >= 0)
+                while (!_stop.IsCancellationRequested && pending.Claim() is var slot and >= 0)
                     Fill(pending, slot, _ownPipeline);
             pending.Done.Wait(_stop.Token);
             if (pending.Failure is { } failure)

@@ -67,10 +67,10 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
             {
                 byte[] fingerprint = Fingerprint();
                 Directory.CreateDirectory(options.CacheFolder!);
-                if (!TryOpen(fingerprint))
+                if (!TryOpen(fingerprint, cancellation))
                 {
                     Build(fingerprint, pipelines, skip, progress, cancellation);
-                    if (!TryOpen(fingerprint))
+                    if (!TryOpen(fingerprint, cancellation))
                         throw new InputException(
                             $"{FilePath}: the cache file is damaged although it was just written; check the disk, or "
                             + "use another cache");
@@ -92,6 +92,7 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         _start = null;
         _view?.Dispose();
         _file?.Dispose();
+        base.Dispose();
     }
 
     private string FilePath => Path.Combine(options.CacheFolder!, $"{split.Name}-{options.ImageSize}{(options.Augmentation.FromOriginal ? "-crops" : "")}.pixels");
@@ -105,17 +106,18 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
     private static UInt128 KeyOf(Frame frame) =>
         BinaryPrimitives.ReadUInt128LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(frame.Identity)));
 
-    private bool TryOpen(byte[] fingerprint)
+    private bool TryOpen(byte[] fingerprint, CancellationToken cancellation)
     {
         if (!File.Exists(FilePath))
             return false;
         using (SafeFileHandle file = File.OpenHandle(FilePath, options: FileOptions.SequentialScan))
         {
-            if (ReadIndex(file, fingerprint) is not { } stored)
+            if (ReadIndex(file, fingerprint, cancellation) is not { } stored)
                 return false;
             var index = new List<Entry>();
             foreach (Frame frame in Frames)
             {
+                cancellation.ThrowIfCancellationRequested();
                 if (!stored.TryGetValue(KeyOf(frame), out Entry entry))
                     return false;
                 index.Add(entry);
@@ -129,7 +131,7 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
     }
 
     /// <summary>The pictures in a file that is whole and of this kind; null for any other.</summary>
-    private static Dictionary<UInt128, Entry>? ReadIndex(SafeFileHandle file, byte[] fingerprint)
+    private static Dictionary<UInt128, Entry>? ReadIndex(SafeFileHandle file, byte[] fingerprint, CancellationToken cancellation)
     {
         long length = RandomAccess.GetLength(file);
         var start = new byte[HeaderBytes];
@@ -138,7 +140,7 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
             return null;
         long count = BinaryPrimitives.ReadInt64LittleEndian(start.AsSpan(8 + FingerprintBytes));
         // A number that the file has no room for is damage, not a wish for memory.
-        if (count < 0 || count > (length - HeaderBytes - FingerprintBytes) / EntryBytes || count > int.MaxValue / EntryBytes || !IsWhole(file, length))
+        if (count < 0 || count > (length - HeaderBytes - FingerprintBytes) / EntryBytes || count > int.MaxValue / EntryBytes || !IsWhole(file, length, cancellation))
             return null;
         var entries = new byte[count * EntryBytes];
         RandomAccess.Read(file, entries, HeaderBytes);
@@ -157,13 +159,14 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         return index;
     }
 
-    private static bool IsWhole(SafeFileHandle file, long length)
+    private static bool IsWhole(SafeFileHandle file, long length, CancellationToken cancellation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];
         long end = length - FingerprintBytes;
         for (long at = 0; at < end;)
         {
+            cancellation.ThrowIfCancellationRequested();
             int read = RandomAccess.Read(file, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - at)), at);
             if (read == 0)
                 return false;
@@ -186,8 +189,8 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
             using (SafeFileHandle file = File.OpenHandle(temporary, FileMode.Create, FileAccess.ReadWrite))
             {
                 WritePixels(file, frames, index, pipelines, skip, progress, cancellation);
-                RandomAccess.Write(file, Head(fingerprint, frames, index), 0);
-                WriteChecksum(file);
+                RandomAccess.Write(file, Head(fingerprint, frames, index, cancellation), 0);
+                WriteChecksum(file, cancellation);
             }
             File.Move(temporary, FilePath, overwrite: true);
         }
@@ -214,8 +217,12 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
             {
                 PixelPipeline pipeline = idle.TryTake(out PixelPipeline? free) ? free : pipelines();
                 (int first, int number) = together[unit];
-                FrameReader.Load(new ArraySegment<Frame>(frames, first, number), options.Codec, (at, image) => images[first + at - from] = pipeline.Store(image),
-                    (at, failure) =>
+                FrameReader.Load(new ArraySegment<Frame>(frames, first, number), options.Codec, (at, image) =>
+                    {
+                        // A unit may be hundreds of a video's frames.
+                        cancellation.ThrowIfCancellationRequested();
+                        images[first + at - from] = pipeline.Store(image);
+                    }, (at, failure) =>
                     {
                         images[first + at - from] = null;
                         skip(frames[first + at].Name, failure);
@@ -247,7 +254,7 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         }
     }
 
-    private static byte[] Head(byte[] fingerprint, Frame[] frames, Entry[] index)
+    private static byte[] Head(byte[] fingerprint, Frame[] frames, Entry[] index, CancellationToken cancellation)
     {
         var head = new byte[HeaderBytes + (long)index.Length * EntryBytes];
         "CLIPPIX2"u8.CopyTo(head);
@@ -255,6 +262,7 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         BinaryPrimitives.WriteInt64LittleEndian(head.AsSpan(8 + FingerprintBytes), index.Length);
         for (int i = 0; i < index.Length; i++)
         {
+            cancellation.ThrowIfCancellationRequested();
             Span<byte> at = head.AsSpan(HeaderBytes + i * EntryBytes);
             BinaryPrimitives.WriteUInt128LittleEndian(at, KeyOf(frames[i]));
             BinaryPrimitives.WriteInt64LittleEndian(at[KeyBytes..], index[i].Offset);
@@ -265,13 +273,16 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         return head;
     }
 
-    private static void WriteChecksum(SafeFileHandle file)
+    private static void WriteChecksum(SafeFileHandle file, CancellationToken cancellation)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];
         long length = RandomAccess.GetLength(file), at = 0;
         for (int read; (read = RandomAccess.Read(file, buffer, at)) > 0; at += read)
+        {
+            cancellation.ThrowIfCancellationRequested();
             hash.AppendData(buffer, 0, read);
+        }
         RandomAccess.Write(file, hash.GetHashAndReset(), length);
     }
 

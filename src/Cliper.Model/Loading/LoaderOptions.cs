@@ -99,7 +99,7 @@ public sealed record LoaderOptions
     public Device? Device { get; init; }
 
     /// <summary>Decodes the files.</summary>
-    public IImageCodec Codec { get; init; } = SkiaImageCodec.Instance;
+    public IImageCodec Codec { get; init; } = ImageCodec.Instance;
 
     /// <summary>Throws unless every value is in its range.</summary>
     /// <exception cref="SettingsException">A value is out of range.</exception>

@@ -61,9 +61,7 @@ internal abstract class PixelCache(IImageCodec codec) : IDisposable
     }
 
     /// <inheritdoc/>
-    public virtual void Dispose()
-    {
-    }
+    public virtual void Dispose() => GC.SuppressFinalize(this);
 
     private sealed class NoCache(IImageCodec codec) : PixelCache(codec)
     {

@@ -73,7 +73,7 @@ public static class CrossValidation
         settings.Check();
         if (settings.Fold != TrainSettings.AllFolds)
             throw new ArgumentException($"fold is {settings.Fold}, expected {TrainSettings.AllFolds}, all of them", nameof(settings));
-        PaperDataSet? paper = CheckFolds(settings);
+        PaperDataSet? paper = CheckFolds(settings, cancellation);
         string config = Path.Combine(folder, ConfigName);
         if (!resume && File.Exists(config) && !overwrite)
             throw new SettingsException($"{folder}: holds a run already; resume it, or choose another folder");
@@ -112,7 +112,7 @@ public static class CrossValidation
     }
 
     /// <summary>Opens every fold once, so that a list that is not there is told before days of work, not after.</summary>
-    private static PaperDataSet? CheckFolds(TrainSettings settings)
+    private static PaperDataSet? CheckFolds(TrainSettings settings, CancellationToken cancellation)
     {
         if (settings.DataSet == RunData.Drawn)
             throw new SettingsException("faces that the program draws have no folds: give --fold 1");
@@ -120,7 +120,7 @@ public static class CrossValidation
         string format = "";
         for (int fold = 1; fold <= settings.Folds; fold++)
         {
-            DataSetSplits splits = RunData.OpenSplits(settings with { Fold = fold });
+            DataSetSplits splits = RunData.OpenSplits(settings with { Fold = fold }, cancellation);
             format = splits.Format;
             HashSet<string> tested = [.. (splits.Test ?? splits.Validation ?? splits.Train).Samples.Select(sample => sample.Name)];
             if (first is not null && first.SetEquals(tested))

@@ -19,13 +19,16 @@ public static class RunData
     /// <param name="settings">Checked settings.</param>
     /// <param name="imageSize">Edge of drawn pictures.</param>
     /// <param name="progress">Told what was found.</param>
+    /// <param name="cancellation">Ends the reading of lists and the search for copies.</param>
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
-    public static TrainingData Open(TrainSettings settings, int imageSize, IProgress<TrainEvent> progress)
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static TrainingData Open(TrainSettings settings, int imageSize, IProgress<TrainEvent> progress,
+        CancellationToken cancellation = default)
     {
         if (settings.DataSet == Drawn)
             return OpenDrawn(settings, imageSize, settings.Weights.Length > 0 ? "train" : "pretrain");
         bool hold = settings.Select == Selection.BestOnValidation;
-        DataSetSplits splits = OpenSplits(settings);
+        DataSetSplits splits = OpenSplits(settings, cancellation);
         foreach (string note in splits.Notes)
             progress.Report(new MessageEvent(note));
         if (settings.Recipe == "afew" && settings.Init.Length == 0)
@@ -42,19 +45,8 @@ public static class RunData
         DataSplit train = splits.Train;
         progress.Report(new MessageEvent($"{settings.Data}: " + string.Join(", ",
             new[] { train, splits.Validation, splits.Test }.OfType<DataSplit>().Select(Describe))));
-        foreach (DataSplit other in new[] { splits.Validation, splits.Test }.OfType<DataSplit>())
-        {
-            DuplicateReport report = DuplicateFinder.Find(train, other);
-            if (report.Pairs.Count == 0)
-            {
-                progress.Report(new MessageEvent($"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
-                continue;
-            }
-            progress.Report(new MessageEvent(report + (settings.DropDuplicates
-                ? "; left out of training" : "; kept (dropDuplicates is off)"), Warning: !settings.DropDuplicates));
-            if (settings.DropDuplicates)
-                train = report.Cleaned();
-        }
+        train = WithoutCopies(train, new[] { splits.Validation, splits.Test }.OfType<DataSplit>(), settings.DropDuplicates,
+            progress, cancellation);
         return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings))
         {
             Format = splits.Format,
@@ -62,9 +54,36 @@ public static class RunData
         };
     }
 
+    /// <summary>Looks for pictures of training in other splits, and decodes each picture once for all of them.</summary>
+    /// <param name="train">The training split.</param>
+    /// <param name="others">The splits that are measured on.</param>
+    /// <param name="drop">Whether training loses its side of each pair.</param>
+    /// <param name="progress">Told what was found.</param>
+    /// <param name="cancellation">Ends the search.</param>
+    /// <returns>What is left to train on.</returns>
+    internal static DataSplit WithoutCopies(DataSplit train, IEnumerable<DataSplit> others, bool drop,
+        IProgress<TrainEvent> progress, CancellationToken cancellation)
+    {
+        var prints = new ImagePrints();
+        foreach (DataSplit other in others)
+        {
+            DuplicateReport report = DuplicateFinder.Find(train, other, prints: prints, cancellation: cancellation);
+            if (report.Pairs.Count == 0)
+            {
+                progress.Report(new MessageEvent($"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
+                continue;
+            }
+            progress.Report(new MessageEvent(report + (drop
+                ? "; left out of training" : "; kept (dropDuplicates is off)"), Warning: !drop));
+            if (drop)
+                train = report.Cleaned();
+        }
+        return train;
+    }
+
     /// <summary>The splits as the data set and the settings part them.</summary>
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
-    internal static DataSetSplits OpenSplits(TrainSettings settings)
+    internal static DataSetSplits OpenSplits(TrainSettings settings, CancellationToken cancellation)
     {
         if (settings.Data.Length == 0)
             throw new SettingsException("no data: name its folder or file with --data");
@@ -76,6 +95,7 @@ public static class RunData
             ValidationFraction = settings.Select == Selection.BestOnValidation ? settings.ValidationFraction : 0,
             Folds = settings.Folds,
             Fold = settings.Fold,
+            Cancellation = cancellation,
         }));
     }
 
@@ -85,15 +105,18 @@ public static class RunData
     /// </summary>
     /// <param name="settings">Checked settings.</param>
     /// <param name="progress">Told what was found.</param>
+    /// <param name="cancellation">Ends the reading of lists and the search for copies.</param>
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
-    public static TrainingData OpenCaptioned(TrainSettings settings, IProgress<TrainEvent> progress)
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static TrainingData OpenCaptioned(TrainSettings settings, IProgress<TrainEvent> progress,
+        CancellationToken cancellation = default)
     {
         if (settings.DataSet == Drawn || !File.Exists(Path.Combine(settings.Data, CaptionFile.FileName)))
-            return Open(settings, settings.Shape.ImageSize, progress);
+            return Open(settings, settings.Shape.ImageSize, progress, cancellation);
         if (settings.LabelCaptionEpochs > 0)
             throw new SettingsException($"labelCaptionEpochs is {settings.LabelCaptionEpochs}; pictures of a {CaptionFile.FileName} have "
                 + "no labels to make captions of: set it to 0");
-        (DataSplit split, IReadOnlyList<string> captions) = CaptionFile.Open(settings.Data);
+        (DataSplit split, IReadOnlyList<string> captions) = CaptionFile.Open(settings.Data, cancellation);
         progress.Report(new MessageEvent($"{settings.Data}: {split.Samples.Count} pictures with captions"));
         return new TrainingData(split, null, null, settings, "", (index, _) => captions[index]);
     }

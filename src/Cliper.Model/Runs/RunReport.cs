@@ -113,7 +113,7 @@ public static class RunReport
     {
         try
         {
-            return new ReportImage(sample.Name, sample.Frames[sample.Frames.Count / 2].Load(SkiaImageCodec.Instance));
+            return new ReportImage(sample.Name, sample.Frames[sample.Frames.Count / 2].Load(ImageCodec.Instance));
         }
         catch (InputException)
         {

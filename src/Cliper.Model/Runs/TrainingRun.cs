@@ -33,12 +33,12 @@ public static class TrainingRun
         long began = Stopwatch.GetTimestamp();
         var notes = new List<ReportNote>();
         var messages = new Listener(progress, message => notes.Add(new ReportNote(message.Text, message.Warning)));
-        TrainingData data = RunData.Open(settings, ImageSizeOf(settings), messages);
+        TrainingData data = RunData.Open(settings, ImageSizeOf(settings), messages, cancellation);
         using RunFolder run = resume ? Continue(folder, settings) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
         // What is there when the run ends; until then there is none.
         File.Delete(RunResult.PathIn(folder));
-        var trainer = new Trainer(device, settings, data, folder, new Logger(run, messages));
+        using var trainer = new Trainer(device, settings, data, folder, new Logger(run, messages));
         TrainResult result = trainer.Run(resume, cancellation);
         RunResult.Of(result).Write(RunResult.PathIn(folder));
         run.WriteReport(RunReport.Of(result, settings, data, notes, RunFolder.ReadMetrics(run.MetricsPath), device,
@@ -56,10 +56,11 @@ public static class TrainingRun
         IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         settings.Check();
-        TrainingData data = RunData.OpenCaptioned(settings, progress);
+        TrainingData data = RunData.OpenCaptioned(settings, progress, cancellation);
         using RunFolder run = resume ? Continue(folder, settings) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
-        return new Trainer(device, settings, data, folder, new Logger(run, progress)).Pretrain(resume, cancellation);
+        using var trainer = new Trainer(device, settings, data, folder, new Logger(run, progress));
+        return trainer.Pretrain(resume, cancellation);
     }
 
     /// <summary>Edge of the pictures that the settings' model takes.</summary>

@@ -26,7 +26,7 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
     // Of a micro-batch: the loss and its two parts.
     private const int Losses = 3;
 
-    private readonly ISchedule _schedule = ScheduleOf(settings);
+    private readonly WarmUpSchedule _schedule = ScheduleOf(settings);
     private readonly GradientClipping _clipping = new(device, settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
     private bool _hasParts;
@@ -57,7 +57,8 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
     /// <param name="progress">Told of every step.</param>
     /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and <see cref="Step"/> still
     /// stand at its end, so that a run that is interrupted in there comes back to it.</param>
-    /// <param name="cancellation">When it is asked for, the current step is ended first.</param>
+    /// <param name="cancellation">When it is asked for, a step whose update has begun is ended first; one that still
+    /// gathers micro-batches counts as not begun.</param>
     /// <exception cref="OperationCanceledException">Cancelled; <see cref="Epoch"/> and <see cref="Step"/> say where.</exception>
     public void Run(BatchLoader loader, Func<Tape, Batch, int, StepLoss> loss, IProgress<TrainEvent> progress,
         Action<EpochEvent> epochEnded, CancellationToken cancellation)
@@ -68,7 +69,8 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
         {
             long stepBegan = Stopwatch.GetTimestamp();
             TimeSpan waitedAtStep = loader.Waited;
-            using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step * settings.Accumulate).GetEnumerator();
+            using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step * settings.Accumulate, cancellation)
+                .GetEnumerator();
             Batch? next = Next(batches);
             try
             {
@@ -87,7 +89,7 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
                                     Update(rate);
                             });
                         images += next.Count * next.Frames;
-                        next = Next(batches);
+                        next = updated ? NextUnlessCancelled(batches) : Next(batches);
                     }
                     if (!updated)
                         device.RunStep(() => Update(rate));
@@ -128,7 +130,7 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
     private float RateAt(double epochs) =>
         _schedule.At(settings.Schedule == ScheduleKind.CosineRestarts ? Math.Floor(epochs) : epochs);
 
-    private static ISchedule ScheduleOf(StageSettings settings)
+    private static WarmUpSchedule ScheduleOf(StageSettings settings)
     {
         ISchedule schedule = settings.Schedule switch
         {
@@ -153,6 +155,19 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
             return null;
         batches.Current.BeginUpload(device);
         return batches.Current;
+    }
+
+    // After the update the step counts: it is ended before a cancellation is heard.
+    private Batch? NextUnlessCancelled(IEnumerator<Batch> batches)
+    {
+        try
+        {
+            return Next(batches);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
     }
 
     // Nothing here waits for the device: what it finds is read when the whole step has been queued.

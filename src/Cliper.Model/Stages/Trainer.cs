@@ -34,7 +34,7 @@ public sealed record TrainResult(CliperModel Model, ClipTokenizer Tokenizer, Eva
 /// stage 2 (the image tower against fixed text features). Prints nothing; tells of its work by events, and keeps its state
 /// in the run's checkpoints/last.safetensors, from which an interrupted run goes on to the same bits.
 /// </summary>
-public sealed class Trainer
+public sealed class Trainer : IDisposable
 {
     internal const string PretrainPhase = "pretrain";
     internal const string Stage1Phase = "stage1";
@@ -109,21 +109,25 @@ public sealed class Trainer
             }
             TakeSelected();
             _checkpoints.SaveModel(_model, _info);
-            return new TrainResult(_model, _tokenizer, Evaluate(_data.Result, cancellation), Kept(_state.ZeroShot), Kept(_state.AfterStage1),
+            Evaluation result = Evaluate(_data.Result, cancellation);
+            // From here on the model is the caller's.
+            (CliperModel trained, _model) = (_model, null!);
+            return new TrainResult(trained, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
                 _state.BestEpoch)
             {
                 Paper = _data.Paper,
             };
         }
-        catch (Exception failure)
+        catch (OperationCanceledException) when (!File.Exists(_checkpoints.LastPath))
         {
             // An interruption before the first step leaves the beginning to go on from.
-            if (failure is OperationCanceledException && !File.Exists(_checkpoints.LastPath))
-                _checkpoints.SaveLast(_model, _info, _state, null);
-            _model.Dispose();
+            _checkpoints.SaveLast(_model, _info, _state, null);
             throw;
         }
     }
+
+    /// <summary>Ends the model, unless <see cref="Run"/> has given it to its caller.</summary>
+    public void Dispose() => _model?.Dispose();
 
     /// <summary>Pre-trains alone and writes clip.safetensors, with its vocabulary, into the run's folder.</summary>
     /// <returns>Path of the weights.</returns>
@@ -134,7 +138,6 @@ public sealed class Trainer
             Resume();
         else
             Create();
-        using CliperModel model = _model;
         RunPhase(PretrainPhase, _settings.Pretrain, name => true, Contrastive, cancellation);
         return _checkpoints.SaveClip(_model.Clip, _tokenizer);
     }

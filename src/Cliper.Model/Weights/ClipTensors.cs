@@ -105,6 +105,9 @@ internal static class ClipTensors
         };
     }
 
+    // One tensor of OpenAI's holds all three, in this order.
+    private static readonly string[] Projections = ["q", "k", "v"];
+
     private static Place FindInBlock(string prefix, string layerAndName)
     {
         int dot = layerAndName.IndexOf('.');
@@ -112,7 +115,7 @@ internal static class ClipTensors
         if (name.StartsWith("attn.in_proj_", StringComparison.Ordinal))
         {
             string kind = name["attn.in_proj_".Length..];
-            string[] parts = [.. new[] { "q", "k", "v" }.Select(part => $"{layer}self_attn.{part}_proj.{kind}")];
+            string[] parts = [.. Projections.Select(part => $"{layer}self_attn.{part}_proj.{kind}")];
             return new Place(parts, false);
         }
         return One(layer + name.Replace("attn.", "self_attn.").Replace("ln_1", "layer_norm1")

@@ -361,7 +361,9 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         if (length > LongestNumber)
             throw Damaged($"a number of {length} bytes");
         var number = new BigInteger(Take(length));
-        return number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number;
+        if (number >= long.MinValue && number <= long.MaxValue)
+            return (long)number;
+        return number;
     }
 
     private string Line()

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
@@ -14,9 +15,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
     [Test]
     public void ARunInterruptedAfterAnyStepEndsAsOneThatWasNot()
     {
-        for (int index = 0; index < 12; index++)
-            foreach (string split in new[] { "train", "test" })
-                TestPictures.Write(In($"data/{split}/{(index % 2 == 0 ? "happy" : "sad")}/{index}.png"), TestPictures.Make(index + (split == "test" ? 50 : 0)));
+        WriteData();
         using var device = new CpuDevice(2);
         int events = 0;
         Go(device, "whole", resume: false, new Progress(_ => events++), default);
@@ -39,7 +38,9 @@ public sealed partial class InterruptionTests : TemporaryFolder
             }
             catch (OperationCanceledException)
             {
-                Go(device, run, resume: true, new Progress(_ => { }), default);
+                // While the data is read there is no checkpoint to go on from.
+                bool isBegun = RunCheckpoints.HasLast(In(run));
+                Go(device, run, isBegun, new Progress(_ => { }), default, overwrite: true);
             }
             Assert.That(File.ReadAllText(RunResult.PathIn(In(run))), Is.EqualTo(result), $"result.json, stopped at event {stop}");
             Assert.That(Metrics(run), Is.EqualTo(metrics), $"metrics, stopped at event {stop}");
@@ -47,10 +48,47 @@ public sealed partial class InterruptionTests : TemporaryFolder
         }
     }
 
-    // The phases take three steps an epoch; the epoch chosen is one of stage 2's.
-    private void Go(Device device, string run, bool resume, Progress progress, CancellationToken cancellation)
+    [Test]
+    public void ARunInterruptedAtAnyTimeEndsAsOneThatWasNot()
     {
-        var phase = new StageSettings { Epochs = 2, BatchSize = 4, LearningRate = 1e-2f };
+        const int Stops = 12;
+        WriteData();
+        using var device = new CpuDevice(2);
+        long start = Stopwatch.GetTimestamp();
+        Go(device, "whole", resume: false, new Progress(_ => { }), default, accumulate: 2);
+        TimeSpan took = Stopwatch.GetElapsedTime(start);
+        byte[] model = File.ReadAllBytes(In("whole/checkpoints/model.safetensors"));
+
+        for (int stop = 1; stop < Stops; stop++)
+        {
+            // By the clock, so that it may come between the micro-batches of a step and while a batch is waited for.
+            using var source = new CancellationTokenSource(took * stop / Stops);
+            string run = $"stopped{stop}";
+            try
+            {
+                Go(device, run, resume: false, new Progress(_ => { }), source.Token, accumulate: 2);
+            }
+            catch (OperationCanceledException)
+            {
+                bool isBegun = RunCheckpoints.HasLast(In(run));
+                Go(device, run, isBegun, new Progress(_ => { }), default, accumulate: 2, overwrite: true);
+            }
+            Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model), $"model, stop {stop}");
+        }
+    }
+
+    private void WriteData()
+    {
+        for (int index = 0; index < 12; index++)
+            foreach (string split in new[] { "train", "test" })
+                TestPictures.Write(In($"data/{split}/{(index % 2 == 0 ? "happy" : "sad")}/{index}.png"), TestPictures.Make(index + (split == "test" ? 50 : 0)));
+    }
+
+    // The phases take three steps an epoch; the epoch chosen is one of stage 2's.
+    private void Go(Device device, string run, bool resume, Progress progress, CancellationToken cancellation, int accumulate = 1,
+        bool overwrite = false)
+    {
+        var phase = new StageSettings { Epochs = 2, BatchSize = 4 / accumulate, Accumulate = accumulate, LearningRate = 1e-2f };
         var settings = new TrainSettings
         {
             Data = In("data"),
@@ -73,7 +111,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
             Stage1 = phase,
             Stage2 = phase,
         };
-        TrainingRun.Run(device, settings, In(run), resume, overwrite: false, progress, cancellation).Model.Dispose();
+        TrainingRun.Run(device, settings, In(run), resume, overwrite, progress, cancellation).Model.Dispose();
     }
 
     /// <summary>The metrics without what depends on the clock.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Text;
@@ -7,14 +8,14 @@ namespace Cliper.Model.Tests.Weights;
 /// <summary>Writes pickles and archives as PyTorch does, and such as it never would.</summary>
 internal sealed class PickleWriter
 {
-    private readonly MemoryStream _stream = new();
+    private readonly ArrayBufferWriter<byte> _bytes = new();
 
     /// <summary>The pickle so far.</summary>
-    public byte[] Bytes => _stream.ToArray();
+    public byte[] Bytes => _bytes.WrittenSpan.ToArray();
 
     public PickleWriter Raw(params byte[] bytes)
     {
-        _stream.Write(bytes);
+        _bytes.Write(bytes);
         return this;
     }
 

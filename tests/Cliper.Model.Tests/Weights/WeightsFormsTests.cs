@@ -126,7 +126,7 @@ public sealed class WeightsFormsTests : TemporaryFolder
         Assert.That(() => ClipWeights.Load(In("x")), Throws.TypeOf<InputException>().With.Message.Contains("'clip_config'"));
     }
 
-    private void MakeSnapshot(string cache)
+    private static void MakeSnapshot(string cache)
     {
         string folder = Path.Combine(cache, "models--openai--clip-micro"), snapshot = Path.Combine(folder, "snapshots", Commit);
         Directory.CreateDirectory(Path.Combine(folder, "blobs"));

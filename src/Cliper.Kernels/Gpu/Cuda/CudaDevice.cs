@@ -146,7 +146,7 @@ public sealed unsafe class CudaDevice : GpuDevice
     public static string? Missing()
     {
         if (!IsPresent)
-            return "no usable CUDA device: this machine has no NVIDIA driver (libcuda.so.1 is not found); install one, or use --device cpu";
+            return $"no usable CUDA device: this machine has no NVIDIA driver ({FileName} is not found); install one, or use --device cpu";
         int result = cuInit(0);
         const int NoDevice = 100;
         if (result == NoDevice)
@@ -364,8 +364,7 @@ public sealed unsafe class CudaDevice : GpuDevice
         _inSteps?.Destroy();
         foreach (nint module in _modules)
             _ = cuModuleUnload(module);
-        foreach ((nint address, _) in _arena?.Segments ?? [])
-            _ = cuMemFree_v2(address);
+        base.Dispose();
         EndIfMade(_uploads, cuStreamDestroy_v2);
         EndIfMade(_stream, cuStreamDestroy_v2);
         _ended.Dispose();
@@ -377,6 +376,12 @@ public sealed unsafe class CudaDevice : GpuDevice
             if (made != 0)
                 _ = end(made);
         }
+    }
+
+    private protected override void FreeSegments()
+    {
+        foreach ((nint address, _) in _arena?.Segments ?? [])
+            _ = cuMemFree_v2(address);
     }
 
     /// <summary>Compiles and loads a kernel, as its first launch does.</summary>

@@ -13,13 +13,16 @@ internal static unsafe partial class CudaDriver
     private const string Library = "cuda";
     private static readonly Lazy<nint> Handle = new(Load);
 
+    /// <summary>File name of the driver's library on this system.</summary>
+    // libcuda.so, without the number, is at times a toolkit's stub that can do nothing.
+    public static string FileName => OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
+
     /// <summary>Whether there is a driver at all.</summary>
     public static bool IsPresent => Handle.Value != 0;
 
     private static nint Load()
     {
-        // libcuda.so, without the number, is at times a toolkit's stub that can do nothing.
-        if (NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out nint handle))
+        if (NativeLibrary.TryLoad(FileName, out nint handle))
             NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == Library ? handle : 0);
         return handle;
     }
