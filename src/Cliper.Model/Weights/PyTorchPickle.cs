@@ -91,8 +91,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
                 case 'K': _stack.Add((long)Byte()); break;
                 case 'M': _stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2))); break;
                 case 'G': _stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
-                case (char)0x8a: _stack.Add(Long(Byte())); break;
-                case (char)0x8b: _stack.Add(Long(Length(4))); break;
+                case (char)0x8a: PushLong(Byte()); break;
+                case (char)0x8b: PushLong(Length(4)); break;
                 case 'X': _stack.Add(Text(Length(4))); break;
                 case (char)0x8c: _stack.Add(Text(Byte())); break;
                 case (char)0x8d: _stack.Add(Text(Length(8))); break;
@@ -356,14 +356,12 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         }
     }
 
-    private object Long(int length)
+    private void PushLong(int length)
     {
         if (length > LongestNumber)
             throw Damaged($"a number of {length} bytes");
         var number = new BigInteger(Take(length));
-        if (number >= long.MinValue && number <= long.MaxValue)
-            return (long)number;
-        return number;
+        _stack.Add(number >= long.MinValue && number <= long.MaxValue ? (long)number : (object)number);
     }
 
     private string Line()
