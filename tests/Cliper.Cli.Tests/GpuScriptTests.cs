@@ -156,7 +156,7 @@ public sealed class GpuScriptTests
     [Test]
     public void AKilledCallGoesOnWithWhatIsMissing()
     {
-        string driver = $"{Hopper} FAKE_FAULT_KERNEL=1 PYTHONPATH=@python";
+        string driver = $"{Hopper} FAKE_FAULT_KERNEL=1 PYTHONPATH=@python CLIPER_GPU_LIMITS=400";
         string peer = In("killed", "peer.jsonl");
         const int Measured = 6;
         using (Process call = Start("killed", driver, "--budget 1800"))
@@ -176,7 +176,8 @@ public sealed class GpuScriptTests
             Has.All.EqualTo("faulted"));
         Assert.That(code, Is.EqualTo(1), said);
         Assert.That(after[..before.Length], Is.EqualTo(before));
-        Assert.That(after[before.Length..].Select(step => step.Name), Is.EqualTo(
+        // Where there is no ptxas, the second call looks for it again.
+        Assert.That(after[before.Length..].Select(step => step.Name).Where(name => name != "ptxas"), Is.EqualTo(
             ["peer", "training", "sanitizer", .. Tests[6..], "bench", "peer-compiled", "bench-bf16", "peer-bf16"]));
         string[] rows =
             [.. File.ReadLines(In("again", "peer.jsonl")).Skip(1).Select(line => line[..line.LastIndexOf(',')])];
