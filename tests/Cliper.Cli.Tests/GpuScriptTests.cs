@@ -39,11 +39,11 @@ public sealed class GpuScriptTests
         if (!OperatingSystem.IsLinux() || !File.Exists("/usr/bin/cc") || !File.Exists("/usr/bin/python3"))
             Assert.Ignore("no Linux with cc and python3");
         _folder = Directory.CreateTempSubdirectory("cliper-gpu-script").FullName;
-        string source = AppContext.BaseDirectory;
+        string source = Path.Combine(AppContext.BaseDirectory, "Driver", "cuda.c");
         string gpu = Path.Combine(Checkout.Root, "benchmarks", "gpu.sh");
         // Everything but dotnet is on the path; ptxas is where there is one.
         (int code, string said) = Shell($"""
-            mkdir driver bin packed && cc -shared -fPIC -o driver/libcuda.so.1 '{source}Driver/cuda.c' &&
+            mkdir driver bin packed && cc -shared -fPIC -o driver/libcuda.so.1 '{source}' &&
             find /usr/bin/ -mindepth 1 ! -name dotnet -exec ln -s -t bin -- '{"{}"}' + &&
             ln -sf "$(readlink -f /usr/bin/python3)" bin/python3 &&
             if [ -n "$CLIPER_PTXAS" ]; then ln -sf "$CLIPER_PTXAS" bin/ptxas; fi &&
@@ -202,7 +202,7 @@ public sealed class GpuScriptTests
     // The folder of a run takes its results; @python in the environment is where the fake PyTorch lies.
     private static string Call(string run, string environment, string options) =>
         $"rm -rf {run} && exec env -i PATH=\"$PWD/bin\" LD_LIBRARY_PATH=\"$PWD/driver\" OUT=\"$PWD/{run}\" "
-        + environment.Replace("@python", $"'{AppContext.BaseDirectory}Driver/python'") + $" packed/gpu.sh {options}";
+        + environment.Replace("@python", $"'{Path.Combine(AppContext.BaseDirectory, "Driver", "python")}'") + $" packed/gpu.sh {options}";
 
     private (int Code, string Said, Step[] Steps) Run(string run, string environment, string options)
     {
