@@ -172,8 +172,8 @@ public sealed class GpuScriptTests
         (int code, string said, Step[] after) = Run("again", driver, $"--budget 1800 --continue '{In("killed", "")}'");
 
         Assert.That(before[^1].Name, Is.EqualTo("bench-steps"));
-        Assert.That(before.Where(step => Tests.Contains(step.Name) || Benches.Contains(step.Name)).Select(step => step.Status),
-            Has.All.EqualTo("faulted"));
+        Assert.That(before.Where(step => Tests.Contains(step.Name) || Benches.Contains(step.Name))
+            .Select(step => step.Status), Has.All.EqualTo("faulted"));
         Assert.That(code, Is.EqualTo(1), said);
         Assert.That(after[..before.Length], Is.EqualTo(before));
         // Where there is no ptxas, the second call looks for it again.
@@ -202,7 +202,8 @@ public sealed class GpuScriptTests
     // The folder of a run takes its results; @python in the environment is where the fake PyTorch lies.
     private static string Call(string run, string environment, string options) =>
         $"rm -rf {run} && exec env -i PATH=\"$PWD/bin\" LD_LIBRARY_PATH=\"$PWD/driver\" OUT=\"$PWD/{run}\" "
-        + environment.Replace("@python", $"'{Path.Combine(AppContext.BaseDirectory, "Driver", "python")}'") + $" packed/gpu.sh {options}";
+        + environment.Replace("@python", $"'{Path.Combine(AppContext.BaseDirectory, "Driver", "python")}'")
+        + $" packed/gpu.sh {options}";
 
     private (int Code, string Said, Step[] Steps) Run(string run, string environment, string options)
     {
