@@ -2,14 +2,17 @@
 """PyTorch at the shapes of `cliper-gpu bench --device cuda`, and the table of both.
 
   pytorch_peer.py --cpu-check [GOLDEN_FOLDER]   computes the golden tensors on the processor: the peer is the same model
-  pytorch_peer.py --run OUT.json [--quick] [--dtype fp16|bf16]    times PyTorch on the card; rows that OUT.json has are not timed again
-  pytorch_peer.py --join OURS.json [PEER.json] --out TABLE.csv --commit TEXT --command TEXT
+  pytorch_peer.py --run OUT.jsonl [--modes eager|compiled] [--dtype fp16|bf16]
+      times PyTorch on the GPU, the most important first: a line a row as it is measured; rows that OUT.jsonl has are not timed again
+  pytorch_peer.py --join ROWS.jsonl --peer OUT.jsonl --out TABLE.csv --commit TEXT --command TEXT
+      joins the rows of `cliper-gpu bench --rows` and these into a table
 
 --cpu-check needs torch 1.13 or later, --run 2.1 or later with CUDA, --join nothing but Python."""
 
 import argparse
 import csv
 import datetime
+import functools
 import json
 import math
 import os
@@ -232,8 +235,7 @@ def cpu_check(folder):
 class Timer:
     """Median milliseconds of a call: many calls for each synchronisation, as the program times its own."""
 
-    def __init__(self, quick):
-        self.seconds = 0.1 if quick else 0.4
+    SECONDS = 0.4
 
     def __call__(self, call, warm=3):
         import torch
@@ -247,7 +249,7 @@ class Timer:
         once = time.perf_counter() - began
         calls = max(1, min(1000, int(0.02 / once)))
         samples, began = [], time.perf_counter()
-        while len(samples) < 5 or time.perf_counter() - began < self.seconds:
+        while len(samples) < 5 or time.perf_counter() - began < self.SECONDS:
             start = time.perf_counter()
             for _ in range(calls):
                 call()
@@ -256,15 +258,19 @@ class Timer:
         return 1e3 * statistics.median(samples)
 
 
-def operations(dtype):
-    """(name, shape, mode, call): mode is eager or compile; dtype is fp16 or bf16."""
+def random_tensor(*shape, dtype):
+    """Uniform in [-1, 1)."""
+    import torch
+
+    return torch.rand(*shape, device="cuda", dtype=torch.float32).mul_(2).sub_(1).to(dtype)
+
+
+def products(dtype):
+    """(name, shape, mode, call): mode is eager or compile; dtype is fp16 or bf16. So are the other functions down to steps."""
     import torch
     import torch.nn.functional as F
 
-    stored = torch_type(dtype)
-
-    def rand(*shape, dtype=stored):
-        return torch.rand(*shape, device="cuda", dtype=torch.float32).mul_(2).sub_(1).to(dtype)
+    rand = functools.partial(random_tensor, dtype=torch_type(dtype))
 
     for rows in MATMUL_ROWS:
         for inner, columns in ((WIDTH, WIDTH), (WIDTH, 3 * WIDTH), (WIDTH, HIDDEN), (HIDDEN, WIDTH)):
@@ -283,6 +289,13 @@ def operations(dtype):
         yield "matmul NT, bias, QuickGELU", f"{rows}x{WIDTH}x{HIDDEN}", "eager", activated
         yield "matmul NT, bias, QuickGELU", f"{rows}x{WIDTH}x{HIDDEN}", "compile", torch.compile(activated)
 
+
+def attentions(dtype):
+    import torch
+    import torch.nn.functional as F
+
+    rand = functools.partial(random_tensor, dtype=torch_type(dtype))
+
     for samples, tokens, width, heads, causal in ATTENTIONS:
         qkv = rand(samples, tokens, 3, heads, width // heads).requires_grad_()
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
@@ -293,6 +306,13 @@ def operations(dtype):
         # By q, k and v: what puts the three into one array is left out.
         yield "attention backward", shape, "eager", lambda: torch.autograd.grad(y, (q, k, v), dy, retain_graph=True)
 
+
+def norms(dtype):
+    import torch
+    import torch.nn.functional as F
+
+    rand = functools.partial(random_tensor, dtype=torch_type(dtype))
+
     for rows in MATMUL_ROWS:
         x, dy = rand(rows, WIDTH).requires_grad_(), rand(rows, WIDTH)
         gamma, beta = rand(WIDTH).requires_grad_(), rand(WIDTH).requires_grad_()
@@ -302,9 +322,15 @@ def operations(dtype):
         yield "layer norm backward", shape, "eager", lambda: torch.autograd.grad(y, (x, gamma, beta), dy, retain_graph=True)
         yield "column sum", shape, "eager", lambda: dy.sum(0)
 
+
+def elements(dtype):
+    import torch
+
+    rand = functools.partial(random_tensor, dtype=torch_type(dtype))
+
     rows = MATMUL_ROWS[0]
-    a, b, c = rand(rows, HIDDEN), rand(rows, HIDDEN), torch.empty(rows, HIDDEN, device="cuda", dtype=stored)
-    wide = rand(rows, HIDDEN, dtype=torch.float32)
+    a, b, c = rand(rows, HIDDEN), rand(rows, HIDDEN), torch.empty(rows, HIDDEN, device="cuda", dtype=torch_type(dtype))
+    wide = random_tensor(rows, HIDDEN, dtype=torch.float32)
     shape = f"{rows}x{HIDDEN}"
 
     def gelu():
@@ -320,12 +346,15 @@ def operations(dtype):
     yield "QuickGELU backward", shape, "compile", torch.compile(derivative)
     yield "add", shape, "eager", lambda: torch.add(a, b, out=c)
     yield f"cast fp32 to {dtype}", shape, "eager", lambda: c.copy_(wide)
-    del a, b, c, wide
+
+
+def optimizers(dtype):
+    import torch
 
     clip = modules()[0](vit(16)).cuda()
     parameters = list(clip.visual.parameters())
     for parameter in parameters:
-        parameter.grad = rand(*parameter.shape, dtype=torch.float32)
+        parameter.grad = random_tensor(*parameter.shape, dtype=torch.float32)
     optimizer = torch.optim.AdamW(parameters, lr=1e-6, weight_decay=0.1, eps=1e-4, fused=True)
     shape = f"{sum(parameter.numel() for parameter in parameters)} of {len(parameters)} tensors"
     yield "AdamW", shape, "eager", optimizer.step
@@ -345,51 +374,54 @@ def torch_type(dtype):
     return {"fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
 
 
-def steps(dtype):
-    """One step of each stage: autocast, GradScaler with fp16, fused AdamW. As operations, and calls to warm up with."""
+def steps(dtype, patch, samples, frames, modes, known):
+    """One step of each stage: autocast, GradScaler with fp16, fused AdamW. As products, and calls to warm up with. A model
+    whose row is known is not made."""
     import torch
 
     stored = torch_type(dtype)
 
     make_clip, make_cliper = modules()
     ids = torch.tensor([49406, 550, 1032, 1125, 539, 1, 1, 1, 1, 269, 49407])
-    for patch, samples, frames in ((16, 128, 1), (32, 48, 16)):
-        images = torch.randn(samples * frames, 3, 224, 224, device="cuda")
-        labels = (torch.arange(samples) % CLASSES).cuda()
-        shape = f"batch {samples}" + (f" of {frames} frames" if frames > 1 else "")
-        for stage in (1, 2):
-            for mode in ("eager", "compile"):
-                torch.manual_seed(1)
-                model = make_cliper(make_clip(vit(patch)), ids, torch.randn(CLASSES * SUBCLASSES, SLOTS, 512) / 1000).cuda()
-                trained = [model.vectors] if stage == 1 else list(model.clip.visual.parameters())
-                model.requires_grad_(False)
-                for parameter in trained:
-                    parameter.requires_grad_()
-                rate, decay = (0.01, 0) if stage == 1 else (5e-6, 0.1)
-                optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, eps=1e-4, fused=True)
-                scaler = (torch.amp if hasattr(torch.amp, "GradScaler") else torch.cuda.amp).GradScaler(enabled=dtype == "fp16")
-                with torch.no_grad(), torch.autocast("cuda", stored):
-                    fixed = model.descriptors()
+    images = torch.randn(samples * frames, 3, 224, 224, device="cuda")
+    labels = (torch.arange(samples) % CLASSES).cuda()
+    shape = f"batch {samples}" + (f" of {frames} frames" if frames > 1 else "")
+    for stage in (1, 2):
+        for mode in modes:
+            name = f"stage {stage} step ViT-B/{patch}"
+            if (name, shape, mode, dtype) in known:
+                continue
+            torch.manual_seed(1)
+            model = make_cliper(make_clip(vit(patch)), ids, torch.randn(CLASSES * SUBCLASSES, SLOTS, 512) / 1000).cuda()
+            trained = [model.vectors] if stage == 1 else list(model.clip.visual.parameters())
+            model.requires_grad_(False)
+            for parameter in trained:
+                parameter.requires_grad_()
+            rate, decay = (0.01, 0) if stage == 1 else (5e-6, 0.1)
+            optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, eps=1e-4, fused=True)
+            scaler = (torch.amp if hasattr(torch.amp, "GradScaler") else torch.cuda.amp).GradScaler(enabled=dtype == "fp16")
+            with torch.no_grad(), torch.autocast("cuda", stored):
+                fixed = model.descriptors()
 
-                def loss():
-                    with torch.autocast("cuda", stored):
-                        descriptors = model.descriptors() if stage == 1 else fixed
-                        return model.loss(images, descriptors, labels, frames, train_images=stage == 2).sum()
+            def loss():
+                with torch.autocast("cuda", stored):
+                    descriptors = model.descriptors() if stage == 1 else fixed
+                    return model.loss(images, descriptors, labels, frames, train_images=stage == 2).sum()
 
-                run = torch.compile(loss) if mode == "compile" else loss
+            run = torch.compile(loss) if mode == "compile" else loss
 
-                def step():
-                    optimizer.zero_grad(set_to_none=True)
-                    scaler.scale(run()).backward()
-                    scaler.step(optimizer)
-                    scaler.update()
+            def step():
+                optimizer.zero_grad(set_to_none=True)
+                scaler.scale(run()).backward()
+                scaler.step(optimizer)
+                scaler.update()
 
-                yield f"stage {stage} step ViT-B/{patch}", shape, mode, step, 5
-                del model, optimizer, scaler, trained, fixed
-                torch.cuda.empty_cache()
+            yield name, shape, mode, step, 5
+            del model, optimizer, scaler, trained, fixed
+            torch.cuda.empty_cache()
 
 
-def run(path, quick, only, dtype):
+def run(path, modes, dtype):
     try:
         import torch
     except ImportError:
@@ -399,31 +431,59 @@ def run(path, quick, only, dtype):
         print("pytorch_peer.py: PyTorch finds no usable CUDA device", file=sys.stderr)
         return NO_DEVICE
     torch.set_float32_matmul_precision("high")
-    result = {"torch": torch.__version__, "cuda": torch.version.cuda, "device": torch.cuda.get_device_name(), "rows": []}
+    about = {"torch": torch.__version__, "cuda": torch.version.cuda, "device": torch.cuda.get_device_name()}
+    earlier = read_rows(path)
+    known = {key(row) for found, row in earlier if found == about}
+    timer = Timer()
+    failed = False
+    step = functools.partial(steps, modes=modes, known=known)
+    sources = (products, attentions, norms, optimizers, functools.partial(step, patch=16, samples=128, frames=1), elements,
+               functools.partial(step, patch=32, samples=48, frames=16))
+    # A row is written at once, for a run may be cut off at any time; so may its last line have been.
+    with open(path, "a") as file:
+        if file.tell() and not ends_a_line(path):
+            print(file=file)
+        if not earlier or earlier[-1][0] != about:
+            print(json.dumps(about), file=file, flush=True)
+        for source in sources:
+            for name, shape, mode, call, *options in source(dtype):
+                row = {"name": name, "shape": shape, "mode": mode, "dtype": dtype}
+                if mode not in modes or key(row) in known:
+                    continue
+                row["ms"] = attempt(f"{name} {shape} {mode}", timer, call, *options)
+                if row["ms"] is None:
+                    failed = True
+                    continue
+                print(f"PyTorch {mode}: {name} {shape}: {row['ms']:.3f} ms", file=sys.stderr, flush=True)
+                print(json.dumps(row), file=file, flush=True)
+    return 1 if failed else 0
+
+
+def ends_a_line(path):
+    with open(path, "rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+def key(row):
+    return row["name"], row["shape"], row["mode"], row["dtype"]
+
+
+def read_rows(path):
+    """Each row, and before it the line about the machine that it stands below. A line that was cut off counts for nothing."""
+    about, rows = None, []
     if os.path.exists(path):
         with open(path) as file:
-            earlier = json.load(file)
-        if {**earlier, "rows": []} == result:
-            result = earlier
-    known = {(row["name"], row["shape"], row["mode"]) for row in result["rows"]}
-    timer = Timer(quick)
-    for source in (operations, steps):
-        for name, shape, mode, call, *options in source(dtype):
-            if only.lower() not in name.lower() or (name, shape, mode) in known:
-                continue
-            milliseconds = attempt(f"{name} {shape} {mode}", timer, call, *options)
-            if milliseconds is not None:
-                print(f"PyTorch {mode}: {name} {shape}: {milliseconds:.3f} ms", file=sys.stderr, flush=True)
-                result["rows"].append({"name": name, "shape": shape, "mode": mode, "ms": milliseconds})
-                save(path, result)
-    return 0
-
-
-def save(path, result):
-    """Writes all rows, or leaves the file as it was: compiling takes minutes, and a run may be cut off at any time."""
-    with open(path + ".part", "w") as file:
-        json.dump(result, file, indent=1)
-    os.replace(path + ".part", path)
+            for line in file:
+                try:
+                    read = json.loads(line)
+                except json.JSONDecodeError:
+                    continue
+                if "ms" in read:
+                    rows.append((about, read))
+                else:
+                    about = read
+    return rows
 
 
 def attempt(what, timer, call, *options):
@@ -436,34 +496,35 @@ def attempt(what, timer, call, *options):
 
 
 def join(ours_path, peer_path, out, commit, driver, command):
-    """One CSV of both: a row each of ours, with the peer's time of the same name and shape where it has one."""
-    with open(ours_path) as file:
-        ours = json.load(file)
-    peer = {"rows": []}
-    if peer_path:
-        with open(peer_path) as file:
-            peer = json.load(file)
-    theirs = {(row["name"], row["shape"], row["mode"]): row["ms"] for row in peer["rows"]}
-    known = {(row["name"], row["shape"]) for row in ours["operations"]}
-    lines = [f"# date {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d} UTC; {ours['device']}; {driver}; commit {commit}; {command}",
-             f"# measured floors: {ours['peakGflops'] / 1e3:.1f} TFLOP/s ({ours['peakOf']} alone), {ours['bandwidthGBs']:.0f} GB/s (copy)",
-             f"# peer: PyTorch {peer['torch']}, CUDA {peer['cuda']}, {peer['device']}" if peer_path else "# peer: none"]
-    os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
-    temporary = out + ".part"
-    with open(temporary, "w", newline="") as file:
+    """One CSV of both: a row each of ours, with the peer's time of the same name, shape and precision where it has one."""
+    peer = read_rows(peer_path)
+    # PyTorch's last version and card; what was timed of others is not mixed with it.
+    about_peer = peer[-1][0] if peer else None
+    theirs = {key(row): row["ms"] for about, row in peer if about == about_peer}
+    lines = [f"# date {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d} UTC; {driver}; commit {commit}; {command}"]
+    rows, known = [], set()
+    for about, row in read_rows(ours_path):
+        dtype = about["precision"]
+        floors = (f"# {about['device']}: measured floors {about['peakGflops'] / 1e3:.1f} TFLOP/s "
+                  f"({about['peakOf']} alone), {about['bandwidthGBs']:.0f} GB/s (copy)")
+        if floors not in lines:
+            lines.append(floors)
+        known.add((row["name"], row["shape"], dtype))
+        times = [theirs.get((row["name"], row["shape"], mode, dtype)) for mode in ("eager", "compile")]
+        rows.append([row["name"], row["shape"], dtype, f"{row['ms']:.4f}", f"{row['ms'] * row['ratio']:.4f}",
+                     cell(row.get("gflops"), ".0f"), cell(row.get("gbPerSecond"), ".1f"), cell(row["ratio"], ".3f"),
+                     *(cell(ms, ".4f") for ms in times), *(cell(ms and ms / row["ms"], ".3f") for ms in times)])
+    lines.append("# peer: PyTorch {torch}, CUDA {cuda}, {device}".format(**about_peer) if about_peer else "# peer: none")
+    with open(out, "w", newline="") as file:
         file.write("\n".join(lines) + "\n")
         table = csv.writer(file, lineterminator="\n")
-        table.writerow(["name", "shape", "ours_ms", "floor_ms", "gflops", "gb_per_s", "share_of_floor", "eager_ms", "compile_ms",
-                        "eager_over_ours", "compile_over_ours"])
-        for row in ours["operations"]:
-            times = [theirs.get((row["name"], row["shape"], mode)) for mode in ("eager", "compile")]
-            table.writerow([row["name"], row["shape"], f"{row['ms']:.4f}", f"{row['ms'] * row['ratio']:.4f}", cell(row.get("gflops"), ".0f"),
-                            cell(row.get("gbPerSecond"), ".1f"), cell(row["ratio"], ".3f"), *(cell(ms, ".4f") for ms in times),
-                            *(cell(ms and ms / row["ms"], ".3f") for ms in times)])
-    os.replace(temporary, out)
-    for name, shape, mode in theirs:
-        if (name, shape) not in known:
-            print(f"pytorch_peer.py: no row of ours for {name} {shape} ({mode})", file=sys.stderr)
+        table.writerow(["name", "shape", "precision", "ours_ms", "floor_ms", "gflops", "gb_per_s", "share_of_floor",
+                        "eager_ms", "compile_ms", "eager_over_ours", "compile_over_ours"])
+        table.writerows(rows)
+    alone = [f"{name} {shape} {dtype}" for name, shape, _, dtype in theirs if (name, shape, dtype) not in known]
+    if alone:
+        print(f"pytorch_peer.py: {len(alone)} rows of PyTorch have none of ours beside them, such as {alone[0]}",
+              file=sys.stderr)
     return 0
 
 
@@ -476,24 +537,23 @@ def main():
     mode = parser.add_mutually_exclusive_group(required=True)
     here = os.path.dirname(os.path.abspath(__file__))
     mode.add_argument("--cpu-check", nargs="?", const=os.path.join(here, "..", "tests", "golden"), metavar="GOLDEN_FOLDER")
-    mode.add_argument("--run", metavar="OUT.json")
-    mode.add_argument("--join", nargs="+", metavar="JSON")
-    parser.add_argument("--quick", action="store_true", help="fewer samples")
+    mode.add_argument("--run", metavar="OUT.jsonl")
+    mode.add_argument("--join", metavar="ROWS.jsonl")
+    parser.add_argument("--modes", choices=("eager", "compiled"), default="eager", help="with --run: as it is, or under torch.compile")
     parser.add_argument("--dtype", choices=("fp16", "bf16"), default="fp16", help="how activations are stored")
+    parser.add_argument("--peer", default="", metavar="OUT.jsonl", help="with --join: PyTorch's rows")
     parser.add_argument("--out")
     parser.add_argument("--commit", default="unknown")
     parser.add_argument("--driver", default="driver unknown", help="the card and its driver")
     parser.add_argument("--command", default="")
-    parser.add_argument("--only", default="", help="part of the names of the rows to time")
     arguments = parser.parse_args()
     if arguments.cpu_check:
         return cpu_check(arguments.cpu_check)
     if arguments.run:
-        return run(arguments.run, arguments.quick, arguments.only, arguments.dtype)
-    if len(arguments.join) > 2 or not arguments.out:
-        parser.error("--join takes one or two files, and needs --out")
-    return join(arguments.join[0], arguments.join[1] if len(arguments.join) == 2 else None, arguments.out, arguments.commit,
-                arguments.driver, arguments.command)
+        return run(arguments.run, ("compile",) if arguments.modes == "compiled" else ("eager",), arguments.dtype)
+    if not arguments.out:
+        parser.error("--join needs --out")
+    return join(arguments.join, arguments.peer, arguments.out, arguments.commit, arguments.driver, arguments.command)
 
 
 if __name__ == "__main__":

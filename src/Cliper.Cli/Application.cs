@@ -68,6 +68,7 @@ internal static class Application
         yield return new WeightsCommand(terminal, common, cancellation);
         yield return new BenchCommand(terminal, common, cancellation);
         yield return new DoctorCommand(terminal, common, cancellation);
+        yield return new KernelsCommand(terminal, common, cancellation);
     }
 
     private static string CommandPath(ParseResult parsed) => string.Join(' ', Chain(parsed.CommandResult.Command).Reverse()

@@ -35,9 +35,11 @@ public sealed class BenchTests
     }
 
     [TestCase("", 4, "gpu.sh: no usable CUDA device: this machine has no NVIDIA driver (libcuda.so.1 is not found)\n")]
-    [TestCase("--precision fp8", 2, "gpu.sh: --precision is 'fp8'; there are fp16 and bf16\n")]
-    [TestCase("--part all,peer", 2, "gpu.sh: --part is 'all,peer'; there are tests, ours and peer\n")]
-    [TestCase("--fast", 2, "gpu.sh: unknown option --fast; the options are --quick, --only TEXT, --precision FORMAT, --part NAME and --pack DIR\n")]
+    [TestCase("--budget 9m", 2, "gpu.sh: --budget is '9m', expected seconds\n")]
+    [TestCase("--only facts,peer,matmul", 2, "gpu.sh: --only names 'matmul'; the steps are facts doctor ptxas tests-matmul tests-attention "
+        + "tests-host tests-model tests-optimizer tests-graphs sync bench-matmul bench-attention bench-norm bench-adamw bench-steps peer "
+        + "training sanitizer tests-device tests-rest bench peer-compiled bench-bf16 peer-bf16\n")]
+    [TestCase("--fast", 2, "gpu.sh: unknown option --fast; the options are --continue DIR, --only STEP, --budget SECONDS and --pack DIR\n")]
     public void TheScriptForACardSaysWhatIsMissing(string arguments, int exitCode, string message)
     {
         if (!OperatingSystem.IsLinux() || CudaDevice.HasDriver)

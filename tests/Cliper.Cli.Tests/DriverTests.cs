@@ -13,8 +13,8 @@ public sealed class DriverTests
 
     private string _folder = "";
 
-    // A training on the stand-in that several tests look at.
-    private Lazy<ProgramRun> _plain = null!;
+    // Trainings on the stand-in that several tests look at; in the second one work is done only when it is waited for.
+    private Lazy<ProgramRun> _plain = null!, _late = null!;
 
     [OneTimeSetUp]
     public void Build()
@@ -27,6 +27,7 @@ public sealed class DriverTests
         cc.WaitForExit();
         Assert.That(cc.ExitCode, Is.Zero);
         _plain = new Lazy<ProgramRun>(() => Train("", "plain"));
+        _late = new Lazy<ProgramRun>(() => Train("FAKE_LATE=work", "work"));
     }
 
     [OneTimeTearDown]
@@ -68,6 +69,71 @@ public sealed class DriverTests
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
         Assert.That(run.Error, Does.Contain("cliper-gpu: the GPU stopped, ").And.Contain("CUDA_ERROR_LAUNCH_FAILED")
             .And.Not.Contain("on the processor"));
+    }
+
+    // A kernel's fault shows when somebody waits. The first eleven launches measure the peak.
+    [TestCase("", "waiting for it")]
+    [TestCase("CLIPER_CUDA_SYNC=1", "running SoftmaxCrossEntropy forward")]
+    public void AFaultNamesItsKernelWhereEachIsWaitedFor(string sync, string doing)
+    {
+        ProgramRun run = Run($"FAKE_FAULT_KERNEL=12 {sync}", "bench --only cross-entropy --device cuda");
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
+        Assert.That(run.Error, Does.Contain($"cliper-gpu: the GPU stopped, {doing} (CUDA_ERROR_ILLEGAL_ADDRESS): ")
+            .And.Contain("CLIPER_CUDA_SYNC=1 says, which names the kernel"));
+    }
+
+    [Test]
+    public void AKernelThatNeverEndsIsNamedWhereEachIsWaitedFor()
+    {
+        string error = Path.Combine(_folder, "hang.txt");
+        // The program never ends by itself.
+        ProgramRun run = ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' FAKE_HANG=1 CLIPER_CUDA_SYNC=1 $PROGRAM bench --only softmax --device cuda "
+            + $"2>'{error}' & for s in $(seq 200); do sleep 1; grep -q 'not ended' '{error}' && break; done; kill -9 $!; cat '{error}'");
+
+        Assert.That(run.Out, Does.Contain("cliper-gpu: running Peak Products Fp16 on Stand-in has not ended after 10 s"));
+    }
+
+    [Test]
+    public void WhereEachIsWaitedForNoGraphsAreMade()
+    {
+        ProgramRun run = Train("CLIPER_CUDA_SYNC=1", "awaited");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That((Count(Log("awaited"), "captured"), Count(Log("awaited"), "replay")), Is.EqualTo((0, 0)));
+    }
+
+    [TestCase("ptxas info    : Used 40 registers, 0 bytes spill stores, 0 bytes spill loads", null)]
+    [TestCase("ptxas info    : 16 bytes stack frame, 8 bytes spill stores, 8 bytes spill loads", "8 bytes spill stores")]
+    [TestCase("ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to a call",
+        "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to a call")]
+    public void DoctorKeepsWhatTheDriversCompilerSays(string log, string? warned)
+    {
+        ProgramRun run = Run($"FAKE_INFO_LOG='{log}'", "doctor --json --threads 1 --device cuda");
+
+        JsonElement[] logs = [.. run.Json.GetProperty("kernelLogs").EnumerateArray()];
+        Assert.That(logs.Select(entry => entry.GetProperty("kernel").GetString()), Is.Unique.And.Contains("Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16>"));
+        Assert.That(logs.Select(entry => entry.GetProperty("log").GetString()), Has.All.EqualTo(log));
+        Assert.That(run.Error.Contains("cliper-gpu: Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16> is slower than it should be, as Stand-in's "
+            + $"driver compiles it: {warned}\n"), Is.EqualTo(warned is not null), run.Error);
+    }
+
+    [Test]
+    public void ASecondStartFindsThePtxOfTheFirst()
+    {
+        string cache = Path.Combine(_folder, "second");
+        string start = $"FAKE_LAUNCHES=3 CLIPER_PTX_CACHE='{cache}'";
+        // Whatever is compiled is written, so a file that has not been written again has not been compiled again.
+        Dictionary<string, DateTime> Files() => Directory.GetFiles(cache, "*.ptx", SearchOption.AllDirectories)
+            .ToDictionary(file => file, File.GetLastWriteTimeUtc);
+
+        Run(start, "bench --only softmax --device cuda");
+        Dictionary<string, DateTime> first = Files();
+        Run(start, "bench --only softmax --device cuda");
+
+        // The first that opening a card loads.
+        Assert.That(first.Keys.Select(Path.GetFileName), Has.One.StartsWith("Element-Sum-Halves-Fp16-Halves-Fp16-Halves-Fp16-"));
+        Assert.That(Files(), Is.SupersetOf(first));
     }
 
     [Test]
@@ -125,24 +191,24 @@ public sealed class DriverTests
         string[] log = Log("plain");
 
         // Eight steps in each stage. The first two make what lasts (moments, copies of weights); then all repeat one of two, which differ in
-        // the half of the staging memory that they use.
+        // the buffer of the steps' pair that they use.
         Assert.That(Count(log, "replay"), Is.GreaterThanOrEqualTo(2 * 4));
         Assert.That(Count(log, "captured"), Is.InRange(2, 2 * 2));
         Assert.That(Count(log, "ended"), Is.EqualTo(Count(log, "captured")), "graphs left");
-        Assert.That((Count(log, "allocate"), Count(log, "pin")), Is.EqualTo((1, 2)));
+        Assert.That((Count(log, "allocate"), Count(log, "pin")), Is.EqualTo((1, 4)));
         Assert.That(Array.FindLastIndex(log, line => line.StartsWith("pin", StringComparison.Ordinal)),
             Is.LessThan(Array.FindIndex(log, line => line.StartsWith("upload", StringComparison.Ordinal))));
         Assert.That(log.Where(line => line.StartsWith("load", StringComparison.Ordinal)).Distinct().Count(), Is.GreaterThan(1), "threads that load");
     }
 
     [Test]
-    public void TheNextBatchIsUploadedBeforeTheStepIsWaitedFor()
+    public void TheWholeNextBatchIsUploadedBeforeTheStepIsWaitedFor()
     {
-        Assert.That(_plain.Value.ExitCode, Is.Zero, _plain.Value.Error);
-        string[] log = Log("plain");
+        Assert.That(_late.Value.ExitCode, Is.Zero, _late.Value.Error);
+        string[] log = Log("work");
 
-        // A picture's bytes.
-        const int Pixels = 3 * 16 * 16;
+        // The bytes of eight pictures, sent together.
+        const int Pixels = 8 * 3 * 16 * 16;
         int ahead = 0;
         for (int at = 0; at < log.Length; at++)
             if (log[at].StartsWith("replay", StringComparison.Ordinal))
@@ -152,6 +218,8 @@ public sealed class DriverTests
             }
         // The last step of an epoch has none that follows.
         Assert.That(ahead, Is.GreaterThanOrEqualTo(Count(log, "replay") - 2 * 2).And.Positive);
+        // No upload waits for a step, nor, here and in the evaluations, for any other work: the buffers are larger than all of it.
+        Assert.That(Count(log, "eventsync-waits"), Is.Zero);
     }
 
     // Kernels do nothing here: a model comes back from the card as it went there.
@@ -160,7 +228,7 @@ public sealed class DriverTests
     public void NothingIsReadOrWrittenOverBeforeItsTurn(string late)
     {
         Assert.That(_plain.Value.ExitCode, Is.Zero, _plain.Value.Error);
-        ProgramRun run = Train($"FAKE_LATE={late}", late);
+        ProgramRun run = late == "work" ? _late.Value : Train($"FAKE_LATE={late}", late);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(File.ReadAllBytes(Path.Combine(_folder, late, "checkpoints", "model.safetensors"))
@@ -226,5 +294,5 @@ public sealed class DriverTests
     }
 
     private ProgramRun Run(string driver, string args) =>
-        ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' {driver} $PROGRAM {args}");
+        ProgramRun.Shell($"LD_LIBRARY_PATH='{_folder}' CLIPER_PTX_CACHE='{_folder}/ptx' {driver} $PROGRAM {args}");
 }

@@ -63,6 +63,16 @@ public sealed class UsageTests
         Assert.That(run.Out, Does.Match(@"^\d+\.\d+\.\d+"));
     }
 
+    [TestCase("CLIPER_PTX_CACHE=off $PROGRAM kernels write", 2, "there is no cache to write to: CLIPER_PTX_CACHE is off")]
+    [TestCase("$PROGRAM kernels write /proc/none", 1, "/proc/none/kernel.ptx: cannot be written: ")]
+    public void KernelsThatCannotBeWrittenAreSaidBeforeTheyAreCompiled(string line, int exitCode, string message)
+    {
+        ProgramRun run = ProgramRun.Shell(line);
+
+        Assert.That((run.ExitCode, run.Out), Is.EqualTo((exitCode, "")));
+        Assert.That(run.Error, Does.StartWith($"cliper-gpu: {message}"));
+    }
+
     [Test]
     public void AFullDiskIsOneSentence()
     {

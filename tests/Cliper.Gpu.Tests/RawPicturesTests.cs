@@ -64,6 +64,24 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
                 && pictures.Any(p => p.Plan.Flip || p.Plan.Map is not null), "nothing was drawn");
     }
 
+    // The pictures have 588, 432, 75 and 1200 bytes: two and two are sent together, then each by itself, the third beneath the bound.
+    [TestCase(1300)]
+    [TestCase(100)]
+    public void HowManyAreUploadedTogetherDoesNotMatter(int gathered)
+    {
+        var pipeline = new PixelPipeline(Size, Augmentation.None, Table);
+        (StoredImage Image, PixelPlan Plan)[] pictures = [.. new[] { 14, 12, 5, 20 }.Select((side, seed) =>
+        {
+            StoredImage image = pipeline.Store(TestPictures.Make(seed, side, side));
+            return (image, pipeline.Draw(image, new RandomStream(7, RandomPurpose.Augmentation, 1, (uint)seed)));
+        })];
+
+        using Tensor all = new RawImages(pictures, pipeline, Patch).Render(Device), parts =
+            new RawImages(pictures, pipeline, Patch, gathered).Render(Device);
+
+        Assert.That(parts.ToArray(), Is.EqualTo(all.ToArray()));
+    }
+
     [Test]
     public void AnEpochOfClipsHasTheHostsBits([Values("script", "paper", "light")] string protocol)
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Gpu.Cuda;
 using Cliper.Kernels.Memory;
@@ -136,6 +137,21 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
                     json.WriteEndObject();
                 }
             json.WriteEndArray();
+            if (card is not null)
+                WriteKernelLogs(json, card.KernelLogs);
             json.WriteEndObject();
         });
+
+    private static void WriteKernelLogs(Utf8JsonWriter json, IReadOnlyList<(string Kernel, string Log)> logs)
+    {
+        json.WriteStartArray("kernelLogs");
+        foreach ((string kernel, string log) in logs)
+        {
+            json.WriteStartObject();
+            json.WriteString("kernel", kernel);
+            json.WriteString("log", log);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
 }

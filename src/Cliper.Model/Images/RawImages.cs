@@ -1,3 +1,4 @@
+using System.Buffers;
 using Cliper.Autograd;
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
@@ -13,7 +14,9 @@ namespace Cliper.Model.Images;
 /// <param name="pictures">Pictures and plans, in the order of the input.</param>
 /// <param name="pipeline">Gives the input's size and table.</param>
 /// <param name="patch">Side of the image tower's patches.</param>
-internal sealed class RawImages(IReadOnlyList<(StoredImage Image, PixelPlan Plan)> pictures, PixelPipeline pipeline, int patch)
+/// <param name="gathered">Most bytes of pictures that are uploaded at once; a picture of more is uploaded by itself.</param>
+internal sealed class RawImages(IReadOnlyList<(StoredImage Image, PixelPlan Plan)> pictures, PixelPipeline pipeline, int patch,
+    int gathered = 16 << 20)
 {
     // So that several bytes of a picture can be read at a time.
     private const int Alignment = 16;
@@ -47,11 +50,31 @@ internal sealed class RawImages(IReadOnlyList<(StoredImage Image, PixelPlan Plan
         (PixelPipeline.Resizing, bool) CropOf(ImageView _, PixelPlan plan) => (new(plan.Crop!.Value, size, size, new(0, 0, size, size)), plan.Flip);
     }
 
+    // Many small uploads cost a GPU more than their bytes, so neighbors travel together, laid out as they are to lie there.
     private void Upload(Device device)
     {
         _current = Make(device, pictures.Select(picture => (picture.Image.Width, picture.Image.Height, picture.Image.Channels)));
-        for (int i = 0; i < _current.Length; i++)
-            device.Upload(pictures[i].Image.Pixels.Span, _current[i].Pixels);
+        DeviceArray all = _owned[^1];
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(gathered, all.Bytes));
+        for (int first = 0, next; first < _current.Length; first = next)
+        {
+            next = first + 1;
+            long start = Start(first), end = Start(next);
+            if (end - start > gathered)
+            {
+                device.Upload(pictures[first].Image.Pixels.Span, _current[first].Pixels);
+                continue;
+            }
+            while (next < _current.Length && Start(next + 1) - start <= gathered)
+                end = Start(++next);
+            Span<byte> together = buffer.AsSpan(0, (int)(end - start));
+            for (int i = first; i < next; i++)
+                pictures[i].Image.Pixels.Span.CopyTo(together[(int)(Start(i) - start)..]);
+            device.Upload(together, all.Slice(start, end - start));
+        }
+        ArrayPool<byte>.Shared.Return(buffer);
+
+        long Start(int index) => index == _current.Length ? all.Bytes : _current[index].Pixels.Address - all.Address;
     }
 
     private void ResizeEach<TFilter>(Device device, int[] chosen, Func<ImageView, PixelPlan, (PixelPipeline.Resizing, bool Mirror)> how)

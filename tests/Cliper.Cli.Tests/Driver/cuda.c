@@ -3,6 +3,9 @@
 // waits for it, so that what is not waited for is not there. FAKE_LOG is a file that gets a line for each call that matters.
 // It is as strict as a driver: a thread without the context, a launch beyond a limit, arguments of another length than the text's, work that
 // a capture forbids are errors, and a null handle ends the program.
+// FAKE_FAULT_KERNEL=N lets the Nth launch fault as a kernel does: it is queued without an error, the next call that waits fails with 700,
+// and so does everything after that. FAKE_HANG=N lets it never end: calls that wait for it do not return. FAKE_INFO_LOG is what the
+// driver's compiler says of every text.
 #define _GNU_SOURCE
 #include <stddef.h>
 #include <stdio.h>
@@ -31,10 +34,11 @@ static stream *capturing;
 static stream *captured;
 static int capture_mode, capture_thread;
 static __thread void *current;
+static int faulted;
 // Without the context a thread can do nothing; once a card is lost every call says so.
 static int state(void)
 {
-    return !current ? 201 : launches > said("FAKE_LAUNCHES", 1L << 40) || replays > said("FAKE_REPLAYS", 1L << 40) ? 719 : 0;
+    return !current ? 201 : faulted ? 700 : launches > said("FAKE_LAUNCHES", 1L << 40) || replays > said("FAKE_REPLAYS", 1L << 40) ? 719 : 0;
 }
 static void *made(void *handle) { if (!handle) abort(); return handle; }
 
@@ -65,6 +69,13 @@ static int push(stream *to, work item)
         run(to, to->count);
     return state();
 }
+// What a kernel has done wrong shows to who waits for it.
+static void await_launches(void)
+{
+    faulted |= launches >= said("FAKE_FAULT_KERNEL", 1L << 40);
+    while (launches >= said("FAKE_HANG", 1L << 40))
+        pause();
+}
 // What a capture does not allow: a global one (mode 0) to no thread, another to its own.
 static int outside(void) { return capturing && (!capture_mode || capture_thread == gettid()) ? 900 : state(); }
 
@@ -72,7 +83,7 @@ int cuGetErrorName(int error, const char **text)
 {
     *text = error == 719 ? "CUDA_ERROR_LAUNCH_FAILED" : error == 2 ? "CUDA_ERROR_OUT_OF_MEMORY"
         : error == 801 ? "CUDA_ERROR_NOT_SUPPORTED" : error == 900 ? "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED" : error == 201 ? "CUDA_ERROR_INVALID_CONTEXT"
-        : error == 1 ? "CUDA_ERROR_INVALID_VALUE" : error == 802 ? "CUDA_ERROR_SYSTEM_NOT_READY" : "CUDA_ERROR_OTHER";
+        : error == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : error == 1 ? "CUDA_ERROR_INVALID_VALUE" : error == 802 ? "CUDA_ERROR_SYSTEM_NOT_READY" : "CUDA_ERROR_OTHER";
     return 0;
 }
 int cuInit(unsigned flags) { return said("FAKE_INIT", 0); }
@@ -136,6 +147,7 @@ int cuStreamSynchronize(stream *awaited)
 {
     made(awaited);
     run(awaited, awaited->count);
+    await_launches();
     return outside();
 }
 int cuStreamWaitEvent(stream *waiting, event *awaited, unsigned flags)
@@ -149,8 +161,31 @@ int cuEventRecord(event *recorded, stream *on) { *recorded = (event){ on, on->co
 int cuEventSynchronize(event *awaited)
 {
     if (awaited->stream)
+    {
+        long graphs = 0, pieces = awaited->at - awaited->stream->done;
+        for (long i = awaited->stream->done; i < awaited->at; i++)
+            graphs += awaited->stream->queue[i].kind == GRAPH;
+        if (pieces > 0)
+            log_line(graphs ? "eventsync-waits-for-graph" : "eventsync-waits-for-work", pieces);
         run(awaited->stream, awaited->at);
+    }
+    await_launches();
     return outside();
+}
+// A number of a call's options, by its name; 0 where it is not among them.
+static void *option(int name, unsigned count, int *names, void **values)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (names[i] == name)
+            return values[i];
+    return NULL;
+}
+// One of the two logs, cut to the length that was given for it.
+static void write_log(const char *text, int buffer, int length, unsigned count, int *names, void **values)
+{
+    size_t bytes = (size_t)option(length, count, names, values);
+    if (text && bytes)
+        snprintf(option(buffer, count, names, values), bytes, "%s", text);
 }
 int cuModuleLoadDataEx(function **module, const char *text, unsigned count, int *names, void **values)
 {
@@ -167,7 +202,10 @@ int cuModuleLoadDataEx(function **module, const char *text, unsigned count, int 
     int hopper = said("FAKE_CAPABILITY", 80) == 90 && said("FAKE_VERSION", 12040) >= 12000;
     int result = strstr(text, ".target sm_90a") && !hopper ? 209 : said("FAKE_LOAD", 0);
     if (result == 222)
-        strcpy(values[0], "ptxas fatal: Unsupported .version 7.8; current version is '7.4'");
+        write_log("ptxas fatal: Unsupported .version 7.8; current version is '7.4'", 5, 6, count, names, values);
+    // Registers and spills are said only to who asks for a verbose log.
+    if (option(12, count, names, values))
+        write_log(getenv("FAKE_INFO_LOG"), 3, 4, count, names, values);
     return result ? result : outside();
 }
 int cuModuleUnload(function *module) { free(made(module)); return state(); }

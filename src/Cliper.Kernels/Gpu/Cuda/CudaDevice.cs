@@ -28,9 +28,13 @@ public sealed unsafe class CudaDevice : GpuDevice
     // A result of the driver.
     private const int OutOfMemory = 2;
 
-    // A batch that fits one of the two is carried while the card computes. Of the memory for uploads the reservation gives at most a sixteenth.
+    // A batch that fits one buffer of the first pair is uploaded while the GPU computes. That pair takes at most a sixteenth of the
+    // reservation. The steps' pair is smaller: a step uploads labels and tables.
     private const long MostStaging = 128 << 20;
-    private const int ShareOfStaging = 32;
+    private const int ShareOfStaging = 32, ShareOfSteps = 16;
+
+    // Seconds after which a piece of work that is waited for is named.
+    private const int Patience = 10;
 
     // Of the smallest model that is of use, with its training.
     private const long LeastMemory = 64 << 20;
@@ -38,33 +42,20 @@ public sealed unsafe class CudaDevice : GpuDevice
     private readonly int _device;
     private readonly nint _context, _stream, _uploads;
     private readonly Arena _arena;
-    private readonly long _reservation, _stagingBytes;
+    private readonly long _reservation, _staged;
     private readonly ConcurrentDictionary<GpuKernel, Lazy<nint>> _functions = [];
     private readonly ConcurrentBag<nint> _modules = [];
-    private readonly Staging[] _staging = new Staging[2];
+    private readonly ConcurrentDictionary<string, string> _logs = [];
+    // A step has a pair of its own, so that it finds its uploads at the same addresses whatever was uploaded before it.
+    private readonly StagingBuffers? _betweenSteps, _inSteps;
+    private readonly bool _awaitsEach = Environment.GetEnvironmentVariable("CLIPER_CUDA_SYNC") == "1";
     private readonly Action<string> _warn;
     private readonly CancellationTokenSource _ended = new();
     private readonly Task _compiling = Task.CompletedTask;
-    private int _filling;
 
     // The device whose context is this thread's: not the context, which a device opened later may have again.
     [ThreadStatic]
     private static CudaDevice? _current;
-
-    /// <summary>Where uploads pass through.</summary>
-    private struct Staging
-    {
-        // Pinned memory of the host, and of the card.
-        public nint Pinned, Landing;
-
-        // When all has arrived in the landing, and when the work has copied it from there.
-        public nint Arrived, Taken;
-
-        public long Used;
-
-        // Whether something has been staged that has not been sent work for.
-        public bool IsOpen;
-    }
 
     /// <summary>What can be said of a card without using it.</summary>
     /// <param name="Name">As the driver calls it.</param>
@@ -79,7 +70,10 @@ public sealed unsafe class CudaDevice : GpuDevice
     /// <param name="memory">Bytes to reserve; 0 for nine tenths of what is free.</param>
     /// <param name="activations">fp16 or bf16.</param>
     /// <param name="graphs">Whether steps are sent as CUDA graphs when they come again.</param>
-    /// <param name="warn">Told, once, when the driver refuses a graph; steps are then launched piece by piece.</param>
+    /// <param name="warn">
+    /// Notified when the driver refuses a graph (once; steps are then launched piece by piece) and when its compiler says that a kernel
+    /// will be slow. Called from any thread.
+    /// </param>
     /// <exception cref="DeviceException">No driver or too old a one, no such card or too old a one, or too little memory.</exception>
     public CudaDevice(int ordinal = 0, long memory = 0, ElementType activations = ElementType.Float16, bool graphs = true,
         Action<string>? warn = null) : base(activations)
@@ -118,26 +112,23 @@ public sealed unsafe class CudaDevice : GpuDevice
                         ? $"{Megabytes(memory)} were asked for: lower --gpu-memory, or end what else uses the card"
                         : $"at least {Megabytes(LeastMemory)} are needed: "
                             + (memory > 0 ? "raise --gpu-memory" : "end what else uses the card")));
-            _stagingBytes = Math.Min(MostStaging, _reservation / ShareOfStaging) / Arena.Alignment * Arena.Alignment;
-            _arena = new Arena(Reserve, _reservation - _staging.Length * _stagingBytes, Exhausted);
+            long staging = Math.Min(MostStaging, _reservation / ShareOfStaging);
+            _betweenSteps = new StagingBuffers(staging / Arena.Alignment * Arena.Alignment);
+            _inSteps = new StagingBuffers(staging / ShareOfSteps / Arena.Alignment * Arena.Alignment);
+            _staged = _betweenSteps.DeviceBytes + _inSteps.DeviceBytes;
+            _arena = new Arena(Reserve, _reservation - _staged, Exhausted);
             // Now, and not when work has begun.
             _arena.Free(_arena.Allocate(0));
             const uint NonBlocking = 1;
             Check(cuStreamCreate(out _stream, NonBlocking), "creating a stream");
             Check(cuStreamCreate(out _uploads, NonBlocking), "creating a stream");
-            const uint NoTiming = 2;
             (nint start, long size) = _arena.Segments[0];
-            for (int index = 0; index < _staging.Length; index++)
-            {
-                ref Staging staging = ref _staging[index];
-                Check(cuMemHostAlloc(out staging.Pinned, (nuint)_stagingBytes, 0), "pinning memory for uploads");
-                staging.Landing = start + (nint)(size + index * _stagingBytes);
-                Check(cuEventCreate(out staging.Arrived, NoTiming), "creating an event");
-                Check(cuEventCreate(out staging.Taken, NoTiming), "creating an event");
-            }
+            _betweenSteps.Create(start + (nint)size);
+            _inSteps.Create(start + (nint)(size + _betweenSteps.DeviceBytes));
             // A driver that cannot compile, as in a container without all of its libraries, shows here.
             Function(ElementwiseKernels.Find<ElementwiseKernels.Sum>(Activations, Activations, Activations));
-            if (graphs)
+            // A graph's kernels cannot be waited for one by one.
+            if (graphs && !_awaitsEach)
                 EnableGraphs();
             _compiling = Task.Run(LoadAll);
         }
@@ -179,6 +170,13 @@ public sealed unsafe class CudaDevice : GpuDevice
 
     internal override int Multiprocessors { get; }
 
+    /// <summary>
+    /// What the driver's compiler has said of each kernel that is loaded by now, by name: registers, spills, warnings. Empty for a
+    /// kernel that the driver had in its cache.
+    /// </summary>
+    public IReadOnlyList<(string Kernel, string Log)> KernelLogs =>
+        [.. _logs.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => (entry.Key, entry.Value))];
+
     /// <summary>Whether matrix products and attention run on tensor cores.</summary>
     public bool UsesTensorCores => HasTensorCores;
 
@@ -216,18 +214,32 @@ public sealed unsafe class CudaDevice : GpuDevice
             Check(cuLaunchKernel(function, (uint)blocks.X, (uint)blocks.Y, (uint)blocks.Z, (uint)kernel.Threads, 1, 1,
                 (uint)kernel.SharedBytes, _stream, null, extra), $"launching {kernel.Name}");
         }
+        if (_awaitsEach)
+            Await($"running {kernel.Name}");
     }
 
     private protected override void Copy(nint source, nint target, long bytes)
     {
         MakeCurrent();
         Check(cuMemcpyDtoDAsync_v2(target, source, (nuint)bytes, _stream), "copying");
+        if (_awaitsEach)
+            Await("copying");
     }
 
     private protected override void Clear(nint target, long bytes)
     {
         MakeCurrent();
         Check(cuMemsetD8Async(target, 0, (nuint)bytes, _stream), "clearing memory");
+        if (_awaitsEach)
+            Await("clearing memory");
+    }
+
+    // An error that shows here is of this work and no other. Work that never ends is named too.
+    private void Await(string work)
+    {
+        using var patience = new Timer(_ => _warn($"{work} on {Details.Name} has not ended after {Patience} s"), null,
+            TimeSpan.FromSeconds(Patience), Timeout.InfiniteTimeSpan);
+        Check(cuStreamSynchronize(_stream), work);
     }
 
     /// <inheritdoc/>
@@ -243,63 +255,41 @@ public sealed unsafe class CudaDevice : GpuDevice
     {
         CheckSizes(source.Length, target.Bytes);
         MakeCurrent();
+        StagingBuffers staging = Staging;
         for (int done = 0; done < source.Length;)
         {
-            if (_staging[_filling].Used == _stagingBytes)
+            if (staging.IsFull)
             {
                 Flush();
-                TurnStaging();
+                staging.Turn();
             }
-            ref Staging staging = ref _staging[_filling];
-            if (staging.Used == 0)
-            {
-                // What it held before has to have left it on both sides.
-                Check(cuEventSynchronize(staging.Arrived), "waiting for an upload");
-                Check(cuEventSynchronize(staging.Taken), "waiting for an upload");
-            }
-            int part = (int)Math.Min(source.Length - done, _stagingBytes - staging.Used);
-            nint pinned = staging.Pinned + (nint)staging.Used, landing = staging.Landing + (nint)staging.Used;
-            source.Slice(done, part).CopyTo(new Span<byte>((void*)pinned, part));
-            Check(cuMemcpyHtoDAsync_v2(landing, pinned, (nuint)part, _uploads), "writing to it");
-            staging.IsOpen = true;
-            staging.Used += (part + Arena.Alignment - 1L) / Arena.Alignment * Arena.Alignment;
+            (int part, nint landing) = staging.Write(source[done..], _uploads);
             Queue(new(null, default, landing, target.Address + done, part));
             done += part;
         }
     }
 
+    private StagingBuffers Staging => (IsInStep ? _inSteps : _betweenSteps)!;
+
     private protected override void BeforeSubmit()
     {
-        Staging staging = _staging[_filling];
-        if (!staging.IsOpen)
+        if (!Staging.IsOpen)
             return;
         MakeCurrent();
-        Check(cuEventRecord(staging.Arrived, _uploads), "writing to it");
-        Check(cuStreamWaitEvent(_stream, staging.Arrived, 0), "writing to it");
+        Staging.Sending(_uploads, _stream);
     }
 
     private protected override void AfterSubmit()
     {
-        ref Staging staging = ref _staging[_filling];
-        if (!staging.IsOpen)
-            return;
-        Check(cuEventRecord(staging.Taken, _stream), "writing to it");
-        staging.IsOpen = false;
-        // A step keeps to one, so that it always finds its uploads at the same addresses, and what comes after it need not wait for its end.
-        if (!IsInStep)
-            TurnStaging();
+        if (Staging.IsOpen)
+            Staging.Sent(_stream);
     }
 
+    // The next step's uploads need not wait for the end of this one.
     private protected override void AfterStep()
     {
-        if (_staging[_filling].Used > 0)
-            TurnStaging();
-    }
-
-    private void TurnStaging()
-    {
-        _filling ^= 1;
-        _staging[_filling].Used = 0;
+        if (Staging.IsUsed)
+            Staging.Turn();
     }
 
     private protected override nint Capture(CommandList work)
@@ -370,12 +360,8 @@ public sealed unsafe class CudaDevice : GpuDevice
         EndIfMade(_uploads, cuStreamSynchronize);
         EndIfMade(_stream, cuStreamSynchronize);
         DestroyGraphs();
-        foreach (Staging staging in _staging)
-        {
-            EndIfMade(staging.Arrived, cuEventDestroy_v2);
-            EndIfMade(staging.Taken, cuEventDestroy_v2);
-            EndIfMade(staging.Pinned, cuMemFreeHost);
-        }
+        _betweenSteps?.Destroy();
+        _inSteps?.Destroy();
         foreach (nint module in _modules)
             _ = cuModuleUnload(module);
         foreach ((nint address, _) in _arena?.Segments ?? [])
@@ -404,7 +390,7 @@ public sealed unsafe class CudaDevice : GpuDevice
     private nint Reserve(long bytes)
     {
         // What uploads pass through lies behind the arena's.
-        bytes += _staging.Length * _stagingBytes;
+        bytes += _staged;
         int result = cuMemAlloc_v2(out nint address, (nuint)bytes);
         if (result == OutOfMemory)
             throw new DeviceException($"out of GPU memory: {Megabytes(bytes)} were asked for, {Megabytes(Details.FreeBytes)} of "
@@ -414,8 +400,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     }
 
     private DeviceException Exhausted(long bytes) => new($"out of GPU memory: {Megabytes(bytes)} were asked for, "
-        + $"{Megabytes(_reservation - _staging.Length * _stagingBytes - LiveBytes)} of the {Megabytes(_reservation)} reserved are free; a smaller batch, more accumulated "
-        + "micro-batches or recomputed blocks need less, --gpu-memory reserves more");
+        + $"{Megabytes(_reservation - _staged - LiveBytes)} of the {Megabytes(_reservation)} reserved are free; a smaller batch, "
+        + "more accumulated micro-batches or recomputed blocks need less, --gpu-memory reserves more");
 
     // Beside the work, in the order of the catalogue but for the other 16-bit format: what a model does not use is compiled too, and found on the
     // driver's disk next time.
@@ -453,21 +439,24 @@ public sealed unsafe class CudaDevice : GpuDevice
     {
         if (kernel.SharedBytes > Attribute(MaxSharedAttribute))
             throw new DeviceException($"{kernel.Name} needs {kernel.SharedBytes} bytes of shared memory, {Details.Name} has {Attribute(MaxSharedAttribute)}");
-        const int ErrorLog = 5, ErrorLogSize = 6, LogBytes = 4096;
-        byte[] text = Encoding.UTF8.GetBytes(kernel.Ptx + "\0"), log = new byte[LogBytes];
+        const int InfoLog = 3, InfoLogSize = 4, ErrorLog = 5, ErrorLogSize = 6, LogVerbose = 12, LogBytes = 8192;
+        byte[] text = Encoding.UTF8.GetBytes(PtxCache.Default.Get(kernel) + "\0"), said = new byte[LogBytes], errors = new byte[LogBytes];
         int result;
         nint module;
-        fixed (byte* start = text, logStart = log)
+        fixed (byte* start = text, saidStart = said, errorsStart = errors)
         {
-            int* names = stackalloc int[] { ErrorLog, ErrorLogSize };
-            nint* values = stackalloc nint[] { (nint)logStart, LogBytes };
-            result = cuModuleLoadDataEx(out module, start, 2, names, values);
+            int* names = stackalloc int[] { InfoLog, InfoLogSize, ErrorLog, ErrorLogSize, LogVerbose };
+            nint* values = stackalloc nint[] { (nint)saidStart, LogBytes, (nint)errorsStart, LogBytes, 1 };
+            result = cuModuleLoadDataEx(out module, start, 5, names, values);
         }
         if (result == OutOfMemory)
             throw new DeviceException($"out of GPU memory, loading {kernel.Name}: lower --gpu-memory, beside which kernels need some of their own");
         if (result != 0)
             throw new DeviceException($"{Details.Name}'s driver does not load {kernel.Name} (PTX {KernelCompiler.Header(kernel.Target).Version}, CUDA error {result}): "
-                + $"{OneLine(log)}; a newer driver may, or use --device cpu");
+                + $"{CompilerLog.OneLine(errors)}; a newer driver may, or use --device cpu");
+        string log = _logs[kernel.Name] = CompilerLog.OneLine(said);
+        if (CompilerLog.Complaint(log) is { } complaint)
+            _warn($"{kernel.Name} is slower than it should be, as {Details.Name}'s driver compiles it: {complaint}");
         _modules.Add(module);
         Check(cuModuleGetFunction(out nint function, module, KernelCompiler.Entry), $"loading {kernel.Name}");
         const int MaxDynamicShared = 8;
@@ -496,13 +485,6 @@ public sealed unsafe class CudaDevice : GpuDevice
         byte* name = stackalloc byte[Length];
         Check(cuDeviceGetName(name, Length, device), "asking for its name");
         return Marshal.PtrToStringUTF8((nint)name)!;
-    }
-
-    // The driver's log ends at its first zero and may have several lines.
-    private static string OneLine(byte[] log)
-    {
-        const StringSplitOptions Filled = StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries;
-        return string.Join("; ", Encoding.UTF8.GetString(log).Split('\0')[0].Split('\n', Filled));
     }
 
     // As a person gives them to --gpu-memory.

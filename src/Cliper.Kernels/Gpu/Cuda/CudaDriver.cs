@@ -39,7 +39,8 @@ internal static unsafe partial class CudaDriver
         {
             OutOfMemory => $"out of GPU memory, {doing}: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
             Unavailable or Uncorrectable or IllegalAddress or TimedOut or Destroyed or (>= FirstFault and <= LastFault) or Unknown =>
-                $"the GPU stopped, {doing} ({name}): the run has to start again from its last checkpoint; if it happens again, please report it",
+                $"the GPU stopped, {doing} ({name}): the run has to start again from its last checkpoint; if it happens again, "
+                + "please report it with what CLIPER_CUDA_SYNC=1 says, which names the kernel",
             _ => $"the GPU's driver refused, {doing}: {name}",
         });
     }
