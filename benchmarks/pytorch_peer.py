@@ -505,7 +505,7 @@ def join(ours_path, peer_path, out, commit, driver, command):
     rows, known = [], set()
     for about, row in read_rows(ours_path):
         dtype = about["precision"]
-        floors = (f"# {about['device']}, {dtype}: measured floors {about['peakGflops'] / 1e3:.1f} TFLOP/s "
+        floors = (f"# {about['device']}: measured floors {about['peakGflops'] / 1e3:.1f} TFLOP/s "
                   f"({about['peakOf']} alone), {about['bandwidthGBs']:.0f} GB/s (copy)")
         if floors not in lines:
             lines.append(floors)
