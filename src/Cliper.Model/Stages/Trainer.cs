@@ -110,13 +110,14 @@ public sealed class Trainer : IDisposable
             TakeSelected();
             _checkpoints.SaveModel(_model, _info);
             Evaluation result = Evaluate(_data.Result, cancellation);
-            // From here on the model is the caller's.
-            (CliperModel trained, _model) = (_model, null!);
-            return new TrainResult(trained, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
+            var trained = new TrainResult(_model, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
                 _state.BestEpoch)
             {
                 Paper = _data.Paper,
             };
+            // From here on the model is the caller's.
+            _model = null!;
+            return trained;
         }
         catch (OperationCanceledException) when (!File.Exists(_checkpoints.LastPath))
         {
