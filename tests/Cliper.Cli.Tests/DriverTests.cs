@@ -129,7 +129,7 @@ public sealed class DriverTests
         Run(start, "bench --only softmax --device cuda");
 
         // The first that opening a card loads.
-        Assert.That(first.Keys.Select(Path.GetFileName), Has.One.StartsWith("Element-Sum-Halves-Fp16-Halves-Fp16-Halves-Fp16-"));
+        Assert.That(first.Keys.Select(Path.GetFileName), Has.One.StartsWith("Element-Sum-GlobalPtr16-Fp16-GlobalPtr16-Fp16-GlobalPtr16-Fp16-"));
         Assert.That(Files(), Is.SupersetOf(first));
     }
 
