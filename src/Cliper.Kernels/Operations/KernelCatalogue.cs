@@ -13,6 +13,7 @@ internal static class KernelCatalogue
         .. Sum.GpuKernels, .. GradientNorm.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels,
         .. Gather.GpuKernels, .. TokenRows.Kernels, .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamW.GpuKernels,
         .. TensorCoreAttention.Kernels, .. PortableAttention.Kernels, .. Resize.GpuKernels, .. Warp.GpuKernels, .. ColorJitter.GpuKernels,
-        .. Normalize.GpuKernels, .. GpuPeak.Kernels,
+        .. Normalize.GpuKernels, .. Convolution.GpuKernels, .. DepthwiseConvolution.GpuKernels, .. MaxPool.GpuKernels,
+        .. GpuPeak.Kernels,
     ];
 }
