@@ -55,7 +55,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         }
         Row("precision", $"activations are stored in {stored.Describe()}");
         Row("ffmpeg", ffmpeg ?? "none: only video files need it (apt-get install ffmpeg)");
-        Row("face detector", FaceDetector.Installed ?? "none: only uncropped photos and videos need it (apt-get install opencv-data)");
+        Row("face detector", CascadeDetector.Installed ?? "none: only uncropped photos and videos need it (apt-get install opencv-data)");
         foreach (SelfTest.Result check in checks)
             Row($"self-test: {check.Name}", Format.Invariant(
                 $"{(check.Passed ? "passed" : "FAILED")}, gradient within {check.Error:E1} of finite differences"));
@@ -105,7 +105,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             }
             json.WriteString("precision", stored.Describe());
             json.WriteString("ffmpeg", ffmpeg);
-            json.WriteString("faceDetector", FaceDetector.Installed);
+            json.WriteString("faceDetector", CascadeDetector.Installed);
             json.WriteBoolean("passed", passed);
             json.WriteStartArray("selfTest");
             foreach (SelfTest.Result check in checks)

@@ -105,7 +105,7 @@ internal sealed class PredictCommand : CliCommand
         string? detector = parsed.GetValue(_faceDetector);
         if (box is not null && detector is not (null or NoDetector))
             throw new SettingsException("--face-box and --face-detector exclude each other: the box is given, or looked for");
-        FaceDetector? given = detector is null or NoDetector ? null : FaceDetector.Load(detector);
+        CascadeDetector? given = detector is null or NoDetector ? null : CascadeDetector.Load(detector);
         string[] videos = [.. paths.Where(PictureFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
         foreach (string? output in new[] { parsed.GetValue(_csv), parsed.GetValue(_plot), parsed.GetValue(_annotate) })
@@ -216,7 +216,7 @@ internal sealed class PredictCommand : CliCommand
     }
 
     /// <summary>Which part of a picture is looked at, which is said.</summary>
-    private FaceCrop Crop(CheckpointInfo model, PixelBox? box, string? asked, FaceDetector? detector)
+    private FaceCrop Crop(CheckpointInfo model, PixelBox? box, string? asked, CascadeDetector? detector)
     {
         if (model.Alignment == FaceAlignment.Aligned)
             Terminal.Say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others less well; "
@@ -225,8 +225,8 @@ internal sealed class PredictCommand : CliCommand
             return FaceCrop.Given(given, model.FaceMargin);
         if (detector is null && asked is null && model.Alignment == FaceAlignment.WholePicture)
             Terminal.Say("the model has learned from whole pictures: no face is looked for, of each the centre is taken");
-        else if (detector is null && asked is null && FaceDetector.Installed is { } installed)
-            (asked, detector) = (installed, FaceDetector.Load(installed));
+        else if (detector is null && asked is null && CascadeDetector.Installed is { } installed)
+            (asked, detector) = (installed, CascadeDetector.Load(installed));
         else if (detector is null)
             Terminal.Say("no face is looked for: of each picture the centre is taken; --face-box X,Y,W,H says where the face is"
                 + (asked is null ? ", and with OpenCV's cascades installed (Debian: opencv-data) it is found" : ""));

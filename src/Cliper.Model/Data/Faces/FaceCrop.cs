@@ -14,11 +14,11 @@ public sealed class FaceCrop
     /// </summary>
     private const double CutOutAlready = 0.3;
 
-    private readonly FaceDetector? _detector;
+    private readonly IFaceDetector? _detector;
     private readonly PixelBox? _box;
     private readonly float _margin;
 
-    private FaceCrop(FaceDetector? detector, PixelBox? box, float margin) => (_detector, _box, _margin) = (detector, box, margin);
+    private FaceCrop(IFaceDetector? detector, PixelBox? box, float margin) => (_detector, _box, _margin) = (detector, box, margin);
 
     /// <summary>All of every picture.</summary>
     public static FaceCrop None { get; } = new(null, null, 0);
@@ -31,7 +31,7 @@ public sealed class FaceCrop
     /// <summary>The largest face that is found in a picture; all of it where none is, or where the face fills it.</summary>
     /// <param name="detector">Finds faces.</param>
     /// <param name="margin">Added to each side of a face, as a part of its size.</param>
-    public static FaceCrop Sought(FaceDetector detector, float margin) => new(detector, null, margin);
+    public static FaceCrop Sought(IFaceDetector detector, float margin) => new(detector, null, margin);
 
     /// <summary>Whether faces are looked for.</summary>
     public bool Seeks => _detector is not null;
@@ -43,8 +43,8 @@ public sealed class FaceCrop
     {
         if (_detector is null)
             return _box;
-        IReadOnlyList<PixelBox> faces = _detector.Find(image);
-        return faces.Count == 0 ? null : before is { } last ? faces.MaxBy(face => Overlap(face, last)) : faces[0];
+        PixelBox[] faces = [.. _detector.Find(image).Select(found => found.Box)];
+        return faces.Length == 0 ? null : before is { } last ? faces.MaxBy(face => Overlap(face, last)) : faces[0];
     }
 
     /// <summary>What a model gets of a picture.</summary>
