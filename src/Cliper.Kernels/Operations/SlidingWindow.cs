@@ -103,7 +103,9 @@ public readonly record struct SlidingWindow(FeatureMap Input, WindowAxis Down, W
     /// <summary>Whether each output sees one pixel, its own.</summary>
     internal bool IsPointwise => Down is (1, 1, 0, 0) && Across is (1, 1, 0, 0);
 
-    internal void Check()
+    /// <summary>Throws unless there is an input and the window fits it.</summary>
+    /// <exception cref="ArgumentException">A size is below 1, or the window is larger than the padded input.</exception>
+    public void Check()
     {
         Input.Check("the input");
         Down.Check(Input.Height, "rows");

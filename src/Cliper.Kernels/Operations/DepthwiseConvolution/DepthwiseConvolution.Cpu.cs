@@ -28,7 +28,7 @@ public static unsafe partial class DepthwiseConvolution
 
     /// <summary>
     /// Lines of outputs. Where there are at least as many channels as lanes, the last register of channels begins so early
-    /// that it is full: some channels are computed twice, with the same bits.
+    /// that it is full, and so does the last group of neighboring outputs: some are computed twice, with the same bits.
     /// </summary>
     private readonly struct ForwardRange(float* x, float* weight, float* y, SlidingWindow window) : IRangeKernel
     {
@@ -51,9 +51,16 @@ public static unsafe partial class DepthwiseConvolution
                     int column = 0;
                     for (; column < inner; column++)
                         Edge<V>(rows, source + first, taps + first, target + first, column, lanes);
-                    for (; lanes == V.Count && column <= innerEnd - PixelsAtOnce; column += PixelsAtOnce)
-                        Pixels<V>(rows, source + first + (long)across.Start(column) * channels, taps + first,
-                            target + first + (long)column * channels);
+                    if (lanes == V.Count && innerEnd - column >= PixelsAtOnce)
+                    {
+                        for (; column < innerEnd; column += PixelsAtOnce)
+                        {
+                            int from = Math.Min(column, innerEnd - PixelsAtOnce);
+                            Pixels<V>(rows, source + first + (long)across.Start(from) * channels, taps + first,
+                                target + first + (long)from * channels);
+                        }
+                        column = innerEnd;
+                    }
                     for (; column < width; column++)
                         Edge<V>(rows, source + first, taps + first, target + first, column, lanes);
                 }

@@ -11,7 +11,4 @@ public enum Activation
 
     /// <summary><see cref="Operations.Gelu"/>: some CLIPs trained by others.</summary>
     Gelu,
-
-    /// <summary><see cref="Operations.Relu"/>: convolutional networks.</summary>
-    Relu,
 }
