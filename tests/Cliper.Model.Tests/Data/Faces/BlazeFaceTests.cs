@@ -30,18 +30,13 @@ public sealed class BlazeFaceTests : TemporaryFolder
         network.Run();
 
         Assert.That(network.HeadCells, Is.EqualTo(new[] { 16, 8 }));
-        // Of numbers up to 621, whose last place is 6e-5 in fp32: 1e-4, and above 100 a millionth, for the sums' other order.
+        // Scores reach 621 and boxes 121, with sums that cancel in between: fp32 in another order leaves a millionth of the largest.
         foreach ((string name, float[] actual) in new[]
         {
             ("output.Identity", network.Scores(0).ToArray()), ("output.Identity_1", network.Scores(1).ToArray()),
             ("output.Identity_2", network.Boxes(0).ToArray()), ("output.Identity_3", network.Boxes(1).ToArray()),
         })
-        {
-            float[] expected = golden.ReadFloats(name);
-            double[] errors = [.. actual.Zip(expected, (a, e) => Math.Abs((double)a - e) / Math.Max(1, Math.Abs(e) / 100))];
-            TestContext.Out.WriteLine($"{name}: {errors.Max():E1}");
-            Assert.That(errors, Has.Length.EqualTo(expected.Length).And.All.LessThanOrEqualTo(1e-4), name);
-        }
+            Golden.GoldenSet.AssertRelativelyClose(actual, golden.ReadFloats(name), 2e-6, name);
     }
 
     [Test]
@@ -90,6 +85,73 @@ public sealed class BlazeFaceTests : TemporaryFolder
         // People hold their heads a little askew too: by up to 8 degrees in these pictures.
         Assert.That(errors[10], Is.EqualTo(0).Within(2));
         Assert.That(errors, Has.All.InRange(-10, 10));
+    }
+
+    [Test]
+    public void SmallFacesOfALargePictureAreFound()
+    {
+        // Faces of about 35 pixels in 1400 x 1000: 6 of the network's 256 when it looks at all of it, 35 in a tile.
+        const int Across = 14, Down = 10, Each = 100;
+        RgbImage[] people = [.. London().Select(picture => picture.Image).Take(Across * Down)];
+        var pixels = new byte[3 * Across * Each * Down * Each];
+        for (int i = 0; i < people.Length; i++)
+        {
+            var small = new byte[3 * Each * Each];
+            Resize.Forward<Bilinear>(people[i].Pixels, people[i].Width, people[i].Height, 3, Each, Each, small);
+            for (int y = 0; y < Each; y++)
+                small.AsSpan(3 * y * Each, 3 * Each).CopyTo(pixels.AsSpan(3 * ((i / Across * Each + y) * Across * Each + i % Across * Each)));
+        }
+        var crowd = new RgbImage(Across * Each, Down * Each, pixels);
+
+        using BlazeFace withTiles = new(smallestFace: 32), withoutTiles = new(smallestFace: crowd.Width);
+        IReadOnlyList<Face> found = withTiles.Find(crowd);
+
+        TestContext.Out.WriteLine($"{found.Count} of {people.Length}, {withoutTiles.Find(crowd).Count} without tiles; widths {found.Min(face => face.Box.Width)} to {found.Max(face => face.Box.Width)}");
+        Assert.That(found, Has.Count.GreaterThanOrEqualTo(0.95 * people.Length));
+        Assert.That(found.Select(face => (face.Box.Y + face.Box.Height / 2) / Each * Across + (face.Box.X + face.Box.Width / 2) / Each),
+            Is.Unique, "at most one face in each of the small pictures");
+        Assert.That(withoutTiles.Find(crowd), Has.Count.LessThan(people.Length / 2));
+    }
+
+    [Test]
+    public void NothingIsFoundWhereThereIsNoFace([Values(200, 256, 1100)] int side)
+    {
+        foreach ((string name, Func<int, int, int, double> value) in Patterns(side))
+        {
+            var pixels = new byte[3 * side * side];
+            for (int i = 0; i < pixels.Length; i++)
+                pixels[i] = (byte)Math.Clamp(127.5 + 127.5 * value(i / 3 % side, i / 3 / side, i % 3), 0, 255);
+            Assert.That(Detector.Find(new RgbImage(side, side, pixels)), Is.Empty, name);
+        }
+    }
+
+    /// <summary>Pictures from -1 to 1 of x, y and color: flat ones, noise of several sizes, stripes, checks, disks, rings and waves.</summary>
+    private static IEnumerable<(string, Func<int, int, int, double>)> Patterns(int side)
+    {
+        yield return ("black", (_, _, _) => -1);
+        yield return ("gray", (_, _, _) => 0);
+        yield return ("a slope", (x, y, c) => 2.0 * (c == 1 ? x : y) / side - 1);
+        foreach (int size in new[] { 1, 4, 16, 50 })
+        {
+            int seed = size;
+            float[] noise = [.. Enumerable.Range(0, 3 * (side / size + 1) * (side / size + 1)).Select(_ => 0f)];
+            var random = new Random(seed);
+            for (int i = 0; i < noise.Length; i++)
+                noise[i] = 2 * random.NextSingle() - 1;
+            yield return ($"noise of {size} pixels", (x, y, c) => noise[3 * (y / size * (side / size + 1) + x / size) + c]);
+            yield return ($"stripes of {size} pixels", (x, _, c) => x / size % 2 == 0 ? 0.8 : c * 0.3 - 0.5);
+            yield return ($"checks of {size} pixels", (x, y, c) => (x / size + y / size) % 2 == 0 ? 0.9 : c * 0.2 - 0.9);
+            // Longer waves are spots that lie as eyes and mouths do: the network takes three of them for a face (0.79).
+            if (size < side / 50)
+                yield return ($"waves of {size} pixels", (x, y, c) => Math.Sin(x / (double)size + c) * Math.Cos(y / (double)size));
+        }
+        foreach (double radius in new[] { 0.1, 0.25, 0.45 })
+        {
+            yield return ($"a disk of {radius}", (x, y, c) => Distance(x, y) < radius ? new[] { 0.8, 0.5, 0.3 }[c] : -0.3);
+            yield return ($"a ring of {radius}", (x, y, _) => Math.Abs(Distance(x, y) - radius) < 0.03 ? 1 : -0.8);
+        }
+
+        double Distance(int x, int y) => Math.Sqrt((x - side / 2.0) * (x - side / 2.0) + (y - side / 2.0) * (y - side / 2.0)) / side;
     }
 
     private static void AssertSameFaces(IReadOnlyList<Face> found, IReadOnlyList<Face> expected, string name)
