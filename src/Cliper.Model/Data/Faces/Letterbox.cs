@@ -11,6 +11,9 @@ namespace Cliper.Model.Data.Faces;
 /// <param name="Down">Where its upper edge is.</param>
 internal readonly record struct Letterbox(float Scale, float Right, float Down)
 {
+    /// <summary>What the network gets for each value of a byte: 256 quotients instead of one a pixel.</summary>
+    private static readonly float[] Levels = [.. Enumerable.Range(0, 256).Select(value => value / 127.5f - 1)];
+
     /// <summary>Fills a network's input with a part of a picture.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="part">The part of it, within the picture.</param>
@@ -30,7 +33,7 @@ internal readonly record struct Letterbox(float Scale, float Right, float Down)
             Span<float> row = target.Slice(Channels * ((top + y) * side + left), Channels * width);
             ReadOnlySpan<byte> source = reduced.AsSpan(Channels * y * width, Channels * width);
             for (int i = 0; i < row.Length; i++)
-                row[i] = source[i] / 127.5f - 1;
+                row[i] = Levels[source[i]];
         }
         return new Letterbox((float)scale, (float)(part.X - left * scale), (float)(part.Y - top * scale));
     }
