@@ -20,7 +20,9 @@ public sealed class CompletenessTests
         if (!contract.Contains("DeviceArray"))
             return; // Works on host memory: its contract is its implementation.
 
-        string host = Read("src", "Cliper.Kernels", "Operations", operation, $"{operation}.Host.cs");
+        string folder = Path.Combine(Root, "src", "Cliper.Kernels", "Operations", operation);
+        string host = Read("src", "Cliper.Kernels", "Operations", operation,
+            File.Exists(Path.Combine(folder, $"{operation}.Cpu.cs")) ? $"{operation}.Cpu.cs" : $"{operation}.Host.cs");
         Assert.Multiple(() =>
         {
             Assert.That(contract + host, Does.Contain("NoImplementation("), "other devices must be refused by name");

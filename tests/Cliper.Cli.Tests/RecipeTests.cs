@@ -292,9 +292,9 @@ public sealed class RecipeTests
 
         string Predicted(string run, string? box)
         {
-            ProgramRun predict = ProgramRun.InProcess(["predict", "--checkpoint", In("runs", run), picture, "--json", .. box is null ? Array.Empty<string>() : ["--face-box", box]]);
+            ProgramRun predict = ProgramRun.InProcess(["predict", "--checkpoint", In("runs", run), picture, "--json", .. box is null ? ["--faces", "none"] : new[] { "--face-box", box }]);
             Assert.That(predict.ExitCode, Is.Zero, predict.Error);
-            return predict.Json[0].GetProperty("probabilities").ToString();
+            return predict.Json.GetProperty("results")[0].GetProperty("faces")[0].GetProperty("probabilities").ToString();
         }
     }
 

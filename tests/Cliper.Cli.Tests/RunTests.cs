@@ -81,28 +81,36 @@ public sealed class RunTests
     [Test]
     public void APredictionIsAnObjectAPicture()
     {
-        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test"), "--json");
+        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test"), "--faces", "none", "--json");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        JsonElement[] pictures = [.. run.Json.EnumerateArray()];
+        Assert.That(run.Json.GetProperty("schema").GetInt32(), Is.EqualTo(1));
+        Assert.That(run.Json.GetProperty("model").GetProperty("classes").EnumerateArray().Select(name => name.GetString()), Is.EqualTo(Classes));
+        Assert.That(run.Json.GetProperty("model").GetProperty("sha256").GetString(), Does.Match("^[0-9a-f]{64}$"));
+        JsonElement[] pictures = [.. run.Json.GetProperty("results").EnumerateArray()];
         Assert.That(pictures, Has.Length.EqualTo(12));
         foreach (JsonElement picture in pictures)
         {
             Assert.That(picture.GetProperty("file").GetString(), Does.Exist);
-            Assert.That(Classes, Does.Contain(picture.GetProperty("label").GetString()));
+            JsonElement face = picture.GetProperty("faces").EnumerateArray().Single();
+            Assert.That(face.GetProperty("box").ValueKind, Is.EqualTo(JsonValueKind.Null));
+            string expression = face.GetProperty("expression").GetString()!;
+            Assert.That(Classes, Does.Contain(expression));
+            JsonElement shares = face.GetProperty("probabilities");
+            Assert.That(face.GetProperty("probability").GetDouble(), Is.EqualTo(shares.GetProperty(expression).GetDouble()));
             // Three fp32 shares of one: each rounded by at most 2^-25.
-            Assert.That(picture.GetProperty("probabilities").EnumerateObject().Sum(share => share.Value.GetDouble()), Is.EqualTo(1).Within(1e-6));
-            Assert.That(picture.GetProperty("subclass").GetInt32(), Is.InRange(0, 4));
+            Assert.That(shares.EnumerateObject().Sum(share => share.Value.GetDouble()), Is.EqualTo(1).Within(1e-6));
+            Assert.That(face.GetProperty("descriptor").GetInt32(), Is.InRange(0, 4));
         }
     }
 
     [Test]
     public void PredictionsCanBeATable()
     {
-        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test", "anger"), "--csv", "-");
+        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test", "anger"), "--faces", "none", "--csv", "-");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(run.Out, Does.StartWith("file,label,subclass,anger,happiness,sadness\n"));
+        Assert.That(run.Out, Does.StartWith("file,id,x,y,width,height,score,expression,probability,descriptor,anger,happiness,sadness\n"));
         Assert.That(run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(5));
     }
 
@@ -113,11 +121,12 @@ public sealed class RunTests
         Draw(Path.Combine(folder, "good.png"), 0, 1);
         File.WriteAllText(Path.Combine(folder, "bad.png"), "no picture");
 
-        ProgramRun lenient = ProgramRun.InProcess("predict", "--checkpoint", Run, folder, "--json");
-        ProgramRun strict = ProgramRun.InProcess("predict", "--checkpoint", Run, folder, "--json", "--strict");
+        ProgramRun lenient = ProgramRun.InProcess("predict", "--checkpoint", Run, folder, "--faces", "none", "--json");
+        ProgramRun strict = ProgramRun.InProcess("predict", "--checkpoint", Run, folder, "--faces", "none", "--json", "--strict");
 
         Assert.That(lenient.ExitCode, Is.Zero, lenient.Error);
-        Assert.That(lenient.Json.GetArrayLength(), Is.EqualTo(1));
+        Assert.That(lenient.Json.GetProperty("results").GetArrayLength(), Is.EqualTo(1));
+        Assert.That(lenient.Json.GetProperty("skipped")[0].GetProperty("file").GetString(), Does.EndWith("bad.png"));
         Assert.That(lenient.Error, Does.Contain("bad.png").And.Contain("skipped 1 unreadable picture"));
         Assert.That((strict.ExitCode, strict.Out), Is.EqualTo((3, "")));
         Assert.That(strict.Error, Does.Contain("bad.png").And.Not.Contain("   at "));
@@ -154,12 +163,12 @@ public sealed class RunTests
         ProgramRun train = ProgramRun.InProcess(["train", "--out", run, "--pretrain-epochs", "1", "--device", "emulated",
                 .. Tiny.Select(word => word == In("data") ? data : word)]),
             eval = ProgramRun.InProcess("eval", "--run", run, "--data", data, "--dataset", "folder", "--device", "emulated", "--json"),
-            predict = ProgramRun.InProcess("predict", "--checkpoint", run, Path.Combine(data, "test"), "--device", "emulated", "--json");
+            predict = ProgramRun.InProcess("predict", "--checkpoint", run, Path.Combine(data, "test"), "--faces", "none", "--device", "emulated", "--json");
         Assert.That(train.ExitCode, Is.Zero, train.Error);
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
         Assert.That(eval.Json.GetProperty("samples").GetInt32(), Is.EqualTo(4));
         Assert.That(predict.ExitCode, Is.Zero, predict.Error);
-        Assert.That(predict.Json.GetArrayLength(), Is.EqualTo(4));
+        Assert.That(predict.Json.GetProperty("results").GetArrayLength(), Is.EqualTo(4));
 
         float[][] features = [.. new[] { "cpu", "emulated" }.Select(device =>
         {
@@ -208,7 +217,8 @@ public sealed class RunTests
         Assert.That(ProgramRun.InProcess("predict", "--checkpoint", clip, In("data", "test")).ExitCode, Is.EqualTo(3));
 
         JsonElement[] Answers(string checkpoint) =>
-            [.. ProgramRun.InProcess("predict", "--checkpoint", checkpoint, In("data", "test"), "--json").Json.EnumerateArray()];
+            [.. ProgramRun.InProcess("predict", "--checkpoint", checkpoint, In("data", "test"), "--faces", "none", "--json").Json
+                .GetProperty("results").EnumerateArray().Select(picture => picture.GetProperty("faces")[0])];
         static double Probability(JsonElement answer, string name) => answer.GetProperty("probabilities").GetProperty(name).GetDouble();
     }
 
@@ -218,7 +228,8 @@ public sealed class RunTests
         ProgramRun run = ProgramRun.InProcess("predict", In("data", "test", "anger"), "--json");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(run.Json.GetArrayLength(), Is.EqualTo(4));
+        Assert.That(run.Json.GetProperty("results").GetArrayLength(), Is.EqualTo(4));
+        Assert.That(run.Json.GetProperty("model").GetProperty("name").GetString(), Is.EqualTo("drawn-faces"));
         Assert.That(run.Error, Does.Contain("drawn faces only"));
     }
 

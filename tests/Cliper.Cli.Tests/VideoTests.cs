@@ -46,9 +46,10 @@ public sealed class VideoTests
     {
         ProgramRun run = Predict(In("clip.mp4"), "--json");
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        JsonElement clip = run.Json.EnumerateArray().Single();
+        JsonElement clip = run.Json.GetProperty("results").EnumerateArray().Single();
         Assert.That(clip.GetProperty("file").GetString(), Is.EqualTo(In("clip.mp4")));
-        Assert.That(clip.TryGetProperty("timeline", out _), Is.False);
+        Assert.That((clip.GetProperty("frames").GetInt32(), clip.GetProperty("rate").GetDouble()), Is.EqualTo((40, 10.0)));
+        Assert.That(Answer(run).TryGetProperty("windows", out _), Is.False);
         Assert.That(run.Error, Does.Contain("the centre is taken"));
     }
 
@@ -58,11 +59,11 @@ public sealed class VideoTests
         ProgramRun run = Predict(In("clip.mp4"), "--window", "16", "--stride", "8", "--plot", In("plot.svg"), "--annotate", In("out.mp4"), "--json");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        JsonElement[] rows = [.. run.Json[0].GetProperty("timeline").EnumerateArray()];
+        JsonElement[] rows = [.. Answer(run).GetProperty("windows").EnumerateArray()];
         Assert.That(rows.Select(row => Math.Round(row.GetProperty("start").GetDouble(), 3)), Is.EqualTo(new[] { 0, 0.8, 1.6, 2.4 }));
         Assert.That(rows.Select(row => Math.Round(row.GetProperty("end").GetDouble(), 3)), Is.EqualTo(new[] { 1.6, 2.4, 3.2, 4.0 }));
-        Assert.That(rows[0].GetProperty("label").GetString(), Is.EqualTo("sadness"));
-        Assert.That(rows[3].GetProperty("label").GetString(), Is.EqualTo("happiness"));
+        Assert.That(rows[0].GetProperty("expression").GetString(), Is.EqualTo("sadness"));
+        Assert.That(rows[3].GetProperty("expression").GetString(), Is.EqualTo("happiness"));
         Assert.That(File.ReadAllText(In("plot.svg")), Does.StartWith("<svg").And.Contain("happiness").And.EndWith("</svg>\n"));
         var annotated = VideoFile.Open(In("out.mp4"));
         Assert.That((annotated.Width, annotated.Height), Is.EqualTo((64, 48)));
@@ -75,7 +76,7 @@ public sealed class VideoTests
         ProgramRun run = Predict(In("clip.mp4"), "--window", "20", "--rate", "5", "--csv", "-", "--plot", In("plot.png"));
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         // 20 frames at 5 a second: one window of all.
-        Assert.That(run.Out, Does.Match("^file,start,end,label,subclass,happiness,sadness\n[^\n]*clip.mp4,0.000,4.000,[^\n]*\n$"));
+        Assert.That(run.Out, Does.Match("^file,id,start,end,expression,probability,descriptor,happiness,sadness\n[^\n]*clip.mp4,0,0.000,4.000,[^\n]*\n$"));
         RgbImage plot = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(In("plot.png")), "plot");
         Assert.That((plot.Width, plot.Height), Is.EqualTo((960, 400)));
     }
@@ -102,11 +103,46 @@ public sealed class VideoTests
         Ffmpeg("-i", In("face.mp4"), "-frames:v", "1", In("face.png"));
         foreach (string file in new[] { "face.mp4", "face.png" })
         {
-            Assert.That(Predict(In(file), "--json").Json[0].GetProperty("label").GetString(), Is.EqualTo("happiness"), file);
+            Assert.That(Answer(Predict(In(file), "--json")).GetProperty("expression").GetString(), Is.EqualTo("happiness"), file);
             ProgramRun cut = Predict(In(file), "--json", "--face-box", "60,60,30,30");
-            Assert.That(cut.Json[0].GetProperty("label").GetString(), Is.EqualTo("sadness"), file);
+            Assert.That(Answer(cut).GetProperty("expression").GetString(), Is.EqualTo("sadness"), file);
             Assert.That(cut.Error, Does.Not.Contain("the centre"));
         }
+    }
+
+    [Test]
+    public void EveryFaceOfATableIsAnsweredAndAPictureWithoutOneIsNamed()
+    {
+        // Bright, with a dark square.
+        var pixels = new byte[96 * 96 * 3];
+        for (int i = 0; i < pixels.Length; i++)
+            pixels[i] = (byte)(i / 3 % 96 >= 60 && i / 3 / 96 >= 60 ? 40 : 210);
+        foreach (string name in new[] { "two.png", "none.png" })
+            File.WriteAllBytes(In(name), SkiaImageCodec.Instance.Encode(new RgbImage(96, 96, pixels), ImageFormat.Png));
+        File.WriteAllText(In("faces.csv"), "file,x,y,width,height\ntwo.png,62,62,30,30\ntwo.png,4,4,40,40\n");
+        string[] table = ["--faces", In("faces.csv")];
+
+        ProgramRun json = Predict(In("two.png"), [In("none.png"), "--json", "--annotate", In("seen.png"), .. table]),
+            csv = Predict(In("two.png"), ["--csv", "-", .. table]), text = Predict(In("two.png"), table);
+
+        Assert.That(json.ExitCode, Is.Zero, json.Error);
+        JsonElement two = json.Json.GetProperty("results").EnumerateArray().Single();
+        JsonElement[] faces = [.. two.GetProperty("faces").EnumerateArray()];
+        Assert.That((two.GetProperty("width").GetInt32(), two.GetProperty("height").GetInt32()), Is.EqualTo((96, 96)));
+        Assert.That(faces.Select(face => face.GetProperty("id").GetInt32()), Is.EqualTo(new[] { 0, 1 }));
+        Assert.That(faces.Select(face => face.GetProperty("expression").GetString()), Is.EqualTo(new[] { "happiness", "sadness" }));
+        Assert.That(faces[1].GetProperty("box").EnumerateArray().Select(value => value.GetInt32()), Is.EqualTo(new[] { 62, 62, 30, 30 }));
+        JsonElement skipped = json.Json.GetProperty("skipped").EnumerateArray().Single();
+        Assert.That(skipped.GetProperty("file").GetString(), Is.EqualTo(In("none.png")));
+        Assert.That(skipped.GetProperty("reason").GetString(), Is.EqualTo("no face found"));
+        Assert.That(json.Error, Does.Contain("no face was found in 1 of 2 files"));
+        Assert.That(csv.Out.Split('\n')[1..3].Select(line => line.Split(',')[1..8]), Is.EqualTo(new string[][]
+        {
+            ["0", "4", "4", "40", "40", "1", "happiness"], ["1", "62", "62", "30", "30", "1", "sadness"],
+        }));
+        Assert.That(text.Out, Does.Contain("face at 62,62,30,30"));
+        RgbImage seen = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(In("seen.png")), "seen");
+        Assert.That(ColouredColumns(seen).Max(), Is.EqualTo(62 + 30 - 1), "the right edge of the frame around the second face");
     }
 
     [Test]
@@ -122,11 +158,11 @@ public sealed class VideoTests
 
         Assert.That(picture.ExitCode, Is.Zero, picture.Error);
         Assert.That(picture.Error, Does.Contain("faces are looked for with").And.Not.Contain("no face"));
-        int[] face = [.. picture.Json[0].GetProperty("face").EnumerateArray().Select(value => value.GetInt32())];
+        int[] face = [.. Answer(picture).GetProperty("box").EnumerateArray().Select(value => value.GetInt32())];
         Assert.That(face[0] + face[2] / 2, Is.EqualTo(110 + 12).Within(6), "the square is at 110 in the last frame");
         Assert.That(face[1] + face[3] / 2, Is.EqualTo(50 + 12).Within(6));
-        Assert.That(centre.Json[0].GetProperty("face").ValueKind, Is.EqualTo(JsonValueKind.Null));
-        Assert.That(picture.Json[0].GetProperty("probabilities").ToString(), Is.Not.EqualTo(centre.Json[0].GetProperty("probabilities").ToString()));
+        Assert.That(Answer(centre).GetProperty("box").ValueKind, Is.EqualTo(JsonValueKind.Null));
+        Assert.That(Answer(picture).GetProperty("probabilities").ToString(), Is.Not.EqualTo(Answer(centre).GetProperty("probabilities").ToString()));
 
         Assert.That(video.ExitCode, Is.Zero, video.Error);
         Assert.That(video.Error, Does.Contain("moving.mp4: no face was found in 3 of 10 frames"));
@@ -138,6 +174,9 @@ public sealed class VideoTests
     }
 
     [TestCase(2, "exclude each other", "clip.mp4", "--face-box", "1,2,3,4", "--face-detector", "some.xml")]
+    [TestCase(2, "exclude each other", "clip.mp4", "--faces", "all", "--face-detector", "none")]
+    [TestCase(2, "--faces is 'some'; expected all, largest, none or a .csv file", "clip.mp4", "--faces", "some")]
+    [TestCase(3, "nowhere.csv", "clip.mp4", "--faces", "nowhere.csv")]
     [TestCase(3, "nowhere.xml", "clip.mp4", "--face-detector", "nowhere.xml")]
     [TestCase(1, "cannot be written: it is a folder", "clip.mp4", "--csv", "/usr")]
     [TestCase(1, "cannot be written", "clip.mp4", "--annotate", "/etc/passwd/out.mp4")]
@@ -155,9 +194,12 @@ public sealed class VideoTests
         Assert.That(run.Error, Does.Contain(message).And.Not.Contain("   at "));
     }
 
-    // Without a detector, whatever this machine has installed.
+    /// <summary>The first face of the first file.</summary>
+    private static JsonElement Answer(ProgramRun run) => run.Json.GetProperty("results")[0].GetProperty("faces")[0];
+
+    // Without a detector, unless a test names one.
     private ProgramRun Predict(string path, params string[] args) => ProgramRun.InProcess(["predict", "--checkpoint", In("run"), path,
-        .. args.Contains("--face-detector") ? Array.Empty<string>() : ["--face-detector", "none"], .. args]);
+        .. args.Any(word => word is "--face-detector" or "--faces") ? Array.Empty<string>() : ["--face-detector", "none"], .. args]);
 
     private string In(params string[] names) => Path.Combine([_folder, .. names]);
 

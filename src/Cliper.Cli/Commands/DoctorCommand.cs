@@ -3,8 +3,8 @@ using System.Text.Json;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Gpu.Cuda;
 using Cliper.Kernels.Memory;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Diagnostics;
-using Cliper.Model.Faces;
 using Spectre.Console;
 
 namespace Cliper.Cli.Commands;
@@ -57,7 +57,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         }
         Row("precision", $"activations are stored in {stored.Describe()}");
         Row("ffmpeg", ffmpeg ?? "none: only video files need it (apt-get install ffmpeg)");
-        Row("face detector", FaceDetector.Installed ?? "none: only uncropped photos and videos need it (apt-get install opencv-data)");
+        Row("face detector", File.Exists(ShippedModels.FaceDetector) ? "BlazeFace, which comes with the program" : $"none: {ShippedModels.FaceDetector} is missing");
         foreach (SelfTest.Result check in checks)
             Row($"self-test: {check.Name}", Format.Invariant(
                 $"{(check.Passed ? "passed" : "FAILED")}, gradient within {check.Error:E1} of finite differences"));
@@ -107,7 +107,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             }
             json.WriteString("precision", stored.Describe());
             json.WriteString("ffmpeg", ffmpeg);
-            json.WriteString("faceDetector", FaceDetector.Installed);
+            json.WriteString("faceDetector", File.Exists(ShippedModels.FaceDetector) ? ShippedModels.FaceDetector : null);
             json.WriteBoolean("passed", passed);
             json.WriteStartArray("selfTest");
             foreach (SelfTest.Result check in checks)

@@ -1,18 +1,12 @@
-using System.Collections.Concurrent;
 using System.CommandLine;
-using System.Globalization;
 using System.Text;
-using System.Text.Json;
 using Cliper.Kernels.Memory;
-using Cliper.Kernels.Operations;
 using Cliper.Model;
 using Cliper.Model.Checkpoints;
-using Cliper.Model.DataSets;
 using Cliper.Model.Faces;
 using Cliper.Model.Images;
 using Cliper.Model.Inference;
 using Cliper.Model.IO;
-using Cliper.Model.Prompts;
 using Cliper.Model.Reporting;
 using Cliper.Model.Samples;
 using Cliper.Model.Video;
@@ -23,7 +17,7 @@ namespace Cliper.Cli.Commands;
 internal sealed class PredictCommand : CliCommand
 {
     private const string StandardOutput = "-";
-    private const string NoDetector = "none";
+    private const string DrawnFacesModel = "drawn-faces", DrawnFacesNote = "trained on drawn faces: of no use on photographs";
 
     private readonly Argument<string[]> _paths = new("PATH")
     {
@@ -74,21 +68,11 @@ internal sealed class PredictCommand : CliCommand
 
     private readonly Option<string?> _annotate = new("--annotate")
     {
-        Description = "Writes the video with the labels drawn in.",
-        HelpName = "FILE",
+        Description = "Writes the picture or video with faces and labels drawn in; of several pictures each into this folder.",
+        HelpName = "PATH",
     };
 
-    private readonly Option<string?> _faceBox = new("--face-box")
-    {
-        Description = "Where the face is in every picture, in pixels from the upper left; the margin that the model was trained with is added.",
-        HelpName = "X,Y,W,H",
-    };
-
-    private readonly Option<string?> _faceDetector = new("--face-detector")
-    {
-        Description = "Looks for the face with this cascade of OpenCV (haarcascade_*.xml); none takes the centre of each picture. Without it the cascade of an installed OpenCV, if there is one.",
-        HelpName = "FILE",
-    };
+    private readonly FaceOptions _faces = new();
 
     private readonly StrictOption _strict = new();
 
@@ -96,7 +80,7 @@ internal sealed class PredictCommand : CliCommand
         : base("predict", "The expressions in pictures and videos.", terminal, common, cancellation)
     {
         Add(_paths);
-        foreach (Option option in new Option[] { _checkpoint, _clips, _window, _stride, _rate, _csv, _plot, _annotate, _faceBox, _faceDetector, _strict })
+        foreach (Option option in (Option[])[_checkpoint, _clips, _window, _stride, _rate, _csv, _plot, _annotate, .. _faces.Options, _strict])
             Add(option);
     }
 
@@ -104,105 +88,97 @@ internal sealed class PredictCommand : CliCommand
     {
         bool clips = parsed.GetValue(_clips);
         string[] paths = parsed.GetValue(_paths)!;
-        PixelBox? box = Box(parsed.GetValue(_faceBox));
-        string? detector = parsed.GetValue(_faceDetector);
-        if (box is not null && detector is not (null or NoDetector))
-            throw new SettingsException("--face-box and --face-detector exclude each other: the box is given, or looked for");
-        FaceDetector? given = detector is null or NoDetector ? null : FaceDetector.Load(detector);
+        FaceOptions.FaceRequest asked = _faces.Read(parsed);
         string[] videos = [.. paths.Where(ImageFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
-        foreach (string? output in new[] { parsed.GetValue(_csv), parsed.GetValue(_plot), parsed.GetValue(_annotate) })
-            if (output is not (null or StandardOutput))
-                AtomicFile.Check(output);
+        CheckOutputs(parsed, windows is not null);
         IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? ImageFiles.Clips(others) : ImageFiles.Pictures(others);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using Device device = Common.OpenDevice(parsed);
-        string? checkpoint = parsed.GetValue(_checkpoint);
-        if (checkpoint is null)
+        string? named = parsed.GetValue(_checkpoint);
+        if (named is null)
             Terminal.Say("no --checkpoint is given: the answers are those of a small model that has learned from drawn faces only");
-        using Predictor predictor = Predictor.Load(checkpoint is null ? ShippedModels.Cliper : Checkpoint.Find(checkpoint), device);
-        FaceCrop crop = Crop(predictor.Info, box, detector, given);
-        var faces = new ConcurrentDictionary<string, PixelBox?>();
-        samples = ImageFiles.Cut(samples, crop, (name, face) => faces[name] = face);
-        if (windows is { } frames)
-            return Timelines(parsed, predictor, files, frames.Window, frames.Stride, crop);
-        var skipped = new Dictionary<string, string>();
-        var predictions = new List<FilePrediction>();
-        string? csv = parsed.GetValue(_csv);
-        int width = predictor.Classes.Max(name => name.Length);
-        foreach (FilePrediction prediction in (samples.Count == 0 ? [] : predictor.Predict(samples, clips, parsed.GetValue(_strict),
-            (name, reason) => skipped[name] = reason, Cancellation)).Concat(OfVideos(predictor, files, crop, parsed.GetValue(_strict), skipped)))
+        string checkpoint = named is null ? ShippedModels.Cliper : Checkpoint.Find(named);
+        using Predictor predictor = Predictor.Load(checkpoint, device);
+        BlazeFace? network = null;
+        FaceCrop crop = asked.CropFor(predictor.Info, named is null, () => network = new BlazeFace(), Terminal.Say);
+        using BlazeFace? ended = network;
+        var run = new PredictRun(Terminal, predictor, crop, parsed.GetValue(_strict), Cancellation);
+        IEnumerable<FileResult> answers = windows is { } frames ? run.Timelines(files, frames.Window, frames.Stride)
+            : (clips ? run.Clips(samples) : run.Pictures(samples)).Concat(run.Videos(files));
+        var results = new List<FileResult>();
+        foreach (FileResult result in answers)
         {
-            predictions.Add(prediction);
-            if (!Terminal.Json && csv != StandardOutput)
-                Terminal.Out.WriteLine(Line(prediction, predictor.Classes, width));
+            results.Add(result);
+            if (!Terminal.Json && parsed.GetValue(_csv) != StandardOutput)
+                PredictionText.Write(Terminal.Out, result, predictor.Classes);
+            if (windows is not null)
+                Draw(parsed, result, predictor.Classes, crop);
         }
         if (Terminal.Json)
-            WriteJson([.. predictions.Select(prediction => (prediction, (IReadOnlyList<TimelineRow>?)null))], predictor.Classes, faces);
-        if (csv is not null)
-            WriteCsv(csv, predictions, predictor.Classes);
-        if (crop.Seeks && faces.Values.Count(face => face is null) is var faceless and > 0)
-            Terminal.Say($"no face was found in {faceless} of {faces.Count} pictures; of those the centre is taken");
-        SkippedPictures.Say(Terminal, skipped);
-        return ExitCode.Done;
+        {
+            var document = new PredictionDocument(named is null ? DrawnFacesModel : Path.GetFileName(Path.TrimEndingDirectorySeparator(named)),
+                checkpoint, named is null ? [DrawnFacesNote] : predictor.Info.Note.Length > 0 ? [predictor.Info.Note] : [], predictor.Classes);
+            Terminal.WriteJson(json => document.Write(json, run.Warnings, run.Skipped, results));
+        }
+        if (parsed.GetValue(_csv) is { } csv)
+            WriteText(csv, new PredictionTable(predictor.Classes).Lines(results, windows is not null));
+        if (windows is null && parsed.GetValue(_annotate) is { } annotated)
+            Annotate(annotated, results, predictor.Classes);
+        return SayWhatIsMissing(run.Skipped, results.Count);
     }
 
-    /// <summary>An answer for each video; one that cannot be decoded is left out unless that is an error.</summary>
-    private IEnumerable<FilePrediction> OfVideos(Predictor predictor, IEnumerable<VideoFile> videos, FaceCrop crop, bool strict,
-        Dictionary<string, string> skipped)
+    /// <summary>The plot and the annotated copy of a video.</summary>
+    private void Draw(ParseResult parsed, FileResult video, IReadOnlyList<string> classes, FaceCrop crop)
     {
-        VideoPredictor model = predictor.ForVideo(crop, strict, Terminal.Say, text => Terminal.Say($"warning: {text}"));
-        foreach (VideoFile video in videos)
+        IReadOnlyList<TimelineRow> rows = video.Faces[0].Windows!;
+        if (parsed.GetValue(_plot) is { } plot)
+            WritePlot(plot, rows, classes);
+        if (parsed.GetValue(_annotate) is { } annotated)
+            VideoAnnotation.Write(annotated, VideoFile.Open(video.File), rows, classes, crop, Cancellation);
+    }
+
+    /// <summary>Writes the pictures with their answers drawn in: one to a file, several into a folder.</summary>
+    private static void Annotate(string path, IReadOnlyList<FileResult> results, IReadOnlyList<string> classes)
+    {
+        FileResult[] pictures = [.. results.Where(result => result.Size is not null)];
+        bool folder = pictures.Length > 1 || Directory.Exists(path);
+        if (folder)
+            Directory.CreateDirectory(path);
+        foreach (FileResult picture in pictures)
         {
-            Prediction prediction;
-            try
-            {
-                prediction = model.Predict(video, Cancellation);
-            }
-            catch (InputException failure) when (!strict)
-            {
-                skipped[video.Path] = failure.Message;
-                continue;
-            }
-            yield return new FilePrediction(video.Path, prediction);
+            RgbImage image = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(picture.File), picture.File);
+            StillAnnotation.Draw(image, picture.Faces.Select(face => (face.Face?.Box, face.Prediction)), classes);
+            string target = folder ? Path.Combine(path, Path.ChangeExtension(Path.GetFileName(picture.File), ".png")) : path;
+            ImageFormat format = Path.GetExtension(target).ToLowerInvariant() is ".jpg" or ".jpeg" ? ImageFormat.Jpeg : ImageFormat.Png;
+            byte[] bytes = SkiaImageCodec.Instance.Encode(image, format);
+            AtomicFile.Write(target, stream => stream.Write(bytes));
         }
     }
 
-    private int Timelines(ParseResult parsed, Predictor predictor, IReadOnlyList<VideoFile> videos, int window, int stride, FaceCrop crop)
+    /// <summary>Says which files have no answer, and why; the exit code that follows.</summary>
+    private int SayWhatIsMissing(IReadOnlyDictionary<string, string> skipped, int answered)
     {
-        VideoPredictor model = predictor.ForVideo(crop, parsed.GetValue(_strict), Terminal.Say, text => Terminal.Say($"warning: {text}"));
-        string? csv = parsed.GetValue(_csv);
-        int width = predictor.Classes.Max(name => name.Length);
-        var all = new List<(FilePrediction, IReadOnlyList<TimelineRow>?)>();
-        foreach (VideoFile video in videos)
-        {
-            Prediction? whole = null;
-            var rows = new List<TimelineRow>();
-            foreach (TimelineRow row in model.Timeline(video, window, stride, prediction => whole = prediction, Cancellation))
-            {
-                rows.Add(row);
-                if (!Terminal.Json && csv != StandardOutput)
-                    Terminal.Out.WriteLine(Format.Invariant($"{row.Start,8:F2} to {row.End,8:F2} s  ")
-                        + Line(new FilePrediction(video.Path, row.Prediction), predictor.Classes, width));
-            }
-            all.Add((new FilePrediction(video.Path, whole!), rows));
-            if (parsed.GetValue(_plot) is { } plot)
-                WritePlot(plot, rows, predictor.Classes);
-            if (parsed.GetValue(_annotate) is { } annotated)
-                VideoAnnotation.Write(annotated, VideoFile.Open(video.Path), rows, predictor.Classes, crop, Cancellation);
-        }
-        if (Terminal.Json)
-            WriteJson(all, predictor.Classes, new Dictionary<string, PixelBox?>());
-        if (csv is not null)
-            WriteText(csv, TimelineCsv(all, predictor.Classes));
-        return ExitCode.Done;
+        int faceless = skipped.Values.Count(reason => reason == PredictRun.NoFace);
+        if (faceless > 0)
+            Terminal.Say($"no face was found in {faceless} of {answered + skipped.Count} files; they have no answer"
+                + (faceless > answered ? " (--faces none takes every picture as a face)" : ""));
+        SkippedPictures.Say(Terminal, skipped.Where(entry => entry.Value != PredictRun.NoFace).ToDictionary());
+        return answered == 0 && faceless == 0 ? ExitCode.Input : ExitCode.Done;
+    }
+
+    private void CheckOutputs(ParseResult parsed, bool windows)
+    {
+        foreach (string? output in new[] { parsed.GetValue(_csv), parsed.GetValue(_plot), parsed.GetValue(_annotate) })
+            if (output is not (null or StandardOutput) && !(output == parsed.GetValue(_annotate) && !windows && Directory.Exists(output)))
+                AtomicFile.Check(output);
     }
 
     /// <summary>Window and stride; null for one answer a file.</summary>
     private (int Window, int Stride)? Windows(ParseResult parsed, int videos, int others)
     {
         const int UsualWindow = 16;
-        bool drawn = parsed.GetValue(_plot) is not null || parsed.GetValue(_annotate) is not null;
+        bool drawn = parsed.GetValue(_plot) is not null || parsed.GetValue(_annotate) is not null && videos > 0;
         int? window = parsed.GetValue(_window) ?? (drawn ? UsualWindow : null), stride = parsed.GetValue(_stride);
         if (parsed.GetValue(_plot) is { } plot && Path.GetExtension(plot).ToLowerInvariant() is not (".png" or ".svg"))
             throw new SettingsException($"--plot {plot}: the file is a .png or .svg");
@@ -212,41 +188,10 @@ internal sealed class PredictCommand : CliCommand
         if (window < 1 || stride < 1)
             throw new SettingsException($"--window and --stride are at least 1 frame, given were {window} and {stride ?? 1}");
         if (videos == 0 || others > 0)
-            throw new SettingsException("--window, --plot and --annotate are for videos alone; give pictures in a run of their own");
+            throw new SettingsException("--window and --plot are for videos alone; give pictures in a run of their own");
         if (drawn && videos > 1)
             throw new SettingsException($"--plot and --annotate write one file; give one video, not {videos}");
         return (window.Value, stride ?? Math.Max(1, window.Value / 2));
-    }
-
-    /// <summary>Which part of a picture is looked at, which is said.</summary>
-    private FaceCrop Crop(CheckpointInfo model, PixelBox? box, string? asked, FaceDetector? detector)
-    {
-        if (model.Alignment == FaceAlignment.Aligned)
-            Terminal.Say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others less well; "
-                + "faces are cut out here, not turned");
-        if (box is { } given)
-            return FaceCrop.Given(given, model.FaceMargin);
-        if (detector is null && asked is null && model.Alignment == FaceAlignment.WholePicture)
-            Terminal.Say("the model has learned from whole pictures: no face is looked for, of each the centre is taken");
-        else if (detector is null && asked is null && FaceDetector.Installed is { } installed)
-            (asked, detector) = (installed, FaceDetector.Load(installed));
-        else if (detector is null)
-            Terminal.Say("no face is looked for: of each picture the centre is taken; --face-box X,Y,W,H says where the face is"
-                + (asked is null ? ", and with OpenCV's cascades installed (Debian: opencv-data) it is found" : ""));
-        if (detector is null)
-            return FaceCrop.None;
-        Terminal.Say($"faces are looked for with {asked} (--face-detector none takes the centre of each picture)");
-        return FaceCrop.Sought(detector, model.FaceMargin);
-    }
-
-    private static PixelBox? Box(string? text)
-    {
-        if (text is null)
-            return null;
-        int[] values = [.. text.Split(',').Select(part =>
-            int.TryParse(part, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int value) ? value : -1)];
-        return values is [>= 0, >= 0, > 0, > 0] ? new PixelBox(values[0], values[1], values[2], values[3])
-            : throw new SettingsException($"--face-box is '{text}'; expected X,Y,W,H in whole pixels, such as 120,40,200,200");
     }
 
     private static void WritePlot(string path, IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes)
@@ -256,82 +201,6 @@ internal sealed class PredictCommand : CliCommand
             : SkiaImageCodec.Instance.Encode(TimelinePlot.Picture(rows, classes), ImageFormat.Png);
         AtomicFile.Write(path, stream => stream.Write(bytes));
     }
-
-    private static string Line(FilePrediction prediction, IReadOnlyList<string> classes, int width)
-    {
-        (int best, float[] probabilities, int subclass) = prediction.Prediction;
-        return Format.Invariant($"{classes[best].PadRight(width)} {100 * probabilities[best],5:F1} %  descriptor {subclass}  {prediction.File}");
-    }
-
-    private void WriteJson(IReadOnlyList<(FilePrediction Whole, IReadOnlyList<TimelineRow>? Rows)> predictions, IReadOnlyList<string> classes,
-        IReadOnlyDictionary<string, PixelBox?> faces) =>
-        Terminal.WriteJson(json =>
-        {
-            json.WriteStartArray();
-            foreach ((FilePrediction whole, IReadOnlyList<TimelineRow>? rows) in predictions)
-            {
-                json.WriteStartObject();
-                json.WriteString("file", whole.File);
-                Write(json, whole.Prediction, classes);
-                if (faces.TryGetValue(whole.File, out PixelBox? face))
-                    WriteFace(json, face);
-                if (rows is not null)
-                {
-                    json.WriteStartArray("timeline");
-                    foreach (TimelineRow row in rows)
-                    {
-                        json.WriteStartObject();
-                        json.WriteNumber("start", row.Start);
-                        json.WriteNumber("end", row.End);
-                        Write(json, row.Prediction, classes);
-                        json.WriteEndObject();
-                    }
-                    json.WriteEndArray();
-                }
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
-        });
-
-    private static void WriteFace(Utf8JsonWriter json, PixelBox? face)
-    {
-        if (face is not { } box)
-        {
-            json.WriteNull("face");
-            return;
-        }
-        json.WriteStartArray("face");
-        foreach (int value in new[] { box.X, box.Y, box.Width, box.Height })
-            json.WriteNumberValue(value);
-        json.WriteEndArray();
-    }
-
-    private static void Write(Utf8JsonWriter json, Prediction prediction, IReadOnlyList<string> classes)
-    {
-        json.WriteString("label", classes[prediction.Class]);
-        json.WriteStartObject("probabilities");
-        foreach ((string name, float probability) in classes.Zip(prediction.Probabilities))
-            json.WriteNumber(name, probability);
-        json.WriteEndObject();
-        json.WriteNumber("subclass", prediction.Subclass);
-    }
-
-    private void WriteCsv(string path, IEnumerable<FilePrediction> predictions, IReadOnlyList<string> classes) =>
-        WriteText(path, predictions.Select(prediction => Csv.Line([prediction.File, .. Fields(prediction.Prediction, classes)]))
-            .Prepend(Csv.Line(["file", "label", "subclass", .. classes])));
-
-    private static IEnumerable<string> TimelineCsv(IEnumerable<(FilePrediction Whole, IReadOnlyList<TimelineRow>? Rows)> all, IReadOnlyList<string> classes) =>
-        all.SelectMany(video => video.Rows!.Select(row => Csv.Line(
-        [
-            video.Whole.File, row.Start.ToString("F3", CultureInfo.InvariantCulture), row.End.ToString("F3", CultureInfo.InvariantCulture),
-            .. Fields(row.Prediction, classes),
-        ]))).Prepend(Csv.Line(["file", "start", "end", "label", "subclass", .. classes]));
-
-    private static IEnumerable<string> Fields(Prediction prediction, IReadOnlyList<string> classes) =>
-    [
-        classes[prediction.Class], prediction.Subclass.ToString(CultureInfo.InvariantCulture),
-        .. prediction.Probabilities.Select(value => value.ToString("R", CultureInfo.InvariantCulture)),
-    ];
 
     private void WriteText(string path, IEnumerable<string> lines)
     {

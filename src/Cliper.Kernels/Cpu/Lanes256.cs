@@ -25,23 +25,21 @@ public readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
     public static Lanes256 Load(float* p) => new(Vector256.Load(p));
 
     /// <inheritdoc/>
-    public static Lanes256 LoadPartial(float* p, int n)
-    {
-        Vector256<float> v = Vector256<float>.Zero;
-        new ReadOnlySpan<float>(p, n).CopyTo(new Span<float>(&v, Count));
-        return new(v);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256 LoadPartial(float* p, int n) => new(Avx.MaskLoad(p, FirstLanes(n)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(float* p) => Vector256.Store(_v, p);
 
     /// <inheritdoc/>
-    public void StorePartial(float* p, int n)
-    {
-        Vector256<float> v = _v;
-        new ReadOnlySpan<float>(&v, n).CopyTo(new Span<float>(p, n));
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StorePartial(float* p, int n) => Avx.MaskStore(p, FirstLanes(n), _v);
+
+    // A masked access neither reads nor writes the lanes that the mask leaves out, even where their page does not exist.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> FirstLanes(int n) =>
+        Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(n)).AsSingle();
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -25,23 +25,22 @@ public readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     public static Lanes512 Load(float* p) => new(Vector512.Load(p));
 
     /// <inheritdoc/>
-    public static Lanes512 LoadPartial(float* p, int n)
-    {
-        Vector512<float> v = Vector512<float>.Zero;
-        new ReadOnlySpan<float>(p, n).CopyTo(new Span<float>(&v, Count));
-        return new(v);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512 LoadPartial(float* p, int n) =>
+        new(Avx512F.MaskLoad(p, FirstLanes(n), Vector512<float>.Zero));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(float* p) => Vector512.Store(_v, p);
 
     /// <inheritdoc/>
-    public void StorePartial(float* p, int n)
-    {
-        Vector512<float> v = _v;
-        new ReadOnlySpan<float>(&v, n).CopyTo(new Span<float>(p, n));
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void StorePartial(float* p, int n) => Avx512F.MaskStore(p, FirstLanes(n), _v);
+
+    // A masked access neither reads nor writes the lanes that the mask leaves out, even where their page does not exist.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> FirstLanes(int n) =>
+        Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(n)).AsSingle();
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -12,6 +12,7 @@ internal static class KernelRegistry
         .. Sum.GpuKernels, .. GradientNorm.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels,
         .. Gather.GpuKernels, .. TokenRows.Kernels, .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamWUpdate.GpuKernels,
         .. MmaSyncAttention.Kernels, .. SimtAttention.Kernels, .. Resize.GpuKernels, .. AffineWarp.GpuKernels, .. ColorJitter.GpuKernels,
-        .. Normalize.GpuKernels, .. GpuRoofline.Kernels,
+        .. Normalize.GpuKernels, .. Convolution.GpuKernels, .. DepthwiseConvolution.GpuKernels, .. MaxPool.GpuKernels,
+        .. GpuRoofline.Kernels,
     ];
 }

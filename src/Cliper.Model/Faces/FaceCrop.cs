@@ -5,8 +5,8 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.Faces;
 
 /// <summary>
-/// The part of a picture that a model looks at: a face that is looked for, or a box given by hand, either with a margin; all of
-/// it where there is neither, which CLIP's transform then takes the centre of.
+/// The parts of a picture that a model looks at: faces that are looked for, boxes of a table, or a box given by hand, each with a
+/// margin; all of it where there is none of these, which CLIP's transform then takes the center of.
 /// </summary>
 public sealed class FaceCrop
 {
@@ -16,37 +16,57 @@ public sealed class FaceCrop
     /// </summary>
     private const double CutOutAlready = 0.3;
 
-    private readonly FaceDetector? _detector;
+    private readonly IFaceDetector? _detector;
+    private readonly FaceTable? _table;
     private readonly PixelBox? _box;
     private readonly float _margin;
+    private readonly bool _onlyLargest;
 
-    private FaceCrop(FaceDetector? detector, PixelBox? box, float margin) => (_detector, _box, _margin) = (detector, box, margin);
+    private FaceCrop(IFaceDetector? detector, FaceTable? table, PixelBox? box, float margin, bool onlyLargest) =>
+        (_detector, _table, _box, _margin, _onlyLargest) = (detector, table, box, margin, onlyLargest);
 
     /// <summary>All of every picture.</summary>
-    public static FaceCrop None { get; } = new(null, null, 0);
+    public static FaceCrop None { get; } = new(null, null, null, 0, false);
 
     /// <summary>The same box of every picture.</summary>
     /// <param name="box">The face, in pixels of the upright picture.</param>
     /// <param name="margin">Added to each side, as a part of the box's size.</param>
-    public static FaceCrop Given(PixelBox box, float margin) => new(null, box, margin);
+    public static FaceCrop Given(PixelBox box, float margin) => new(null, null, box, margin, false);
 
-    /// <summary>The largest face that is found in a picture; all of it where none is, or where the face fills it.</summary>
+    /// <summary>The boxes that a table has of each picture.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="margin">Added to each side, as a part of the box's size.</param>
+    public static FaceCrop Listed(FaceTable table, float margin) => new(null, table, null, margin, false);
+
+    /// <summary>The faces that are found in a picture; all of it where one of them fills it.</summary>
     /// <param name="detector">Finds faces.</param>
     /// <param name="margin">Added to each side of a face, as a part of its size.</param>
-    public static FaceCrop Sought(FaceDetector detector, float margin) => new(detector, null, margin);
+    /// <param name="onlyLargest">Whether the largest face is the only one that counts.</param>
+    public static FaceCrop Sought(IFaceDetector detector, float margin, bool onlyLargest = false) => new(detector, null, null, margin, onlyLargest);
 
-    /// <summary>Whether faces are looked for.</summary>
-    public bool Seeks => _detector is not null;
+    /// <summary>Whether a picture may have no face.</summary>
+    public bool Seeks => _detector is not null || _table is not null;
+
+    /// <summary>The faces of a picture, without the margin, the largest first; null where all of the picture is looked at.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="file">What it is called in a table.</param>
+    public IReadOnlyList<Face>? Faces(RgbImage image, string file)
+    {
+        if (_box is { } given)
+            return [new Face(given, 1, [])];
+        IReadOnlyList<Face>? faces = _table?.Of(file) ?? _detector?.Find(image);
+        return _onlyLargest ? faces?.Take(1).ToArray() : faces;
+    }
 
     /// <summary>The face of a picture, without the margin; null where there is none.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="before">The face of the frame before it: the one that overlaps it most is taken then, the largest if none does.</param>
-    public PixelBox? Find(RgbImage image, PixelBox? before = null)
+    /// <param name="file">What the picture or its video is called in a table.</param>
+    public PixelBox? Find(RgbImage image, PixelBox? before = null, string file = "")
     {
-        if (_detector is null)
-            return _box;
-        IReadOnlyList<PixelBox> faces = _detector.Find(image);
-        return faces.Count == 0 ? null : before is { } last ? faces.MaxBy(face => Overlap(face, last)) : faces[0];
+        if (Faces(image, file) is not { Count: > 0 } faces)
+            return null;
+        return before is { } last ? faces.MaxBy(face => Overlap(face.Box, last))!.Box : faces[0].Box;
     }
 
     /// <summary>What a model gets of a picture.</summary>
@@ -55,8 +75,18 @@ public sealed class FaceCrop
     /// <param name="name">What to call the picture in an error.</param>
     /// <exception cref="InputException">A given box lies outside of the picture.</exception>
     public RgbImage Cut(RgbImage image, PixelBox? face, string name) =>
-        face is not { } box || Seeks && (double)box.Width * box.Height >= CutOutAlready * image.Width * image.Height
-            ? image : image.Cut(box.Widened(_margin), name);
+        face is not { } box || Fills(box, image.Width, image.Height) ? image : image.Cut(box.Widened(_margin), name);
+
+    /// <summary>The frame that a model gets of a picture with a face.</summary>
+    /// <param name="picture">The whole picture.</param>
+    /// <param name="width">Its columns.</param>
+    /// <param name="height">Its rows.</param>
+    /// <param name="face">One of <see cref="Faces"/>.</param>
+    public Frame FrameOf(Frame picture, int width, int height, Face face) =>
+        Fills(face.Box, width, height) ? picture : new CutFrame(picture, face.Box.Widened(_margin));
+
+    private bool Fills(PixelBox box, int width, int height) =>
+        _detector is not null && (double)box.Width * box.Height >= CutOutAlready * width * height;
 
     private static long Overlap(PixelBox a, PixelBox b) =>
         (long)Math.Max(0, Math.Min(a.X + a.Width, b.X + b.Width) - Math.Max(a.X, b.X))
@@ -79,7 +109,7 @@ internal sealed class FaceFrame(Frame inner, FaceCrop crop, Action<string, Pixel
     public override RgbImage Load(IImageCodec codec)
     {
         RgbImage image = inner.Load(codec);
-        PixelBox? face = crop.Find(image);
+        PixelBox? face = crop.Find(image, file: Name);
         found(Name, face);
         return crop.Cut(image, face, Name);
     }
@@ -101,7 +131,7 @@ internal sealed class FaceTrack(FaceCrop crop, string name)
     /// <summary>The face of the next frame; null before the first one is found.</summary>
     public PixelBox? Next(RgbImage frame)
     {
-        PixelBox? face = crop.Find(frame, _last);
+        PixelBox? face = crop.Find(frame, _last, name);
         Frames++;
         if (face is null && crop.Seeks)
             Missing++;

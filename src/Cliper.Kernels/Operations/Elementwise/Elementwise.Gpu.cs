@@ -59,8 +59,10 @@ internal static class ElementwiseKernels
                 yield return Find<Sum>(type, type, type);
                 yield return Find<Forward<QuickGelu>>(type, type, type);
                 yield return Find<Forward<Gelu>>(type, type, type);
+                yield return Find<Forward<Relu>>(type, type, type);
                 yield return Find<Backward<QuickGelu>>(type, type, type);
                 yield return Find<Backward<Gelu>>(type, type, type);
+                yield return Find<Backward<Relu>>(type, type, type);
             }
             yield return Find<Forward<Exp>>(F, F, F);
             yield return Find<Backward<Exp>>(F, F, F);

@@ -288,7 +288,8 @@ internal static unsafe class HostProducts<L, TEpilogue>
                     continue;
                 }
                 // Not to C and back, which costs more with two threads: the lines of C may be another core's.
-                Tile(rows, a, aRow, aDepth, b, tile, TileColumns, depth, product.Scale, false, share, aheadStep);
+                Tile(rows, a, aRow, aDepth, b, tile, TileColumns, depth, product.Scale, false, share, aheadStep,
+                    narrow: columns <= L.Count);
                 if (finishes)
                     Finish(in epilogue, tile, c, product.CRow, row, rows, column, columns, accumulate);
                 else
@@ -340,8 +341,9 @@ internal static unsafe class HostProducts<L, TEpilogue>
         }
     }
 
+    // A narrow tile computes the first register of columns alone: a panel that holds no more has half the work.
     private static void Tile(int rows, float* a, nint aRow, nint aDepth, float* b, float* c, nint cRow, int depth, float scale,
-        bool accumulate, byte* ahead, nint aheadStep)
+        bool accumulate, byte* ahead, nint aheadStep, bool narrow = false)
     {
         if (depth == 0)
         {
@@ -349,7 +351,11 @@ internal static unsafe class HostProducts<L, TEpilogue>
                 new Span<float>(c + row * cRow, TileColumns).Clear();
             return;
         }
-        MicroKernel.Run<L, MicroKernel.N2>(rows, depth, a, aRow, aDepth, b, TileColumns, c, cRow, scale, accumulate, ahead,
-            aheadStep);
+        if (narrow)
+            MicroKernel.Run<L, MicroKernel.N1>(rows, depth, a, aRow, aDepth, b, TileColumns, c, cRow, scale, accumulate,
+                ahead, aheadStep);
+        else
+            MicroKernel.Run<L, MicroKernel.N2>(rows, depth, a, aRow, aDepth, b, TileColumns, c, cRow, scale, accumulate,
+                ahead, aheadStep);
     }
 }

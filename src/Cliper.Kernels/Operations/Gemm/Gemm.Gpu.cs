@@ -17,7 +17,7 @@ public static partial class Gemm
         {
             Type inner = typeof(MmaSyncGemm.KMajor), outer = typeof(MmaSyncGemm.MnMajor);
             Type[] forward = [typeof(GpuEpilogue.Plain), typeof(GpuEpilogue.Biased), typeof(GpuEpilogue.Activated<QuickGelu>),
-                typeof(GpuEpilogue.Activated<Gelu>), typeof(GpuEpilogue.WithResidual)];
+                typeof(GpuEpilogue.Activated<Gelu>), typeof(GpuEpilogue.Activated<Relu>), typeof(GpuEpilogue.WithResidual)];
             Type[] backward = [typeof(GpuEpilogue.Plain), typeof(GpuEpilogue.TimesDerivative<QuickGelu>),
                 typeof(GpuEpilogue.TimesDerivative<Gelu>)];
             const ElementType Float = ElementType.Float32;

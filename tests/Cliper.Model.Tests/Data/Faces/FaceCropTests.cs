@@ -6,12 +6,12 @@ namespace Cliper.Model.Tests.Data.Faces;
 
 public sealed class FaceCropTests
 {
-    private static FaceCrop Sought(float margin = 0) => FaceCrop.Sought(FaceDetector.Load(FaceDetectorTests.Cascade), margin);
+    private static FaceCrop Sought(float margin = 0) => FaceCrop.Sought(CascadeDetector.Load(CascadeDetectorTests.Cascade), margin);
 
     [Test]
     public void TheLargestFaceIsCutOutWithItsMargin()
     {
-        RgbImage picture = FaceDetectorTests.Picture(256, 200, new PixelBox(40, 40, 16, 16), new PixelBox(150, 60, 30, 30));
+        RgbImage picture = CascadeDetectorTests.Picture(256, 200, new PixelBox(40, 40, 16, 16), new PixelBox(150, 60, 30, 30));
         FaceCrop crop = Sought(margin: 0.25f);
         PixelBox face = crop.Find(picture)!.Value;
         Assert.That(face.X + face.Width / 2, Is.EqualTo(165).Within(4));
@@ -23,7 +23,7 @@ public sealed class FaceCropTests
     public void APictureThatIsAFaceStaysWhole()
     {
         // The window is 64 of 96 pixels a side: 0.44 of the area.
-        RgbImage picture = FaceDetectorTests.Picture(96, 96, new PixelBox(32, 32, 32, 32));
+        RgbImage picture = CascadeDetectorTests.Picture(96, 96, new PixelBox(32, 32, 32, 32));
         PixelBox? face = Sought().Find(picture);
         Assert.That(face, Is.Not.Null);
         Assert.That(Sought().Cut(picture, face, "picture"), Is.SameAs(picture));
@@ -33,7 +33,7 @@ public sealed class FaceCropTests
     [Test]
     public void WithoutAFaceThePictureStaysWhole()
     {
-        RgbImage picture = FaceDetectorTests.Picture(96, 96);
+        RgbImage picture = CascadeDetectorTests.Picture(96, 96);
         Assert.That(Sought().Find(picture), Is.Null);
         Assert.That(Sought().Cut(picture, null, "picture"), Is.SameAs(picture));
         Assert.That(FaceCrop.None.Find(picture), Is.Null);
@@ -45,11 +45,11 @@ public sealed class FaceCropTests
         // Two faces; the one that was followed stays the one, also where it is the smaller, and through frames without any.
         PixelBox left = new(40, 80, 30, 30), right = new(190, 80, 28, 28), rightGrown = new(180, 70, 44, 44);
         var track = new FaceTrack(Sought(), "video");
-        Assert.That(track.Next(FaceDetectorTests.Picture(280, 200)), Is.Null);
-        PixelBox first = track.Next(FaceDetectorTests.Picture(280, 200, left))!.Value;
-        PixelBox? gone = track.Next(FaceDetectorTests.Picture(280, 200));
-        PixelBox both = track.Next(FaceDetectorTests.Picture(280, 200, left, rightGrown))!.Value;
-        PixelBox other = track.Next(FaceDetectorTests.Picture(280, 200, right))!.Value;
+        Assert.That(track.Next(CascadeDetectorTests.Picture(280, 200)), Is.Null);
+        PixelBox first = track.Next(CascadeDetectorTests.Picture(280, 200, left))!.Value;
+        PixelBox? gone = track.Next(CascadeDetectorTests.Picture(280, 200));
+        PixelBox both = track.Next(CascadeDetectorTests.Picture(280, 200, left, rightGrown))!.Value;
+        PixelBox other = track.Next(CascadeDetectorTests.Picture(280, 200, right))!.Value;
         Assert.That(gone, Is.EqualTo(first));
         Assert.That(both.X, Is.LessThan(100));
         Assert.That(other.X, Is.GreaterThan(150));

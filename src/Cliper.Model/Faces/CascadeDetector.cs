@@ -7,7 +7,7 @@ namespace Cliper.Model.Faces;
 /// Finds upright faces that look at the camera, with one of OpenCV's cascades. A window slides over the picture at many sizes; where
 /// several that nearly coincide pass all stages, their mean is a face. May be used on several threads at once.
 /// </summary>
-public sealed class FaceDetector
+public sealed class CascadeDetector : IFaceDetector
 {
     /// <summary>From one size of the window to the next.</summary>
     private const double ScaleStep = 1.1;
@@ -40,7 +40,7 @@ public sealed class FaceDetector
 
     private readonly FaceCascade _cascade;
 
-    private FaceDetector(FaceCascade cascade) => _cascade = cascade;
+    private CascadeDetector(FaceCascade cascade) => _cascade = cascade;
 
     /// <summary>The cascade of an installed OpenCV (Debian, Ubuntu: the package opencv-data); null where there is none.</summary>
     public static string? Installed => UsualFolders.Select(folder => Path.Combine(folder, UsualFile)).FirstOrDefault(File.Exists);
@@ -48,10 +48,10 @@ public sealed class FaceDetector
     /// <summary>A detector with a cascade.</summary>
     /// <param name="path">A haarcascade_*.xml without tilted features.</param>
     /// <exception cref="InputException">The file is missing, damaged, or another kind of cascade.</exception>
-    public static FaceDetector Load(string path) => new(FaceCascade.Load(path));
+    public static CascadeDetector Load(string path) => new(FaceCascade.Load(path));
 
-    /// <summary>The faces in a picture, the largest first; none where none is found.</summary>
-    public IReadOnlyList<PixelBox> Find(RgbImage image)
+    /// <inheritdoc/>
+    public IReadOnlyList<Face> Find(RgbImage image)
     {
         double reduced = Math.Max(1, Math.Max(image.Width, image.Height) / (double)LongerSide);
         int width = Divided(image.Width, reduced), height = Divided(image.Height, reduced);
@@ -65,7 +65,8 @@ public sealed class FaceDetector
                 break;
             Scan(Resized(gray, width, height, w, h), w, h, scale, scale * reduced, hits);
         }
-        return [.. Agreed(hits).OrderByDescending(face => (long)face.Width * face.Height).ThenBy(face => face.Y).ThenBy(face => face.X)];
+        return [.. Agreed(hits).OrderByDescending(face => (long)face.Width * face.Height).ThenBy(face => face.Y).ThenBy(face => face.X)
+            .Select(box => new Face(box, 1, []))];
     }
 
     private static int Divided(int side, double by) => Math.Max(1, (int)Math.Round(side / by));

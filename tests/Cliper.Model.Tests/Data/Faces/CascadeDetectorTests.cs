@@ -8,7 +8,7 @@ namespace Cliper.Model.Tests.Data.Faces;
 /// <summary>
 /// The evaluator on tests/cascades/dark-square.xml, a cascade that can be followed by hand, and on OpenCV's own where it is installed.
 /// </summary>
-public sealed class FaceDetectorTests : TemporaryFolder
+public sealed class CascadeDetectorTests : TemporaryFolder
 {
     private const string Sound = "dark-square.xml";
 
@@ -30,7 +30,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
     [TestCase(20, 70, 16)]
     public void ASquareIsFoundWhereItIs(int x, int y, int side)
     {
-        PixelBox[] found = [.. FaceDetector.Load(Cascade).Find(Picture(128, 112, new PixelBox(x, y, side, side)))];
+        PixelBox[] found = [.. CascadeDetector.Load(Cascade).Find(Picture(128, 112, new PixelBox(x, y, side, side))).Select(face => face.Box)];
 
         // The square fills half of the window; windows pass in which it fills more than a third, and their mean is told.
         Assert.That(found, Has.Length.EqualTo(1));
@@ -42,7 +42,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
     [Test]
     public void TheLargestComesFirstAndLargePicturesAreReduced()
     {
-        PixelBox[] found = [.. FaceDetector.Load(Cascade).Find(Picture(1900, 1000, new PixelBox(150, 400, 200, 200), new PixelBox(1200, 300, 400, 400)))];
+        PixelBox[] found = [.. CascadeDetector.Load(Cascade).Find(Picture(1900, 1000, new PixelBox(150, 400, 200, 200), new PixelBox(1200, 300, 400, 400))).Select(face => face.Box)];
         Assert.That(found.Select(box => Math.Round(box.Width / 100.0)), Is.EqualTo(new[] { 8, 4 }));
         Assert.That(found[0].X + found[0].Width / 2, Is.EqualTo(1400).Within(50));
     }
@@ -50,7 +50,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
     [Test]
     public void WhatIsNotThereIsNotFound()
     {
-        var detector = FaceDetector.Load(Cascade);
+        var detector = CascadeDetector.Load(Cascade);
         RgbImage bright = Picture(128, 112, new PixelBox(40, 40, 30, 30));
         for (int i = 0; i < bright.Pixels.Length; i++)
             bright.Pixels[i] = (byte)(250 - bright.Pixels[i]);
@@ -80,13 +80,13 @@ public sealed class FaceDetectorTests : TemporaryFolder
         string text = File.ReadAllText(Cascade);
         int at = text.IndexOf(what, StringComparison.Ordinal);
         File.WriteAllText(path, text[..at] + instead + text[(at + what.Length)..]);
-        Assert.That(() => FaceDetector.Load(path), Throws.TypeOf<InputException>().With.Message.StartsWith(path)
+        Assert.That(() => CascadeDetector.Load(path), Throws.TypeOf<InputException>().With.Message.StartsWith(path)
             .And.Message.Contains(message).And.Message.Not.Contains("\n"));
     }
 
     [Test]
     public void AMissingCascadeIsNamed() =>
-        Assert.That(() => FaceDetector.Load(In("none.xml")), Throws.TypeOf<InputException>().With.Message.Contains("none.xml"));
+        Assert.That(() => CascadeDetector.Load(In("none.xml")), Throws.TypeOf<InputException>().With.Message.Contains("none.xml"));
 
     [Test]
     public void CascadeFuzz()
@@ -100,7 +100,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
             File.WriteAllBytes(path, Fuzzing.Mutate(whole, whole.Length, new Random(round)));
             try
             {
-                FaceDetector.Load(path).Find(picture);
+                CascadeDetector.Load(path).Find(picture);
             }
             catch (InputException refusal)
             {
@@ -120,7 +120,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
     public void FacesAreFoundWhereOpenCvFindsThem(string name, int x, int y, int side)
     {
         string path = SharedFiles.OrIgnore($"data/photos/{name}");
-        PixelBox face = FaceDetector.Load(InstalledOrIgnore()).Find(SkiaImageCodec.Instance.Decode(File.ReadAllBytes(path), path))[0];
+        PixelBox face = CascadeDetector.Load(InstalledOrIgnore()).Find(SkiaImageCodec.Instance.Decode(File.ReadAllBytes(path), path))[0].Box;
         double common = Math.Max(0, Math.Min(face.X + face.Width, x + side) - Math.Max(face.X, x))
             * (double)Math.Max(0, Math.Min(face.Y + face.Height, y + side) - Math.Max(face.Y, y));
         // Other filters reduce the pictures; 0.5 is what counts as the same face in benchmarks of detectors.
@@ -129,7 +129,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
 
     private static string InstalledOrIgnore()
     {
-        if (FaceDetector.Installed is { } installed)
+        if (CascadeDetector.Installed is { } installed)
             return installed;
         const string Needed = "needs OpenCV's cascades (Debian: opencv-data)";
         if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 })

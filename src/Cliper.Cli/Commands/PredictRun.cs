@@ -1,0 +1,113 @@
+using Cliper.Model;
+using Cliper.Model.Faces;
+using Cliper.Model.Inference;
+using Cliper.Model.Prompts;
+using Cliper.Model.Samples;
+using Cliper.Model.Video;
+
+namespace Cliper.Cli.Commands;
+
+/// <summary>Answers for files of each kind, and what could not be answered.</summary>
+/// <param name="terminal">Told of damage, and of videos whose frames have no face.</param>
+/// <param name="predictor">The model.</param>
+/// <param name="crop">Which parts of a picture are faces.</param>
+/// <param name="strict">Whether an unreadable file is an error.</param>
+/// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCrop crop, bool strict, CancellationToken cancellation)
+{
+    /// <summary>Why a picture without a face has no answer.</summary>
+    public const string NoFace = "no face found";
+
+    private readonly Dictionary<string, string> _skipped = [];
+    private readonly List<string> _warnings = [];
+
+    /// <summary>Files without an answer, and why.</summary>
+    public IReadOnlyDictionary<string, string> Skipped => _skipped;
+
+    /// <summary>What was said on the way.</summary>
+    public IReadOnlyList<string> Warnings => _warnings;
+
+    /// <summary>Answers for the faces of pictures; a picture without a face is among the skipped.</summary>
+    public IEnumerable<FileResult> Pictures(IReadOnlyList<Sample> pictures)
+    {
+        StillPicture[] found = [.. StillFaces.Find(pictures, crop, strict, (name, reason) => _skipped[name] = reason, cancellation)];
+        foreach (StillPicture picture in found.Where(picture => picture.Samples.Count == 0))
+            _skipped[picture.File] = NoFace;
+        var unreadable = new Dictionary<string, string>();
+        Dictionary<string, Prediction> answers = Predict([.. found.SelectMany(picture => picture.Samples)], false, unreadable)
+            .ToDictionary(answer => answer.File, answer => answer.Prediction);
+        foreach (StillPicture picture in found.Where(picture => picture.Samples.Count > 0))
+        {
+            FaceResult[] faces = [.. picture.Samples.Select((sample, id) => (sample, id)).Where(face => answers.ContainsKey(face.sample.Name))
+                .Select(face => new FaceResult(picture.Faces?[face.id], answers[face.sample.Name]))];
+            if (faces.Length > 0)
+                yield return new FileResult(picture.File, faces) { Size = (picture.Width, picture.Height) };
+            else
+                _skipped[picture.File] = unreadable.Where(entry => picture.Samples.Any(sample => sample.Name == entry.Key))
+                    .Select(entry => entry.Value).FirstOrDefault($"{picture.File}: unreadable");
+        }
+    }
+
+    /// <summary>An answer for each clip, a folder of frames; of each frame the largest face, or its center.</summary>
+    public IEnumerable<FileResult> Clips(IReadOnlyList<Sample> clips)
+    {
+        int frames = 0, faceless = 0;
+        IReadOnlyList<Sample> cut = ImageFiles.Cut(clips, crop, (_, face) =>
+        {
+            Interlocked.Increment(ref frames);
+            if (face is null)
+                Interlocked.Increment(ref faceless);
+        });
+        Dictionary<string, int> counts = clips.ToDictionary(clip => clip.Name, clip => clip.Frames.Count);
+        foreach (FilePrediction answer in Predict(cut, true, _skipped))
+            yield return new FileResult(answer.File, [new FaceResult(null, answer.Prediction)]) { Frames = counts[answer.File] };
+        if (crop.Seeks && faceless > 0)
+            Say($"no face was found in {faceless} of {frames} pictures; of those the centre is taken");
+    }
+
+    /// <summary>An answer for each video; one that cannot be decoded is left out unless that is an error.</summary>
+    public IEnumerable<FileResult> Videos(IEnumerable<VideoFile> videos)
+    {
+        VideoPredictor model = ForVideo();
+        foreach (VideoFile video in videos)
+        {
+            Prediction prediction;
+            try
+            {
+                prediction = model.Predict(video, cancellation);
+            }
+            catch (InputException failure) when (!strict)
+            {
+                _skipped[video.Path] = failure.Message;
+                continue;
+            }
+            yield return Result(video, prediction, null);
+        }
+    }
+
+    /// <summary>An answer for each video and for its windows.</summary>
+    public IEnumerable<FileResult> Timelines(IEnumerable<VideoFile> videos, int window, int stride)
+    {
+        VideoPredictor model = ForVideo();
+        foreach (VideoFile video in videos)
+        {
+            Prediction? whole = null;
+            TimelineRow[] rows = [.. model.Timeline(video, window, stride, prediction => whole = prediction, cancellation)];
+            yield return Result(video, whole!, rows);
+        }
+    }
+
+    private static FileResult Result(VideoFile video, Prediction prediction, IReadOnlyList<TimelineRow>? windows) =>
+        new(video.Path, [new FaceResult(null, prediction, windows)]) { Frames = video.FrameCount, Rate = video.Rate };
+
+    private IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips, Dictionary<string, string> skipped) =>
+        samples.Count == 0 ? [] : predictor.Predict(samples, clips, strict, (name, reason) => skipped[name] = reason, cancellation);
+
+    private VideoPredictor ForVideo() => predictor.ForVideo(crop, strict, Say, text => Say($"warning: {text}"));
+
+    private void Say(string text)
+    {
+        _warnings.Add(text);
+        terminal.Say(text);
+    }
+}

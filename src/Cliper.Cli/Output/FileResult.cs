@@ -1,0 +1,26 @@
+using Cliper.Model.Faces;
+using Cliper.Model.Inference;
+using Cliper.Model.Prompts;
+
+namespace Cliper.Cli;
+
+/// <summary>What a model says of a file.</summary>
+/// <param name="File">Its path, as it was given.</param>
+/// <param name="Faces">Its faces in their order; one without a box where all of the file was looked at.</param>
+internal sealed record FileResult(string File, IReadOnlyList<FaceResult> Faces)
+{
+    /// <summary>Columns and rows of a picture; null for a clip or a video.</summary>
+    public (int Width, int Height)? Size { get; init; }
+
+    /// <summary>Frames of a clip or video; null for a picture.</summary>
+    public int? Frames { get; init; }
+
+    /// <summary>Frames a second of a video; null for others.</summary>
+    public double? Rate { get; init; }
+}
+
+/// <summary>What a model says of a face.</summary>
+/// <param name="Face">Where it is; null where all of the file was looked at.</param>
+/// <param name="Prediction">The answer.</param>
+/// <param name="Windows">Answers for stretches of a video; null for one answer.</param>
+internal sealed record FaceResult(Face? Face, Prediction Prediction, IReadOnlyList<TimelineRow>? Windows = null);

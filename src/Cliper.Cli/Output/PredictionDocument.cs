@@ -1,0 +1,152 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Cliper.Kernels.Operations;
+using Cliper.Model.Faces;
+using Cliper.Model.Inference;
+using Cliper.Model.Prompts;
+
+namespace Cliper.Cli;
+
+/// <summary>The document of predict --json, schema 1.</summary>
+/// <param name="model">The model's name.</param>
+/// <param name="checkpoint">Its file.</param>
+/// <param name="notes">What a reader of the answers has to know of the model.</param>
+/// <param name="classes">Class names, in the order of the probabilities.</param>
+internal sealed class PredictionDocument(string model, string checkpoint, IReadOnlyList<string> notes, IReadOnlyList<string> classes)
+{
+    private const int Schema = 1;
+    private const string Method = "cliper";
+
+    /// <summary>Writes the document.</summary>
+    /// <param name="json">Where to.</param>
+    /// <param name="warnings">What was said on the way, a sentence each.</param>
+    /// <param name="skipped">Files without an answer, and why.</param>
+    /// <param name="results">The answers.</param>
+    public void Write(Utf8JsonWriter json, IEnumerable<string> warnings, IReadOnlyDictionary<string, string> skipped,
+        IEnumerable<FileResult> results)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("schema", Schema);
+        json.WriteString("version", typeof(PredictionDocument).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
+            .InformationalVersion);
+        WriteModel(json);
+        WriteStrings(json, "warnings", warnings);
+        json.WriteStartArray("skipped");
+        foreach ((string file, string reason) in skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        {
+            json.WriteStartObject();
+            json.WriteString("file", file);
+            json.WriteString("reason", reason);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteStartArray("results");
+        foreach (FileResult result in results)
+            Write(json, result);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private void WriteModel(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("model");
+        json.WriteString("name", model);
+        using (FileStream stream = File.OpenRead(checkpoint))
+            json.WriteString("sha256", Convert.ToHexStringLower(SHA256.HashData(stream)));
+        json.WriteString("method", Method);
+        WriteStrings(json, "classes", classes);
+        WriteStrings(json, "notes", notes);
+        json.WriteEndObject();
+    }
+
+    private void Write(Utf8JsonWriter json, FileResult result)
+    {
+        json.WriteStartObject();
+        json.WriteString("file", result.File);
+        if (result.Size is { } size)
+        {
+            json.WriteNumber("width", size.Width);
+            json.WriteNumber("height", size.Height);
+        }
+        if (result.Frames is { } frames)
+            json.WriteNumber("frames", frames);
+        if (result.Rate is { } rate)
+            json.WriteNumber("rate", rate);
+        json.WriteStartArray("faces");
+        for (int id = 0; id < result.Faces.Count; id++)
+            Write(json, id, result.Faces[id]);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private void Write(Utf8JsonWriter json, int id, FaceResult face)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("id", id);
+        if (face.Face is { } found)
+            Write(json, found);
+        else
+            json.WriteNull("box");
+        Write(json, face.Prediction);
+        if (face.Windows is { } windows)
+        {
+            json.WriteStartArray("windows");
+            foreach (TimelineRow row in windows)
+            {
+                json.WriteStartObject();
+                json.WriteNumber("start", row.Start);
+                json.WriteNumber("end", row.End);
+                Write(json, row.Prediction);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+        }
+        json.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter json, Face face)
+    {
+        PixelBox box = face.Box;
+        WriteNumbers(json, "box", box.X, box.Y, box.Width, box.Height);
+        json.WriteNumber("score", face.Score);
+        if (face.Points.Count == 0)
+            return;
+        json.WriteStartArray("points");
+        foreach (FacePoint point in face.Points)
+        {
+            json.WriteStartArray();
+            json.WriteNumberValue(MathF.Round(point.X, 1));
+            json.WriteNumberValue(MathF.Round(point.Y, 1));
+            json.WriteEndArray();
+        }
+        json.WriteEndArray();
+    }
+
+    private void Write(Utf8JsonWriter json, Prediction prediction)
+    {
+        json.WriteString("expression", classes[prediction.Class]);
+        json.WriteNumber("probability", prediction.Probabilities[prediction.Class]);
+        json.WriteStartObject("probabilities");
+        foreach ((string name, float probability) in classes.Zip(prediction.Probabilities))
+            json.WriteNumber(name, probability);
+        json.WriteEndObject();
+        json.WriteNumber("descriptor", prediction.Subclass);
+    }
+
+    private static void WriteNumbers(Utf8JsonWriter json, string name, params ReadOnlySpan<int> values)
+    {
+        json.WriteStartArray(name);
+        foreach (int value in values)
+            json.WriteNumberValue(value);
+        json.WriteEndArray();
+    }
+
+    private static void WriteStrings(Utf8JsonWriter json, string name, IEnumerable<string> values)
+    {
+        json.WriteStartArray(name);
+        foreach (string value in values)
+            json.WriteStringValue(value);
+        json.WriteEndArray();
+    }
+}
