@@ -147,7 +147,7 @@ internal sealed class PredictCommand : CliCommand
             Directory.CreateDirectory(path);
         foreach (FileResult picture in pictures)
         {
-            RgbImage image = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(picture.File), picture.File);
+            RgbImage image = ImageCodec.Instance.Decode(File.ReadAllBytes(picture.File), picture.File);
             StillAnnotation.Draw(image, picture.Faces.Select(face => (face.Face?.Box, face.Prediction)), classes);
             string target = folder ? Path.Combine(path, Path.ChangeExtension(Path.GetFileName(picture.File), ".png")) : path;
             ImageFormat format = Path.GetExtension(target).ToLowerInvariant() is ".jpg" or ".jpeg" ? ImageFormat.Jpeg : ImageFormat.Png;

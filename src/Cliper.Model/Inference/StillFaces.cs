@@ -42,7 +42,7 @@ public static class StillFaces
         try
         {
             Frame frame = sample.Frames[0];
-            RgbImage image = frame.Load(SkiaImageCodec.Instance);
+            RgbImage image = frame.Load(ImageCodec.Instance);
             IReadOnlyList<Face>? faces = crop.Faces(image, frame.Name);
             // Names of samples are unique: the faces of a picture are numbered.
             IReadOnlyList<Sample> samples = faces is null ? [sample] : [.. faces.Select((face, id) => sample with
