@@ -7,12 +7,14 @@ namespace Cliper.Kernels.Cpu;
 /// Fork and join for kernels: persistent workers that spin for a moment, then sleep (0.2 µs a region while awake, where
 /// Task.Run takes 1.2 and Parallel.For 3.2: a batch-1 forward has about ninety regions). The caller is worker 0.
 /// Units are claimed one by one, so uneven units balance; which worker runs a unit must never change its result.
-/// One region at a time: callers on other threads wait their turn.
+/// A region ends when its units have ended, whether or not every worker has come by: on a busy machine a worker may
+/// get no core for milliseconds. One region at a time: callers on other threads wait their turn.
 /// </summary>
 public sealed unsafe class WorkPool : IDisposable
 {
-    private const int SpinsBeforeSleep = 20_000;
+    // A worker without work spins, so that the next region finds it awake, then offers its core to others, then sleeps.
     private const int SpinsBeforeYield = 1_000;
+    private const int YieldsBeforeSleep = 500;
 
     private readonly Lock _turn = new();
     private readonly SemaphoreSlim[] _wake;
@@ -22,8 +24,10 @@ public sealed unsafe class WorkPool : IDisposable
     private Action<int, int>? _body;
     private Exception? _failure;
     private int _units;
-    private int _next;
-    private int _running;
+    // The generation of the region in the upper half, its next unit in the lower: a worker that comes late to a region
+    // that has ended cannot take a unit of the one after it.
+    private long _ticket;
+    private int _finished;
     private volatile int _generation;
     private volatile bool _disposed;
 
@@ -61,29 +65,26 @@ public sealed unsafe class WorkPool : IDisposable
         lock (_turn)
         {
             long began = Stopwatch.GetTimestamp();
+            int generation = _generation + 1;
+            // Nothing can be claimed while the body and the number of units change.
+            Volatile.Write(ref _ticket, (long)generation << 32 | int.MaxValue);
             _body = body;
             _units = units;
-            _next = 0;
-            if (Threads == 1 || units == 1)
-            {
-                Drain(0);
-            }
-            else
-            {
-                _running = Threads - 1;
-                _generation++;
+            _finished = 0;
+            Volatile.Write(ref _ticket, (long)generation << 32);
+            _generation = generation;
+            if (units > 1)
                 for (int worker = 1; worker < Threads; worker++)
                     if (Interlocked.Exchange(ref _sleeping[worker], 0) == 1)
                         _wake[worker].Release();
-                Drain(0);
-                // When other programs use the cores too, the last worker may be waiting for this one: yield it soon, and never
-                // sleep, which would take a millisecond at least.
-                for (int spins = 0; Volatile.Read(ref _running) != 0; spins++)
-                    if (spins < SpinsBeforeYield)
-                        Thread.SpinWait(1);
-                    else
-                        Thread.Yield();
-            }
+            Drain(0, generation);
+            // When other programs use the cores too, the last unit's worker may be waiting for this one: yield it
+            // soon, and never sleep, which would take a millisecond at least.
+            for (int spins = 0; Volatile.Read(ref _finished) != units; spins++)
+                if (spins < SpinsBeforeYield)
+                    Thread.SpinWait(1);
+                else
+                    Thread.Yield();
             _body = null;
             RegionTime += Stopwatch.GetElapsedTime(began);
             if (_failure is { } failure)
@@ -120,19 +121,26 @@ public sealed unsafe class WorkPool : IDisposable
             NativeMemory.AlignedFree((void*)scratch);
     }
 
-    private void Drain(int worker)
+    // Runs units of a region until none is left, or until another region has begun.
+    private void Drain(int worker, int generation)
     {
-        try
+        while (true)
         {
-            Action<int, int> body = _body!;
-            int units = _units;
-            for (int unit = Interlocked.Increment(ref _next) - 1; unit < units;
-                 unit = Interlocked.Increment(ref _next) - 1)
-                body(unit, worker);
-        }
-        catch (Exception failure)
-        {
-            _failure = failure;
+            long ticket = Volatile.Read(ref _ticket);
+            int unit = (int)ticket;
+            if ((int)(ticket >> 32) != generation || unit >= Volatile.Read(ref _units))
+                return;
+            if (Interlocked.CompareExchange(ref _ticket, ticket + 1, ticket) != ticket)
+                continue;
+            try
+            {
+                _body!(unit, worker);
+            }
+            catch (Exception failure)
+            {
+                _failure = failure;
+            }
+            Interlocked.Increment(ref _finished);
         }
     }
 
@@ -144,9 +152,15 @@ public sealed unsafe class WorkPool : IDisposable
             int spins = 0;
             while (_generation == seen && !_disposed)
             {
-                if (++spins < SpinsBeforeSleep)
+                spins++;
+                if (spins < SpinsBeforeYield)
                 {
                     Thread.SpinWait(1);
+                    continue;
+                }
+                if (spins < SpinsBeforeYield + YieldsBeforeSleep)
+                {
+                    Thread.Yield();
                     continue;
                 }
                 // Announce sleep, then look once more: a region started in between sees the announcement or is seen here.
@@ -158,8 +172,7 @@ public sealed unsafe class WorkPool : IDisposable
             if (_disposed)
                 return;
             seen = _generation;
-            Drain(worker);
-            Interlocked.Decrement(ref _running);
+            Drain(worker, seen);
         }
     }
 }

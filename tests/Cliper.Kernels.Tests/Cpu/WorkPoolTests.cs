@@ -22,6 +22,20 @@ public sealed unsafe class WorkPoolTests
     }
 
     [Test]
+    public void Run_WithFarMoreWorkersThanCores_RunsEachUnitOnceAndInItsOwnRegion()
+    {
+        // Most workers come late to nearly every region here, and must take nothing of the one that has begun since.
+        using var pool = new WorkPool(16 * Environment.ProcessorCount);
+        for (int region = 1; region <= 2000; region++)
+        {
+            int units = 1 + region % 3, sum = 0, expected = units * region;
+            int own = region;
+            pool.Run(units, (_, _) => Interlocked.Add(ref sum, own));
+            Assert.That(sum, Is.EqualTo(expected), $"region {region}");
+        }
+    }
+
+    [Test]
     public void WorkersThatHaveGoneToSleepWakeUp()
     {
         using var pool = new WorkPool(3);
