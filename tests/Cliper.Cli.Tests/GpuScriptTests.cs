@@ -13,7 +13,7 @@ namespace Cliper.Cli.Tests;
 [Category("Long"), Explicit("takes half an hour: --filter TestCategory=Long")]
 public sealed class GpuScriptTests
 {
-    private const string Hopper = "FAKE_CAPABILITY=90 FAKE_VERSION=13000 FAKE_FREE_MIB=12000";
+    private const string Hopper = "FAKE_CAPABILITY=90 FAKE_VERSION=13000 FAKE_FREE_MIB=18000";
     private const int Packing = 1800, MostFiles = 8, MostBytes = 16 << 20;
 
     // The training of StepGraphTests and the repetitions of a benchmark are more launches than this, what doctor and
