@@ -4,8 +4,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Gpu.DeviceCode;
 
 /// <summary>
-/// A 16-bit format of numbers, as the type parameter of the kernels that store activations in it or multiply it on tensor cores. Sums are
-/// fp32 with all of them.
+/// A 16-bit format of numbers, as the type parameter of the kernels that store activations in it or multiply it on
+/// tensor cores. Sums are fp32 with all of them.
 /// </summary>
 internal interface IDtype16
 {
@@ -57,7 +57,9 @@ internal readonly struct Fp16 : IDtype16
         Wgmma.MultiplyAddFp16(a, b, accumulate, transposeA, transposeB);
 }
 
-/// <summary>The upper half of fp32: its range, 8 bits of precision. Cards convert to it from compute capability 8.0 on.</summary>
+/// <summary>
+/// The upper half of fp32: its range, 8 bits of precision. Cards convert to it from compute capability 8.0 on.
+/// </summary>
 internal readonly struct Bf16 : IDtype16
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -115,5 +117,6 @@ internal static class Dtypes
     public static bool UsesBf16(this Type type) => type.Uses(typeof(Bf16));
 
     /// <summary>Whether a type is <paramref name="format"/> or made of it.</summary>
-    public static bool Uses(this Type type, Type format) => type == format || type.GenericTypeArguments.Any(part => part.Uses(format));
+    public static bool Uses(this Type type, Type dtype) =>
+        type == dtype || type.GenericTypeArguments.Any(part => part.Uses(dtype));
 }

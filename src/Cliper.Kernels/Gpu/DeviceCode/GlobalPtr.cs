@@ -4,8 +4,8 @@ using ILGPU;
 namespace Cliper.Kernels.Gpu.DeviceCode;
 
 /// <summary>
-/// Numbers in global memory as a kernel sees them: the type says how they are stored, so that one kernel serves fp32 and
-/// the 16-bit formats. An argument of this type is an address.
+/// Numbers in global memory as a kernel sees them: the type says how they are stored, so that one kernel serves fp32
+/// and the 16-bit formats. An argument of this type is an address.
 /// </summary>
 internal interface IGlobalPtr
 {
@@ -28,8 +28,8 @@ internal interface IGlobalPtr
     void Store8(long index, Vec8 value);
 
     /// <summary>
-    /// A lane's part of a row of four accumulators side by side (<see cref="Ptx.MmaFp16"/>): of each eight of its 32 columns two, from
-    /// 2 (lane % 4) on. All lanes of a warp call it, on cards with tensor cores.
+    /// A lane's part of a row of four accumulators side by side (<see cref="Ptx.MmaFp16"/>): of each eight of its 32
+    /// columns two, from 2 (lane % 4) on. All lanes of a warp call it, on cards with tensor cores.
     /// </summary>
     /// <param name="index">Where the 32 columns begin.</param>
     /// <param name="count">How many of them are there, 0 or less where the row is not; others are 0.</param>
@@ -102,8 +102,10 @@ internal readonly struct GlobalPtrFp32 : IGlobalPtr
     public Vec8 LoadPairs(long index, int count, int vectorized)
     {
         int column = (Warp.LaneIdx & 3) * 2;
-        F2 ab = LoadPair(index + column, count - column, vectorized), cd = LoadPair(index + column + 8, count - column - 8, vectorized),
-            ef = LoadPair(index + column + 16, count - column - 16, vectorized), gh = LoadPair(index + column + 24, count - column - 24, vectorized);
+        F2 ab = LoadPair(index + column, count - column, vectorized),
+            cd = LoadPair(index + column + 8, count - column - 8, vectorized),
+            ef = LoadPair(index + column + 16, count - column - 16, vectorized),
+            gh = LoadPair(index + column + 24, count - column - 24, vectorized);
         Vec8 pairs;
         (pairs.A, pairs.B, pairs.C, pairs.D) = (ab.X, ab.Y, cd.X, cd.Y);
         (pairs.E, pairs.F, pairs.G, pairs.H) = (ef.X, ef.Y, gh.X, gh.Y);
@@ -201,7 +203,8 @@ internal readonly struct GlobalPtr16<TDtype> : IGlobalPtr where TDtype : struct,
         int column = (Warp.LaneIdx & 3) * 8;
         U4 words = default;
         if (column < count)
-            words = vectorized != 0 ? Ptx.Load128(At(index + column)) : Pack(Vec8.Load(this, index + column, count - column, 0));
+            words = vectorized != 0 ? Ptx.Load128(At(index + column))
+                : Pack(Vec8.Load(this, index + column, count - column, 0));
         return Unpack(Ptx.TransposeQuad(words));
     }
 
@@ -232,7 +235,8 @@ internal readonly struct GlobalPtr16<TDtype> : IGlobalPtr where TDtype : struct,
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vec8 Unpack(U4 words)
     {
-        F2 ab = TDtype.Unpack(words.X), cd = TDtype.Unpack(words.Y), ef = TDtype.Unpack(words.Z), gh = TDtype.Unpack(words.W);
+        F2 ab = TDtype.Unpack(words.X), cd = TDtype.Unpack(words.Y), ef = TDtype.Unpack(words.Z),
+            gh = TDtype.Unpack(words.W);
         Vec8 value;
         (value.A, value.B, value.C, value.D) = (ab.X, ab.Y, cd.X, cd.Y);
         (value.E, value.F, value.G, value.H) = (ef.X, ef.Y, gh.X, gh.Y);

@@ -7,13 +7,14 @@ using ILGPU.IR.Intrinsics;
 namespace Cliper.Kernels.Gpu.DeviceCode;
 
 /// <summary>
-/// Each PTX instruction that kernels use, wrapped once. Global memory is a 64-bit address, shared memory a 32-bit one, so no
-/// access is ever generic. Those with a body also run on ILGPU's CPU accelerator; tensor-core ones do not.
+/// Each PTX instruction that kernels use, wrapped once. Global memory is a 64-bit address, shared memory a 32-bit
+/// one, so no access is ever generic. Those with a body also run on ILGPU's CPU accelerator; tensor-core ones do not.
 /// </summary>
 internal static unsafe class Ptx
 {
     /// <summary>
-    /// D = A B + C on tensor cores, A 16 x 16, B 16 x 8 in fp16, C 16 x 8 in fp32. With g = lane / 4 and q = 2 (lane % 4):
+    /// D = A B + C on tensor cores, A 16 x 16, B 16 x 8 in fp16, C 16 x 8 in fp32. With g = lane / 4 and q = 2 (lane
+    /// % 4):
     /// <code>
     /// a.X: A[g, q..q+1]      a.Y: A[g+8, q..]     a.Z: A[g, q+8..]     a.W: A[g+8, q+8..]
     /// b0:  B[q..q+1, g]      b1:  B[q+8.., g]
@@ -26,12 +27,13 @@ internal static unsafe class Ptx
 
     /// <summary>As <see cref="MmaFp16"/>, A and B in bf16.</summary>
     [IntrinsicImplementation]
-    [Ptx("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {$0,$1,$2,$3}, {$8,$9,$10,$11}, {$12,$13}, {$4,$5,$6,$7};")]
+    [Ptx("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+        + "{$0,$1,$2,$3}, {$8,$9,$10,$11}, {$12,$13}, {$4,$5,$6,$7};")]
     public static F4 MmaBf16(F4 c, U4 a, uint b0, uint b1) => throw new NotSupportedException();
 
     /// <summary>
-    /// Four 8 x 8 matrices of 16-bit numbers from shared memory. Lanes 8 j to 8 j + 7 give the addresses of matrix j's rows; lane i
-    /// receives of each matrix the elements [i / 4, 2 (i % 4)] and the next.
+    /// Four 8 x 8 matrices of 16-bit numbers from shared memory. Lanes 8 j to 8 j + 7 give the addresses of matrix
+    /// j's rows; lane i receives of each matrix the elements [i / 4, 2 (i % 4)] and the next.
     /// </summary>
     [IntrinsicImplementation, Ptx("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {$0,$1,$2,$3}, [$4];")]
     public static U4 LoadMatrices(int address) => throw new NotSupportedException();
@@ -114,7 +116,8 @@ internal static unsafe class Ptx
 
     /// <summary>Stores twice 32 bits.</summary>
     [IntrinsicImplementation, Ptx("st.global.v2.b32 [$0], {$1,$2};")]
-    public static void StoreInts2(long address, int low, int high) => (((int*)address)[0], ((int*)address)[1]) = (low, high);
+    public static void StoreInts2(long address, int low, int high) =>
+        (((int*)address)[0], ((int*)address)[1]) = (low, high);
 
     /// <summary>Loads 64 bits.</summary>
     [IntrinsicImplementation, Ptx("ld.global.b64 $0, [$1];")]
@@ -169,7 +172,8 @@ internal static unsafe class Ptx
     /// <summary>Two bf16 numbers of which the lower half comes first.</summary>
     [IntrinsicImplementation]
     [Ptx("{ .reg .b32 w; shl.b32 w, $2, 16; mov.b32 $0, w; and.b32 w, $2, 0xffff0000; mov.b32 $1, w; }")]
-    public static F2 UnpackBf16(uint pair) => new() { X = BFloat16.FromBits((ushort)pair), Y = BFloat16.FromBits((ushort)(pair >> 16)) };
+    public static F2 UnpackBf16(uint pair) =>
+        new() { X = BFloat16.FromBits((ushort)pair), Y = BFloat16.FromBits((ushort)(pair >> 16)) };
 
     /// <summary>The fp64 number of these bits.</summary>
     [IntrinsicImplementation, Ptx("mov.b64 $0, $1;")]
@@ -248,7 +252,9 @@ internal static unsafe class Ptx
         return Max(value, Warp.ShuffleXor(value, 1));
     }
 
-    /// <summary>The largest of the four lanes that share rows of an accumulator; cards with tensor cores for this.</summary>
+    /// <summary>
+    /// The largest of the four lanes that share rows of an accumulator; cards with tensor cores for this.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float QuadMax(float value)
     {
@@ -265,8 +271,8 @@ internal static unsafe class Ptx
     }
 
     /// <summary>
-    /// Transposes four words in each of a quad's four lanes: lane q then has word q of lane 0, of lane 1, of lane 2 and of lane 3. All
-    /// lanes of a warp call it.
+    /// Transposes four words in each of a quad's four lanes: lane q then has word q of lane 0, of lane 1, of lane 2
+    /// and of lane 3. All lanes of a warp call it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static U4 TransposeQuad(U4 words)

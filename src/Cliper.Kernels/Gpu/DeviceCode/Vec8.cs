@@ -3,7 +3,9 @@ using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Gpu.DeviceCode;
 
-/// <summary>Eight neighbours of a row at a time: one or two 16-byte accesses where the row allows it, single ones elsewhere.</summary>
+/// <summary>
+/// Eight neighbours of a row at a time: one or two 16-byte accesses where the row allows it, single ones elsewhere.
+/// </summary>
 internal struct Vec8
 {
     public float A, B, C, D, E, F, G, H;
@@ -11,7 +13,10 @@ internal struct Vec8
     /// <summary>Elements of a chunk.</summary>
     public const int Size = 8;
 
-    /// <summary>Elements [at, at + count) of an array, of which there are eight where <paramref name="vectorized"/>; zeros beyond.</summary>
+    /// <summary>
+    /// Elements [at, at + count) of an array, of which there are eight where <paramref name="vectorized"/>; zeros
+    /// beyond.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec8 Load<T>(T x, long at, int count, int vectorized) where T : struct, IGlobalPtr
     {
@@ -64,7 +69,8 @@ internal struct Vec8
 
     /// <summary>Sets or adds to elements [at, at + count).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Write<T>(T y, long at, Vec8 value, int count, int vectorized, int accumulate) where T : struct, IGlobalPtr =>
+    public static void Write<T>(T y, long at, Vec8 value, int count, int vectorized, int accumulate)
+        where T : struct, IGlobalPtr =>
         Store(y, at, accumulate != 0 ? Add(Load(y, at, count, vectorized), value) : value, count, vectorized);
 
     /// <summary>a + b.</summary>
@@ -155,7 +161,9 @@ internal struct Vec8
         H = (uint)(7 - from) < count ? 0f : a.H,
     };
 
-    /// <summary>Whether rows of <paramref name="stride"/> elements at these addresses can be read 16 bytes at a time.</summary>
+    /// <summary>
+    /// Whether rows of <paramref name="stride"/> elements at these addresses can be read 16 bytes at a time.
+    /// </summary>
     public static bool IsVectorizable(long width, long stride, params ReadOnlySpan<DeviceArray> arrays)
     {
         if (width % Size != 0 || stride % Size != 0)

@@ -36,7 +36,8 @@ public static unsafe partial class Attention
         }
     }
 
-    private static Rows RowsOf(in Operand operand, in Sizes sizes, int rows, int unit) => operand.IsNull ? default : new(
+    private static Rows RowsOf(in Operand operand, in Sizes sizes, int rows, int unit) =>
+        operand.IsNull ? default : new(
         (float*)operand.Array.Address + operand.Offset + (long)(unit / sizes.Heads) * rows * operand.Stride
             + unit % sizes.Heads * sizes.HeadSize, operand.Stride);
 
@@ -126,8 +127,8 @@ public static unsafe partial class Attention
     }
 
     /// <summary>
-    /// Replaces scores [key][query] by e = exp((score - max) scale); leaves 1 / (sum of e) of each query and, if wanted,
-    /// the log of the sum of exp(score scale).
+    /// Replaces scores [key][query] by e = exp((score - max) scale); leaves 1 / (sum of e) of each query and, if
+    /// wanted, the log of the sum of exp(score scale).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Softmax<V>(float* scores, int keys, int columns, float scale, float* reciprocal, float* logSum)
@@ -229,7 +230,8 @@ public static unsafe partial class Attention
         float* logSum = memory.Take(1, QueryBlock).First;
         Rows k = head.DQ.IsNull ? default : Padded<V>(head.K, head.Keys, size, ref memory);
 
-        // From the last block to the first: the last one sees every key, even under a causal mask, and so starts dk, dv.
+        // From the last block to the first: the last one sees every key, even under a causal mask, and so starts dk,
+        // dv.
         int blocks = (sizes.Queries + QueryBlock - 1) / QueryBlock;
         for (int block = blocks - 1; block >= 0; block--)
         {
@@ -316,20 +318,22 @@ public static unsafe partial class Attention
         bool add) where V : struct, ILanes<V>
     {
         // Blocks of nearly equal height: a last block of one row would wait for its few sums.
-        var blocks = new Partition(rows, MicroKernel.MaxRows<V>());
+        var blocks = new Partition(rows, MicroKernel.MaxMr<V>());
         for (int column = 0; column < columns; column += 2 * V.Count)
             for (int block = 0; block < blocks.Count; block++)
             {
                 int row = blocks.Start(block), height = blocks.Size(block);
                 float* from = a + row * aRow, right = b.First + column, to = c.From(row).First + column;
                 if (column + V.Count < columns)
-                    MicroKernel.Run<V, MicroKernel.N2>(height, depth, from, aRow, aDepth, right, b.Stride, to, c.Stride, 1, add);
+                    MicroKernel.Run<V, N2>(height, depth, from, aRow, aDepth, right, b.Stride, to, c.Stride, 1, add);
                 else
-                    MicroKernel.Run<V, MicroKernel.N1>(height, depth, from, aRow, aDepth, right, b.Stride, to, c.Stride, 1, add);
+                    MicroKernel.Run<V, N1>(height, depth, from, aRow, aDepth, right, b.Stride, to, c.Stride, 1, add);
             }
     }
 
-    /// <summary>The rows with zeros up to whole vectors: themselves where there is nothing to add, else a copy.</summary>
+    /// <summary>
+    /// The rows with zeros up to whole vectors: themselves where there is nothing to add, else a copy.
+    /// </summary>
     private static Rows Padded<V>(Rows source, int rows, int size, ref Scratch memory) where V : struct, ILanes<V>
     {
         int width = RoundUp<V>(size);

@@ -5,14 +5,15 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Scaled dot-product attention with several heads (Vaswani et al. 2017, arXiv 1706.03762): for every sample and head,
-/// out = softmax(q kᵀ / sqrt(headSize)) v, the softmax over the keys a query may see. One kernel: the scores of a few
-/// queries at a time stay in cache and are never written to memory. For the backward pass the forward leaves one number a
-/// row, log-sum-exp, from which the probabilities are computed anew (Dao et al. 2022, arXiv 2205.14135).
+/// Scaled dot-product attention with several heads (Vaswani et al. 2017, arXiv 1706.03762): for every sample and
+/// head, out = softmax(q kᵀ / sqrt(headSize)) v, the softmax over the keys a query may see. One kernel: the scores of
+/// a few queries at a time stay in cache and are never written to memory. For the backward pass the forward leaves
+/// one number a row, log-sum-exp, from which the probabilities are computed anew (Dao et al. 2022, arXiv 2205.14135).
 /// </summary>
 /// <remarks>
-/// A NaN or infinity in a query, or scores beyond fp32, make NaN of that row of the output alone; in a key or value, of the
-/// rows that see it and, under a causal mask, possibly of earlier rows. Keys beyond a sample's key length are never read.
+/// A NaN or infinity in a query, or scores beyond fp32, make NaN of that row of the output alone; in a key or value,
+/// of the rows that see it and, under a causal mask, possibly of earlier rows. Keys beyond a sample's key length are
+/// never read.
 /// </remarks>
 public static partial class Attention
 {
@@ -31,8 +32,8 @@ public static partial class Attention
 
     /// <summary>
     /// Where an operand lies: element c of head h of row t of sample n at
-    /// <paramref name="Offset"/> + (n rows + t) <paramref name="Stride"/> + h headSize + c. A part of a wider row, such as
-    /// the keys in a [samples, rows, 3 width] array of (q | k | v), is an operand as it stands.
+    /// <paramref name="Offset"/> + (n rows + t) <paramref name="Stride"/> + h headSize + c. A part of a wider row,
+    /// such as the keys in a [samples, rows, 3 width] array of (q | k | v), is an operand as it stands.
     /// </summary>
     /// <param name="Array">fp32 elements.</param>
     /// <param name="Offset">Index of the first element.</param>
@@ -51,7 +52,8 @@ public static partial class Attention
     /// <param name="q">Queries, sizes.Queries rows a sample.</param>
     /// <param name="k">Keys, sizes.Keys rows a sample.</param>
     /// <param name="v">Values, sizes.Keys rows a sample.</param>
-    /// <param name="keyLengths">int32 [samples]: sample n sees keys [0, keyLengths[n]), at least one; null means all.</param>
+    /// <param name="keyLengths">int32 [samples]: sample n sees keys [0, keyLengths[n]), at least one; null means
+    /// all.</param>
     /// <param name="output">Output, sizes.Queries rows a sample; shares no element with the inputs.</param>
     /// <param name="logSumExp">[samples, heads, queries], for the backward pass; may be null.</param>
     /// <exception cref="ArgumentException">Sizes that do not fit, or a key length outside [1, keys].</exception>
@@ -147,7 +149,8 @@ public static partial class Attention
         if (operand.Offset < 0 || operand.Stride < width)
             throw new ArgumentException(
                 $"{name} has offset {operand.Offset} and stride {operand.Stride} for rows of {width}", name);
-        long needed = sizes.Samples == 0 ? 0 : operand.Offset + ((long)sizes.Samples * rows - 1) * operand.Stride + width;
+        long needed = sizes.Samples == 0
+            ? 0 : operand.Offset + ((long)sizes.Samples * rows - 1) * operand.Stride + width;
         if (operand.Array.Length < needed)
             throw new ArgumentException($"{name} has {operand.Array.Length} elements, needs {needed}", name);
         if (operand.Array.Device is CpuDevice && operand.Array.Type != ElementType.Float32)

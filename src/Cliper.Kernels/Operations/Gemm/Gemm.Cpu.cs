@@ -77,27 +77,30 @@ internal readonly unsafe struct HostProduct(Matrix a, Matrix b, PackedMatrix? pa
 }
 
 /// <summary>
-/// The product on the host. C is cut into units of some panels (one tile wide) by some blocks (one tile high), which the
-/// workers claim. A unit keeps its panels of B in the second-level cache and passes the rows of A along them; for B that is
-/// not packed yet, the unit packs them there. A is read where it lies if its rows are contiguous, else packed first.
-/// Of a great depth one part is done for all units before the next, so that the part of A stays in the third-level cache.
+/// The product on the host. C is cut into units of some panels (one tile wide) by some blocks (one tile high), which
+/// the workers claim. A unit keeps its panels of B in the second-level cache and passes the rows of A along them; for
+/// B that is not packed yet, the unit packs them there. A is read where it lies if its rows are contiguous, else
+/// packed first. Of a great depth one part is done for all units before the next, so that the part of A stays in the
+/// third-level cache.
 /// </summary>
 internal static unsafe class HostProducts<L, TEpilogue>
     where L : struct, ILanes<L>
     where TEpilogue : struct, ICpuEpilogue
 {
-    // Longest part of a sum kept in registers before it goes to C. Longer parts write C less often; beyond this the part of A
-    // leaves the third-level cache. Never chosen by the number of rows: a row's bits are the same in any batch.
+    // Longest part of a sum kept in registers before it goes to C. Longer parts write C less often; beyond this the
+    // part of A leaves the third-level cache. Never chosen by the number of rows: a row's bits are the same in any
+    // batch.
     private const int MaxDepth = 1536;
 
     // The same where A is packed part by part: beyond this the strips of A and B no longer share the first two caches.
     private const int MaxPackedDepth = 768;
 
-    // Ways of the first-level cache (8 to 12): so many rows of A or C that fall into the same sets do not throw each other out.
+    // Ways of the first-level cache (8 to 12): so many rows of A or C that fall into the same sets do not throw each
+    // other out.
     private const int Ways = 8;
 
-    // Bytes of B that a unit holds in the second-level cache (1 MB on Zen, 256 KB and more elsewhere). Of a packed B the
-    // panels that come next are fetched beside it.
+    // Bytes of B that a unit holds in the second-level cache (1 MB on Zen, 256 KB and more elsewhere). Of a packed B
+    // the panels that come next are fetched beside it.
     private const int GroupBytes = 400 << 10, PackedGroupBytes = GroupBytes / 2;
 
     // Bytes of A that stay in the second-level cache while one panel of a packed B after the other goes by.
@@ -119,7 +122,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
     private static int TileColumns => 2 * L.Count;
 
     // Rows of a packed strip of A, of which MaxRows count: whole registers.
-    private static int StripRows => (MicroKernel.MaxRows<L>() + L.Count - 1) / L.Count * L.Count;
+    private static int StripRows => (MicroKernel.MaxMr<L>() + L.Count - 1) / L.Count * L.Count;
 
     public static PackedMatrix Pack(CpuDevice host, Matrix b)
     {
@@ -196,7 +199,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
             Threads = threads;
             int units = threads == 1 ? 1 : UnitsPerThread * threads;
             PackA = product.ADepth != 1;
-            int rows = MicroKernel.MaxRows<L>();
+            int rows = MicroKernel.MaxMr<L>();
             if ((!PackA && SharesCacheSets(product.ARow)) || SharesCacheSets(product.CRow))
                 rows = Math.Min(rows, Ways);
             Blocks = new Partition(product.Rows, rows);
@@ -217,7 +220,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
                 Groups = (Panels + GroupPanels - 1) / GroupPanels;
             }
             StripFloats = PackA ? (long)Blocks.Count * StripRows * DepthStep : 0;
-            ScratchFloats = (long)MicroKernel.MaxRows<L>() * TileColumns;
+            ScratchFloats = (long)MicroKernel.MaxMr<L>() * TileColumns;
             if (!packedB)
                 ScratchFloats += (long)GroupPanels * TileColumns * DepthStep;
         }
@@ -240,7 +243,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
         Partition blocks = plan.Blocks;
         int firstBlock = (int)((long)blocks.Count * chunk / plan.Chunks);
         int endBlock = (int)((long)blocks.Count * (chunk + 1) / plan.Chunks);
-        float* tile = scratch, panels = scratch + MicroKernel.MaxRows<L>() * TileColumns;
+        float* tile = scratch, panels = scratch + MicroKernel.MaxMr<L>() * TileColumns;
         nint panelStride = (nint)depth * TileColumns;
         bool accumulate = product.Accumulate || start > 0, last = start + depth == product.Depth;
         if (product.PackedB != null)
@@ -255,8 +258,8 @@ internal static unsafe class HostProducts<L, TEpilogue>
                     product.BDepth, Math.Min(TileColumns, product.Columns - panel * TileColumns), TileColumns, depth,
                     panels + (panel - firstPanel) * panelStride);
         }
-        // The unit after the ones that are claimed now is likely to be this worker's: each of this unit's tiles fetches a share
-        // of its panels.
+        // The unit after the ones that are claimed now is likely to be this worker's: each of this unit's tiles
+        // fetches a share of its panels.
         int nextGroup = (unit + plan.Threads) / plan.Chunks, fetchers = endBlock - firstBlock;
         bool fetches = product.PackedB != null && nextGroup > group && nextGroup < plan.Groups;
         nint aheadStep = fetches ? (TileColumns * sizeof(float) + fetchers - 1) / fetchers : 0;
@@ -349,7 +352,7 @@ internal static unsafe class HostProducts<L, TEpilogue>
                 new Span<float>(c + row * cRow, TileColumns).Clear();
             return;
         }
-        MicroKernel.Run<L, MicroKernel.N2>(rows, depth, a, aRow, aDepth, b, TileColumns, c, cRow, scale, accumulate, ahead,
+        MicroKernel.Run<L, N2>(rows, depth, a, aRow, aDepth, b, TileColumns, c, cRow, scale, accumulate, ahead,
             aheadStep);
     }
 }

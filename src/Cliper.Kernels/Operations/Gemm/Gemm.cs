@@ -4,13 +4,15 @@ using Cliper.Kernels.Gpu.Runtime;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Matrix product, C = epilogue(scale * A B), or epilogue(C + scale * A B) when accumulating; A is [M, K], B [K, N], C [M, N].
-/// On the host fp32 with fused multiply-adds where the processor has them; on a GPU sums in fp32 of 16-bit numbers or fp32. Transposes are strides (<see cref="Matrix.Transposed"/>).
+/// Matrix product, C = epilogue(scale * A B), or epilogue(C + scale * A B) when accumulating; A is [M, K], B [K, N],
+/// C [M, N]. On the host fp32 with fused multiply-adds where the processor has them; on a GPU sums in fp32 of 16-bit
+/// numbers or fp32. Transposes are strides (<see cref="Matrix.Transposed"/>).
 /// </summary>
 /// <remarks>
-/// Each element is the sum over K in ascending order, cut in parts that depend on K alone: the bits depend neither on the
-/// number of threads nor on the other rows and columns. No term is skipped: a NaN or infinity in a row of A reaches that row
-/// of C, one in a column of B that column, and zero times infinity is NaN. C must not overlap A or B.
+/// Each element is the sum over K in ascending order, cut in parts that depend on K alone: the bits depend neither on
+/// the number of threads nor on the other rows and columns. No term is skipped: a NaN or infinity in a row of A
+/// reaches that row of C, one in a column of B that column, and zero times infinity is NaN. C must not overlap A or
+/// B.
 /// </remarks>
 public static partial class Gemm
 {

@@ -5,16 +5,19 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// What a matrix product does with its elements before it leaves them: applied to each tile while it is in the first-level
-/// cache, which saves a pass over memory. A new one is one struct.
+/// What a matrix product does with its elements before it leaves them: applied to each tile while it is in the
+/// first-level cache, which saves a pass over memory. A new one is one struct.
 /// </summary>
 public interface ICpuEpilogue
 {
-    /// <summary>The result for <paramref name="lanes"/> neighbouring elements of a row, of which the first is (row, column).</summary>
+    /// <summary>
+    /// The result for <paramref name="lanes"/> neighbouring elements of a row, of which the first is (row, column).
+    /// </summary>
     /// <param name="product">The product's elements, with what they were accumulated onto.</param>
     /// <param name="row">Row of the result.</param>
     /// <param name="column">First column.</param>
-    /// <param name="lanes">How many elements count: all lanes, or fewer at the right edge; touch no memory beyond.</param>
+    /// <param name="lanes">How many elements count: all lanes, or fewer at the right edge; touch no memory
+    /// beyond.</param>
     V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V>;
 
     /// <summary>Checks the arrays for a result of this size; throws <see cref="ArgumentException"/>.</summary>

@@ -3,8 +3,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// An <see cref="ICpuEpilogue"/> inside a GPU kernel: with v = product + bias, the result is f(v, extra); v itself can be left in
-/// the extra array.
+/// An <see cref="ICpuEpilogue"/> inside a GPU kernel: with v = product + bias, the result is f(v, extra); v itself
+/// can be left in the extra array.
 /// </summary>
 internal interface IGpuEpilogue
 {

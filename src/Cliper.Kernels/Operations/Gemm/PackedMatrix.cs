@@ -4,8 +4,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// The right operand of a product in the order in which the micro-kernel reads it, made once and used many times: what a
-/// weight that does not change is kept as. Belongs to the device it was made on; dispose it before the device.
+/// The right operand of a product in the order in which the micro-kernel reads it, made once and used many times:
+/// what a weight that does not change is kept as. Belongs to the device it was made on; dispose it before the device.
 /// </summary>
 public sealed class PackedMatrix : IDisposable
 {

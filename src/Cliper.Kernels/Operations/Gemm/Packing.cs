@@ -5,8 +5,8 @@ using Cliper.Kernels.Cpu;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Copies strips of a matrix into the order in which the micro-kernel reads them: for each depth, <c>width</c> neighbouring
-/// rows of A or columns of B, called lanes here.
+/// Copies strips of a matrix into the order in which the micro-kernel reads them: for each depth, <c>width</c>
+/// neighbouring rows of A or columns of B, called lanes here.
 /// </summary>
 internal static unsafe class Packing
 {
@@ -14,8 +14,8 @@ internal static unsafe class Packing
     private const int DepthStep = 64;
 
     /// <summary>
-    /// target[k * width + i] = source[i * laneStride + k * depthStride] for i below <paramref name="lanes"/>. The places of
-    /// lanes that do not exist become zero or stay as they are: their products are never used.
+    /// target[k * width + i] = source[i * laneStride + k * depthStride] for i below <paramref name="lanes"/>. The
+    /// places of lanes that do not exist become zero or stay as they are: their products are never used.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Strip<L>(float* source, nint laneStride, nint depthStride, int lanes, int width, int depth,
