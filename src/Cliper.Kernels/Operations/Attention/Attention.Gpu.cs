@@ -118,8 +118,8 @@ internal static partial class MmaSyncAttention
         {
             GpuKernel kernel = ForQueries(QueryKernels, LongQueryKernels, sizes, q.Array.Type);
             gpu.Run(kernel, GridOf(sizes, sizes.Queries, kernel), q.FromFirst, k.FromFirst, v.FromFirst,
-                doutput.FromFirst, statistics, keyLengths, dq.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal,
-                q.Stride, k.Stride, v.Stride, doutput.Stride, dq.Stride, scale, accumulateQ);
+                doutput.FromFirst, statistics, keyLengths, dq.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize,
+                sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dq.Stride, scale, accumulateQ);
         }
     }
 
@@ -184,8 +184,8 @@ internal static partial class SimtAttention
             long rows = (long)sizes.Samples * sizes.Heads * sizes.Keys;
             gpu.Run(KvKernels[q.Array.Type.Dtype()], GridOf(rows), q.FromFirst, k.FromFirst, v.FromFirst,
                 doutput.FromFirst, statistics, keyLengths, dk.FromFirst, dv.FromFirst, rows, sizes.Queries, sizes.Keys,
-                sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dk.Stride, dv.Stride,
-                scale, accumulateKv, vectorized);
+                sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dk.Stride,
+                dv.Stride, scale, accumulateKv, vectorized);
         }
         if (!dq.IsNull)
             gpu.Run(QueryKernels[q.Array.Type.Dtype()], GridOf(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst,

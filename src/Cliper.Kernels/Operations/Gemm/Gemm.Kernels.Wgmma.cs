@@ -102,8 +102,8 @@ internal static partial class WgmmaGemm
                 Tiles.KEnd);
             Unroll4.For(ref offsetsA);
             TileLoader<TLayoutB, TDtype>.OffsetBody offsetsB = LoaderB.Begin(
-                new GlobalPtr16<TDtype>(B.At(Tiles.Batch * StrideB)), LeadingB, Tiles.FirstColumn, Tiles.N, Tiles.FirstK,
-                Tiles.KEnd);
+                new GlobalPtr16<TDtype>(B.At(Tiles.Batch * StrideB)), LeadingB, Tiles.FirstColumn, Tiles.N,
+                Tiles.FirstK, Tiles.KEnd);
             Unroll8.For(ref offsetsB);
             KLeft = Tiles.KEnd - Tiles.FirstK;
             Tile += Grid.DimX;

@@ -5,19 +5,18 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// What a matrix product does with its elements before it leaves them: applied to each tile while it is in the
-/// first-level cache, which saves a pass over memory. A new one is one struct.
+/// The epilogue of a GEMM, applied to each tile of C while it is in the L1 cache, which saves a pass over memory. A
+/// new one is one struct.
 /// </summary>
 public interface ICpuEpilogue
 {
     /// <summary>
-    /// The result for <paramref name="lanes"/> neighbouring elements of a row, of which the first is (row, column).
+    /// The result for <paramref name="lanes"/> neighboring elements of a row, of which the first is (row, column).
     /// </summary>
-    /// <param name="product">The product's elements, with what they were accumulated onto.</param>
+    /// <param name="product">The elements of A B, or of C + A B when accumulating.</param>
     /// <param name="row">Row of the result.</param>
     /// <param name="column">First column.</param>
-    /// <param name="lanes">How many elements count: all lanes, or fewer at the right edge; touch no memory
-    /// beyond.</param>
+    /// <param name="lanes">Elements that exist: all lanes, or fewer at the right edge; touch no memory beyond.</param>
     V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V>;
 
     /// <summary>Checks the arrays for a result of this size; throws <see cref="ArgumentException"/>.</summary>
@@ -27,7 +26,7 @@ public interface ICpuEpilogue
     GpuEpilogue OnGpu { get; }
 }
 
-/// <summary>The product as it is.</summary>
+/// <summary>No epilogue: C = A B.</summary>
 public readonly struct NoEpilogue : ICpuEpilogue
 {
     /// <inheritdoc/>
@@ -42,7 +41,7 @@ public readonly struct NoEpilogue : ICpuEpilogue
     }
 }
 
-/// <summary>product + bias.</summary>
+/// <summary>A B + bias.</summary>
 /// <param name="bias">[columns].</param>
 public readonly unsafe struct BiasEpilogue(DeviceArray bias) : ICpuEpilogue
 {
@@ -60,10 +59,10 @@ public readonly unsafe struct BiasEpilogue(DeviceArray bias) : ICpuEpilogue
     public void CheckFits(int rows, int columns) => Check.Length(_bias, columns, "bias");
 }
 
-/// <summary>f(product + bias); can leave product + bias, which the gradient of f needs.</summary>
+/// <summary>f(A B + bias); it can store A B + bias, the pre-activation that the gradient of f needs.</summary>
 /// <typeparam name="TOperation">f.</typeparam>
 /// <param name="bias">[columns]; null for none.</param>
-/// <param name="preActivation">Receives product + bias, [rows, columns]; null when not wanted.</param>
+/// <param name="preActivation">Receives A B + bias, [rows, columns]; null when not wanted.</param>
 /// <param name="columns">Columns of the result.</param>
 public readonly unsafe struct ActivationEpilogue<TOperation>(DeviceArray bias, DeviceArray preActivation, int columns)
     : ICpuEpilogue where TOperation : struct, IUnaryOperation
@@ -99,7 +98,7 @@ public readonly unsafe struct ActivationEpilogue<TOperation>(DeviceArray bias, D
     }
 }
 
-/// <summary>product + bias + residual.</summary>
+/// <summary>A B + bias + residual.</summary>
 /// <param name="bias">[columns]; null for none.</param>
 /// <param name="residual">[rows, columns]; not the result itself: accumulate for that.</param>
 /// <param name="columns">Columns of the result.</param>
@@ -128,9 +127,9 @@ public readonly unsafe struct ResidualEpilogue(DeviceArray bias, DeviceArray res
     }
 }
 
-/// <summary>product * f'(preActivation): the gradient goes back through f in the same pass.</summary>
+/// <summary>A B * f'(preActivation): the gradient goes back through f in the same pass.</summary>
 /// <typeparam name="TOperation">f.</typeparam>
-/// <param name="preActivation">What f was applied to, [rows, columns].</param>
+/// <param name="preActivation">Argument of f in the forward pass, [rows, columns].</param>
 /// <param name="columns">Columns of the result.</param>
 public readonly unsafe struct DerivativeEpilogue<TOperation>(DeviceArray preActivation, int columns) : ICpuEpilogue
     where TOperation : struct, IUnaryOperation

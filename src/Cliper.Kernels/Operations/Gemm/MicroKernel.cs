@@ -31,41 +31,41 @@ internal static unsafe class MicroKernel
     /// <param name="cRow">Elements between rows of c.</param>
     /// <param name="scale">Factor of a b.</param>
     /// <param name="accumulate">Whether to add to c.</param>
-    /// <param name="prefetch">Start of memory that will be read next, which is prefetched into the L2 cache; null for
+    /// <param name="fetch">Start of memory that will be read next, which is prefetched into the L2 cache; null for
     /// none.</param>
-    /// <param name="prefetchStep">Bytes to prefetch for each k.</param>
+    /// <param name="fetchStep">Bytes to fetch for each k.</param>
     /// <typeparam name="L">Lanes of the SIMD level to use.</typeparam>
     /// <typeparam name="TNr">Width of the tile in SIMD registers, <see cref="N1"/> or <see cref="N2"/>.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run<L, TNr>(int mr, int kc, float* a, nint aRow, nint aK, float* b, nint bRow, float* c,
-        nint cRow, float scale, bool accumulate, byte* prefetch = null, nint prefetchStep = 0)
+        nint cRow, float scale, bool accumulate, byte* fetch = null, nint fetchStep = 0)
         where L : struct, ILanes<L> where TNr : struct, IConstant
     {
         // Prefetching b, which is being read anyway, costs nothing; a branch in the loop would.
-        if (prefetch == null)
-            prefetch = (byte*)b;
+        if (fetch == null)
+            fetch = (byte*)b;
         switch (mr)
         {
-            case 1: Tile<L, N1, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 2: Tile<L, N2, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 3: Tile<L, N3, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 4: Tile<L, N4, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 5: Tile<L, N5, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 6: Tile<L, N6, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 7: Tile<L, N7, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 8: Tile<L, N8, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 9: Tile<L, N9, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 10: Tile<L, N10, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 11: Tile<L, N11, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 12: Tile<L, N12, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            case 13: Tile<L, N13, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
-            default: Tile<L, N14, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, prefetch, prefetchStep); break;
+            case 1: Tile<L, N1, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 2: Tile<L, N2, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 3: Tile<L, N3, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 4: Tile<L, N4, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 5: Tile<L, N5, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 6: Tile<L, N6, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 7: Tile<L, N7, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 8: Tile<L, N8, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 9: Tile<L, N9, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 10: Tile<L, N10, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 11: Tile<L, N11, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 12: Tile<L, N12, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 13: Tile<L, N13, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            default: Tile<L, N14, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<L, TMr, TNr>(int kc, float* a, nint aRow, nint aK, float* b, nint bRow, float* c,
-        nint cRow, float scale, bool accumulate, byte* prefetch, nint prefetchStep)
+        nint cRow, float scale, bool accumulate, byte* fetch, nint fetchStep)
         where L : struct, ILanes<L> where TMr : struct, IConstant where TNr : struct, IConstant
     {
         // Every third row has a pointer; the CPU's addressing modes reach the two rows that follow.
@@ -88,8 +88,8 @@ internal static unsafe class MicroKernel
         for (int k = 0; k < kc; k++)
         {
             if (Sse.IsSupported)
-                Sse.Prefetch1(prefetch);
-            prefetch += prefetchStep;
+                Sse.Prefetch1(fetch);
+            fetch += fetchStep;
             L x, p = L.Load(b), q = TNr.Value > 1 ? L.Load(b + L.Count) : L.Zero;
             x = L.Create(*(float*)a0);
             c0 = L.MultiplyAdd(x, p, c0);
