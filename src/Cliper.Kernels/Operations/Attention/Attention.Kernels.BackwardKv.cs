@@ -91,7 +91,7 @@ internal static partial class MmaSyncAttention
     /// <summary>
     /// Starts copying a Q tile's log-sum-exp and delta, 16 bytes a thread; they exist for whole tiles.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void CopyRowStatistics(int tile, long from)
     {
         if (Group.IdxX < StatisticTileBytes / 16)

@@ -12,7 +12,7 @@ internal static partial class MmaSyncAttention
     private const int DeltaThreads = 128, DeltaLanes = MaxHeadSize / Vec8.Size;
 
     /// <summary>Rows of a head in the output of <see cref="AttentionDeltaKernel"/>: whole tiles.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int StatisticRows(int queries) => queries + TileRows - 1 & -TileRows;
 
     /// <summary>

@@ -47,7 +47,7 @@ internal static partial class MmaSyncAttention
     /// <param name="a">Four fragments, one per 16 columns of the head.</param>
     /// <param name="addressB">A tile's address + <see cref="FragmentOffsetB"/>.</param>
     /// <param name="offsetB">A constant added to it, which becomes part of the instruction.</param>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void MultiplyTransposed<TDtype, TFragments>(ArrayView<F4> scores, ArrayView<U4> a, int addressB,
         int offsetB)
         where TDtype : struct, IDtype16 where TFragments : struct, IUnroll
@@ -97,7 +97,7 @@ internal static partial class MmaSyncAttention
     /// <param name="addressB">A tile's address + <see cref="FragmentOffsetA"/>: B is stored [k][n] and loaded with
     /// .trans.</param>
     /// <param name="offsetB">A constant added to it, which becomes part of the instruction.</param>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void MultiplyAccumulate<TDtype, TFragments>(ArrayView<F4> accumulators, ArrayView<F4> p,
         int addressB, int offsetB) where TDtype : struct, IDtype16 where TFragments : struct, IUnroll
     {
@@ -143,7 +143,7 @@ internal static partial class MmaSyncAttention
     /// Scales a warp's accumulators and stores them in its 16 rows of the head, or adds them there. Rows from
     /// <paramref name="rows"/> on are left out.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store<TDtype>(ArrayView<F4> accumulators, GlobalPtr16<TDtype> target, int row, int rows,
         int stride, int headSize, int accumulate, float scale0, float scale1) where TDtype : struct, IDtype16
     {

@@ -28,7 +28,7 @@ internal static partial class SimtAttention
     }
 
     /// <summary>This warp's row, of so many in each head.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static OwnRow RowOfWarp(int rows, int heads, int headSize)
     {
         OwnRow own;
@@ -41,7 +41,7 @@ internal static partial class SimtAttention
     }
 
     /// <summary>Keys that exist in a sample.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int KeyLength(GlobalPtrInt32 keyLengths, long sample, int keys)
     {
         int length = keys;
@@ -51,7 +51,7 @@ internal static partial class SimtAttention
     }
 
     /// <summary>Dot product of two rows of a head.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Dot<TDtype>(GlobalPtr16<TDtype> a, long atA, GlobalPtr16<TDtype> b, long atB, int headSize,
         int vectorized)
         where TDtype : struct, IDtype16
@@ -64,7 +64,7 @@ internal static partial class SimtAttention
     }
 
     /// <summary>sum + weight x[at + column], or sum where the head has no such column.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Add<TDtype>(float sum, float weight, GlobalPtr16<TDtype> x, long at, int column, int headSize)
         where TDtype : struct, IDtype16
     {
@@ -74,7 +74,7 @@ internal static partial class SimtAttention
     }
 
     /// <summary>Stores one column of a row, or adds to it, where the head has that column.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store<TDtype>(GlobalPtr16<TDtype> y, long at, int column, int headSize, float value,
         int accumulate)
         where TDtype : struct, IDtype16

@@ -26,7 +26,7 @@ internal static partial class MmaSyncAttention
         public int All;
     }
 
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static VisibleKeys KeysVisible<TTile>(int queries, int keys, GlobalPtrInt32 keyLengths, int causal)
         where TTile : struct, ICtaTile
     {

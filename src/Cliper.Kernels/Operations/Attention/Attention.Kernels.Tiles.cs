@@ -63,7 +63,7 @@ internal static partial class MmaSyncAttention
     }
 
     /// <summary>First of the 16 rows that this warp owns.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int FirstRowOfWarp<TTile>() where TTile : struct, ICtaTile =>
         (Grid.IdxX * TTile.Warps + (Group.IdxX >> 5)) * FragmentRows;
 
@@ -71,12 +71,12 @@ internal static partial class MmaSyncAttention
     /// Shared-memory address of the first tile: a multiple of a row's bytes, so that the swizzle, which is defined on
     /// chunk numbers, can be applied to addresses.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int SharedTiles() =>
         Ptx.SharedAddress(ref SharedMemory.GetDynamic<U4>()[0]) + RowBytes - 1 & -RowBytes;
 
     /// <summary>Byte offset of a 16-byte chunk of a tile's row.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Swizzle(int row, int chunk) => row * RowBytes + ((chunk ^ (row & 7)) << 4);
 
     /// <summary>
@@ -84,18 +84,18 @@ internal static partial class MmaSyncAttention
     /// B fragment stored [k][n]: rows 0 to 15, columns 0 to 15. The next 16 rows lie <see cref="FragmentBytes"/>
     /// further, the next 16 columns at <see cref="AtColumn"/>.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int FragmentOffsetA(int lane) => Swizzle(row: lane & 15, chunk: lane >> 4);
 
     /// <summary>The same for a 16x16 B fragment stored [n][k] (K-major), without .trans.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int FragmentOffsetB(int lane) => Swizzle(row: (lane & 7) + (lane >> 4 << 3), chunk: lane >> 3 & 1);
 
     /// <summary>
     /// The address of the fragment that many times 16 columns further: two chunks, an exclusive or in spite of the
     /// swizzle.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int AtColumn(int address, int sixteens) => address ^ sixteens << 5;
 
     /// <summary>
@@ -118,18 +118,18 @@ internal static partial class MmaSyncAttention
     }
 
     /// <summary>Row 0 of this CTA's head in an operand that has so many rows a sample.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static GlobalPtr16<TDtype> HeadOf<TDtype>(GlobalPtr16<TDtype> x, int rows, int stride, int headSize)
         where TDtype : struct, IDtype16 =>
         new(Ptx.Offset(x.At(Grid.IdxY * headSize), Grid.IdxZ * rows, stride * 2));
 
     /// <summary>This CTA's head in [samples, heads, count] fp32 numbers.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static GlobalPtrFp32 HeadOf(GlobalPtrFp32 x, int count) =>
         new(Ptx.Offset(x.At(0), Grid.IdxZ * Grid.DimY + Grid.IdxY, count * 4));
 
     /// <summary>This thread's copies of an operand's tiles, before the tile and its rows are known.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TileCopy TileCopyOf<TDtype>(GlobalPtr16<TDtype> source, int rows, int stride, int headSize,
         int warps)
         where TDtype : struct, IDtype16
@@ -149,7 +149,7 @@ internal static partial class MmaSyncAttention
     /// Starts copying rows [first, first + 64) to a tile; rows from <paramref name="end"/> on, and columns beyond the
     /// head, become zero.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void CopyTile<TTile>(TileCopy copy, int tile, int first, int end) where TTile : struct, ICtaTile
     {
         copy.To += tile;
@@ -158,7 +158,7 @@ internal static partial class MmaSyncAttention
     }
 
     /// <summary>Starts copying the rows that the CTA owns, 16 a warp, in the same way.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void CopyOwnRows(TileCopy copy, int tile, int first, int end)
     {
         copy.To += tile;
@@ -186,7 +186,7 @@ internal static partial class MmaSyncAttention
     /// <summary>
     /// Loads the 16 rows at an address of shared memory as four A fragments, one per 16 columns of the head.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void LoadFragmentsA(ArrayView<U4> fragments, int address, int lane)
     {
         var body = new LoadFragmentBody { Fragments = fragments, Address = address + FragmentOffsetA(lane) };
@@ -196,7 +196,7 @@ internal static partial class MmaSyncAttention
     /// <summary>
     /// D[16 x 16] += A[16 x 16] B[16 x 16], D being accumulators 2 <paramref name="pair"/> and the next.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Mma<TDtype>(ArrayView<F4> accumulators, int pair, U4 a, U4 b) where TDtype : struct, IDtype16
     {
         accumulators[2 * pair] = TDtype.Mma(accumulators[2 * pair], a, b.X, b.Y);

@@ -27,32 +27,32 @@ public static partial class Gemm
                 foreach (Type tile in new[] { typeof(MmaSyncGemm.Tile128x128), typeof(MmaSyncGemm.Tile64x64) })
                 {
                     foreach (Type epilogue in forward)
-                        yield return MmaSyncGemm.Kernel(tile, kMajor, kMajor, epilogue, stored, stored);
+                        yield return MmaSyncGemm.KernelFor(tile, kMajor, kMajor, epilogue, stored, stored);
                     foreach (Type epilogue in backward)
-                        yield return MmaSyncGemm.Kernel(tile, kMajor, mnMajor, epilogue, stored, stored);
+                        yield return MmaSyncGemm.KernelFor(tile, kMajor, mnMajor, epilogue, stored, stored);
                     foreach (Type layoutB in new[] { kMajor, mnMajor })
-                        yield return MmaSyncGemm.Kernel(tile, mnMajor, layoutB, plain, stored, stored);
+                        yield return MmaSyncGemm.KernelFor(tile, mnMajor, layoutB, plain, stored, stored);
                     // Weight gradients, and any GEMM with split-K, have an fp32 result.
                     foreach (Type layoutA in new[] { kMajor, mnMajor })
                         foreach (Type layoutB in new[] { kMajor, mnMajor })
-                            yield return MmaSyncGemm.Kernel(tile, layoutA, layoutB, plain, stored, Float);
+                            yield return MmaSyncGemm.KernelFor(tile, layoutA, layoutB, plain, stored, Float);
                 }
                 foreach (Type epilogue in forward)
-                    yield return WgmmaGemm.Kernel(kMajor, kMajor, epilogue, stored, stored);
+                    yield return WgmmaGemm.KernelFor(kMajor, kMajor, epilogue, stored, stored);
                 foreach (Type epilogue in backward)
-                    yield return WgmmaGemm.Kernel(kMajor, mnMajor, epilogue, stored, stored);
+                    yield return WgmmaGemm.KernelFor(kMajor, mnMajor, epilogue, stored, stored);
                 foreach (Type layoutB in new[] { kMajor, mnMajor })
-                    yield return WgmmaGemm.Kernel(mnMajor, layoutB, plain, stored, stored);
+                    yield return WgmmaGemm.KernelFor(mnMajor, layoutB, plain, stored, stored);
                 foreach (Type layoutA in new[] { kMajor, mnMajor })
                     foreach (Type layoutB in new[] { kMajor, mnMajor })
-                        yield return WgmmaGemm.Kernel(layoutA, layoutB, plain, stored, Float);
+                        yield return WgmmaGemm.KernelFor(layoutA, layoutB, plain, stored, Float);
                 foreach (Type epilogue in forward.Union(backward))
-                    yield return SimtGemm.Kernel(stored, stored, epilogue, stored);
-                yield return SimtGemm.Kernel(stored, stored, plain, Float);
-                yield return SimtGemm.Kernel(stored, Float, plain, Float);
-                yield return SimtGemm.Kernel(Float, Float, plain, stored);
+                    yield return SimtGemm.KernelFor(stored, stored, epilogue, stored);
+                yield return SimtGemm.KernelFor(stored, stored, plain, Float);
+                yield return SimtGemm.KernelFor(stored, Float, plain, Float);
+                yield return SimtGemm.KernelFor(Float, Float, plain, stored);
             }
-            yield return SimtGemm.Kernel(Float, Float, plain, Float);
+            yield return SimtGemm.KernelFor(Float, Float, plain, Float);
             foreach (GpuKernel kernel in SplitKReduction.Kernels)
                 yield return kernel;
         }
@@ -109,10 +109,10 @@ public static partial class Gemm
         int tilesN = Blocks.Cover(c.Columns, plan.N), tilesM = Blocks.Cover(c.Rows, plan.M),
             tiles = tilesN * tilesM * count * splits;
         if (plan.MmaSyncTile is { } tile)
-            gpu.Run(MmaSyncGemm.Kernel(tile, layoutA, layoutB, epilogue.Kind, a.Data.Type, target.Type),
+            gpu.Run(MmaSyncGemm.KernelFor(tile, layoutA, layoutB, epilogue.Kind, a.Data.Type, target.Type),
                 new Blocks(tilesN, tilesM, count * splits), [.. arguments, vectorized]);
         else
-            gpu.Run(WgmmaGemm.Kernel(layoutA, layoutB, epilogue.Kind, a.Data.Type, target.Type),
+            gpu.Run(WgmmaGemm.KernelFor(layoutA, layoutB, epilogue.Kind, a.Data.Type, target.Type),
                 new Blocks(Math.Min(tiles, gpu.Multiprocessors)), [.. arguments, tiles]);
         if (splits == 1)
             return;
@@ -128,13 +128,13 @@ internal static partial class SimtGemm
         new(typeof(SimtGemm), nameof(SimtGemmKernel), "Gemm simt", Threads, 2, 128);
 
     /// <summary>The kernel for the types of A, B and C and an epilogue.</summary>
-    public static GpuKernel Kernel(ElementType a, ElementType b, Type epilogue, ElementType c) =>
+    public static GpuKernel KernelFor(ElementType a, ElementType b, Type epilogue, ElementType c) =>
         Family[a.PointerType(), b.PointerType(), c.PointerType(), epilogue];
 
     /// <summary>Launches a batch of GEMMs.</summary>
     public static void Run(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC,
         int count, GpuEpilogue epilogue, bool accumulate, float scale) =>
-        gpu.Run(Kernel(a.Data.Type, b.Data.Type, epilogue.Kind, c.Data.Type),
+        gpu.Run(KernelFor(a.Data.Type, b.Data.Type, epilogue.Kind, c.Data.Type),
             new Blocks(Blocks.Cover(c.Columns, Tile), Blocks.Cover(c.Rows, Tile), count), a.Data, b.Data, c.Data,
             epilogue.Bias, epilogue.Extra, c.Rows, c.Columns, a.Columns, a.RowStride, a.ColumnStride, b.RowStride,
             b.ColumnStride, c.RowStride, strideA, strideB, strideC, scale, accumulate);
@@ -148,7 +148,7 @@ internal static partial class MmaSyncGemm
     /// <summary>
     /// The kernel for a tile, the layouts of A and B, an epilogue and the types of the operands and of C.
     /// </summary>
-    public static GpuKernel Kernel(Type tile, Type layoutA, Type layoutB, Type epilogue, ElementType operands,
+    public static GpuKernel KernelFor(Type tile, Type layoutA, Type layoutB, Type epilogue, ElementType operands,
         ElementType c) =>
         (tile == typeof(Tile128x128) ? Kernels128x128 : Kernels64x64)
             [tile, layoutA, layoutB, epilogue, operands.Dtype(), c.PointerType()];
@@ -178,6 +178,6 @@ internal static partial class WgmmaGemm
     };
 
     /// <summary>The kernel for the layouts of A and B, an epilogue and the types of the operands and of C.</summary>
-    public static GpuKernel Kernel(Type layoutA, Type layoutB, Type epilogue, ElementType operands, ElementType c) =>
+    public static GpuKernel KernelFor(Type layoutA, Type layoutB, Type epilogue, ElementType operands, ElementType c) =>
         Family[layoutA, layoutB, epilogue, operands.Dtype(), c.PointerType()];
 }

@@ -29,14 +29,13 @@ internal static partial class MmaSyncGemm
     /// Byte offset in a tile of a 16-byte chunk, given by its line and its position there; <paramref name="tileMn"/>
     /// is the tile's extent along M or N.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Swizzle<TLayout>(int tileMn, int line, int chunk)
         where TLayout : struct, IOperandLayout => TLayout.IsKMajor
         ? line * (TileK * 2) + ((chunk ^ (line >> 1 & 3)) << 4)
         : line * (tileMn * 2) + ((chunk ^ (line & 7)) << 4);
 
     /// <summary>Bytes of a line of a tile.</summary>
-    [DeviceCode]
     private static int LineBytes<TLayout>(int tileMn) where TLayout : struct, IOperandLayout =>
         (TLayout.IsKMajor ? TileK : tileMn) * 2;
 
@@ -44,7 +43,7 @@ internal static partial class MmaSyncGemm
     /// Offset in the A tile that this lane passes to ldmatrix to load the warp's first 16x16 A fragment in the layout
     /// of <see cref="Ptx.MmaFp16"/>: as it lies when K-major, with .trans when MN-major.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int FragmentOffsetA<TLayout>(int tileM, int warpRow, int lane)
         where TLayout : struct, IOperandLayout =>
         TLayout.IsKMajor
@@ -52,7 +51,7 @@ internal static partial class MmaSyncGemm
             : Swizzle<TLayout>(tileM, (lane & 7) + (lane >> 4 << 3), (warpRow >> 3) + (lane >> 3 & 1));
 
     /// <summary>The same for the warp's first 16x16 B fragment in the B tile.</summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int FragmentOffsetB<TLayout>(int tileN, int warpColumn, int lane)
         where TLayout : struct, IOperandLayout =>
         TLayout.IsKMajor
@@ -156,7 +155,7 @@ internal static partial class MmaSyncGemm
     /// Starts the copies of the next k tile to a pipeline buffer. Beyond the range of k they only write zeros, and
     /// the group is committed all the same, so that the count of groups in flight stays the same.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void FillBuffer<TTile, TLayoutA, TLayoutB, TDtype>(ref TileLoader<TLayoutA, TDtype> loaderA,
         ref TileLoader<TLayoutB, TDtype> loaderB, int buffer, int bytesA)
         where TTile : struct, ICtaTile where TLayoutA : struct, IOperandLayout where TLayoutB : struct, IOperandLayout

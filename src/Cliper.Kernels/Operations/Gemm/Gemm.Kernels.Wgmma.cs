@@ -150,7 +150,7 @@ internal static partial class WgmmaGemm
     /// Places a thread's chunks in a pipeline buffer: in blocks of eight chunks a line, one below the other when
     /// K-major, side by side when MN-major.
     /// </summary>
-    [DeviceCode, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Place<TLayout, TDtype>(ref TileLoader<TLayout, TDtype> loader)
         where TLayout : struct, MmaSyncGemm.IOperandLayout where TDtype : struct, IDtype16 =>
         loader.PlaceAt((loader.Chunk >> 3) * Wgmma.Block + Wgmma.Swizzle(loader.Line, loader.Chunk & 7), Wgmma.Line);

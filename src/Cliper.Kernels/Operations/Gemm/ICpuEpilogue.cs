@@ -13,11 +13,11 @@ public interface ICpuEpilogue
     /// <summary>
     /// The result for <paramref name="lanes"/> neighboring elements of a row, of which the first is (row, column).
     /// </summary>
-    /// <param name="product">The elements of A B, or of C + A B when accumulating.</param>
+    /// <param name="sum">The elements of A B, or of C + A B when accumulating.</param>
     /// <param name="row">Row of the result.</param>
     /// <param name="column">First column.</param>
     /// <param name="lanes">Elements that exist: all lanes, or fewer at the right edge; touch no memory beyond.</param>
-    V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V>;
+    V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V>;
 
     /// <summary>Checks the arrays for a result of this size; throws <see cref="ArgumentException"/>.</summary>
     void CheckFits(int rows, int columns);
@@ -30,7 +30,7 @@ public interface ICpuEpilogue
 public readonly struct NoEpilogue : ICpuEpilogue
 {
     /// <inheritdoc/>
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V> => product;
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V> => sum;
 
     /// <inheritdoc/>
     public GpuEpilogue OnGpu => GpuEpilogue.None;
@@ -49,8 +49,8 @@ public readonly unsafe struct BiasEpilogue(DeviceArray bias) : ICpuEpilogue
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V> =>
-        product + EpilogueLoad.Lanes<V>(_bias, column, lanes);
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V> =>
+        sum + EpilogueLoad.Lanes<V>(_bias, column, lanes);
 
     /// <inheritdoc/>
     public GpuEpilogue OnGpu => new(typeof(GpuEpilogue.Biased), _bias, default);
@@ -72,19 +72,19 @@ public readonly unsafe struct ActivationEpilogue<TOperation>(DeviceArray bias, D
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V>
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V>
     {
         if (!_bias.IsNull)
-            product += EpilogueLoad.Lanes<V>(_bias, column, lanes);
+            sum += EpilogueLoad.Lanes<V>(_bias, column, lanes);
         if (!_preActivation.IsNull)
         {
             float* target = _preActivation.Floats + (long)row * _columns + column;
             if (lanes == V.Count)
-                product.Store(target);
+                sum.Store(target);
             else
-                product.StorePartial(target, lanes);
+                sum.StorePartial(target, lanes);
         }
-        return TOperation.Forward(product);
+        return TOperation.Forward(sum);
     }
 
     /// <inheritdoc/>
@@ -109,11 +109,11 @@ public readonly unsafe struct ResidualEpilogue(DeviceArray bias, DeviceArray res
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V>
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V>
     {
         if (!_bias.IsNull)
-            product += EpilogueLoad.Lanes<V>(_bias, column, lanes);
-        return product + EpilogueLoad.Lanes<V>(_residual, (long)row * _columns + column, lanes);
+            sum += EpilogueLoad.Lanes<V>(_bias, column, lanes);
+        return sum + EpilogueLoad.Lanes<V>(_residual, (long)row * _columns + column, lanes);
     }
 
     /// <inheritdoc/>
@@ -139,8 +139,8 @@ public readonly unsafe struct DerivativeEpilogue<TOperation>(DeviceArray preActi
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V> =>
-        product * TOperation.Derivative(EpilogueLoad.Lanes<V>(_preActivation, (long)row * _columns + column, lanes));
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V> =>
+        sum * TOperation.Derivative(EpilogueLoad.Lanes<V>(_preActivation, (long)row * _columns + column, lanes));
 
     /// <inheritdoc/>
     public GpuEpilogue OnGpu => new(typeof(GpuEpilogue.TimesDerivative<TOperation>), default, _preActivation);
