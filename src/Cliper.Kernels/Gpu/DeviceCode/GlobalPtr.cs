@@ -91,7 +91,14 @@ internal readonly struct GlobalPtrFp32 : IGlobalPtr
         F4 low = Ptx.LoadFloats(_address + index * 4), high = Ptx.LoadFloats(_address + index * 4 + 16);
         return new Vec8
         {
-            A = low.X, B = low.Y, C = low.Z, D = low.W, E = high.X, F = high.Y, G = high.Z, H = high.W,
+            A = low.X,
+            B = low.Y,
+            C = low.Z,
+            D = low.W,
+            E = high.X,
+            F = high.Y,
+            G = high.Z,
+            H = high.W,
         };
     }
 

@@ -58,11 +58,25 @@ internal struct EpilogueStore<TEpilogue, TC> where TEpilogue : struct, IGpuEpilo
     {
         var upper = new Vec8
         {
-            A = sum0.X, B = sum0.Y, C = sum1.X, D = sum1.Y, E = sum2.X, F = sum2.Y, G = sum3.X, H = sum3.Y,
+            A = sum0.X,
+            B = sum0.Y,
+            C = sum1.X,
+            D = sum1.Y,
+            E = sum2.X,
+            F = sum2.Y,
+            G = sum3.X,
+            H = sum3.Y,
         };
         var lower = new Vec8
         {
-            A = sum0.Z, B = sum0.W, C = sum1.Z, D = sum1.W, E = sum2.Z, F = sum2.W, G = sum3.Z, H = sum3.W,
+            A = sum0.Z,
+            B = sum0.W,
+            C = sum1.Z,
+            D = sum1.W,
+            E = sum2.Z,
+            F = sum2.W,
+            G = sum3.Z,
+            H = sum3.W,
         };
         Vec8 bias = default;
         int count = _n - _column - column;
