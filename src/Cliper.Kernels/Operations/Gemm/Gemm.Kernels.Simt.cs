@@ -168,9 +168,18 @@ internal static partial class SimtGemm
             // (1.2) For each k of the tile: move 4 elements of A and 4 of B to registers, and add their outer product.
             for (int tileK = 0; tileK < TileK; tileK++)
             {
-                int row = tileK * SharedStride;
-                var readA = new ReadBody { Shared = sharedA, Target = registersA, First = row + (thread >> 4) * 4 };
-                var readB = new ReadBody { Shared = sharedB, Target = registersB, First = row + (thread & 15) * 4 };
+                var readA = new ReadBody
+                {
+                    Shared = sharedA,
+                    Target = registersA,
+                    First = tileK * SharedStride + (thread >> 4) * 4,
+                };
+                var readB = new ReadBody
+                {
+                    Shared = sharedB,
+                    Target = registersB,
+                    First = tileK * SharedStride + (thread & 15) * 4,
+                };
                 Unroll4.For(ref readA);
                 Unroll4.For(ref readB);
                 var multiply = new FmaBody { Accumulators = accumulators, A = registersA, B = registersB };

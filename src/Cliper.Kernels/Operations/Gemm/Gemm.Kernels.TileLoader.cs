@@ -6,7 +6,7 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// Copies a thread's share of an operand's k tiles from global memory to the pipeline buffers in shared memory with
-/// cp.async.
+/// cp.async, so that they are there when the mma needs them.
 /// </summary>
 /// <remarks>
 /// A line is a run of memory neighbors: a row of A or column of B, along k, when the operand is K-major, and one k,
