@@ -157,7 +157,8 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 }
                 // The tile goes to scratch rather than to C and back, which costs more with two threads: the cache
                 // lines of C may be another core's.
-                RunTile(mr, a, aRow, aK, b, tile, Nr, kc, problem.Scale, false, share, prefetchStep);
+                RunTile(mr, a, aRow, aK, b, tile, Nr, kc, problem.Scale, false, share, prefetchStep,
+                    isNarrow: columns <= L.Count);
                 if (appliesEpilogue)
                     ApplyEpilogue(in epilogue, tile, c, problem.RowStrideC, row, mr, column, columns, accumulate);
                 else
@@ -209,8 +210,9 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
         }
     }
 
+    // A narrow tile computes the first SIMD register of columns alone: a panel that holds no more has half the work.
     private static void RunTile(int mr, float* a, nint aRow, nint aK, float* b, float* c, nint cRow, int kc,
-        float scale, bool accumulate, byte* prefetch, nint prefetchStep)
+        float scale, bool accumulate, byte* prefetch, nint prefetchStep, bool isNarrow = false)
     {
         if (kc == 0)
         {
@@ -218,6 +220,9 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 new Span<float>(c + row * cRow, Nr).Clear();
             return;
         }
-        MicroKernel.Run<L, N2>(mr, kc, a, aRow, aK, b, Nr, c, cRow, scale, accumulate, prefetch, prefetchStep);
+        if (isNarrow)
+            MicroKernel.Run<L, N1>(mr, kc, a, aRow, aK, b, Nr, c, cRow, scale, accumulate, prefetch, prefetchStep);
+        else
+            MicroKernel.Run<L, N2>(mr, kc, a, aRow, aK, b, Nr, c, cRow, scale, accumulate, prefetch, prefetchStep);
     }
 }
