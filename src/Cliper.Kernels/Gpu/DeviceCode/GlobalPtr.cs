@@ -4,43 +4,47 @@ using ILGPU;
 namespace Cliper.Kernels.Gpu.DeviceCode;
 
 /// <summary>
-/// Numbers in global memory as a kernel sees them: the type says how they are stored, so that one kernel serves fp32 and
-/// the 16-bit formats. An argument of this type is an address.
+/// A pointer to elements in global memory. The type says how they are stored, so that one kernel serves fp32 and the
+/// 16-bit dtypes; in registers all are fp32. A kernel argument of this type is an address.
 /// </summary>
 internal interface IGlobalPtr
 {
-    /// <summary>Bytes of one number.</summary>
+    /// <summary>Bytes of an element.</summary>
     static abstract int Size { get; }
 
-    /// <summary>Whether there is no array.</summary>
+    /// <summary>Whether the pointer is null: there is no array.</summary>
     bool IsNull { get; }
 
-    /// <summary>Number <paramref name="index"/>.</summary>
+    /// <summary>Loads element <paramref name="index"/>.</summary>
     float Load(long index);
 
-    /// <summary>Sets number <paramref name="index"/>.</summary>
+    /// <summary>Stores element <paramref name="index"/>.</summary>
     void Store(long index, float value);
 
-    /// <summary>Eight numbers from <paramref name="index"/> on, at an address that is a multiple of 16.</summary>
+    /// <summary>
+    /// Vectorized: loads eight elements from <paramref name="index"/> on, at an address aligned to 16 bytes.
+    /// </summary>
     Vec8 Load8(long index);
 
-    /// <summary>Sets eight numbers, as <see cref="Load8"/>.</summary>
+    /// <summary>Vectorized: stores eight elements where <see cref="Load8"/> would load them.</summary>
     void Store8(long index, Vec8 value);
 
     /// <summary>
-    /// A lane's part of a row of four accumulators side by side (<see cref="Ptx.MmaFp16"/>): of each eight of its 32 columns two, from
-    /// 2 (lane % 4) on. All lanes of a warp call it, on cards with tensor cores.
+    /// Loads a lane's part of 32 columns of a row in the layout of four accumulators side by side
+    /// (<see cref="Ptx.MmaFp16"/>): of every eight columns the pair from 2 (lane % 4) on. All lanes of a warp call
+    /// it; it needs compute capability 8.0.
     /// </summary>
-    /// <param name="index">Where the 32 columns begin.</param>
-    /// <param name="count">How many of them are there, 0 or less where the row is not; others are 0.</param>
-    /// <param name="vectorized">Whether that is a multiple of eight and 16-byte accesses are aligned, 0 or 1.</param>
+    /// <param name="index">Element where the 32 columns begin.</param>
+    /// <param name="count">Columns that exist, 0 or less where the row does not; the others are 0.</param>
+    /// <param name="vectorized">1 when count is a multiple of eight and 128-bit accesses are aligned.</param>
     Vec8 LoadPairs(long index, int count, int vectorized);
 
-    /// <summary>Sets the columns that are there, as <see cref="LoadPairs"/>.</summary>
+    /// <summary>Stores the columns that exist, in the layout of <see cref="LoadPairs"/>.</summary>
     void StorePairs(long index, Vec8 pairs, int count, int vectorized);
 }
 
-/// <summary>fp32 in global memory.</summary>
+/// <summary>A pointer to fp32 elements.</summary>
+[DeviceCode]
 internal readonly struct GlobalPtrFp32 : IGlobalPtr
 {
     private readonly long _address;
@@ -51,7 +55,7 @@ internal readonly struct GlobalPtrFp32 : IGlobalPtr
 
     public bool IsNull => _address == 0;
 
-    /// <summary>Address of number <paramref name="index"/>.</summary>
+    /// <summary>Address of element <paramref name="index"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long At(long index) => _address + index * 4;
 
@@ -61,19 +65,23 @@ internal readonly struct GlobalPtrFp32 : IGlobalPtr
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(long index, float value) => Ptx.StoreFloat(_address + index * 4, value);
 
-    /// <summary>Numbers <paramref name="index"/> and the next, at an address that is a multiple of 8.</summary>
+    /// <summary>
+    /// Vectorized: loads two elements from <paramref name="index"/> on, at an address aligned to 8 bytes.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public F2 Load2(long index) => Ptx.LoadFloats2(_address + index * 4);
 
-    /// <summary>Sets two numbers, as <see cref="Load2"/>.</summary>
+    /// <summary>Vectorized: stores two elements where <see cref="Load2"/> would load them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store2(long index, F2 value) => Ptx.StoreFloats2(_address + index * 4, value);
 
-    /// <summary>Four numbers from <paramref name="index"/> on, at an address that is a multiple of 16.</summary>
+    /// <summary>
+    /// Vectorized: loads four elements from <paramref name="index"/> on, at an address aligned to 16 bytes.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public F4 Load4(long index) => Ptx.LoadFloats(_address + index * 4);
 
-    /// <summary>Sets four numbers, as <see cref="Load4"/>.</summary>
+    /// <summary>Vectorized: stores four elements where <see cref="Load4"/> would load them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store4(long index, F4 value) => Ptx.StoreFloats(_address + index * 4, value);
 
@@ -81,33 +89,38 @@ internal readonly struct GlobalPtrFp32 : IGlobalPtr
     public Vec8 Load8(long index)
     {
         F4 low = Ptx.LoadFloats(_address + index * 4), high = Ptx.LoadFloats(_address + index * 4 + 16);
-        Vec8 value;
-        (value.A, value.B, value.C, value.D) = (low.X, low.Y, low.Z, low.W);
-        (value.E, value.F, value.G, value.H) = (high.X, high.Y, high.Z, high.W);
-        return value;
+        return new Vec8
+        {
+            A = low.X,
+            B = low.Y,
+            C = low.Z,
+            D = low.W,
+            E = high.X,
+            F = high.Y,
+            G = high.Z,
+            H = high.W,
+        };
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store8(long index, Vec8 value)
     {
-        F4 low, high;
-        (low.X, low.Y, low.Z, low.W) = (value.A, value.B, value.C, value.D);
-        (high.X, high.Y, high.Z, high.W) = (value.E, value.F, value.G, value.H);
+        var low = new F4 { X = value.A, Y = value.B, Z = value.C, W = value.D };
+        var high = new F4 { X = value.E, Y = value.F, Z = value.G, W = value.H };
         Ptx.StoreFloats(_address + index * 4, low);
         Ptx.StoreFloats(_address + index * 4 + 16, high);
     }
 
-    // A quad's accesses of eight columns fill a sector of 32 bytes as they are.
+    // The lanes of a quad access eight neighboring columns, which fill a sector of 32 bytes as they are.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vec8 LoadPairs(long index, int count, int vectorized)
     {
         int column = (Warp.LaneIdx & 3) * 2;
-        F2 ab = LoadPair(index + column, count - column, vectorized), cd = LoadPair(index + column + 8, count - column - 8, vectorized),
-            ef = LoadPair(index + column + 16, count - column - 16, vectorized), gh = LoadPair(index + column + 24, count - column - 24, vectorized);
-        Vec8 pairs;
-        (pairs.A, pairs.B, pairs.C, pairs.D) = (ab.X, ab.Y, cd.X, cd.Y);
-        (pairs.E, pairs.F, pairs.G, pairs.H) = (ef.X, ef.Y, gh.X, gh.Y);
-        return pairs;
+        F2 ab = LoadPair(index + column, count - column, vectorized),
+            cd = LoadPair(index + column + 8, count - column - 8, vectorized),
+            ef = LoadPair(index + column + 16, count - column - 16, vectorized),
+            gh = LoadPair(index + column + 24, count - column - 24, vectorized);
+        return new Vec8 { A = ab.X, B = ab.Y, C = cd.X, D = cd.Y, E = ef.X, F = ef.Y, G = gh.X, H = gh.Y };
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -142,9 +155,7 @@ internal readonly struct GlobalPtrFp32 : IGlobalPtr
             return;
         if (vectorized != 0)
         {
-            F2 pair;
-            (pair.X, pair.Y) = (first, second);
-            Store2(index, pair);
+            Store2(index, new F2 { X = first, Y = second });
             return;
         }
         Store(index, first);
@@ -153,8 +164,9 @@ internal readonly struct GlobalPtrFp32 : IGlobalPtr
     }
 }
 
-/// <summary>Numbers of 16 bits in global memory; stores round to nearest.</summary>
-/// <typeparam name="TDtype">Which.</typeparam>
+/// <summary>A pointer to elements of a 16-bit dtype; stores round to nearest.</summary>
+/// <typeparam name="TDtype">The dtype.</typeparam>
+[DeviceCode]
 internal readonly struct GlobalPtr16<TDtype> : IGlobalPtr where TDtype : struct, IDtype16
 {
     private readonly long _address;
@@ -165,7 +177,7 @@ internal readonly struct GlobalPtr16<TDtype> : IGlobalPtr where TDtype : struct,
 
     public bool IsNull => _address == 0;
 
-    /// <summary>Address of number <paramref name="index"/>.</summary>
+    /// <summary>Address of element <paramref name="index"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long At(long index) => _address + index * 2;
 
@@ -175,7 +187,9 @@ internal readonly struct GlobalPtr16<TDtype> : IGlobalPtr where TDtype : struct,
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(long index, float value) => TDtype.Store(_address + index * 2, value);
 
-    /// <summary>Sets four numbers from <paramref name="index"/> on, at an address that is a multiple of 8.</summary>
+    /// <summary>
+    /// Vectorized: stores four elements from <paramref name="index"/> on, at an address aligned to 8 bytes.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store4(long index, F4 value) =>
         Ptx.StoreInts2(_address + index * 2, (int)TDtype.Pack(value.X, value.Y), (int)TDtype.Pack(value.Z, value.W));
@@ -186,22 +200,26 @@ internal readonly struct GlobalPtr16<TDtype> : IGlobalPtr where TDtype : struct,
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store8(long index, Vec8 value)
     {
-        U4 packed;
-        packed.X = TDtype.Pack(value.A, value.B);
-        packed.Y = TDtype.Pack(value.C, value.D);
-        packed.Z = TDtype.Pack(value.E, value.F);
-        packed.W = TDtype.Pack(value.G, value.H);
+        var packed = new U4
+        {
+            X = TDtype.Pack(value.A, value.B),
+            Y = TDtype.Pack(value.C, value.D),
+            Z = TDtype.Pack(value.E, value.F),
+            W = TDtype.Pack(value.G, value.H),
+        };
         Ptx.Store128(_address + index * 2, packed);
     }
 
-    // The lanes of a quad exchange pairs, so that each has eight neighbours: 16 bytes, and a quad whole sectors of 32.
+    // The lanes of a quad exchange pairs, so that each has eight neighboring columns: 16 bytes a lane, whole sectors
+    // a quad.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vec8 LoadPairs(long index, int count, int vectorized)
     {
         int column = (Warp.LaneIdx & 3) * 8;
         U4 words = default;
         if (column < count)
-            words = vectorized != 0 ? Ptx.Load128(At(index + column)) : Pack(Vec8.Load(this, index + column, count - column, 0));
+            words = vectorized != 0 ? Ptx.Load128(At(index + column))
+                : Pack(Vec8.Load(this, index + column, count - column, 0));
         return Unpack(Ptx.TransposeQuad(words));
     }
 
@@ -221,26 +239,26 @@ internal readonly struct GlobalPtr16<TDtype> : IGlobalPtr where TDtype : struct,
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static U4 Pack(Vec8 value)
     {
-        U4 words;
-        words.X = TDtype.PackX2(value.A, value.B);
-        words.Y = TDtype.PackX2(value.C, value.D);
-        words.Z = TDtype.PackX2(value.E, value.F);
-        words.W = TDtype.PackX2(value.G, value.H);
-        return words;
+        return new U4
+        {
+            X = TDtype.PackX2(value.A, value.B),
+            Y = TDtype.PackX2(value.C, value.D),
+            Z = TDtype.PackX2(value.E, value.F),
+            W = TDtype.PackX2(value.G, value.H),
+        };
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vec8 Unpack(U4 words)
     {
-        F2 ab = TDtype.Unpack(words.X), cd = TDtype.Unpack(words.Y), ef = TDtype.Unpack(words.Z), gh = TDtype.Unpack(words.W);
-        Vec8 value;
-        (value.A, value.B, value.C, value.D) = (ab.X, ab.Y, cd.X, cd.Y);
-        (value.E, value.F, value.G, value.H) = (ef.X, ef.Y, gh.X, gh.Y);
-        return value;
+        F2 ab = TDtype.Unpack(words.X), cd = TDtype.Unpack(words.Y), ef = TDtype.Unpack(words.Z),
+            gh = TDtype.Unpack(words.W);
+        return new Vec8 { A = ab.X, B = ab.Y, C = cd.X, D = cd.Y, E = ef.X, F = ef.Y, G = gh.X, H = gh.Y };
     }
 }
 
-/// <summary>32-bit integers in global memory.</summary>
+/// <summary>A pointer to 32-bit integers.</summary>
+[DeviceCode]
 internal readonly struct GlobalPtrInt32
 {
     private readonly long _address;
@@ -256,7 +274,8 @@ internal readonly struct GlobalPtrInt32
     public void Store(long index, int value) => Ptx.StoreInt(_address + index * 4, value);
 }
 
-/// <summary>Bytes in global memory.</summary>
+/// <summary>A pointer to bytes.</summary>
+[DeviceCode]
 internal readonly struct GlobalPtrUInt8
 {
     private readonly long _address;

@@ -2,48 +2,50 @@ using System.Runtime.CompilerServices;
 
 namespace Cliper.Kernels.Gpu.DeviceCode;
 
-/// <summary>The body of a loop that is unrolled when the kernel is compiled.</summary>
+/// <summary>The body of a static unroll, see <see cref="IUnroll"/>.</summary>
 internal interface IUnrolledBody
 {
-    /// <summary>Runs one turn; <paramref name="index"/> is a constant to the compiler.</summary>
+    /// <summary>Runs one turn; ILGPU sees <paramref name="index"/> as a constant.</summary>
     void Run(int index);
 }
 
 /// <summary>
-/// A number as a type, and the loop of so many turns. ILGPU unrolls no loop, but it inlines these calls and folds each index,
-/// so that local arrays indexed with it become registers.
+/// A static unroll: a loop of a number of turns that is known when the kernel is compiled. ILGPU unrolls no loop, but
+/// it inlines these calls and folds each index, so that local arrays indexed with it become registers.
 /// </summary>
-internal interface ICount
+internal interface IUnroll
 {
-    /// <summary>The number.</summary>
-    static abstract int Value { get; }
+    /// <summary>Number of turns.</summary>
+    static abstract int Count { get; }
 
-    /// <summary>body.Step(first), body.Step(first + 1) ... body.Step(first + Value - 1).</summary>
+    /// <summary>Calls body.Run(first), body.Run(first + 1) ... body.Run(first + Count - 1).</summary>
     static abstract void For<TBody>(ref TBody body, int first = 0) where TBody : struct, IUnrolledBody;
 }
 
-/// <summary>1.</summary>
-internal readonly struct N1 : ICount
+/// <summary>One turn.</summary>
+[DeviceCode]
+internal readonly struct Once : IUnroll
 {
     /// <inheritdoc/>
-    public static int Value => 1;
+    public static int Count => 1;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void For<TBody>(ref TBody body, int first = 0) where TBody : struct, IUnrolledBody => body.Run(first);
 }
 
-/// <summary>2 N.</summary>
-internal readonly struct Twice<N> : ICount where N : struct, ICount
+/// <summary>Twice as many turns as <typeparamref name="TUnroll"/> has.</summary>
+[DeviceCode]
+internal readonly struct Twice<TUnroll> : IUnroll where TUnroll : struct, IUnroll
 {
     /// <inheritdoc/>
-    public static int Value => N.Value * 2;
+    public static int Count => TUnroll.Count * 2;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void For<TBody>(ref TBody body, int first = 0) where TBody : struct, IUnrolledBody
     {
-        N.For(ref body, first);
-        N.For(ref body, first + N.Value);
+        TUnroll.For(ref body, first);
+        TUnroll.For(ref body, first + TUnroll.Count);
     }
 }

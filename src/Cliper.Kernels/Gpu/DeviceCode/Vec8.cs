@@ -3,15 +3,22 @@ using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Gpu.DeviceCode;
 
-/// <summary>Eight neighbours of a row at a time: one or two 16-byte accesses where the row allows it, single ones elsewhere.</summary>
+/// <summary>
+/// Eight neighboring elements of a row in fp32 registers: one or two 128-bit accesses where the row allows vectorized
+/// access, single ones elsewhere.
+/// </summary>
+[DeviceCode]
 internal struct Vec8
 {
     public float A, B, C, D, E, F, G, H;
 
-    /// <summary>Elements of a chunk.</summary>
+    /// <summary>Number of elements.</summary>
     public const int Size = 8;
 
-    /// <summary>Elements [at, at + count) of an array, of which there are eight where <paramref name="vectorized"/>; zeros beyond.</summary>
+    /// <summary>
+    /// Loads elements [at, at + count) of an array, and zeros beyond; with <paramref name="vectorized"/> count has to
+    /// be at least eight and the address aligned to 16 bytes.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec8 Load<T>(T x, long at, int count, int vectorized) where T : struct, IGlobalPtr
     {
@@ -36,7 +43,7 @@ internal struct Vec8
         return value;
     }
 
-    /// <summary>Sets elements [at, at + count).</summary>
+    /// <summary>Stores elements [at, at + count).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store<T>(T y, long at, Vec8 value, int count, int vectorized) where T : struct, IGlobalPtr
     {
@@ -62,12 +69,13 @@ internal struct Vec8
             y.Store(at + 7, value.H);
     }
 
-    /// <summary>Sets or adds to elements [at, at + count).</summary>
+    /// <summary>Stores elements [at, at + count), or adds to them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Write<T>(T y, long at, Vec8 value, int count, int vectorized, int accumulate) where T : struct, IGlobalPtr =>
+    public static void Write<T>(T y, long at, Vec8 value, int count, int vectorized, int accumulate)
+        where T : struct, IGlobalPtr =>
         Store(y, at, accumulate != 0 ? Add(Load(y, at, count, vectorized), value) : value, count, vectorized);
 
-    /// <summary>a + b.</summary>
+    /// <summary>a + b, elementwise.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec8 Add(Vec8 a, Vec8 b) => new()
     {
@@ -81,7 +89,7 @@ internal struct Vec8
         H = a.H + b.H,
     };
 
-    /// <summary>a b.</summary>
+    /// <summary>a b, elementwise.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec8 Multiply(Vec8 a, Vec8 b) => new()
     {
@@ -95,7 +103,7 @@ internal struct Vec8
         H = a.H * b.H,
     };
 
-    /// <summary>a factor + addend.</summary>
+    /// <summary>a factor + addend, one number for all elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec8 Scale(Vec8 a, float factor, float addend = 0) => new()
     {
@@ -109,7 +117,7 @@ internal struct Vec8
         H = Ptx.Fma(a.H, factor, addend),
     };
 
-    /// <summary>a factor + addends.</summary>
+    /// <summary>a factor + addends, elementwise.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec8 Scale(Vec8 a, float factor, Vec8 addends) => new()
     {
@@ -123,11 +131,11 @@ internal struct Vec8
         H = Ptx.Fma(a.H, factor, addends.H),
     };
 
-    /// <summary>The sum of all eight.</summary>
+    /// <summary>Sum of all eight elements, added as a tree.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vec8 a) => ((a.A + a.B) + (a.C + a.D)) + ((a.E + a.F) + (a.G + a.H));
 
-    /// <summary>The elements from <paramref name="count"/> on set to zero.</summary>
+    /// <summary>Sets the elements from <paramref name="count"/> on to zero.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec8 Cut(Vec8 a, int count) => new()
     {
@@ -141,7 +149,7 @@ internal struct Vec8
         H = count > 7 ? a.H : 0f,
     };
 
-    /// <summary>Elements [from, from + count) set to zero; both ends may lie outside.</summary>
+    /// <summary>Sets elements [from, from + count) to zero; both ends may lie outside.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vec8 Erase(Vec8 a, int from, uint count) => new()
     {
@@ -155,7 +163,10 @@ internal struct Vec8
         H = (uint)(7 - from) < count ? 0f : a.H,
     };
 
-    /// <summary>Whether rows of <paramref name="stride"/> elements at these addresses can be read 16 bytes at a time.</summary>
+    /// <summary>
+    /// Whether rows of <paramref name="stride"/> elements in these arrays can be accessed vectorized: their widths are
+    /// multiples of eight and their addresses aligned to 16 bytes. Null arrays count as aligned. The host asks this.
+    /// </summary>
     public static bool IsVectorizable(long width, long stride, params ReadOnlySpan<DeviceArray> arrays)
     {
         if (width % Size != 0 || stride % Size != 0)

@@ -6,13 +6,13 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Attention
 {
-    // The scores of a block of queries lie transposed in scratch, [keys][queries]: the softmax then runs down the lanes
-    // without a horizontal sum, and no key is padding. A multiple of every level's vector.
+    // Queries of a Q tile. Its scores lie transposed in scratch, [keys][queries]: the softmax then runs down the SIMD
+    // lanes without a horizontal sum, and no key is padding. It is a multiple of every SIMD level's vector.
     private const int QueryBlock = 32;
 
     private const float Log2E = 1.44269504f;
 
-    /// <summary>An operand's part that belongs to one sample and head, or scratch.</summary>
+    /// <summary>The rows of an operand that belong to one sample and head, or rows of scratch.</summary>
     private readonly struct Rows(float* first, nint stride)
     {
         public readonly float* First = first;
@@ -23,7 +23,7 @@ public static unsafe partial class Attention
         public Rows From(int row) => new(First + row * Stride, Stride);
     }
 
-    /// <summary>Hands out a worker's scratch memory.</summary>
+    /// <summary>A bump allocator over a worker's scratch memory.</summary>
     private ref struct Scratch(void* next)
     {
         private float* _next = (float*)next;
@@ -36,19 +36,21 @@ public static unsafe partial class Attention
         }
     }
 
-    private static Rows RowsOf(in Operand operand, in Sizes sizes, int rows, int unit) => operand.IsNull ? default : new(
+    private static Rows RowsOf(in Operand operand, in Sizes sizes, int rows, int unit) =>
+        operand.IsNull ? default : new(
         (float*)operand.Array.Address + operand.Offset + (long)(unit / sizes.Heads) * rows * operand.Stride
             + unit % sizes.Heads * sizes.HeadSize, operand.Stride);
 
     /// <summary>
-    /// Runs <paramref name="body"/>(sample * heads + head, worker) for all heads, several small ones at a turn.
+    /// Runs <paramref name="body"/>(sample * heads + head, worker) for all heads; a worker claims several small ones
+    /// at once.
     /// </summary>
-    private static void ForEachHead(CpuDevice host, in Sizes sizes, Action<int, int> body)
+    private static void ForEachHead(CpuDevice cpu, in Sizes sizes, Action<int, int> body)
     {
         const long Turn = 1 << 17;
         int heads = sizes.Samples * sizes.Heads;
         int group = (int)Math.Clamp(Turn / ((long)sizes.Queries * sizes.Keys * sizes.HeadSize), 1, 16);
-        host.Pool.Run((heads + group - 1) / group, (unit, worker) =>
+        cpu.Pool.Run((heads + group - 1) / group, (unit, worker) =>
         {
             int end = Math.Min(heads, (unit + 1) * group);
             for (int head = unit * group; head < end; head++)
@@ -56,7 +58,7 @@ public static unsafe partial class Attention
         });
     }
 
-    private static void ForwardHost(CpuDevice host, Sizes sizes, Operand q, Operand k, Operand v,
+    private static void ForwardCpu(CpuDevice cpu, Sizes sizes, Operand q, Operand k, Operand v,
         DeviceArray keyLengths, Operand output, DeviceArray logSumExp)
     {
         CheckKeyLengths(keyLengths, sizes.Keys);
@@ -65,7 +67,7 @@ public static unsafe partial class Attention
         int width = RoundUp<Lanes512>(sizes.HeadSize);
         long scratch = sizeof(float)
             * (QueryBlock * (sizes.HeadSize + width + 2L) + (long)sizes.Keys * (QueryBlock + width));
-        ForEachHead(host, sizes, (unit, worker) =>
+        ForEachHead(cpu, sizes, (unit, worker) =>
         {
             var head = new Head
             {
@@ -76,8 +78,8 @@ public static unsafe partial class Attention
                 Keys = lengths == null ? sizes.Keys : lengths[unit / sizes.Heads],
                 LogSumExp = statistics == null ? null : statistics + (long)unit * sizes.Queries,
             };
-            var memory = new Scratch(host.Pool.Scratch(worker, scratch));
-            switch (host.Level)
+            var memory = new Scratch(cpu.Pool.Scratch(worker, scratch));
+            switch (cpu.Level)
             {
                 case SimdLevel.Avx512: ForwardHead<Lanes512>(sizes, head, memory); break;
                 case SimdLevel.Avx2: ForwardHead<Lanes256>(sizes, head, memory); break;
@@ -126,8 +128,8 @@ public static unsafe partial class Attention
     }
 
     /// <summary>
-    /// Replaces scores [key][query] by e = exp((score - max) scale); leaves 1 / (sum of e) of each query and, if wanted,
-    /// the log of the sum of exp(score scale).
+    /// Replaces scores [key][query] by e = exp((score - max) scale); leaves 1 / (sum of e) of each query and, if
+    /// wanted, the log of the sum of exp(score scale).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Softmax<V>(float* scores, int keys, int columns, float scale, float* reciprocal, float* logSum)
@@ -181,155 +183,39 @@ public static unsafe partial class Attention
         16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
     ];
 
-    private static void BackwardHost(CpuDevice host, Sizes sizes, Operand q, Operand k, Operand v,
-        DeviceArray keyLengths, DeviceArray logSumExp, Operand doutput, Operand dq, bool accumulateQ, Operand dk,
-        Operand dv, bool accumulateKv)
-    {
-        CheckKeyLengths(keyLengths, sizes.Keys);
-        int* lengths = keyLengths.Ints;
-        float* statistics = logSumExp.Floats;
-        int width = RoundUp<Lanes512>(sizes.HeadSize);
-        long scratch = sizeof(float)
-            * (QueryBlock * (2L * sizes.HeadSize + 3L * width + 1) + sizes.Keys * (2L * QueryBlock + 3L * width));
-        ForEachHead(host, sizes, (unit, worker) =>
-        {
-            var head = new Head
-            {
-                Q = RowsOf(q, sizes, sizes.Queries, unit),
-                K = RowsOf(k, sizes, sizes.Keys, unit),
-                V = RowsOf(v, sizes, sizes.Keys, unit),
-                DOutput = RowsOf(doutput, sizes, sizes.Queries, unit),
-                DQ = RowsOf(dq, sizes, sizes.Queries, unit),
-                DK = RowsOf(dk, sizes, sizes.Keys, unit),
-                DV = RowsOf(dv, sizes, sizes.Keys, unit),
-                Keys = lengths == null ? sizes.Keys : lengths[unit / sizes.Heads],
-                AddQ = accumulateQ,
-                AddKv = accumulateKv,
-                LogSumExp = statistics + (long)unit * sizes.Queries,
-            };
-            var memory = new Scratch(host.Pool.Scratch(worker, scratch));
-            switch (host.Level)
-            {
-                case SimdLevel.Avx512: BackwardHead<Lanes512>(sizes, head, memory); break;
-                case SimdLevel.Avx2: BackwardHead<Lanes256>(sizes, head, memory); break;
-                default: BackwardHead<LanesPortable>(sizes, head, memory); break;
-            }
-        });
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void BackwardHead<V>(in Sizes sizes, in Head head, Scratch memory) where V : struct, ILanes<V>
-    {
-        int size = sizes.HeadSize, width = RoundUp<V>(size);
-        float scale = 1 / MathF.Sqrt(size);
-        Rows transposedQ = memory.Take(size, QueryBlock), transposedDOutput = memory.Take(size, QueryBlock);
-        Rows p = memory.Take(head.Keys, QueryBlock), ds = memory.Take(head.Keys, QueryBlock);
-        Rows dq = memory.Take(QueryBlock, width);
-        Rows dk = memory.Take(head.Keys, width), dv = memory.Take(head.Keys, width);
-        float* logSum = memory.Take(1, QueryBlock).First;
-        Rows k = head.DQ.IsNull ? default : Padded<V>(head.K, head.Keys, size, ref memory);
-
-        // From the last block to the first: the last one sees every key, even under a causal mask, and so starts dk, dv.
-        int blocks = (sizes.Queries + QueryBlock - 1) / QueryBlock;
-        for (int block = blocks - 1; block >= 0; block--)
-        {
-            int start = block * QueryBlock, queries = Math.Min(QueryBlock, sizes.Queries - start);
-            int columns = RoundUp<V>(queries);
-            int seen = sizes.Causal ? start + queries : head.Keys;
-            Rows q = head.Q.From(start), doutput = head.DOutput.From(start);
-            Transposition.Run<V>(q.First, q.Stride, queries, size, transposedQ.First, QueryBlock, columns);
-            Transposition.Run<V>(doutput.First, doutput.Stride, queries, size, transposedDOutput.First, QueryBlock,
-                columns);
-            Multiply<V>(seen, columns, size, head.K.First, head.K.Stride, 1, transposedQ, p, add: false);
-            Multiply<V>(seen, columns, size, head.V.First, head.V.Stride, 1, transposedDOutput, ds, add: false);
-            if (sizes.Causal)
-                Mask<V>(p.First, start, seen, columns);
-            new ReadOnlySpan<float>(head.LogSumExp + start, queries).CopyTo(new Span<float>(logSum, queries));
-            new Span<float>(logSum + queries, columns - queries).Clear();
-            Probabilities<V>(p.First, ds.First, seen, columns, scale, logSum);
-
-            if (!head.DQ.IsNull)
-            {
-                Multiply<V>(queries, width, seen, ds.First, 1, QueryBlock, k, dq, add: false);
-                WriteRows<V>(dq, head.DQ.From(start), queries, size, head.AddQ);
-            }
-            if (!head.DK.IsNull)
-            {
-                Scratch blockMemory = memory;
-                q = Padded<V>(q, queries, size, ref blockMemory);
-                doutput = Padded<V>(doutput, queries, size, ref blockMemory);
-                bool add = block < blocks - 1;
-                Multiply<V>(seen, width, queries, p.First, QueryBlock, 1, doutput, dv, add);
-                Multiply<V>(seen, width, queries, ds.First, QueryBlock, 1, q, dk, add);
-            }
-        }
-        if (head.DK.IsNull)
-            return;
-        WriteRows<V>(dk, head.DK, head.Keys, size, head.AddKv);
-        WriteRows<V>(dv, head.DV, head.Keys, size, head.AddKv);
-        for (int key = head.Keys; key < sizes.Keys && !head.AddKv; key++)
-        {
-            new Span<float>(head.DK.From(key).First, size).Clear();
-            new Span<float>(head.DV.From(key).First, size).Clear();
-        }
-    }
-
     /// <summary>
-    /// Turns scores [key][query] into probabilities, and the gradients by the probabilities, dp, into those by the
-    /// scores: p (dp - sum over keys of p dp) / sqrt(headSize).
+    /// c = a b, or c += a b, for a of [m, k], b of [k, n] and c of [m, n], all within cache.
     /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Probabilities<V>(float* scores, float* gradients, int keys, int columns, float scale,
-        float* logSum) where V : struct, ILanes<V>
-    {
-        V factor = V.Create(scale * Log2E), outer = V.Create(scale);
-        long length = (long)keys * QueryBlock;
-        for (int column = 0; column < columns; column += V.Count)
-        {
-            V shift = V.Load(logSum + column) * V.Create(-Log2E), sum = V.Zero;
-            float* s = scores + column, g = gradients + column;
-            for (long i = 0; i < length; i += QueryBlock)
-            {
-                V p = VectorMath.Exp2(V.MultiplyAdd(V.Load(s + i), factor, shift));
-                p.Store(s + i);
-                sum = V.MultiplyAdd(p, V.Load(g + i), sum);
-            }
-            for (long i = 0; i < length; i += QueryBlock)
-                (V.Load(s + i) * outer * (V.Load(g + i) - sum)).Store(g + i);
-        }
-    }
-
-    /// <summary>
-    /// c (+)= a b for a of [rows, depth], b of [depth, columns] and c of [rows, columns], all within cache.
-    /// </summary>
-    /// <param name="rows">Rows of c.</param>
-    /// <param name="columns">Columns of c, a multiple of V.Count.</param>
-    /// <param name="depth">Terms of each sum, at least 1; added in order.</param>
-    /// <param name="a">Element (i, k) at i * aRow + k * aDepth: as it lies in memory or transposed.</param>
-    /// <param name="aRow">See <paramref name="a"/>.</param>
-    /// <param name="aDepth">See <paramref name="a"/>.</param>
-    /// <param name="b">Right factor.</param>
-    /// <param name="c">Product.</param>
+    /// <param name="m">Rows of c.</param>
+    /// <param name="n">Columns of c, a multiple of V.Count.</param>
+    /// <param name="k">Terms of each sum, at least 1; added in order.</param>
+    /// <param name="a">Element (i, k) at i * aRow + k * aK: as it lies in memory or transposed.</param>
+    /// <param name="aRow">Elements between rows of a.</param>
+    /// <param name="aK">Elements between columns of a.</param>
+    /// <param name="b">[k, n].</param>
+    /// <param name="c">[m, n].</param>
     /// <param name="add">Whether to add to c.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply<V>(int rows, int columns, int depth, float* a, nint aRow, nint aDepth, Rows b, Rows c,
+    private static void Multiply<V>(int m, int n, int k, float* a, nint aRow, nint aK, Rows b, Rows c,
         bool add) where V : struct, ILanes<V>
     {
-        // Blocks of nearly equal height: a last block of one row would wait for its few sums.
-        var blocks = new Partition(rows, MicroKernel.MaxRows<V>());
-        for (int column = 0; column < columns; column += 2 * V.Count)
-            for (int block = 0; block < blocks.Count; block++)
+        // The panels are of nearly equal height: a last one of one row would be bound by the latency of its few sums.
+        var panels = new Partition(m, MicroKernel.MaxMr<V>());
+        for (int column = 0; column < n; column += 2 * V.Count)
+            for (int panel = 0; panel < panels.Count; panel++)
             {
-                int row = blocks.Start(block), height = blocks.Size(block);
+                int row = panels.Start(panel), mr = panels.Size(panel);
                 float* from = a + row * aRow, right = b.First + column, to = c.From(row).First + column;
-                if (column + V.Count < columns)
-                    MicroKernel.Run<V, MicroKernel.N2>(height, depth, from, aRow, aDepth, right, b.Stride, to, c.Stride, 1, add);
+                if (column + V.Count < n)
+                    MicroKernel.Run<V, N2>(mr, k, from, aRow, aK, right, b.Stride, to, c.Stride, 1, add);
                 else
-                    MicroKernel.Run<V, MicroKernel.N1>(height, depth, from, aRow, aDepth, right, b.Stride, to, c.Stride, 1, add);
+                    MicroKernel.Run<V, N1>(mr, k, from, aRow, aK, right, b.Stride, to, c.Stride, 1, add);
             }
     }
 
-    /// <summary>The rows with zeros up to whole vectors: themselves where there is nothing to add, else a copy.</summary>
+    /// <summary>
+    /// The rows with zeros up to whole vectors: themselves where there is nothing to add, else a copy.
+    /// </summary>
     private static Rows Padded<V>(Rows source, int rows, int size, ref Scratch memory) where V : struct, ILanes<V>
     {
         int width = RoundUp<V>(size);

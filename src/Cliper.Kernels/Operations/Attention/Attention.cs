@@ -5,14 +5,15 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Scaled dot-product attention with several heads (Vaswani et al. 2017, arXiv 1706.03762): for every sample and head,
-/// out = softmax(q kᵀ / sqrt(headSize)) v, the softmax over the keys a query may see. One kernel: the scores of a few
-/// queries at a time stay in cache and are never written to memory. For the backward pass the forward leaves one number a
-/// row, log-sum-exp, from which the probabilities are computed anew (Dao et al. 2022, arXiv 2205.14135).
+/// Scaled dot-product attention with several heads (Vaswani et al. 2017, arXiv 1706.03762): for every sample and
+/// head, out = softmax(q kᵀ / sqrt(headSize)) v, the softmax over the keys a query may see. One kernel: the scores of
+/// a few queries at a time stay in cache and are never written to memory. For the backward pass the forward leaves
+/// one number a row, log-sum-exp, from which the probabilities are recomputed (Dao et al. 2022, arXiv 2205.14135).
 /// </summary>
 /// <remarks>
-/// A NaN or infinity in a query, or scores beyond fp32, make NaN of that row of the output alone; in a key or value, of the
-/// rows that see it and, under a causal mask, possibly of earlier rows. Keys beyond a sample's key length are never read.
+/// A NaN or infinity in a query, or scores beyond fp32, make NaN of that row of the output alone; in a key or value,
+/// of the rows that see it and, under a causal mask, possibly of earlier rows. Keys beyond a sample's key length are
+/// never read.
 /// </remarks>
 public static partial class Attention
 {
@@ -30,9 +31,9 @@ public static partial class Attention
     }
 
     /// <summary>
-    /// Where an operand lies: element c of head h of row t of sample n at
-    /// <paramref name="Offset"/> + (n rows + t) <paramref name="Stride"/> + h headSize + c. A part of a wider row, such as
-    /// the keys in a [samples, rows, 3 width] array of (q | k | v), is an operand as it stands.
+    /// An operand in an array: element c of head h of row t of sample n lies at
+    /// <paramref name="Offset"/> + (n rows + t) <paramref name="Stride"/> + h headSize + c. A part of a wider row,
+    /// such as the keys in a [samples, rows, 3 width] array of (q | k | v), is an operand as it stands.
     /// </summary>
     /// <param name="Array">fp32 elements.</param>
     /// <param name="Offset">Index of the first element.</param>
@@ -46,12 +47,13 @@ public static partial class Attention
         internal DeviceArray FromFirst => Array.Slice(Offset, Array.Length - Offset);
     }
 
-    /// <summary>Attends.</summary>
+    /// <summary>Forward pass: output = softmax(q kᵀ / sqrt(headSize)) v.</summary>
     /// <param name="sizes">Sizes of the problem.</param>
     /// <param name="q">Queries, sizes.Queries rows a sample.</param>
     /// <param name="k">Keys, sizes.Keys rows a sample.</param>
     /// <param name="v">Values, sizes.Keys rows a sample.</param>
-    /// <param name="keyLengths">int32 [samples]: sample n sees keys [0, keyLengths[n]), at least one; null means all.</param>
+    /// <param name="keyLengths">int32 [samples]: sample n sees keys [0, keyLengths[n]), at least one; null means
+    /// all.</param>
     /// <param name="output">Output, sizes.Queries rows a sample; shares no element with the inputs.</param>
     /// <param name="logSumExp">[samples, heads, queries], for the backward pass; may be null.</param>
     /// <exception cref="ArgumentException">Sizes that do not fit, or a key length outside [1, keys].</exception>
@@ -68,29 +70,29 @@ public static partial class Attention
             return;
         switch (q.Array.Device)
         {
-            case CpuDevice host: ForwardHost(host, sizes, q, k, v, keyLengths, output, logSumExp); break;
+            case CpuDevice cpu: ForwardCpu(cpu, sizes, q, k, v, keyLengths, output, logSumExp); break;
             case GpuDevice gpu: ForwardGpu(gpu, sizes, q, k, v, keyLengths, output, logSumExp); break;
             default: throw Check.NoImplementation(nameof(Attention), q.Array.Device);
         }
     }
 
     /// <summary>
-    /// Gradients. With p the probabilities, dp = doutput vᵀ and D = the row sums of p * dp: dv = pᵀ doutput,
-    /// ds = p * (dp - D) / sqrt(headSize), dq = ds k, dk = dsᵀ q.
+    /// Backward pass. With p the probabilities, dp = doutput vᵀ and delta = rowsum(p * dp) = rowsum(doutput * output):
+    /// dv = pᵀ doutput, ds = p * (dp - delta) / sqrt(headSize), dq = ds k, dk = dsᵀ q.
     /// </summary>
     /// <param name="sizes">Sizes of the problem.</param>
-    /// <param name="q">As in the forward pass.</param>
-    /// <param name="k">As in the forward pass.</param>
-    /// <param name="v">As in the forward pass.</param>
-    /// <param name="keyLengths">As in the forward pass; keys beyond get the gradient 0.</param>
-    /// <param name="logSumExp">As the forward pass left it.</param>
-    /// <param name="doutput">Gradient by the output.</param>
-    /// <param name="dq">Gradient by the queries; null when not wanted.</param>
+    /// <param name="q">Queries of the forward pass.</param>
+    /// <param name="k">Keys of the forward pass.</param>
+    /// <param name="v">Values of the forward pass.</param>
+    /// <param name="keyLengths">Key lengths of the forward pass; keys beyond get the gradient 0.</param>
+    /// <param name="logSumExp">Log-sum-exp that the forward pass stored.</param>
+    /// <param name="doutput">Gradient of the output.</param>
+    /// <param name="dq">Gradient of the queries; null when not wanted.</param>
     /// <param name="accumulateQ">Whether to add to <paramref name="dq"/>.</param>
-    /// <param name="dk">Gradient by the keys; null when not wanted.</param>
-    /// <param name="dv">Gradient by the values; null with <paramref name="dk"/>.</param>
+    /// <param name="dk">Gradient of the keys; null when not wanted.</param>
+    /// <param name="dv">Gradient of the values; null with <paramref name="dk"/>.</param>
     /// <param name="accumulateKv">Whether to add to <paramref name="dk"/> and <paramref name="dv"/>.</param>
-    /// <param name="output">As the forward pass left it; a GPU gets D from it, the host needs none.</param>
+    /// <param name="output">Output of the forward pass; a GPU computes delta from it, the CPU needs none.</param>
     /// <exception cref="ArgumentException">Sizes that do not fit, or a key length outside [1, keys].</exception>
     public static void Backward(in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
         DeviceArray logSumExp, in Operand doutput, in Operand dq, bool accumulateQ, in Operand dk, in Operand dv,
@@ -115,8 +117,8 @@ public static partial class Attention
             return;
         switch (q.Array.Device)
         {
-            case CpuDevice host:
-                BackwardHost(host, sizes, q, k, v, keyLengths, logSumExp, doutput, dq, accumulateQ, dk, dv,
+            case CpuDevice cpu:
+                BackwardCpu(cpu, sizes, q, k, v, keyLengths, logSumExp, doutput, dq, accumulateQ, dk, dv,
                     accumulateKv);
                 break;
             case GpuDevice gpu:
@@ -147,7 +149,8 @@ public static partial class Attention
         if (operand.Offset < 0 || operand.Stride < width)
             throw new ArgumentException(
                 $"{name} has offset {operand.Offset} and stride {operand.Stride} for rows of {width}", name);
-        long needed = sizes.Samples == 0 ? 0 : operand.Offset + ((long)sizes.Samples * rows - 1) * operand.Stride + width;
+        long needed = sizes.Samples == 0
+            ? 0 : operand.Offset + ((long)sizes.Samples * rows - 1) * operand.Stride + width;
         if (operand.Array.Length < needed)
             throw new ArgumentException($"{name} has {operand.Array.Length} elements, needs {needed}", name);
         if (operand.Array.Device is CpuDevice && operand.Array.Type != ElementType.Float32)

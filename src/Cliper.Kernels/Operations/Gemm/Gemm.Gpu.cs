@@ -7,18 +7,20 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class Gemm
 {
-    // Below this depth a slice's start and end would cost more than the slices gain.
-    private const int MinSplitK = 256;
+    // Shortest part of the range of k: below it the start and end of a split cost more than split-K gains.
+    private const int MinSplitKLength = 256;
 
     /// <summary>The kernels that a model of usual sizes uses; others differ in the same type parameters.</summary>
     internal static IEnumerable<GpuKernel> GpuKernels
     {
         get
         {
-            Type inner = typeof(MmaSyncGemm.KMajor), outer = typeof(MmaSyncGemm.MnMajor);
-            Type[] forward = [typeof(GpuEpilogue.Plain), typeof(GpuEpilogue.Biased), typeof(GpuEpilogue.Activated<QuickGelu>),
-                typeof(GpuEpilogue.Activated<Gelu>), typeof(GpuEpilogue.Activated<Relu>), typeof(GpuEpilogue.WithResidual)];
-            Type[] backward = [typeof(GpuEpilogue.Plain), typeof(GpuEpilogue.TimesDerivative<QuickGelu>),
+            Type kMajor = typeof(MmaSyncGemm.KMajor), mnMajor = typeof(MmaSyncGemm.MnMajor);
+            Type plain = typeof(GpuEpilogue.Plain);
+            Type[] forward = [plain, typeof(GpuEpilogue.Biased), typeof(GpuEpilogue.Activated<QuickGelu>),
+                typeof(GpuEpilogue.Activated<Gelu>), typeof(GpuEpilogue.Activated<Relu>),
+                typeof(GpuEpilogue.WithResidual)];
+            Type[] backward = [plain, typeof(GpuEpilogue.TimesDerivative<QuickGelu>),
                 typeof(GpuEpilogue.TimesDerivative<Gelu>)];
             const ElementType Float = ElementType.Float32;
             foreach (ElementType stored in Dtypes.All16)
@@ -26,130 +28,157 @@ public static partial class Gemm
                 foreach (Type tile in new[] { typeof(MmaSyncGemm.Tile128x128), typeof(MmaSyncGemm.Tile64x64) })
                 {
                     foreach (Type epilogue in forward)
-                        yield return MmaSyncGemm.Find(tile, inner, inner, epilogue, stored, stored);
+                        yield return MmaSyncGemm.KernelFor(tile, kMajor, kMajor, epilogue, stored, stored);
                     foreach (Type epilogue in backward)
-                        yield return MmaSyncGemm.Find(tile, inner, outer, epilogue, stored, stored);
-                    foreach (Type right in new[] { inner, outer })
-                        yield return MmaSyncGemm.Find(tile, outer, right, typeof(GpuEpilogue.Plain), stored, stored);
-                    // Weight gradients, and any product whose depth is cut into slices.
-                    foreach (Type left in new[] { inner, outer })
-                        foreach (Type right in new[] { inner, outer })
-                            yield return MmaSyncGemm.Find(tile, left, right, typeof(GpuEpilogue.Plain), stored, Float);
+                        yield return MmaSyncGemm.KernelFor(tile, kMajor, mnMajor, epilogue, stored, stored);
+                    foreach (Type layoutB in new[] { kMajor, mnMajor })
+                        yield return MmaSyncGemm.KernelFor(tile, mnMajor, layoutB, plain, stored, stored);
+                    // Weight gradients, and any GEMM with split-K, have an fp32 result.
+                    foreach (Type layoutA in new[] { kMajor, mnMajor })
+                        foreach (Type layoutB in new[] { kMajor, mnMajor })
+                            yield return MmaSyncGemm.KernelFor(tile, layoutA, layoutB, plain, stored, Float);
                 }
                 foreach (Type epilogue in forward)
-                    yield return WgmmaGemm.Find(inner, inner, epilogue, stored, stored);
+                    yield return WgmmaGemm.KernelFor(kMajor, kMajor, epilogue, stored, stored);
                 foreach (Type epilogue in backward)
-                    yield return WgmmaGemm.Find(inner, outer, epilogue, stored, stored);
-                foreach (Type right in new[] { inner, outer })
-                    yield return WgmmaGemm.Find(outer, right, typeof(GpuEpilogue.Plain), stored, stored);
-                foreach (Type left in new[] { inner, outer })
-                    foreach (Type right in new[] { inner, outer })
-                        yield return WgmmaGemm.Find(left, right, typeof(GpuEpilogue.Plain), stored, Float);
+                    yield return WgmmaGemm.KernelFor(kMajor, mnMajor, epilogue, stored, stored);
+                foreach (Type layoutB in new[] { kMajor, mnMajor })
+                    yield return WgmmaGemm.KernelFor(mnMajor, layoutB, plain, stored, stored);
+                foreach (Type layoutA in new[] { kMajor, mnMajor })
+                    foreach (Type layoutB in new[] { kMajor, mnMajor })
+                        yield return WgmmaGemm.KernelFor(layoutA, layoutB, plain, stored, Float);
                 foreach (Type epilogue in forward.Union(backward))
-                    yield return SimtGemm.Find(stored, stored, epilogue, stored);
-                yield return SimtGemm.Find(stored, stored, typeof(GpuEpilogue.Plain), Float);
-                yield return SimtGemm.Find(stored, Float, typeof(GpuEpilogue.Plain), Float);
-                yield return SimtGemm.Find(Float, Float, typeof(GpuEpilogue.Plain), stored);
+                    yield return SimtGemm.KernelFor(stored, stored, epilogue, stored);
+                yield return SimtGemm.KernelFor(stored, stored, plain, Float);
+                yield return SimtGemm.KernelFor(stored, Float, plain, Float);
+                yield return SimtGemm.KernelFor(Float, Float, plain, stored);
             }
-            yield return SimtGemm.Find(Float, Float, typeof(GpuEpilogue.Plain), Float);
+            yield return SimtGemm.KernelFor(Float, Float, plain, Float);
             foreach (GpuKernel kernel in SplitKReduction.Kernels)
                 yield return kernel;
         }
     }
 
-    /// <summary>Rows from which on a product of so many columns takes the kernel with wgmma; 0 on a device without it.</summary>
-    public static int RowsForWgmma(Device device, int columns) => device is GpuDevice { HasWgmma: true } gpu
-        ? WgmmaGemm.TileM * Blocks.Cover(Blocks.Cover(gpu.Multiprocessors, 2), Blocks.Cover(columns, WgmmaGemm.TileN))
-        : 0;
-
-    private static void RunGpu(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
-        GpuEpilogue epilogue, bool accumulate, float scale)
+    private static void RunGpu(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC,
+        int count, GpuEpilogue epilogue, bool accumulate, float scale)
     {
         if (c.Rows == 0 || c.Columns == 0)
             return;
-        if (gpu.HasTensorCores && Suits(gpu, a, strideA) && Suits(gpu, b, strideB) && c.RowStride <= int.MaxValue && a.Columns > 0)
+        if (gpu.HasTensorCores && FitsTensorCores(gpu, a, strideA) && FitsTensorCores(gpu, b, strideB)
+            && c.RowStride <= int.MaxValue && a.Columns > 0)
             RunTensorCores(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
         else
             SimtGemm.Run(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
     }
 
-    // Copies of 16 bytes need every row, and every matrix of a batch, to begin at a multiple of 16.
-    private static bool Suits(GpuDevice gpu, Matrix matrix, long stride) => matrix.Data.Type == gpu.Activations
-        && (matrix.RowStride == 1 || matrix.ColumnStride == 1) && Leading(matrix) % 8 == 0 && Leading(matrix) < 1 << 22
-        && stride % 8 == 0 && matrix.Data.Address % 16 == 0;
+    // cp.async copies 16 bytes: every line, and every matrix of a batch, has to begin at a multiple of that.
+    private static bool FitsTensorCores(GpuDevice gpu, Matrix matrix, long stride) =>
+        matrix.Data.Type == gpu.Activations
+        && (matrix.RowStride == 1 || matrix.ColumnStride == 1) && LeadingDimension(matrix) % 8 == 0
+        && LeadingDimension(matrix) < 1 << 22 && stride % 8 == 0 && matrix.Data.Address % 16 == 0;
 
-    private static long Leading(Matrix matrix) => matrix.ColumnStride == 1 ? matrix.RowStride : matrix.ColumnStride;
+    private static long LeadingDimension(Matrix matrix) =>
+        matrix.ColumnStride == 1 ? matrix.RowStride : matrix.ColumnStride;
 
-    // How a product is cut: into tiles of the result, and along its depth into slices of whole stages. With wgmma there is one tile.
-    private readonly record struct TilePlan(Type? Tile, int Rows, int Columns, int Stage, int Slices);
-
-    private static TilePlan Choose(GpuDevice gpu, int rows, int columns, int count, int depth, bool sliced, bool vectorized)
+    private static void RunTensorCores(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c,
+        long strideC, int count, GpuEpilogue epilogue, bool accumulate, float scale)
     {
-        if (gpu.HasWgmma && vectorized)
-        {
-            long tiles = Tiles(WgmmaGemm.TileM, WgmmaGemm.TileN);
-            int slices = sliced ? WgmmaSplits(tiles, gpu.Multiprocessors, depth) : 1;
-            // Half of a Hopper card with wgmma is about as fast as all of it with mma.sync.
-            if (Busy(tiles * slices, gpu.Multiprocessors) >= 0.5)
-                return new TilePlan(null, WgmmaGemm.TileM, WgmmaGemm.TileN, WgmmaGemm.TileK, slices);
-        }
-        bool large = vectorized && Tiles(128, 128) >= gpu.Multiprocessors;
-        int edge = large ? 128 : 64;
-        return new TilePlan(large ? typeof(MmaSyncGemm.Tile128x128) : typeof(MmaSyncGemm.Tile64x64), edge, edge, 32, sliced
-            ? (int)Math.Clamp(Math.Min(2 * gpu.Multiprocessors / Tiles(edge, edge), depth / MinSplitK), 1, 32)
-            : 1);
-
-        long Tiles(int tileRows, int tileColumns) => (long)Blocks.Cover(rows, tileRows) * Blocks.Cover(columns, tileColumns) * count;
-    }
-
-    // The share of the card that works while so many blocks, one a multiprocessor, are done round by round.
-    private static double Busy(long blocks, int multiprocessors) =>
-        (double)blocks / ((blocks + multiprocessors - 1) / multiprocessors * multiprocessors);
-
-    // Slices keep more of the card busy, but what each leaves is written and read again, eight bytes an element: at 3 TB/s as long
-    // as 1024 of depth at 700 TFLOP/s.
-    internal static int WgmmaSplits(long tiles, int multiprocessors, int depth)
-    {
-        const double Adding = 1024;
-        return Enumerable.Range(1, Math.Clamp(depth / MinSplitK, 1, 32))
-            .MinBy(slices => 1 / Busy(tiles * slices, multiprocessors) + (slices == 1 ? 0 : slices * Adding / depth));
-    }
-
-    private static void RunTensorCores(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
-        GpuEpilogue epilogue, bool accumulate, float scale)
-    {
-        int depth = a.Columns;
-        bool sliced = epilogue.Kind == typeof(GpuEpilogue.Plain) && c.RowStride == c.Columns && count == 1;
-        // Of slices too: each has rows of c's width.
-        bool vectorized = Vec8.IsVectorizable(c.Columns, c.RowStride, c.Data, epilogue.Bias, epilogue.Extra) && strideC % Vec8.Size == 0;
-        TilePlan cut = Choose(gpu, c.Rows, c.Columns, count, depth, sliced, vectorized);
-        // Depth is the columns of a and the rows of b; a matrix with one row or column counts as either.
-        Type left = a.ColumnStride == 1 ? typeof(MmaSyncGemm.KMajor) : typeof(MmaSyncGemm.MnMajor);
-        Type right = b.RowStride == 1 && b.ColumnStride != 1 ? typeof(MmaSyncGemm.KMajor) : typeof(MmaSyncGemm.MnMajor);
-        // With one slice, all of it.
-        int splitKLength = cut.Slices == 1 ? depth : Blocks.Cover(depth, cut.Slices * cut.Stage) * cut.Stage;
-        int slices = Blocks.Cover(depth, splitKLength);
+        int k = a.Columns;
+        bool mayBeSplit = epilogue.Kind == typeof(GpuEpilogue.Plain) && c.RowStride == c.Columns && count == 1;
+        // This holds for the partial results of split-K too: they have rows of c's width.
+        bool vectorized = Vec8.IsVectorizable(c.Columns, c.RowStride, c.Data, epilogue.Bias, epilogue.Extra)
+            && strideC % Vec8.Size == 0;
+        TilePlan plan = TilePlan.Choose(gpu, c.Rows, c.Columns, k, count, mayBeSplit, vectorized);
+        // K runs along the columns of a and the rows of b; a matrix with one row or column counts as either layout.
+        Type layoutA = a.ColumnStride == 1 ? typeof(MmaSyncGemm.KMajor) : typeof(MmaSyncGemm.MnMajor);
+        Type layoutB = b.RowStride == 1 && b.ColumnStride != 1
+            ? typeof(MmaSyncGemm.KMajor) : typeof(MmaSyncGemm.MnMajor);
+        // A split has whole k tiles; without split-K the only one has the whole range of k.
+        int splitKLength = plan.Splits == 1 ? k : Blocks.Cover(k, plan.Splits * plan.K) * plan.K;
+        int splits = Blocks.Cover(k, splitKLength);
         DeviceArray target = c.Data;
-        long sliceStride = 0;
-        if (slices > 1)
+        long splitStride = 0;
+        if (splits > 1)
         {
-            sliceStride = (long)c.Rows * c.Columns;
-            target = gpu.Allocate(sliceStride * slices);
+            splitStride = (long)c.Rows * c.Columns;
+            target = gpu.Allocate(splitStride * splits);
         }
-        int leading = slices > 1 ? c.Columns : (int)c.RowStride;
-        ReadOnlySpan<KernelArgument> arguments = [a.Data, b.Data, target, epilogue.Bias, epilogue.Extra, c.Rows, c.Columns, depth,
-            (int)Leading(a), (int)Leading(b), leading, strideA, strideB, strideC, slices, splitKLength, sliceStride, scale,
-            accumulate && slices == 1];
-        int across = Blocks.Cover(c.Columns, cut.Columns), down = Blocks.Cover(c.Rows, cut.Rows), tiles = across * down * count * slices;
-        if (cut.Tile is { } tile)
-            gpu.Run(MmaSyncGemm.Find(tile, left, right, epilogue.Kind, a.Data.Type, target.Type),
-                new Blocks(across, down, count * slices), [.. arguments, vectorized]);
+        int leadingC = splits > 1 ? c.Columns : (int)c.RowStride;
+        ReadOnlySpan<KernelArgument> arguments = [a.Data, b.Data, target, epilogue.Bias, epilogue.Extra, c.Rows,
+            c.Columns, k, (int)LeadingDimension(a), (int)LeadingDimension(b), leadingC, strideA, strideB, strideC,
+            splits, splitKLength, splitStride, scale, accumulate && splits == 1];
+        int tilesN = Blocks.Cover(c.Columns, plan.N), tilesM = Blocks.Cover(c.Rows, plan.M),
+            tiles = tilesN * tilesM * count * splits;
+        if (plan.MmaSyncTile is { } tile)
+            gpu.Run(MmaSyncGemm.KernelFor(tile, layoutA, layoutB, epilogue.Kind, a.Data.Type, target.Type),
+                new Blocks(tilesN, tilesM, count * splits), [.. arguments, vectorized]);
         else
-            gpu.Run(WgmmaGemm.Find(left, right, epilogue.Kind, a.Data.Type, target.Type),
+            gpu.Run(WgmmaGemm.KernelFor(layoutA, layoutB, epilogue.Kind, a.Data.Type, target.Type),
                 new Blocks(Math.Min(tiles, gpu.Multiprocessors)), [.. arguments, tiles]);
-        if (slices == 1)
+        if (splits == 1)
             return;
-        SplitKReduction.Run(gpu, target, c.Data, slices, sliceStride, accumulate);
+        SplitKReduction.Run(gpu, target, c.Data, splits, splitStride, accumulate);
         gpu.Free(target);
     }
+}
+
+/// <content>Host code that launches the SIMT kernel.</content>
+internal static partial class SimtGemm
+{
+    private static readonly KernelFamily Family =
+        new(typeof(SimtGemm), nameof(SimtGemmKernel), "Gemm simt", Threads, 2, 128);
+
+    /// <summary>The kernel for the types of A, B and C and an epilogue.</summary>
+    public static GpuKernel KernelFor(ElementType a, ElementType b, Type epilogue, ElementType c) =>
+        Family[a.PointerType(), b.PointerType(), c.PointerType(), epilogue];
+
+    /// <summary>Launches a batch of GEMMs.</summary>
+    public static void Run(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC,
+        int count, GpuEpilogue epilogue, bool accumulate, float scale) =>
+        gpu.Run(KernelFor(a.Data.Type, b.Data.Type, epilogue.Kind, c.Data.Type),
+            new Blocks(Blocks.Cover(c.Columns, Tile), Blocks.Cover(c.Rows, Tile), count), a.Data, b.Data, c.Data,
+            epilogue.Bias, epilogue.Extra, c.Rows, c.Columns, a.Columns, a.RowStride, a.ColumnStride, b.RowStride,
+            b.ColumnStride, c.RowStride, strideA, strideB, strideC, scale, accumulate);
+}
+
+/// <content>Host code that finds a kernel of mma.sync.</content>
+internal static partial class MmaSyncGemm
+{
+    private static readonly KernelFamily Kernels128x128 = Make<Tile128x128>(), Kernels64x64 = Make<Tile64x64>();
+
+    /// <summary>
+    /// The kernel for a tile, the layouts of A and B, an epilogue and the types of the operands and of C.
+    /// </summary>
+    public static GpuKernel KernelFor(Type tile, Type layoutA, Type layoutB, Type epilogue, ElementType operands,
+        ElementType c) =>
+        (tile == typeof(Tile128x128) ? Kernels128x128 : Kernels64x64)
+            [tile, layoutA, layoutB, epilogue, operands.Dtype(), c.PointerType()];
+
+    private static KernelFamily Make<TTile>() where TTile : struct, ICtaTile
+    {
+        int fragmentsA = TTile.WarpM / 16, fragmentsB = WarpTileN / 16, threads = TTile.Warps * 32;
+        int copies = (TTile.M + TTile.N) * TileK / 8 / threads;
+        return new KernelFamily(typeof(MmaSyncGemm), nameof(MmaSyncGemmKernel), "Gemm", threads, TTile.MinBlocks,
+            TTile.Registers, Buffers * (TTile.M + TTile.N) * TileK * 2, GpuTarget.MmaSync)
+        {
+            // A k tile takes two steps of 16 k. The copies stand once in the loop and once for each buffer that is
+            // filled before it.
+            Instructions = (2 * fragmentsA * fragmentsB * 2, 2 * (fragmentsA + fragmentsB), copies * Buffers),
+        };
+    }
+}
+
+/// <content>Host code that finds a kernel of wgmma.</content>
+internal static partial class WgmmaGemm
+{
+    private static readonly KernelFamily Family = new(typeof(WgmmaGemm), nameof(WgmmaGemmKernel), "Gemm wgmma",
+        Threads, 1, Registers, Buffers * BufferBytes + Wgmma.Alignment, GpuTarget.Wgmma)
+    {
+        // The copies stand once in the loop and once before it.
+        Instructions = (TileK / Wgmma.K, 0, BufferBytes / 16 / Threads * 2),
+    };
+
+    /// <summary>The kernel for the layouts of A and B, an epilogue and the types of the operands and of C.</summary>
+    public static GpuKernel KernelFor(Type layoutA, Type layoutB, Type epilogue, ElementType operands, ElementType c) =>
+        Family[layoutA, layoutB, epilogue, operands.Dtype(), c.PointerType()];
 }

@@ -4,13 +4,15 @@ using Cliper.Kernels.Gpu.Runtime;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Matrix product, C = epilogue(scale * A B), or epilogue(C + scale * A B) when accumulating; A is [M, K], B [K, N], C [M, N].
-/// On the host fp32 with fused multiply-adds where the processor has them; on a GPU sums in fp32 of 16-bit numbers or fp32. Transposes are strides (<see cref="Matrix.Transposed"/>).
+/// GEMM, C = epilogue(scale * A B), or epilogue(C + scale * A B) when accumulating; A is [M, K], B [K, N], C [M, N].
+/// On the CPU everything is fp32, with fused multiply-adds where the CPU has them; on a GPU operands are of a 16-bit
+/// dtype or fp32 and accumulators fp32. Transposes are strides (<see cref="Matrix.Transposed"/>).
 /// </summary>
 /// <remarks>
-/// Each element is the sum over K in ascending order, cut in parts that depend on K alone: the bits depend neither on the
-/// number of threads nor on the other rows and columns. No term is skipped: a NaN or infinity in a row of A reaches that row
-/// of C, one in a column of B that column, and zero times infinity is NaN. C must not overlap A or B.
+/// Each element is the sum over K in ascending order, split into parts that depend on K alone: the bits depend
+/// neither on the number of threads nor on the other rows and columns. No term is skipped: a NaN or infinity in a row
+/// of A reaches that row of C, one in a column of B that column, and zero times infinity is NaN. C must not overlap A
+/// or B.
 /// </remarks>
 public static partial class Gemm
 {
@@ -24,36 +26,38 @@ public static partial class Gemm
     /// <param name="c">[M, N], column stride 1.</param>
     /// <param name="epilogue">Applied to each element once its sum is complete.</param>
     /// <param name="accumulate">Whether to add to <paramref name="c"/>.</param>
-    /// <param name="scale">Factor of the product.</param>
+    /// <param name="scale">Factor of A B.</param>
     public static void Run<TEpilogue>(Matrix a, Matrix b, Matrix c, TEpilogue epilogue, bool accumulate = false,
         float scale = 1) where TEpilogue : struct, ICpuEpilogue
     {
         b.CheckFits(nameof(b));
-        CheckProduct(a, b.Rows, b.Columns, c, epilogue);
+        CheckShapes(a, b.Rows, b.Columns, c, epilogue);
         switch (a.Data.Device)
         {
-            case CpuDevice host: RunHost(host, a, b, null, c, epilogue, accumulate, scale); break;
+            case CpuDevice cpu: RunCpu(cpu, a, b, null, c, epilogue, accumulate, scale); break;
             case GpuDevice gpu: RunGpu(gpu, a, 0, b, 0, c, 0, 1, epilogue.OnGpu, accumulate, scale); break;
             default: throw Check.NoImplementation(nameof(Gemm), a.Data.Device);
         }
     }
 
-    /// <summary>C = epilogue(A B) with B packed before: several times as fast where A has few rows.</summary>
+    /// <summary>
+    /// C = epilogue(A B) with B packed beforehand, which is several times as fast when A has few rows.
+    /// </summary>
     /// <param name="a">[M, K], any strides.</param>
     /// <param name="b">[K, N].</param>
     /// <param name="c">[M, N], column stride 1.</param>
     /// <param name="epilogue">Applied to each element once its sum is complete.</param>
     /// <param name="accumulate">Whether to add to <paramref name="c"/>.</param>
-    /// <param name="scale">Factor of the product.</param>
+    /// <param name="scale">Factor of A B.</param>
     public static void Run<TEpilogue>(Matrix a, PackedMatrix b, Matrix c, TEpilogue epilogue, bool accumulate = false,
         float scale = 1) where TEpilogue : struct, ICpuEpilogue
     {
-        CheckProduct(a, b.Rows, b.Columns, c, epilogue);
+        CheckShapes(a, b.Rows, b.Columns, c, epilogue);
         if (b.Data.Device != a.Data.Device)
             throw new ArgumentException($"b was packed on another device than {a.Data.Device.Name}", nameof(b));
-        if (a.Data.Device is not CpuDevice host)
+        if (a.Data.Device is not CpuDevice cpu)
             throw Check.NoImplementation(nameof(Gemm), a.Data.Device);
-        RunHost(host, a, default, b, c, epilogue, accumulate, scale);
+        RunCpu(cpu, a, default, b, c, epilogue, accumulate, scale);
     }
 
     /// <summary>
@@ -66,9 +70,9 @@ public static partial class Gemm
     /// <param name="strideB">Elements from one right operand to the next.</param>
     /// <param name="c">First result, [M, N], column stride 1.</param>
     /// <param name="strideC">Elements from one result to the next.</param>
-    /// <param name="count">Number of products.</param>
+    /// <param name="count">Number of GEMMs.</param>
     /// <param name="accumulate">Whether to add to the results.</param>
-    /// <param name="scale">Factor of the products.</param>
+    /// <param name="scale">Factor of each A B.</param>
     public static void Batched(Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
         bool accumulate = false, float scale = 1)
     {
@@ -76,13 +80,13 @@ public static partial class Gemm
         if (count == 0)
             return;
         b.CheckFits(nameof(b));
-        CheckProduct(a, b.Rows, b.Columns, c, default(NoEpilogue));
+        CheckShapes(a, b.Rows, b.Columns, c, default(NoEpilogue));
         At(a, strideA, count - 1).CheckFits(nameof(a));
         At(b, strideB, count - 1).CheckFits(nameof(b));
         At(c, strideC, count - 1).CheckFits(nameof(c));
         switch (a.Data.Device)
         {
-            case CpuDevice host: BatchedHost(host, a, strideA, b, strideB, c, strideC, count, accumulate, scale); break;
+            case CpuDevice cpu: BatchedCpu(cpu, a, strideA, b, strideB, c, strideC, count, accumulate, scale); break;
             case GpuDevice gpu:
                 RunGpu(gpu, a, strideA, b, strideB, c, strideC, count, GpuEpilogue.None, accumulate, scale);
                 break;
@@ -96,14 +100,14 @@ public static partial class Gemm
         return first with { Data = first.Data.Slice(start, first.Data.Length - start) };
     }
 
-    private static void CheckProduct<TEpilogue>(Matrix a, int depth, int columns, Matrix c, TEpilogue epilogue)
+    private static void CheckShapes<TEpilogue>(Matrix a, int k, int n, Matrix c, TEpilogue epilogue)
         where TEpilogue : struct, ICpuEpilogue
     {
         a.CheckFits(nameof(a));
         c.CheckFits(nameof(c));
-        if (a.Columns != depth || c.Rows != a.Rows || c.Columns != columns)
+        if (a.Columns != k || c.Rows != a.Rows || c.Columns != n)
             throw new ArgumentException(
-                $"no product: [{a.Rows}, {a.Columns}] times [{depth}, {columns}] into [{c.Rows}, {c.Columns}]");
+                $"no product: [{a.Rows}, {a.Columns}] times [{k}, {n}] into [{c.Rows}, {c.Columns}]");
         if (c.ColumnStride != 1 && c.Columns > 1)
             throw new ArgumentException("c must be row-major: swap the operands and transpose them", nameof(c));
         epilogue.CheckFits(c.Rows, c.Columns);

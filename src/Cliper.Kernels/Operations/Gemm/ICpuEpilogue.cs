@@ -5,17 +5,19 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// What a matrix product does with its elements before it leaves them: applied to each tile while it is in the first-level
-/// cache, which saves a pass over memory. A new one is one struct.
+/// The epilogue of a GEMM, applied to each tile of C while it is in the L1 cache, which saves a pass over memory. A
+/// new one is one struct.
 /// </summary>
 public interface ICpuEpilogue
 {
-    /// <summary>The result for <paramref name="lanes"/> neighbouring elements of a row, of which the first is (row, column).</summary>
-    /// <param name="product">The product's elements, with what they were accumulated onto.</param>
+    /// <summary>
+    /// The result for <paramref name="lanes"/> neighboring elements of a row, of which the first is (row, column).
+    /// </summary>
+    /// <param name="sum">The elements of A B, or of C + A B when accumulating.</param>
     /// <param name="row">Row of the result.</param>
     /// <param name="column">First column.</param>
-    /// <param name="lanes">How many elements count: all lanes, or fewer at the right edge; touch no memory beyond.</param>
-    V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V>;
+    /// <param name="lanes">Elements that exist: all lanes, or fewer at the right edge; touch no memory beyond.</param>
+    V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V>;
 
     /// <summary>Checks the arrays for a result of this size; throws <see cref="ArgumentException"/>.</summary>
     void CheckFits(int rows, int columns);
@@ -24,11 +26,11 @@ public interface ICpuEpilogue
     GpuEpilogue OnGpu { get; }
 }
 
-/// <summary>The product as it is.</summary>
+/// <summary>No epilogue: C = A B.</summary>
 public readonly struct NoEpilogue : ICpuEpilogue
 {
     /// <inheritdoc/>
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V> => product;
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V> => sum;
 
     /// <inheritdoc/>
     public GpuEpilogue OnGpu => GpuEpilogue.None;
@@ -39,7 +41,7 @@ public readonly struct NoEpilogue : ICpuEpilogue
     }
 }
 
-/// <summary>product + bias.</summary>
+/// <summary>A B + bias.</summary>
 /// <param name="bias">[columns].</param>
 public readonly unsafe struct BiasEpilogue(DeviceArray bias) : ICpuEpilogue
 {
@@ -47,8 +49,8 @@ public readonly unsafe struct BiasEpilogue(DeviceArray bias) : ICpuEpilogue
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V> =>
-        product + EpilogueLoad.Lanes<V>(_bias, column, lanes);
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V> =>
+        sum + EpilogueLoad.Lanes<V>(_bias, column, lanes);
 
     /// <inheritdoc/>
     public GpuEpilogue OnGpu => new(typeof(GpuEpilogue.Biased), _bias, default);
@@ -57,10 +59,10 @@ public readonly unsafe struct BiasEpilogue(DeviceArray bias) : ICpuEpilogue
     public void CheckFits(int rows, int columns) => Check.Length(_bias, columns, "bias");
 }
 
-/// <summary>f(product + bias); can leave product + bias, which the gradient of f needs.</summary>
+/// <summary>f(A B + bias); it can store A B + bias, the pre-activation that the gradient of f needs.</summary>
 /// <typeparam name="TOperation">f.</typeparam>
 /// <param name="bias">[columns]; null for none.</param>
-/// <param name="preActivation">Receives product + bias, [rows, columns]; null when not wanted.</param>
+/// <param name="preActivation">Receives A B + bias, [rows, columns]; null when not wanted.</param>
 /// <param name="columns">Columns of the result.</param>
 public readonly unsafe struct ActivationEpilogue<TOperation>(DeviceArray bias, DeviceArray preActivation, int columns)
     : ICpuEpilogue where TOperation : struct, IUnaryOperation
@@ -70,19 +72,19 @@ public readonly unsafe struct ActivationEpilogue<TOperation>(DeviceArray bias, D
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V>
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V>
     {
         if (!_bias.IsNull)
-            product += EpilogueLoad.Lanes<V>(_bias, column, lanes);
+            sum += EpilogueLoad.Lanes<V>(_bias, column, lanes);
         if (!_preActivation.IsNull)
         {
             float* target = _preActivation.Floats + (long)row * _columns + column;
             if (lanes == V.Count)
-                product.Store(target);
+                sum.Store(target);
             else
-                product.StorePartial(target, lanes);
+                sum.StorePartial(target, lanes);
         }
-        return TOperation.Forward(product);
+        return TOperation.Forward(sum);
     }
 
     /// <inheritdoc/>
@@ -96,7 +98,7 @@ public readonly unsafe struct ActivationEpilogue<TOperation>(DeviceArray bias, D
     }
 }
 
-/// <summary>product + bias + residual.</summary>
+/// <summary>A B + bias + residual.</summary>
 /// <param name="bias">[columns]; null for none.</param>
 /// <param name="residual">[rows, columns]; not the result itself: accumulate for that.</param>
 /// <param name="columns">Columns of the result.</param>
@@ -107,11 +109,11 @@ public readonly unsafe struct ResidualEpilogue(DeviceArray bias, DeviceArray res
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V>
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V>
     {
         if (!_bias.IsNull)
-            product += EpilogueLoad.Lanes<V>(_bias, column, lanes);
-        return product + EpilogueLoad.Lanes<V>(_residual, (long)row * _columns + column, lanes);
+            sum += EpilogueLoad.Lanes<V>(_bias, column, lanes);
+        return sum + EpilogueLoad.Lanes<V>(_residual, (long)row * _columns + column, lanes);
     }
 
     /// <inheritdoc/>
@@ -125,9 +127,9 @@ public readonly unsafe struct ResidualEpilogue(DeviceArray bias, DeviceArray res
     }
 }
 
-/// <summary>product * f'(preActivation): the gradient goes back through f in the same pass.</summary>
+/// <summary>A B * f'(preActivation): the gradient goes back through f in the same pass.</summary>
 /// <typeparam name="TOperation">f.</typeparam>
-/// <param name="preActivation">What f was applied to, [rows, columns].</param>
+/// <param name="preActivation">Argument of f in the forward pass, [rows, columns].</param>
 /// <param name="columns">Columns of the result.</param>
 public readonly unsafe struct DerivativeEpilogue<TOperation>(DeviceArray preActivation, int columns) : ICpuEpilogue
     where TOperation : struct, IUnaryOperation
@@ -137,8 +139,8 @@ public readonly unsafe struct DerivativeEpilogue<TOperation>(DeviceArray preActi
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public V Apply<V>(V product, int row, int column, int lanes) where V : struct, ILanes<V> =>
-        product * TOperation.Derivative(EpilogueLoad.Lanes<V>(_preActivation, (long)row * _columns + column, lanes));
+    public V Apply<V>(V sum, int row, int column, int lanes) where V : struct, ILanes<V> =>
+        sum * TOperation.Derivative(EpilogueLoad.Lanes<V>(_preActivation, (long)row * _columns + column, lanes));
 
     /// <inheritdoc/>
     public GpuEpilogue OnGpu => new(typeof(GpuEpilogue.TimesDerivative<TOperation>), default, _preActivation);

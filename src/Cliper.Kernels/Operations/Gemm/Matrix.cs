@@ -3,8 +3,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// A matrix in an array: element (r, c) at r * <paramref name="RowStride"/> + c * <paramref name="ColumnStride"/>. A transpose
-/// is a change of strides; a part of a wider matrix has a row stride larger than its columns.
+/// A matrix in an array: element (r, c) at r * <paramref name="RowStride"/> + c * <paramref name="ColumnStride"/>. A
+/// transpose is a change of strides; a part of a wider matrix has a row stride larger than its columns.
 /// </summary>
 /// <param name="Data">fp32 elements, the first one at (0, 0).</param>
 /// <param name="Rows">Number of rows.</param>

@@ -4,8 +4,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// The right operand of a product in the order in which the micro-kernel reads it, made once and used many times: what a
-/// weight that does not change is kept as. Belongs to the device it was made on; dispose it before the device.
+/// A B operand of <see cref="Gemm"/>, packed once into the panels that the micro-kernel reads and used many times: the
+/// form of a weight that does not change. It belongs to the device it was made on; dispose it before the device.
 /// </summary>
 public sealed class PackedMatrix : IDisposable
 {
@@ -24,18 +24,18 @@ public sealed class PackedMatrix : IDisposable
         matrix.CheckFits(nameof(matrix));
         return matrix.Data.Device switch
         {
-            CpuDevice host => Gemm.PackHost(host, matrix),
+            CpuDevice cpu => Gemm.PackCpu(cpu, matrix),
             Device other => throw Check.NoImplementation(nameof(PackedMatrix), other),
         };
     }
 
-    /// <summary>Rows of the matrix: the depth of a product with it.</summary>
+    /// <summary>Rows of the matrix: the K of a GEMM with it.</summary>
     public int Rows { get; }
 
-    /// <summary>Columns of the matrix.</summary>
+    /// <summary>Columns of the matrix: the N of a GEMM with it.</summary>
     public int Columns { get; }
 
-    /// <summary>Panels of as many columns as a tile has, each [rows, tile columns].</summary>
+    /// <summary>Panels of nr columns, each [K, nr].</summary>
     internal DeviceArray Data { get; }
 
     /// <inheritdoc/>

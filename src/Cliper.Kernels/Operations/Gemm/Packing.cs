@@ -5,58 +5,58 @@ using Cliper.Kernels.Cpu;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Copies strips of a matrix into the order in which the micro-kernel reads them: for each depth, <c>width</c> neighbouring
-/// rows of A or columns of B, called lanes here.
+/// Packs panels of A and B into the order in which the micro-kernel reads them (GotoBLAS): for each k, mr rows of A
+/// or nr columns of B side by side. Both are called lanes here, and mr or nr the width of a panel.
 /// </summary>
 internal static unsafe class Packing
 {
-    // Depths copied of one strip before the next strip's turn, where strips share cache lines.
-    private const int DepthStep = 64;
+    // Number of k that one panel takes before the next panel's turn when panels share cache lines.
+    private const int KStep = 64;
 
     /// <summary>
-    /// target[k * width + i] = source[i * laneStride + k * depthStride] for i below <paramref name="lanes"/>. The places of
-    /// lanes that do not exist become zero or stay as they are: their products are never used.
+    /// target[k * width + i] = source[i * laneStride + k * kStride] for i below <paramref name="lanes"/>. The
+    /// elements of lanes that do not exist become zero or keep their value: what is computed of them is never used.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Strip<L>(float* source, nint laneStride, nint depthStride, int lanes, int width, int depth,
+    public static void PackPanel<L>(float* source, nint laneStride, nint kStride, int lanes, int width, int kc,
         float* target) where L : struct, ILanes<L>
     {
         if (laneStride == 1)
         {
-            CopyRows(source, depthStride, lanes, width, depth, target);
+            CopyRows(source, kStride, lanes, width, kc, target);
             return;
         }
-        if (depthStride == 1)
+        if (kStride == 1)
         {
-            Transposition.Run<L>(source, laneStride, lanes, depth, target, width, width);
+            Transposition.Run<L>(source, laneStride, lanes, kc, target, width, width);
             return;
         }
-        for (int k = 0; k < depth; k++)
+        for (int k = 0; k < kc; k++)
             for (int lane = 0; lane < lanes; lane++)
-                target[(nint)k * width + lane] = source[lane * laneStride + k * depthStride];
+                target[(nint)k * width + lane] = source[lane * laneStride + k * kStride];
     }
 
     /// <summary>
-    /// Neighbouring strips, the i-th of lanes [starts(i), starts(i + 1)), at target + i * stripStride. Where lanes are
-    /// contiguous in memory the strips advance together, so that each cache line is fetched once.
+    /// Packs neighboring panels, the i-th at target + i * panelStride. When lanes are contiguous in memory the panels
+    /// advance together, so that each cache line is fetched once.
     /// </summary>
-    public static void Strips<L>(float* source, nint laneStride, nint depthStride, Partition strips, int first, int end,
-        int width, int depth, float* target, nint stripStride) where L : struct, ILanes<L>
+    public static void PackPanels<L>(float* source, nint laneStride, nint kStride, Partition panels, int first, int end,
+        int width, int kc, float* target, nint panelStride) where L : struct, ILanes<L>
     {
-        int step = laneStride == 1 ? DepthStep : depth;
-        for (int k = 0; k < depth; k += step)
-            for (int strip = first; strip < end; strip++)
-                Strip<L>(source + strips.Start(strip) * laneStride + k * depthStride, laneStride, depthStride,
-                    strips.Size(strip), width, Math.Min(step, depth - k), target + strip * stripStride + (nint)k * width);
+        int step = laneStride == 1 ? KStep : kc;
+        for (int k = 0; k < kc; k += step)
+            for (int panel = first; panel < end; panel++)
+                PackPanel<L>(source + panels.Start(panel) * laneStride + k * kStride, laneStride, kStride,
+                    panels.Size(panel), width, Math.Min(step, kc - k), target + panel * panelStride + (nint)k * width);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CopyRows(float* source, nint depthStride, int lanes, int width, int depth, float* target)
+    private static void CopyRows(float* source, nint kStride, int lanes, int width, int kc, float* target)
     {
         if (Vector256.IsHardwareAccelerated && lanes >= 8)
         {
             int last = lanes - 8;
-            for (int k = 0; k < depth; k++, source += depthStride, target += width)
+            for (int k = 0; k < kc; k++, source += kStride, target += width)
             {
                 for (int lane = 0; lane < last; lane += 8)
                     Vector256.Load(source + lane).Store(target + lane);
@@ -64,21 +64,21 @@ internal static unsafe class Packing
             }
             return;
         }
-        for (int k = 0; k < depth; k++, source += depthStride, target += width)
+        for (int k = 0; k < kc; k++, source += kStride, target += width)
             for (int lane = 0; lane < lanes; lane++)
                 target[lane] = source[lane];
     }
 }
 
-/// <summary>A length cut into parts of nearly equal size, none larger than a maximum.</summary>
-/// <param name="length">What is cut.</param>
-/// <param name="largest">Largest part.</param>
+/// <summary>Splits a length into parts of nearly equal size, none larger than a maximum.</summary>
+/// <param name="length">Length to split.</param>
+/// <param name="largest">Largest size of a part.</param>
 internal readonly struct Partition(int length, int largest)
 {
     /// <summary>Number of parts.</summary>
     public int Count { get; } = (length + largest - 1) / largest;
 
-    /// <summary>Where a part begins.</summary>
+    /// <summary>Start of a part.</summary>
     public int Start(int part) => (int)((long)part * length / Count);
 
     /// <summary>Size of a part.</summary>

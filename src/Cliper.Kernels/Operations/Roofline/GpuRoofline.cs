@@ -18,11 +18,11 @@ public static class GpuRoofline
     private const double MmaFlops = 2.0 * 16 * 8 * 16, FmaFlops = 2.0 * 32;
 
     // Of a warpgroup, in each turn of the kernel for Hopper.
-    private const int StepsATurn = Wgmma.BlockDepth / Wgmma.Depth;
-    private const double WgmmaFlops = 2.0 * Wgmma.Rows * Wgmma.Columns * Wgmma.Depth;
+    private const int StepsATurn = Wgmma.BlockK / Wgmma.K;
+    private const double WgmmaFlops = 2.0 * Wgmma.M * Wgmma.N * Wgmma.K;
 
     // A block of rows and four of columns.
-    private const int WgmmaBytes = (Wgmma.Rows + Wgmma.Columns) / 64 * Wgmma.Block;
+    private const int WgmmaBytes = (Wgmma.M + Wgmma.N) / 64 * Wgmma.Block;
 
     // Milliseconds of work for a launch of microseconds.
     private const int UsualTurns = 1 << 14;
@@ -123,7 +123,7 @@ public static class GpuRoofline
 
         public void Run(int index)
         {
-            int along = index * Wgmma.NextDepth(true);
+            int along = index * Wgmma.NextK(true);
             TDtype.WarpgroupMma(Left + along, Right + along, 1, 0, 0);
         }
     }
