@@ -84,7 +84,10 @@ internal static partial class KernelCompiler
             if (!names.TryGetValue(match.Value, out string? replacement))
             {
                 // A register's number is its own within the kernel; what ILGPU numbers over all kernels has an underscore before.
-                replacement = $"{match.Groups[1].Value}_{names.Count}";
+                // Parameters lose their C# names, so that renaming one leaves the text, and its hash, as they are.
+                string stem = match.Groups[1].Value;
+                bool isParameter = stem.StartsWith('_') && !stem.StartsWith("__", StringComparison.Ordinal);
+                replacement = $"{(isParameter ? "p" : stem)}_{names.Count}";
                 names.Add(match.Value, replacement);
             }
             return replacement;
