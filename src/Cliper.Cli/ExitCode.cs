@@ -3,12 +3,12 @@ using Cliper.Model;
 
 namespace Cliper.Cli;
 
-/// <summary>How the program ends, in one place.</summary>
+/// <summary>The exit codes, and the one line that the program prints when it fails.</summary>
 internal static class ExitCode
 {
     public const int Done = 0, Failed = 1, Usage = 2, Input = 3, Device = 4, Interrupted = 130;
 
-    /// <summary>What `--help` says about them.</summary>
+    /// <summary>The text about them that `--help` prints.</summary>
     public const string Help = """
         Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 data or weights missing or invalid, 4 no usable device,
         130 interrupted (a training run has then written a checkpoint).
@@ -29,7 +29,8 @@ internal static class ExitCode
     {
         OperationCanceledException => "interrupted",
         OutOfMemoryException => "out of memory: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
-        SettingsException or InputException or DeviceException or IOException or UnauthorizedAccessException => failure.Message,
+        SettingsException or InputException or DeviceException or IOException or UnauthorizedAccessException =>
+            Remedies.Explain(failure),
         _ => $"internal error: {failure.GetType().Name}: {failure.Message} (--verbose shows where)",
     };
 

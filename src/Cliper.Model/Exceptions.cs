@@ -2,7 +2,7 @@ namespace Cliper.Model;
 
 /// <summary>
 /// Data or weights are missing, damaged or of the wrong shape. The message names the file (and line or tensor), what was
-/// expected, what was found, and what to do. The program ends with exit code 3.
+/// expected and what was found, and the way out where it is the same for every caller.
 /// </summary>
 public sealed class InputException : Exception
 {
@@ -10,11 +10,13 @@ public sealed class InputException : Exception
     public InputException(string message, Exception? inner = null) : base(message, inner)
     {
     }
+
+    /// <summary>The way out, where a front end has to name it.</summary>
+    public Remedy Remedy { get; init; }
 }
 
 /// <summary>
-/// A setting or option is unknown or out of range. The message names it, its range and what was given. The program ends
-/// with exit code 2.
+/// A setting or option is unknown or out of range. The message names it, its range and what was given.
 /// </summary>
 public sealed class SettingsException : Exception
 {
@@ -22,4 +24,7 @@ public sealed class SettingsException : Exception
     public SettingsException(string message, Exception? inner = null) : base(message, inner)
     {
     }
+
+    /// <summary>The way out, where a front end has to name it.</summary>
+    public Remedy Remedy { get; init; }
 }

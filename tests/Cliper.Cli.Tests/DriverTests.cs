@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Cliper.Cli.Tests;
 
 /// <summary>
-/// What the driver may answer, with a stand-in for it (Driver/cuda.c) that the program finds as libcuda.so.1, alone in its folder.
-/// Without a C compiler there is none, and these tests are left out.
+/// The program against the answers that a driver may give, with a fake driver (Driver/cuda.c) that it finds as
+/// libcuda.so.1, alone in its folder. Without a C compiler there is none, and these tests are skipped.
 /// </summary>
 public sealed class DriverTests
 {
@@ -13,7 +13,8 @@ public sealed class DriverTests
 
     private string _folder = "";
 
-    // Trainings on the stand-in that several tests look at; in the second one work is done only when it is waited for.
+    // Training runs on the fake driver that several tests look at; in the second one commands execute only when somebody
+    // waits for them.
     private Lazy<ProgramRun> _plain = null!, _late = null!;
 
     [OneTimeSetUp]
@@ -37,22 +38,25 @@ public sealed class DriverTests
             Directory.Delete(_folder, recursive: true);
     }
 
-    [TestCase("FAKE_VERSION=11040", "cuda", "driver is for CUDA 11.4, too old; one for 11.8 or later is needed, or --device cpu")]
+    [TestCase("FAKE_VERSION=11040", "cuda", "driver is for CUDA 11.4, too old; one for 11.8 or later is needed; install one, or use --device cpu")]
     [TestCase("FAKE_INIT=100", "cuda", "the NVIDIA driver finds none; use --device cpu")]
-    [TestCase("FAKE_INIT=802", "cuda", "the NVIDIA driver does not start (CUDA_ERROR_SYSTEM_NOT_READY); use --device cpu")]
+    [TestCase("FAKE_INIT=802", "cuda", "the NVIDIA driver does not start: "
+        + "cuInit failed: CUDA_ERROR_SYSTEM_NOT_READY (802); use --device cpu")]
     [TestCase("FAKE_COUNT=0", "cuda", "the NVIDIA driver finds none; use --device cpu")]
-    [TestCase("FAKE_OPEN=46", "cuda", "Stand-in cannot be used now: another program has it to itself")]
-    [TestCase("FAKE_COUNT=2", "cuda:2", "there is no CUDA device 2: this machine has 2, numbered from 0")]
+    [TestCase("FAKE_OPEN=46", "cuda", "Stand-in cannot be used now: another program has it to itself (its compute mode), or nobody may "
+        + "have it; choose another GPU with --device cuda:N, or use --device cpu")]
+    [TestCase("FAKE_COUNT=2", "cuda:2", "there is no CUDA device 2: this machine has 2, numbered from 0; choose one with --device cuda:N")]
     [TestCase("FAKE_CAPABILITY=61", "cuda", "has compute capability 6.1; the kernels need 7.0 (Volta) or later: use --device cpu")]
     [TestCase("FAKE_CAPABILITY=75", "cuda --precision bf16",
         "has compute capability 7.5; bf16 needs 8.0 (Ampere) or later: use --precision fp16")]
-    [TestCase("FAKE_FREE_MIB=32", "cuda", "32 MiB of 4096 MiB free; at least 64 MiB are needed: end what else uses the card")]
+    [TestCase("FAKE_FREE_MIB=32", "cuda", "32 MiB of 4096 MiB free; at least 64 MiB are needed: end what else uses the GPU")]
     [TestCase("FAKE_FREE_MIB=128", "cuda --gpu-memory 256MiB", "128 MiB of 4096 MiB free; 256 MiB were asked for: lower --gpu-memory")]
-    [TestCase("FAKE_ALLOC=2", "cuda", "out of GPU memory: 921 MiB were asked for, 1024 MiB of 4096 MiB were free: lower --gpu-memory")]
-    [TestCase("FAKE_LOAD=2", "cuda", "out of GPU memory, loading Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16>: lower --gpu-memory")]
-    [TestCase("FAKE_LOAD=222", "cuda", "(PTX 7.8, CUDA error 222): ptxas fatal: Unsupported .version 7.8; current version is '7.4'; "
-        + "a newer driver")]
-    public void ACardThatCannotBeOpenedIsOneLine(string driver, string device, string message)
+    [TestCase("FAKE_ALLOC=2", "cuda", "out of GPU memory: 921 MiB were asked for, 1024 MiB of 4096 MiB were free; lower --gpu-memory")]
+    [TestCase("FAKE_LOAD=2", "cuda", "out of GPU memory, loading Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16>: "
+        + "cuModuleLoadDataEx failed: CUDA_ERROR_OUT_OF_MEMORY (2); lower --gpu-memory")]
+    [TestCase("FAKE_LOAD=222", "cuda", "(PTX 7.8): cuModuleLoadDataEx failed: CUDA_ERROR_OTHER (222): ptxas fatal: Unsupported "
+        + ".version 7.8; current version is '7.4'; a newer driver may take it, or use --device cpu")]
+    public void AGpuThatCannotBeOpenedIsOneLine(string driver, string device, string message)
     {
         ProgramRun run = Run(driver, $"bench --only softmax --device {device}");
 
@@ -62,29 +66,30 @@ public sealed class DriverTests
 
     [TestCase("cuda")]
     [TestCase("auto")]
-    public void ACardLostAtWorkEndsTheRun(string device)
+    public void AGpuLostAtWorkEndsTheRun(string device)
     {
         ProgramRun run = Run("FAKE_LAUNCHES=3", $"bench --only softmax --device {device}");
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
-        Assert.That(run.Error, Does.Contain("cliper-gpu: the GPU stopped, ").And.Contain("CUDA_ERROR_LAUNCH_FAILED")
+        Assert.That(run.Error, Does.Contain("cliper-gpu: the GPU stopped").And.Contain("failed: CUDA_ERROR_LAUNCH_FAILED (719); ")
             .And.Not.Contain("on the processor"));
     }
 
-    // A kernel's fault shows when somebody waits. The first launches measure the peak of the tensor cores.
-    [TestCase("", "waiting for it")]
-    [TestCase("CLIPER_CUDA_SYNC=1", "running Peak Products Fp16")]
-    public void AFaultNamesItsKernelWhereEachIsWaitedFor(string sync, string doing)
+    // A kernel's fault shows at the next synchronization. The first launches measure the peak of the tensor cores.
+    [TestCase("", "")]
+    [TestCase("CLIPER_CUDA_SYNC=1", ", running Peak Products Fp16")]
+    public void AFaultNamesItsKernelWhereEachIsSynchronizedWith(string sync, string work)
     {
         ProgramRun run = Run($"FAKE_FAULT_KERNEL=3 {sync}", "bench --only softmax --device cuda");
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
-        Assert.That(run.Error, Does.Contain($"cliper-gpu: the GPU stopped, {doing} (CUDA_ERROR_ILLEGAL_ADDRESS): ")
+        Assert.That(run.Error, Does.Contain($"cliper-gpu: the GPU stopped{work}: "
+            + "cuStreamSynchronize failed: CUDA_ERROR_ILLEGAL_ADDRESS (700); ")
             .And.Contain("CLIPER_CUDA_SYNC=1 says, which names the kernel"));
     }
 
     [Test]
-    public void AKernelThatNeverEndsIsNamedWhereEachIsWaitedFor()
+    public void AKernelThatNeverEndsIsNamedWhereEachIsSynchronizedWith()
     {
         string error = Path.Combine(_folder, "hang.txt");
         // The program never ends by itself.
@@ -97,7 +102,7 @@ public sealed class DriverTests
     }
 
     [Test]
-    public void WhereEachIsWaitedForNoGraphsAreMade()
+    public void WhereEachKernelIsSynchronizedWithNoGraphsAreMade()
     {
         ProgramRun run = Train("CLIPER_CUDA_SYNC=1", "awaited");
 
@@ -128,8 +133,9 @@ public sealed class DriverTests
         Dictionary<string, DateTime> first = Files();
         Run(start, "bench --only softmax --device cuda");
 
-        // The first that opening a card loads.
-        Assert.That(first.Keys.Select(Path.GetFileName), Has.One.StartsWith("Element-Sum-GlobalPtr16-Fp16-GlobalPtr16-Fp16-GlobalPtr16-Fp16-"));
+        // This is the kernel that is loaded when a GPU is opened.
+        Assert.That(first.Keys.Select(Path.GetFileName),
+            Has.One.StartsWith("Element-Sum-GlobalPtr16-Fp16-GlobalPtr16-Fp16-GlobalPtr16-Fp16-"));
         Assert.That(Files(), Is.SupersetOf(first));
     }
 
@@ -168,11 +174,11 @@ public sealed class DriverTests
         Assert.That(cuda.Error, Does.Contain("this machine has no NVIDIA driver"));
     }
 
-    // The stand-in's kernels compute nothing, so that no operation passes; which were chosen is seen all the same.
+    // The fake driver's kernels compute nothing, so no operation passes; the chosen implementation shows all the same.
     [TestCase("FAKE_CAPABILITY=90 FAKE_VERSION=12000", true)]
     [TestCase("FAKE_CAPABILITY=90 FAKE_VERSION=11080", false)]
     [TestCase("FAKE_CAPABILITY=100 FAKE_VERSION=13000", false)]
-    public void OnlyAHopperCardWithANewEnoughDriverIsGivenWgmma(string driver, bool wgmma)
+    public void OnlyAHopperGpuWithANewEnoughDriverIsGivenWgmma(string driver, bool wgmma)
     {
         ProgramRun run = Run(driver, "doctor --json --threads 1 --device cuda");
 
@@ -204,7 +210,7 @@ public sealed class DriverTests
         Assert.That(_late.Value.ExitCode, Is.Zero, _late.Value.Error);
         string[] log = Log("work");
 
-        // The bytes of eight pictures, sent together.
+        // The bytes of eight images, uploaded together.
         const int Pixels = 8 * 3 * 16 * 16;
         int ahead = 0;
         for (int at = 0; at < log.Length; at++)
@@ -220,7 +226,7 @@ public sealed class DriverTests
         Assert.That(Count(log, "eventsync-waits"), Is.Zero);
     }
 
-    // Kernels do nothing here: a model comes back from the card as it went there.
+    // Kernels do nothing here: a model comes back from the GPU as it went there.
     [TestCase("uploads")]
     [TestCase("work")]
     public void NothingIsReadOrWrittenOverBeforeItsTurn(string late)
@@ -254,18 +260,19 @@ public sealed class DriverTests
     }
 
     [Test]
-    public void ACardLostInAReplayEndsTheRun()
+    public void AGpuLostInAReplayEndsTheRun()
     {
         ProgramRun run = Train("FAKE_REPLAYS=3", "lost");
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
-        Assert.That(run.Error, Does.Contain("cliper-gpu: the GPU stopped, replaying a step (CUDA_ERROR_LAUNCH_FAILED): the run has to start again"));
+        Assert.That(run.Error, Does.Contain("cliper-gpu: the GPU stopped, replaying a step: "
+            + "cuGraphLaunch failed: CUDA_ERROR_LAUNCH_FAILED (719); the run has to start again"));
     }
 
     [TestCase("FAKE_CAPABILITY=80", true, "")]
     [TestCase("FAKE_CAPABILITY=75", false, "")]
-    [TestCase("FAKE_CAPTURE=801", true, Refused + "(CUDA_ERROR_NOT_SUPPORTED)")]
-    [TestCase("FAKE_INSTANTIATE=2", true, Refused + "(CUDA_ERROR_OUT_OF_MEMORY)")]
+    [TestCase("FAKE_CAPTURE=801", true, Refused + "(cuStreamBeginCapture failed: CUDA_ERROR_NOT_SUPPORTED (801))")]
+    [TestCase("FAKE_INSTANTIATE=2", true, Refused + "(cuGraphInstantiateWithFlags failed: CUDA_ERROR_OUT_OF_MEMORY (2))")]
     public void DoctorSaysWhetherTensorCoresAndGraphsAreUsed(string driver, bool tensorCores, string refused)
     {
         // The driver's compiler says this of every kernel, and so doctor does.

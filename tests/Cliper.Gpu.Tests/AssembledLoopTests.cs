@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Cliper.Kernels;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Operations;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Cliper.Gpu.Tests.Operations;
+using Cliper.Kernels;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.Cuda;
@@ -45,7 +46,7 @@ internal static class Card
     /// is said of a kernel that never ends must not wait for the end of its test.
     /// </summary>
     public static CudaDevice Open(ElementType stored = ElementType.Float16, bool graphs = true) =>
-        new(0, Memory, stored, graphs, warning => TestContext.Progress.WriteLine(warning));
+        GpuDevices.OpenCuda(0, Memory, stored, graphs, warning => TestContext.Progress.WriteLine(warning));
 
     /// <summary>Lets the next test have it.</summary>
     public static void Return() => Free.Release();
@@ -93,7 +94,7 @@ public sealed class CudaDeviceTests : GpuFixture
     {
         CudaDevice card = OnlyCard;
         var failures = new ConcurrentQueue<string>();
-        IEnumerable<GpuKernel> kernels = KernelRegistry.All.Where(card.Takes);
+        IEnumerable<GpuKernel> kernels = KernelRegistry.All.Where(kernel => card.Supports(kernel.Target));
         Parallel.ForEach(Partitioner.Create(kernels, EnumerablePartitionerOptions.NoBuffering), kernel =>
         {
             try

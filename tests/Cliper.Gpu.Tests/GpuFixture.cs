@@ -1,3 +1,4 @@
+using Cliper.Kernels;
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;

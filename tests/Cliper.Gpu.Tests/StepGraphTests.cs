@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Cliper.Autograd;
+using Cliper.Kernels;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Operations;
@@ -81,13 +82,13 @@ public sealed class StepGraphTests
     public void TheGraphUsedLeastRecentlyIsEnded()
     {
         var log = new Log();
-        foreach (int number in (int[])[1, 1, .. Enumerable.Range(2, CudaGraphCache.Kept), 1])
+        foreach (int number in (int[])[1, 1, .. Enumerable.Range(2, CudaGraphCache.Capacity), 1])
             log.Graphs.Submit(Work(number));
 
         Assert.That(log.Lines.Count(line => line == "end 1"), Is.EqualTo(1));
         Assert.That(log.Lines[^1], Is.EqualTo("launch"));
-        log.Graphs.End();
-        Assert.That(log.Lines[^CudaGraphCache.Kept..], Has.All.StartsWith("end"));
+        log.Graphs.Clear();
+        Assert.That(log.Lines[^CudaGraphCache.Capacity..], Has.All.StartsWith("end"));
     }
 
     /// <remarks>

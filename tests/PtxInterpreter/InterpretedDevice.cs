@@ -26,9 +26,10 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
 
     internal override int Multiprocessors => Hopper ? 2 : 4;
 
-    internal override bool HasTensorCores => TensorCores;
-
-    internal override bool HasWgmma => Hopper;
+    // The interpreter passes for the oldest GPU of the generation, with a driver that takes every PTX version.
+    internal override bool Supports(GpuTarget target) =>
+        target.Row().RunsOn((Hopper ? GpuTarget.Wgmma : TensorCores ? GpuTarget.MmaSync : GpuTarget.Simt).Row().Capability,
+            int.MaxValue);
 
     /// <summary>Whether kernels for tensor cores are used.</summary>
     public bool TensorCores { get; init; } = true;

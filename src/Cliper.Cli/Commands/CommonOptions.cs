@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Cliper.Kernels;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Gpu.Cuda;
 using Cliper.Kernels.Gpu.Runtime;
@@ -114,7 +115,7 @@ internal sealed partial class CommonOptions(Terminal terminal)
     }
 
     private CudaDevice OpenCard(int ordinal, long memory, ElementType stored, bool graphs) =>
-        new(ordinal, memory, stored, graphs, warning => terminal.Say($"cliper-gpu: {warning}"));
+        GpuDevices.OpenCuda(ordinal, memory, stored, graphs, warning => terminal.Say($"cliper-gpu: {warning}"));
 
     private Device OpenAny(int threads, long memory, ElementType stored, bool graphs)
     {

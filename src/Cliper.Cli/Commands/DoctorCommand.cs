@@ -33,7 +33,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         return passed ? ExitCode.Done : ExitCode.Failed;
     }
 
-    private static string WhyNoGpu => CudaDevice.Missing() ?? "there is a card, which this run does not use";
+    private static string WhyNoGpu => CudaDevice.WhyNone() is { } reason ? Remedies.Explain(reason)
+        : "there is a card, which this run does not use";
 
     private void WriteTable(CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
         IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, string? ffmpeg)
@@ -46,12 +47,12 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         Row("system", $"{Machine.System}, {Machine.Runtime}");
         Row("FMA peak", Format.Invariant($"{gflops:F0} GFLOP/s, fp32, measured"));
         Row("memory bandwidth", Format.Invariant($"{bandwidth:F1} GB/s, triad, measured"));
-        Row("GPU", card?.Details is { } found
+        Row("GPU", card?.Capabilities is { } found
             ? Format.Invariant($"{found.Name}, compute capability {found.Capability / 10.0:F1}, {Format.Bytes(found.FreeBytes)} of {Format.Bytes(found.TotalBytes)} free")
             : $"none: {WhyNoGpu}");
         if (card is not null)
         {
-            Row("GPU driver", $"for CUDA {card.Details.Driver / 1000}.{card.Details.Driver % 1000 / 10}");
+            Row("GPU driver", $"for CUDA {card.Capabilities.DriverText}");
             Row("GPU tensor cores", card.UsesTensorCores ? "used" : "not used: they need compute capability 8.0");
             Row("GPU graphs", card.UsesGraphs ? "used for training steps" : "not used: steps are launched kernel by kernel");
         }
@@ -88,7 +89,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             json.WriteString("runtime", Machine.Runtime);
             json.WriteNumber("peakGflops", Math.Round(gflops, 1));
             json.WriteNumber("bandwidthGBs", Math.Round(bandwidth, 1));
-            if (card?.Details is { } found)
+            if (card?.Capabilities is { } found)
             {
                 json.WriteStartObject("gpu");
                 json.WriteString("name", found.Name);

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels;
 
 namespace Cliper.Cli.Commands;
 

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels;
 using Cliper.Model;
 using Cliper.Model.IO;
 

@@ -2,25 +2,26 @@ using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Cpu;
 
-/// <summary>The processor: fp32 in managed SIMD on all its cores.</summary>
+/// <summary>The CPU: fp32 in managed SIMD on all its cores.</summary>
 public sealed class CpuDevice : Device
 {
-    /// <summary>A host device of its own memory.</summary>
-    /// <param name="threads">Threads an operation uses; 0 means one a core.</param>
-    /// <param name="level">Instruction set; null means the best this processor has.</param>
+    /// <summary>Makes a device with an arena and threads of its own.</summary>
+    /// <param name="threads">Number of threads that an operation uses; 0 means one per core.</param>
+    /// <param name="level">Instruction set; null means the best that this CPU has.</param>
+    /// <exception cref="ArgumentException">The CPU lacks the instruction set, or the number is negative.</exception>
     public CpuDevice(int threads = 0, SimdLevel? level = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         Pool = new WorkPool(threads == 0 ? Environment.ProcessorCount : threads);
         Level = level ?? SimdLevels.Best;
         if (Level > SimdLevels.Best)
-            throw new ArgumentException($"this processor has no {Level}; its best is {SimdLevels.Best}", nameof(level));
+            throw new ArgumentException($"this CPU has no {Level}; its best is {SimdLevels.Best}", nameof(level));
     }
 
-    /// <summary>Runs the parts of an operation side by side.</summary>
+    /// <summary>The threads that run the units of an operation in parallel.</summary>
     public WorkPool Pool { get; }
 
-    /// <summary>Threads an operation uses.</summary>
+    /// <summary>Number of threads that an operation uses.</summary>
     public int Threads => Pool.Threads;
 
     /// <summary>Instruction set the kernels use.</summary>
@@ -31,6 +32,8 @@ public sealed class CpuDevice : Device
         $"CPU, {Level.Describe()}, {Threads} {(Threads == 1 ? "thread" : "threads")}";
 
     private protected override Arena Arena { get; } = HostArena();
+
+    internal override bool HasSpans => true;
 
     /// <inheritdoc/>
     public override void Dispose()

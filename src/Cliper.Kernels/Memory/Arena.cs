@@ -1,16 +1,19 @@
 namespace Cliper.Kernels.Memory;
 
 /// <summary>
-/// Sub-allocates one device's memory: best fit over large segments, neighbours joined when freed, every block aligned to
+/// Sub-allocates one device's memory: best fit over large segments, neighbors merged when freed, every block aligned to
 /// <see cref="Alignment"/>. After the first training step every request meets a block of its size again, so a step takes
 /// nothing from the driver. Thread-safe.
 /// </summary>
 /// <param name="reserve">Takes a segment of at least the given bytes from the driver; returns its address.</param>
 /// <param name="segmentBytes">Smallest segment to ask for.</param>
-/// <param name="exhausted">Where there is to be one segment alone: what to throw when a request, in bytes, does not fit it.</param>
+/// <param name="exhausted">
+/// Given where there is to be a single segment: makes the exception that is thrown when a request, in bytes, does not fit
+/// it.
+/// </param>
 internal sealed class Arena(Func<long, nint> reserve, long segmentBytes = 32L << 20, Func<long, Exception>? exhausted = null)
 {
-    /// <summary>Alignment of every block, in bytes: what ILGPU assumes of a kernel's views, and four cache lines.</summary>
+    /// <summary>Alignment of every block, in bytes: ILGPU assumes it of a kernel's views, and it is four cache lines.</summary>
     public const int Alignment = 256;
 
     private readonly Lock _lock = new();
@@ -32,13 +35,15 @@ internal sealed class Arena(Func<long, nint> reserve, long segmentBytes = 32L <<
     /// <summary>Bytes taken from the driver.</summary>
     public long ReservedBytes { get; private set; }
 
-    /// <summary>Start of every segment taken from the driver.</summary>
+    /// <summary>Address and size in bytes of every segment taken from the driver.</summary>
     public IReadOnlyList<(nint Address, long Size)> Segments => _segments;
 
-    /// <summary>Sets <see cref="PeakBytes"/> back to what is live now.</summary>
+    /// <summary>Sets <see cref="PeakBytes"/> to <see cref="LiveBytes"/>.</summary>
     public void ResetPeak() => PeakBytes = LiveBytes;
 
-    /// <summary>A block of at least <paramref name="bytes"/> bytes (zero gives one of the smallest size).</summary>
+    /// <summary>Allocates a block of at least <paramref name="bytes"/> bytes; zero gives one of the smallest size.</summary>
+    /// <returns>The address, a multiple of <see cref="Alignment"/>.</returns>
+    /// <exception cref="DeviceException">The request does not fit a single segment, or the driver has no memory.</exception>
     public nint Allocate(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
@@ -68,7 +73,7 @@ internal sealed class Arena(Func<long, nint> reserve, long segmentBytes = 32L <<
         }
     }
 
-    /// <summary>Gives a block back.</summary>
+    /// <summary>Frees a block.</summary>
     /// <exception cref="InvalidOperationException">The address is no live block: freed twice, or a slice.</exception>
     public void Free(nint address)
     {

@@ -1,30 +1,31 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
-using Cliper.Kernels.Cpu;
-using Cliper.Kernels.Gpu.Runtime;
 
 namespace Cliper.Kernels.Memory;
 
 /// <summary>
-/// Where arrays live and operations run. <see cref="CpuDevice"/> (managed SIMD) or a <see cref="GpuDevice"/>; an
-/// operation chooses its implementation by the kind of its device. One arena a device. What is written here of copying is for arrays
-/// in the program's own memory; a device with memory of its own overrides it.
+/// A device that holds arrays and runs operations: the CPU (managed SIMD) or a GPU; an operation chooses its
+/// implementation by the kind of its device. Each device has one arena. Uploads, downloads, copies and memsets are written
+/// here for arrays in host memory; a device with memory of its own overrides them.
 /// </summary>
 public abstract unsafe class Device : IDisposable
 {
     /// <summary>Sub-allocator over this device's memory.</summary>
     private protected abstract Arena Arena { get; }
 
-    /// <summary>What a person would call it, such as "CPU, AVX-512, 2 threads".</summary>
+    /// <summary>Whether host code reads and writes its arrays in place, as spans.</summary>
+    internal virtual bool HasSpans => false;
+
+    /// <summary>Name for people, such as "CPU, AVX-512, 2 threads".</summary>
     public abstract string Name { get; }
 
-    /// <summary>How activations and their gradients are stored here: in fp32 on the host, in fp16 or bf16 on a GPU.</summary>
+    /// <summary>Type that activations and their gradients have here: fp32 on the CPU, fp16 or bf16 on a GPU.</summary>
     public virtual ElementType Activations => ElementType.Float32;
 
     /// <summary>Bytes allocated and not freed.</summary>
     public long LiveBytes => Arena.LiveBytes;
 
-    /// <summary>Arrays allocated and not freed; a test holds this at zero after each case.</summary>
+    /// <summary>Number of arrays allocated and not freed; a test holds it at zero after each case.</summary>
     public int LiveArrays => Arena.LiveBlocks;
 
     /// <summary>Most bytes ever live at once since <see cref="ResetPeak"/>.</summary>
@@ -33,10 +34,13 @@ public abstract unsafe class Device : IDisposable
     /// <summary>Bytes taken from the operating system or driver; constant after the first training step.</summary>
     public long ReservedBytes => Arena.ReservedBytes;
 
-    /// <summary>Starts the measurement of <see cref="PeakBytes"/> anew.</summary>
+    /// <summary>Sets <see cref="PeakBytes"/> to <see cref="LiveBytes"/>.</summary>
     public void ResetPeak() => Arena.ResetPeak();
 
-    /// <summary>An array of <paramref name="length"/> elements with undefined content, aligned to 256 bytes.</summary>
+    /// <summary>
+    /// Allocates an array of <paramref name="length"/> elements with undefined content, aligned to 256 bytes.
+    /// </summary>
+    /// <exception cref="DeviceException">The device's memory is exhausted.</exception>
     public DeviceArray Allocate(long length, ElementType type = ElementType.Float32)
     {
         var array = new DeviceArray(this, Arena.Allocate(length * type.Size()), length, type);
@@ -44,7 +48,7 @@ public abstract unsafe class Device : IDisposable
         return array;
     }
 
-    /// <summary>Ends an array made by <see cref="Allocate"/>. A null array is left alone.</summary>
+    /// <summary>Frees an array made by <see cref="Allocate"/>; a null array is ignored.</summary>
     /// <exception cref="InvalidOperationException">Freed twice, or a slice.</exception>
     public void Free(DeviceArray array)
     {
@@ -54,17 +58,17 @@ public abstract unsafe class Device : IDisposable
         Arena.Free(array.Address);
     }
 
-    /// <summary>Told of every new array.</summary>
+    /// <summary>Called with every new array.</summary>
     private protected virtual void Allocated(DeviceArray array)
     {
     }
 
-    /// <summary>Told of every array before it ends.</summary>
+    /// <summary>Called with every array before it is freed.</summary>
     private protected virtual void Freeing(DeviceArray array)
     {
     }
 
-    /// <summary>A new array holding <paramref name="values"/>.</summary>
+    /// <summary>Uploads <paramref name="values"/> to a new array.</summary>
     public DeviceArray From(ReadOnlySpan<float> values)
     {
         DeviceArray array = Allocate(values.Length);
@@ -72,7 +76,7 @@ public abstract unsafe class Device : IDisposable
         return array;
     }
 
-    /// <summary>A new array holding <paramref name="values"/> as <paramref name="type"/>: fp32, or rounded to fp16 or bf16.</summary>
+    /// <summary>Uploads <paramref name="values"/> to a new array of <paramref name="type"/>: fp32, or rounded to fp16 or bf16.</summary>
     public DeviceArray From(ReadOnlySpan<float> values, ElementType type)
     {
         if (type == ElementType.Float32)
@@ -87,7 +91,7 @@ public abstract unsafe class Device : IDisposable
         return array;
     }
 
-    /// <summary>A new array holding <paramref name="values"/>.</summary>
+    /// <summary>Uploads <paramref name="values"/> to a new array.</summary>
     public DeviceArray From(ReadOnlySpan<int> values)
     {
         DeviceArray array = Allocate(values.Length, ElementType.Int32);
@@ -95,7 +99,7 @@ public abstract unsafe class Device : IDisposable
         return array;
     }
 
-    /// <summary>A new array holding <paramref name="values"/>.</summary>
+    /// <summary>Uploads <paramref name="values"/> to a new array.</summary>
     public DeviceArray From(ReadOnlySpan<byte> values)
     {
         DeviceArray array = Allocate(values.Length, ElementType.UInt8);
@@ -103,21 +107,24 @@ public abstract unsafe class Device : IDisposable
         return array;
     }
 
-    /// <summary>Host bytes into <paramref name="target"/>; the sizes must be equal.</summary>
+    /// <summary>Copies host bytes into <paramref name="target"/>.</summary>
+    /// <exception cref="ArgumentException">The sizes in bytes differ.</exception>
     public virtual void Upload(ReadOnlySpan<byte> source, DeviceArray target)
     {
         CheckSizes(source.Length, target.Bytes);
         source.CopyTo(new Span<byte>((void*)target.Address, source.Length));
     }
 
-    /// <summary>The bytes of <paramref name="source"/> into host memory; the sizes must be equal.</summary>
+    /// <summary>Copies the bytes of <paramref name="source"/> into host memory, once they are computed.</summary>
+    /// <exception cref="ArgumentException">The sizes in bytes differ.</exception>
     public virtual void Download(DeviceArray source, Span<byte> target)
     {
         CheckSizes(source.Bytes, target.Length);
         new ReadOnlySpan<byte>((void*)source.Address, target.Length).CopyTo(target);
     }
 
-    /// <summary>Copies all of <paramref name="source"/> to <paramref name="target"/>; lengths and types must be equal.</summary>
+    /// <summary>Copies all of <paramref name="source"/> to <paramref name="target"/>, of the same type.</summary>
+    /// <exception cref="ArgumentException">The sizes in bytes differ.</exception>
     public virtual void Copy(DeviceArray source, DeviceArray target)
     {
         CheckSizes(source.Bytes, target.Bytes);
@@ -125,15 +132,16 @@ public abstract unsafe class Device : IDisposable
     }
 
     /// <summary>
-    /// Runs work that will come again much alike, as a training step does. A card that can keeps what is queued in it and sends it as one
-    /// graph when it comes once more, with other content of its arrays.
+    /// Runs one training step. A CUDA device records the commands; when the same sequence (kernels, addresses, scalars) is
+    /// submitted again, it is captured as a CUDA graph, and replayed from then on. Only the contents of arrays may differ
+    /// between replays.
     /// </summary>
     public virtual void RunStep(Action step) => step();
 
     /// <summary>Sets every byte to zero.</summary>
     public virtual void Clear(DeviceArray array) => NativeMemory.Clear((void*)array.Address, (nuint)array.Bytes);
 
-    /// <summary>The elements of an array of fp32, fp16 or bf16, on the host.</summary>
+    /// <summary>Downloads the elements of an array of fp32, fp16 or bf16.</summary>
     public float[] ToFloats(DeviceArray source)
     {
         var values = new float[source.Length];
@@ -158,15 +166,15 @@ public abstract unsafe class Device : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Gives the arena's memory back, to the program's own unless it came from elsewhere.</summary>
+    /// <summary>Frees the arena's segments; a device whose segments are not host memory overrides it.</summary>
     private protected virtual void FreeSegments()
     {
         foreach ((nint address, _) in Arena.Segments)
             NativeMemory.AlignedFree((void*)address);
     }
 
-    /// <summary>An arena in the program's own memory.</summary>
-    /// <param name="segmentBytes">Smallest segment to ask for.</param>
+    /// <summary>Makes an arena in host memory.</summary>
+    /// <param name="segmentBytes">Size of the smallest segment, in bytes.</param>
     private protected static Arena HostArena(long segmentBytes = 32L << 20) =>
         new(bytes => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 4096), segmentBytes);
 

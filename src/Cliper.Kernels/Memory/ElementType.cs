@@ -1,15 +1,15 @@
 namespace Cliper.Kernels.Memory;
 
-/// <summary>What one element of a <see cref="DeviceArray"/> is.</summary>
+/// <summary>Type of an element of a <see cref="DeviceArray"/>.</summary>
 public enum ElementType
 {
-    /// <summary>IEEE single precision, 4 bytes: everything on the host, statistics and losses everywhere.</summary>
+    /// <summary>IEEE single precision, 4 bytes: everything on the CPU, statistics and losses everywhere.</summary>
     Float32,
 
-    /// <summary>IEEE half precision, 2 bytes: activations on a GPU, and what products read of weights.</summary>
+    /// <summary>IEEE half precision, 2 bytes: activations on a GPU, and the copies of weights that GEMMs read.</summary>
     Float16,
 
-    /// <summary>The upper half of single precision, 2 bytes: in the place of <see cref="Float16"/> where it is asked for.</summary>
+    /// <summary>The upper half of single precision, 2 bytes: takes the place of <see cref="Float16"/> on request.</summary>
     BFloat16,
 
     /// <summary>32-bit signed integer: token ids, labels, row indices.</summary>
@@ -31,7 +31,7 @@ public static class ElementTypes
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
     };
 
-    /// <summary>As people write it, such as "fp16".</summary>
+    /// <summary>Name for people, such as "fp16".</summary>
     public static string Describe(this ElementType type) => type switch
     {
         ElementType.Float32 => "fp32",

@@ -129,8 +129,8 @@ public static class Checkpoint
             if (_source.Metadata.GetValueOrDefault("format") != Format)
             {
                 _source.Dispose();
-                throw new InputException($"{path}: not a checkpoint of cliper-gpu ('format' in the metadata is not {Format}): "
-                    + "give a file from a run's checkpoints/ folder; CLIP weights go to --weights");
+                throw new InputException($"{path}: not a checkpoint of cliper-gpu ('format' in the metadata is not {Format})")
+                { Remedy = Remedy.GiveCheckpoint };
             }
         }
 

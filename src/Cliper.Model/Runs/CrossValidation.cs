@@ -115,7 +115,7 @@ public static class CrossValidation
     private static PaperDataSet? CheckFolds(TrainSettings settings, CancellationToken cancellation)
     {
         if (settings.DataSet == RunData.Drawn)
-            throw new SettingsException("faces that the program draws have no folds: give --fold 1");
+            throw new SettingsException("faces that the program draws have no folds") { Remedy = Remedy.GiveFirstFold };
         HashSet<string>? first = null;
         string format = "";
         for (int fold = 1; fold <= settings.Folds; fold++)
@@ -124,7 +124,8 @@ public static class CrossValidation
             format = splits.Format;
             HashSet<string> tested = [.. (splits.Test ?? splits.Validation ?? splits.Train).Samples.Select(sample => sample.Name)];
             if (first is not null && first.SetEquals(tested))
-                throw new SettingsException($"{settings.Data}: comes with one split of its own, so there are no folds: give --fold 1");
+                throw new SettingsException($"{settings.Data}: comes with one split of its own, so there are no folds")
+                { Remedy = Remedy.GiveFirstFold };
             first ??= tested;
         }
         return PaperResults.DataSetOf(format, settings.Choices);

@@ -41,8 +41,8 @@ internal sealed class RunCheckpoints
                 return Path.Combine(run, FolderName, name);
         if (Directory.Exists(Path.Combine(run, CrossValidation.NameOf(1))))
             throw new InputException($"{run}: holds a run for each fold: name one, such as {Path.Combine(run, CrossValidation.NameOf(1))}");
-        throw new InputException($"{run}: holds no {FolderName}/{ModelName} nor {FolderName}/{LastName}: "
-            + "expected the folder that 'cliper-gpu train --out' wrote");
+        throw new InputException($"{run}: holds no {FolderName}/{ModelName} nor {FolderName}/{LastName}")
+        { Remedy = Remedy.GiveRunFolder };
     }
 
     /// <summary>Whether a run in <paramref name="run"/> has a state to go on from.</summary>
@@ -58,7 +58,8 @@ internal sealed class RunCheckpoints
 
     public Checkpoint.CheckpointReader OpenLast() => File.Exists(LastPath)
         ? new Checkpoint.CheckpointReader(LastPath)
-        : throw new InputException($"{LastPath}: no such file: the run has not reached its first checkpoint; start it anew, with --out and --overwrite");
+        : throw new InputException($"{LastPath}: no such file: the run has not reached its first checkpoint")
+        { Remedy = Remedy.RestartRun };
 
     /// <summary>Writes the CLIP alone, as fp16 weights that bring their vocabulary. Returns the path.</summary>
     public string SaveClip(ClipModel clip, ClipTokenizer tokenizer)

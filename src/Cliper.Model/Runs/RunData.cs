@@ -32,8 +32,8 @@ public static class RunData
         foreach (string note in splits.Notes)
             progress.Report(new MessageEvent(note));
         if (settings.Recipe == "afew" && settings.Init.Length == 0)
-            progress.Report(new MessageEvent("the paper begins with a model trained on DFEW's fold 1: --init names such a run, "
-                + "and without it the figure is not the paper's protocol", Warning: true));
+            progress.Report(new MessageEvent("the paper begins with a model trained on DFEW's fold 1; without it the figure "
+                + "is not the paper's protocol", Warning: true) { Remedy = Remedy.StartFromDfew });
         if (splits is { Validation: { } reported, Test: null })
         {
             // The only split there is to report on must not choose the epoch.
@@ -86,9 +86,10 @@ public static class RunData
     internal static DataSetSplits OpenSplits(TrainSettings settings, CancellationToken cancellation)
     {
         if (settings.Data.Length == 0)
-            throw new SettingsException("no data: name its folder or file with --data");
+            throw new SettingsException("no data") { Remedy = Remedy.GiveData };
         if (settings.Fold == TrainSettings.AllFolds)
-            throw new SettingsException("fold stands for all folds, and this takes one: give --fold N");
+            throw new SettingsException("fold stands for all folds, and this takes one")
+            { Remedy = Remedy.GiveOneFold };
         return DataSetRegistry.Open(settings.Data, settings.DataSet, settings.Choices.Over(new DataSetOptions
         {
             Seed = settings.Seed,

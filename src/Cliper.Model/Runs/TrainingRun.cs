@@ -108,8 +108,8 @@ public static class TrainingRun
         ];
         foreach ((string name, object now, object then) in fixedOnes)
             if (!now.Equals(then))
-                throw new SettingsException($"{folder}: the setting {name} is not the one that the run began with, and its model cannot follow it: "
-                    + "leave it as it was, or begin a new run with --out");
+                throw new SettingsException($"{folder}: the setting {name} is not the one that the run began with, and its model cannot follow it")
+                { Remedy = Remedy.KeepSetting };
     }
 
     /// <summary>What the run has trained already stands in config.json as it was.</summary>
@@ -123,8 +123,8 @@ public static class TrainingRun
         foreach ((string name, StageSettings now, StageSettings then) in phases)
         {
             if (Trainer.IsPast(name, state) && now != then)
-                throw new SettingsException($"{folder}: {name} has been trained with other settings of {name} than these: leave them as they were, "
-                    + "or begin a new run with --out, from this one's model with --init");
+                throw new SettingsException($"{folder}: {name} has been trained with other settings of {name} than these")
+                { Remedy = Remedy.KeepSettingsOrBeginFromModel };
             if (name == state.Stage && now.Epochs < state.Epoch)
                 throw new SettingsException(
                     $"{folder}: {state.Epoch} epochs of {name} have been trained, more than {now.Epochs}: leave their number as it was");

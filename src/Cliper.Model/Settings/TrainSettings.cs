@@ -245,7 +245,7 @@ public sealed record TrainSettings
         if (Init.Length > 0 && (Weights.Length > 0 || Pretrain.Epochs > 0))
             throw new SettingsException("init is given beside weights or pretrain.epochs: a training begins with one of them");
         if (Weights.Length == 0 && Init.Length == 0 && Pretrain.Epochs == 0)
-            throw new SettingsException("no weights: give CLIP weights with --weights, or a recipe that pre-trains");
+            throw new SettingsException("no weights") { Remedy = Remedy.GiveWeights };
         if (Pretrain.Epochs > 0 && CaptionTemplates.Count == 0)
             throw new SettingsException("captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
         foreach ((StageSettings phase, string name) in new[] { (Pretrain, "pretrain"), (Stage1, "stage1"), (Stage2, "stage2") })

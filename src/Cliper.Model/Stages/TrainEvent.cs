@@ -6,7 +6,11 @@ public abstract record TrainEvent;
 /// <summary>A line for the person, such as what the data holds or why a phase is left out.</summary>
 /// <param name="Text">One sentence.</param>
 /// <param name="Warning">Whether the person should look at it.</param>
-public sealed record MessageEvent(string Text, bool Warning = false) : TrainEvent;
+public sealed record MessageEvent(string Text, bool Warning = false) : TrainEvent
+{
+    /// <summary>The way out, where a front end has to name it.</summary>
+    public Remedy Remedy { get; init; }
+}
 
 /// <summary>A step has been taken.</summary>
 /// <param name="Stage">"pretrain", "stage1" or "stage2".</param>

@@ -197,7 +197,8 @@ public sealed class Trainer : IDisposable
         {
             if (!_model.Classes.SequenceEqual(_data.Train.Classes))
                 throw new InputException($"{checkpoint} was trained on {string.Join(", ", _model.Classes)}; the data has "
-                    + $"{string.Join(", ", _data.Train.Classes)}: its descriptors serve the same classes alone; take its CLIP with --weights");
+                    + $"{string.Join(", ", _data.Train.Classes)}: its descriptors serve the same classes alone")
+                { Remedy = Remedy.TakeClipOfCheckpoint };
             if ((_model.Metd.Subclasses, _model.Metd.Tokens) != (_settings.Subclasses, _settings.Tokens))
                 throw new SettingsException($"{checkpoint} has {_model.Metd.Subclasses} descriptors a class of {_model.Metd.Tokens} tokens; "
                     + $"subclasses is {_settings.Subclasses} and tokens {_settings.Tokens}: set them as the checkpoint has them");
@@ -223,9 +224,10 @@ public sealed class Trainer : IDisposable
         foreach (long[][] rows in new[] { _state.ZeroShot, _state.AfterStage1 }.OfType<long[][]>())
             if (rows.Length != _model.Classes.Count || rows.Any(row => row?.Length != rows.Length || row.Any(count => count < 0)))
                 throw new InputException($"{_checkpoints.LastPath}: its counts are not {_model.Classes.Count} rows of as many; the file is damaged");
-        _progress.Report(new MessageEvent(_state.Stage == DonePhase
-            ? "the run is finished: only its evaluation and report are made anew; to train further begin a run with --init"
-            : $"going on in {_state.Stage}, epoch {_state.Epoch + 1}, step {_state.Step + 1}"));
+        _progress.Report(_state.Stage == DonePhase
+            ? new MessageEvent("the run is finished: only its evaluation and report are made again")
+            { Remedy = Remedy.BeginFromModel }
+            : new MessageEvent($"going on in {_state.Stage}, epoch {_state.Epoch + 1}, step {_state.Step + 1}"));
     }
 
     /// <summary>Runs a phase unless it lies behind or has no epochs; afterwards the state stands at the next.</summary>

@@ -24,7 +24,8 @@ internal static class Ffmpeg
         if (Programs.FirstOrDefault(program => !folders.Any(folder => Has(folder, program))) is { } missing)
             throw new InputException(
                 $"{missing} was not found: videos are decoded by ffmpeg; install it (Debian, Ubuntu: apt-get install "
-                + "ffmpeg), or give folders of frames with --clips");
+                + "ffmpeg)")
+            { Remedy = Remedy.GiveFrames };
     }
 
     /// <summary>What ffprobe finds.</summary>

@@ -80,8 +80,8 @@ internal sealed class ClipWeightsLoader
         }
         return prefixes.Count <= 1 ? prefixes.FirstOrDefault("")
             : throw new InputException($"{source.Path}: holds {prefixes.Count} CLIPs, whose names begin with "
-                + $"{string.Join(", ", prefixes.Take(5).Select(TensorEntry.Quote))}; write the one that is meant to a file of its "
-                + "own: cliper-gpu weights convert --prefix");
+                + $"{string.Join(", ", prefixes.Take(5).Select(TensorEntry.Quote))}")
+            { Remedy = Remedy.ExtractOneClip };
     }
 
     /// <summary>The names after the prefix.</summary>

@@ -89,7 +89,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             string name = entry.Name[prefix.Length..];
             if (name.Length == 0 || name == SafeTensors.MetadataKey)
                 throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(entry.Name)} has no name that safetensors can "
-                    + "hold; choose another --prefix");
+                    + "hold")
+                { Remedy = Remedy.ChooseOtherPrefix };
             if (!TensorSource.IsFloating(entry.Type))
             {
                 writer.Add(entry with { Name = name }, stream => source.CopyTo(entry, stream));

@@ -100,7 +100,7 @@ public sealed partial class WeightsDownload : IDisposable
             throw new SettingsException($"'{model}' is no model's name; expected ORGANISATION/NAME such as "
                 + "openai/clip-vit-base-patch16");
         if (!Revision().IsMatch(revision) || revision.Contains(".."))
-            throw new SettingsException($"--revision is '{revision}'; expected a branch, tag or commit");
+            throw new SettingsException($"revision is '{revision}'; expected a branch, tag or commit");
         return RunAsync(model, revision, progress, cancellation).GetAwaiter().GetResult();
     }
 

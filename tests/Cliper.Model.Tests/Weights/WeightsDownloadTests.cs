@@ -271,7 +271,7 @@ public sealed class WeightsDownloadTests : TemporaryFolder
             .And.Message.Contains(_server.Address));
         foreach (string name in new[] { "clip", "a/b/c", "../x", "a/..", "/etc/passwd", "a/b?c", "" })
             Assert.That(() => download.Run(name), Throws.TypeOf<SettingsException>().With.Message.Contains("no model's name"));
-        Assert.That(() => download.Run(FaultyServer.Model, "../main"), Throws.TypeOf<SettingsException>().With.Message.Contains("--revision"));
+        Assert.That(() => download.Run(FaultyServer.Model, "../main"), Throws.TypeOf<SettingsException>().With.Message.Contains("revision"));
         Assert.That(() => new WeightsDownload("ftp://x"), Throws.TypeOf<SettingsException>().With.Message.Contains("HF_ENDPOINT"));
     }
 

@@ -95,7 +95,8 @@ public sealed class WeightsFormsTests : TemporaryFolder
         }
         writer.Write(In("x"));
         Assert.That(() => ClipWeights.Load(In("x")), Throws.TypeOf<InputException>()
-            .With.Message.Contains("2 CLIPs").And.Message.Contains("'ema.', 'model.'").And.Message.Contains("--prefix"));
+            .With.Message.Contains("2 CLIPs").And.Message.Contains("'ema.', 'model.'")
+            .And.Property(nameof(InputException.Remedy)).EqualTo(Remedy.ExtractOneClip));
         using ClipWeights loaded = ClipWeights.Load(In("x"), "ema.");
         AssertSame(loaded, average);
         Assert.That(() => ClipWeights.Load(In("x"), "state."), Throws.TypeOf<InputException>());

@@ -4,22 +4,6 @@ using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Gpu.Compiler;
 
-/// <summary>What a kernel needs of a GPU.</summary>
-internal enum GpuTarget
-{
-    /// <summary>Any from compute capability 7.0 on.</summary>
-    Simt,
-
-    /// <summary>8.0 or later: conversions to bf16.</summary>
-    BFloat16,
-
-    /// <summary>8.0 or later: mma of 16-bit numbers with 16 x 8 x 16, ldmatrix, cp.async.</summary>
-    MmaSync,
-
-    /// <summary>9.0 and no other, with a driver for CUDA 12.0 or later: wgmma.</summary>
-    Wgmma,
-}
-
 /// <summary>
 /// A C# method as a kernel for a GPU, all type parameters given, with the limits that its PTX is tested against.
 /// </summary>

@@ -13,45 +13,39 @@ using ILGPU.Runtime.Cuda;
 namespace Cliper.Kernels.Gpu.Compiler;
 
 /// <summary>
-/// C# kernel to PTX, without a GPU or driver. Optimisation level O1 alone: O2 of ILGPU 1.5.3 moves loads across barriers and
-/// stores. The instruction set is pinned, so that the text that is tested is the text that a driver gets; labels and names are
-/// renumbered, so that it does not depend on what was compiled before and the driver's cache on disk finds it again.
+/// Compiles C# kernels to PTX, without a GPU or driver. The optimization level is O1: O2 of ILGPU 1.5.3 moves loads across
+/// barriers and stores. The instruction set is pinned, so that the PTX that is tested is the PTX that a driver gets; labels
+/// and names are renumbered, so that it does not depend on what was compiled before and the driver's cache finds it again.
 /// </summary>
 internal static partial class KernelCompiler
 {
-    /// <summary>The entry point's name in every kernel's text.</summary>
+    /// <summary>The entry point's name in every kernel's PTX.</summary>
     public const string Entry = "kernel";
 
-    // ILGPU's context is not safe for threads that compile at once: each has one of its own while it compiles.
-    // Most turn every double into a single, which serves all kernels but those that say they need doubles.
+    // ILGPU's context is not thread-safe: a thread has one to itself while it compiles. The contexts in Singles turn
+    // fp64 into fp32, which serves all kernels but those that declare fp64.
     private static readonly ConcurrentBag<Context> Singles = [], Doubles = [];
 
-    /// <summary>PTX version and architecture of a text. Drivers from CUDA 11.8 on accept 7.8, from 12.0 on 8.0.</summary>
-    public static (string Version, string Architecture) Header(GpuTarget target) => target switch
-    {
-        GpuTarget.Simt => ("7.8", "sm_70"),
-        GpuTarget.BFloat16 or GpuTarget.MmaSync => ("7.8", "sm_80"),
-        _ => ("8.0", "sm_90a"),
-    };
-
-    /// <summary>The kernel's text. Threads may ask at once.</summary>
+    /// <summary>Compiles a kernel to PTX. Threads may compile at once.</summary>
+    /// <exception cref="InvalidOperationException">ILGPU does not compile the method.</exception>
     public static string Compile(GpuKernel kernel)
     {
         ConcurrentBag<Context> contexts = kernel.UsesDoubles ? Doubles : Singles;
         Context context = contexts.TryTake(out Context? idle) ? idle : Create(kernel.UsesDoubles ? MathMode.Default : MathMode.Fast32BitOnly);
         try
         {
-            CudaArchitecture target = kernel.Target == GpuTarget.Simt ? CudaArchitecture.SM_70 : CudaArchitecture.SM_80;
-            string text;
-            using (var backend = new PTXBackend(context, target, CudaInstructionSet.ISA_78, null!))
+            GpuTargetRow target = kernel.Target.Row();
+            CudaArchitecture architecture = target.Capability < 80 ? CudaArchitecture.SM_70 : CudaArchitecture.SM_80;
+            string ptx;
+            using (var backend = new PTXBackend(context, architecture, CudaInstructionSet.ISA_78, null!))
             {
                 EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
-                text = ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks))).PTXAssembly;
+                ptx = ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks))).PTXAssembly;
             }
-            // What ILGPU keeps of a kernel's methods has been optimised, and would change the texts of kernels that come after.
+            // ILGPU caches a kernel's methods in their optimized form, which would change the PTX of later kernels.
             context.ClearCache(ClearCacheMode.Everything);
             contexts.Add(context);
-            return Canonicalize(text, Header(kernel.Target));
+            return Canonicalize(ptx, target);
         }
         catch (Exception failure)
         {
@@ -65,14 +59,15 @@ internal static partial class KernelCompiler
         builder.Optimize(OptimizationLevel.O1).Math(mode).EnableAlgorithms().WithPtx(typeof(Ptx)).WithPtx(typeof(Wgmma)));
 
     /// <summary>
-    /// Writes the header, which ILGPU cannot for Hopper, keeps the entry point, and numbers names in the order of their first use. Sums and
-    /// products in fp64 say how they round: without that the driver may join a product and a sum into one rounding, which the host never does.
+    /// Writes the header, which ILGPU cannot for Hopper, keeps the entry point, and numbers names in the order of their
+    /// first use. Additions and multiplications in fp64 get a rounding mode: without one the driver may contract them
+    /// into fma, which the CPU never does.
     /// </summary>
-    private static string Canonicalize(string ptx, (string Version, string Architecture) header)
+    private static string Canonicalize(string ptx, GpuTargetRow target)
     {
         ptx = ptx.ReplaceLineEndings("\n");
         int entry = ptx.LastIndexOf(".visible .entry", StringComparison.Ordinal);
-        var text = new StringBuilder($".version {header.Version}\n.target {header.Architecture}\n");
+        var text = new StringBuilder($".version {target.PtxVersion}\n.target {target.Architecture}\n");
         foreach (string line in ptx[..entry].Split('\n'))
             if (line.StartsWith(".address_size", StringComparison.Ordinal) || line.StartsWith(".extern .shared", StringComparison.Ordinal))
                 text.Append(line).Append('\n');
@@ -83,8 +78,8 @@ internal static partial class KernelCompiler
         {
             if (!names.TryGetValue(match.Value, out string? replacement))
             {
-                // A register's number is its own within the kernel; what ILGPU numbers over all kernels has an underscore before.
-                // Parameters lose their C# names, so that renaming one leaves the text, and its hash, as they are.
+                // Registers are numbered within the kernel; a name that ILGPU numbers over all kernels has an underscore.
+                // Parameters lose their C# names, so that renaming one leaves the PTX, and its hash, as they are.
                 string stem = match.Groups[1].Value;
                 bool isParameter = stem.StartsWith('_') && !stem.StartsWith("__", StringComparison.Ordinal);
                 replacement = $"{(isParameter ? "p" : stem)}_{names.Count}";

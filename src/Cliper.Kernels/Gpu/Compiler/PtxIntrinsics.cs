@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
+using Cliper.Kernels.Gpu.DeviceCode;
 using ILGPU;
 using ILGPU.Backends.PTX;
 using ILGPU.IR;

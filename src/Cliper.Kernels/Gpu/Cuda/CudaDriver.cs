@@ -1,12 +1,13 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Gpu.Cuda;
 
 /// <summary>
-/// The calls to NVIDIA's driver, and the only ones outside .NET. The driver is the library libcuda.so.1 (nvcuda.dll on Windows);
-/// no toolkit is needed.
+/// The functions of the CUDA driver API: the library libcuda.so.1 (nvcuda.dll on Windows) that comes with NVIDIA's
+/// driver. No CUDA toolkit is needed.
 /// </summary>
 internal static unsafe partial class CudaDriver
 {
@@ -14,10 +15,10 @@ internal static unsafe partial class CudaDriver
     private static readonly Lazy<nint> Handle = new(Load);
 
     /// <summary>File name of the driver's library on this system.</summary>
-    // libcuda.so, without the number, is at times a toolkit's stub that can do nothing.
+    // libcuda.so, without the number, may be a toolkit's stub for linking, in which every call fails.
     public static string FileName => OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1";
 
-    /// <summary>Whether there is a driver at all.</summary>
+    /// <summary>Whether the driver's library is found.</summary>
     public static bool IsPresent => Handle.Value != 0;
 
     private static nint Load()
@@ -27,30 +28,40 @@ internal static unsafe partial class CudaDriver
         return handle;
     }
 
-    /// <summary>Throws what a result other than success means.</summary>
-    /// <param name="result">As a call returned it.</param>
-    /// <param name="doing">What was tried, as in "reading from the device".</param>
-    /// <exception cref="DeviceException">The result is not success.</exception>
-    public static void Check(int result, string doing)
+    /// <summary>Throws unless a call succeeded.</summary>
+    /// <param name="result">The call to the driver.</param>
+    /// <param name="work">The work it belongs to, such as "launching Gemm"; null where the call says it all.</param>
+    /// <param name="call">The name of the driver's function, which the compiler fills in from the call.</param>
+    /// <exception cref="DeviceException">
+    /// The call failed: <see cref="DeviceFailure.DriverOutOfMemory"/>, <see cref="DeviceFailure.Stopped"/> or
+    /// <see cref="DeviceFailure.DriverCallFailed"/>.
+    /// </exception>
+    public static void Check(int result, string? work = null, [CallerArgumentExpression(nameof(result))] string call = "")
     {
-        const int Success = 0, OutOfMemory = 2, Unavailable = 46, Uncorrectable = 214, IllegalAddress = 700, TimedOut = 702, Destroyed = 709,
-            FirstFault = 714, LastFault = 719, Unknown = 999;
+        const int Success = 0, OutOfMemory = 2, DevicesUnavailable = 46, EccUncorrectable = 214, IllegalAddress = 700,
+            LaunchTimeout = 702, ContextIsDestroyed = 709, HardwareStackError = 714, LaunchFailed = 719, Unknown = 999;
         if (result == Success)
             return;
-        string name = NameOfError(result);
-        throw new DeviceException(result switch
+        string failed = Failed(call, result), during = work is null ? "" : $", {work}";
+        throw result switch
         {
-            OutOfMemory => $"out of GPU memory, {doing}: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
-            Unavailable or Uncorrectable or IllegalAddress or TimedOut or Destroyed or (>= FirstFault and <= LastFault) or Unknown =>
-                $"the GPU stopped, {doing} ({name}): the run has to start again from its last checkpoint; "
-                + "if it happens again, please report it with what CLIPER_CUDA_SYNC=1 says, which names the kernel",
-            _ => $"the GPU's driver refused, {doing}: {name}",
-        });
+            OutOfMemory => new DeviceException(DeviceFailure.DriverOutOfMemory, $"out of GPU memory{during}: {failed}"),
+            DevicesUnavailable or EccUncorrectable or IllegalAddress or LaunchTimeout or ContextIsDestroyed or Unknown
+                or (>= HardwareStackError and <= LaunchFailed) =>
+                new DeviceException(DeviceFailure.Stopped, $"the GPU stopped{during}: {failed}"),
+            _ => new DeviceException(DeviceFailure.DriverCallFailed, work is null ? failed : $"{work}: {failed}"),
+        };
     }
 
-    /// <summary>A result's name, such as CUDA_ERROR_OUT_OF_MEMORY.</summary>
-    public static string NameOfError(int result) =>
-        cuGetErrorName(result, out byte* text) == 0 ? Marshal.PtrToStringUTF8((nint)text)! : $"CUDA error {result}";
+    /// <summary>A failed call in the field's words, such as "cuInit failed: CUDA_ERROR_NO_DEVICE (100)".</summary>
+    /// <param name="call">The name of the driver's function; arguments and the version of its signature are left out.</param>
+    /// <param name="result">The result, not success.</param>
+    public static string Failed(string call, int result)
+    {
+        string name = cuGetErrorName(result, out byte* text) == 0 ? Marshal.PtrToStringUTF8((nint)text)! : "unknown error";
+        string function = call.Split('(')[0];
+        return $"{(function.EndsWith("_v2", StringComparison.Ordinal) ? function[..^3] : function)} failed: {name} ({result})";
+    }
 
     [LibraryImport(Library)]
     public static partial int cuGetErrorName(int error, out byte* text);

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Memory;
 using ILGPU.IR.Intrinsics;
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Gpu.Compiler;
 using ILGPU;
 using ILGPU.IR.Intrinsics;
 

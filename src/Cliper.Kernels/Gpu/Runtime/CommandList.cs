@@ -4,54 +4,54 @@ using Cliper.Kernels.Gpu.Compiler;
 namespace Cliper.Kernels.Gpu.Runtime;
 
 /// <summary>
-/// Work for a GPU in its order: launches, copies and clearings with all that they are given. Two lists are equal when the same work at the
-/// same addresses stands in both; what lies at the addresses plays no part.
+/// Commands for a GPU in their order: launches, copies and memsets with their arguments. Two lists are equal when they
+/// hold the same commands with the same addresses and scalars; the contents of the buffers play no part.
 /// </summary>
 internal sealed class CommandList : IEquatable<CommandList>
 {
-    private readonly List<Command> _entries = [];
+    private readonly List<Command> _commands = [];
     private readonly List<byte> _arguments = [];
 
-    /// <summary>One piece of work.</summary>
-    /// <param name="Kernel">What is launched; null for a copy or a clearing.</param>
-    /// <param name="Blocks">Of a launch.</param>
-    /// <param name="Source">Of a copy; 0 for a clearing.</param>
-    /// <param name="Target">Of a copy or a clearing.</param>
-    /// <param name="Bytes">Of a copy or a clearing, or of a launch's packed arguments.</param>
+    /// <summary>A launch, a copy or a memset to zero.</summary>
+    /// <param name="Kernel">The kernel of a launch; null for a copy or a memset.</param>
+    /// <param name="Blocks">The grid of a launch.</param>
+    /// <param name="Source">Address that a copy reads; 0 for a memset.</param>
+    /// <param name="Target">Address that a copy or a memset writes.</param>
+    /// <param name="Bytes">Size of a copy or a memset, or of a launch's packed arguments.</param>
     internal readonly record struct Command(GpuKernel? Kernel, Blocks Blocks, nint Source, nint Target, long Bytes);
 
-    /// <summary>What does a piece of work.</summary>
-    internal delegate void Doing(Command entry, ReadOnlySpan<byte> arguments);
+    /// <summary>Submits a command; <paramref name="arguments"/> are the packed arguments of a launch.</summary>
+    internal delegate void Submitter(Command command, ReadOnlySpan<byte> arguments);
 
-    /// <summary>Pieces of work.</summary>
-    public int Count => _entries.Count;
+    /// <summary>Number of commands.</summary>
+    public int Count => _commands.Count;
 
-    /// <summary>Kernels that are launched.</summary>
-    public IEnumerable<GpuKernel> Kernels => _entries.Select(entry => entry.Kernel).OfType<GpuKernel>();
+    /// <summary>The kernels that are launched, in order.</summary>
+    public IEnumerable<GpuKernel> Kernels => _commands.Select(command => command.Kernel).OfType<GpuKernel>();
 
-    /// <summary>Adds a piece of work; <paramref name="arguments"/> are a launch's.</summary>
-    public void Add(Command entry, ReadOnlySpan<byte> arguments)
+    /// <summary>Appends a command; <paramref name="arguments"/> are the packed arguments of a launch.</summary>
+    public void Add(Command command, ReadOnlySpan<byte> arguments)
     {
-        _entries.Add(entry);
+        _commands.Add(command);
         _arguments.AddRange(arguments);
     }
 
-    /// <summary>Gives every piece of work to <paramref name="doing"/>, in order.</summary>
-    public void ForEach(Doing doing)
+    /// <summary>Gives every command to <paramref name="submit"/>, in order.</summary>
+    public void ForEach(Submitter submit)
     {
         ReadOnlySpan<byte> arguments = CollectionsMarshal.AsSpan(_arguments);
         int at = 0;
-        foreach (Command entry in _entries)
+        foreach (Command command in _commands)
         {
-            int length = entry.Kernel is null ? 0 : (int)entry.Bytes;
-            doing(entry, arguments.Slice(at, length));
+            int length = command.Kernel is null ? 0 : (int)command.Bytes;
+            submit(command, arguments.Slice(at, length));
             at += length;
         }
     }
 
     /// <inheritdoc/>
     public bool Equals(CommandList? other) => other is not null
-        && CollectionsMarshal.AsSpan(_entries).SequenceEqual(CollectionsMarshal.AsSpan(other._entries))
+        && CollectionsMarshal.AsSpan(_commands).SequenceEqual(CollectionsMarshal.AsSpan(other._commands))
         && CollectionsMarshal.AsSpan(_arguments).SequenceEqual(CollectionsMarshal.AsSpan(other._arguments));
 
     /// <inheritdoc/>
@@ -61,7 +61,7 @@ internal sealed class CommandList : IEquatable<CommandList>
     public override int GetHashCode()
     {
         HashCode hash = default;
-        hash.Add(_entries.Count);
+        hash.Add(_commands.Count);
         hash.AddBytes(CollectionsMarshal.AsSpan(_arguments));
         return hash.ToHashCode();
     }

@@ -1,45 +1,51 @@
 namespace Cliper.Kernels.Gpu.Runtime;
 
 /// <summary>
-/// Decides what becomes of a step's work: it is launched when it is new, made a graph when it comes a second time, and from then on that
-/// graph is replayed. Work that differs in anything, an address or a number, is other work: a graph never does what was not asked for.
+/// The CUDA graphs of steps, by their command lists: a new list is launched, the second time it is captured as a graph,
+/// and from then on that graph is replayed. A list that differs in an address or a scalar is another list, so a graph
+/// never computes anything but what was submitted.
 /// </summary>
-/// <param name="capture">Makes a graph; 0 where that is refused, and then no more graphs are asked for.</param>
-/// <param name="replay">Sends a graph.</param>
-/// <param name="launch">Sends the work piece by piece.</param>
-/// <param name="end">Ends a graph that is kept no longer.</param>
-internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nint> replay, Action<CommandList> launch, Action<nint> end)
+/// <param name="capture">Captures a graph; 0 where the driver refuses, and then no more graphs are asked for.</param>
+/// <param name="replay">Launches a graph.</param>
+/// <param name="launch">Submits a command list one command at a time.</param>
+/// <param name="destroy">Destroys a graph that is evicted.</param>
+internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nint> replay, Action<CommandList> launch,
+    Action<nint> destroy)
 {
-    /// <summary>Lists that are remembered: of a step whose micro-batches alternate between buffers and differ in shape.</summary>
-    public const int Kept = 16;
+    /// <summary>
+    /// Capacity in command lists: enough for a step whose micro-batches alternate between buffers and differ in shape.
+    /// </summary>
+    public const int Capacity = 16;
 
-    // The one used last is the first.
-    private readonly List<(CommandList Work, int Hash, nint Graph)> _known = [];
+    // The most recently used list is the first.
+    private readonly List<(CommandList Commands, int Hash, nint Graph)> _known = [];
 
     /// <summary>False once a capture has been refused.</summary>
     public bool AreTaken { get; private set; } = true;
 
-    /// <summary>Times that work was launched, captured and replayed; what has been captured is replayed at once.</summary>
+    /// <summary>
+    /// How often a command list was launched, captured and replayed; a graph is replayed as soon as it is captured.
+    /// </summary>
     public (int Launched, int Captured, int Replayed) Counts { get; private set; }
 
-    /// <summary>Sends work, which is not changed afterwards.</summary>
-    public void Submit(CommandList work)
+    /// <summary>Submits a command list, which must not change afterwards.</summary>
+    public void Submit(CommandList commands)
     {
         if (!AreTaken)
         {
-            Launch(work);
+            Launch(commands);
             return;
         }
-        int hash = work.GetHashCode(), at = _known.FindIndex(known => known.Hash == hash && known.Work.Equals(work));
+        int hash = commands.GetHashCode(), at = _known.FindIndex(known => known.Hash == hash && known.Commands.Equals(commands));
         if (at < 0)
         {
-            if (_known.Count == Kept)
+            if (_known.Count == Capacity)
             {
-                end(_known[^1].Graph);
+                destroy(_known[^1].Graph);
                 _known.RemoveAt(_known.Count - 1);
             }
-            _known.Insert(0, (work, hash, 0));
-            Launch(work);
+            _known.Insert(0, (commands, hash, 0));
+            Launch(commands);
             return;
         }
         (CommandList first, _, nint graph) = _known[at];
@@ -50,8 +56,8 @@ internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nin
             if (graph == 0)
             {
                 AreTaken = false;
-                End();
-                Launch(work);
+                Clear();
+                Launch(commands);
                 return;
             }
             Counts = Counts with { Captured = Counts.Captured + 1 };
@@ -61,17 +67,17 @@ internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nin
         Counts = Counts with { Replayed = Counts.Replayed + 1 };
     }
 
-    /// <summary>Ends all graphs.</summary>
-    public void End()
+    /// <summary>Destroys all graphs.</summary>
+    public void Clear()
     {
         foreach ((_, _, nint graph) in _known)
-            end(graph);
+            destroy(graph);
         _known.Clear();
     }
 
-    private void Launch(CommandList work)
+    private void Launch(CommandList commands)
     {
-        launch(work);
+        launch(commands);
         Counts = Counts with { Launched = Counts.Launched + 1 };
     }
 }

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Memory;
 using ILGPU;
@@ -10,15 +9,15 @@ using ILGPU.Runtime.CPU;
 namespace Cliper.Kernels.Gpu.Runtime;
 
 /// <summary>
-/// A card imitated by ILGPU's CPU accelerator: the portable kernels run as .NET code, a thread of the processor for each of a block's,
-/// from the same launches as on a card. Thousands of times slower than <see cref="CpuDevice"/>: for the smallest shapes, to follow a
-/// kernel in a debugger, and to prove the launches. An access outside an array is not noticed.
+/// A GPU emulated by ILGPU's CPU accelerator: the portable kernels run as .NET code, one CPU thread for each thread of a
+/// block, from the same launches as on a GPU. It is thousands of times slower than the CPU's own kernels: it serves to
+/// follow a kernel in a debugger and to test launches, at the smallest shapes. An access outside an array is not detected.
 /// </summary>
 public sealed class EmulatedDevice : GpuDevice
 {
-    private const int Warp = 32, MostThreads = 256;
+    private const int Warp = 32, MaxThreads = 256;
 
-    // ILGPU's threads find what they run here, one launch at a time.
+    // ILGPU's threads read the method and its arguments here, one launch at a time.
     private static readonly Lock Turn = new();
     private static MethodInvoker? _method;
     private static object?[] _arguments = [];
@@ -28,12 +27,12 @@ public sealed class EmulatedDevice : GpuDevice
     private readonly CPUAccelerator _accelerator;
     private readonly Kernel _threads;
 
-    /// <summary>A device of its own memory and threads.</summary>
+    /// <summary>Makes a device with memory and threads of its own.</summary>
     /// <param name="activations">fp16 or bf16.</param>
     public EmulatedDevice(ElementType activations = ElementType.Float16)
         : base(activations)
     {
-        _accelerator = new CPUDevice(Warp, MostThreads / Warp, numMultiprocessors: 1)
+        _accelerator = new CPUDevice(Warp, MaxThreads / Warp, numMultiprocessors: 1)
             .CreateCPUAccelerator(_context, CPUAcceleratorMode.Parallel);
         _threads = _accelerator.LoadKernel(((Action<int>)RunThread).Method);
     }
@@ -45,9 +44,7 @@ public sealed class EmulatedDevice : GpuDevice
 
     internal override int Multiprocessors => 1;
 
-    internal override bool HasTensorCores => false;
-
-    internal override bool HasWgmma => false;
+    internal override bool Supports(GpuTarget target) => target is GpuTarget.Simt or GpuTarget.BFloat16;
 
     /// <exception cref="DeviceException">The kernel threw, as one does that needs tensor cores.</exception>
     private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
@@ -58,15 +55,16 @@ public sealed class EmulatedDevice : GpuDevice
             _threads.Launch(_accelerator.DefaultStream, new KernelConfig((blocks.X, blocks.Y, blocks.Z), (kernel.Threads, 1, 1)), 0);
             _accelerator.Synchronize();
             if (_failure is { } failure)
-                throw new DeviceException($"{kernel.Name} does not run on the emulated GPU: {failure.Message}");
+                throw new DeviceException(DeviceFailure.KernelUnsupported,
+                    $"{kernel.Name} does not run on the emulated GPU: {failure.Message}");
         }
     }
 
-    // The generated code that calls this sees neither private methods nor internal types, which is what kernels and their arguments
-    // are, so that ILGPU is given this one kernel for all. It needs an argument.
+    // ILGPU's generated code sees neither private methods nor internal types, and kernels and their arguments are such. So
+    // it is given this one kernel for all. ILGPU requires a parameter.
     internal static void RunThread(int unused) => RunKernel(unused);
 
-    // An intrinsic to ILGPU: it calls it and does not look inside.
+    // ILGPU calls an intrinsic without compiling its body.
     [IntrinsicImplementation]
     private static void RunKernel(int unused)
     {
@@ -76,7 +74,7 @@ public sealed class EmulatedDevice : GpuDevice
         }
         catch (Exception failure)
         {
-            // Out of a thread of ILGPU's it would end the program.
+            // An exception that leaves one of ILGPU's threads would end the process.
             _failure = failure;
         }
     }

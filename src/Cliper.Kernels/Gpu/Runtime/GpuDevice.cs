@@ -5,14 +5,14 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Gpu.Runtime;
 
 /// <summary>
-/// What runs GPU kernels: an NVIDIA card, or something that imitates one. Weights are kept in fp32,
-/// activations and their gradients in a 16-bit format. Work is queued in the order in which it is given; only reading back waits for it.
+/// A device that runs GPU kernels: an NVIDIA GPU, or an emulation of one. Weights are kept in fp32, activations and their
+/// gradients in a 16-bit format. Commands execute in the order in which they are queued; only a download waits for them.
 /// </summary>
 /// <param name="activations">The 16-bit format.</param>
 public abstract unsafe class GpuDevice(ElementType activations) : Device
 {
     private CudaGraphCache? _graphs;
-    // Of the step that is being queued.
+    // Commands of the step that is being recorded and that are not submitted yet; null outside a recorded step.
     private CommandList? _step;
 
     /// <inheritdoc/>
@@ -20,79 +20,80 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
         ? activations
         : throw new ArgumentException($"activations of {activations}: a GPU stores them in 16 bits", nameof(activations));
 
-    /// <summary>Multiprocessors, by which work is cut where it has to be cut.</summary>
+    /// <summary>Number of streaming multiprocessors, by which launches choose their grids.</summary>
     internal abstract int Multiprocessors { get; }
 
-    /// <summary>Whether kernels that need tensor cores with m16n8k16 products, ldmatrix and cp.async run here.</summary>
-    internal abstract bool HasTensorCores { get; }
+    /// <summary>Whether kernels of a target run here.</summary>
+    internal abstract bool Supports(GpuTarget target);
 
-    /// <summary>Whether kernels for Hopper with wgmma run here.</summary>
-    internal abstract bool HasWgmma { get; }
+    /// <summary>Whether kernels of <see cref="GpuTarget.MmaSync"/> run here.</summary>
+    internal bool HasTensorCores => Supports(GpuTarget.MmaSync);
 
-    /// <summary>Kernels that were queued: which implementations a piece of work used.</summary>
+    /// <summary>Whether kernels of <see cref="GpuTarget.Wgmma"/> run here.</summary>
+    internal bool HasWgmma => Supports(GpuTarget.Wgmma);
+
+    /// <summary>Kernels that were queued since <see cref="TakeImplementation"/>.</summary>
     internal HashSet<GpuKernel> Launched { get; } = [];
 
     /// <summary>
-    /// What did the work queued since the last call: "tensor cores, wgmma" or "tensor cores" where a kernel that was queued needs
-    /// them, else "portable".
+    /// Names the implementation behind the kernels queued since the last call: "tensor cores, wgmma" or "tensor cores"
+    /// where one of them uses these, else "portable".
     /// </summary>
     public string TakeImplementation()
     {
-        GpuTarget most = Launched.Select(kernel => kernel.Target).DefaultIfEmpty().Max();
+        GpuTarget latest = Launched.Select(kernel => kernel.Target).DefaultIfEmpty().Max();
         Launched.Clear();
-        return most switch
-        {
-            GpuTarget.Wgmma => "tensor cores, wgmma",
-            GpuTarget.MmaSync => "tensor cores",
-            _ => "portable",
-        };
+        return latest.Row().Name;
     }
 
-    /// <summary>How often a step's work was launched, captured and replayed.</summary>
+    /// <summary>How often a step's command list was launched, captured and replayed.</summary>
     internal (int Launched, int Captured, int Replayed) StepCounts => _graphs?.Counts ?? default;
 
-    /// <summary>Whether a step that comes again is sent as one graph.</summary>
+    /// <summary>Whether a step that is repeated is replayed as a CUDA graph.</summary>
     public bool UsesGraphs => _graphs is { AreTaken: true };
 
-    /// <summary>Whether a step is being queued.</summary>
+    /// <summary>Whether a step is running, see <see cref="RunStep"/>.</summary>
     private protected bool IsInStep { get; private set; }
 
-    /// <summary>Lets steps be sent as graphs.</summary>
+    /// <summary>Turns on the recording of steps and their replay as graphs.</summary>
     private protected void EnableGraphs() => _graphs = new CudaGraphCache(Capture, Replay, SubmitEach, DestroyGraph);
 
-    /// <summary>Ends all graphs.</summary>
-    private protected void DestroyGraphs() => _graphs?.End();
+    /// <summary>Destroys all graphs.</summary>
+    private protected void DestroyGraphs() => _graphs?.Clear();
 
-    /// <summary>Makes a graph of work; 0 where that is refused.</summary>
+    /// <summary>Captures a command list as a graph; 0 where the driver refuses.</summary>
     private protected virtual nint Capture(CommandList work) => throw new NotSupportedException($"{Name} has no graphs");
 
-    /// <summary>Queues a graph.</summary>
+    /// <summary>Launches a graph.</summary>
     private protected virtual void Replay(nint graph) => throw new NotSupportedException($"{Name} has no graphs");
 
-    /// <summary>Ends a graph; 0 is none.</summary>
+    /// <summary>Destroys a graph; 0 is none.</summary>
     private protected virtual void DestroyGraph(nint graph)
     {
     }
 
-    /// <summary>Queues work piece by piece.</summary>
+    /// <summary>Submits a command list one command at a time.</summary>
     private protected void SubmitEach(CommandList work) => work.ForEach(Submit);
 
-    /// <summary>Told before work is sent: a piece, or what a step has queued.</summary>
+    /// <summary>Called before a command, or the command list of a step, is submitted.</summary>
     private protected virtual void BeforeSubmit()
     {
     }
 
-    /// <summary>Told after it.</summary>
+    /// <summary>Called after a command, or the command list of a step, was submitted.</summary>
     private protected virtual void AfterSubmit()
     {
     }
 
-    /// <summary>Told when a step has been sent.</summary>
+    /// <summary>Called when all of a step was submitted.</summary>
     private protected virtual void AfterStep()
     {
     }
 
-    /// <summary>Sends what of a step has been queued so far; a step that reads back in its midst is sent in parts.</summary>
+    /// <summary>
+    /// Submits the commands recorded in a step so far. A step that downloads in its middle is submitted in several command
+    /// lists.
+    /// </summary>
     private protected void Flush()
     {
         if (_step is not { Count: > 0 } work)
@@ -134,66 +135,69 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
     /// <inheritdoc/>
     public sealed override void Clear(DeviceArray array) => Queue(new(null, default, 0, array.Address, array.Bytes));
 
-    /// <summary>Sends a piece of work, or keeps it for the step in which it is.</summary>
-    private protected void Queue(CommandList.Command entry, ReadOnlySpan<byte> arguments = default)
+    /// <summary>Submits a command, or records it in a step that is being recorded.</summary>
+    private protected void Queue(CommandList.Command command, ReadOnlySpan<byte> arguments = default)
     {
-        if (entry is { Kernel: null, Bytes: 0 })
+        if (command is { Kernel: null, Bytes: 0 })
             return;
         if (_step is not null)
         {
-            _step.Add(entry, arguments);
+            _step.Add(command, arguments);
             return;
         }
         BeforeSubmit();
-        Submit(entry, arguments);
+        Submit(command, arguments);
         AfterSubmit();
     }
 
-    private void Submit(CommandList.Command entry, ReadOnlySpan<byte> arguments)
+    private void Submit(CommandList.Command command, ReadOnlySpan<byte> arguments)
     {
-        if (entry.Kernel is { } kernel)
-            Launch(kernel, entry.Blocks, arguments);
-        else if (entry.Source != 0)
-            Copy(entry.Source, entry.Target, entry.Bytes);
+        if (command.Kernel is { } kernel)
+            Launch(kernel, command.Blocks, arguments);
+        else if (command.Source != 0)
+            Copy(command.Source, command.Target, command.Bytes);
         else
-            Clear(entry.Target, entry.Bytes);
+            Clear(command.Target, command.Bytes);
     }
 
-    /// <summary>Queues a kernel over <paramref name="blocks"/> with the packed arguments.</summary>
+    /// <summary>Launches a kernel over a grid of <paramref name="blocks"/> with the packed arguments.</summary>
     private protected abstract void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments);
 
-    /// <summary>Queues a copy from address to address.</summary>
+    /// <summary>Copies bytes from address to address.</summary>
     private protected virtual void Copy(nint source, nint target, long bytes) =>
         Buffer.MemoryCopy((void*)source, (void*)target, bytes, bytes);
 
-    /// <summary>Queues the clearing of bytes.</summary>
+    /// <summary>Sets bytes to zero.</summary>
     private protected virtual void Clear(nint target, long bytes) => NativeMemory.Clear((void*)target, (nuint)bytes);
 
-    /// <summary>Queues a kernel; a grid without blocks is nothing to do.</summary>
+    /// <summary>Queues a kernel; a grid without blocks does nothing.</summary>
+    /// <exception cref="ArgumentException">The grid is too large, or an argument does not fit its parameter.</exception>
     internal void Run(GpuKernel kernel, Blocks blocks, params ReadOnlySpan<KernelArgument> arguments)
     {
         if (blocks.X == 0 || blocks.Y == 0 || blocks.Z == 0)
             return;
         if (blocks.Y > Blocks.MaxOther || blocks.Z > Blocks.MaxOther)
-            throw new ArgumentException($"{kernel.Name} over a grid of {blocks.X} x {blocks.Y} x {blocks.Z} blocks: at most {Blocks.MaxOther} in y and z");
+            throw new ArgumentException($"{kernel.Name} over a grid of {blocks.X} x {blocks.Y} x {blocks.Z} blocks: at most "
+                + $"{Blocks.MaxOther} in y and z");
         Launched.Add(kernel);
         byte[] packed = kernel.Pack(arguments);
         Queue(new(kernel, blocks, 0, 0, packed.Length), packed);
     }
 
-    /// <summary>Waits until all that was queued is done.</summary>
+    /// <summary>Waits until all queued commands have executed.</summary>
+    /// <exception cref="DeviceException">A kernel faulted, or the GPU was lost.</exception>
     public abstract void Synchronize();
 }
 
-/// <summary>Blocks of a launch.</summary>
-/// <param name="X">Fastest axis.</param>
-/// <param name="Y">Second axis.</param>
-/// <param name="Z">Third axis.</param>
+/// <summary>The grid of a launch, in blocks.</summary>
+/// <param name="X">Extent of the fastest axis.</param>
+/// <param name="Y">Extent of the second axis.</param>
+/// <param name="Z">Extent of the third axis.</param>
 internal readonly record struct Blocks(int X, int Y = 1, int Z = 1)
 {
-    /// <summary>Most blocks in y and in z.</summary>
+    /// <summary>The largest extent in y and in z.</summary>
     public const int MaxOther = 65535;
 
-    /// <summary>As many blocks of <paramref name="each"/> as cover <paramref name="count"/>.</summary>
+    /// <summary>The number of blocks of <paramref name="each"/> elements that cover <paramref name="count"/>.</summary>
     public static int Cover(long count, int each) => checked((int)((count + each - 1) / each));
 }

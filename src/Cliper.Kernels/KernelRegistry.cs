@@ -1,6 +1,7 @@
 using Cliper.Kernels.Gpu.Compiler;
+using Cliper.Kernels.Operations;
 
-namespace Cliper.Kernels.Operations;
+namespace Cliper.Kernels;
 
 /// <summary>Every GPU kernel that is launched, so that each can be compiled, checked and assembled without a GPU.</summary>
 internal static class KernelRegistry

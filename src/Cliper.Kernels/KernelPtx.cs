@@ -1,17 +1,17 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
-using Cliper.Kernels.Operations;
+using Cliper.Kernels.Gpu.Compiler;
 
-namespace Cliper.Kernels.Gpu.Compiler;
+namespace Cliper.Kernels;
 
 /// <summary>The PTX of all GPU kernels: its hashes, and its files for starts that need not compile.</summary>
 public static class KernelPtx
 {
-    /// <summary>What <see cref="Write"/> did.</summary>
+    /// <summary>The result of <see cref="Write"/>.</summary>
     /// <param name="Folder">The folder that now holds the PTX of every kernel for this build.</param>
     /// <param name="Kernels">Number of kernels.</param>
-    /// <param name="Compiled">How many of them had to be compiled; the others were there.</param>
+    /// <param name="Compiled">Number of them that had to be compiled; the others were there.</param>
     /// <param name="Bytes">Size of the files together.</param>
     public readonly record struct Written(string Folder, int Kernels, int Compiled, long Bytes);
 

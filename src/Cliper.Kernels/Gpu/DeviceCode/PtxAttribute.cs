@@ -1,7 +1,7 @@
-namespace Cliper.Kernels.Gpu.Compiler;
+namespace Cliper.Kernels.Gpu.DeviceCode;
 
 /// <summary>
-/// The PTX text that a method stands for in a kernel; its C# body is what ILGPU's CPU accelerator runs. $0, $1 and so on are
+/// The PTX that a method stands for in a kernel; its C# body is what ILGPU's CPU accelerator runs. $0, $1 and so on are
 /// registers: first the flattened return value, then the flattened arguments. $sN is the 32-bit shared-memory address of a
 /// <c>ref</c> argument, $iN an argument that is a constant to the compiler, as a literal. {%x&lt;8>} lists the registers %x0 to %x7.
 /// </summary>
