@@ -8,7 +8,7 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>A CLIP's features of pictures and texts, in a safetensors file.</summary>
+/// <summary>A CLIP's features of images and texts, in a safetensors file.</summary>
 internal sealed class EmbedCommand : CliCommand
 {
     private readonly Option<string> _weights = new("--weights")
@@ -59,13 +59,13 @@ internal sealed class EmbedCommand : CliCommand
         string? textFile = parsed.GetValue(_texts);
         if (images.Length == 0 && textFile is null)
             throw new SettingsException("nothing to embed: give --images, --texts, or both");
-        IReadOnlyList<Sample> pictures = ImageFiles.Pictures(images);
+        IReadOnlyList<Sample> images = ImageFiles.Images(images);
         IReadOnlyList<string> texts = textFile is null ? [] : ReadTexts(textFile);
         string path = parsed.GetValue(_out)!;
         AtomicFile.Check(path);
         using Device device = Common.OpenDevice(parsed);
         using var embedder = new Embedder(device, parsed.GetValue(_weights)!);
-        EmbeddingSummary summary = embedder.Write(path, pictures, texts, textFile ?? "", parsed.GetValue(_tokenizer), parsed.GetValue(_strict), Cancellation);
+        EmbeddingSummary summary = embedder.Write(path, images, texts, textFile ?? "", parsed.GetValue(_tokenizer), parsed.GetValue(_strict), Cancellation);
         SkippedPictures.Say(Terminal, summary.Skipped);
         if (Terminal.Json)
             Terminal.WriteJson(json =>

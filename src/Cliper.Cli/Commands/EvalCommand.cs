@@ -9,7 +9,7 @@ using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>How well a trained model does on labelled data.</summary>
+/// <summary>How well a trained model does on labeled data.</summary>
 internal sealed class EvalCommand : CliCommand
 {
     private readonly Option<string?> _run = new("--run")

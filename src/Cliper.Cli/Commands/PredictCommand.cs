@@ -226,7 +226,7 @@ internal sealed class PredictCommand : CliCommand
                 + "faces are cut out here, not turned");
         if (box is { } given)
             return FaceCrop.Given(given, model.FaceMargin);
-        if (detector is null && asked is null && model.Alignment == FaceAlignment.WholePicture)
+        if (detector is null && asked is null && model.Alignment == FaceAlignment.WholeImage)
             Terminal.Say("the model has learned from whole pictures: no face is looked for, of each the centre is taken");
         else if (detector is null && asked is null && FaceDetector.Installed is { } installed)
             (asked, detector) = (installed, FaceDetector.Load(installed));

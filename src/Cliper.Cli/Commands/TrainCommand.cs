@@ -6,7 +6,7 @@ using Cliper.Model.Stages;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Trains CLIPER on pictures or clips.</summary>
+/// <summary>Trains CLIPER on images or clips.</summary>
 internal sealed class TrainCommand : RunCommand
 {
     public TrainCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)

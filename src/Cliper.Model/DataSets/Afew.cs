@@ -19,7 +19,7 @@ internal sealed class Afew : IDataSetFormat
     public RawSplits Read(string path, DataSetOptions options)
     {
         if (ClipFolders.Root(path, TrainFolder, CommunityFolder) is not { } root)
-            throw new InputException($"{path}: no AFEW here. Expected {Layout}; found {DataSetRegistry.Describe(path)}");
+            throw new InputException($"{path}: no AFEW here. Expected {Layout}; found {Folders.Describe(path)}");
         string community = Path.Combine(root, CommunityFolder);
         if (!Directory.Exists(Path.Combine(root, TrainFolder)))
             return new Clips().Read(community, options) with { Notes = [$"AFEW: faces of {CommunityFolder}"] };
@@ -34,7 +34,7 @@ internal sealed class Afew : IDataSetFormat
         };
         return new RawSplits(ReadSplit(TrainFolder), ReadSplit(ValidationFolder), null)
         {
-            Alignment = faces ? FaceAlignment.Aligned : FaceAlignment.WholePicture,
+            Alignment = faces ? FaceAlignment.Aligned : FaceAlignment.WholeImage,
             Notes = [$"AFEW: {(faces ? "aligned faces" : "whole frames of the videos")} (clipFrames), classes by the folders of the videos"],
         };
 
@@ -61,7 +61,7 @@ internal sealed class Afew : IDataSetFormat
             }
             return samples.Count > 0 ? samples : throw new InputException(
                 $"{folder}: no videos; expected a folder for each expression with .avi files, which give the faces their classes; "
-                + $"found {DataSetRegistry.Describe(folder)}");
+                + $"found {Folders.Describe(folder)}");
         }
     }
 }

@@ -1,4 +1,6 @@
 using System.Globalization;
+using Cliper.Model.IO;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
@@ -24,11 +26,11 @@ internal sealed class CkPlus : IDataSetFormat
         if (!Matches(path, options))
             return new Clips().Matches(path, options)
                 ? new Clips().Read(path, options) with { Notes = ["CK+ as clips in class folders: all frames of a clip"] }
-                : throw new InputException($"{path}: no CK+ here. Expected {Layout}; found {DataSetRegistry.Describe(path)}");
+                : throw new InputException($"{path}: no CK+ here. Expected {Layout}; found {Folders.Describe(path)}");
         string root = ClipFolders.Root(path, Images)!;
         DataChoices choices = options.Choices;
         var samples = new List<RawSample>();
-        int unlabelled = 0;
+        int unlabeled = 0;
         foreach (string subject in Folders.Of(Path.Combine(root, Images)))
             foreach (string sequence in Folders.Of(subject))
             {
@@ -36,7 +38,7 @@ internal sealed class CkPlus : IDataSetFormat
                 if (LabelOf(Path.Combine(root, Emotions, name)) is not { } className)
                 {
                     // Only 327 of the 593 sequences show one of the expressions clearly.
-                    unlabelled++;
+                    unlabeled++;
                     continue;
                 }
                 if (ClipFolders.Sample(name, className, sequence, sequence, options) is not { } sample)
@@ -52,11 +54,11 @@ internal sealed class CkPlus : IDataSetFormat
             ? string.Create(CultureInfo.InvariantCulture, $"the last {choices.CkPlusPeakFrames} frames") : "all frames";
         return new RawSplits(samples, null, null)
         {
-            Alignment = FaceAlignment.WholePicture,
+            Alignment = FaceAlignment.WholeImage,
             Notes =
             [
                 $"CK+: {frames} of a sequence (ckPlusPeakFrames), first frames {(choices.CkPlusNeutral ? "as neutral" : "not")} used "
-                    + $"(ckPlusNeutral); {unlabelled} sequences without an expression left out",
+                    + $"(ckPlusNeutral); {unlabeled} sequences without an expression left out",
             ],
         };
     }
@@ -75,5 +77,5 @@ internal sealed class CkPlus : IDataSetFormat
         double.TryParse(text.Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
         && number >= 0 && number < Labels.Length && number == Math.Truncate(number)
             ? Labels[(int)number]
-            : throw new InputException($"{name}: unknown expression '{DelimitedText.Short(text.Trim())}', expected 0 to 7");
+            : throw new InputException($"{name}: unknown expression '{ForeignText.Short(text.Trim())}', expected 0 to 7");
 }

@@ -14,10 +14,10 @@ internal static class ClipFolders
             options.ReportMissing($"{where}: {folder} does not exist; unpack the clip, or remove the line");
             return null;
         }
-        string[] frames = Folders.Pictures(folder, options);
+        string[] frames = Folders.Images(folder, options);
         if (frames.Length == 0)
         {
-            options.ReportMissing($"{where}: {folder} has no frames (found {DataSetRegistry.Describe(folder)}); unpack the clip again");
+            options.ReportMissing($"{where}: {folder} has no frames (found {Folders.Describe(folder)}); unpack the clip again");
             return null;
         }
         return new RawSample(name, className, [.. frames.Select(frame => new FileFrame(frame))], where);
@@ -45,7 +45,7 @@ internal static class ClipFolders
 
     /// <summary>The first of several folders that is there.</summary>
     /// <param name="root">Above them.</param>
-    /// <param name="candidates">Which pictures, and the folder below the root that holds them, in order of preference.</param>
+    /// <param name="candidates">Which images, and the folder below the root that holds them, in order of preference.</param>
     /// <param name="wanted">Which are wanted.</param>
     /// <exception cref="InputException">None of those wanted is there.</exception>
     public static (ClipFrames Kind, string Folder) Choose(string root, (ClipFrames Kind, string Folder)[] candidates, ClipFrames wanted)
@@ -59,7 +59,7 @@ internal static class ClipFolders
             ? $"{root}: this data set has no clips of the kind {wanted}; clipFrames can be "
                 + string.Join(", ", candidates.Select(candidate => candidate.Kind).Distinct().Prepend(ClipFrames.Auto))
             : $"{root}: no clips here; expected {string.Join(" or ", allowed.Select(candidate => candidate.Folder + "/"))}, found "
-                + $"{DataSetRegistry.Describe(root)}; unpack them there");
+                + $"{Folders.Describe(root)}; unpack them there");
     }
 
     /// <summary>

@@ -15,25 +15,25 @@ internal sealed partial class Clips : IDataSetFormat
 
     public bool Matches(string path, DataSetOptions options) =>
         Directory.Exists(path) && Folders.Of(Folders.Splits(path)?["train"] ?? path) is [var first, ..]
-        && Folders.Pictures(first, options).Length == 0
-        && Folders.Of(first).Any(clip => Folders.Pictures(clip, options).Length > 0);
+        && Folders.Images(first, options).Length == 0
+        && Folders.Of(first).Any(clip => Folders.Images(clip, options).Length > 0);
 
     public RawSplits Read(string path, DataSetOptions options) =>
         Folders.Read(path, root => WithoutOneGroup(Folders.Classes(root, (folder, name) => Samples(root, folder, name, options))));
 
     private static IEnumerable<RawSample> Samples(string root, string folder, string className, DataSetOptions options)
     {
-        string[] loose = Folders.Pictures(folder, options);
+        string[] loose = Folders.Images(folder, options);
         if (loose.Length > 0)
             throw new InputException(
                 $"{loose[0]}: a picture beside folders of clips; expected CLASS/CLIP/FRAME here, move it into a clip "
                 + "or remove it");
         foreach (string clip in Folders.Of(folder))
         {
-            string[] frames = Folders.Pictures(clip, options);
+            string[] frames = Folders.Images(clip, options);
             if (frames.Length == 0)
                 throw new InputException(
-                    $"{clip}: the clip has no frames (found {DataSetRegistry.Describe(clip)}); add them or remove the folder");
+                    $"{clip}: the clip has no frames (found {Folders.Describe(clip)}); add them or remove the folder");
             Match subject = (options.Subject ?? BeforeSeparator()).Match(Path.GetFileName(clip));
             yield return new RawSample(Path.GetRelativePath(root, clip), className, [.. frames.Select(frame => new FileFrame(frame))], clip,
                 subject is { Success: true, Groups.Count: > 1 } ? subject.Groups[1].Value : null);

@@ -16,7 +16,7 @@ public enum MafwLabels
 /// <summary>What becomes of FER+'s votes.</summary>
 public enum FerPlusLabels
 {
-    /// <summary>The expression with more than half of the votes; pictures without one are left out.</summary>
+    /// <summary>The expression with more than half of the votes; images without one are left out.</summary>
     Majority,
 
     /// <summary>
@@ -26,7 +26,7 @@ public enum FerPlusLabels
     Soft,
 }
 
-/// <summary>Which pictures of a clip are read, where a data set comes with several.</summary>
+/// <summary>Which images of a clip are read, where a data set comes with several.</summary>
 public enum ClipFrames
 {
     /// <summary>What there is: faces before whole frames before videos.</summary>
@@ -42,23 +42,6 @@ public enum ClipFrames
     Video,
 }
 
-/// <summary>How faces lie in the pictures of a data set.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<FaceAlignment>))]
-public enum FaceAlignment
-{
-    /// <summary>The data set does not say.</summary>
-    Unknown,
-
-    /// <summary>Cut out, upright or as they were.</summary>
-    Cropped,
-
-    /// <summary>Cut out and turned by landmarks, the eyes at a place of their own.</summary>
-    Aligned,
-
-    /// <summary>Not cut out: the whole picture or frame.</summary>
-    WholePicture,
-}
-
 /// <summary>
 /// The doubtful choices of reading a data set, each with the value that the authors or most papers use. What applies to a
 /// data set is told when it is opened.
@@ -68,7 +51,7 @@ public sealed record DataChoices
     /// <summary>Classes of AffectNet: 8, or 7 without contempt.</summary>
     public int AffectNetClasses { get; init; } = 8;
 
-    /// <summary>Whether AffectNet's original pictures are cut to the face box of their list; usual copies hold faces already.</summary>
+    /// <summary>Whether AffectNet's original images are cut to the face box of their list; usual copies hold faces already.</summary>
     public bool AffectNetFaceBox { get; init; }
 
     /// <summary>
@@ -83,7 +66,7 @@ public sealed record DataChoices
     /// <summary>What becomes of FER+'s votes.</summary>
     public FerPlusLabels FerPlus { get; init; }
 
-    /// <summary>Which pictures of a clip are read.</summary>
+    /// <summary>Which images of a clip are read.</summary>
     public ClipFrames ClipFrames { get; init; }
 
     /// <summary>Frames taken from the end of a CK+ sequence, where the expression is at its strongest; 0 for all.</summary>
@@ -103,7 +86,7 @@ public sealed record DataChoices
 
     /// <summary>
     /// Regular expression whose first group is the subject in a sample's name. Empty takes what comes before the first
-    /// underscore or hyphen of a clip's name, and no subject for pictures.
+    /// underscore or hyphen of a clip's name, and no subject for images.
     /// </summary>
     public string Subject { get; init; } = "";
 

@@ -30,7 +30,7 @@ public sealed record DataSetOptions
 
     /// <summary>
     /// Finds the subject in a sample's name: the first group of the expression. Null takes what comes before the first
-    /// underscore or hyphen of a clip's name, and no subject for pictures.
+    /// underscore or hyphen of a clip's name, and no subject for images.
     /// </summary>
     public Regex? Subject { get; init; }
 
@@ -52,7 +52,7 @@ public sealed record DataSetOptions
     /// </summary>
     public Action<string>? Missing { get; init; }
 
-    /// <summary>Tells which files are pictures.</summary>
+    /// <summary>Tells which files are images.</summary>
     public IImageCodec Codec { get; init; } = ImageCodec.Instance;
 
     /// <summary>Ends the reading of lists and folders with an <see cref="OperationCanceledException"/>.</summary>

@@ -37,7 +37,7 @@ public static class DataSetRegistry
             format ??= Formats.FirstOrDefault(candidate => candidate.Matches(path, options));
             if (format == null)
                 throw new InputException(
-                    $"{path}: no data set was recognised here. Found: {Describe(path)}. Expected one of: {Layouts()}");
+                    $"{path}: no data set was recognised here. Found: {Folders.Describe(path)}. Expected one of: {Layouts()}");
             RawSplits raw = WithoutShort(format.Read(path, options), options.Choices.MinFrames);
             return Assemble(path, raw, options) with { Format = format.Name, Notes = raw.Notes, Alignment = raw.Alignment };
         }
@@ -49,17 +49,6 @@ public static class DataSetRegistry
 
     /// <summary>The layouts of the formats, for an error of one line.</summary>
     public static string Layouts() => string.Join(" | ", Formats.Select(format => $"{format.Name}: {format.Layout}"));
-
-    /// <summary>What lies in a folder, shortened, for an error.</summary>
-    internal static string Describe(string path)
-    {
-        const int Shown = 8;
-        if (!Directory.Exists(path))
-            return $"a file {Path.GetFileName(path)}";
-        string[] entries = [.. Directory.EnumerateFileSystemEntries(path).Select(entry => Directory.Exists(entry) ? Path.GetFileName(entry) + "/" : Path.GetFileName(entry))
-            .Order(StringComparer.Ordinal).Take(Shown + 1)];
-        return entries.Length == 0 ? "nothing" : string.Join(", ", entries.Take(Shown)) + (entries.Length > Shown ? ", …" : "");
-    }
 
     private static RawSplits WithoutShort(RawSplits raw, int minFrames)
     {

@@ -21,8 +21,8 @@ public sealed record ClassCount(string Name, int Found, int? Expected);
 /// <param name="Found">Samples there are.</param>
 /// <param name="Expected">Samples the published data set has; null where that is not known.</param>
 /// <param name="Classes">Each class.</param>
-/// <param name="Frames">Least, median and most frames of a sample; null for pictures.</param>
-/// <param name="ShortClips">Samples with fewer than 16 frames; 0 for pictures.</param>
+/// <param name="Frames">Least, median and most frames of a sample; null for images.</param>
+/// <param name="ShortClips">Samples with fewer than 16 frames; 0 for images.</param>
 public sealed record SplitCount(string Name, int Found, int? Expected, IReadOnlyList<ClassCount> Classes,
     (int Least, int Median, int Most)? Frames, int ShortClips);
 
@@ -31,7 +31,7 @@ public sealed record SplitCount(string Name, int Found, int? Expected, IReadOnly
 /// <param name="Notes">What was chosen in reading.</param>
 /// <param name="Splits">The numbers.</param>
 /// <param name="Missing">What is listed and not there, a sentence each.</param>
-/// <param name="Unreadable">Pictures that cannot be decoded, a sentence each.</param>
+/// <param name="Unreadable">Images that cannot be decoded, a sentence each.</param>
 /// <param name="Copies">Exact copies within a split: the names of each group.</param>
 /// <param name="Across">What two splits have in common.</param>
 /// <param name="Problems">What is wrong, summed up; empty when all is well.</param>
@@ -49,12 +49,12 @@ public static class DataSetVerifier
     /// <param name="path">Folder or file.</param>
     /// <param name="dataSet">One of <see cref="DataSetRegistry.Names"/>.</param>
     /// <param name="options">How to open it; its Missing is set here.</param>
-    /// <param name="pictures">Whether every picture is decoded, and copies are sought.</param>
+    /// <param name="images">Whether every image is decoded, and copies are sought.</param>
     /// <param name="threads">Threads to use; 0 for one a core.</param>
     /// <param name="progress">Told what is being done.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">The data set cannot be read at all.</exception>
-    public static DataSetReport Run(string path, string dataSet, DataSetOptions options, bool pictures, int threads = 0,
+    public static DataSetReport Run(string path, string dataSet, DataSetOptions options, bool images, int threads = 0,
         IProgress<string>? progress = null, CancellationToken cancellation = default)
     {
         var missing = new List<string>();
@@ -73,7 +73,7 @@ public static class DataSetVerifier
         if (missing.Count > 0)
             problems.Add(new DataProblem(Number(missing.Count, "listed sample") + $" not there, the first: {missing[0]}",
                 "unpack the archives again into the same folder; lists and pictures must be of one version"));
-        if (!pictures)
+        if (!images)
             return new DataSetReport(splits.Format, splits.Notes, counts, missing, [], [], [], problems);
         var parallel = new ParallelOptions
         {
@@ -150,7 +150,7 @@ public static class DataSetVerifier
             "unpack the archives again, or say with the result which part of the data it was measured on");
     }
 
-    /// <summary>Decodes every picture.</summary>
+    /// <summary>Decodes every image.</summary>
     private static string[] Unreadable(DataSetSplits splits, IImageCodec codec, ParallelOptions parallel, IProgress<string>? progress)
     {
         const int Told = 5000;

@@ -1,8 +1,10 @@
 using System.Globalization;
+using Cliper.Model.IO;
+using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
-/// <summary>DFEW (Jiang et al. 2020): the single-labelled clips, one of the authors' five folds as the test split.</summary>
+/// <summary>DFEW (Jiang et al. 2020): the single-labeled clips, one of the authors' five folds as the test split.</summary>
 internal sealed class Dfew : IDataSetFormat
 {
     private const string Lists = "EmoLabel_DataSplit";
@@ -23,13 +25,13 @@ internal sealed class Dfew : IDataSetFormat
     public RawSplits Read(string path, DataSetOptions options)
     {
         if (ClipFolders.Root(path, Lists) is not { } root)
-            throw new InputException($"{path}: no DFEW here. Expected {Layout}; found {DataSetRegistry.Describe(path)}");
+            throw new InputException($"{path}: no DFEW here. Expected {Layout}; found {Folders.Describe(path)}");
         if (options.Fold is < 1 or > PublishedFolds)
             throw new SettingsException($"DFEW has the folds 1 to {PublishedFolds}, given was {options.Fold}");
         (ClipFrames kind, string folder) = ClipFolders.Choose(root, FrameFolders, options.Choices.ClipFrames);
         return new RawSplits(ReadList("train"), null, ReadList("test"))
         {
-            Alignment = kind == ClipFrames.Faces ? FaceAlignment.Aligned : FaceAlignment.WholePicture,
+            Alignment = kind == ClipFrames.Faces ? FaceAlignment.Aligned : FaceAlignment.WholeImage,
             Notes = [$"DFEW: fold {options.Fold} of {PublishedFolds} (fold), {kind} of {Path.GetRelativePath(root, folder)} (clipFrames)"],
         };
 
@@ -56,13 +58,13 @@ internal sealed class Dfew : IDataSetFormat
             if (string.IsNullOrWhiteSpace(text))
                 continue;
             string where = $"{name}:{line}";
-            List<string> fields = DelimitedText.Fields(text, where);
+            List<string> fields = Csv.Fields(text, where);
             if (line == 1 && fields[0].Equals("video_name", StringComparison.OrdinalIgnoreCase))
                 continue;
             if (fields.Count < 2 || !TryNumber(Path.GetFileNameWithoutExtension(fields[0]), out int clip)
                 || !TryNumber(fields[1], out int label) || label < 1 || label > Labels.Length)
                 throw new InputException(
-                    $"{where}: '{DelimitedText.Short(text)}', expected the number of a clip and a label from 1 to 7 (1 happy, 2 "
+                    $"{where}: '{ForeignText.Short(text)}', expected the number of a clip and a label from 1 to 7 (1 happy, 2 "
                     + "sad, 3 neutral, 4 angry, 5 surprise, 6 disgust, 7 fear)");
             if (!seen.TryAdd(clip, line))
                 throw new InputException($"{where}: the clip {clip} was already listed in line {seen[clip]}");

@@ -2,13 +2,13 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
-/// <summary>How alike two pictures are.</summary>
+/// <summary>How alike two images are.</summary>
 public enum DuplicateKind
 {
     /// <summary>The decoded pixels are equal.</summary>
     Exact,
 
-    /// <summary>The same picture at another size, compression, brightness or contrast, or mirrored.</summary>
+    /// <summary>The same image at another size, compression, brightness or contrast, or mirrored.</summary>
     Near,
 }
 
@@ -16,7 +16,7 @@ public enum DuplicateKind
 /// <param name="Train">Index of the training sample.</param>
 /// <param name="Other">Index of the sample of the other split.</param>
 /// <param name="Kind">How alike they are.</param>
-/// <param name="Similarity">Correlation of the two pictures' details, at most 1.</param>
+/// <param name="Similarity">Correlation of the two images' details, at most 1.</param>
 /// <param name="Mirrored">Whether one is the mirror image of the other.</param>
 public readonly record struct DuplicatePair(int Train, int Other, DuplicateKind Kind, float Similarity, bool Mirrored);
 
@@ -24,7 +24,7 @@ public readonly record struct DuplicatePair(int Train, int Other, DuplicateKind 
 /// <param name="Train">The training split.</param>
 /// <param name="Other">The split that is measured on.</param>
 /// <param name="Pairs">The pairs, ordered by the training sample, then the other.</param>
-/// <param name="Unreadable">Pictures that could not be read and were not compared.</param>
+/// <param name="Unreadable">Images that could not be read and were not compared.</param>
 public sealed record DuplicateReport(DataSplit Train, DataSplit Other, IReadOnlyList<DuplicatePair> Pairs, int Unreadable)
 {
     /// <summary>Samples of the other split with an exact copy in training.</summary>

@@ -1,16 +1,17 @@
 using System.Globalization;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
 /// <summary>
 /// FER2013 (Goodfellow et al. 2013): the file fer2013.csv, whose PublicTest is the validation split and PrivateTest the test
-/// split, or folders of pictures.
+/// split, or folders of images.
 /// </summary>
 internal sealed class Fer2013 : IDataSetFormat
 {
     private const string FileName = "fer2013.csv";
-    /// <summary>Width and height of a picture.</summary>
+    /// <summary>Width and height of an image.</summary>
     internal const int Side = 48;
 
     private static readonly string[] Labels = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"];
@@ -59,21 +60,21 @@ internal sealed class Fer2013 : IDataSetFormat
     {
         if (reader.ReadLine() is not { } header)
             throw new InputException($"{name}: the file is empty, expected the columns emotion,pixels,Usage");
-        List<string> columns = [.. DelimitedText.Fields(header, $"{name}:1").Select(column => column.ToLowerInvariant())];
+        List<string> columns = [.. Csv.Fields(header, $"{name}:1").Select(column => column.ToLowerInvariant())];
         int emotion = columns.IndexOf("emotion"), pixels = columns.IndexOf("pixels"), usage = columns.IndexOf("usage");
         if (emotion < 0 || pixels < 0 || usage < 0)
             throw new InputException(
-                $"{name}:1: the columns are '{DelimitedText.Short(header)}', expected emotion,pixels,Usage");
+                $"{name}:1: the columns are '{ForeignText.Short(header)}', expected emotion,pixels,Usage");
         for (int line = 2; reader.ReadLine() is { } text; line++)
         {
             if (string.IsNullOrWhiteSpace(text))
                 continue;
             string where = $"{name}:{line}";
-            List<string> fields = DelimitedText.Fields(text, where);
+            List<string> fields = Csv.Fields(text, where);
             if (fields.Count != columns.Count)
                 throw new InputException($"{where}: {fields.Count} columns, expected {columns.Count}");
             if (!int.TryParse(fields[emotion], NumberStyles.None, CultureInfo.InvariantCulture, out int label) || label >= Labels.Length)
-                throw new InputException($"{where}: unknown emotion '{DelimitedText.Short(fields[emotion])}', expected 0 to 6");
+                throw new InputException($"{where}: unknown emotion '{ForeignText.Short(fields[emotion])}', expected 0 to 6");
             string split = SplitOf(fields[usage], where);
             yield return (line, label, PixelsOf(fields[pixels], where), split);
         }
@@ -86,7 +87,7 @@ internal sealed class Fer2013 : IDataSetFormat
         "PublicTest" => "validation",
         "PrivateTest" => "test",
         _ => throw new InputException(
-            $"{where}: unknown Usage '{DelimitedText.Short(usage)}', expected Training, PublicTest or PrivateTest"),
+            $"{where}: unknown Usage '{ForeignText.Short(usage)}', expected Training, PublicTest or PrivateTest"),
     };
 
     private static byte[] PixelsOf(string field, string where)
@@ -100,7 +101,7 @@ internal sealed class Fer2013 : IDataSetFormat
                 continue;
             if (!byte.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out byte value))
                 throw new InputException(
-                    $"{where}: '{DelimitedText.Short(number.ToString())}' is no pixel, expected a number from 0 to 255");
+                    $"{where}: '{ForeignText.Short(number.ToString())}' is no pixel, expected a number from 0 to 255");
             if (count < result.Length)
                 result[count] = value;
             count++;

@@ -1,10 +1,11 @@
 using System.Globalization;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// FER+ (Barsoum et al. 2016): ten people's votes on the pictures of FER2013, row by row beside fer2013.csv. Eight
+/// FER+ (Barsoum et al. 2016): ten people's votes on the images of FER2013, row by row beside fer2013.csv. Eight
 /// expressions; what the votes call unknown or no face is left out.
 /// </summary>
 /// <remarks>
@@ -39,16 +40,16 @@ internal sealed class FerPlus : IDataSetFormat
                 throw new InputException($"{file}: no such file; FER+ needs both {VotesName} and {PixelsName} in one folder");
         var splits = new Dictionary<string, List<RawSample>> { ["train"] = [], ["validation"] = [], ["test"] = [] };
         using ListReader votesReader = new(votes, options), pixelsReader = new(pixels, options);
-        using IEnumerator<(int Line, int Label, byte[] Pixels, string Split)> pictures = Fer2013.Parse(pixelsReader, pixels).GetEnumerator();
+        using IEnumerator<(int Line, int Label, byte[] Pixels, string Split)> images = Fer2013.Parse(pixelsReader, pixels).GetEnumerator();
         int left = 0;
         foreach ((int line, int[] row, string split) in Parse(votesReader, votes))
         {
             string where = $"{votes}:{line}";
-            if (!pictures.MoveNext())
+            if (!images.MoveNext())
                 throw new InputException($"{where}: a row more than {pixels} has; both need the same rows in the same order");
-            if (pictures.Current.Split != split)
+            if (images.Current.Split != split)
                 throw new InputException(
-                    $"{where}: a row of {split} beside one of {pictures.Current.Split} ({pixels}:{pictures.Current.Line}); both "
+                    $"{where}: a row of {split} beside one of {images.Current.Split} ({pixels}:{images.Current.Line}); both "
                     + "files need the same rows in the same order");
             Dictionary<string, float>? shares = options.Choices.FerPlus == FerPlusLabels.Majority ? Majority(row) : Soft(row);
             if (shares == null)
@@ -59,11 +60,11 @@ internal sealed class FerPlus : IDataSetFormat
             // Of equal shares the first expression of the list.
             string label = shares.MaxBy(share => share.Value).Key;
             splits[split].Add(new RawSample(string.Create(CultureInfo.InvariantCulture, $"row {line}"), label,
-                [new GrayFrame($"{pixels}:{pictures.Current.Line}", Fer2013.Side, Fer2013.Side, pictures.Current.Pixels)], where,
+                [new GrayFrame($"{pixels}:{images.Current.Line}", Fer2013.Side, Fer2013.Side, images.Current.Pixels)], where,
                 Votes: shares.Count > 1 ? shares : null));
         }
-        if (pictures.MoveNext())
-            throw new InputException($"{pixels}:{pictures.Current.Line}: a row more than {votes} has; both need the same rows");
+        if (images.MoveNext())
+            throw new InputException($"{pixels}:{images.Current.Line}: a row more than {votes} has; both need the same rows");
         return new RawSplits(splits["train"], NoneIfEmpty(splits["validation"]), NoneIfEmpty(splits["test"]))
         {
             Alignment = FaceAlignment.Cropped,
@@ -82,24 +83,24 @@ internal sealed class FerPlus : IDataSetFormat
     {
         if (reader.ReadLine() is not { } header)
             throw new InputException($"{name}: the file is empty, expected the columns Usage,…,{string.Join(",", Columns)}");
-        List<string> columns = [.. DelimitedText.Fields(header, $"{name}:1").Select(column => column.ToLowerInvariant())];
+        List<string> columns = [.. Csv.Fields(header, $"{name}:1").Select(column => column.ToLowerInvariant())];
         int usage = columns.IndexOf("usage");
         int[] places = [.. Columns.Select(column => columns.IndexOf(column))];
         if (usage < 0 || places.Contains(-1))
             throw new InputException(
-                $"{name}:1: the columns are '{DelimitedText.Short(header)}', expected Usage,…,{string.Join(",", Columns)}");
+                $"{name}:1: the columns are '{ForeignText.Short(header)}', expected Usage,…,{string.Join(",", Columns)}");
         for (int line = 2; reader.ReadLine() is { } text; line++)
         {
             if (string.IsNullOrWhiteSpace(text))
                 continue;
             string where = $"{name}:{line}";
-            List<string> fields = DelimitedText.Fields(text, where);
+            List<string> fields = Csv.Fields(text, where);
             if (fields.Count != columns.Count)
                 throw new InputException($"{where}: {fields.Count} columns, expected {columns.Count}");
             var votes = new int[places.Length];
             for (int i = 0; i < votes.Length; i++)
                 if (!int.TryParse(fields[places[i]], NumberStyles.None, CultureInfo.InvariantCulture, out votes[i]) || votes[i] > 100)
-                    throw new InputException($"{where}: '{DelimitedText.Short(fields[places[i]])}' is no number of votes");
+                    throw new InputException($"{where}: '{ForeignText.Short(fields[places[i]])}' is no number of votes");
             yield return (line, votes, Fer2013.SplitOf(fields[usage], where));
         }
     }

@@ -14,7 +14,7 @@ internal interface IDataSetFormat
     /// <summary>Whether the files at <paramref name="path"/> are of this format.</summary>
     bool Matches(string path, DataSetOptions options);
 
-    /// <summary>Lists the samples, without opening pictures.</summary>
+    /// <summary>Lists the samples, without opening images.</summary>
     /// <exception cref="InputException">Something is missing or wrong.</exception>
     RawSplits Read(string path, DataSetOptions options);
 }
@@ -22,7 +22,7 @@ internal interface IDataSetFormat
 /// <summary>A sample before classes have numbers.</summary>
 /// <param name="Name">Unique in its split.</param>
 /// <param name="Class">Class name as the data set writes it.</param>
-/// <param name="Frames">The pictures.</param>
+/// <param name="Frames">The images.</param>
 /// <param name="Where">Where it was declared, for errors: a folder, or a file and line.</param>
 /// <param name="Group">Subject, if known.</param>
 /// <param name="Votes">Shares of the classes by name, where people disagreed; null for one certain label.</param>
@@ -35,7 +35,7 @@ internal sealed record RawSplits(IReadOnlyList<RawSample> Train, IReadOnlyList<R
     /// <summary>What was chosen in reading, and what was left out: a sentence each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
-    /// <summary>How faces lie in the pictures.</summary>
+    /// <summary>How faces lie in the images.</summary>
     public FaceAlignment Alignment { get; init; }
 
     public IEnumerable<IReadOnlyList<RawSample>> All => new[] { Train, Validation, Test }.OfType<IReadOnlyList<RawSample>>();

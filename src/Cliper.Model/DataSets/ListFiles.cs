@@ -1,10 +1,11 @@
 using System.Globalization;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// Lists of pictures or folders of frames: comma-separated (path,label[,split], with or without a header) or separated by
+/// Lists of images or folders of frames: comma-separated (path,label[,split], with or without a header) or separated by
 /// blanks (path [frames] label), in one file or in one for each split.
 /// </summary>
 internal sealed class ListFiles : IDataSetFormat
@@ -32,7 +33,7 @@ internal sealed class ListFiles : IDataSetFormat
         {
             Dictionary<string, string> lists = ListsOf(path);
             if (!lists.ContainsKey("train"))
-                throw new InputException($"{path}: no list here. Expected {Layout}; found {DataSetRegistry.Describe(path)}");
+                throw new InputException($"{path}: no list here. Expected {Layout}; found {Folders.Describe(path)}");
             foreach ((string split, string file) in lists)
                 ReadFile(file, split, splits, options);
         }
@@ -91,7 +92,7 @@ internal sealed class ListFiles : IDataSetFormat
             faults.Add($"{row.Where}: {path} does not exist; correct the line, the image root or the rewriting of paths");
             return null;
         }
-        string[] frames = Folders.Pictures(path, options);
+        string[] frames = Folders.Images(path, options);
         if (frames.Length == 0 || frames.Length < row.Frames)
         {
             faults.Add($"{row.Where}: {path} has {frames.Length} frames, expected {Math.Max(1, row.Frames)}; unpack the clip again, or "
@@ -124,7 +125,7 @@ internal sealed class ListFiles : IDataSetFormat
             Row row;
             if (text.Contains(','))
             {
-                List<string> fields = DelimitedText.Fields(text, where);
+                List<string> fields = Csv.Fields(text, where);
                 if (first)
                 {
                     first = false;
@@ -144,7 +145,7 @@ internal sealed class ListFiles : IDataSetFormat
             }
             if (!seen.TryAdd((row.Split, row.Path), line))
                 throw new InputException(
-                    $"{where}: {DelimitedText.Short(row.Path)} was already listed in line {seen[(row.Split, row.Path)]}");
+                    $"{where}: {ForeignText.Short(row.Path)} was already listed in line {seen[(row.Split, row.Path)]}");
             yield return row;
         }
     }
@@ -166,7 +167,7 @@ internal sealed class ListFiles : IDataSetFormat
         if (columns.Split < fields.Count && fields[columns.Split].Length > 0)
             split = Folders.SplitOf(fields[columns.Split])
                 ?? throw new InputException(
-                    $"{where}: unknown split '{DelimitedText.Short(fields[columns.Split])}', expected train, validation or "
+                    $"{where}: unknown split '{ForeignText.Short(fields[columns.Split])}', expected train, validation or "
                     + "test");
         if (fields[columns.Path].Length == 0)
             throw new InputException($"{where}: the path is empty");
@@ -179,7 +180,7 @@ internal sealed class ListFiles : IDataSetFormat
         string[] words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         if (words.Length < 2)
             throw new InputException(
-                $"{where}: '{DelimitedText.Short(text)}', expected a path, perhaps a number of frames, and a label");
+                $"{where}: '{ForeignText.Short(text)}', expected a path, perhaps a number of frames, and a label");
         int frames = 0;
         bool counted = words.Length > 2 && int.TryParse(words[^2], NumberStyles.None, CultureInfo.InvariantCulture, out frames);
         if (counted && frames == 0)

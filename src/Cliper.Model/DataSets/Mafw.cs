@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
@@ -30,11 +31,11 @@ internal sealed class Mafw : IDataSetFormat
         MafwLabels labels = options.Choices.Mafw;
         if (ClipFolders.Root(path, ListFolders) is not { } root || SetOf(root, options) is not { } set)
             throw new InputException($"{path}: no MAFW lists of fold {options.Fold}, {labels} labels. Expected {Layout}; found "
-                + DataSetRegistry.Describe(path));
+                + Folders.Describe(path));
         (ClipFrames kind, string folder) = ClipFolders.Choose(root, ClipPlaces, options.Choices.ClipFrames);
         return new RawSplits(ReadList("train.txt"), null, ReadList("test.txt"))
         {
-            Alignment = kind == ClipFrames.Faces ? FaceAlignment.Cropped : FaceAlignment.WholePicture,
+            Alignment = kind == ClipFrames.Faces ? FaceAlignment.Cropped : FaceAlignment.WholeImage,
             Notes =
             [
                 $"MAFW: {labels} labels (mafw), fold {options.Fold} of {PublishedFolds} (fold), {kind} of "
@@ -82,12 +83,12 @@ internal sealed class Mafw : IDataSetFormat
             string[] expressions = [.. words.Skip(1).TakeWhile(Expressions.IsKnown).Select(Expressions.Canonical)
                 .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
             if (expressions.Length == 0 || Path.GetFileName(words[0]) != words[0] || words[0] is "." or "..")
-                throw new InputException($"{where}: '{DelimitedText.Short(text)}', expected a clip such as 00001.mp4 and an expression");
+                throw new InputException($"{where}: '{ForeignText.Short(text)}', expected a clip such as 00001.mp4 and an expression");
             if (labels == MafwLabels.Single && expressions.Length > 1)
                 throw new InputException(
-                    $"{where}: '{DelimitedText.Short(text)}' has {expressions.Length} expressions in a list of single ones");
+                    $"{where}: '{ForeignText.Short(text)}' has {expressions.Length} expressions in a list of single ones");
             if (!seen.TryAdd(words[0], line))
-                throw new InputException($"{where}: {DelimitedText.Short(words[0])} was already listed in line {seen[words[0]]}");
+                throw new InputException($"{where}: {ForeignText.Short(words[0])} was already listed in line {seen[words[0]]}");
             yield return (line, words[0], string.Join('+', expressions));
         }
     }

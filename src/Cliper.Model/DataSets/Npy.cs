@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.DataSets;
 
@@ -34,7 +35,7 @@ internal static partial class Npy
         string text = Encoding.Latin1.GetString(bytes.Slice(prefix, (int)header));
         Match type = Descr().Match(text), shape = Shape().Match(text);
         if (!type.Success || !shape.Success || shape.Groups[1].Value.Replace(" ", "") is not ("" or "1," or "1"))
-            throw Refuse(path, $"the header '{DelimitedText.Short(text.Trim())}'");
+            throw Refuse(path, $"the header '{ForeignText.Short(text.Trim())}'");
         ReadOnlySpan<byte> data = bytes[(prefix + (int)header)..];
         if (!int.TryParse(type.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int size))
             throw Refuse(path, $"the type {type.Groups[1].Value}");
@@ -58,7 +59,7 @@ internal static partial class Npy
 
         double OfText(string text) =>
             double.TryParse(text.TrimEnd('\0').Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number
-                : throw Refuse(path, $"the text '{DelimitedText.Short(text)}'");
+                : throw Refuse(path, $"the text '{ForeignText.Short(text)}'");
     }
 
     private static InputException Refuse(string path, string found) =>

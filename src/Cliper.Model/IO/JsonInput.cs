@@ -42,7 +42,7 @@ internal static class JsonInput
         const int Head = 60, Tail = 140;
         string text = failure.Message;
         string shown = text.Length > Head + Tail ? $"{text[..Head]}…{text[^Tail..]}" : text;
-        return string.Concat(shown.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c));
+        return ForeignText.Printable(shown);
     }
 
     /// <summary>A whole file as bytes.</summary>

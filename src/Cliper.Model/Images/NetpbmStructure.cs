@@ -13,9 +13,9 @@ internal static class NetpbmStructure
     /// <summary>A copy of the file whose header is right and that holds every pixel which the header promises. The digits of
     /// a plain bitmap have blanks between them, without which ImageSharp takes them for one number.</summary>
     /// <param name="encoded">The file's bytes.</param>
-    /// <param name="name">What to call the picture in an error.</param>
+    /// <param name="name">What to call the image in an error.</param>
     /// <exception cref="InputException">The header is damaged, or the file ends before its last pixel.</exception>
-    public static byte[] Picture(ReadOnlySpan<byte> encoded, string name)
+    public static byte[] Image(ReadOnlySpan<byte> encoded, string name)
     {
         int kind = encoded[1] - '0', at = 2;
         bool isBitmap = kind is 1 or 4, isPlain = kind <= 3;

@@ -8,7 +8,7 @@ namespace Cliper.Model.Images;
 /// </summary>
 public sealed unsafe class SkiaImageCodec : IImageCodec
 {
-    /// <summary>Largest picture accepted, so that a few damaged bytes cannot ask for gigabytes.</summary>
+    /// <summary>Largest image accepted, so that a few damaged bytes cannot ask for gigabytes.</summary>
     private const long MaxPixels = 256L << 20;
 
     private static readonly FrozenSet<string> Extensions =
@@ -75,7 +75,7 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         }
     }
 
-    /// <summary>Throws when a picture is too large to be decoded.</summary>
+    /// <summary>Throws when an image is too large to be decoded.</summary>
     /// <exception cref="InputException">It has no pixels, or more than are accepted.</exception>
     internal static void CheckSize(int width, int height, string name)
     {
@@ -100,7 +100,7 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         return rgb;
     }
 
-    /// <summary>The picture turned upright by its EXIF orientation; as it is for a number that means none.</summary>
+    /// <summary>The image turned upright by its EXIF orientation; as it is for a number that means none.</summary>
     internal static RgbImage Upright(RgbImage image, SKEncodedOrigin origin)
     {
         // Each case says which stored column and row the upright pixel (x, y) comes from.

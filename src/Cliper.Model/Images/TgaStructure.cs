@@ -28,7 +28,7 @@ internal static class TgaStructure
 
     /// <summary>Throws unless the header is plausible and every pixel that it promises is in the file.</summary>
     /// <param name="encoded">The file's bytes.</param>
-    /// <param name="name">What to call the picture in an error.</param>
+    /// <param name="name">What to call the image in an error.</param>
     /// <exception cref="InputException">The header is damaged, or the file ends before its last pixel.</exception>
     public static void Check(ReadOnlySpan<byte> encoded, string name)
     {

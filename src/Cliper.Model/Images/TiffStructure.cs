@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Cliper.Model.Images;
 
 /// <summary>
-/// The first directory of a TIFF file. Only what describes the picture is handed on to the decoder: no second picture, no
+/// The first directory of a TIFF file. Only what describes the image is handed on to the decoder: no second image, no
 /// metadata, no entry twice, no pointer out of the file.
 /// </summary>
 internal static class TiffStructure
@@ -11,7 +11,7 @@ internal static class TiffStructure
     private const int HeaderBytes = 8, EntryBytes = 12;
     private const ushort StripOffsets = 273, Orientation = 274, StripByteCounts = 279, TileOffsets = 324;
 
-    // Size and kind of the picture, its strips, and what their compression needs: tags of TIFF 6.0, and of its supplement 2.
+    // Size and kind of the image, its strips, and what their compression needs: tags of TIFF 6.0, and of its supplement 2.
     private static readonly HashSet<ushort> Wanted =
     [
         256, 257, 258, 259, 262, 266, StripOffsets, Orientation, 277, 278, StripByteCounts, 282, 283, 284, 292, 293, 296,
@@ -21,12 +21,12 @@ internal static class TiffStructure
     /// <summary>Whether the file begins as a TIFF file (not BigTIFF) does.</summary>
     public static bool IsTiff(ReadOnlySpan<byte> encoded) => encoded.StartsWith("II*\0"u8) || encoded.StartsWith("MM\0*"u8);
 
-    /// <summary>A copy of the file whose only directory is the first, with the entries that describe the picture.</summary>
+    /// <summary>A copy of the file whose only directory is the first, with the entries that describe the image.</summary>
     /// <param name="encoded">The file's bytes.</param>
-    /// <param name="name">What to call the picture in an error.</param>
-    /// <returns>The copy, and the picture's orientation as EXIF counts it, 1 for upright.</returns>
-    /// <exception cref="InputException">The directory or a strip lies outside of the file, or the picture is tiled.</exception>
-    public static (byte[] Bytes, int Orientation) FirstPicture(ReadOnlySpan<byte> encoded, string name)
+    /// <param name="name">What to call the image in an error.</param>
+    /// <returns>The copy, and the image's orientation as EXIF counts it, 1 for upright.</returns>
+    /// <exception cref="InputException">The directory or a strip lies outside of the file, or the image is tiled.</exception>
+    public static (byte[] Bytes, int Orientation) FirstImage(ReadOnlySpan<byte> encoded, string name)
     {
         byte[] bytes = encoded.ToArray();
         var file = new Order(bytes, bytes[0] == 'I');

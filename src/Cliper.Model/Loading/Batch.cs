@@ -30,10 +30,10 @@ public sealed class Batch : IDisposable
     /// <summary>Frames of each sample.</summary>
     public int Frames { get; }
 
-    /// <summary>Side of the pictures.</summary>
+    /// <summary>Side of the images.</summary>
     public int ImageSize { get; }
 
-    /// <summary>Normalised pixels, [Count x Frames, 3, ImageSize, ImageSize].</summary>
+    /// <summary>Normalized pixels, [Count x Frames, 3, ImageSize, ImageSize].</summary>
     /// <exception cref="ObjectDisposedException">The batch was disposed.</exception>
     /// <exception cref="InvalidOperationException">The batch is for a GPU, which makes them (<see cref="LoaderOptions.Device"/>).</exception>
     public ReadOnlySpan<float> Pixels
@@ -53,7 +53,7 @@ public sealed class Batch : IDisposable
     /// <summary>Index of each sample in its split, [Count].</summary>
     public int[] Indices { get; }
 
-    /// <summary>Sends the pictures on their way to a card, which may still be computing; what is computed here needs no copy ahead of time.</summary>
+    /// <summary>Sends the images on their way to a card, which may still be computing; what is computed here needs no copy ahead of time.</summary>
     internal void BeginUpload(Device device)
     {
         if (device is not CpuDevice)
@@ -61,7 +61,7 @@ public sealed class Batch : IDisposable
     }
 
     /// <summary>
-    /// The image tower's input on <paramref name="device"/>: a GPU makes patches of the pictures, [Count x Frames, patches, 3 p p],
+    /// The image tower's input on <paramref name="device"/>: a GPU makes patches of the images, [Count x Frames, patches, 3 p p],
     /// another device gets the pixels as they are. The caller's to end; <see cref="BeginUpload"/> may have done it.
     /// </summary>
     internal Tensor TakePixels(Device device)

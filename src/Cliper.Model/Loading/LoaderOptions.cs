@@ -1,4 +1,5 @@
 using Cliper.Kernels.Memory;
+using Cliper.Model.Clip;
 using Cliper.Model.Images;
 using Cliper.Model.Samples;
 
@@ -17,7 +18,7 @@ public enum SampleOrder
     Balanced,
 }
 
-/// <summary>Where decoded pictures are kept between epochs.</summary>
+/// <summary>Where decoded images are kept between epochs.</summary>
 public enum CacheMode
 {
     /// <summary>Nowhere: every epoch reads and decodes the files.</summary>
@@ -42,7 +43,7 @@ public sealed record LoaderOptions
     /// <summary>Side of the patches into which a GPU unfolds the input; divides <see cref="ImageSize"/>.</summary>
     public int PatchSize { get; init; } = 16;
 
-    /// <summary>Frames taken of each sample: 1 for pictures.</summary>
+    /// <summary>Frames taken of each sample: 1 for images.</summary>
     public int Frames { get; init; } = 1;
 
     /// <summary>Consecutive frames taken of each segment; divides <see cref="Frames"/>.</summary>
@@ -54,7 +55,7 @@ public sealed record LoaderOptions
     /// <summary>Whether frames are drawn at random in each segment; null: when the order is random.</summary>
     public bool? RandomFrames { get; init; }
 
-    /// <summary>How pictures are varied.</summary>
+    /// <summary>How images are varied.</summary>
     public Augmentation Augmentation { get; init; } = Augmentation.None;
 
     /// <summary>Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first.</summary>
@@ -75,16 +76,16 @@ public sealed record LoaderOptions
     /// <summary>Batches prepared ahead.</summary>
     public int Prefetch { get; init; } = 4;
 
-    /// <summary>Where decoded pictures are kept.</summary>
+    /// <summary>Where decoded images are kept.</summary>
     public CacheMode Cache { get; init; } = CacheMode.None;
 
-    /// <summary>Most bytes kept in memory; pictures beyond are decoded every time.</summary>
+    /// <summary>Most bytes kept in memory; images beyond are decoded every time.</summary>
     public long CacheBytes { get; init; } = 2L << 30;
 
     /// <summary>Folder of the cache file.</summary>
     public string? CacheFolder { get; init; }
 
-    /// <summary>Whether an unreadable picture is an error; otherwise it is skipped and recorded.</summary>
+    /// <summary>Whether an unreadable image is an error; otherwise it is skipped and recorded.</summary>
     public bool Strict { get; init; }
 
     /// <summary>Mean a channel; CLIP's.</summary>
@@ -94,12 +95,24 @@ public sealed record LoaderOptions
     public IReadOnlyList<float> Std { get; init; } = [0.26862954f, 0.26130258f, 0.27577711f];
 
     /// <summary>
-    /// Where the batches go. A GPU crops, varies and normalises the pictures itself, to the same numbers; else the loader does.
+    /// Where the batches go. A GPU crops, varies and normalizes the images itself, to the same numbers; else the loader does.
     /// </summary>
     public Device? Device { get; init; }
 
     /// <summary>Decodes the files.</summary>
     public IImageCodec Codec { get; init; } = ImageCodec.Instance;
+
+    /// <summary>The options that a model's input determines: image and patch size, mean, std and device.</summary>
+    /// <param name="config">Architecture of the model.</param>
+    /// <param name="device">Device that the model is on.</param>
+    public static LoaderOptions For(ClipConfig config, Device device) => new()
+    {
+        Device = device,
+        ImageSize = config.ImageSize,
+        PatchSize = config.PatchSize,
+        Mean = config.Mean.ToArray(),
+        Std = config.Std.ToArray(),
+    };
 
     /// <summary>Throws unless every value is in its range.</summary>
     /// <exception cref="SettingsException">A value is out of range.</exception>

@@ -3,7 +3,7 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Model.Loading;
 
-/// <summary>Keeps pictures as <see cref="PixelPipeline.Store"/> made them. Thread-safe.</summary>
+/// <summary>Keeps images as <see cref="PixelPipeline.Store"/> made them. Thread-safe.</summary>
 internal abstract class PixelCache(IImageCodec codec) : IDisposable
 {
     /// <summary>The cache that the options ask for.</summary>
@@ -15,7 +15,7 @@ internal abstract class PixelCache(IImageCodec codec) : IDisposable
         _ => throw new SettingsException($"there is no cache '{options.Cache}'"),
     };
 
-    /// <summary>Pictures of a sample; null after telling of one that cannot be read.</summary>
+    /// <summary>Images of a sample; null after telling of one that cannot be read.</summary>
     /// <param name="first">Number of the sample's first frame, counted through the split.</param>
     /// <param name="frames">The sample's frames.</param>
     /// <param name="wanted">Which of them, repetitions allowed.</param>
@@ -45,11 +45,11 @@ internal abstract class PixelCache(IImageCodec codec) : IDisposable
         return images!;
     }
 
-    /// <summary>A picture that is kept; null where it is not.</summary>
+    /// <summary>An image that is kept; null where it is not.</summary>
     /// <param name="index">Number of the frame, counted through the split.</param>
     protected abstract StoredImage? Find(int index);
 
-    /// <summary>Keeps a picture that has been loaded, if there is room.</summary>
+    /// <summary>Keeps an image that has been loaded, if there is room.</summary>
     protected virtual void Keep(int index, StoredImage image)
     {
     }

@@ -1,5 +1,4 @@
 using Cliper.Kernels.Operations;
-using Cliper.Model.DataSets;
 
 namespace Cliper.Model.Samples;
 
@@ -162,13 +161,13 @@ public sealed class DataSplit
 /// <param name="Test">Samples to measure the final result on, if there are any.</param>
 public sealed record DataSetSplits(DataSplit Train, DataSplit? Validation, DataSplit? Test)
 {
-    /// <summary>Name of the layout, one of <see cref="DataSetRegistry.Names"/>; empty for data made by the program.</summary>
+    /// <summary>Name of the layout, as the registry of data sets names it; empty for data made by the program.</summary>
     public string Format { get; init; } = "";
 
     /// <summary>What was chosen in reading the data set, and what was left out: a sentence each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
-    /// <summary>How faces lie in the pictures.</summary>
+    /// <summary>How faces lie in the images.</summary>
     public FaceAlignment Alignment { get; init; }
 
     /// <summary>A split by its name: "train", "validation" or "test".</summary>

@@ -126,15 +126,16 @@ public static class FaceCaptions
 
     private static string Hair(FaceParameters face, ref FaceRandom random)
     {
-        string colour = face.Hair.ToString().ToLowerInvariant();
+        // The shipped vocabulary was built from captions that spell it so.
+        string color = face.Hair == HairColor.Gray ? "grey" : face.Hair.ToString().ToLowerInvariant();
         return face.Style switch
         {
             HairStyle.Bald => " with a bald head",
-            HairStyle.Bun => random.Chance(0.5f) ? " with a bun" : $" with {colour} hair in a bun",
-            HairStyle.Bob => random.Chance(0.5f) ? " with a fringe" : $" with {colour} hair",
+            HairStyle.Bun => random.Chance(0.5f) ? " with a bun" : $" with {color} hair in a bun",
+            HairStyle.Bob => random.Chance(0.5f) ? " with a fringe" : $" with {color} hair",
             HairStyle style => random.Chance(0.5f)
-                ? $" with {colour} hair"
-                : $" with {style.ToString().ToLowerInvariant()} {colour} hair",
+                ? $" with {color} hair"
+                : $" with {style.ToString().ToLowerInvariant()} {color} hair",
         };
     }
 

@@ -1,12 +1,12 @@
 using System.Diagnostics;
-using Cliper.Model.DataSets;
+using Cliper.Model.IO;
 using FFMpegCore;
 using FFMpegCore.Exceptions;
 
 namespace Cliper.Model.Video;
 
 /// <summary>
-/// Runs the programs ffmpeg and ffprobe. What ffprobe finds is read by FFMpegCore. Pictures go through ffmpeg's own standard
+/// Runs the programs ffmpeg and ffprobe. What ffprobe finds is read by FFMpegCore. Images go through ffmpeg's own standard
 /// input and output: FFMpegCore's pipes end with an error when they are left early.
 /// </summary>
 internal static class Ffmpeg
@@ -41,7 +41,7 @@ internal static class Ffmpeg
         catch (FFMpegException failure)
         {
             string reason = failure is FFProbeProcessException { StandardError: [.., var last] } ? last : failure.Message;
-            throw new InputException($"{path}: not a video that ffmpeg can read ({DelimitedText.Short(reason)}); replace or remove it", failure);
+            throw new InputException($"{path}: not a video that ffmpeg can read ({ForeignText.Short(reason)}); replace or remove it", failure);
         }
     }
 
@@ -89,7 +89,7 @@ internal static class Ffmpeg
             _process.StandardInput.Close();
             _process.WaitForExit();
             lock (_complaints)
-                return (_process.ExitCode != 0, _complaints.Count > 0 ? DelimitedText.Short(_complaints[0]) : null);
+                return (_process.ExitCode != 0, _complaints.Count > 0 ? ForeignText.Short(_complaints[0]) : null);
         }
 
         /// <inheritdoc/>

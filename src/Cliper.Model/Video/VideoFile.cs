@@ -6,7 +6,7 @@ namespace Cliper.Model.Video;
 
 /// <summary>
 /// A video, as frames at a steady rate: the file's own average one, or another. Where a file's frames do not come at a steady
-/// rate, the nearest in time stands for each. Pictures are upright. Decoded by ffmpeg, in memory that does not grow with the
+/// rate, the nearest in time stands for each. Images are upright. Decoded by ffmpeg, in memory that does not grow with the
 /// length.
 /// </summary>
 public sealed class VideoFile

@@ -16,7 +16,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void AnEpochHasEverySampleOnce([Values(0, 1, 3)] int threads, [Values] SampleOrder order, [Values] bool dropLast)
     {
-        using var loader = new BatchLoader(TestPictures.Split(18), Small with { Threads = threads, Order = order, DropLast = dropLast });
+        using var loader = new BatchLoader(TestImages.Split(18), Small with { Threads = threads, Order = order, DropLast = dropLast });
         (List<int> indices, List<int> labels, List<int> counts) = ([], [], []);
         foreach (Batch batch in loader.Epoch(0))
         {
@@ -43,7 +43,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void PixelsDependOnSeedEpochAndSampleAlone([Values("none", "light", "script", "paper")] string augmentation, [Values] bool gray,
         [Values(10, 40)] int side)
     {
-        DataSplit split = TestPictures.Split(11, width: side, height: side + 7, gray: gray);
+        DataSplit split = TestImages.Split(11, width: side, height: side + 7, gray: gray);
         LoaderOptions options = Small with { Augmentation = Augmentation.Named(augmentation), Order = SampleOrder.Shuffled };
         Dictionary<int, float[]> expected = Pixels(split, options with { Threads = 0 }, 1);
 
@@ -62,7 +62,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void AnAugmentationMayGrowOverTheFirstEpochs([Values("light", "script", "paper")] string name)
     {
-        DataSplit split = TestPictures.Split(6, width: 20, height: 20);
+        DataSplit split = TestImages.Split(6, width: 20, height: 20);
         LoaderOptions plain = Small with { Order = SampleOrder.Shuffled },
             full = plain with { Augmentation = Augmentation.Named(name) },
             growing = full with { AugmentationRampEpochs = 4 };
@@ -75,9 +75,9 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void GrayPicturesAreAsTheirThreeChannels([Values("light", "script", "paper")] string augmentation)
+    public void GrayImagesAreAsTheirThreeChannels([Values("light", "script", "paper")] string augmentation)
     {
-        RgbImage gray = TestPictures.Make(1, 20, 20, gray: true);
+        RgbImage gray = TestImages.Make(1, 20, 20, gray: true);
         var pipeline = new PixelPipeline(12, Augmentation.Named(augmentation), Normalize.Table([0, 0, 0], [1, 1, 1]));
         var one = new StoredImage(20, 20, 1, gray.Pixels.Where((_, i) => i % 3 == 0).ToArray());
         var three = new StoredImage(20, 20, 3, gray.Pixels);
@@ -95,7 +95,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void BalancedEpochsDrawEveryClassAlikeAndVaryRepeats()
     {
-        DataSplit split = TestPictures.Split(20);
+        DataSplit split = TestImages.Split(20);
         // 18 of class 0, 2 of class 1.
         split = new DataSplit("train", split.Classes, [.. split.Samples.Select((sample, i) => sample with { Label = i < 18 ? 0 : 1 })]);
         using var loader = new BatchLoader(split, Small with { Order = SampleOrder.Balanced, Augmentation = Augmentation.Light, BatchSize = 20 });
@@ -112,7 +112,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     {
         // Every frame shows the same, so frames may differ only if their variation does.
         DataSplit split = new("train", ["a", "b"], [.. Enumerable.Range(0, 6).Select(i =>
-            new Sample($"clip {i}", i % 2, [.. Enumerable.Range(0, 9).Select(f => new DrawnFrame($"{i} {f}", () => TestPictures.Make(i)))]))]);
+            new Sample($"clip {i}", i % 2, [.. Enumerable.Range(0, 9).Select(f => new GeneratedFrame($"{i} {f}", () => TestImages.Make(i)))]))]);
         using var loader = new BatchLoader(split, Small with { Frames = 4, Augmentation = Augmentation.Script, Order = SampleOrder.Shuffled });
         foreach (Batch batch in loader.Epoch(0))
         {
@@ -124,7 +124,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void UnreadablePicturesAreSkippedAndRecordedOrRefused([Values] CacheMode cache, [Values(0, 2)] int threads)
+    public void UnreadableImagesAreSkippedAndRecordedOrRefused([Values] CacheMode cache, [Values(0, 2)] int threads)
     {
         DataSplit split = FilesWithDamage();
         LoaderOptions options = Small with { Cache = cache, CacheFolder = In("cache"), Threads = threads };
@@ -146,7 +146,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void NoReadablePictureAtAllIsAnError()
+    public void NoReadableImageAtAllIsAnError()
     {
         File.WriteAllText(In("bad.png"), "no picture");
         using var loader = new BatchLoader(new DataSplit("train", ["a"], [new Sample("bad", 0, [new FileFrame(In("bad.png"))])]), Small);
@@ -158,10 +158,10 @@ public sealed class BatchLoaderTests : TemporaryFolder
     {
         int loads = 0;
         string name = "a";
-        DataSplit Split() => new("train", ["a", "b"], [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", i % 2, [new DrawnFrame($"{name} {i}", () =>
+        DataSplit Split() => new("train", ["a", "b"], [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", i % 2, [new GeneratedFrame($"{name} {i}", () =>
         {
             Interlocked.Increment(ref loads);
-            return TestPictures.Make(i);
+            return TestImages.Make(i);
         })]))]);
         LoaderOptions options = Small with { Cache = CacheMode.Disk, CacheFolder = Folder };
         void Expect(int expected, string why)
@@ -195,13 +195,13 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void ACacheOfMorePicturesServesFewer()
+    public void ACacheOfMoreImagesServesFewer()
     {
         int loads = 0;
-        Sample Make(int i) => new($"{i}", i % 2, [new DrawnFrame($"{i}", () =>
+        Sample Make(int i) => new($"{i}", i % 2, [new GeneratedFrame($"{i}", () =>
         {
             Interlocked.Increment(ref loads);
-            return TestPictures.Make(i);
+            return TestImages.Make(i);
         })]);
         LoaderOptions options = Small with { Cache = CacheMode.Disk, CacheFolder = Folder };
         float[] First(int[] samples)
@@ -226,7 +226,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void DamagedCachesAreNeverUsed()
     {
         const int Rounds = 300;
-        DataSplit split = TestPictures.Split(4);
+        DataSplit split = TestImages.Split(4);
         LoaderOptions options = Small with { Cache = CacheMode.Disk, CacheFolder = Folder };
         float[] Pixels()
         {
@@ -253,14 +253,14 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void AnUnwritableCacheIsNamed()
     {
         File.WriteAllText(In("file"), "");
-        using var loader = new BatchLoader(TestPictures.Split(2), Small with { Cache = CacheMode.Disk, CacheFolder = In("file/below") });
+        using var loader = new BatchLoader(TestImages.Split(2), Small with { Cache = CacheMode.Disk, CacheFolder = In("file/below") });
         Assert.That(() => loader.Epoch(0).ToList(), Throws.TypeOf<InputException>().With.Message.Contains("file/below"));
     }
 
     [Test]
     public void EpochsCanBeLeftAndCancelled([Values(0, 2)] int threads)
     {
-        using var loader = new BatchLoader(TestPictures.Split(40), Small with { Threads = threads });
+        using var loader = new BatchLoader(TestImages.Split(40), Small with { Threads = threads });
         using (Batch first = loader.Epoch(0).First())
             Assert.That(first.Number, Is.Zero);
         using var source = new CancellationTokenSource();
@@ -277,7 +277,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void AFaultInDrawingIsThrownToTheConsumer([Values(0, 2)] int threads)
     {
-        DataSplit split = new("train", ["a"], [new Sample("a", 0, [new DrawnFrame("a", () => throw new NotSupportedException("pen"))])]);
+        DataSplit split = new("train", ["a"], [new Sample("a", 0, [new GeneratedFrame("a", () => throw new NotSupportedException("pen"))])]);
         using var loader = new BatchLoader(split, Small with { Threads = threads });
         Assert.That(() => loader.Epoch(0).ToList(), Throws.TypeOf<NotSupportedException>());
     }
@@ -285,7 +285,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void SettingsOutOfRangeAreNamed()
     {
-        DataSplit split = TestPictures.Split(2);
+        DataSplit split = TestImages.Split(2);
         Assert.That(() => new BatchLoader(split, Small with { BatchSize = 0 }), Throws.TypeOf<SettingsException>().With.Message.Contains("batch size"));
         Assert.That(() => new BatchLoader(split, Small with { Frames = 3, FramesPerSegment = 2 }), Throws.TypeOf<SettingsException>());
         Assert.That(() => new BatchLoader(split, Small with { Cache = CacheMode.Disk }), Throws.TypeOf<SettingsException>().With.Message.Contains("folder"));
@@ -300,7 +300,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
         {
             bool isBad = i is 1 or >= 4 and < 8;
             string path = In(isBad ? $"bad{i}.png" : $"good{i}.png");
-            byte[] png = SkiaImageCodec.Instance.Encode(TestPictures.Make(i), ImageFormat.Png);
+            byte[] png = SkiaImageCodec.Instance.Encode(TestImages.Make(i), ImageFormat.Png);
             File.WriteAllBytes(path, isBad ? png[..(png.Length / 2)] : png);
             samples.Add(new Sample($"{i}", i % 2, [new FileFrame(path)]));
         }

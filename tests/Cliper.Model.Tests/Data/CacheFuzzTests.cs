@@ -19,7 +19,7 @@ public sealed class CacheFuzzTests : TemporaryFolder
 
     private static readonly int Rounds = Fuzzing.Rounds(500);
 
-    private readonly DataSplit _split = TestPictures.Split(3, width: 6, height: 5);
+    private readonly DataSplit _split = TestImages.Split(3, width: 6, height: 5);
 
     /// <summary>In memory where that can be had.</summary>
     protected override string Parent => Directory.Exists("/dev/shm") ? "/dev/shm" : base.Parent;
@@ -60,7 +60,7 @@ public sealed class CacheFuzzTests : TemporaryFolder
             File.WriteAllBytes(file, [.. changed, .. SHA256.HashData(changed)]);
             long start = GC.GetAllocatedBytesForCurrentThread();
 
-            // Other pixels, or the pictures again: reading beyond the file would end the process.
+            // Other pixels, or the images again: reading beyond the file would end the process.
             float[] pixels = Pixels();
 
             Assert.That(pixels, Has.Length.EqualTo(expected.Length));

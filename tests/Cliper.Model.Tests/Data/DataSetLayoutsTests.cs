@@ -10,7 +10,7 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 
-/// <summary>Each data set's loader on a few small pictures that lie as its authors pack them.</summary>
+/// <summary>Each data set's loader on a few small images that lie as its authors pack them.</summary>
 public sealed class DataSetLayoutsTests : TemporaryFolder
 {
     private static readonly string[] Seven = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"];
@@ -35,7 +35,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     }
 
     [Test]
-    public void AffectNetsFaceBoxCutsThePicture()
+    public void AffectNetsFaceBoxCutsTheImage()
     {
         WriteAffectNet(header: true);
         RgbImage whole = Open().Train.Samples[0].Frames[0].Load(SkiaImageCodec.Instance);
@@ -53,7 +53,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         WriteAffectNet(header: true);
         RgbImage face = Open(new DataChoices { AffectNetFaceBox = true, FaceMargin = 0.25f }).Train.Samples[0].Frames[0].Load(SkiaImageCodec.Instance);
 
-        // The box 4,5,8,9 grows by 2 to each side; below, the picture of 16 rows ends first.
+        // The box 4,5,8,9 grows by 2 to each side; below, the image of 16 rows ends first.
         Assert.That((face.Width, face.Height), Is.EqualTo((12, 13)));
         Assert.That(new PixelBox(10, 20, 40, 80).Widened(0.1f), Is.EqualTo(new PixelBox(6, 12, 48, 96)));
         Assert.That(() => new DataChoices { FaceMargin = -0.1f }.Over(new()), Throws.TypeOf<SettingsException>());
@@ -75,7 +75,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         foreach (string set in new[] { "train_set", "val_set" })
             for (int label = 0; label < 9; label++)
             {
-                Picture($"{set}/images/{label}.jpg", label);
+                Image($"{set}/images/{label}.jpg", label);
                 WriteNpy($"{set}/annotations/{label}_exp.npy", type, label);
             }
 
@@ -94,7 +94,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         string[] order = ["happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear"];
         for (int clip = 1; clip <= 14; clip++)
             for (int frame = 0; frame < 2; frame++)
-                Picture($"Clip/clip_224x224/{clip:D5}/{frame}.jpg", clip);
+                Image($"Clip/clip_224x224/{clip:D5}/{frame}.jpg", clip);
         foreach ((int fold, int first) in new[] { (1, 1), (2, 8) })
         {
             Lines($"EmoLabel_DataSplit/train(single-labeled)/set_{fold}.csv",
@@ -126,7 +126,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         string[] names = ["Happy", "Sad", "Neutral", "Angry", "Surprise", "Disgust", "Fear"];
         foreach (string name in names)
             foreach (string id in new[] { "0001", "0002" })
-                Picture($"FERV39k/2_ClipsforFaceCrop/Action/{name}/{id}/1.jpg", 1);
+                Image($"FERV39k/2_ClipsforFaceCrop/Action/{name}/{id}/1.jpg", 1);
         Lines("FERV39k/4_setups/All_scenes/train_All.csv", [.. names.Select(name => $"Action/{name}/0001 {name}")]);
         Lines("FERV39k/4_setups/All_scenes/test_All.csv", [.. names.Select(name => $"Action/{name}/0002 {name}")]);
 
@@ -146,7 +146,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
             foreach (string name in folders)
             {
                 Lines($"{split}/{name}/{name}1.avi", ["not opened"]);
-                Picture($"{split}/{faces}/Faces/{name}1/001.jpg", 1);
+                Image($"{split}/{faces}/Faces/{name}1/001.jpg", 1);
             }
 
         DataSetSplits sets = Open();
@@ -167,7 +167,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     {
         foreach (string split in new[] { "train", "validation" })
             foreach (string name in new[] { "Angry", "Happy" })
-                Picture($"AFEW_Face/{split}/{name}/0001/a.png", 1);
+                Image($"AFEW_Face/{split}/{name}/0001/a.png", 1);
         DataSetSplits sets = Open();
         Assert.That(sets.Notes.Single(), Does.StartWith("AFEW"));
         Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "happiness" }));
@@ -183,7 +183,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         Lines($"{folder}/train.txt", lines);
         Lines($"{folder}/test.txt", lines[..2]);
         for (int clip = 1; clip <= 5; clip++)
-            Picture($"data/faces/{clip:D5}/1.png", 1);
+            Image($"data/faces/{clip:D5}/1.png", 1);
 
         DataSetSplits sets = Open(new DataChoices { Mafw = labels });
 
@@ -243,7 +243,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     [Test]
     public void DrawnLabelsFollowTheVotesAndRepeat()
     {
-        Sample Make(int index) => new($"{index}", 0, [new DrawnFrame($"{index}", () => TestPictures.Make(index))], Votes: [0.75f, 0.25f]);
+        Sample Make(int index) => new($"{index}", 0, [new GeneratedFrame($"{index}", () => TestImages.Make(index))], Votes: [0.75f, 0.25f]);
         var split = new DataSplit("train", ["a", "b"], [.. Enumerable.Range(0, 400).Select(Make)]);
         LoaderOptions options = new() { BatchSize = 400, ImageSize = 8, Order = SampleOrder.Shuffled };
 
@@ -270,7 +270,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         foreach ((string name, string? label) in new[] { ("S005/001", "3.0000000e+00"), ("S010/001", "7.0000000e+00"), ("S010/002", null), ("S011/001", "5") })
         {
             for (int frame = 1; frame <= 5; frame++)
-                Picture($"cohn-kanade-images/{name}/{name.Replace('/', '_')}_{frame:D8}.png", frame);
+                Image($"cohn-kanade-images/{name}/{name.Replace('/', '_')}_{frame:D8}.png", frame);
             Directory.CreateDirectory(In($"Emotion/{name}"));
             if (label != null)
                 File.WriteAllText(In($"Emotion/{name}/{name.Replace('/', '_')}_00000005_emotion.txt"), $"   {label}\n");
@@ -291,7 +291,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     {
         foreach ((string name, int frames) in new[] { ("happy/a_1", 4), ("happy/b_1", 2), ("sad/a_2", 4), ("sad/c_1", 3) })
             for (int frame = 0; frame < frames; frame++)
-                Picture($"{name}/{frame}.png", frame);
+                Image($"{name}/{frame}.png", frame);
         DataSetSplits sets = DataSetRegistry.Open(Folder, options: new DataChoices { MinFrames = 3 }.Over(new() { TestFraction = 0 }));
         Assert.That(sets.Train.Samples, Has.Count.EqualTo(3));
         Assert.That(sets.Notes, Has.Some.Contains("1 of 4 samples have fewer than 3 frames"));
@@ -312,7 +312,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
 
     private static string[] LabelNames(DataSplit split) => [.. split.Samples.Select(sample => split.Classes[sample.Label])];
 
-    private void Picture(string name, int seed) => TestPictures.Write(In(name), TestPictures.Make(seed));
+    private void Image(string name, int seed) => TestImages.Write(In(name), TestImages.Make(seed));
 
     private void Lines(string name, string[] lines)
     {
@@ -324,7 +324,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     {
         string[] rows = [.. Enumerable.Range(0, 11).Select(label => $"{label}/p{label}.jpg,4,5,8,9,1;2;3,{label},-0.1,0.2"), "0/none.jpg,-1,-1,-1,-1,,0,-2,-2"];
         for (int label = 0; label < 11; label++)
-            Picture($"Manually_Annotated_Images/{label}/p{label}.jpg", label);
+            Image($"Manually_Annotated_Images/{label}/p{label}.jpg", label);
         foreach (string file in new[] { "training.csv", "validation.csv" })
             Lines($"Manually_Annotated_file_lists/{file}", header
                 ? ["subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal", .. rows]

@@ -11,12 +11,12 @@ public sealed class DuplicateFinderTests
     public void CopiesAreFoundAndOthersAreNot()
     {
         // Samples 0..7 of training; the other split has 3 as it is, 5 recompressed, 6 darker and mirrored, and two strangers.
-        RgbImage Picture(int i) => TestPictures.Make(100 + i, 64, 64);
-        DataSplit train = Split("train", [.. Enumerable.Range(0, 8).Select(Picture)]);
-        byte[] jpeg = SkiaImageCodec.Instance.Encode(Picture(5), ImageFormat.Jpeg, 70), mirrored = [.. Picture(6).Pixels];
+        RgbImage Image(int i) => TestImages.Make(100 + i, 64, 64);
+        DataSplit train = Split("train", [.. Enumerable.Range(0, 8).Select(Image)]);
+        byte[] jpeg = SkiaImageCodec.Instance.Encode(Image(5), ImageFormat.Jpeg, 70), mirrored = [.. Image(6).Pixels];
         ColorJitter.Brightness(mirrored, 0.8f);
         Flip.Horizontal(mirrored, 64, 3);
-        DataSplit test = Split("test", Picture(50), Picture(3), SkiaImageCodec.Instance.Decode(jpeg, "jpeg"), new RgbImage(64, 64, mirrored), Picture(51));
+        DataSplit test = Split("test", Image(50), Image(3), SkiaImageCodec.Instance.Decode(jpeg, "jpeg"), new RgbImage(64, 64, mirrored), Image(51));
 
         DuplicateReport report = DuplicateFinder.Find(train, test);
 
@@ -31,11 +31,11 @@ public sealed class DuplicateFinderTests
     }
 
     [Test]
-    public void PicturesOfOneColourAndUnreadableOnesAreLikeNone()
+    public void ImagesOfOneColorAndUnreadableOnesAreLikeNone()
     {
         RgbImage Flat(byte value) => new(8, 8, [.. Enumerable.Repeat(value, 192)]);
         DataSplit train = Split("train", Flat(10), Flat(20));
-        DataSplit test = new("test", ["a", "b"], [new Sample("x", 0, [new DrawnFrame("x", () => Flat(30))]), new Sample("y", 0, [new FileFrame("/nowhere.png")])]);
+        DataSplit test = new("test", ["a", "b"], [new Sample("x", 0, [new GeneratedFrame("x", () => Flat(30))]), new Sample("y", 0, [new FileFrame("/nowhere.png")])]);
         DuplicateReport report = DuplicateFinder.Find(train, test);
         Assert.That(report.Pairs, Is.Empty);
         Assert.That(report.Unreadable, Is.EqualTo(1));
@@ -43,5 +43,5 @@ public sealed class DuplicateFinderTests
     }
 
     private static DataSplit Split(string name, params RgbImage[] images) =>
-        new(name, ["a", "b"], [.. images.Select((image, i) => new Sample($"{i}", i % 2, [new DrawnFrame($"{name} {i}", () => image)]))]);
+        new(name, ["a", "b"], [.. images.Select((image, i) => new Sample($"{i}", i % 2, [new GeneratedFrame($"{name} {i}", () => image)]))]);
 }

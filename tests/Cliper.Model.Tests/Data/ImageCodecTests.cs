@@ -10,9 +10,9 @@ public sealed class ImageCodecTests
     [Test]
     public void PngKeepsEveryByteAndJpegNearlyAll()
     {
-        RgbImage image = TestPictures.Make(1);
+        RgbImage image = TestImages.Make(1);
         RgbImage png = Codec.Decode(Codec.Encode(image, ImageFormat.Png), "a.png");
-        RgbImage gray = TestPictures.Make(1, gray: true), jpeg = Codec.Decode(Codec.Encode(gray, ImageFormat.Jpeg, 95), "a.jpg");
+        RgbImage gray = TestImages.Make(1, gray: true), jpeg = Codec.Decode(Codec.Encode(gray, ImageFormat.Jpeg, 95), "a.jpg");
 
         Assert.That(png.Pixels, Is.EqualTo(image.Pixels));
         Assert.That((jpeg.Width, jpeg.Height), Is.EqualTo((20, 16)));
@@ -50,7 +50,7 @@ public sealed class ImageCodecTests
     }
 
     [Test]
-    public void TransparencyIsDroppedAndColourKept()
+    public void TransparencyIsDroppedAndColorKept()
     {
         using var bitmap = new SKBitmap(new SKImageInfo(3, 3, SKColorType.Rgba8888, SKAlphaType.Unpremul));
         bitmap.Erase(new SKColor(200, 100, 50, 128));
@@ -85,7 +85,7 @@ public sealed class ImageCodecTests
     [Test]
     public void DamageIsNamed()
     {
-        byte[] png = Codec.Encode(TestPictures.Make(1), ImageFormat.Png), jpeg = Codec.Encode(TestPictures.Make(1, 200, 200), ImageFormat.Jpeg);
+        byte[] png = Codec.Encode(TestImages.Make(1), ImageFormat.Png), jpeg = Codec.Encode(TestImages.Make(1, 200, 200), ImageFormat.Jpeg);
         Assert.That(() => Codec.Decode([], "x/a.png"), Throws.TypeOf<InputException>().With.Message.Contains("x/a.png").And.Message.Contains("empty"));
         Assert.That(() => Codec.Decode("no picture"u8, "b.png"), Throws.TypeOf<InputException>().With.Message.Contains("b.png"));
         Assert.That(() => Codec.Decode(png.AsSpan(0, png.Length / 2), "c.png"), Throws.TypeOf<InputException>().With.Message.Contains("c.png"));
@@ -95,7 +95,7 @@ public sealed class ImageCodecTests
     [Test]
     public void DamagedBytesNeverCrash()
     {
-        byte[][] whole = [Codec.Encode(TestPictures.Make(1), ImageFormat.Png), Codec.Encode(TestPictures.Make(1), ImageFormat.Jpeg)];
+        byte[][] whole = [Codec.Encode(TestImages.Make(1), ImageFormat.Png), Codec.Encode(TestImages.Make(1), ImageFormat.Jpeg)];
         var random = new Random(1);
         for (int i = 0; i < 2000; i++)
         {

@@ -21,7 +21,7 @@ public sealed class ImageSharpDecoderTests
 {
     private static readonly ImageCodec Codec = ImageCodec.Instance;
 
-    private static readonly RgbImage Picture = TestPictures.Make(1, 40, 30);
+    private static readonly RgbImage Original = TestImages.Make(1, 40, 30);
 
     // Every entry of a TIFF directory has 12 bytes.
     private const int EntryBytes = 12;
@@ -29,18 +29,18 @@ public sealed class ImageSharpDecoderTests
     [TestCaseSource(nameof(LosslessFiles))]
     public void ALosslessFileIsDecodedToItsPixels(string name, IImageEncoder encoder)
     {
-        RgbImage decoded = Codec.Decode(Encode(Picture, encoder), name);
+        RgbImage decoded = Codec.Decode(Encode(Original, encoder), name);
 
         Assert.That((decoded.Width, decoded.Height), Is.EqualTo((40, 30)));
-        Assert.That(decoded.Pixels, Is.EqualTo(Picture.Pixels));
+        Assert.That(decoded.Pixels, Is.EqualTo(Original.Pixels));
     }
 
     [Test]
     public void BothLibrariesDecodeAFileToTheSamePixels([Values("png", "bmp", "gif")] string kind)
     {
-        byte[] file = Encode(Picture, kind switch { "png" => new PngEncoder(), "bmp" => new BmpEncoder(), _ => new GifEncoder() });
+        byte[] file = Encode(Original, kind switch { "png" => new PngEncoder(), "bmp" => new BmpEncoder(), _ => new GifEncoder() });
         using Image<Rgb24> other = Image.Load<Rgb24>(file);
-        var expected = new byte[Picture.Pixels.Length];
+        var expected = new byte[Original.Pixels.Length];
         other.CopyPixelDataTo(MemoryMarshal.Cast<byte, Rgb24>(expected.AsSpan()));
 
         Assert.That(SkiaImageCodec.Instance.Decode(file, kind).Pixels, Is.EqualTo(expected));
@@ -71,7 +71,7 @@ public sealed class ImageSharpDecoderTests
 
     [Test]
     public void AJpegThatIsNamedTgaIsAJpeg() =>
-        Assert.That(Codec.Decode(Codec.Encode(Picture, ImageFormat.Jpeg), "a.tga").Width, Is.EqualTo(40));
+        Assert.That(Codec.Decode(Codec.Encode(Original, ImageFormat.Jpeg), "a.tga").Width, Is.EqualTo(40));
 
     // As EXIF counts: 3 is upside down, 6 is to be turned to the right.
     [TestCase(1, 40, 30)]
@@ -85,17 +85,17 @@ public sealed class ImageSharpDecoderTests
 
         Assert.That((image.Width, image.Height), Is.EqualTo((width, height)));
         int corner = orientation switch { 1 => 0, 3 => 40 * 30 - 1, _ => 40 * 29 };
-        Assert.That(image.Pixels[..3], Is.EqualTo(Picture.Pixels[(3 * corner)..(3 * corner + 3)]));
+        Assert.That(image.Pixels[..3], Is.EqualTo(Original.Pixels[(3 * corner)..(3 * corner + 3)]));
     }
 
     [Test]
-    public void ATiffWhoseDirectoriesFormACircleIsOnePicture()
+    public void ATiffWhoseDirectoriesFormACircleIsOneImage()
     {
         byte[] file = Tiff();
         int directory = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(4)), count = BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(directory));
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(directory + 2 + EntryBytes * count), directory);
 
-        Assert.That(Codec.Decode(file, "a.tif").Pixels, Is.EqualTo(Picture.Pixels));
+        Assert.That(Codec.Decode(file, "a.tif").Pixels, Is.EqualTo(Original.Pixels));
     }
 
     [Test]
@@ -131,7 +131,7 @@ public sealed class ImageSharpDecoderTests
             Assert.That(() => Codec.Decode(file, name), Throws.TypeOf<InputException>().With.Message.StartsWith($"{name}: ")
                 .And.Message.Not.Contains("\n"), name);
 
-            // The file, its copy, the messages and what an exception takes, but no picture.
+            // The file, its copy, the messages and what an exception takes, but no image.
             Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1 << 20), name);
         }
     }
@@ -139,7 +139,7 @@ public sealed class ImageSharpDecoderTests
     [Test]
     public void DamagedBytesNeverCrash([ValueSource(nameof(Kinds))] string kind)
     {
-        // Two seconds are a thousand times what such a picture takes: what takes longer has lost its way.
+        // Two seconds are a thousand times what such an image takes: what takes longer has lost its way.
         const int Patience = 2000;
         byte[] whole = Of(kind);
         int decoded = 0, rounds = Fuzzing.Rounds(1000);
@@ -191,7 +191,7 @@ public sealed class ImageSharpDecoderTests
             yield return new TestCaseData("a.ppm", new PbmEncoder { ColorType = PbmColorType.Rgb, Encoding = encoding }).SetArgDisplayNames($"ppm {encoding}");
     }
 
-    private static byte[] Of(string kind) => Encode(Picture, kind switch
+    private static byte[] Of(string kind) => Encode(Original, kind switch
     {
         "tif" => new TiffEncoder { Compression = TiffCompression.None },
         "tif-lzw" => new TiffEncoder { Compression = TiffCompression.Lzw },

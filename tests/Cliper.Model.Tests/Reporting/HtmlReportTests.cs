@@ -15,7 +15,7 @@ public class HtmlReportTests
         var result = new ConfusionMatrix(["joy", name]);
         result.Add(0, 0, 3);
         result.Add(0, 1);
-        var picture = new ReportImage(name, new RgbImage(200, 100, new byte[200 * 100 * 3]));
+        var image = new ReportImage(name, new RgbImage(200, 100, new byte[200 * 100 * 3]));
         return new ReportModel
         {
             Title = name,
@@ -31,9 +31,9 @@ public class HtmlReportTests
             })],
             Settings = [new(name, name)],
             Paper = PaperDataSet.RafDb,
-            Descriptors = [new ReportDescriptor(name, 1, [[new NearestWord(0, name, 1.25f)]], 3, [picture]),
+            Descriptors = [new ReportDescriptor(name, 1, [[new NearestWord(0, name, 1.25f)]], 3, [image]),
                 new ReportDescriptor(name, 2, [[]], 0, [])],
-            Mistakes = [new ReportMistake(picture, name, name, 0.75)],
+            Mistakes = [new ReportMistake(image, name, name, 0.75)],
         };
     }
 

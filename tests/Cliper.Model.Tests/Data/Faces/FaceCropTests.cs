@@ -11,32 +11,32 @@ public sealed class FaceCropTests
     [Test]
     public void TheLargestFaceIsCutOutWithItsMargin()
     {
-        RgbImage picture = FaceDetectorTests.Picture(256, 200, new PixelBox(40, 40, 16, 16), new PixelBox(150, 60, 30, 30));
+        RgbImage image = FaceDetectorTests.Image(256, 200, new PixelBox(40, 40, 16, 16), new PixelBox(150, 60, 30, 30));
         FaceCrop crop = Sought(margin: 0.25f);
-        PixelBox face = crop.Find(picture)!.Value;
+        PixelBox face = crop.Find(image)!.Value;
         Assert.That(face.X + face.Width / 2, Is.EqualTo(165).Within(4));
-        RgbImage cut = crop.Cut(picture, face, "picture");
+        RgbImage cut = crop.Cut(image, face, "picture");
         Assert.That(cut.Width, Is.EqualTo(face.Width + 2 * MathF.Round(0.25f * face.Width)));
     }
 
     [Test]
-    public void APictureThatIsAFaceStaysWhole()
+    public void AImageThatIsAFaceStaysWhole()
     {
         // The window is 64 of 96 pixels a side: 0.44 of the area.
-        RgbImage picture = FaceDetectorTests.Picture(96, 96, new PixelBox(32, 32, 32, 32));
-        PixelBox? face = Sought().Find(picture);
+        RgbImage image = FaceDetectorTests.Image(96, 96, new PixelBox(32, 32, 32, 32));
+        PixelBox? face = Sought().Find(image);
         Assert.That(face, Is.Not.Null);
-        Assert.That(Sought().Cut(picture, face, "picture"), Is.SameAs(picture));
-        Assert.That(FaceCrop.Given(face!.Value, 0).Cut(picture, face, "picture"), Is.Not.SameAs(picture), "a box by hand is always cut out");
+        Assert.That(Sought().Cut(image, face, "picture"), Is.SameAs(image));
+        Assert.That(FaceCrop.Given(face!.Value, 0).Cut(image, face, "picture"), Is.Not.SameAs(image), "a box by hand is always cut out");
     }
 
     [Test]
-    public void WithoutAFaceThePictureStaysWhole()
+    public void WithoutAFaceTheImageStaysWhole()
     {
-        RgbImage picture = FaceDetectorTests.Picture(96, 96);
-        Assert.That(Sought().Find(picture), Is.Null);
-        Assert.That(Sought().Cut(picture, null, "picture"), Is.SameAs(picture));
-        Assert.That(FaceCrop.None.Find(picture), Is.Null);
+        RgbImage image = FaceDetectorTests.Image(96, 96);
+        Assert.That(Sought().Find(image), Is.Null);
+        Assert.That(Sought().Cut(image, null, "picture"), Is.SameAs(image));
+        Assert.That(FaceCrop.None.Find(image), Is.Null);
     }
 
     [Test]
@@ -45,11 +45,11 @@ public sealed class FaceCropTests
         // Two faces; the one that was followed stays the one, also where it is the smaller, and through frames without any.
         PixelBox left = new(40, 80, 30, 30), right = new(190, 80, 28, 28), rightGrown = new(180, 70, 44, 44);
         var track = new FaceTrack(Sought(), "video");
-        Assert.That(track.Next(FaceDetectorTests.Picture(280, 200)), Is.Null);
-        PixelBox first = track.Next(FaceDetectorTests.Picture(280, 200, left))!.Value;
-        PixelBox? gone = track.Next(FaceDetectorTests.Picture(280, 200));
-        PixelBox both = track.Next(FaceDetectorTests.Picture(280, 200, left, rightGrown))!.Value;
-        PixelBox other = track.Next(FaceDetectorTests.Picture(280, 200, right))!.Value;
+        Assert.That(track.Next(FaceDetectorTests.Image(280, 200)), Is.Null);
+        PixelBox first = track.Next(FaceDetectorTests.Image(280, 200, left))!.Value;
+        PixelBox? gone = track.Next(FaceDetectorTests.Image(280, 200));
+        PixelBox both = track.Next(FaceDetectorTests.Image(280, 200, left, rightGrown))!.Value;
+        PixelBox other = track.Next(FaceDetectorTests.Image(280, 200, right))!.Value;
         Assert.That(gone, Is.EqualTo(first));
         Assert.That(both.X, Is.LessThan(100));
         Assert.That(other.X, Is.GreaterThan(150));

@@ -14,8 +14,8 @@ public sealed class FaceDetectorTests : TemporaryFolder
 
     internal static string Cascade => Path.Combine(SharedFiles.Root, "tests", "cascades", Sound);
 
-    /// <summary>Gray values of dark squares on a bright picture.</summary>
-    internal static RgbImage Picture(int width, int height, params PixelBox[] squares)
+    /// <summary>Gray values of dark squares on a bright image.</summary>
+    internal static RgbImage Image(int width, int height, params PixelBox[] squares)
     {
         var pixels = new byte[3 * width * height];
         Array.Fill(pixels, (byte)210);
@@ -30,7 +30,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
     [TestCase(20, 70, 16)]
     public void ASquareIsFoundWhereItIs(int x, int y, int side)
     {
-        PixelBox[] found = [.. FaceDetector.Load(Cascade).Find(Picture(128, 112, new PixelBox(x, y, side, side)))];
+        PixelBox[] found = [.. FaceDetector.Load(Cascade).Find(Image(128, 112, new PixelBox(x, y, side, side)))];
 
         // The square fills half of the window; windows pass in which it fills more than a third, and their mean is told.
         Assert.That(found, Has.Length.EqualTo(1));
@@ -40,9 +40,9 @@ public sealed class FaceDetectorTests : TemporaryFolder
     }
 
     [Test]
-    public void TheLargestComesFirstAndLargePicturesAreReduced()
+    public void TheLargestComesFirstAndLargeImagesAreReduced()
     {
-        PixelBox[] found = [.. FaceDetector.Load(Cascade).Find(Picture(1900, 1000, new PixelBox(150, 400, 200, 200), new PixelBox(1200, 300, 400, 400)))];
+        PixelBox[] found = [.. FaceDetector.Load(Cascade).Find(Image(1900, 1000, new PixelBox(150, 400, 200, 200), new PixelBox(1200, 300, 400, 400)))];
         Assert.That(found.Select(box => Math.Round(box.Width / 100.0)), Is.EqualTo(new[] { 8, 4 }));
         Assert.That(found[0].X + found[0].Width / 2, Is.EqualTo(1400).Within(50));
     }
@@ -51,14 +51,14 @@ public sealed class FaceDetectorTests : TemporaryFolder
     public void WhatIsNotThereIsNotFound()
     {
         var detector = FaceDetector.Load(Cascade);
-        RgbImage bright = Picture(128, 112, new PixelBox(40, 40, 30, 30));
+        RgbImage bright = Image(128, 112, new PixelBox(40, 40, 30, 30));
         for (int i = 0; i < bright.Pixels.Length; i++)
             bright.Pixels[i] = (byte)(250 - bright.Pixels[i]);
-        Assert.That(detector.Find(Picture(128, 112)), Is.Empty, "one colour");
+        Assert.That(detector.Find(Image(128, 112)), Is.Empty, "one colour");
         Assert.That(detector.Find(bright), Is.Empty, "a bright square");
         // 128 wide, so that the second stage has to refuse it: all right of the square is dark.
-        Assert.That(detector.Find(Picture(128, 112, new PixelBox(50, 0, 78, 112))), Is.Empty, "an edge");
-        Assert.That(detector.Find(Picture(5, 5)), Is.Empty, "smaller than the window");
+        Assert.That(detector.Find(Image(128, 112, new PixelBox(50, 0, 78, 112))), Is.Empty, "an edge");
+        Assert.That(detector.Find(Image(5, 5)), Is.Empty, "smaller than the window");
     }
 
     [TestCase("<height>8", "<height>2000", "a window of")]
@@ -92,7 +92,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
     public void CascadeFuzz()
     {
         byte[] whole = File.ReadAllBytes(Cascade);
-        RgbImage picture = Picture(24, 24, new PixelBox(8, 8, 8, 8));
+        RgbImage image = Image(24, 24, new PixelBox(8, 8, 8, 8));
         int refused = 0, rounds = Fuzzing.Rounds(1000);
         string path = In(Sound);
         for (int round = 0; round < rounds; round++)
@@ -100,7 +100,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
             File.WriteAllBytes(path, Fuzzing.Mutate(whole, whole.Length, new Random(round)));
             try
             {
-                FaceDetector.Load(path).Find(picture);
+                FaceDetector.Load(path).Find(image);
             }
             catch (InputException refusal)
             {
@@ -123,7 +123,7 @@ public sealed class FaceDetectorTests : TemporaryFolder
         PixelBox face = FaceDetector.Load(InstalledOrIgnore()).Find(SkiaImageCodec.Instance.Decode(File.ReadAllBytes(path), path))[0];
         double common = Math.Max(0, Math.Min(face.X + face.Width, x + side) - Math.Max(face.X, x))
             * (double)Math.Max(0, Math.Min(face.Y + face.Height, y + side) - Math.Max(face.Y, y));
-        // Other filters reduce the pictures; 0.5 is what counts as the same face in benchmarks of detectors.
+        // Other filters reduce the images; 0.5 is what counts as the same face in benchmarks of detectors.
         Assert.That(common / ((double)side * side + (double)face.Width * face.Height - common), Is.GreaterThan(0.75), $"{face}");
     }
 

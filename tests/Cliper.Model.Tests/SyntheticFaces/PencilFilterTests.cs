@@ -1,27 +1,27 @@
 using Cliper.Model.Images;
 using Cliper.Model.SyntheticFaces;
 
-namespace Cliper.Model.Tests.DrawnFaces;
+namespace Cliper.Model.Tests.SyntheticFaces;
 
-public class PencilSketchTests
+public class PencilFilterTests
 {
     private const int Size = 48;
 
-    /// <summary>Pictures made from brightness by a function of column and row.</summary>
-    private static RgbImage Picture(Func<int, int, int> brightness) => new(Size, Size,
+    /// <summary>Images made from brightness by a function of column and row.</summary>
+    private static RgbImage Image(Func<int, int, int> brightness) => new(Size, Size,
         [.. Enumerable.Range(0, Size * Size).SelectMany(i => Enumerable.Repeat((byte)brightness(i % Size, i / Size), 3))]);
 
     [TestCase(0)]
     [TestCase(90)]
     [TestCase(255)]
     public void ASurfaceIsPaperWhateverItsBrightness(int brightness) =>
-        Assert.That(PencilSketch.Of(Picture((_, _) => brightness)).Pixels, Is.All.EqualTo(245));
+        Assert.That(PencilFilter.Of(Image((_, _) => brightness)).Pixels, Is.All.EqualTo(245));
 
     [Test]
     public void StrokesFollowTheFormula()
     {
         // A column of 60 in 180: in the middle the square of 2 * 4 + 1 pixels to a side has one such column.
-        byte[] sketch = PencilSketch.Of(Picture((x, _) => x == 24 ? 60 : 180)).Pixels;
+        byte[] sketch = PencilFilter.Of(Image((x, _) => x == 24 ? 60 : 180)).Pixels;
         double mean = (8 * 180 + 60) / 9.0, share = (60 + 8) / (mean + 8);
         int at = 3 * (24 * Size + 24);
         Assert.That(sketch.AsSpan(at, 3).ToArray(), Is.All.EqualTo((byte)(245 * (1 - 1.5 * (1 - share)))));
@@ -29,27 +29,27 @@ public class PencilSketchTests
     }
 
     [Test]
-    public void LightAndColourLeaveNoTrace()
+    public void LightAndColorLeaveNoTrace()
     {
-        RgbImage painting = FaceDrawing.Draw(FaceParameters.Random(3, 5), Size);
-        byte[] sketch = PencilSketch.Of(painting).Pixels;
+        RgbImage image = FaceImage.Render(FaceParameters.Random(3, 5), Size);
+        byte[] sketch = PencilFilter.Of(image).Pixels;
         Assert.That(Enumerable.Range(0, Size * Size).All(i => sketch[3 * i] == sketch[3 * i + 1] && sketch[3 * i] == sketch[3 * i + 2]));
         // In half the light shares of brightness are the same but for the floor and the rounding to bytes.
-        byte[] dark = PencilSketch.Of(new RgbImage(Size, Size, [.. painting.Pixels.Select(value => (byte)(value / 2))])).Pixels;
+        byte[] dark = PencilFilter.Of(new RgbImage(Size, Size, [.. image.Pixels.Select(value => (byte)(value / 2))])).Pixels;
         Assert.That(sketch.Zip(dark).Average(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(8));
     }
 
     [Test]
     public void ASketchedSetShowsTheSameFaces()
     {
-        var painted = new SyntheticFacesData("test", 1, 7, Size);
-        var sketched = new SyntheticFacesData("test", 1, 7, Size, DrawingStyle.Pencil);
+        var rendered = new SyntheticFacesData("test", 1, 7, Size);
+        var sketched = new SyntheticFacesData("test", 1, 7, Size, FaceStyle.Pencil);
         for (int index = 0; index < 7; index++)
         {
-            Assert.That(sketched.Face(index), Is.EqualTo(painted.Face(index)));
-            Assert.That(sketched.Draw(index).Pixels, Is.EqualTo(PencilSketch.Of(painted.Draw(index)).Pixels));
+            Assert.That(sketched.Face(index), Is.EqualTo(rendered.Face(index)));
+            Assert.That(sketched.Render(index).Pixels, Is.EqualTo(PencilFilter.Of(rendered.Render(index)).Pixels));
         }
         // A cache of pixels must tell them apart.
-        Assert.That(sketched.ToSplit().Samples[0].Frames[0].Identity, Is.Not.EqualTo(painted.ToSplit().Samples[0].Frames[0].Identity));
+        Assert.That(sketched.ToSplit().Samples[0].Frames[0].Identity, Is.Not.EqualTo(rendered.ToSplit().Samples[0].Frames[0].Identity));
     }
 }

@@ -3,8 +3,8 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 
-/// <summary>Small pictures that tests write to their folders.</summary>
-internal static class TestPictures
+/// <summary>Small images that tests write to their folders.</summary>
+internal static class TestImages
 {
     /// <summary>Smooth noise, different for every seed.</summary>
     public static RgbImage Make(int seed, int width = 20, int height = 16, bool gray = false)
@@ -23,15 +23,15 @@ internal static class TestPictures
         return new RgbImage(width, height, pixels);
     }
 
-    /// <summary>Writes a picture, PNG or JPEG by its extension, making its folder.</summary>
+    /// <summary>Writes an image, PNG or JPEG by its extension, making its folder.</summary>
     public static void Write(string path, RgbImage image)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllBytes(path, SkiaImageCodec.Instance.Encode(image, path.EndsWith(".png", StringComparison.Ordinal) ? ImageFormat.Png : ImageFormat.Jpeg));
     }
 
-    /// <summary>A split of pictures in memory; labels alternate.</summary>
+    /// <summary>A split of images in memory; labels alternate.</summary>
     public static DataSplit Split(int count, int classes = 2, int width = 20, int height = 16, bool gray = false, int seed = 0) =>
         new("train", [.. Enumerable.Range(0, classes).Select(c => $"class {c}")], [.. Enumerable.Range(0, count).Select(i =>
-            new Sample($"sample {i}", i % classes, [new DrawnFrame($"picture {i}", () => Make(seed + i, width, height, gray))]))]);
+            new Sample($"sample {i}", i % classes, [new GeneratedFrame($"picture {i}", () => Make(seed + i, width, height, gray))]))]);
 }

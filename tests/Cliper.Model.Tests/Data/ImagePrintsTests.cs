@@ -6,12 +6,12 @@ using Cliper.Model.Stages;
 namespace Cliper.Model.Tests.Data;
 
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class PicturePrintsTests
+public sealed class ImagePrintsTests
 {
     private int _decoded;
 
     [Test]
-    public void ARunDecodesEachPictureOnceForAllSplits([Values] bool drop)
+    public void ARunDecodesEachImageOnceForAllSplits([Values] bool drop)
     {
         // Sample 3 of training stands in validation, 5 in test: the second search is of fewer samples than the first.
         DataSplit train = Split("train", Enumerable.Range(0, 8)), validation = Split("validation", [3, 20]), test = Split("test", [5, 21, 22]);
@@ -33,7 +33,7 @@ public sealed class PicturePrintsTests
     }
 
     [Test]
-    public void AnUnreadablePictureIsCountedBySecondSearchesToo()
+    public void AnUnreadableImageIsCountedBySecondSearchesToo()
     {
         var train = new DataSplit("train", ["a", "b"], [new Sample("0", 0, [new FileFrame("/nowhere.png")]), .. Split("train", [1]).Samples]);
         var prints = new ImagePrints();
@@ -42,10 +42,10 @@ public sealed class PicturePrintsTests
         Assert.That(DuplicateFinder.Find(train, Split("validation", [5]), prints: prints).Unreadable, Is.EqualTo(1));
     }
 
-    private DataSplit Split(string name, IEnumerable<int> pictures) =>
-        new(name, ["a", "b"], [.. pictures.Select((picture, i) => new Sample($"{i}", i % 2, [new DrawnFrame($"{name} {i}", () =>
+    private DataSplit Split(string name, IEnumerable<int> images) =>
+        new(name, ["a", "b"], [.. images.Select((image, i) => new Sample($"{i}", i % 2, [new GeneratedFrame($"{name} {i}", () =>
         {
             Interlocked.Increment(ref _decoded);
-            return TestPictures.Make(100 + picture, 64, 64);
+            return TestImages.Make(100 + image, 64, 64);
         })]))]);
 }
