@@ -8,11 +8,11 @@ internal static class ExitCode
 {
     public const int Done = 0, Failed = 1, Usage = 2, Input = 3, Device = 4, Interrupted = 130;
 
-    /// <summary>What `--help` says about them.</summary>
-    public const string Help = """
-        Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 data or weights missing or invalid, 4 no usable device,
-        130 interrupted (a training run has then written a checkpoint).
-        """;
+    /// <summary>The text of `--help` about exit codes.</summary>
+    public const string Help =
+        "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 data or weights missing or invalid, "
+        + "4 no usable device,\n"
+        + "130 interrupted (a training run has then written a checkpoint).";
 
     /// <summary>The exit code of a failure.</summary>
     public static int Of(Exception failure) => failure switch
@@ -28,8 +28,10 @@ internal static class ExitCode
     public static string Message(Exception failure) => failure switch
     {
         OperationCanceledException => "interrupted",
-        OutOfMemoryException => "out of memory: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
-        SettingsException or InputException or DeviceException or IOException or UnauthorizedAccessException => failure.Message,
+        OutOfMemoryException =>
+        "out of memory: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
+        SettingsException or InputException or DeviceException or IOException or UnauthorizedAccessException =>
+        failure.Message,
         _ => $"internal error: {failure.GetType().Name}: {failure.Message} (--verbose shows where)",
     };
 

@@ -35,7 +35,9 @@ internal sealed class DataCacheCommand : CliCommand
     private readonly StrictOption _strict = new();
 
     public DataCacheCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("cache", "Decodes and resizes all pictures into one memory-mapped file a split, with checksums. A file that is whole and up to date is kept.",
+        : base("cache",
+            "Decodes and resizes all pictures into one memory-mapped file a split, with checksums. A file that is "
+            + "whole and up to date is kept.",
             terminal, common, cancellation)
     {
         _arguments.AddTo(this);
@@ -46,7 +48,8 @@ internal sealed class DataCacheCommand : CliCommand
     protected override int Run(ParseResult parsed)
     {
         (string name, string path, DataSetOptions options) = _arguments.Resolve(parsed);
-        DataSetSplits splits = DataSetRegistry.Open(path, name, options with { TestFraction = 0, Cancellation = Cancellation });
+        DataSetSplits splits = DataSetRegistry.Open(path, name,
+            options with { TestFraction = 0, Cancellation = Cancellation });
         var skipped = new Dictionary<string, string>();
         var files = new List<(string Split, int Samples, int Images)>();
         foreach (DataSplit split in splits.All)

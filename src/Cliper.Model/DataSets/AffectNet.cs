@@ -7,9 +7,9 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// AffectNet (Mollahosseini et al. 2017), manually annotated: the original lists with images in numbered folders, or the
-/// 2021 release with a .npy file an image. Seven or eight expressions; "none", "uncertain" and "no face" are left out. Its
-/// validation split is what papers report on; test labels are not public.
+/// AffectNet (Mollahosseini et al. 2017), manually annotated: the original lists with images in numbered folders, or
+/// the 2021 release with a .npy file an image. Seven or eight expressions; "none", "uncertain" and "no face" are left
+/// out. Its validation split is what papers report on; test labels are not public.
 /// </summary>
 internal sealed class AffectNet : IDataSetFormat
 {
@@ -25,13 +25,16 @@ internal sealed class AffectNet : IDataSetFormat
 
     private static readonly string[] Columns =
     [
-        "subdirectory_filepath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks", "expression", "valence",
+        "subdirectory_filepath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks",
+        "expression", "valence",
         "arousal",
     ];
 
     public string Name => "affectnet";
 
-    public string Layout => "Manually_Annotated_file_lists/{training,validation}.csv with Manually_Annotated_Images/…, or {train,val}_set/{images/ID.jpg,annotations/ID_exp.npy}";
+    public string Layout =>
+        "Manually_Annotated_file_lists/{training,validation}.csv with Manually_Annotated_Images/…, or "
+        + "{train,val}_set/{images/ID.jpg,annotations/ID_exp.npy}";
 
     public bool Matches(string path, DataSetOptions options) =>
         ClipFolders.Root(path, Lists) != null || ClipFolders.Root(path, TrainSet) is { } root && HasAnnotations(root);
@@ -50,22 +53,26 @@ internal sealed class AffectNet : IDataSetFormat
     private static bool HasAnnotations(string root) => Directory.Exists(Path.Combine(root, TrainSet, "annotations"));
 
     private static string ClassNote(DataSetOptions options) =>
-        $"{options.Choices.AffectNetClasses} classes (affectNetClasses){(options.Choices.AffectNetClasses == 7 ? ", contempt left out" : "")}";
+        $"{options.Choices.AffectNetClasses} classes "
+        + $"(affectNetClasses){(options.Choices.AffectNetClasses == 7 ? ", contempt left out" : "")}";
 
     private static RawSplits ReadOriginal(string root, DataSetOptions options)
     {
         string folder = ImageFolders.Select(name => Path.Combine(root, name)).FirstOrDefault(Directory.Exists)
             ?? throw new InputException(
-                $"{root}: no pictures beside the lists; expected {string.Join(" or ", ImageFolders)}, found {Folders.Describe(root)}");
+                $"{root}: no pictures beside the lists; expected {string.Join(" or ", ImageFolders)}, found "
+                + $"{Folders.Describe(root)}");
         bool cut = options.Choices.AffectNetFaceBox;
         float margin = options.Choices.FaceMargin;
+        string cuts = cut ? $"are cut to the face box and a margin of {margin:0.##} (faceMargin)"
+            : "as they are, not cut to the face box";
         return new RawSplits(ReadList("training.csv"), ReadList("validation.csv"), null)
         {
             Alignment = FaceAlignment.Cropped,
             Notes =
             [
-                $"AffectNet, original lists: {ClassNote(options)}; rows without an expression or without a face are left out; "
-                    + $"pictures {(cut ? $"are cut to the face box and a margin of {margin:0.##} (faceMargin)" : "as they are, not cut to the face box")} (affectNetFaceBox)",
+                $"AffectNet, original lists: {ClassNote(options)}; rows without an expression or without a "
+                    + $"face are left out; pictures {cuts} (affectNetFaceBox)",
             ],
         };
 
@@ -81,11 +88,13 @@ internal sealed class AffectNet : IDataSetFormat
                 string image = Path.Combine(folder, row.File);
                 if (!File.Exists(image))
                 {
-                    options.ReportMissing($"{list}:{row.Line}: {image} does not exist; unpack the pictures again, or remove the line");
+                    options.ReportMissing(
+                        $"{list}:{row.Line}: {image} does not exist; unpack the pictures again, or remove the line");
                     continue;
                 }
                 Frame frame = new FileFrame(image);
-                samples.Add(new RawSample(row.File, row.Class, [cut ? new CutFrame(frame, row.Face.Widened(margin)) : frame], $"{list}:{row.Line}"));
+                samples.Add(new RawSample(row.File, row.Class, [cut ? new CutFrame(frame, row.Face.Widened(margin))
+                    : frame], $"{list}:{row.Line}"));
             }
             return samples;
         }
@@ -110,7 +119,8 @@ internal sealed class AffectNet : IDataSetFormat
                 columns = [.. fields.Select(field => field.ToLowerInvariant())];
                 if (Columns.FirstOrDefault(column => Array.IndexOf(Columns, column) < 7 && column != "facial_landmarks"
                     && !columns.Contains(column)) is { } lacking)
-                    throw new InputException($"{where}: the column {lacking} is missing; the file is no list of AffectNet");
+                    throw new InputException(
+                    $"{where}: the column {lacking} is missing; the file is no list of AffectNet");
                 continue;
             }
             if (fields.Count != columns.Count)
@@ -118,13 +128,15 @@ internal sealed class AffectNet : IDataSetFormat
             string file = fields[columns.IndexOf("subdirectory_filepath")];
             if (!TryNumber(fields[columns.IndexOf("expression")], out int label) || label is < 0 or > LastLabel)
                 throw new InputException(
-                    $"{where}: unknown expression '{ForeignText.Short(fields[columns.IndexOf("expression")])}', expected 0 to {LastLabel}");
+                    $"{where}: unknown expression '{ForeignText.Short(fields[columns.IndexOf("expression")])}', "
+                    + $"expected 0 to {LastLabel}");
             int[] face = [.. Columns[1..5].Select(column =>
                 TryNumber(fields[columns.IndexOf(column)], out int value) ? value : -1)];
             if (!IsWanted(label, classes) || face[2] <= 0 || face[3] <= 0)
                 continue;
             if (file.Length == 0 || Path.IsPathRooted(file) || file.Split('/', '\\').Contains(".."))
-                throw new InputException($"{where}: '{ForeignText.Short(file)}', expected a picture's path below the folder of pictures");
+                throw new InputException(
+                    $"{where}: '{ForeignText.Short(file)}', expected a picture's path below the folder of pictures");
             if (!seen.TryAdd(file, line))
                 throw new InputException($"{where}: {ForeignText.Short(file)} was already listed in line {seen[file]}");
             yield return new Row(line, file, new PixelBox(face[0], face[1], face[2], face[3]), Labels[label]);
@@ -137,7 +149,8 @@ internal sealed class AffectNet : IDataSetFormat
         return new RawSplits(ReadSet(TrainSet), ReadSet(ValidationSet), null)
         {
             Alignment = FaceAlignment.Cropped,
-            Notes = [$"AffectNet, release of 2021: {ClassNote(options)}" + (others > 0 ? $"; {others} pictures of other labels left out" : "")],
+            Notes = [$"AffectNet, release of 2021: {ClassNote(options)}" + (others > 0
+            ? $"; {others} pictures of other labels left out" : "")],
         };
 
         List<RawSample> ReadSet(string set)
@@ -145,7 +158,8 @@ internal sealed class AffectNet : IDataSetFormat
             string images = Path.Combine(root, set, "images"), annotations = Path.Combine(root, set, "annotations");
             if (!Directory.Exists(images) || !Directory.Exists(annotations))
                 throw new InputException($"{Path.Combine(root, set)}: expected images/ and annotations/ in it, found "
-                    + (Directory.Exists(Path.Combine(root, set)) ? Folders.Describe(Path.Combine(root, set)) : "no such folder"));
+                    + (Directory.Exists(Path.Combine(root, set)) ? Folders.Describe(Path.Combine(root, set))
+                    : "no such folder"));
             var samples = new List<RawSample>();
             foreach (string image in Folders.Images(images, options))
             {

@@ -9,17 +9,18 @@ namespace Cliper.Model.DataSets;
 /// </summary>
 public static class CaptionFile
 {
-    /// <summary>What the list is called.</summary>
+    /// <summary>File name of the list.</summary>
     public const string FileName = "captions.csv";
 
     private const string Layout = "expected the columns 'file,caption'";
 
     /// <summary>Reads the list; the images themselves are read when they are needed.</summary>
-    /// <param name="folder">Holds captions.csv.</param>
-    /// <param name="cancellation">Ends the reading.</param>
-    /// <returns>The images, as a split of the one class "image", and the caption of each.</returns>
+    /// <param name="folder">The folder that holds captions.csv.</param>
+    /// <param name="cancellation">Cancels the reading.</param>
+    /// <returns>The images, as a split of the one class "picture", and the caption of each.</returns>
     /// <exception cref="InputException">The list is missing, malformed or empty, or an image is not there.</exception>
-    public static (DataSplit Split, IReadOnlyList<string> Captions) Open(string folder, CancellationToken cancellation = default)
+    public static (DataSplit Split, IReadOnlyList<string> Captions) Open(string folder,
+        CancellationToken cancellation = default)
     {
         string list = Path.Combine(folder, FileName);
         if (!File.Exists(list))

@@ -4,14 +4,16 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// Clips as folders of frames in a folder for each class, as CK+: the frames in order of their names, the subject before the
-/// first underscore or hyphen of a clip's name.
+/// Clips as folders of frames in a folder for each class, as CK+: the frames in order of their names, the subject
+/// before the first underscore or hyphen of a clip's name.
 /// </summary>
 internal sealed partial class Clips : IDataSetFormat
 {
     public string Name => "clips";
 
-    public string Layout => "[train|validation|test/]CLASS/CLIP/*.png, a clip named SUBJECT_SEQUENCE where subjects are known; parted by subject";
+    public string Layout =>
+        "[train|validation|test/]CLASS/CLIP/*.png, a clip named SUBJECT_SEQUENCE where subjects are known; parted by "
+        + "subject";
 
     public bool Matches(string path, DataSetOptions options) =>
         Directory.Exists(path) && Folders.Of(Folders.Splits(path)?["train"] ?? path) is [var first, ..]
@@ -19,7 +21,8 @@ internal sealed partial class Clips : IDataSetFormat
         && Folders.Of(first).Any(clip => Folders.Images(clip, options).Length > 0);
 
     public RawSplits Read(string path, DataSetOptions options) =>
-        Folders.Read(path, root => WithoutOneGroup(Folders.Classes(root, (folder, name) => Samples(root, folder, name, options))));
+        Folders.Read(path, root =>
+        WithoutOneGroup(Folders.Classes(root, (folder, name) => Samples(root, folder, name, options))));
 
     private static IEnumerable<RawSample> Samples(string root, string folder, string className, DataSetOptions options)
     {
@@ -35,14 +38,16 @@ internal sealed partial class Clips : IDataSetFormat
                 throw new InputException(
                     $"{clip}: the clip has no frames (found {Folders.Describe(clip)}); add them or remove the folder");
             Match subject = (options.Subject ?? BeforeSeparator()).Match(Path.GetFileName(clip));
-            yield return new RawSample(Path.GetRelativePath(root, clip), className, [.. frames.Select(frame => new FileFrame(frame))], clip,
+            yield return new RawSample(Path.GetRelativePath(root, clip), className,
+                [.. frames.Select(frame => new FileFrame(frame))], clip,
                 subject is { Success: true, Groups.Count: > 1 } ? subject.Groups[1].Value : null);
         }
     }
 
     /// <summary>One prefix that all share is no subject.</summary>
     private static IReadOnlyList<RawSample> WithoutOneGroup(IReadOnlyList<RawSample> samples) =>
-        samples.Select(sample => sample.Group).Distinct().Count() > 1 ? samples : [.. samples.Select(sample => sample with { Group = null })];
+        samples.Select(sample => sample.Group).Distinct().Count() > 1 ? samples
+        : [.. samples.Select(sample => sample with { Group = null })];
 
     [GeneratedRegex("^([^_-]+)[_-]")]
     private static partial Regex BeforeSeparator();

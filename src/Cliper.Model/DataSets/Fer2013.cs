@@ -5,8 +5,8 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// FER2013 (Goodfellow et al. 2013): the file fer2013.csv, whose PublicTest is the validation split and PrivateTest the test
-/// split, or folders of images.
+/// FER2013 (Goodfellow et al. 2013): the file fer2013.csv, whose PublicTest is the validation split and PrivateTest the
+/// test split, or folders of images.
 /// </summary>
 internal sealed class Fer2013 : IDataSetFormat
 {
@@ -14,7 +14,8 @@ internal sealed class Fer2013 : IDataSetFormat
     /// <summary>Width and height of an image.</summary>
     internal const int Side = 48;
 
-    private static readonly string[] Labels = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"];
+    private static readonly string[] Labels = ["anger", "disgust", "fear", "happiness", "sadness",
+        "surprise", "neutral"];
 
     public string Name => "fer2013";
 
@@ -33,7 +34,8 @@ internal sealed class Fer2013 : IDataSetFormat
             if (!splits.TryGetValue(split, out List<RawSample>? samples))
                 splits.Add(split, samples = []);
             string name = string.Create(CultureInfo.InvariantCulture, $"row {line}");
-            samples.Add(new RawSample(name, Labels[label], [new GrayFrame($"{file}:{line}", Side, Side, pixels)], $"{file}:{line}"));
+            samples.Add(new RawSample(name, Labels[label], [new GrayFrame($"{file}:{line}", Side, Side, pixels)],
+                $"{file}:{line}"));
         }
         if (!splits.TryGetValue("train", out List<RawSample>? train))
             throw new InputException($"{file}: no row has Usage Training; the file is not complete, get it again");
@@ -56,7 +58,8 @@ internal sealed class Fer2013 : IDataSetFormat
     }
 
     /// <summary>The rows: line, label 0 to 6, 48 x 48 bytes, split.</summary>
-    internal static IEnumerable<(int Line, int Label, byte[] Pixels, string Split)> Parse(TextReader reader, string name)
+    internal static IEnumerable<(int Line, int Label, byte[] Pixels, string Split)> Parse(TextReader reader,
+        string name)
     {
         if (reader.ReadLine() is not { } header)
             throw new InputException($"{name}: the file is empty, expected the columns emotion,pixels,Usage");
@@ -73,8 +76,10 @@ internal sealed class Fer2013 : IDataSetFormat
             List<string> fields = Csv.Fields(text, where);
             if (fields.Count != columns.Count)
                 throw new InputException($"{where}: {fields.Count} columns, expected {columns.Count}");
-            if (!int.TryParse(fields[emotion], NumberStyles.None, CultureInfo.InvariantCulture, out int label) || label >= Labels.Length)
-                throw new InputException($"{where}: unknown emotion '{ForeignText.Short(fields[emotion])}', expected 0 to 6");
+            if (!int.TryParse(fields[emotion], NumberStyles.None, CultureInfo.InvariantCulture, out int label)
+                || label >= Labels.Length)
+                throw new InputException(
+                $"{where}: unknown emotion '{ForeignText.Short(fields[emotion])}', expected 0 to 6");
             string split = SplitOf(fields[usage], where);
             yield return (line, label, PixelsOf(fields[pixels], where), split);
         }

@@ -2,7 +2,9 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
-/// <summary>Images in a folder for each class, with or without split folders above. Sub-folders of a class are searched too.</summary>
+/// <summary>
+/// Images in a folder for each class, with or without split folders above. Sub-folders of a class are searched too.
+/// </summary>
 internal sealed class FolderPerClass : IDataSetFormat
 {
     public string Name => "folder";
@@ -17,7 +19,8 @@ internal sealed class FolderPerClass : IDataSetFormat
         Folders.Read(path, root => Folders.Classes(root, (folder, name) => Samples(root, folder, name, options)));
 
     /// <summary>A sample for each image of a class folder.</summary>
-    public static IEnumerable<RawSample> Samples(string root, string folder, string className, DataSetOptions options) =>
+    public static IEnumerable<RawSample> Samples(string root, string folder, string className,
+        DataSetOptions options) =>
         ImagesBelow(folder, options).Select(file =>
         {
             string name = Path.GetRelativePath(root, file);
@@ -28,5 +31,6 @@ internal sealed class FolderPerClass : IDataSetFormat
         Folders.Images(folder, options).Concat(Folders.Of(folder).SelectMany(below => ImagesBelow(below, options)));
 
     private static string? SubjectOf(string name, DataSetOptions options) =>
-        options.Subject?.Match(Path.GetFileNameWithoutExtension(name)) is { Success: true, Groups: [_, var subject, ..] } ? subject.Value : null;
+        options.Subject?.Match(Path.GetFileNameWithoutExtension(name)) is { Success: true,
+        Groups: [_, var subject, ..] } ? subject.Value : null;
 }

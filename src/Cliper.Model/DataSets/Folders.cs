@@ -7,7 +7,9 @@ internal static class Folders
     private static readonly string[] ValidationNames = ["validation", "val", "valid"];
     private static readonly string[] TestNames = ["test", "testing"];
 
-    /// <summary>The split that a folder or list entry of this name means: "train", "validation", "test", or null.</summary>
+    /// <summary>
+    /// The split that a folder or list entry of this name means: "train", "validation", "test", or null.
+    /// </summary>
     public static string? SplitOf(string name) =>
         TrainNames.Contains(name, StringComparer.OrdinalIgnoreCase) ? "train"
         : ValidationNames.Contains(name, StringComparer.OrdinalIgnoreCase) ? "validation"
@@ -16,10 +18,11 @@ internal static class Folders
 
     /// <summary>Sub-folders in order of their names; hidden ones and what archivers leave are passed over.</summary>
     public static string[] Of(string path) =>
-        [.. Directory.EnumerateDirectories(path).Where(folder => !IsIgnored(Path.GetFileName(folder))).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateDirectories(path).Where(folder => !IsIgnored(Path.GetFileName(folder)))
+        .Order(StringComparer.Ordinal)];
 
     /// <summary>Image files of a folder in order of their names.</summary>
-    /// <exception cref="OperationCanceledException">The options ask for the end.</exception>
+    /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
     public static string[] Images(string path, DataSetOptions options)
     {
         return [.. Directory.EnumerateFiles(path).Where(IsImage).Order(StringComparer.Ordinal)];
@@ -52,7 +55,8 @@ internal static class Folders
         {
             string[] folders = Of(path);
             if (folders.Length > 0 && folders.All(folder => SplitOf(Path.GetFileName(folder)) != null))
-                throw new InputException($"{path}: no train folder beside {string.Join(", ", folders.Select(Path.GetFileName))}; "
+                throw new InputException(
+                    $"{path}: no train folder beside {string.Join(", ", folders.Select(Path.GetFileName))}; "
                     + $"to evaluate, give the folder of one split, such as {folders[0]}");
             return new RawSplits(read(path), null, null);
         }

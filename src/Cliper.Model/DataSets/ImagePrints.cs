@@ -2,14 +2,16 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
-/// <summary>What is compared of an image.</summary>
+/// <summary>The features of an image that searches for duplicates compare.</summary>
 /// <param name="Exact">Hash of all pixels and the width.</param>
-/// <param name="Hash">Is each of 9 x 8 cells darker than its right neighbor?</param>
+/// <param name="Hash">Difference hash: one bit for each of 8 x 8 cells, set where it is darker than its right
+/// neighbor.</param>
 /// <param name="MirrorHash">The same of the mirrored image.</param>
 /// <param name="Thumbnail">[16, 16], of mean 0 and length 1.</param>
 /// <param name="MirrorThumbnail">The same of the mirrored image.</param>
 /// <param name="Detail">[32, 32], without the coarse light and dark.</param>
-internal sealed record ImagePrint(UInt128 Exact, ulong Hash, ulong MirrorHash, float[] Thumbnail, float[] MirrorThumbnail,
+internal sealed record ImagePrint(UInt128 Exact, ulong Hash, ulong MirrorHash, float[] Thumbnail,
+    float[] MirrorThumbnail,
     float[] Detail);
 
 /// <summary>

@@ -20,7 +20,8 @@ internal static partial class Npy
     {
         if (new FileInfo(path) is not { Exists: true } file)
             throw new InputException($"{path}: no such file");
-        return file.Length <= MostBytes ? Parse(File.ReadAllBytes(path), path) : throw Refuse(path, $"{file.Length} bytes");
+        return file.Length <= MostBytes ? Parse(File.ReadAllBytes(path), path)
+            : throw Refuse(path, $"{file.Length} bytes");
     }
 
     /// <summary>Reads a file's bytes; <paramref name="path"/> names them in errors.</summary>
@@ -29,7 +30,8 @@ internal static partial class Npy
         if (bytes.Length < 12 || bytes[0] != 0x93 || !bytes[1..6].SequenceEqual("NUMPY"u8))
             throw Refuse(path, "no NumPy header");
         int prefix = bytes[6] == 1 ? 10 : 12;
-        long header = bytes[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..]) : BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]);
+        long header = bytes[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..])
+            : BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]);
         if (header > bytes.Length - prefix)
             throw Refuse(path, "a header longer than the file");
         string text = Encoding.Latin1.GetString(bytes.Slice(prefix, (int)header));
@@ -58,7 +60,8 @@ internal static partial class Npy
         };
 
         double OfText(string text) =>
-            double.TryParse(text.TrimEnd('\0').Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number
+            double.TryParse(text.TrimEnd('\0').Trim(), NumberStyles.Float, CultureInfo.InvariantCulture,
+            out double number) ? number
                 : throw Refuse(path, $"the text '{ForeignText.Short(text)}'");
     }
 

@@ -5,17 +5,20 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// RAF-DB's basic expressions (Li, Deng, Du 2017): the authors' layout, or folders 1 to 7 under train and test as copies on
-/// the web have them.
+/// RAF-DB's basic expressions (Li, Deng, Du 2017): the authors' layout, or folders 1 to 7 under train and test as
+/// copies on the web have them.
 /// </summary>
 internal sealed class RafDb : IDataSetFormat
 {
     /// <summary>Class of label n at n - 1.</summary>
-    private static readonly string[] Labels = ["surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"];
+    private static readonly string[] Labels = ["surprise", "fear", "disgust", "happiness", "sadness",
+        "anger", "neutral"];
 
     public string Name => "rafdb";
 
-    public string Layout => "EmoLabel/list_patition_label.txt with Image/aligned/train_00001_aligned.jpg, or [DATASET/]{train,test}/{1..7}/*.jpg";
+    public string Layout =>
+        "EmoLabel/list_patition_label.txt with Image/aligned/train_00001_aligned.jpg, or "
+        + "[DATASET/]{train,test}/{1..7}/*.jpg";
 
     public bool Matches(string path, DataSetOptions options) => ListOf(path) != null || NumberedRoot(path) != null;
 
@@ -24,7 +27,8 @@ internal sealed class RafDb : IDataSetFormat
         if (ListOf(path) is { } list)
             return ReadOfficial(list, options);
         if (NumberedRoot(path) is { } root)
-            return Folders.Read(root, split => Folders.Classes(split, (folder, name) => FolderPerClass.Samples(split, folder, name, options),
+            return Folders.Read(root, split => Folders.Classes(split, (folder, name) => FolderPerClass.Samples(split,
+                folder, name, options),
                 folder => ClassOf(folder, Path.Combine(split, folder)))) with
             {
                 Alignment = FaceAlignment.Aligned,
@@ -35,7 +39,8 @@ internal sealed class RafDb : IDataSetFormat
     private static readonly string[] ListFolders = ["", "basic"];
 
     private static string? ListOf(string path) =>
-        ListFolders.Select(folder => Path.Combine(path, folder, "EmoLabel", "list_patition_label.txt")).FirstOrDefault(File.Exists);
+        ListFolders.Select(folder => Path.Combine(path, folder, "EmoLabel", "list_patition_label.txt"))
+        .FirstOrDefault(File.Exists);
 
     private static string? NumberedRoot(string path) =>
         Directory.Exists(path)
@@ -58,10 +63,12 @@ internal sealed class RafDb : IDataSetFormat
         using var reader = new ListReader(list, options);
         foreach ((int line, string file, string className) in Parse(reader, list))
         {
-            string image = isAligned ? $"{Path.GetFileNameWithoutExtension(file)}_aligned{Path.GetExtension(file)}" : file;
+            string image = isAligned ? $"{Path.GetFileNameWithoutExtension(file)}_aligned{Path.GetExtension(file)}"
+                : file;
             if (!present.Contains(image))
             {
-                options.ReportMissing($"{list}:{line}: {image} is not in {folder}; unpack the pictures again, or remove the line");
+                options.ReportMissing(
+                    $"{list}:{line}: {image} is not in {folder}; unpack the pictures again, or remove the line");
                 continue;
             }
             var sample = new RawSample(file, className, [new FileFrame(Path.Combine(folder, image))], $"{list}:{line}");
@@ -85,10 +92,13 @@ internal sealed class RafDb : IDataSetFormat
             if (fields.Length < 2)
                 throw new InputException(
                     $"{name}:{line}: '{ForeignText.Short(text)}', expected a file name and a label from 1 to 7");
-            if (!fields[0].StartsWith("train", StringComparison.Ordinal) && !fields[0].StartsWith("test", StringComparison.Ordinal))
-                throw new InputException($"{name}:{line}: '{ForeignText.Short(fields[0])}' is neither train_… nor test_…");
+            if (!fields[0].StartsWith("train", StringComparison.Ordinal)
+                && !fields[0].StartsWith("test", StringComparison.Ordinal))
+                throw new InputException(
+                $"{name}:{line}: '{ForeignText.Short(fields[0])}' is neither train_… nor test_…");
             if (Path.GetFileName(fields[0]) != fields[0])
-                throw new InputException($"{name}:{line}: '{ForeignText.Short(fields[0])}' is a path, expected a file name");
+                throw new InputException(
+                    $"{name}:{line}: '{ForeignText.Short(fields[0])}' is a path, expected a file name");
             if (!seen.TryAdd(fields[0], line))
                 throw new InputException(
                     $"{name}:{line}: {ForeignText.Short(fields[0])} was already listed in line {seen[fields[0]]}");
@@ -97,9 +107,10 @@ internal sealed class RafDb : IDataSetFormat
     }
 
     private static string ClassOf(string label, string where) =>
-        int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= Labels.Length
+        int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1
+        && number <= Labels.Length
             ? Labels[number - 1]
             : throw new InputException(
-                $"{where}: unknown label '{ForeignText.Short(label)}', expected 1 to 7 (1 surprise, 2 fear, 3 disgust, 4 "
-                + "happiness, 5 sadness, 6 anger, 7 neutral)");
+                $"{where}: unknown label '{ForeignText.Short(label)}', expected 1 to 7 (1 surprise, 2 fear, "
+                + "3 disgust, 4 happiness, 5 sadness, 6 anger, 7 neutral)");
 }

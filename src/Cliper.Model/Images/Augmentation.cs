@@ -2,14 +2,18 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Images;
 
-/// <summary>How training images are varied. All values off is the test transform.</summary>
+/// <summary>How training images are augmented. With all values off it is the test transform.</summary>
 public sealed record Augmentation
 {
     /// <summary>The test transform: shorter side to the input size (bicubic), center crop, normalize.</summary>
     public static Augmentation None { get; } = new() { Name = "none" };
 
-    /// <summary>The authors' RAF-DB script: test transform, brightness 0.4 and hue 0.3, flip, resized crop of 0.15 to 1.</summary>
-    /// <remarks>The script normalizes before flip and crop; these work on bytes here, which differs by their rounding.</remarks>
+    /// <summary>
+    /// The authors' RAF-DB script: test transform, brightness 0.4 and hue 0.3, flip, resized crop of 0.15 to 1.
+    /// </summary>
+    /// <remarks>
+    /// The script normalizes before flip and crop; these work on bytes here, which differs by their rounding.
+    /// </remarks>
     public static Augmentation Script { get; } = new()
     {
         Name = "script",
@@ -22,7 +26,7 @@ public sealed record Augmentation
         Hue = 0.3f,
     };
 
-    /// <summary>What the paper names: resized crop, flip, color jitter, random erasing.</summary>
+    /// <summary>The augmentation that the paper names: resized crop, flip, color jitter, random erasing.</summary>
     public static Augmentation Paper { get; } = new()
     {
         Name = "paper",
@@ -37,7 +41,9 @@ public sealed record Augmentation
         Erase = 0.5f,
     };
 
-    /// <summary>For small, tightly cropped images: flip, a slight turn, zoom and shift in one pass, light, small erasing.</summary>
+    /// <summary>
+    /// For small, tightly cropped images: flip, a slight turn, zoom and shift in one pass, light, small erasing.
+    /// </summary>
     public static Augmentation Light { get; } = new()
     {
         Name = "light",
@@ -54,12 +60,12 @@ public sealed record Augmentation
     /// <summary>The names of the ready ones.</summary>
     public static IReadOnlyList<string> Names { get; } = ["none", "light", "script", "paper"];
 
-    /// <summary>What it is called in settings and reports.</summary>
+    /// <summary>Name in settings and reports.</summary>
     public string Name { get; init; } = "custom";
 
     /// <summary>
-    /// Whether crops are taken from the image as it is (its shorter side at most 1.5 input sizes) instead of from the test
-    /// transform's square.
+    /// Whether crops are taken from the image as it is (its shorter side at most 1.5 input sizes) instead of from the
+    /// test transform's square.
     /// </summary>
     public bool FromOriginal { get; init; }
 
@@ -183,7 +189,9 @@ public sealed record Augmentation
         }
     }
 
-    /// <summary>Draws torchvision's RandomResizedCrop: ten tries, then the largest centered crop within the ratios.</summary>
+    /// <summary>
+    /// Samples torchvision's RandomResizedCrop: ten tries, then the largest centered crop within the ratios.
+    /// </summary>
     internal PixelBox DrawCrop(ref RandomStream random, int width, int height)
     {
         double area = (double)width * height, logMin = Math.Log(RatioMin), logMax = Math.Log(RatioMax);
@@ -201,7 +209,7 @@ public sealed record Augmentation
         return new PixelBox((width - cw) / 2, (height - ch) / 2, cw, ch);
     }
 
-    /// <summary>Draws torchvision's RandomErasing: ten tries, then nothing.</summary>
+    /// <summary>Samples torchvision's RandomErasing: ten tries, then nothing.</summary>
     internal PixelBox? DrawErase(ref RandomStream random, int size)
     {
         const double LogMax = 1.1939224684724346; // ln 3.3; the ratio is from 0.3 to 3.3

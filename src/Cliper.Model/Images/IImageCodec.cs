@@ -11,7 +11,7 @@ public interface IImageCodec
     /// profiles are not applied.
     /// </summary>
     /// <param name="encoded">The file's bytes.</param>
-    /// <param name="name">What to call the image in an error.</param>
+    /// <param name="name">Name of the image for error messages.</param>
     /// <exception cref="InputException">No image, a damaged or a truncated one.</exception>
     RgbImage Decode(ReadOnlySpan<byte> encoded, string name);
 

@@ -27,8 +27,8 @@ internal enum ForeignFormat
 }
 
 /// <summary>
-/// TIFF, TGA and PBM, PGM, PPM by ImageSharp. A reader of our own looks at each file's structure first: ImageSharp takes a
-/// truncated file for a whole one, and reads more of a TIFF than its image.
+/// TIFF, TGA and PBM, PGM, PPM by ImageSharp. A reader of our own looks at each file's structure first: ImageSharp
+/// takes a truncated file for a whole one, and reads more of a TIFF than its image.
 /// </summary>
 internal static class ImageSharpDecoder
 {
@@ -47,7 +47,8 @@ internal static class ImageSharpDecoder
     /// <summary>Whether a file of this extension (with its dot, any case) is an image of these formats.</summary>
     public static bool CanRead(string extension) => Extensions.Contains(extension);
 
-    /// <summary>The format that the first bytes tell; null for none of these. TGA, which has no such bytes, is told by its
+    /// <summary>
+    /// The format that the first bytes tell; null for none of these. TGA, which has no such bytes, is told by its
     /// footer, or by its extension and a plausible header.</summary>
     /// <param name="encoded">The file's bytes.</param>
     /// <param name="name">Its path or name, for the extension.</param>
@@ -58,14 +59,16 @@ internal static class ImageSharpDecoder
         if (NetpbmStructure.IsNetpbm(encoded))
             return ForeignFormat.Netpbm;
         bool isNamedSo = name.EndsWith(".tga", StringComparison.OrdinalIgnoreCase);
-        return TgaStructure.HasFooter(encoded) || isNamedSo && TgaStructure.IsPlausible(encoded) ? ForeignFormat.Tga : null;
+        return TgaStructure.HasFooter(encoded) || isNamedSo && TgaStructure.IsPlausible(encoded)
+            ? ForeignFormat.Tga : null;
     }
 
     /// <summary>Decodes a file's first image and turns it upright. Gray becomes RGB, transparency is dropped.</summary>
     /// <param name="encoded">The file's bytes.</param>
     /// <param name="format">From <see cref="FormatOf"/>.</param>
-    /// <param name="name">What to call the image in an error.</param>
-    /// <exception cref="InputException">A damaged, truncated or too large image, or a variant that is not read.</exception>
+    /// <param name="name">Name of the image for error messages.</param>
+    /// <exception cref="InputException">A damaged, truncated or too large image, or a variant that is not
+    /// read.</exception>
     public static RgbImage Decode(ReadOnlySpan<byte> encoded, ForeignFormat format, string name)
     {
         int orientation = 1;

@@ -9,7 +9,10 @@ namespace Cliper.Model.Images;
 /// <param name="Pixels">[Height, Width, Channels].</param>
 internal sealed record StoredImage(int Width, int Height, int Channels, ReadOnlyMemory<byte> Pixels);
 
-/// <summary>The transform of one image: all values that were drawn at random, and the order of the steps. Every device renders the same.</summary>
+/// <summary>
+/// The transform of one image: all values that were drawn at random, and the order of the steps. Every device renders
+/// the same.
+/// </summary>
 internal readonly record struct ImageTransform
 {
     /// <summary>Whether the test transform's square comes first.</summary>
@@ -38,15 +41,18 @@ internal readonly record struct ImageTransform
 }
 
 /// <summary>
-/// From a decoded image to a network's input, in three parts: <see cref="Store"/> does what is the same in every epoch, <see cref="Draw"/>
-/// decides by chance, <see cref="Render"/> does the rest, or a GPU does (<see cref="RawImages"/>). One object a thread: it owns scratch memory.
+/// Turns a decoded image into a network's input in three steps: <see cref="Store"/> does what is the same in every
+/// epoch, <see cref="Draw"/> samples the random transform, and <see cref="Render"/> applies it, unless a GPU does
+/// (<see cref="RawImages"/>). It owns scratch memory, so each thread has its own.
 /// </summary>
 internal sealed class PixelPipeline(int size, Augmentation augmentation, float[] table)
 {
     /// <summary>Shorter side that crops of original images are taken from, by the input size.</summary>
     private const double OriginalScale = 1.5;
 
-    /// <summary>A resize: what of an image, to which size, and the window of that which is wanted.</summary>
+    /// <summary>
+    /// A resize: a crop of the image, the size it is resized to, and the window of the result that is kept.
+    /// </summary>
     public readonly record struct Resizing(PixelBox Crop, int Width, int Height, PixelBox Window);
 
     private byte[] _square = [];
@@ -59,8 +65,9 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     public float[] Table => table;
 
     /// <summary>
-    /// The image in the smaller of two forms: as it is, or as every epoch needs it (the test transform's square; for crops of
-    /// the original, the shorter side at most 1.5 input sizes). Which of the two has no influence on what is rendered.
+    /// The image in the smaller of two forms: as it is, or as every epoch needs it (the test transform's square; for
+    /// crops of the original, the shorter side at most 1.5 input sizes). Which of the two has no influence on what is
+    /// rendered.
     /// </summary>
     public StoredImage Store(RgbImage image)
     {
@@ -78,12 +85,13 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         return Resized(whole, SquareOf(whole.Width, whole.Height));
     }
 
-    /// <summary>Draws what becomes of an image.</summary>
+    /// <summary>Samples the transform of an image.</summary>
     /// <param name="stored">From <see cref="Store"/>.</param>
-    /// <param name="random">Frames of a clip begin with equal streams, which makes their draws equal.</param>
+    /// <param name="random">Frames of a clip begin with equal streams, which makes their transforms equal.</param>
     public ImageTransform Draw(StoredImage stored, RandomStream random)
     {
-        var transform = new ImageTransform { FromSquare = !augmentation.FromOriginal, JitterFirst = augmentation.JitterFirst, Bicubic = augmentation.BicubicCrop };
+        var transform = new ImageTransform { FromSquare = !augmentation.FromOriginal,
+            JitterFirst = augmentation.JitterFirst, Bicubic = augmentation.BicubicCrop };
         if (augmentation.IsNone)
             return transform;
         if (augmentation.JitterFirst)
@@ -93,10 +101,12 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         if (augmentation.HasWarp)
             transform = transform with { Map = DrawMap(ref random, flip) };
         else
-            transform = transform with { Flip = flip, Crop = augmentation.HasCrop ? augmentation.DrawCrop(ref random, width, height) : new(0, 0, width, height) };
+            transform = transform with { Flip = flip, Crop = augmentation.HasCrop
+                ? augmentation.DrawCrop(ref random, width, height) : new(0, 0, width, height) };
         if (!augmentation.JitterFirst)
             transform = transform with { Changes = DrawChanges(ref random) };
-        return augmentation.Erase > 0 ? transform with { Erased = augmentation.DrawErase(ref random, size) } : transform;
+        return augmentation.Erase > 0 ? transform with { Erased = augmentation.DrawErase(ref random, size) }
+            : transform;
     }
 
     /// <summary>The network's input, [3, size, size].</summary>
@@ -146,7 +156,8 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     }
 
     /// <summary>Crop or warp, and flip.</summary>
-    private void Place(ReadOnlySpan<byte> source, int width, int height, int channels, in ImageTransform transform, Span<byte> target)
+    private void Place(ReadOnlySpan<byte> source, int width, int height, int channels, in ImageTransform transform,
+        Span<byte> target)
     {
         if (transform.Map is { } map)
         {
@@ -167,7 +178,8 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         double radians = augmentation.Rotation * random.NextUniform(-1, 1) * (Math.PI / 180);
         double zoom = 1 + augmentation.Zoom * random.NextUniform(-1, 1);
         float shift = augmentation.Shift * size;
-        return AffineMap.About(size, size, radians, zoom, shift * random.NextUniform(-1, 1), shift * random.NextUniform(-1, 1), flip);
+        return AffineMap.About(size, size, radians, zoom, shift * random.NextUniform(-1, 1),
+            shift * random.NextUniform(-1, 1), flip);
     }
 
     /// <summary>torchvision's ColorJitter: each change that is on, in random order.</summary>
@@ -176,14 +188,18 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         if (!augmentation.HasJitter)
             return null;
         Span<ColorJitter.Change> order =
-            [ColorJitter.Change.Brightness, ColorJitter.Change.Contrast, ColorJitter.Change.Saturation, ColorJitter.Change.Hue];
+            [ColorJitter.Change.Brightness, ColorJitter.Change.Contrast, ColorJitter.Change.Saturation,
+            ColorJitter.Change.Hue];
         random.Shuffle(order);
-        float brightness = Factor(augmentation.Brightness, ref random), contrast = Factor(augmentation.Contrast, ref random);
+        float brightness = Factor(augmentation.Brightness, ref random), contrast = Factor(augmentation.Contrast,
+            ref random);
         float saturation = Factor(augmentation.Saturation, ref random);
-        return new(order[0], order[1], order[2], order[3], brightness, contrast, saturation, augmentation.Hue * random.NextUniform(-1, 1));
+        return new(order[0], order[1], order[2], order[3], brightness, contrast, saturation,
+            augmentation.Hue * random.NextUniform(-1, 1));
     }
 
-    private static float Factor(float range, ref RandomStream random) => Math.Max(0, 1 + range * random.NextUniform(-1, 1));
+    private static float Factor(float range, ref RandomStream random) =>
+        Math.Max(0, 1 + range * random.NextUniform(-1, 1));
 
     private static StoredImage Resized(StoredImage image, in Resizing to)
     {
@@ -192,7 +208,8 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         return new StoredImage(to.Window.Width, to.Window.Height, image.Channels, pixels);
     }
 
-    private static void Apply(in Resizing to, StoredImage image, Span<byte> target) => Resize.Forward<Bicubic>(image.Pixels.Span, image.Width,
+    private static void Apply(in Resizing to, StoredImage image, Span<byte> target) =>
+        Resize.Forward<Bicubic>(image.Pixels.Span, image.Width,
         image.Height, image.Channels, to.Crop, to.Width, to.Height, to.Window, target);
 
     /// <summary>Sizes with the shorter side made <paramref name="shorter"/>; the longer is rounded down.</summary>

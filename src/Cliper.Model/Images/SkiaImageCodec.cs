@@ -31,7 +31,8 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
             using SKCodec? codec = SKCodec.Create(data);
             if (codec == null)
                 throw new InputException(
-                    $"{name}: not a readable picture (JPEG, PNG, WebP, BMP, GIF, TIFF, TGA, PBM, PGM, PPM); replace or remove it");
+                    $"{name}: not a readable picture (JPEG, PNG, WebP, BMP, GIF, TIFF, TGA, PBM, PGM, PPM); replace "
+                    + "or remove it");
             int width = codec.Info.Width, height = codec.Info.Height;
             CheckSize(width, height, name);
             bool gray = codec.Info.ColorType == SKColorType.Gray8;
@@ -68,7 +69,8 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         fixed (byte* pixels = rgba)
         {
             using var pixmap = new SKPixmap(info, (nint)pixels);
-            using SKData data = pixmap.Encode(format == ImageFormat.Png ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg, quality)
+            using SKData data = pixmap.Encode(format == ImageFormat.Png ? SKEncodedImageFormat.Png
+                : SKEncodedImageFormat.Jpeg, quality)
                 ?? throw new InvalidOperationException(
                     $"a picture of {image.Width} x {image.Height} could not be encoded as {format}");
             return data.ToArray();

@@ -50,7 +50,8 @@ public sealed class BatchLoader : IDisposable
     public IReadOnlyDictionary<string, string> Skipped => _skipped;
 
     /// <summary>
-    /// Decodes the images that the cache on disk lacks; does nothing with another cache. Otherwise the first epoch does it.
+    /// Decodes the images that the cache on disk lacks; does nothing with another cache. Otherwise the first epoch does
+    /// it.
     /// </summary>
     /// <param name="progress">Receives the fraction that is done.</param>
     /// <param name="cancellation">Cancels it, leaving no file.</param>
@@ -58,11 +59,12 @@ public sealed class BatchLoader : IDisposable
         _cache.Prepare(() => NewPipeline(0), RecordSkip, progress, cancellation);
 
     /// <summary>
-    /// The batches of an epoch, in order. A batch has fewer samples where images could not be read, and is left out when
-    /// none could.
+    /// The batches of an epoch, in order. A batch has fewer samples where images could not be read, and is left out
+    /// when none could.
     /// </summary>
     /// <param name="epoch">Number of the epoch, from 0.</param>
-    /// <param name="firstBatch">Batches before this one are passed over without work; this resumes an interrupted epoch.</param>
+    /// <param name="firstBatch">Batches before this one are passed over without work; this resumes an interrupted
+    /// epoch.</param>
     /// <param name="cancellation">Ends the enumeration with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">
     /// An image cannot be read and <see cref="LoaderOptions.Strict"/> is set, or no image of the epoch can be read.

@@ -11,9 +11,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Cliper.Model.Loading;
 
 /// <summary>
-/// Keeps decoded images in one memory-mapped <see cref="PixelFile"/> a split. The file is written under another name and
-/// renamed when it is whole. A file that is damaged, was made for other options, or lacks an image as it is now, is made
-/// again; a file with more images than are wanted serves.
+/// Keeps decoded images in one memory-mapped <see cref="PixelFile"/> a split. The file is written under another name
+/// and renamed when it is whole. A file that is damaged, was made for other options, or lacks an image as it is now, is
+/// made again; a file with more images than are wanted serves.
 /// </summary>
 internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) : PixelCache(options.Codec)
 {
@@ -32,10 +32,12 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         PixelFileEntry entry = _index[index];
         if (entry.Width == 0)
             return null;
-        return new StoredImage(entry.Width, entry.Height, entry.Channels, new Mapped(_start + entry.Offset, entry.Bytes).Memory);
+        return new StoredImage(entry.Width, entry.Height, entry.Channels,
+            new Mapped(_start + entry.Offset, entry.Bytes).Memory);
     }
 
-    public override void Prepare(Func<PixelPipeline> pipelines, Action<string, InputException> skip, IProgress<double>? progress,
+    public override void Prepare(Func<PixelPipeline> pipelines, Action<string, InputException> skip,
+        IProgress<double>? progress,
         CancellationToken cancellation)
     {
         lock (_lock)
@@ -74,7 +76,8 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         base.Dispose();
     }
 
-    private string FilePath => Path.Combine(options.CacheFolder!, $"{split.Name}-{options.ImageSize}{(options.Augmentation.FromOriginal ? "-crops" : "")}.pixels");
+    private string FilePath => Path.Combine(options.CacheFolder!,
+        $"{split.Name}-{options.ImageSize}{(options.Augmentation.FromOriginal ? "-crops" : "")}.pixels");
 
     private IEnumerable<Frame> Frames => split.Samples.SelectMany(sample => sample.Frames);
 
@@ -137,7 +140,8 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         long offset = PixelFile.PixelsOffset(frames.Length);
         var images = new StoredImage?[Chunk];
         var idle = new ConcurrentBag<PixelPipeline>();
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Threads), CancellationToken = cancellation };
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Threads), CancellationToken =
+            cancellation };
         for (int start = 0; start < frames.Length; start += Chunk)
         {
             int count = Math.Min(Chunk, frames.Length - start), from = start;

@@ -8,13 +8,15 @@ namespace Cliper.Model.Loading;
 /// <summary>In which order an epoch takes the samples.</summary>
 public enum SampleOrder
 {
-    /// <summary>As the split has them: for evaluation.</summary>
+    /// <summary>The order of the split, for evaluation.</summary>
     AsGiven,
 
     /// <summary>Every sample once, in an order of the epoch's own.</summary>
     Shuffled,
 
-    /// <summary>As many draws as there are samples, every class alike: samples of rare classes come more than once.</summary>
+    /// <summary>
+    /// Every class equally often, in as many draws as there are samples: samples of rare classes come more than once.
+    /// </summary>
     Balanced,
 }
 
@@ -49,16 +51,18 @@ public sealed record LoaderOptions
     /// <summary>Consecutive frames taken of each segment; divides <see cref="Frames"/>.</summary>
     public int FramesPerSegment { get; init; } = 1;
 
-    /// <summary>What becomes of clips with few frames.</summary>
+    /// <summary>How clips with few frames are filled up.</summary>
     public ShortClips ShortClips { get; init; } = ShortClips.RepeatLast;
 
     /// <summary>Whether frames are drawn at random in each segment; null: when the order is random.</summary>
     public bool? RandomFrames { get; init; }
 
-    /// <summary>How images are varied.</summary>
+    /// <summary>Augmentation of the images.</summary>
     public Augmentation Augmentation { get; init; } = Augmentation.None;
 
-    /// <summary>Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first.</summary>
+    /// <summary>
+    /// Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first.
+    /// </summary>
     public int AugmentationRampEpochs { get; init; }
 
     /// <summary>The order of the samples.</summary>
@@ -95,7 +99,8 @@ public sealed record LoaderOptions
     public IReadOnlyList<float> Std { get; init; } = [0.26862954f, 0.26130258f, 0.27577711f];
 
     /// <summary>
-    /// Where the batches go. A GPU crops, varies and normalizes the images itself, to the same numbers; else the loader does.
+    /// Device that the batches go to. A GPU augments and normalizes the images itself, with the same result; else the
+    /// loader does.
     /// </summary>
     public Device? Device { get; init; }
 
@@ -132,7 +137,8 @@ public sealed record LoaderOptions
         if (Cache == CacheMode.Disk && string.IsNullOrEmpty(CacheFolder))
             throw new SettingsException("a cache on disk needs a folder");
         if (Mean.Count != 3 || Std.Count != 3 || Std.Any(value => !(value > 0)))
-            throw new SettingsException("mean and deviation have a value for each of 3 channels, the deviation above 0");
+            throw new SettingsException(
+                "mean and deviation have a value for each of 3 channels, the deviation above 0");
         Augmentation.Check();
 
         static void AtLeast(int value, int least, string what)

@@ -106,7 +106,8 @@ internal sealed class PendingBatch
             return null;
         }
         RawImages? raw = IsRaw
-            ? new RawImages(new ArraySegment<(StoredImage, ImageTransform)>(_raw, 0, count * _options.Frames), _pipeline,
+            ? new RawImages(new ArraySegment<(StoredImage, ImageTransform)>(_raw, 0, count * _options.Frames),
+            _pipeline,
                 _options.PatchSize)
             : null;
         return new Batch(_number, _options.Frames, _options.ImageSize, _pixels, raw, _buffers, labels, indices);

@@ -47,7 +47,8 @@ internal static class PixelFile
         long length = RandomAccess.GetLength(file);
         var start = new byte[HeaderBytes];
         if (length < HeaderBytes + FingerprintBytes || RandomAccess.Read(file, start, 0) != HeaderBytes
-            || !start.AsSpan(0, 8).SequenceEqual(Magic) || !start.AsSpan(8, FingerprintBytes).SequenceEqual(fingerprint))
+            || !start.AsSpan(0, 8).SequenceEqual(Magic)
+                || !start.AsSpan(8, FingerprintBytes).SequenceEqual(fingerprint))
             return null;
         long count = BinaryPrimitives.ReadInt64LittleEndian(start.AsSpan(8 + FingerprintBytes));
         // A count that does not fit the file is damage; no memory is allocated for it.

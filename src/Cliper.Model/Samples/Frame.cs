@@ -70,7 +70,8 @@ public sealed class FileFrame(string path) : Frame
         {
             var file = new FileInfo(path);
             return file.Exists
-                ? string.Create(CultureInfo.InvariantCulture, $"{file.FullName}|{file.Length}|{file.LastWriteTimeUtc.Ticks}")
+                ? string.Create(CultureInfo.InvariantCulture,
+                $"{file.FullName}|{file.Length}|{file.LastWriteTimeUtc.Ticks}")
                 : file.FullName;
         }
     }

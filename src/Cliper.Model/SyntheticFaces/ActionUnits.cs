@@ -1,7 +1,7 @@
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>
-/// What the muscles of a face do, after Ekman and Friesen's facial action units: 0 at rest, 1 at full strength; a
+/// Movements of the muscles of a face, after Ekman and Friesen's facial action units: 0 at rest, 1 at full strength; a
 /// little beyond either end is possible.
 /// </summary>
 public readonly record struct ActionUnits

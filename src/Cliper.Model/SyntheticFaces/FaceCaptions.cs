@@ -3,8 +3,8 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>
-/// Sentences that describe drawn faces: the expression in one of several words, often with its strength, and some of
-/// what else is to be seen. Only what is drawn is said.
+/// Sentences that describe synthetic faces: the expression in one of several words, often with its strength, and some
+/// other features. A caption names only what the image shows.
 /// </summary>
 public static class FaceCaptions
 {
@@ -30,7 +30,7 @@ public static class FaceCaptions
     /// <summary>
     /// Describes a face. Two variants of one face differ in words, order and detail.
     /// </summary>
-    /// <param name="face">What is drawn.</param>
+    /// <param name="face">The face.</param>
     /// <param name="variant">Chooses the sentence; the same face and variant give the same one.</param>
     public static string Describe(FaceParameters face, uint variant = 0)
     {
@@ -139,7 +139,7 @@ public static class FaceCaptions
         };
     }
 
-    /// <summary>What some clearly visible action unit looks like; empty when there is none.</summary>
+    /// <summary>Describes one or two clearly visible action units; empty when there are none.</summary>
     private static string Muscles(FaceParameters face, ref FaceRandom random)
     {
         ActionUnits units = face.Units;

@@ -2,13 +2,13 @@ using Cliper.Model.Images;
 
 namespace Cliper.Model.SyntheticFaces;
 
-/// <summary>Images of drawn faces.</summary>
+/// <summary>Images of synthetic faces.</summary>
 public static class FaceImage
 {
-    /// <summary>Draws one face. For many, a <see cref="FaceRenderer"/> saves making a canvas each time.</summary>
-    /// <param name="face">What to draw.</param>
+    /// <summary>Renders one face. For many, a <see cref="FaceRenderer"/> saves making a canvas each time.</summary>
+    /// <param name="face">The face.</param>
     /// <param name="size">Edge in pixels, at least 16.</param>
-    /// <param name="style">How to draw it.</param>
+    /// <param name="style">Style of the image.</param>
     public static RgbImage Render(FaceParameters face, int size, FaceStyle style = FaceStyle.Paint)
     {
         using var renderer = new FaceRenderer(size);

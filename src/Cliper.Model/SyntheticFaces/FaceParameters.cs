@@ -104,7 +104,7 @@ public enum Beard
     Full,
 }
 
-/// <summary>How a drawn face is lit.</summary>
+/// <summary>Lighting of a synthetic face.</summary>
 public enum FaceLight
 {
     /// <summary>Even light.</summary>
@@ -126,10 +126,10 @@ public enum FaceLight
     Cold,
 }
 
-/// <summary>Everything that determines a drawn face. Equal parameters give equal images.</summary>
+/// <summary>Everything that determines a synthetic face. Equal parameters give equal images.</summary>
 public sealed record FaceParameters
 {
-    /// <summary>The weakest expression drawn; neutral faces have intensity 0.</summary>
+    /// <summary>The weakest expression; neutral faces have intensity 0.</summary>
     public const float WeakestIntensity = 0.4f;
 
     /// <summary>The label.</summary>
@@ -138,7 +138,7 @@ public sealed record FaceParameters
     /// <summary>How strong it is: from <see cref="WeakestIntensity"/> to 1; 0 for neutral.</summary>
     public required float Intensity { get; init; }
 
-    /// <summary>What the face does.</summary>
+    /// <summary>Movements of the face.</summary>
     public required ActionUnits Units { get; init; }
 
     /// <summary>Age group.</summary>

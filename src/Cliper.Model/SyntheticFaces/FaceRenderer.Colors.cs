@@ -2,7 +2,7 @@ using SkiaSharp;
 
 namespace Cliper.Model.SyntheticFaces;
 
-// Colors, and what light, lens and sensor do to the finished image.
+// Colors, and the effects of light, lens and sensor on the finished image.
 public sealed partial class FaceRenderer
 {
     private Palette MixColors()

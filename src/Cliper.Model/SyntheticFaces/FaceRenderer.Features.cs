@@ -2,7 +2,7 @@ using SkiaSharp;
 
 namespace Cliper.Model.SyntheticFaces;
 
-// Eyes, brows, nose, mouth and wrinkles: what the action units move.
+// The features that action units move: eyes, brows, nose, mouth and wrinkles.
 public sealed partial class FaceRenderer
 {
     private static readonly SKColor White = new(244, 241, 236);

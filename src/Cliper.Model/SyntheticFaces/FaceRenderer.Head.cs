@@ -2,7 +2,7 @@ using SkiaSharp;
 
 namespace Cliper.Model.SyntheticFaces;
 
-// Head, body, hair, beard: who the face belongs to.
+// The person: head, body, hair and beard.
 public sealed partial class FaceRenderer
 {
     private const float CrownY = -0.88f;

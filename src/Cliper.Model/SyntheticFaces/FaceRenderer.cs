@@ -4,8 +4,8 @@ using SkiaSharp;
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>
-/// Paints drawn faces, one after the other, on one canvas. Coordinates of a face: the origin between the eyes and the
-/// mouth, x to the right of the image, y down, about 1 from the center to the crown; points lie on a rounded relief
+/// Renders synthetic faces, one after the other, on one canvas. Coordinates of a face: the origin between the eyes and
+/// the mouth, x to the right of the image, y down, about 1 from the center to the crown; points lie on a rounded relief
 /// (z towards the viewer), so that turning the head shifts the nose further than the ears. Not thread-safe; one
 /// renderer a thread.
 /// </summary>
@@ -51,7 +51,8 @@ public sealed partial class FaceRenderer : IDisposable
     private float _depth;
 
     private readonly record struct Palette(
-        SKColor Skin, SKColor Shade, SKColor Line, SKColor Hair, SKColor Brow, SKColor Lip, SKColor Iris, SKColor Clothes,
+        SKColor Skin, SKColor Shade, SKColor Line, SKColor Hair, SKColor Brow, SKColor Lip, SKColor Iris,
+        SKColor Clothes,
         SKColor Background, SKColor BackgroundEdge);
 
     /// <summary>A renderer of square images.</summary>
@@ -64,8 +65,8 @@ public sealed partial class FaceRenderer : IDisposable
         _canvas = new SKCanvas(_bitmap);
     }
 
-    /// <summary>Paints a face.</summary>
-    /// <param name="face">What to paint.</param>
+    /// <summary>Renders a face.</summary>
+    /// <param name="face">The face.</param>
     /// <param name="pixels">Receives the image: size x size x 3 bytes, red, green, blue, rows from the top.</param>
     public void Render(FaceParameters face, Span<byte> pixels)
     {
@@ -127,7 +128,7 @@ public sealed partial class FaceRenderer : IDisposable
         _canvas.Scale(half * _face.Scale);
     }
 
-    /// <summary>Where a point of the relief appears.</summary>
+    /// <summary>Position at which a point of the relief appears.</summary>
     private SKPoint At(float x, float y)
     {
         float roundness = 1 - (x * x * 1.7f) - (y * y * 0.8f);

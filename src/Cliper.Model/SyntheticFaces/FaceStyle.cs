@@ -1,11 +1,11 @@
 namespace Cliper.Model.SyntheticFaces;
 
-/// <summary>How faces are drawn. The faces themselves are the same.</summary>
+/// <summary>Style of a face's image. The faces themselves are the same.</summary>
 public enum FaceStyle
 {
-    /// <summary>Painted in colors, in a light.</summary>
+    /// <summary>Colors and light.</summary>
     Paint,
 
-    /// <summary>Sketched with a pencil on paper.</summary>
+    /// <summary>Pencil strokes on paper.</summary>
     Pencil,
 }

@@ -3,11 +3,12 @@ using Cliper.Model.Images;
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>
-/// A rendered face as a pencil sketch: no colors, no light, strokes where the image is darker than its surroundings.
+/// Turns the image of a face into a pencil sketch: no colors, no light, strokes where the image is darker than its
+/// surroundings.
 /// </summary>
 /// <remarks>
-/// paper * (1 - pressure * (1 - (g + floor) / (mean + floor))), g the pixel's brightness and mean that of the square around it; the floor
-/// keeps the noise of dark surroundings from becoming strokes.
+/// paper * (1 - pressure * (1 - (g + floor) / (mean + floor))), g the pixel's brightness and mean that of the square
+/// around it; the floor keeps the noise of dark surroundings from becoming strokes.
 /// </remarks>
 internal static class PencilFilter
 {
@@ -30,16 +31,20 @@ internal static class PencilFilter
                 int left = Math.Max(0, x - reach), right = Math.Min(size, x + reach + 1);
                 float mean = (float)Sum(left, top, right, bottom) / ((right - left) * (bottom - top));
                 float share = (Sum(x, y, x + 1, y + 1) + Floor) / (mean + Floor);
-                pixels.AsSpan(3 * ((y * size) + x), 3).Fill((byte)Math.Clamp(Paper * (1 - (Pressure * (1 - share))), 0, 255));
+                pixels.AsSpan(3 * ((y * size) + x), 3).Fill((byte)Math.Clamp(Paper * (1 - (Pressure * (1 - share))), 0,
+                    255));
             }
         }
         return new RgbImage(size, size, pixels);
 
-        int Sum(int left, int top, int right, int bottom) => sums[(bottom * (size + 1)) + right] - sums[(top * (size + 1)) + right]
+        int Sum(int left, int top, int right, int bottom) => sums[(bottom * (size + 1)) + right]
+            - sums[(top * (size + 1)) + right]
             - sums[(bottom * (size + 1)) + left] + sums[(top * (size + 1)) + left];
     }
 
-    /// <summary>For each corner of a pixel the brightness above and left of it, [size + 1, size + 1] (Crow 1984, summed areas).</summary>
+    /// <summary>
+    /// For each corner of a pixel the brightness above and left of it, [size + 1, size + 1] (Crow 1984, summed areas).
+    /// </summary>
     private static int[] SumsOfCorners(RgbImage image)
     {
         int size = image.Width;

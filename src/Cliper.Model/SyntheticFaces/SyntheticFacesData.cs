@@ -4,8 +4,8 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>
-/// A numbered set of drawn faces with labels and captions. Sets of one seed and different names have no face in common.
-/// Sample i shows expression i modulo seven, so every class has its share. Thread-safe.
+/// A numbered set of synthetic faces with labels and captions. Sets of one seed and different names have no face in
+/// common. Sample i shows expression i modulo seven, so every class has its share. Thread-safe.
 /// </summary>
 public sealed class SyntheticFacesData
 {
@@ -16,7 +16,7 @@ public sealed class SyntheticFacesData
     /// <param name="seed">Seed of all sets of a run.</param>
     /// <param name="count">Faces in it.</param>
     /// <param name="size">Edge of the images in pixels, at least 16.</param>
-    /// <param name="style">How they are drawn.</param>
+    /// <param name="style">Style of the images.</param>
     public SyntheticFacesData(string name, ulong seed, int count, int size, FaceStyle style = FaceStyle.Paint)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 0);
@@ -39,20 +39,20 @@ public sealed class SyntheticFacesData
     /// <summary>Edge of the images in pixels.</summary>
     public int Size { get; }
 
-    /// <summary>How the faces are drawn.</summary>
+    /// <summary>Style of the images.</summary>
     public FaceStyle Style { get; }
 
-    /// <summary>What an image shows.</summary>
+    /// <summary>The face that an image shows.</summary>
     public FaceParameters Face(int index) =>
         FaceParameters.Random(_key, index, (FaceExpression)(index % FaceExpressions.Count));
 
-    /// <summary>An image.</summary>
+    /// <summary>Renders an image.</summary>
     public RgbImage Render(int index) => FaceImage.Render(Face(index), Size, Style);
 
     /// <summary>A sentence about an image; another variant (such as the epoch) gives another sentence.</summary>
     public string Caption(int index, uint variant = 0) => FaceCaptions.Describe(Face(index), variant);
 
-    /// <summary>The set as samples; images are drawn when they are loaded.</summary>
+    /// <summary>The set as samples; images are rendered when they are loaded.</summary>
     public DataSplit ToSplit() => new(Name, FaceExpressions.Names, [.. Enumerable.Range(0, Count).Select(index =>
         new Sample($"{Name}-{index:D6}", index % FaceExpressions.Count,
             [new GeneratedFrame($"drawn face {Name} {Seed} {index} {Size}x{Size} {Style}", () => Render(index))]))]);

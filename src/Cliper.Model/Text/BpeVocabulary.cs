@@ -10,18 +10,19 @@ namespace Cliper.Model.Text;
 /// </summary>
 public sealed partial class BpeVocabulary
 {
-    /// <summary>What begins a text.</summary>
+    /// <summary>The token that begins a text.</summary>
     public const string Start = "<|startoftext|>";
 
-    /// <summary>What ends a text; the token with the largest id, where CLIP reads the text's feature.</summary>
+    /// <summary>The token that ends a text, with the largest id, where CLIP reads the text's feature.</summary>
     public const string End = "<|endoftext|>";
 
-    /// <summary>What marks a token at the end of a word.</summary>
+    /// <summary>The mark of a token at the end of a word.</summary>
     public const string EndOfWord = "</w>";
 
     private const string MetadataKey = "bpe_merges";
     private const string Header = "#version: 0.2";
     private const string Remedy = "get or write the vocabulary anew";
+
     private readonly Dictionary<string, int> _ids;
     private readonly string[] _tokens;
     private readonly (string Left, string Right)[] _merges;
@@ -70,13 +71,13 @@ public sealed partial class BpeVocabulary
     /// <summary>Tokens by id.</summary>
     public IReadOnlyList<string> Tokens => _tokens;
 
-    /// <summary>What is joined, best first.</summary>
+    /// <summary>The pairs of tokens that are merged, best first.</summary>
     public IReadOnlyList<(string Left, string Right)> Merges => _merges;
 
     /// <summary>
     /// The vocabulary that CLIP makes of merges: bytes, bytes at a word's end, the merged tokens, start and end.
     /// </summary>
-    /// <param name="merges">What is joined, best first; tokens in CLIP's writing.</param>
+    /// <param name="merges">The pairs of tokens that are merged, best first; tokens in CLIP's writing.</param>
     /// <param name="path">Where they come from, for messages.</param>
     /// <exception cref="InputException">A merge joins what is no token, or repeats another.</exception>
     public static BpeVocabulary FromMerges(IReadOnlyList<(string Left, string Right)> merges, string path = "merges")
@@ -94,7 +95,7 @@ public sealed partial class BpeVocabulary
     }
 
     /// <summary>The vocabulary in the metadata of weights; null if there is none.</summary>
-    /// <param name="metadata">Of a safetensors file.</param>
+    /// <param name="metadata">Metadata of a safetensors file.</param>
     /// <param name="path">The file, for messages.</param>
     /// <exception cref="InputException">It is damaged.</exception>
     public static BpeVocabulary? FromMetadata(IReadOnlyDictionary<string, string> metadata, string path) =>

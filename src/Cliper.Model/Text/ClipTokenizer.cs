@@ -44,7 +44,8 @@ public sealed class ClipTokenizer
     /// <param name="tokenizerPath">A tokenizer that the user names, or null.</param>
     /// <exception cref="InputException">There is none, it is damaged, or it has another number of tokens than the
     /// weights.</exception>
-    public static ClipTokenizer For(IReadOnlyDictionary<string, string> metadata, int vocabularySize, string weightsPath,
+    public static ClipTokenizer For(IReadOnlyDictionary<string, string> metadata, int vocabularySize,
+        string weightsPath,
         string? tokenizerPath = null)
     {
         string found = HuggingFaceCache.Find(weightsPath);

@@ -20,7 +20,8 @@ public sealed class VideoFrames(VideoFile video) : IReadOnlyList<Frame>
         : throw new ArgumentOutOfRangeException(nameof(index));
 
     /// <inheritdoc/>
-    public IEnumerator<Frame> GetEnumerator() => Enumerable.Range(0, Count).Select(index => this[index]).GetEnumerator();
+    public IEnumerator<Frame> GetEnumerator() => Enumerable.Range(0, Count).Select(index => this[index])
+        .GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 }

@@ -14,9 +14,11 @@ public sealed class BatchLoaderTests : TemporaryFolder
         Assert.That(Augmentation.Names.Select(name => Augmentation.Named(name).Name), Is.EqualTo(Augmentation.Names));
 
     [Test]
-    public void AnEpochHasEverySampleOnce([Values(0, 1, 3)] int threads, [Values] SampleOrder order, [Values] bool dropLast)
+    public void AnEpochHasEverySampleOnce([Values(0, 1, 3)] int threads, [Values] SampleOrder order,
+        [Values] bool dropLast)
     {
-        using var loader = new BatchLoader(TestImages.Split(18), Small with { Threads = threads, Order = order, DropLast = dropLast });
+        using var loader = new BatchLoader(TestImages.Split(18), Small with { Threads = threads, Order = order,
+            DropLast = dropLast });
         (List<int> indices, List<int> labels, List<int> counts) = ([], [], []);
         foreach (Batch batch in loader.Epoch(0))
         {
@@ -38,20 +40,25 @@ public sealed class BatchLoaderTests : TemporaryFolder
             Assert.That(indices, Is.Not.Ordered);
     }
 
-    // Pixels depend on (seed, epoch, sample) alone: not on threads, prefetching, cache, batch size or where an epoch begins.
+    // Pixels depend on (seed, epoch, sample) alone: not on threads, prefetching, cache, batch size or where an epoch
+    // begins.
     [Test]
-    public void PixelsDependOnSeedEpochAndSampleAlone([Values("none", "light", "script", "paper")] string augmentation, [Values] bool gray,
+    public void PixelsDependOnSeedEpochAndSampleAlone([Values("none", "light", "script", "paper")] string augmentation,
+        [Values] bool gray,
         [Values(10, 40)] int side)
     {
         DataSplit split = TestImages.Split(11, width: side, height: side + 7, gray: gray);
-        LoaderOptions options = Small with { Augmentation = Augmentation.Named(augmentation), Order = SampleOrder.Shuffled };
+        LoaderOptions options = Small with { Augmentation = Augmentation.Named(augmentation),
+            Order = SampleOrder.Shuffled };
         Dictionary<int, float[]> expected = Pixels(split, options with { Threads = 0 }, 1);
 
         AssertSame(Pixels(split, options with { Threads = 1 }, 1), expected);
         AssertSame(Pixels(split, options with { Threads = 3, Prefetch = 1, BatchSize = 3 }, 1), expected);
         AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Memory }, 1, epochs: 2), expected);
-        AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Memory, CacheBytes = 2000 }, 1, epochs: 2), expected);
-        AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Disk, CacheFolder = Folder }, 1, epochs: 2), expected);
+        AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Memory, CacheBytes = 2000 }, 1,
+            epochs: 2), expected);
+        AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Disk, CacheFolder = Folder }, 1,
+            epochs: 2), expected);
         AssertSame(Pixels(split, options, 1, firstBatch: 1), expected, missing: 4);
 
         bool isRandom = augmentation != "none";
@@ -97,8 +104,10 @@ public sealed class BatchLoaderTests : TemporaryFolder
     {
         DataSplit split = TestImages.Split(20);
         // 18 of class 0, 2 of class 1.
-        split = new DataSplit("train", split.Classes, [.. split.Samples.Select((sample, i) => sample with { Label = i < 18 ? 0 : 1 })]);
-        using var loader = new BatchLoader(split, Small with { Order = SampleOrder.Balanced, Augmentation = Augmentation.Light, BatchSize = 20 });
+        split = new DataSplit("train", split.Classes,
+            [.. split.Samples.Select((sample, i) => sample with { Label = i < 18 ? 0 : 1 })]);
+        using var loader = new BatchLoader(split, Small with { Order = SampleOrder.Balanced, Augmentation =
+            Augmentation.Light, BatchSize = 20 });
         using Batch batch = loader.Epoch(0).Single();
 
         Assert.That(batch.Labels.Count(label => label == 1), Is.EqualTo(10));
@@ -112,13 +121,16 @@ public sealed class BatchLoaderTests : TemporaryFolder
     {
         // Every frame shows the same, so frames may differ only if their variation does.
         DataSplit split = new("train", ["a", "b"], [.. Enumerable.Range(0, 6).Select(i =>
-            new Sample($"clip {i}", i % 2, [.. Enumerable.Range(0, 9).Select(f => new GeneratedFrame($"{i} {f}", () => TestImages.Make(i)))]))]);
-        using var loader = new BatchLoader(split, Small with { Frames = 4, Augmentation = Augmentation.Script, Order = SampleOrder.Shuffled });
+            new Sample($"clip {i}", i % 2,
+            [.. Enumerable.Range(0, 9).Select(f => new GeneratedFrame($"{i} {f}", () => TestImages.Make(i)))]))]);
+        using var loader = new BatchLoader(split, Small with { Frames = 4, Augmentation = Augmentation.Script,
+            Order = SampleOrder.Shuffled });
         foreach (Batch batch in loader.Epoch(0))
         {
             Assert.That(batch.Pixels.Length, Is.EqualTo(batch.Count * 4 * 432));
             for (int frame = 0; frame < batch.Count * 4; frame++)
-                Assert.That(batch.Pixels.Slice(frame * 432, 432).SequenceEqual(batch.Pixels.Slice(frame / 4 * 4 * 432, 432)));
+                Assert.That(batch.Pixels.Slice(frame * 432, 432)
+                    .SequenceEqual(batch.Pixels.Slice(frame / 4 * 4 * 432, 432)));
             batch.Dispose();
         }
     }
@@ -149,8 +161,11 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void NoReadableImageAtAllIsAnError()
     {
         File.WriteAllText(In("bad.png"), "no picture");
-        using var loader = new BatchLoader(new DataSplit("train", ["a"], [new Sample("bad", 0, [new FileFrame(In("bad.png"))])]), Small);
-        Assert.That(() => loader.Epoch(0).ToList(), Throws.TypeOf<InputException>().With.Message.Contains("none of the pictures"));
+        using var loader =
+            new BatchLoader(new DataSplit("train", ["a"], [new Sample("bad", 0, [new FileFrame(In("bad.png"))])]),
+            Small);
+        Assert.That(() => loader.Epoch(0).ToList(),
+            Throws.TypeOf<InputException>().With.Message.Contains("none of the pictures"));
     }
 
     [Test]
@@ -158,7 +173,8 @@ public sealed class BatchLoaderTests : TemporaryFolder
     {
         int loads = 0;
         string name = "a";
-        DataSplit Split() => new("train", ["a", "b"], [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", i % 2, [new GeneratedFrame($"{name} {i}", () =>
+        DataSplit Split() => new("train", ["a", "b"],
+            [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", i % 2, [new GeneratedFrame($"{name} {i}", () =>
         {
             Interlocked.Increment(ref loads);
             return TestImages.Make(i);
@@ -242,7 +258,8 @@ public sealed class BatchLoaderTests : TemporaryFolder
         {
             byte[] damaged = random.Next(4) == 0 ? whole[..random.Next(whole.Length)] : [.. whole];
             for (int change = random.Next(1, 4); change > 0 && damaged.Length > 0; change--)
-                damaged[random.Next(random.Next(2) == 0 ? Math.Min(damaged.Length, 220) : damaged.Length)] = (byte)random.Next(256);
+                damaged[random.Next(random.Next(2) == 0 ? Math.Min(damaged.Length, 220) : damaged.Length)] =
+                    (byte)random.Next(256);
             File.WriteAllBytes(file, damaged);
             Assert.That(Pixels(), Is.EqualTo(expected));
             Assert.That(File.ReadAllBytes(file), Is.EqualTo(whole), "made anew");
@@ -253,8 +270,10 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void AnUnwritableCacheIsNamed()
     {
         File.WriteAllText(In("file"), "");
-        using var loader = new BatchLoader(TestImages.Split(2), Small with { Cache = CacheMode.Disk, CacheFolder = In("file/below") });
-        Assert.That(() => loader.Epoch(0).ToList(), Throws.TypeOf<InputException>().With.Message.Contains("file/below"));
+        using var loader = new BatchLoader(TestImages.Split(2), Small with { Cache = CacheMode.Disk,
+            CacheFolder = In("file/below") });
+        Assert.That(() => loader.Epoch(0).ToList(),
+            Throws.TypeOf<InputException>().With.Message.Contains("file/below"));
     }
 
     [Test]
@@ -277,7 +296,8 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void AFaultInDrawingIsThrownToTheConsumer([Values(0, 2)] int threads)
     {
-        DataSplit split = new("train", ["a"], [new Sample("a", 0, [new GeneratedFrame("a", () => throw new NotSupportedException("pen"))])]);
+        DataSplit split = new("train", ["a"],
+            [new Sample("a", 0, [new GeneratedFrame("a", () => throw new NotSupportedException("pen"))])]);
         using var loader = new BatchLoader(split, Small with { Threads = threads });
         Assert.That(() => loader.Epoch(0).ToList(), Throws.TypeOf<NotSupportedException>());
     }
@@ -286,11 +306,16 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void SettingsOutOfRangeAreNamed()
     {
         DataSplit split = TestImages.Split(2);
-        Assert.That(() => new BatchLoader(split, Small with { BatchSize = 0 }), Throws.TypeOf<SettingsException>().With.Message.Contains("batch size"));
-        Assert.That(() => new BatchLoader(split, Small with { Frames = 3, FramesPerSegment = 2 }), Throws.TypeOf<SettingsException>());
-        Assert.That(() => new BatchLoader(split, Small with { Cache = CacheMode.Disk }), Throws.TypeOf<SettingsException>().With.Message.Contains("folder"));
-        Assert.That(() => new BatchLoader(split, Small with { Augmentation = new() { Flip = 2 } }), Throws.TypeOf<SettingsException>().With.Message.Contains("Flip"));
-        Assert.That(() => Augmentation.Named("strong"), Throws.TypeOf<SettingsException>().With.Message.Contains("light"));
+        Assert.That(() => new BatchLoader(split, Small with { BatchSize = 0 }),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("batch size"));
+        Assert.That(() => new BatchLoader(split, Small with { Frames = 3, FramesPerSegment = 2 }),
+            Throws.TypeOf<SettingsException>());
+        Assert.That(() => new BatchLoader(split, Small with { Cache = CacheMode.Disk }),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("folder"));
+        Assert.That(() => new BatchLoader(split, Small with { Augmentation = new() { Flip = 2 } }),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("Flip"));
+        Assert.That(() => Augmentation.Named("strong"),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("light"));
     }
 
     private DataSplit FilesWithDamage()
@@ -307,7 +332,8 @@ public sealed class BatchLoaderTests : TemporaryFolder
         return new DataSplit("train", ["a", "b"], samples);
     }
 
-    private static Dictionary<int, float[]> Pixels(DataSplit split, LoaderOptions options, int epoch, int firstBatch = 0, int epochs = 1)
+    private static Dictionary<int, float[]> Pixels(DataSplit split, LoaderOptions options, int epoch, int firstBatch =
+        0, int epochs = 1)
     {
         var pixels = new Dictionary<int, float[]>();
         using var loader = new BatchLoader(split, options);
@@ -331,5 +357,6 @@ public sealed class BatchLoaderTests : TemporaryFolder
             Assert.That(values.AsSpan().SequenceEqual(expected[index]), $"sample {index}");
     }
 
-    private static bool Same(Dictionary<int, float[]> a, Dictionary<int, float[]> b) => a.All(pair => pair.Value.AsSpan().SequenceEqual(b[pair.Key]));
+    private static bool Same(Dictionary<int, float[]> a, Dictionary<int, float[]> b) =>
+        a.All(pair => pair.Value.AsSpan().SequenceEqual(b[pair.Key]));
 }

@@ -24,7 +24,8 @@ public sealed class CacheFuzzTests : TemporaryFolder
     /// <summary>In memory where that can be had.</summary>
     protected override string Parent => Directory.Exists("/dev/shm") ? "/dev/shm" : base.Parent;
 
-    private LoaderOptions Options => new() { BatchSize = 3, ImageSize = 8, Threads = 0, Prefetch = 1, Cache = CacheMode.Disk, CacheFolder = Folder };
+    private LoaderOptions Options => new() { BatchSize = 3, ImageSize = 8, Threads = 0, Prefetch = 1,
+        Cache = CacheMode.Disk, CacheFolder = Folder };
 
     [Test]
     public void ADamagedFileIsNeverUsed()
@@ -40,7 +41,8 @@ public sealed class CacheFuzzTests : TemporaryFolder
 
             Assert.That(Pixels().AsSpan().SequenceEqual(expected), $"round {round}");
 
-            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes), $"bytes taken in round {round}");
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes),
+                $"bytes taken in round {round}");
             same += File.ReadAllBytes(file).AsSpan().SequenceEqual(whole) ? 1 : 0;
         }
         Assert.That(same, Is.EqualTo(Rounds), "the file is made anew");
@@ -64,7 +66,8 @@ public sealed class CacheFuzzTests : TemporaryFolder
             float[] pixels = Pixels();
 
             Assert.That(pixels, Has.Length.EqualTo(expected.Length));
-            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes), $"bytes taken in round {round}");
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes),
+                $"bytes taken in round {round}");
             used += pixels.AsSpan().SequenceEqual(expected) ? 0 : 1;
         }
         // Changes that no checksum tells must get through now and then, or the test tests nothing.

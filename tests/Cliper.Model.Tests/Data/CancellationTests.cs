@@ -27,7 +27,8 @@ public sealed class CancellationTests : TemporaryFolder
     [Test]
     public void CachingEndsAndLeavesNoFile()
     {
-        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, Cache = CacheMode.Disk, CacheFolder = Folder });
+        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, Cache = CacheMode.Disk,
+            CacheFolder = Folder });
 
         EndsWithinASecond(token => loader.Prepare(null, token));
 
@@ -37,7 +38,8 @@ public sealed class CancellationTests : TemporaryFolder
     [Test]
     public void AnEpochThatWaitsForABatchEnds([Values(0, 1)] int threads)
     {
-        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Images, Threads = threads });
+        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Images,
+            Threads = threads });
 
         EndsWithinASecond(token => loader.Epoch(0, cancellation: token).First().Dispose());
     }
@@ -49,14 +51,16 @@ public sealed class CancellationTests : TemporaryFolder
         using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Images });
         using var phase = new StageLoop("stage1", new StageSettings { Epochs = 1, BatchSize = Images }, device, []);
 
-        EndsWithinASecond(token => phase.Run(loader, (_, _, _) => throw new InvalidOperationException("there was a batch"),
+        EndsWithinASecond(token =>
+            phase.Run(loader, (_, _, _) => throw new InvalidOperationException("there was a batch"),
             new Progress<TrainEvent>(), _ => { }, token));
 
         Assert.That((phase.Epoch, phase.Step), Is.EqualTo((0, 0)));
     }
 
     [Test]
-    public void ReadingListsAndFoldersEnds([Values("fer2013", "list", "folder", "clips", "rafdb", "captions")] string format)
+    public void ReadingListsAndFoldersEnds([Values("fer2013", "list", "folder", "clips", "rafdb",
+        "captions")] string format)
     {
         string path = Written(format);
         using var source = new CancellationTokenSource();
@@ -75,7 +79,8 @@ public sealed class CancellationTests : TemporaryFolder
         using var source = new CancellationTokenSource();
         var codec = new EndingCodec(source, 5);
 
-        Assert.That(() => DataSetRegistry.Open(path, "folder", new DataSetOptions { Cancellation = source.Token, Codec = codec }),
+        Assert.That(() => DataSetRegistry.Open(path, "folder", new DataSetOptions { Cancellation = source.Token,
+            Codec = codec }),
             Throws.InstanceOf<OperationCanceledException>());
 
         Assert.That(codec.Asked, Is.EqualTo(5));
@@ -88,7 +93,8 @@ public sealed class CancellationTests : TemporaryFolder
 
         Assert.That(() => work(source.Token), Throws.InstanceOf<OperationCanceledException>());
 
-        Assert.That(Stopwatch.GetElapsedTime(start).TotalMilliseconds, Is.InRange(AskedAfter / 2, AskedAfter + Patience));
+        Assert.That(Stopwatch.GetElapsedTime(start).TotalMilliseconds,
+            Is.InRange(AskedAfter / 2, AskedAfter + Patience));
     }
 
     private static DataSplit Slow(string name) => new(name, ["a", "b"], [.. Enumerable.Range(0, Images).Select(i =>
@@ -109,7 +115,8 @@ public sealed class CancellationTests : TemporaryFolder
         switch (format)
         {
             case "fer2013":
-                File.WriteAllLines(In("fer2013.csv"), ["emotion,pixels,Usage", $"0,{pixels},Training", $"3,{pixels},Training"]);
+                File.WriteAllLines(In("fer2013.csv"), ["emotion,pixels,Usage", $"0,{pixels},Training",
+                    $"3,{pixels},Training"]);
                 return In("fer2013.csv");
             case "list":
                 File.WriteAllLines(In("a.csv"), [$"{Image("a.png")},happy", $"{Image("b.png")},sad"]);
@@ -144,6 +151,7 @@ public sealed class CancellationTests : TemporaryFolder
 
         public RgbImage Decode(ReadOnlySpan<byte> encoded, string name) => ImageCodec.Instance.Decode(encoded, name);
 
-        public byte[] Encode(RgbImage image, ImageFormat format, int quality = 90) => ImageCodec.Instance.Encode(image, format, quality);
+        public byte[] Encode(RgbImage image, ImageFormat format, int quality = 90) => ImageCodec.Instance.Encode(image,
+            format, quality);
     }
 }

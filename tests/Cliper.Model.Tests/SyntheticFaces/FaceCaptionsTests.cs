@@ -60,7 +60,8 @@ public class FaceCaptionsTests
         FaceParameters face = FaceParameters.Random(9, 3);
         string[] captions = [.. Enumerable.Range(0, 40).Select(variant => FaceCaptions.Describe(face, (uint)variant))];
         Assert.That(captions.Distinct().Count(), Is.GreaterThan(10));
-        Assert.That(Enumerable.Range(0, 40).Select(variant => FaceCaptions.Describe(face, (uint)variant)), Is.EqualTo(captions));
+        Assert.That(Enumerable.Range(0, 40).Select(variant => FaceCaptions.Describe(face, (uint)variant)),
+            Is.EqualTo(captions));
     }
 
     [Test]

@@ -74,7 +74,9 @@ public class FaceRendererTests
         }
 
         Assert.That(MeanSmile(0.9f, 1.1f), Is.GreaterThan(1.6f * MeanSmile(0.3f, 0.5f)));
-        float[] calm = [.. Enumerable.Range(0, 500).Select(i => FaceParameters.Random(2, i, FaceExpression.Neutral).Units.CornerUp)];
+        float[] calm =
+            [.. Enumerable.Range(0, 500).Select(i =>
+            FaceParameters.Random(2, i, FaceExpression.Neutral).Units.CornerUp)];
         Assert.That(calm.Average(), Is.EqualTo(0).Within(0.05));
     }
 
@@ -93,7 +95,8 @@ public class FaceRendererTests
     public void ABufferOfTheWrongLengthAndATinyImageAreRefused()
     {
         using var renderer = new FaceRenderer(16);
-        Assert.That(() => renderer.Render(FaceParameters.Random(0, 0), new byte[10]), Throws.InstanceOf<ArgumentException>());
+        Assert.That(() => renderer.Render(FaceParameters.Random(0, 0), new byte[10]),
+            Throws.InstanceOf<ArgumentException>());
         Assert.That(() => new FaceRenderer(15), Throws.InstanceOf<ArgumentException>());
     }
 }

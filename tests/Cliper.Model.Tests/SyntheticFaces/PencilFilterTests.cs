@@ -9,7 +9,8 @@ public class PencilFilterTests
 
     /// <summary>Images made from brightness by a function of column and row.</summary>
     private static RgbImage Image(Func<int, int, int> brightness) => new(Size, Size,
-        [.. Enumerable.Range(0, Size * Size).SelectMany(i => Enumerable.Repeat((byte)brightness(i % Size, i / Size), 3))]);
+        [.. Enumerable.Range(0, Size * Size).SelectMany(i => Enumerable.Repeat((byte)brightness(i % Size, i / Size),
+        3))]);
 
     [TestCase(0)]
     [TestCase(90)]
@@ -33,9 +34,11 @@ public class PencilFilterTests
     {
         RgbImage image = FaceImage.Render(FaceParameters.Random(3, 5), Size);
         byte[] sketch = PencilFilter.Of(image).Pixels;
-        Assert.That(Enumerable.Range(0, Size * Size).All(i => sketch[3 * i] == sketch[3 * i + 1] && sketch[3 * i] == sketch[3 * i + 2]));
+        Assert.That(Enumerable.Range(0, Size * Size).All(i => sketch[3 * i] == sketch[3 * i + 1]
+            && sketch[3 * i] == sketch[3 * i + 2]));
         // In half the light shares of brightness are the same but for the floor and the rounding to bytes.
-        byte[] dark = PencilFilter.Of(new RgbImage(Size, Size, [.. image.Pixels.Select(value => (byte)(value / 2))])).Pixels;
+        byte[] dark =
+            PencilFilter.Of(new RgbImage(Size, Size, [.. image.Pixels.Select(value => (byte)(value / 2))])).Pixels;
         Assert.That(sketch.Zip(dark).Average(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(8));
     }
 
@@ -50,6 +53,7 @@ public class PencilFilterTests
             Assert.That(sketched.Render(index).Pixels, Is.EqualTo(PencilFilter.Of(rendered.Render(index)).Pixels));
         }
         // A cache of pixels must tell them apart.
-        Assert.That(sketched.ToSplit().Samples[0].Frames[0].Identity, Is.Not.EqualTo(rendered.ToSplit().Samples[0].Frames[0].Identity));
+        Assert.That(sketched.ToSplit().Samples[0].Frames[0].Identity,
+            Is.Not.EqualTo(rendered.ToSplit().Samples[0].Frames[0].Identity));
     }
 }

@@ -51,6 +51,7 @@ public class SyntheticFacesDataTests
     {
         var data = new SyntheticFacesData("train", 1, 10, 16);
         Assert.That(data.Caption(4), Is.EqualTo(FaceCaptions.Describe(data.Face(4))));
-        Assert.That(Enumerable.Range(0, 20).Select(epoch => data.Caption(4, (uint)epoch)).Distinct().Count(), Is.GreaterThan(5));
+        Assert.That(Enumerable.Range(0, 20).Select(epoch => data.Caption(4, (uint)epoch)).Distinct().Count(),
+            Is.GreaterThan(5));
     }
 }

@@ -209,9 +209,11 @@ public sealed class TokenizerTests : TemporaryFolder
 
         Assert.That(() => ClipTokenizer.For(bare.Metadata, bare.Config.VocabularySize, In("bare")),
             Throws.TypeOf<InputException>().With.Message.Contains("no tokenizer"));
-        Assert.That(ClipTokenizer.For(whole.Metadata, whole.Config.VocabularySize, In("whole")).Vocabulary.Tokens, Is.EqualTo(Small.Value.Vocabulary.Tokens));
+        Assert.That(ClipTokenizer.For(whole.Metadata, whole.Config.VocabularySize, In("whole")).Vocabulary.Tokens,
+            Is.EqualTo(Small.Value.Vocabulary.Tokens));
         Small.Value.Vocabulary.Save(Folder);
-        Assert.That(ClipTokenizer.For(bare.Metadata, bare.Config.VocabularySize, In("bare")).Vocabulary.Tokens, Is.EqualTo(Small.Value.Vocabulary.Tokens));
+        Assert.That(ClipTokenizer.For(bare.Metadata, bare.Config.VocabularySize, In("bare")).Vocabulary.Tokens,
+            Is.EqualTo(Small.Value.Vocabulary.Tokens));
         BpeTrainer.Train(Captions, 520, []).Save(In("other"));
         Assert.That(() => ClipTokenizer.For(bare.Metadata, bare.Config.VocabularySize, In("bare"), In("other")),
             Throws.TypeOf<InputException>().With.Message.Contains("520 tokens"));

@@ -6,7 +6,8 @@ namespace Cliper.Model.Tests.Data.Faces;
 
 public sealed class FaceCropTests
 {
-    private static FaceCrop Sought(float margin = 0) => FaceCrop.Sought(FaceDetector.Load(FaceDetectorTests.Cascade), margin);
+    private static FaceCrop Sought(float margin = 0) => FaceCrop.Sought(FaceDetector.Load(FaceDetectorTests.Cascade),
+        margin);
 
     [Test]
     public void TheLargestFaceIsCutOutWithItsMargin()
@@ -27,7 +28,8 @@ public sealed class FaceCropTests
         PixelBox? face = Sought().Find(image);
         Assert.That(face, Is.Not.Null);
         Assert.That(Sought().Cut(image, face, "picture"), Is.SameAs(image));
-        Assert.That(FaceCrop.Given(face!.Value, 0).Cut(image, face, "picture"), Is.Not.SameAs(image), "a box by hand is always cut out");
+        Assert.That(FaceCrop.Given(face!.Value, 0).Cut(image, face, "picture"), Is.Not.SameAs(image),
+            "a box by hand is always cut out");
     }
 
     [Test]
@@ -42,7 +44,8 @@ public sealed class FaceCropTests
     [Test]
     public void AVideoKeepsItsFace()
     {
-        // Two faces; the one that was followed stays the one, also where it is the smaller, and through frames without any.
+        // Two faces; the one that was followed stays the one, also where it is the smaller, and through frames without
+        // any.
         PixelBox left = new(40, 80, 30, 30), right = new(190, 80, 28, 28), rightGrown = new(180, 70, 44, 44);
         var track = new FaceTrack(Sought(), "video");
         Assert.That(track.Next(FaceDetectorTests.Image(280, 200)), Is.Null);
