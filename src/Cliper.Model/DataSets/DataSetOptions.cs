@@ -62,7 +62,7 @@ public sealed record DataSetOptions
     /// <summary>Decides which files are images.</summary>
     public IImageCodec Codec { get; init; } = ImageCodec.Instance;
 
-    /// <summary>Ends the reading of lists and folders with an <see cref="OperationCanceledException"/>.</summary>
+    /// <summary>Cancels the reading of lists and folders with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken Cancellation { get; init; }
 
     /// <summary>Reports something that is listed and not there.</summary>

@@ -53,7 +53,7 @@ public static class DataSetVerifier
     /// <param name="images">Whether every image is decoded, and copies are sought.</param>
     /// <param name="threads">Threads to use; 0 for one a core.</param>
     /// <param name="progress">Receives the name of each step.</param>
-    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">The data set cannot be read at all.</exception>
     public static DataSetReport Run(string path, string dataSet, DataSetOptions options, bool images, int threads = 0,
         IProgress<string>? progress = null, CancellationToken cancellation = default)

@@ -3,7 +3,7 @@ namespace Cliper.Model.DataSets;
 /// <summary>How many samples the published data sets have, so that an incomplete copy is noticed.</summary>
 /// <remarks>
 /// RAF-DB, DFEW, FERV39k and MAFW are counted in their lists (the latter three as Former-DFER and DFER-CLIP pass them
-/// on), FER+ by its authors' program on their table; the others are told by their papers. Sources:
+/// on), FER+ by its authors' program on their table; the others are those of their papers. Sources:
 /// docs/data-protocols.md.
 /// </remarks>
 internal static class ExpectedCounts

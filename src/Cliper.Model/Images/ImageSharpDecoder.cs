@@ -48,7 +48,7 @@ internal static class ImageSharpDecoder
     public static bool CanRead(string extension) => Extensions.Contains(extension);
 
     /// <summary>
-    /// The format that the first bytes tell; null for none of these. TGA, which has no such bytes, is told by its
+    /// The format that the first bytes tell; null for none of these. TGA, which has no such bytes, is recognized by its
     /// footer, or by its extension and a plausible header.</summary>
     /// <param name="encoded">The file's bytes.</param>
     /// <param name="name">Its path or name, for the extension.</param>

@@ -54,7 +54,7 @@ public sealed record LoaderOptions
     /// <summary>How clips with few frames are filled up.</summary>
     public ShortClips ShortClips { get; init; } = ShortClips.RepeatLast;
 
-    /// <summary>Whether frames are drawn at random in each segment; null: when the order is random.</summary>
+    /// <summary>whether frames are sampled at random in each segment; null: when the order is random.</summary>
     public bool? RandomFrames { get; init; }
 
     /// <summary>Augmentation of the images.</summary>
@@ -74,7 +74,7 @@ public sealed record LoaderOptions
     /// <summary>Whether a last batch that is not full is left out.</summary>
     public bool DropLast { get; init; }
 
-    /// <summary>Threads that decode and augment; 0 does it on the caller's, when a batch is asked for.</summary>
+    /// <summary>Threads that decode and augment; 0 does it on the calling thread, when a batch is asked for.</summary>
     public int Threads { get; init; } = 1;
 
     /// <summary>Batches prepared ahead.</summary>
@@ -92,10 +92,10 @@ public sealed record LoaderOptions
     /// <summary>Whether an unreadable image is an error; otherwise it is skipped and recorded.</summary>
     public bool Strict { get; init; }
 
-    /// <summary>Mean a channel; CLIP's.</summary>
+    /// <summary>Mean of each channel; CLIP's.</summary>
     public IReadOnlyList<float> Mean { get; init; } = [0.48145466f, 0.4578275f, 0.40821073f];
 
-    /// <summary>Standard deviation a channel; CLIP's.</summary>
+    /// <summary>Std of each channel; CLIP's.</summary>
     public IReadOnlyList<float> Std { get; init; } = [0.26862954f, 0.26130258f, 0.27577711f];
 
     /// <summary>

@@ -204,7 +204,7 @@ public sealed record FaceParameters
     /// <summary>How blurred, 0 to 1.</summary>
     public float Blur { get; init; }
 
-    /// <summary>Standard deviation of the pixel noise, gray levels of 255.</summary>
+    /// <summary>Std of the pixel noise, gray levels of 255.</summary>
     public float Noise { get; init; }
 
     /// <summary>Chooses what has no name: shades, background, clothes, the noise itself.</summary>

@@ -7,7 +7,7 @@ public sealed partial class FaceRenderer
 {
     private Palette MixColors()
     {
-        SKColor skin = Vary(_face.Skin switch
+        SKColor skin = Perturb(_face.Skin switch
         {
             SkinTone.Pale => new SKColor(250, 222, 206),
             SkinTone.Light => new SKColor(240, 198, 168),
@@ -15,7 +15,7 @@ public sealed partial class FaceRenderer
             SkinTone.Brown => new SKColor(164, 110, 76),
             _ => new SKColor(112, 74, 54),
         }, 12);
-        SKColor hair = Vary(_face.Hair switch
+        SKColor hair = Perturb(_face.Hair switch
         {
             HairColor.Black => new SKColor(34, 29, 30),
             HairColor.Brown => new SKColor(98, 62, 40),
@@ -44,13 +44,13 @@ public sealed partial class FaceRenderer
             BackgroundEdge: Mix(background, Muted(RandomColor(20, 235)), 0.6f));
     }
 
-    private SKColor Vary(SKColor color, float deviation)
+    private SKColor Perturb(SKColor color, float std)
     {
-        float brightness = deviation * _details.Normal();
+        float brightness = std * _details.Normal();
         return new SKColor(
-            ToByte(color.Red + brightness + (0.3f * deviation * _details.Normal())),
-            ToByte(color.Green + brightness + (0.3f * deviation * _details.Normal())),
-            ToByte(color.Blue + brightness + (0.3f * deviation * _details.Normal())));
+            ToByte(color.Red + brightness + (0.3f * std * _details.Normal())),
+            ToByte(color.Green + brightness + (0.3f * std * _details.Normal())),
+            ToByte(color.Blue + brightness + (0.3f * std * _details.Normal())));
     }
 
     private SKColor RandomColor(float low, float high) => new(
@@ -116,7 +116,7 @@ public sealed partial class FaceRenderer
         };
         ReadOnlySpan<float> tint = [1 + (red * strength), 1 + (green * strength), 1 + (blue * strength)];
         // Half the difference of two uniform bytes has a standard deviation of 256 / sqrt(24) = 52.3.
-        float deviation = _face.Noise / 52.3f;
+        float std = _face.Noise / 52.3f;
         uint bits = 0;
         int left = 0;
         for (int y = 0; y < _size; y++)
@@ -132,7 +132,7 @@ public sealed partial class FaceRenderer
                         bits = _details.Word();
                         left = 4;
                     }
-                    float noise = ((int)(bits & 255) - (int)((bits >> 8) & 255)) * 0.5f * deviation;
+                    float noise = ((int)(bits & 255) - (int)((bits >> 8) & 255)) * 0.5f * std;
                     bits >>= 16;
                     left -= 2;
                     ref byte value = ref row[(x * 3) + channel];

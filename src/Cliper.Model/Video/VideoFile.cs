@@ -80,9 +80,9 @@ public sealed class VideoFile
 
     /// <summary>All frames in order.</summary>
     /// <param name="damage">
-    /// Told at the end, in one sentence, of what could not be decoded; null to be told nothing.
+    /// Receives one sentence at the end, if some frames could not be decoded; may be null.
     /// </param>
-    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">Not a single frame could be decoded.</exception>
     public IEnumerable<RgbImage> Frames(Action<string>? damage, CancellationToken cancellation = default)
     {
@@ -103,8 +103,8 @@ public sealed class VideoFile
     /// its time. Fewer are given where the video is damaged or ends before it said it would.
     /// </summary>
     /// <param name="indices">Which, ascending, repetitions allowed; from 0 and below <see cref="FrameCount"/>.</param>
-    /// <param name="damage">Told of what could not be decoded.</param>
-    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="damage">Receives one sentence on frames that could not be decoded.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">Not a single one could be decoded.</exception>
     public IReadOnlyList<RgbImage> Take(IReadOnlyList<int> indices, Action<string>? damage,
         CancellationToken cancellation = default)
@@ -126,8 +126,8 @@ public sealed class VideoFile
 
     /// <summary>Chosen frames as they are decoded, one in memory at a time.</summary>
     /// <param name="indices">Which, ascending, none twice.</param>
-    /// <param name="damage">Told of what could not be decoded.</param>
-    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="damage">Receives one sentence on frames that could not be decoded.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">In a pass, not a single one could be decoded.</exception>
     internal IEnumerable<(int Index, RgbImage Frame)> Chosen(IReadOnlyList<int> indices, Action<string>? damage,
         CancellationToken cancellation = default) => Seconds > SecondsOfASeek * indices.Count
@@ -177,8 +177,8 @@ public sealed class VideoFile
     /// </summary>
     /// <param name="start">Seconds to begin at, by seeking; null for the beginning.</param>
     /// <param name="filter">Filter that chooses frames, with a comma after it.</param>
-    /// <param name="damage">Told of what could not be decoded.</param>
-    /// <param name="cancellation">Ends it.</param>
+    /// <param name="damage">Receives one sentence on frames that could not be decoded.</param>
+    /// <param name="cancellation">Cancels it.</param>
     private IEnumerable<RgbImage> Decode(double? start, string filter, Action<string>? damage,
         CancellationToken cancellation)
     {

@@ -12,7 +12,7 @@ public static class VideoWriter
     /// <param name="path">The file; its extension decides the container.</param>
     /// <param name="video">Where rate, size and sound come from.</param>
     /// <param name="frames">Images of the video's size.</param>
-    /// <param name="cancellation">Ends it, leaving no file.</param>
+    /// <param name="cancellation">Cancels it, leaving no file.</param>
     /// <exception cref="InputException">ffmpeg cannot write it, or is missing.</exception>
     public static void Write(string path, VideoFile video, IEnumerable<RgbImage> frames,
         CancellationToken cancellation = default)
