@@ -3,7 +3,9 @@ using Cliper.Cli.Commands;
 
 namespace Cliper.Cli;
 
-/// <summary>The commands put together: parses, runs one, and turns whatever went wrong into one line and an exit code.</summary>
+/// <summary>
+/// The commands put together: parses, runs one, and turns whatever went wrong into one line and an exit code.
+/// </summary>
 internal static class Application
 {
     private const string Description = $"""
@@ -13,8 +15,8 @@ internal static class Application
         """;
 
     /// <summary>Runs the program.</summary>
-    /// <param name="args">As on the command line.</param>
-    /// <param name="terminal">Where output goes.</param>
+    /// <param name="args">Arguments of the command line.</param>
+    /// <param name="terminal">Receives the output.</param>
     /// <param name="cancellation">Asks a running command to end in good order.</param>
     /// <returns>The exit code.</returns>
     public static int Run(string[] args, Terminal terminal, CancellationToken cancellation)
@@ -56,7 +58,8 @@ internal static class Application
         }
     }
 
-    private static IEnumerable<Command> Commands(Terminal terminal, CommonOptions common, CancellationToken cancellation)
+    private static IEnumerable<Command> Commands(Terminal terminal, CommonOptions common,
+        CancellationToken cancellation)
     {
         yield return new DemoCommand(terminal, common, cancellation);
         yield return new TrainCommand(terminal, common, cancellation);
@@ -71,7 +74,8 @@ internal static class Application
         yield return new KernelsCommand(terminal, common, cancellation);
     }
 
-    private static string CommandPath(ParseResult parsed) => string.Join(' ', Chain(parsed.CommandResult.Command).Reverse()
+    private static string CommandPath(ParseResult parsed) =>
+        string.Join(' ', Chain(parsed.CommandResult.Command).Reverse()
         .Select(command => command is RootCommand ? "cliper-gpu" : command.Name));
 
     /// <summary>A command and those it stands under.</summary>

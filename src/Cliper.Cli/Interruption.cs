@@ -4,16 +4,16 @@ namespace Cliper.Cli;
 
 /// <summary>
 /// Ctrl-C and SIGTERM: the first asks the work to end in good order (a training run finishes its step and writes a
-/// checkpoint), the second ends the program at once. A file that outgrows the user's limit is then an error of the write, as a
-/// full disk is, and not the end of the program.
+/// checkpoint), the second ends the program at once. A file that outgrows the user's limit is then an error of the
+/// write, as a full disk is, and not the end of the program.
 /// </summary>
 internal sealed class Interruption : IDisposable
 {
     // SIGXFSZ has no name in .NET; Linux and macOS number it alike.
     private const PosixSignal FileTooLarge = (PosixSignal)25;
 
-    // They are kept to the end of the process: a signal is handled by a thread of its own, which may come to it after the
-    // write has failed and the work has ended, and a signal that nobody handles any more kills.
+    // They are kept to the end of the process: a signal is handled by a thread of its own, which may come to it after
+    // the write has failed and the work has ended, and a signal that nobody handles any more kills.
     private static readonly PosixSignalRegistration[] Ignored =
         [.. IgnoredSignals(OperatingSystem.IsWindows())
             .Select(signal => PosixSignalRegistration.Create(signal, context => context.Cancel = true))];
@@ -37,8 +37,8 @@ internal sealed class Interruption : IDisposable
     public CancellationToken Token => _source.Token;
 
     /// <summary>
-    /// Signals that must not end the program. Windows has no limit of a file's size, and .NET refuses a signal there that
-    /// it has no name for.
+    /// Signals that must not end the program. Windows has no limit of a file's size, and .NET refuses a signal there
+    /// that it has no name for.
     /// </summary>
     internal static IReadOnlyList<PosixSignal> IgnoredSignals(bool isWindows) => isWindows ? [] : [FileTooLarge];
 

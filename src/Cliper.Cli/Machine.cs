@@ -7,7 +7,7 @@ namespace Cliper.Cli;
 /// <summary>Facts about the machine that the program runs on.</summary>
 internal static class Machine
 {
-    /// <summary>The processor's own name where the system tells it, its architecture otherwise.</summary>
+    /// <summary>The CPU's own name where the system tells it, its architecture otherwise.</summary>
     public static string Processor { get; } = ReadProcessor();
 
     /// <summary>The system's name for itself.</summary>

@@ -39,9 +39,9 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         // The input's size, smaller, larger, wide, tall, one pixel, gray.
         (int Width, int Height, bool Gray)[] sizes = emulated ? [(Size, Size, false), (17, 9, false), (23, 31, true)]
             : [(Size, Size, false), (Size, Size, true), (17, 9, false), (23, 31, false), (61, 7, false), (5, 40, true), (1, 1, false), (33, 33, false)];
-        (StoredImage Image, PixelPlan Plan)[] pictures = [.. sizes.SelectMany((s, seed) => Enumerable.Range(0, emulated ? 1 : 3).Select(sample =>
+        (StoredImage Image, ImageTransform Plan)[] pictures = [.. sizes.SelectMany((s, seed) => Enumerable.Range(0, emulated ? 1 : 3).Select(sample =>
         {
-            StoredImage image = pipeline.Store(TestPictures.Make(seed, s.Width, s.Height, s.Gray));
+            StoredImage image = pipeline.Store(TestImages.Make(seed, s.Width, s.Height, s.Gray));
             return (image, pipeline.Draw(image, new RandomStream(7, RandomPurpose.Augmentation, 1, (uint)(10 * seed + sample))));
         }))];
         var expected = new float[pictures.Length * 3 * Size * Size];
@@ -71,9 +71,9 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
     public void HowManyAreUploadedTogetherDoesNotMatter(int gathered)
     {
         var pipeline = new PixelPipeline(Size, Augmentation.None, Table);
-        (StoredImage Image, PixelPlan Plan)[] pictures = [.. new[] { 14, 12, 5, 20 }.Select((side, seed) =>
+        (StoredImage Image, ImageTransform Plan)[] pictures = [.. new[] { 14, 12, 5, 20 }.Select((side, seed) =>
         {
-            StoredImage image = pipeline.Store(TestPictures.Make(seed, side, side));
+            StoredImage image = pipeline.Store(TestImages.Make(seed, side, side));
             return (image, pipeline.Draw(image, new RandomStream(7, RandomPurpose.Augmentation, 1, (uint)seed)));
         })];
 
@@ -90,8 +90,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             Assert.Ignore("launches of the same kernels as in ABatchHasTheHostsBits");
         // Five clips of three frames, one of which cannot be read: its batch has one less.
         var split = new DataSplit("train", ["a", "b"], [.. Enumerable.Range(0, 5).Select(clip => new Sample($"clip {clip}", clip % 2,
-            [.. Enumerable.Range(0, 3).Select(frame => new DrawnFrame($"{clip}.{frame}", () => clip == 2
-                ? throw new InputException("unreadable") : TestPictures.Make(clip, 26, 22 + frame)))]))]);
+            [.. Enumerable.Range(0, 3).Select(frame => new GeneratedFrame($"{clip}.{frame}", () => clip == 2
+                ? throw new InputException("unreadable") : TestImages.Make(clip, 26, 22 + frame)))]))]);
         var options = new LoaderOptions
         {
             BatchSize = 2,
@@ -120,7 +120,7 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
     [Test]
     public void PatchesThatDoNotDivideAPictureAreNamed()
     {
-        DataSplit split = TestPictures.Split(2, width: 8, height: 8);
+        DataSplit split = TestImages.Split(2, width: 8, height: 8);
         Assert.That(() => new BatchLoader(split, new LoaderOptions { Device = Device, ImageSize = 8, PatchSize = 3 }),
             Throws.TypeOf<SettingsException>().With.Message.EqualTo("patches of 3 pixels do not divide the 8 of a side"));
     }
@@ -137,7 +137,7 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             var pipeline = new PixelPipeline(size, Augmentation.None, Table);
             // Not as it would be cached: the device reduces it.
             var image = new StoredImage(width, height, 3, pixels);
-            PixelPlan plan = pipeline.Draw(image, default);
+            ImageTransform plan = pipeline.Draw(image, default);
             var expected = new float[3 * size * size];
             pipeline.Render(image, plan, expected);
 
@@ -200,8 +200,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             Assert.Ignore("the same launches but one, which NormalizeTests compares there");
         ClipConfig config = BenchmarkTests.Config;
         var pipeline = new PixelPipeline(config.ImageSize, Augmentation.None, Table);
-        (StoredImage Image, PixelPlan Plan)[] pictures = [.. Enumerable.Range(0, 3).Select(seed =>
-            (pipeline.Store(TestPictures.Make(seed, config.ImageSize, config.ImageSize)), new PixelPlan()))];
+        (StoredImage Image, ImageTransform Plan)[] pictures = [.. Enumerable.Range(0, 3).Select(seed =>
+            (pipeline.Store(TestImages.Make(seed, config.ImageSize, config.ImageSize)), new ImageTransform()))];
         var shape = new Shape(pictures.Length, 3, config.ImageSize, config.ImageSize);
         var planes = new float[shape.Count];
         int each = planes.Length / pictures.Length;

@@ -138,7 +138,7 @@ public sealed class StepGraphTests
             ClipNorm = 1,
             Schedule = ScheduleKind.Cosine,
         };
-        using var loader = new BatchLoader(TestPictures.Split(5, width: 16, height: 16),
+        using var loader = new BatchLoader(TestImages.Split(5, width: 16, height: 16),
             new LoaderOptions
             {
                 Device = device,

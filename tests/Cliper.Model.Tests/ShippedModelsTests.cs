@@ -38,11 +38,11 @@ public sealed class ShippedModelsTests
     [Test]
     public void CliperKnowsSketchesBetterThanItsClip()
     {
-        DataSplit sketches = Split(DrawingStyle.Pencil);
+        DataSplit sketches = Split(FaceStyle.Pencil);
         using Predictor predictor = Predictor.Load(ShippedModels.Cliper, _device);
 
         double cliper = predictor.Evaluate(sketches, strict: true, default).Evaluation.Confusion.War!.Value;
-        double zeroShot = ZeroShot(sketches), onPaintings = ZeroShot(Split(DrawingStyle.Paint));
+        double zeroShot = ZeroShot(sketches), onPaintings = ZeroShot(Split(FaceStyle.Paint));
 
         TestContext.Out.WriteLine($"CLIPER {cliper:F3}, zero-shot {zeroShot:F3}, zero-shot on paintings {onPaintings:F3}");
         Assert.That(zeroShot, Is.InRange(0.522 - 4 * 0.019, 0.522 + 4 * 0.019));
@@ -50,13 +50,13 @@ public sealed class ShippedModelsTests
         Assert.That(cliper, Is.GreaterThan(zeroShot + 0.145 - 4 * 0.023));
     }
 
-    private static DataSplit Split(DrawingStyle style) => new SyntheticFacesData("test", UnusedSeed, Faces, 48, style).ToSplit();
+    private static DataSplit Split(FaceStyle style) => new SyntheticFacesData("test", UnusedSeed, Faces, 48, style).ToSplit();
 
     /// <summary>WAR of the shipped CLIP with captions of the class names.</summary>
     private double ZeroShot(DataSplit split)
     {
         using ClipWeights weights = ClipWeights.Load(ShippedModels.Clip);
-        ClipTokenizer tokenizer = ClipTokenizer.For(weights, ShippedModels.Clip, null);
+        ClipTokenizer tokenizer = ClipTokenizer.For(weights.Metadata, weights.Config.VocabularySize, ShippedModels.Clip, null);
         var clip = new ClipModel(_device, weights);
         DescriptorPrompt prompt = DescriptorPrompt.Create(tokenizer, 1, clip.Config.ContextLength, DescriptorPrompt.DefaultWords);
         using var model = new CliperModel(clip,

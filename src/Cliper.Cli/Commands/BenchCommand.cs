@@ -12,7 +12,7 @@ namespace Cliper.Cli.Commands;
 /// <summary>Times the operations and the models on this machine.</summary>
 internal sealed class BenchCommand : CliCommand
 {
-    // What takes the emulated device milliseconds.
+    // The emulated device takes milliseconds for these.
     private const int EmulatedTurns = 64, EmulatedCopy = 16 << 20;
 
     private readonly Option<string?> _only = new("--only")
@@ -23,12 +23,15 @@ internal sealed class BenchCommand : CliCommand
 
     private readonly Option<string?> _rows = new("--rows")
     {
-        Description = "Adds each row to this file as it is measured, a JSON object a line; rows it holds are not measured.",
+        Description =
+            "Adds each row to this file as it is measured, a JSON object a line; rows it holds are not measured.",
         HelpName = "FILE",
     };
 
     public BenchCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("bench", "Every operation at the shapes of CLIP's ViTs, and whole forwards and training steps, against what this machine can do.",
+        : base("bench",
+            "Every operation at the shapes of CLIP's ViTs, and whole forwards and training steps, against what this "
+            + "machine can do.",
             terminal, common, cancellation)
     {
         Add(_only);
@@ -70,7 +73,8 @@ internal sealed class BenchCommand : CliCommand
     // GFLOP/s and GB/s.
     private static (double, double) Peaks(Device device) => device switch
     {
-        EmulatedDevice gpu => (GpuRoofline.MeasureGflops(gpu, EmulatedTurns), GpuRoofline.MeasureBandwidth(gpu, EmulatedCopy)),
+        EmulatedDevice gpu => (GpuRoofline.MeasureGflops(gpu, EmulatedTurns),
+            GpuRoofline.MeasureBandwidth(gpu, EmulatedCopy)),
         GpuDevice gpu => (GpuRoofline.MeasureGflops(gpu), GpuRoofline.MeasureBandwidth(gpu)),
         _ => (CpuRoofline.MeasureGflops((CpuDevice)device), CpuRoofline.MeasureBandwidth((CpuDevice)device)),
     };
@@ -80,20 +84,26 @@ internal sealed class BenchCommand : CliCommand
         Terminal.Out.WriteLine(device is EmulatedDevice
             ? Format.Invariant($"{device.Name}: multiply-adds {gflops:F3} GFLOP/s, memory {bandwidth:F1} GB/s (copy)")
             : device is GpuDevice gpu
-            ? Format.Invariant($"{device.Name}: {GpuRoofline.Instruction(gpu)} of {device.Activations.Describe()} {gflops / 1e3:F0} TFLOP/s, ")
-                + Format.Invariant($"memory {bandwidth:F0} GB/s (copy)")
-            : Format.Invariant($"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, memory {bandwidth:F1} GB/s (triad)"));
+            ? Format.Invariant(
+                $"{device.Name}: {GpuRoofline.Instruction(gpu)} of {device.Activations.Describe()} ",
+                $"{gflops / 1e3:F0} TFLOP/s, memory {bandwidth:F0} GB/s (copy)")
+            : Format.Invariant(
+                $"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, ",
+                $"memory {bandwidth:F1} GB/s (triad)"));
         Table table = new Table().Border(TableBorder.Simple).AddColumns("operation", "shape");
-        string share = device is EmulatedDevice ? "of the device" : device is GpuDevice ? "of the card" : "of the machine";
+        string share = device is EmulatedDevice ? "of the device" : device is GpuDevice ? "of the card"
+            : "of the machine";
         foreach (string title in new[] { "ms", "GFLOP/s", "GB/s", share })
             table.AddColumn(new TableColumn(title).RightAligned());
         foreach (BenchmarkRow row in rows)
             table.AddRow(Markup.Escape(row.Name), Markup.Escape(row.Shape), Format.Invariant($"{row.Milliseconds:F3}"),
-                Format.Invariant($"{row.Gflops:F1}"), Format.Invariant($"{row.GigabytesPerSecond:F1}"), Format.Percent(row.Ratio));
+                Format.Invariant($"{row.Gflops:F1}"), Format.Invariant($"{row.GigabytesPerSecond:F1}"),
+                Format.Percent(row.Ratio));
         Terminal.Human.Write(table);
     }
 
-    private static void Write(Utf8JsonWriter json, Device device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
+    private static void Write(Utf8JsonWriter json, Device device, double gflops, double bandwidth,
+        IEnumerable<BenchmarkRow> rows)
     {
         json.WriteStartObject();
         WriteFacts(json, device, gflops, bandwidth);

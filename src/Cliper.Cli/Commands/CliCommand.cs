@@ -5,7 +5,8 @@ namespace Cliper.Cli.Commands;
 /// <summary>A command: its options as fields, and what it does with them.</summary>
 internal abstract class CliCommand : Command
 {
-    protected CliCommand(string name, string description, Terminal terminal, CommonOptions common, CancellationToken cancellation)
+    protected CliCommand(string name, string description, Terminal terminal, CommonOptions common,
+        CancellationToken cancellation)
         : base(name, description)
     {
         Terminal = terminal;

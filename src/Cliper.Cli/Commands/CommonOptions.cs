@@ -11,7 +11,7 @@ using Cliper.Model;
 namespace Cliper.Cli.Commands;
 
 /// <summary>The options that every command has.</summary>
-/// <param name="terminal">Told when a device is there that cannot be used.</param>
+/// <param name="terminal">Receives a warning when a GPU is present that cannot be used.</param>
 internal sealed partial class CommonOptions(Terminal terminal)
 {
     private const int MaxThreads = 1024;
@@ -34,8 +34,10 @@ internal sealed partial class CommonOptions(Terminal terminal)
 
     public Option<string> Device { get; } = new("--device")
     {
-        Description = "Where to compute: auto (a CUDA card if there is one that works, else the processor), cpu, cuda, cuda:N for card N from 0, "
-            + "or emulated (the card's portable kernels on the processor, thousands of times slower: for tiny models).",
+        Description =
+            "Where to compute: auto (a CUDA card if there is one that works, else the processor), cpu, cuda, "
+            + "cuda:N for card N from 0, or emulated (the card's portable kernels on the processor, thousands of "
+            + "times slower: for tiny models).",
         HelpName = "DEVICE",
         DefaultValueFactory = _ => "auto",
         Recursive = true,
@@ -63,8 +65,9 @@ internal sealed partial class CommonOptions(Terminal terminal)
 
     public Option<string?> Precision { get; } = new("--precision")
     {
-        Description = "How a GPU stores activations: fp16 (as without it), or bf16 (the range of fp32 in fewer digits; compute capability "
-            + "8.0 or later). The processor computes in fp32.",
+        Description =
+            "How a GPU stores activations: fp16 (as without it), or bf16 (the range of fp32 in fewer digits; compute "
+            + "capability 8.0 or later). The processor computes in fp32.",
         HelpName = "FORMAT",
         Recursive = true,
     };
@@ -80,7 +83,9 @@ internal sealed partial class CommonOptions(Terminal terminal)
             : throw new SettingsException($"--threads is {threads}; it must lie within 0 and {MaxThreads}");
     }
 
-    /// <summary>The device that was asked for. With auto, a card that cannot be used is said so on standard error.</summary>
+    /// <summary>
+    /// The device that was asked for. With auto, a GPU that cannot be used is reported on standard error.
+    /// </summary>
     /// <exception cref="SettingsException">There is no such device, number of threads, size or precision.</exception>
     /// <exception cref="DeviceException">It cannot be used.</exception>
     public Device OpenDevice(ParseResult parsed)
@@ -97,9 +102,11 @@ internal sealed partial class CommonOptions(Terminal terminal)
             case Cuda:
                 return OpenCard(0, memory, stored, graphs);
             case "cpu" or Emulated when memory > 0:
-                throw new SettingsException($"--gpu-memory is for a card, and --device is {device}: leave one of them out");
+                throw new SettingsException(
+                    $"--gpu-memory is for a card, and --device is {device}: leave one of them out");
             case "cpu" or Emulated when !graphs:
-                throw new SettingsException($"--no-graphs is for a card, and --device is {device}: leave one of them out");
+                throw new SettingsException(
+                    $"--no-graphs is for a card, and --device is {device}: leave one of them out");
             case "cpu" when parsed.GetValue(Precision) is not null:
                 throw new SettingsException("--precision is for a GPU, and --device is cpu: leave one of them out");
             case "cpu":
@@ -108,10 +115,13 @@ internal sealed partial class CommonOptions(Terminal terminal)
                 return new EmulatedDevice(stored);
         }
         if (device.StartsWith(NumberedCuda, StringComparison.Ordinal))
-            return int.TryParse(device.AsSpan(NumberedCuda.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int ordinal)
+            return int.TryParse(device.AsSpan(NumberedCuda.Length), NumberStyles.None, CultureInfo.InvariantCulture,
+                out int ordinal)
                 ? OpenCard(ordinal, memory, stored, graphs)
-                : throw new SettingsException($"--device is '{device}'; a card is named by its number from 0, such as cuda:1");
-        throw new SettingsException($"--device is '{device}'; there are {string.Join(", ", Devices)}" + Suggestion.Hint(device, Devices));
+                : throw new SettingsException(
+                $"--device is '{device}'; a card is named by its number from 0, such as cuda:1");
+        throw new SettingsException($"--device is '{device}'; there are {string.Join(", ", Devices)}"
+            + Suggestion.Hint(device, Devices));
     }
 
     private CudaDevice OpenCard(int ordinal, long memory, ElementType stored, bool graphs) =>
@@ -137,7 +147,8 @@ internal sealed partial class CommonOptions(Terminal terminal)
         string[] names = [.. Formats.Select(ElementTypes.Describe)];
         int at = Array.IndexOf(names, name);
         return at >= 0 ? Formats[at]
-            : throw new SettingsException($"--precision is '{name}'; there are {string.Join(", ", names)}" + Suggestion.Hint(name, names));
+            : throw new SettingsException($"--precision is '{name}'; there are {string.Join(", ", names)}"
+                + Suggestion.Hint(name, names));
     }
 
     private long MemoryOf(ParseResult parsed)
@@ -159,7 +170,8 @@ internal sealed partial class CommonOptions(Terminal terminal)
             if (bytes is >= 1 and < long.MaxValue)
                 return (long)bytes;
         }
-        throw new SettingsException($"--gpu-memory is '{text}'; expected a size above zero with its unit, such as 8GiB or 500MiB");
+        throw new SettingsException(
+            $"--gpu-memory is '{text}'; expected a size above zero with its unit, such as 8GiB or 500MiB");
     }
 
     [GeneratedRegex(@"^(\d+(?:\.\d+)?) ?([KMG]i?B)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

@@ -6,7 +6,7 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Decodes and resizes a data set's pictures once, into a file that training maps.</summary>
+/// <summary>Decodes and resizes a data set's images once, into a file that training maps.</summary>
 internal sealed class DataCacheCommand : CliCommand
 {
     private readonly DataSetArguments _arguments = new();
@@ -35,7 +35,9 @@ internal sealed class DataCacheCommand : CliCommand
     private readonly StrictOption _strict = new();
 
     public DataCacheCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("cache", "Decodes and resizes all pictures into one memory-mapped file a split, with checksums. A file that is whole and up to date is kept.",
+        : base("cache",
+            "Decodes and resizes all pictures into one memory-mapped file a split, with checksums. A file that is "
+            + "whole and up to date is kept.",
             terminal, common, cancellation)
     {
         _arguments.AddTo(this);
@@ -46,9 +48,10 @@ internal sealed class DataCacheCommand : CliCommand
     protected override int Run(ParseResult parsed)
     {
         (string name, string path, DataSetOptions options) = _arguments.Resolve(parsed);
-        DataSetSplits splits = DataSetRegistry.Open(path, name, options with { TestFraction = 0, Cancellation = Cancellation });
+        DataSetSplits splits = DataSetRegistry.Open(path, name,
+            options with { TestFraction = 0, Cancellation = Cancellation });
         var skipped = new Dictionary<string, string>();
-        var files = new List<(string Split, int Samples, int Pictures)>();
+        var files = new List<(string Split, int Samples, int Images)>();
         foreach (DataSplit split in splits.All)
         {
             using var loader = new BatchLoader(split, new LoaderOptions
@@ -71,12 +74,12 @@ internal sealed class DataCacheCommand : CliCommand
                 json.WriteStartObject();
                 json.WriteString("folder", parsed.GetValue(_out));
                 json.WriteStartArray("splits");
-                foreach ((string split, int samples, int pictures) in files)
+                foreach ((string split, int samples, int images) in files)
                 {
                     json.WriteStartObject();
                     json.WriteString("name", split);
                     json.WriteNumber("samples", samples);
-                    json.WriteNumber("pictures", pictures);
+                    json.WriteNumber("pictures", images);
                     json.WriteEndObject();
                 }
                 json.WriteEndArray();
@@ -84,8 +87,8 @@ internal sealed class DataCacheCommand : CliCommand
                 json.WriteEndObject();
             });
         else
-            foreach ((string split, int samples, int pictures) in files)
-                Terminal.Out.WriteLine($"{split}: {pictures} pictures of {samples} samples in {parsed.GetValue(_out)}");
+            foreach ((string split, int samples, int images) in files)
+                Terminal.Out.WriteLine($"{split}: {images} pictures of {samples} samples in {parsed.GetValue(_out)}");
         SkippedPictures.Say(Terminal, skipped);
         return ExitCode.Done;
     }

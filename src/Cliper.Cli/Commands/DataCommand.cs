@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>What can be done with data sets besides training on them.</summary>
+/// <summary>Commands on data sets, other than training on them.</summary>
 internal sealed class DataCommand : Command
 {
     public DataCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)

@@ -32,14 +32,16 @@ internal sealed class DataSetArguments
         command.Add(_choices);
     }
 
-    /// <summary>What a command line says.</summary>
+    /// <summary>The data set that a command line names, and how to read it.</summary>
     /// <exception cref="SettingsException">An unknown layout or choice.</exception>
     public (string Name, string Path, DataSetOptions Options) Resolve(ParseResult parsed)
     {
         string name = parsed.GetValue(_name)!, path = parsed.GetValue(_path)!;
         if (!DataSetRegistry.Names.Contains(name))
-            throw new SettingsException($"there is no data set format '{name}'; known are {string.Join(", ", DataSetRegistry.Names)}"
+            throw new SettingsException(
+                $"there is no data set format '{name}'; known are {string.Join(", ", DataSetRegistry.Names)}"
                 + Suggestion.Hint(name, DataSetRegistry.Names));
-        return (name, path, _choices.Over(parsed, new DataChoices()).Over(new DataSetOptions { Fold = parsed.GetValue(_fold) }));
+        return (name, path, _choices.Over(parsed, new DataChoices())
+            .Over(new DataSetOptions { Fold = parsed.GetValue(_fold) }));
     }
 }

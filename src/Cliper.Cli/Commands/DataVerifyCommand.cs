@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Whether a data set is complete and sound.</summary>
+/// <summary>Checks that a data set is complete and sound.</summary>
 internal sealed class DataVerifyCommand : CliCommand
 {
     private const int MostListed = 10;
@@ -18,8 +18,10 @@ internal sealed class DataVerifyCommand : CliCommand
     };
 
     public DataVerifyCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("verify", "Counts by class and split against the published ones, missing and unreadable pictures, copies within and across splits, frames a clip. "
-            + "Ends with exit code 3 and the remedy when something is off.", terminal, common, cancellation)
+        : base("verify",
+            "Counts by class and split against the published ones, missing and unreadable pictures, copies within and "
+            + "across splits, frames a clip. Ends with exit code 3 and the remedy when something is off.",
+            terminal, common, cancellation)
     {
         _arguments.AddTo(this);
         Add(_quick);
@@ -28,7 +30,8 @@ internal sealed class DataVerifyCommand : CliCommand
     protected override int Run(ParseResult parsed)
     {
         (string name, string path, DataSetOptions options) = _arguments.Resolve(parsed);
-        DataSetReport report = DataSetVerifier.Run(path, name, options, !parsed.GetValue(_quick), Common.ThreadsOf(parsed),
+        DataSetReport report = DataSetVerifier.Run(path, name, options, !parsed.GetValue(_quick),
+            Common.ThreadsOf(parsed),
             new Teller(Terminal), Cancellation);
         if (Terminal.Json)
             Terminal.WriteJson(json => Write(json, report));
@@ -48,7 +51,8 @@ internal sealed class DataVerifyCommand : CliCommand
             table.AddColumn(new TableColumn(Markup.Escape(split.Name)).RightAligned());
         foreach (string name in report.Splits.SelectMany(split => split.Classes).Select(entry => entry.Name).Distinct())
             table.AddRow([Markup.Escape(name), .. report.Splits.Select(split =>
-                split.Classes.FirstOrDefault(entry => entry.Name == name) is { } entry ? Of(entry.Found, entry.Expected) : "-")]);
+                split.Classes.FirstOrDefault(entry => entry.Name == name) is { } entry ? Of(entry.Found, entry.Expected)
+                : "-")]);
         table.AddRow(["all", .. report.Splits.Select(split => Of(split.Found, split.Expected))]);
         if (report.Splits.Any(split => split.Frames is not null))
         {
@@ -62,11 +66,14 @@ internal sealed class DataVerifyCommand : CliCommand
         List("copies", [.. report.Copies.Select(copy => $"{copy.Split}: {string.Join(", ", copy.Names)}")]);
         foreach (DuplicateReport across in report.Across)
             List($"{across.Train.Name} and {across.Other.Name}", [.. across.Pairs.Select(pair => Format.Invariant(
-                $"{(pair.Kind == DuplicateKind.Exact ? "exact" : $"near {pair.Similarity:F2}")}{(pair.Mirrored ? ", mirrored" : "")}: {across.Train.Samples[pair.Train].Name} = {across.Other.Samples[pair.Other].Name}"))]);
+                $"{(pair.Kind == DuplicateKind.Exact ? "exact" : $"near {pair.Similarity:F2}")}",
+                $"{(pair.Mirrored ? ", mirrored" : "")}: {across.Train.Samples[pair.Train].Name}",
+                $" = {across.Other.Samples[pair.Other].Name}"))]);
         if (report.Problems.Count == 0)
             Terminal.Out.WriteLine("nothing is off");
 
-        static string Of(int found, int? expected) => expected is { } wanted && wanted != found ? $"{found} of {wanted}" : $"{found}";
+        static string Of(int found, int? expected) => expected is { } wanted && wanted != found ? $"{found} of {wanted}"
+            : $"{found}";
     }
 
     private void List(string title, IReadOnlyList<string> lines)
@@ -131,7 +138,8 @@ internal sealed class DataVerifyCommand : CliCommand
                 json.WriteBoolean("mirrored", pair.Mirrored);
                 json.WriteString(across.Train.Name, across.Train.Samples[pair.Train].Name);
                 json.WriteString(across.Other.Name, across.Other.Samples[pair.Other].Name);
-                json.WriteBoolean("sameClass", across.Train.Samples[pair.Train].Label == across.Other.Samples[pair.Other].Label);
+                json.WriteBoolean("sameClass", across.Train.Samples[pair.Train].Label
+                    == across.Other.Samples[pair.Other].Label);
                 json.WriteEndObject();
             }
         json.WriteEndArray();

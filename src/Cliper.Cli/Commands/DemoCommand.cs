@@ -9,7 +9,8 @@ using Cliper.Model.Stages;
 namespace Cliper.Cli.Commands;
 
 /// <summary>
-/// The whole path on faces that the program sketches, from a CLIP that has learned from painted ones; nothing is downloaded.
+/// Trains and evaluates on synthetic faces in pencil style, from a CLIP that has learned from synthetic faces in color.
+/// Nothing is downloaded.
 /// </summary>
 internal sealed class DemoCommand : CliCommand
 {
@@ -23,16 +24,17 @@ internal sealed class DemoCommand : CliCommand
     };
 
     public DemoCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("demo", "Sketches faces, learns their expressions from the small CLIP that comes with the program, and shows the result. "
-            + "About a minute.", terminal, common, cancellation) => Add(_out);
+        : base("demo",
+            "Sketches faces, learns their expressions from the small CLIP that comes with the program, and shows the "
+            + "result. About a minute.", terminal, common, cancellation) => Add(_out);
 
     protected override int Run(ParseResult parsed)
     {
         TrainSettings settings = Recipes.Get("demo") with { Weights = ShippedModels.Clip };
         string folder = parsed.GetValue(_out)!;
         using Device device = Common.OpenDevice(parsed);
-        Terminal.Say($"{device.Name}: {settings.DrawnPictures} pencil sketches of faces to learn from, others to test on; "
-            + "the CLIP has learned from paintings");
+        Terminal.Say($"{device.Name}: {settings.DrawnPictures} pencil sketches of faces to learn from, others to test "
+            + "on; the CLIP has learned from paintings");
         TrainResult result = TrainingProgress.Show(Terminal, progress =>
             TrainingRun.Run(device, settings, folder, resume: false, overwrite: true, progress, Cancellation));
         using CliperModel model = result.Model;

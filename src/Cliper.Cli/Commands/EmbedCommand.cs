@@ -8,12 +8,14 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>A CLIP's features of pictures and texts, in a safetensors file.</summary>
+/// <summary>Writes the features that a CLIP gives images and texts into a safetensors file.</summary>
 internal sealed class EmbedCommand : CliCommand
 {
     private readonly Option<string> _weights = new("--weights")
     {
-        Description = "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name in its local cache.",
+        Description =
+            "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name "
+            + "in its local cache.",
         HelpName = "PATH",
         Required = true,
     };
@@ -39,7 +41,9 @@ internal sealed class EmbedCommand : CliCommand
 
     private readonly Option<string> _out = new("--out")
     {
-        Description = "The file to write: image_features [N, D], text_features [P, D], logits_per_image [N, P]; fp32, not normalised.",
+        Description =
+            "The file to write: image_features [N, D], text_features [P, D], logits_per_image [N, P]; fp32, not "
+            + "normalized.",
         HelpName = "FILE",
         Required = true,
     };
@@ -47,7 +51,8 @@ internal sealed class EmbedCommand : CliCommand
     private readonly StrictOption _strict = new();
 
     public EmbedCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("embed", "A CLIP's features of pictures and texts, in a safetensors file.", terminal, common, cancellation)
+        : base("embed", "A CLIP's features of pictures and texts, in a safetensors file.", terminal, common,
+            cancellation)
     {
         foreach (Option option in new Option[] { _weights, _tokenizer, _images, _texts, _out, _strict })
             Add(option);
@@ -59,13 +64,14 @@ internal sealed class EmbedCommand : CliCommand
         string? textFile = parsed.GetValue(_texts);
         if (images.Length == 0 && textFile is null)
             throw new SettingsException("nothing to embed: give --images, --texts, or both");
-        IReadOnlyList<Sample> pictures = ImageFiles.Pictures(images);
+        IReadOnlyList<Sample> samples = ImageFiles.Pictures(images);
         IReadOnlyList<string> texts = textFile is null ? [] : ReadTexts(textFile);
         string path = parsed.GetValue(_out)!;
         AtomicFile.Check(path);
         using Device device = Common.OpenDevice(parsed);
         using var embedder = new Embedder(device, parsed.GetValue(_weights)!);
-        EmbeddingSummary summary = embedder.Write(path, pictures, texts, textFile ?? "", parsed.GetValue(_tokenizer), parsed.GetValue(_strict), Cancellation);
+        EmbeddingSummary summary = embedder.Write(path, samples, texts, textFile ?? "", parsed.GetValue(_tokenizer),
+            parsed.GetValue(_strict), Cancellation);
         SkippedPictures.Say(Terminal, summary.Skipped);
         if (Terminal.Json)
             Terminal.WriteJson(json =>
@@ -79,7 +85,9 @@ internal sealed class EmbedCommand : CliCommand
                 json.WriteEndObject();
             });
         else
-            Terminal.Out.WriteLine($"{path}: {summary.Images.Count} pictures and {summary.Texts.Count} texts, {summary.Dimension} numbers each");
+            Terminal.Out.WriteLine(
+                $"{path}: {summary.Images.Count} pictures and {summary.Texts.Count} texts, {summary.Dimension} "
+                + "numbers each");
         return ExitCode.Done;
     }
 
@@ -88,16 +96,19 @@ internal sealed class EmbedCommand : CliCommand
         string[] lines;
         try
         {
-            lines = File.ReadAllLines(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+            lines = File.ReadAllLines(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false,
+                throwOnInvalidBytes: true));
         }
         catch (DecoderFallbackException failure)
         {
-            throw new InputException($"{path}: the file of texts is not UTF-8 ({failure.Message.TrimEnd('.')}); save it as UTF-8", failure);
+            throw new InputException(
+                $"{path}: the file of texts is not UTF-8 ({failure.Message.TrimEnd('.')}); save it as UTF-8", failure);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new InputException($"{path}: the file of texts cannot be read ({failure.Message})", failure);
         }
-        return lines.Length > 0 ? lines : throw new InputException($"{path}: the file of texts is empty; expected a text a line");
+        return lines.Length > 0 ? lines
+            : throw new InputException($"{path}: the file of texts is empty; expected a text a line");
     }
 }

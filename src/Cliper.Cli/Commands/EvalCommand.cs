@@ -9,7 +9,7 @@ using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>How well a trained model does on labelled data.</summary>
+/// <summary>Evaluates a trained model on labeled data.</summary>
 internal sealed class EvalCommand : CliCommand
 {
     private readonly Option<string?> _run = new("--run")
@@ -26,7 +26,7 @@ internal sealed class EvalCommand : CliCommand
 
     private readonly Option<string> _data = new("--data")
     {
-        Description = "Folder or file of labelled pictures or clips; classes are matched by name.",
+        Description = "Folder or file of labeled pictures or clips; classes are matched by name.",
         HelpName = "PATH",
         Required = true,
     };
@@ -40,13 +40,15 @@ internal sealed class EvalCommand : CliCommand
 
     private readonly Option<string?> _split = new("--split")
     {
-        Description = "Split to evaluate: train, validation or test; without it test, else validation, else all there is.",
+        Description =
+            "Split to evaluate: train, validation or test; without it test, else validation, else all there is.",
         HelpName = "NAME",
     };
 
     private readonly Option<int?> _fold = new("--fold")
     {
-        Description = "Which fold of the data is the test split, from 1; without it the run's own where this is the run's data.",
+        Description =
+            "Which fold of the data is the test split, from 1; without it the run's own where this is the run's data.",
         HelpName = "N",
     };
 
@@ -55,7 +57,8 @@ internal sealed class EvalCommand : CliCommand
     private readonly StrictOption _strict = new();
 
     public EvalCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("eval", "WAR, UAR and the confusion matrix of a trained model on labelled data.", terminal, common, cancellation)
+        : base("eval", "WAR, UAR and the confusion matrix of a trained model on labeled data.", terminal, common,
+            cancellation)
     {
         foreach (Option option in new Option[] { _run, _checkpoint, _data, _dataSet, _split, _fold, _choices, _strict })
             Add(option);
@@ -72,7 +75,8 @@ internal sealed class EvalCommand : CliCommand
         using Device device = Common.OpenDevice(parsed);
         using Predictor predictor = Predictor.Load(Checkpoint.Find(checkpoint), device);
         DataSplit split = SplitOf(parsed, parsed.GetValue(_run));
-        (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split, parsed.GetValue(_strict), Cancellation);
+        (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split,
+            parsed.GetValue(_strict), Cancellation);
         SkippedPictures.Say(Terminal, skipped);
         if (Terminal.Json)
             Terminal.WriteJson(json =>
@@ -88,8 +92,8 @@ internal sealed class EvalCommand : CliCommand
     }
 
     /// <summary>
-    /// What is evaluated. On the data that the run was trained on, its choices and its fold hold, so that nothing is tested that
-    /// was learned from.
+    /// Resolves the data to evaluate on. For the data set that the run was trained on, the choices and the fold of the
+    /// run hold, so that no training sample is tested.
     /// </summary>
     private DataSplit SplitOf(ParseResult parsed, string? run)
     {
@@ -97,7 +101,8 @@ internal sealed class EvalCommand : CliCommand
         TrainSettings? trained = run is null ? null : SettingsOf(run);
         bool own = trained is { Data.Length: > 0 } && Path.GetFullPath(trained.Data) == Path.GetFullPath(data);
         int? fold = parsed.GetValue(_fold) ?? (own ? trained!.Fold : null);
-        DataSetSplits splits = DataSetRegistry.Open(data, parsed.GetValue(_dataSet)!, _choices.Over(parsed, trained?.Choices ?? new DataChoices()).Over(new DataSetOptions
+        DataSetSplits splits = DataSetRegistry.Open(data, parsed.GetValue(_dataSet)!,
+            _choices.Over(parsed, trained?.Choices ?? new DataChoices()).Over(new DataSetOptions
         {
             Seed = trained?.Seed ?? 0,
             TestFraction = 0,
@@ -108,7 +113,8 @@ internal sealed class EvalCommand : CliCommand
         foreach (string note in splits.Notes)
             Terminal.Say(note);
         if (own)
-            Terminal.Say($"the data that the run was trained on: choices, seed and fold {fold} are the run's where it has no splits of its own");
+            Terminal.Say($"the data that the run was trained on: choices, seed and fold {fold} are the run's where "
+                + "it has no splits of its own");
         return parsed.GetValue(_split) is { } name ? splits[name] : splits.Test ?? splits.Validation ?? splits.Train;
     }
 
@@ -122,7 +128,8 @@ internal sealed class EvalCommand : CliCommand
         }
         catch (SettingsException failure)
         {
-            Terminal.Say($"warning: the run's settings are of another version ({failure.Message}): choices and fold are the usual ones");
+            Terminal.Say($"warning: the run's settings are of another version ({failure.Message}): choices and fold "
+                + "are the usual ones");
             return null;
         }
     }

@@ -3,8 +3,8 @@ using System.Globalization;
 using Cliper.Kernels.Operations;
 using Cliper.Model;
 using Cliper.Model.Checkpoints;
-using Cliper.Model.DataSets;
 using Cliper.Model.Faces;
+using Cliper.Model.Samples;
 
 namespace Cliper.Cli.Commands;
 
@@ -88,7 +88,7 @@ internal sealed class FaceOptions
                 return FaceCrop.Given(box, model.FaceMargin);
             if (Table is not null)
                 return FaceCrop.Listed(Table, model.FaceMargin);
-            if (Cascade is null && Faces is null && model.Alignment == FaceAlignment.WholePicture)
+            if (Cascade is null && Faces is null && model.Alignment == FaceAlignment.WholeImage)
             {
                 say("the model has learned from whole pictures: no face is looked for, of each the centre is taken");
                 return FaceCrop.None;

@@ -25,7 +25,7 @@ internal sealed class KernelsWriteCommand : CliCommand
         string folder = parsed.GetValue(_folder) ?? KernelPtx.UserFolder
             ?? throw new SettingsException("there is no cache to write to: CLIPER_PTX_CACHE is off, or the user has "
                 + "no home; name a folder");
-        // Before the minutes that compiling takes.
+        // The folder is checked before the minutes that compiling takes.
         AtomicFile.Check(Path.Combine(folder, "kernel.ptx"));
         KernelPtx.Written written = KernelPtx.Write(folder, Cancellation);
         Terminal.Out.WriteLine(Format.Invariant(

@@ -3,11 +3,13 @@ using Cliper.Model.Runs;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Makes a CLIP from nothing.</summary>
+/// <summary>Trains a CLIP from random weights.</summary>
 internal sealed class PretrainCommand : RunCommand
 {
     public PretrainCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("pretrain", "Makes a CLIP from nothing by contrastive learning on pictures and captions: a folder with captions.csv, or labelled pictures with caption templates.",
+        : base("pretrain",
+            "Makes a CLIP from nothing by contrastive learning on pictures and captions: a folder with captions.csv, "
+            + "or labeled pictures with caption templates.",
             stages: false, terminal, common, cancellation)
     {
     }
@@ -15,7 +17,8 @@ internal sealed class PretrainCommand : RunCommand
     protected override void Run(Device device, Request request)
     {
         string weights = TrainingProgress.Show(Terminal, progress =>
-            TrainingRun.Pretrain(device, request.Settings, request.Folder, request.Resume, request.Overwrite, progress, Cancellation));
+            TrainingRun.Pretrain(device, request.Settings, request.Folder, request.Resume, request.Overwrite, progress,
+            Cancellation));
         if (Terminal.Json)
             Terminal.WriteJson(json =>
             {

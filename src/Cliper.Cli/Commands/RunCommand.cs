@@ -5,7 +5,9 @@ using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>A command that makes a run's folder, or goes on with one: where it is, its settings, and a device for them.</summary>
+/// <summary>
+/// A command that creates a run's folder, or resumes one: where it is, its settings, and a device for them.
+/// </summary>
 internal abstract class RunCommand : CliCommand
 {
     private const string ConfigName = "config.json";
@@ -29,7 +31,8 @@ internal abstract class RunCommand : CliCommand
 
     private readonly SettingsOptions _settings;
 
-    protected RunCommand(string name, string description, bool stages, Terminal terminal, CommonOptions common, CancellationToken cancellation)
+    protected RunCommand(string name, string description, bool stages, Terminal terminal, CommonOptions common,
+        CancellationToken cancellation)
         : base(name, description, terminal, common, cancellation)
     {
         _settings = new SettingsOptions(stages);
@@ -40,7 +43,7 @@ internal abstract class RunCommand : CliCommand
     /// <summary>The run that a command line means.</summary>
     /// <param name="Settings">Its settings, checked.</param>
     /// <param name="Folder">Where it is.</param>
-    /// <param name="Resume">Whether it goes on with what is in the folder.</param>
+    /// <param name="Resume">Whether it resumes the run in the folder.</param>
     /// <param name="Overwrite">Whether it takes the place of what is in the folder.</param>
     protected sealed record Request(TrainSettings Settings, string Folder, bool Resume, bool Overwrite);
 
@@ -65,10 +68,12 @@ internal abstract class RunCommand : CliCommand
             case (null, { } folder):
                 string config = Path.Combine(folder, ConfigName);
                 if (!File.Exists(config))
-                    throw new SettingsException($"{folder}: holds no {ConfigName}: --resume takes the folder of a run that --out has made");
+                    throw new SettingsException(
+                        $"{folder}: holds no {ConfigName}: --resume takes the folder of a run that --out has made");
                 return new Request(_settings.Resolve(parsed, config), folder, true, false);
             default:
-                throw new SettingsException("give either --out, the folder of a new run, or --resume, that of an interrupted one");
+                throw new SettingsException(
+                    "give either --out, the folder of a new run, or --resume, that of an interrupted one");
         }
     }
 }

@@ -8,8 +8,8 @@ using Cliper.Model.Settings;
 namespace Cliper.Cli.Commands;
 
 /// <summary>
-/// Where a run's settings come from: a recipe by name, a JSON file over it, options over both. Options of their own stand
-/// for the settings that are changed most; --set reaches all the others.
+/// Where a run's settings come from: a recipe by name, a JSON file over it, options over both. Options of their own
+/// stand for the settings that are changed most; --set reaches all the others.
 /// </summary>
 /// <param name="stages">Whether the stages' own options are wanted.</param>
 internal sealed class SettingsOptions(bool stages)
@@ -46,33 +46,43 @@ internal sealed class SettingsOptions(bool stages)
     private readonly (Option<string?> Option, string[] Paths)[] _values =
     [
         (Value("--data", "Folder or file of pictures or clips.", "PATH"), ["data"]),
-        (Value("--dataset", $"Layout of the data: {string.Join(", ", DataSetRegistry.Names)} or {RunData.Drawn}.", "NAME"), ["dataSet"]),
-        (Value("--fold", "Which fold is the test split: its number, or all for each in turn, every one in a folder of its own.", "N|all", "--folds"), ["fold"]),
+        (Value("--dataset", $"Layout of the data: {string.Join(", ", DataSetRegistry.Names)} or {RunData.Drawn}.",
+        "NAME"), ["dataSet"]),
+        (Value("--fold",
+        "Which fold is the test split: its number, or all for each in turn, every one in a folder of its own.", "N|all",
+        "--folds"), ["fold"]),
         (Value("--seed", "Seed of every random number.", "N"), ["seed"]),
-        (Value("--batch-size", "Samples a step, in every phase.", "N"), ["pretrain.batchSize", "stage1.batchSize", "stage2.batchSize"]),
+        (Value("--batch-size", "Samples a step, in every phase.", "N"), ["pretrain.batchSize", "stage1.batchSize",
+        "stage2.batchSize"]),
         (Value("--pretrain-epochs", "Epochs of contrastive pre-training; 0 leaves it out.", "N"), ["pretrain.epochs"]),
     ];
 
     private readonly (Option<string?> Option, string[] Paths)[] _stageValues =
     [
-        (Value("--weights", "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name in its local cache.", "PATH"), ["weights"]),
-        (Value("--init", "Checkpoint or run to begin with, towers and descriptors: AFEW after DFEW.", "PATH"), ["init"]),
+        (Value("--weights",
+        "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name in "
+        + "its local cache.", "PATH"), ["weights"]),
+        (Value("--init", "Checkpoint or run to begin with, towers and descriptors: AFEW after DFEW.", "PATH"),
+        ["init"]),
         (Value("--tokenizer", "Tokenizer file or folder, where the weights bring none.", "PATH"), ["tokenizer"]),
         (Value("--stage1-epochs", "Epochs of stage 1, the descriptors; 0 leaves it out.", "N"), ["stage1.epochs"]),
         (Value("--stage2-epochs", "Epochs of stage 2, the image tower; 0 leaves it out.", "N"), ["stage2.epochs"]),
         (Value("--stage1-lr", "Learning rate of stage 1.", "RATE"), ["stage1.learningRate"]),
         (Value("--stage2-lr", "Peak learning rate of stage 2.", "RATE"), ["stage2.learningRate"]),
-        (Value("--select", "Which epoch's model the run ends with: last, best-on-validation or best-on-test.", "RULE"), ["select"]),
+        (Value("--select", "Which epoch's model the run ends with: last, best-on-validation or best-on-test.", "RULE"),
+        ["select"]),
     ];
 
     /// <summary>All of them, to be added to a command.</summary>
-    public IEnumerable<Option> All => [_recipe, _config, .. Values.Select(value => value.Option), .. stages ? [_stage] : Array.Empty<Option>(), _strict, _set];
+    public IEnumerable<Option> All => [_recipe, _config, .. Values.Select(value => value.Option), .. stages ? [_stage]
+        : Array.Empty<Option>(), _strict, _set];
 
-    private IEnumerable<(Option<string?> Option, string[] Paths)> Values => stages ? [.. _values, .. _stageValues] : _values;
+    private IEnumerable<(Option<string?> Option, string[] Paths)> Values => stages ? [.. _values, .. _stageValues]
+        : _values;
 
     /// <summary>The settings of a run, checked.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="resumed">Path of the config.json of the run to go on with, which then takes the recipe's place.</param>
+    /// <param name="resumed">Path of the config.json of the run to resume, which then takes the recipe's place.</param>
     /// <exception cref="SettingsException">Something is unknown, of the wrong kind or out of range.</exception>
     public TrainSettings Resolve(ParseResult parsed, string? resumed = null)
     {
@@ -80,7 +90,8 @@ internal sealed class SettingsOptions(bool stages)
         TrainSettings settings = recipe is not null ? Named(recipe)
             : resumed is not null ? SettingsJson.Read(resumed, new TrainSettings())
             : file is not null ? new TrainSettings()
-            : throw new SettingsException($"no settings: give --recipe ({string.Join(", ", Recipes.Names)}) or --config FILE");
+            : throw new SettingsException(
+            $"no settings: give --recipe ({string.Join(", ", Recipes.Names)}) or --config FILE");
         if (file is not null)
             settings = SettingsJson.Read(file, settings);
         settings = SettingsJson.With(settings, Flags(parsed).Concat(Sets(parsed)));
@@ -92,7 +103,8 @@ internal sealed class SettingsOptions(bool stages)
 
     private static TrainSettings Named(string recipe) => Recipes.Names.Contains(recipe)
         ? Recipes.Get(recipe)
-        : throw new SettingsException($"no recipe '{recipe}'; there are {string.Join(", ", Recipes.Names)}{Suggestion.Hint(recipe, Recipes.Names)}");
+        : throw new SettingsException(
+        $"no recipe '{recipe}'; there are {string.Join(", ", Recipes.Names)}{Suggestion.Hint(recipe, Recipes.Names)}");
 
     private IEnumerable<(string Path, string Value)> Flags(ParseResult parsed)
     {
@@ -104,7 +116,7 @@ internal sealed class SettingsOptions(bool stages)
                     yield return (path, ValueOf(path, text));
     }
 
-    /// <summary>What a person writes, as the settings have it.</summary>
+    /// <summary>A value of the command line in the spelling of the settings.</summary>
     private static string ValueOf(string path, string text) => path switch
     {
         "select" => ToCamelCase(text),
@@ -139,7 +151,7 @@ internal sealed class SettingsOptions(bool stages)
     private static Option<string?> Value(string name, string description, string value, params string[] aliases) =>
         new(name, aliases) { Description = description, HelpName = value };
 
-    /// <summary>As in "best-on-test" to "bestOnTest".</summary>
+    /// <summary>Turns "best-on-test" into "bestOnTest".</summary>
     private static string ToCamelCase(string words) => string.Concat(words.Split('-').Select((word, index) =>
         index == 0 || word.Length == 0 ? word : char.ToUpper(word[0], CultureInfo.InvariantCulture) + word[1..]));
 }

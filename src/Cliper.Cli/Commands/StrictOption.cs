@@ -2,13 +2,14 @@ using System.CommandLine;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Makes an unreadable picture an error instead of leaving it out.</summary>
+/// <summary>Makes an unreadable image an error instead of leaving it out.</summary>
 internal sealed class StrictOption : Option<bool>
 {
-    public StrictOption() : base("--strict") => Description = "An unreadable picture is an error; without this it is named, counted and left out.";
+    public StrictOption() : base("--strict") => Description =
+        "An unreadable picture is an error; without this it is named, counted and left out.";
 }
 
-/// <summary>Pictures that were left out.</summary>
+/// <summary>Images that were left out.</summary>
 internal static class SkippedPictures
 {
     private const int Named = 10;
@@ -18,8 +19,10 @@ internal static class SkippedPictures
     {
         if (skipped.Count == 0)
             return;
-        foreach (string reason in skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal).Take(Named).Select(entry => entry.Value))
+        foreach (string reason in skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal).Take(Named)
+            .Select(entry => entry.Value))
             terminal.Say($"skipped: {reason}");
-        terminal.Say($"skipped {skipped.Count} unreadable {(skipped.Count == 1 ? "picture" : "pictures")} (--strict makes this an error)");
+        terminal.Say($"skipped {skipped.Count} unreadable {(skipped.Count == 1 ? "picture" : "pictures")} (--strict "
+            + "makes this an error)");
     }
 }

@@ -6,11 +6,13 @@ using Cliper.Model.Stages;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Trains CLIPER on pictures or clips.</summary>
+/// <summary>Trains CLIPER on images or clips.</summary>
 internal sealed class TrainCommand : RunCommand
 {
     public TrainCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("train", "Learns expressions from pictures or clips: pre-training where there are no weights, stage 1 (descriptors), stage 2 (image tower).",
+        : base("train",
+            "Learns expressions from pictures or clips: pre-training where there are no weights, stage 1 "
+            + "(descriptors), stage 2 (image tower).",
             stages: true, terminal, common, cancellation)
     {
     }
@@ -20,12 +22,14 @@ internal sealed class TrainCommand : RunCommand
         if (request.Settings.Fold == TrainSettings.AllFolds)
         {
             FoldsResult folds = TrainingProgress.Show(Terminal, progress =>
-                CrossValidation.Run(device, request.Settings, request.Folder, request.Resume, request.Overwrite, progress, Cancellation));
+                CrossValidation.Run(device, request.Settings, request.Folder, request.Resume, request.Overwrite,
+                progress, Cancellation));
             TrainOutput.Write(Terminal, request.Folder, folds);
             return;
         }
         TrainResult result = TrainingProgress.Show(Terminal, progress =>
-            TrainingRun.Run(device, request.Settings, request.Folder, request.Resume, request.Overwrite, progress, Cancellation));
+            TrainingRun.Run(device, request.Settings, request.Folder, request.Resume, request.Overwrite, progress,
+            Cancellation));
         using CliperModel model = result.Model;
         TrainOutput.Write(Terminal, request.Folder, result);
     }

@@ -4,7 +4,7 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Weights from any form to safetensors.</summary>
+/// <summary>Converts weights of any format to safetensors.</summary>
 internal sealed class WeightsConvertCommand : CliCommand
 {
     private static readonly Dictionary<string, ClipNaming?> Namings = new()
@@ -32,8 +32,9 @@ internal sealed class WeightsConvertCommand : CliCommand
 
     private readonly Option<string> _naming = new("--naming")
     {
-        Description = "Whose names and layouts: keep, openai or huggingface. With keep a trained CLIPER stays one, descriptors and all; "
-            + "otherwise its CLIP is written.",
+        Description =
+            "Whose names and layouts: keep, openai or huggingface. With keep a trained CLIPER stays one, "
+            + "descriptors and all; otherwise its CLIP is written.",
         HelpName = "NAMING",
         DefaultValueFactory = _ => "keep",
     };
@@ -47,7 +48,8 @@ internal sealed class WeightsConvertCommand : CliCommand
 
     private readonly Option<string?> _prefix = new("--prefix")
     {
-        Description = "What stands before the names of the model that is meant, as in 'ema.', where a file holds several.",
+        Description =
+            "What stands before the names of the model that is meant, as in 'ema.', where a file holds several.",
         HelpName = "TEXT",
     };
 
@@ -64,7 +66,8 @@ internal sealed class WeightsConvertCommand : CliCommand
         string path = parsed.GetValue(_path)!, output = parsed.GetValue(_out)!;
         ClipNaming? naming = Choose("--naming", parsed.GetValue(_naming)!, Namings);
         TensorType type = Choose("--type", parsed.GetValue(_type)!, Types);
-        WeightsConversion result = WeightsConversion.Convert(path, output, naming, type, parsed.GetValue(_prefix), Cancellation);
+        WeightsConversion result = WeightsConversion.Convert(path, output, naming, type, parsed.GetValue(_prefix),
+            Cancellation);
         if (Terminal.Json)
             Terminal.WriteJson(json =>
             {
@@ -84,7 +87,8 @@ internal sealed class WeightsConvertCommand : CliCommand
             });
         else
             Terminal.Out.WriteLine($"{output}: {(result.Naming is { } named
-                ? $"{result.Architecture}, {WeightsInspectCommand.NamingName(named)} naming" : "no CLIP of this program's kind, names kept")}, "
+                ? $"{result.Architecture}, {WeightsInspectCommand.NamingName(named)} naming"
+                : "no CLIP of this program's kind, names kept")}, "
                 + $"{result.Tensors} tensors, {type.SafeTensorsName()}, {Format.Bytes(result.Bytes)}");
         return ExitCode.Done;
     }

@@ -5,7 +5,7 @@ using Spectre.Console;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>A model from Hugging Face into the local cache.</summary>
+/// <summary>Downloads a model from Hugging Face into the local cache.</summary>
 internal sealed class WeightsDownloadCommand : CliCommand
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
@@ -30,7 +30,9 @@ internal sealed class WeightsDownloadCommand : CliCommand
     };
 
     public WeightsDownloadCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("download", "A model's weights, configuration and tokenizer from Hugging Face into its local cache, checked by their checksums; goes on where it was interrupted.",
+        : base("download",
+            "A model's weights, configuration and tokenizer from Hugging Face into its local cache, checked by their "
+            + "checksums; goes on where it was interrupted.",
             terminal, common, cancellation)
     {
         Add(_model);
@@ -45,9 +47,11 @@ internal sealed class WeightsDownloadCommand : CliCommand
         string model = parsed.GetValue(_model)!, revision = parsed.GetValue(_revision)!;
         DownloadResult result = Terminal.Live
             ? Terminal.Progress.Progress().AutoClear(true)
-                .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new DownloadedColumn(),
+                .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(),
+                new DownloadedColumn(),
                     new TransferSpeedColumn(), new RemainingTimeColumn())
-                .Start(context => download.Run(model, revision, new Bar(context.AddTask(Markup.Escape(model))), Cancellation))
+                .Start(context => download.Run(model, revision, new Bar(context.AddTask(Markup.Escape(model))),
+                    Cancellation))
             : download.Run(model, revision, new Lines(Terminal), Cancellation);
         if (Terminal.Json)
             Terminal.WriteJson(json =>
@@ -64,7 +68,8 @@ internal sealed class WeightsDownloadCommand : CliCommand
                 json.WriteEndObject();
             });
         else
-            Terminal.Out.WriteLine($"{result.Folder}: {result.Files.Count} files, {Format.Bytes(result.Fetched)} fetched; "
+            Terminal.Out.WriteLine(
+                $"{result.Folder}: {result.Files.Count} files, {Format.Bytes(result.Fetched)} fetched; "
                 + $"--weights {(cache is null ? model : result.Folder)} finds them");
         return ExitCode.Done;
     }

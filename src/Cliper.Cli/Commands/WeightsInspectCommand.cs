@@ -6,7 +6,7 @@ using Spectre.Console;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>What a file of weights is.</summary>
+/// <summary>Describes a file of weights.</summary>
 internal sealed class WeightsInspectCommand : CliCommand
 {
     private readonly Argument<string> _path = WeightsArguments.Path();
@@ -17,7 +17,8 @@ internal sealed class WeightsInspectCommand : CliCommand
     };
 
     public WeightsInspectCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("inspect", "Form, architecture, parameters and tensors of a file of weights, a CLIP's or not.", terminal, common, cancellation)
+        : base("inspect", "Form, architecture, parameters and tensors of a file of weights, a CLIP's or not.", terminal,
+            common, cancellation)
     {
         Add(_path);
         Add(_tensors);
@@ -41,31 +42,43 @@ internal sealed class WeightsInspectCommand : CliCommand
         if (inspection.Clip is { } clip)
         {
             Row("architecture", $"{WeightsInspection.NameOf(clip)}, {NamingName(inspection.Naming!.Value)} naming");
-            Row("image tower", Format.Invariant($"{clip.ImageSize} pixels in patches of {clip.PatchSize}, width {clip.VisionWidth}, {clip.VisionLayers} blocks, {clip.VisionHeads} heads"));
-            Row("text tower", Format.Invariant($"{clip.VocabularySize} tokens, {clip.ContextLength} positions, width {clip.TextWidth}, {clip.TextLayers} blocks, {clip.TextHeads} heads"));
-            Row("features", Format.Invariant($"{clip.EmbedSize}, {clip.Activation}, LayerNorm epsilon {clip.LayerNormEpsilon:R}"));
+            Row("image tower",
+                Format.Invariant(
+                $"{clip.ImageSize} pixels in patches of {clip.PatchSize}, width {clip.VisionWidth}, ",
+                $"{clip.VisionLayers} blocks, {clip.VisionHeads} heads"));
+            Row("text tower",
+                Format.Invariant(
+                $"{clip.VocabularySize} tokens, {clip.ContextLength} positions, width {clip.TextWidth}, ",
+                $"{clip.TextLayers} blocks, {clip.TextHeads} heads"));
+            Row("features",
+                Format.Invariant($"{clip.EmbedSize}, {clip.Activation}, LayerNorm epsilon {clip.LayerNormEpsilon:R}"));
             Row("parameters", Format.Invariant($"{inspection.ClipParameters:N0}"));
         }
         else
         {
-            Row("architecture", $"not recognised: {inspection.NotClip}");
+            Row("architecture", $"not recognized: {inspection.NotClip}");
             Row("parameters", Format.Invariant($"{inspection.Parameters:N0}"));
         }
-        Row("types", string.Join(", ", inspection.Tensors.GroupBy(tensor => tensor.Type).OrderByDescending(group => group.Count())
+        Row("types", string.Join(", ", inspection.Tensors.GroupBy(tensor => tensor.Type).OrderByDescending(group =>
+            group.Count())
             .Select(group => $"{group.Key.SafeTensorsName()} ({group.Count()})")));
         Row("tensors", Format.Invariant($"{inspection.Tensors.Count}, {Format.Bytes(inspection.Bytes)}"));
         foreach ((string key, string value) in inspection.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal))
-            Row($"metadata {key}", value.Length > MostShown ? $"{value[..MostShown]}… ({value.Length} characters)" : value);
+            Row($"metadata {key}", value.Length > MostShown ? $"{value[..MostShown]}… ({value.Length} characters)"
+                : value);
         if (inspection.Values.Count > 0)
             Row("other values", Format.Invariant($"{inspection.Values.Count} numbers and texts (--json lists them)"));
         Terminal.Human.Write(facts);
 
         Table table = new Table().Border(TableBorder.Simple).AddColumns("tensor", "type", "shape");
         foreach (TensorEntry tensor in inspection.Tensors.Where(tensor => all || IsShown(tensor.Name)))
-            table.AddRow(Markup.Escape(Shown(tensor.Name)), tensor.Type.SafeTensorsName(), Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"));
+            table.AddRow(Markup.Escape(Shown(tensor.Name)), tensor.Type.SafeTensorsName(),
+                Markup.Escape($"[{string.Join(", ", tensor.Shape)}]"));
         Terminal.Human.Write(table);
         if (!all && table.Rows.Count < inspection.Tensors.Count)
-            Terminal.Out.WriteLine($"{inspection.Tensors.Count - table.Rows.Count} tensors of further blocks not shown (--tensors shows them)");
+            Terminal.Out.WriteLine(
+                $"{inspection.Tensors.Count - table.Rows.Count} tensors of further blocks not shown (--tensors shows "
+                + "them)");
 
         void Row(string what, string found) => facts.AddRow(Markup.Escape(what), Markup.Escape(Shown(found)));
     }
@@ -73,7 +86,8 @@ internal sealed class WeightsInspectCommand : CliCommand
     private const int MostShown = 120;
 
     /// <summary>Whether a tensor lies outside the blocks but the first, which are alike.</summary>
-    private static bool IsShown(string name) => !name.Split('.').Any(part => int.TryParse(part, out int block) && block > 0);
+    private static bool IsShown(string name) => !name.Split('.').Any(part => int.TryParse(part, out int block)
+        && block > 0);
 
     /// <summary>A text from a file, without what could move a terminal's cursor.</summary>
     private static string Shown(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));

@@ -3,13 +3,15 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Whether a file of weights is sound.</summary>
+/// <summary>Checks that a file of weights is sound.</summary>
 internal sealed class WeightsVerifyCommand : CliCommand
 {
     private readonly Argument<string> _path = WeightsArguments.Path();
 
     public WeightsVerifyCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-        : base("verify", "Reads all of a CLIP's weights: checksums where the form has them, every number finite, names and shapes those of a CLIP.",
+        : base("verify",
+            "Reads all of a CLIP's weights: checksums where the form has them, every number finite, names and shapes "
+            + "those of a CLIP.",
             terminal, common, cancellation) => Add(_path);
 
     protected override int Run(ParseResult parsed)
@@ -34,7 +36,8 @@ internal sealed class WeightsVerifyCommand : CliCommand
             });
         else if (sound)
             Terminal.Out.WriteLine(Format.Invariant(
-                $"{result.Path}: sound: {result.Architecture}, {result.Tensors} tensors, {result.Parameters:N0} finite numbers ({result.Format})"));
+                $"{result.Path}: sound: {result.Architecture}, {result.Tensors} tensors, {result.Parameters:N0} ",
+                $"finite numbers ({result.Format})"));
         foreach (string fault in result.Faults)
             Terminal.Say($"cliper-gpu: {fault}");
         return sound ? ExitCode.Done : ExitCode.Input;

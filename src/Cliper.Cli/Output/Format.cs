@@ -5,7 +5,7 @@ namespace Cliper.Cli;
 /// <summary>Numbers as a person reads them, the same in every locale.</summary>
 internal static class Format
 {
-    /// <summary>As in "1.2 GiB".</summary>
+    /// <summary>A size such as "1.2 GiB".</summary>
     public static string Bytes(long bytes) => bytes switch
     {
         >= 1L << 30 => Invariant($"{bytes / (double)(1L << 30):F1} GiB"),
@@ -13,14 +13,16 @@ internal static class Format
         _ => Invariant($"{bytes / 1024.0:F0} KiB"),
     };
 
-    /// <summary>As in "1:02:03" or "2:03".</summary>
+    /// <summary>A duration such as "1:02:03" or "2:03".</summary>
     public static string Duration(TimeSpan time) => time.TotalHours >= 1
         ? Invariant($"{(long)time.TotalHours}:{time.Minutes:D2}:{time.Seconds:D2}")
         : Invariant($"{time.Minutes}:{time.Seconds:D2}");
 
-    /// <summary>As in "91.6 %"; a dash for null.</summary>
+    /// <summary>A share such as "91.6 %"; a dash for null.</summary>
     public static string Percent(double? share) => share is { } value ? Invariant($"{100 * value:F1} %") : "-";
 
-    /// <summary>An interpolated text in the invariant culture.</summary>
-    public static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+    /// <summary>Interpolated texts in the invariant culture, one after the other.</summary>
+    public static string Invariant(params FormattableString[] texts)
+ =>
+        string.Concat(texts.Select(FormattableString.Invariant));
 }

@@ -9,7 +9,7 @@ namespace Cliper.Cli;
 /// <summary>
 /// A file of measured rows, one JSON object a line, each on disk as soon as it is measured: a run that is cut off loses
 /// one row, and the next one measures what is missing. A line with a device's facts stands before the rows of that
-/// device and precision. What follows the last end of a line is the rest of a write that was cut off, and is dropped.
+/// device and precision. Bytes after the last line feed are the rest of a write that was cut off, and are dropped.
 /// </summary>
 internal sealed class RowsFile : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class RowsFile : IDisposable
     private bool _isOfDevice;
 
     /// <summary>Opens or makes a file.</summary>
-    /// <param name="path">Where it lies.</param>
+    /// <param name="path">Path of the file.</param>
     /// <param name="device">Name of the device that is measured.</param>
     /// <param name="precision">How it stores activations.</param>
     /// <exception cref="InputException">A line is not one of this file's.</exception>
@@ -37,10 +37,12 @@ internal sealed class RowsFile : IDisposable
                 {
                     Take(lines[line], device, precision);
                 }
-                catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException
+                catch (Exception failure) when (failure is JsonException or KeyNotFoundException
+                    or InvalidOperationException
                     or FormatException)
                 {
-                    throw new InputException($"{path}: line {line + 1} is no row of bench --rows, nor facts of a device: "
+                    throw new InputException(
+                        $"{path}: line {line + 1} is no row of bench --rows, nor facts of a device: "
                         + "name another file, or delete this one", failure);
                 }
             _stream.SetLength(end);
@@ -98,7 +100,7 @@ internal sealed class RowsFile : IDisposable
             _isOfDevice = (name.GetString(), entry.GetProperty("precision").GetString()) == (device, precision);
             double gflops = entry.GetProperty("peakGflops").GetDouble();
             double bandwidth = entry.GetProperty("bandwidthGBs").GetDouble();
-            // The emulated device's may be rounded to nothing.
+            // The time of the emulated device may be rounded to nothing.
             if (_isOfDevice && gflops > 0 && bandwidth > 0)
                 Peaks = (gflops, bandwidth);
             return;
@@ -116,14 +118,15 @@ internal sealed class RowsFile : IDisposable
     private void WriteLine(Action<Utf8JsonWriter> properties)
     {
         using var line = new MemoryStream();
-        using (var json = new Utf8JsonWriter(line, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(line,
+            new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
             properties(json);
             json.WriteEndObject();
         }
         line.WriteByte((byte)'\n');
-        // One write, which a cut-off leaves whole or torn at its end.
+        // A single write is whole after a cut-off, or torn at its end.
         _stream.Write(line.GetBuffer(), 0, (int)line.Length);
         _stream.Flush(flushToDisk: true);
         _isOfDevice = true;

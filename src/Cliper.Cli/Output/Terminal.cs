@@ -5,18 +5,18 @@ using Spectre.Console;
 namespace Cliper.Cli;
 
 /// <summary>
-/// Where output goes. Results go to standard output, as text or, with --json, as one document; messages and progress go to
-/// standard error always.
+/// The outputs of the program. Results go to standard output, as text or, with --json, as one document; messages and
+/// progress go to standard error always.
 /// </summary>
 /// <param name="output">Standard output.</param>
 /// <param name="error">Standard error.</param>
 /// <param name="live">Whether standard error is a terminal on which a progress bar may move.</param>
-/// <param name="vectorized">Whether standard output is no terminal, so that tables need not fit one.</param>
-internal sealed class Terminal(TextWriter output, TextWriter error, bool live = false, bool vectorized = true)
+/// <param name="wide">Whether standard output is no terminal, so that tables need not fit one.</param>
+internal sealed class Terminal(TextWriter output, TextWriter error, bool live = false, bool wide = true)
 {
     private const int WideColumns = 240;
 
-    private readonly Lazy<IAnsiConsole> _human = new(() => Spectre(output, !vectorized));
+    private readonly Lazy<IAnsiConsole> _human = new(() => Spectre(output, !wide));
     private readonly Lazy<IAnsiConsole> _progress = new(() => Spectre(error, live));
 
     /// <summary>Standard output.</summary>
@@ -34,16 +34,19 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
     /// <summary>Set by --verbose: an error comes with its stack.</summary>
     public bool Verbose { get; set; }
 
-    /// <summary>For tables on standard output.</summary>
+    /// <summary>Console for tables on standard output.</summary>
     public IAnsiConsole Human => _human.Value;
 
-    /// <summary>For progress on standard error.</summary>
+    /// <summary>Console for progress on standard error.</summary>
     public IAnsiConsole Progress => _progress.Value;
 
-    /// <summary>The console of this process. No bars where they would end up in a file, a log or a dumb terminal.</summary>
+    /// <summary>
+    /// The console of this process. No bars where they would end up in a file, a log or a dumb terminal.
+    /// </summary>
     public static Terminal OfConsole()
     {
-        bool plain = Console.IsErrorRedirected || Set("NO_COLOR") || Set("CI") || Environment.GetEnvironmentVariable("TERM") is null or "dumb";
+        bool plain = Console.IsErrorRedirected || Set("NO_COLOR") || Set("CI")
+            || Environment.GetEnvironmentVariable("TERM") is null or "dumb";
         return new Terminal(Console.Out, Console.Error, !plain, Console.IsOutputRedirected);
 
         static bool Set(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));

@@ -30,7 +30,8 @@ internal static class TrainOutput
         EvaluationOutput.Write(json, result.Result);
         WritePaper(json, result.Paper);
         json.WriteNumber("bestEpoch", result.BestEpoch);
-        foreach ((string name, Evaluation? evaluation) in new[] { ("zeroShot", result.ZeroShot), ("afterStage1", result.AfterStage1) })
+        foreach ((string name, Evaluation? evaluation) in new[] { ("zeroShot", result.ZeroShot),
+            ("afterStage1", result.AfterStage1) })
         {
             if (evaluation is null)
                 continue;
@@ -55,7 +56,8 @@ internal static class TrainOutput
         json.WriteStartObject();
         json.WriteString("run", folder);
         foreach ((string name, double? value) in new[]
-            { ("war", result.War.Mean), ("warDeviation", result.War.Deviation), ("uar", result.Uar.Mean), ("uarDeviation", result.Uar.Deviation) })
+            { ("war", result.War.Mean), ("warDeviation", result.War.Deviation), ("uar", result.Uar.Mean),
+                ("uarDeviation", result.Uar.Deviation) })
             EvaluationOutput.WriteNumber(json, name, value);
         json.WriteNumber("samples", result.Confusion.Samples);
         WritePaper(json, result.Paper);
@@ -87,7 +89,7 @@ internal static class TrainOutput
         terminal.Out.WriteLine($"run: {folder}, report: {Path.Combine(folder, "report.html")}");
     }
 
-    /// <summary>What the paper reports on the same data set, fractions like the run's own.</summary>
+    /// <summary>Results of the paper on the same data set, as fractions like those of the run.</summary>
     private static void WritePaper(Utf8JsonWriter json, PaperDataSet? dataSet)
     {
         if (dataSet is not { } known)
@@ -105,7 +107,8 @@ internal static class TrainOutput
         if (dataSet is not { } known)
             return;
         PaperResult paper = PaperResults.Cliper(known);
-        table.AddRow(Markup.Escape($"the paper on {PaperResults.Name(known)}, full-size CLIP"), Format.Percent(paper.War / 100), Format.Percent(paper.Uar / 100));
+        table.AddRow(Markup.Escape($"the paper on {PaperResults.Name(known)}, full-size CLIP"),
+            Format.Percent(paper.War / 100), Format.Percent(paper.Uar / 100));
     }
 
     private static void WriteText(Terminal terminal, string folder, TrainResult result)
@@ -115,7 +118,8 @@ internal static class TrainOutput
         foreach (string title in new[] { "WAR", "UAR" })
             table.AddColumn(new TableColumn(title).RightAligned());
         foreach ((string name, Evaluation? evaluation) in new[]
-            { ("zero-shot CLIP, captions of the class names", result.ZeroShot), ("stage 1: descriptors", result.AfterStage1), ("CLIPER", result.Result) })
+            { ("zero-shot CLIP, captions of the class names", result.ZeroShot),
+                ("stage 1: descriptors", result.AfterStage1), ("CLIPER", result.Result) })
             if (evaluation is not null)
                 table.AddRow(name, Format.Percent(evaluation.Confusion.War), Format.Percent(evaluation.Confusion.Uar));
         AddPaper(table, result.Paper);
@@ -124,19 +128,21 @@ internal static class TrainOutput
         terminal.Out.WriteLine($"run: {folder}, report: {Path.Combine(folder, "report.html")}");
     }
 
-    /// <summary>What the first descriptor of each class reads as.</summary>
+    /// <summary>The words nearest to the first descriptor of each class.</summary>
     private static void WriteWords(Terminal terminal, TrainResult result)
     {
         CliperModel model = result.Model;
         IReadOnlyList<IReadOnlyList<NearestWord>> words = RunReport.NearestWordsOf(model, result.Tokenizer, WordsShown);
         if (words.All(nearest => nearest.Count == 0))
             return;
-        Table table = new Table().Border(TableBorder.Simple).AddColumns("class", "words nearest to the learned tokens of its first descriptor");
+        Table table = new Table().Border(TableBorder.Simple).AddColumns("class",
+            "words nearest to the learned tokens of its first descriptor");
         for (int k = 0; k < model.Classes.Count; k++)
         {
             int first = k * model.Metd.Subclasses * model.Metd.Tokens;
             table.AddRow(Markup.Escape(model.Classes[k]), Markup.Escape(string.Join("  ",
-                words.Skip(first).Take(model.Metd.Tokens).Select(nearest => string.Join('/', nearest.Select(word => word.Word))))));
+                words.Skip(first).Take(model.Metd.Tokens).Select(nearest =>
+                string.Join('/', nearest.Select(word => word.Word))))));
         }
         terminal.Human.Write(table);
     }

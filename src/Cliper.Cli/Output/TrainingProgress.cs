@@ -6,12 +6,12 @@ using Spectre.Console.Rendering;
 namespace Cliper.Cli;
 
 /// <summary>
-/// What a training run tells, on standard error: a moving bar on a terminal, else a line every few seconds and one an
+/// Reports a training run on standard error: a moving bar on a terminal, else a line every few seconds and one an
 /// epoch. Messages and epochs stay visible in both.
 /// </summary>
 internal static class TrainingProgress
 {
-    /// <summary>So that bar and text stand on one line of 80 columns.</summary>
+    /// <summary>Bar and text share one line of 80 columns.</summary>
     private const int BarWidth = 8;
 
     /// <summary>Runs <paramref name="work"/> with a listener for its events.</summary>
@@ -27,24 +27,37 @@ internal static class TrainingProgress
             .Start(context => work(new Bar(terminal, context)));
     }
 
-    /// <summary>As in "stage1 epoch 1/2 step 34/192: loss 3.41 (fine 2.30, margin 1.11), lr 1.0e-02, 812 images/s, ...".</summary>
+    /// <summary>
+    /// A step, such as "stage1 epoch 1/2 step 34/192: loss 3.41 (fine 2.30, margin 1.11), lr 1.0e-02, 812 images/s,
+    /// ...".
+    /// </summary>
     public static string Line(StepEvent step) => Format.Invariant(
-        $"{step.Stage} epoch {step.Epoch}/{step.Epochs} step {step.Step}/{step.Steps}: {Losses(step.Loss, step.Fine, step.Margin)}, ") + Format.Invariant(
-        $"lr {step.LearningRate:0.0e-00}, {step.ImagesPerSecond:F0} images/s, waiting {100 * step.WaitShare:F0} %, {Format.Bytes(step.MemoryBytes)}, ") +
+        $"{step.Stage} epoch {step.Epoch}/{step.Epochs} step {step.Step}/{step.Steps}: ",
+        $"{Losses(step.Loss, step.Fine, step.Margin)}, ") + Format.Invariant(
+        $"lr {step.LearningRate:0.0e-00}, {step.ImagesPerSecond:F0} images/s, waiting {100 * step.WaitShare:F0} %, ",
+        $"{Format.Bytes(step.MemoryBytes)}, ") +
         $"{Format.Duration(step.Remaining)} left{(step.Skipped ? ", step skipped: gradient not finite" : "")}";
 
-    /// <summary>As in "stage2 epoch 3/4: loss 1.20 (fine 0.80, margin 0.40), ..., validation WAR 61.2 % UAR 58.0 %".</summary>
+    /// <summary>
+    /// An epoch, such as "stage2 epoch 3/4: loss 1.20 (fine 0.80, margin 0.40), ..., validation WAR 61.2 % UAR 58.0 %".
+    /// </summary>
     public static string Line(EpochEvent epoch) => Format.Invariant(
-        $"{epoch.Stage} epoch {epoch.Epoch}/{epoch.Epochs}: {Losses(epoch.Loss, epoch.Fine, epoch.Margin)}, ") + Format.Invariant(
-        $"lr {epoch.LearningRate:0.0e-00}, {epoch.ImagesPerSecond:F0} images/s, waiting {100 * epoch.WaitShare:F0} %, ") +
+        $"{epoch.Stage} epoch {epoch.Epoch}/{epoch.Epochs}: {Losses(epoch.Loss, epoch.Fine, epoch.Margin)}, ")
+        + Format.Invariant(
+        $"lr {epoch.LearningRate:0.0e-00}, {epoch.ImagesPerSecond:F0} images/s, waiting {100 * epoch.WaitShare:F0} ",
+        $"%, ") +
         Format.Duration(TimeSpan.FromSeconds(epoch.Seconds)) +
         (epoch.SkippedSteps > 0 ? $", {epoch.SkippedSteps} steps skipped: gradient not finite" : "") +
-        (epoch.EvaluatedOn is null ? "" : $", {epoch.EvaluatedOn} WAR {Format.Percent(epoch.War)} UAR {Format.Percent(epoch.Uar)}");
+        (epoch.EvaluatedOn is null ? ""
+        : $", {epoch.EvaluatedOn} WAR {Format.Percent(epoch.War)} UAR {Format.Percent(epoch.Uar)}");
 
-    /// <summary>The same beside a bar, as in "stage1 1/2  loss 3.41  812 images/s  waiting 0 %  213 MiB  0:31 left".</summary>
+    /// <summary>
+    /// A step beside a bar, such as "stage1 1/2  loss 3.41  812 images/s  waiting 0 %  213 MiB  0:31 left".
+    /// </summary>
     private static string ShortLine(StepEvent step) => Format.Invariant(
-        $"{step.Stage} {step.Epoch}/{step.Epochs}  loss {step.Loss:F2}  {step.ImagesPerSecond:F0} images/s  ") + Format.Invariant(
-        $"waiting {100 * step.WaitShare:F0} %  ") + $"{Format.Bytes(step.MemoryBytes)}  {Format.Duration(step.Remaining)} left";
+        $"{step.Stage} {step.Epoch}/{step.Epochs}  loss {step.Loss:F2}  {step.ImagesPerSecond:F0} images/s  ",
+        $"waiting {100 * step.WaitShare:F0} %  ")
+        + $"{Format.Bytes(step.MemoryBytes)}  {Format.Duration(step.Remaining)} left";
 
     private static string Losses(float loss, float? fine, float? margin) => Format.Invariant($"loss {loss:F3}") +
         (fine is null || margin is null ? "" : Format.Invariant($" (fine {fine:F3}, margin {margin:F3})"));
@@ -112,7 +125,8 @@ internal static class TrainingProgress
 
         private readonly Text _text = new(text + "\n", style);
 
-        public Measurement Measure(RenderOptions options, int maxWidth) => ((IRenderable)_text).Measure(options, maxWidth);
+        public Measurement Measure(RenderOptions options, int maxWidth) =>
+            ((IRenderable)_text).Measure(options, maxWidth);
 
         public IEnumerable<Segment> Render(RenderOptions options, int maxWidth)
         {

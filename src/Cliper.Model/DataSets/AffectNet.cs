@@ -1,14 +1,15 @@
 using System.Globalization;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Faces;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// AffectNet (Mollahosseini et al. 2017), manually annotated: the original lists with pictures in numbered folders, or the
-/// 2021 release with a .npy file a picture. Seven or eight expressions; "none", "uncertain" and "no face" are left out. Its
-/// validation split is what papers report on; test labels are not public.
+/// AffectNet (Mollahosseini et al. 2017), manually annotated: the original lists with images in numbered folders, or
+/// the 2021 release with a .npy file an image. Seven or eight expressions; "none", "uncertain" and "no face" are left
+/// out. Its validation split is what papers report on; test labels are not public.
 /// </summary>
 internal sealed class AffectNet : IDataSetFormat
 {
@@ -19,18 +20,21 @@ internal sealed class AffectNet : IDataSetFormat
     private static readonly string[] Labels =
         ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"];
 
-    private static readonly string[] PictureFolders =
+    private static readonly string[] ImageFolders =
         ["Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images", "Manually_Annotated"];
 
     private static readonly string[] Columns =
     [
-        "subdirectory_filepath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks", "expression", "valence",
+        "subdirectory_filepath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks",
+        "expression", "valence",
         "arousal",
     ];
 
     public string Name => "affectnet";
 
-    public string Layout => "Manually_Annotated_file_lists/{training,validation}.csv with Manually_Annotated_Images/…, or {train,val}_set/{images/ID.jpg,annotations/ID_exp.npy}";
+    public string Layout =>
+        "Manually_Annotated_file_lists/{training,validation}.csv with Manually_Annotated_Images/…, or "
+        + "{train,val}_set/{images/ID.jpg,annotations/ID_exp.npy}";
 
     public bool Matches(string path, DataSetOptions options) =>
         ClipFolders.Root(path, Lists) != null || ClipFolders.Root(path, TrainSet) is { } root && HasAnnotations(root);
@@ -43,28 +47,32 @@ internal sealed class AffectNet : IDataSetFormat
             return ReadOriginal(original, options);
         if (ClipFolders.Root(path, TrainSet) is { } release && HasAnnotations(release))
             return ReadRelease(release, options);
-        throw new InputException($"{path}: no AffectNet here. Expected {Layout}; found {DataSetRegistry.Describe(path)}");
+        throw new InputException($"{path}: no AffectNet here. Expected {Layout}; found {Folders.Describe(path)}");
     }
 
     private static bool HasAnnotations(string root) => Directory.Exists(Path.Combine(root, TrainSet, "annotations"));
 
     private static string ClassNote(DataSetOptions options) =>
-        $"{options.Choices.AffectNetClasses} classes (affectNetClasses){(options.Choices.AffectNetClasses == 7 ? ", contempt left out" : "")}";
+        $"{options.Choices.AffectNetClasses} classes "
+        + $"(affectNetClasses){(options.Choices.AffectNetClasses == 7 ? ", contempt left out" : "")}";
 
     private static RawSplits ReadOriginal(string root, DataSetOptions options)
     {
-        string folder = PictureFolders.Select(name => Path.Combine(root, name)).FirstOrDefault(Directory.Exists)
+        string folder = ImageFolders.Select(name => Path.Combine(root, name)).FirstOrDefault(Directory.Exists)
             ?? throw new InputException(
-                $"{root}: no pictures beside the lists; expected {string.Join(" or ", PictureFolders)}, found {DataSetRegistry.Describe(root)}");
+                $"{root}: no pictures beside the lists; expected {string.Join(" or ", ImageFolders)}, found "
+                + $"{Folders.Describe(root)}");
         bool cut = options.Choices.AffectNetFaceBox;
         float margin = options.Choices.FaceMargin;
+        string cuts = cut ? $"are cut to the face box and a margin of {margin:0.##} (faceMargin)"
+            : "as they are, not cut to the face box";
         return new RawSplits(ReadList("training.csv"), ReadList("validation.csv"), null)
         {
             Alignment = FaceAlignment.Cropped,
             Notes =
             [
-                $"AffectNet, original lists: {ClassNote(options)}; rows without an expression or without a face are left out; "
-                    + $"pictures {(cut ? $"are cut to the face box and a margin of {margin:0.##} (faceMargin)" : "as they are, not cut to the face box")} (affectNetFaceBox)",
+                $"AffectNet, original lists: {ClassNote(options)}; rows without an expression or without a "
+                    + $"face are left out; pictures {cuts} (affectNetFaceBox)",
             ],
         };
 
@@ -77,14 +85,16 @@ internal sealed class AffectNet : IDataSetFormat
             var samples = new List<RawSample>();
             foreach (Row row in Parse(reader, list, options.Choices.AffectNetClasses))
             {
-                string picture = Path.Combine(folder, row.File);
-                if (!File.Exists(picture))
+                string image = Path.Combine(folder, row.File);
+                if (!File.Exists(image))
                 {
-                    options.ReportMissing($"{list}:{row.Line}: {picture} does not exist; unpack the pictures again, or remove the line");
+                    options.ReportMissing(
+                        $"{list}:{row.Line}: {image} does not exist; unpack the pictures again, or remove the line");
                     continue;
                 }
-                Frame frame = new FileFrame(picture);
-                samples.Add(new RawSample(row.File, row.Class, [cut ? new CutFrame(frame, row.Face.Widened(margin)) : frame], $"{list}:{row.Line}"));
+                Frame frame = new FileFrame(image);
+                samples.Add(new RawSample(row.File, row.Class, [cut ? new CutFrame(frame, row.Face.Widened(margin))
+                    : frame], $"{list}:{row.Line}"));
             }
             return samples;
         }
@@ -103,13 +113,14 @@ internal sealed class AffectNet : IDataSetFormat
             if (string.IsNullOrWhiteSpace(text))
                 continue;
             string where = $"{name}:{line}";
-            List<string> fields = DelimitedText.Fields(text, where);
+            List<string> fields = Csv.Fields(text, where);
             if (line == 1 && fields.Contains("expression", StringComparer.OrdinalIgnoreCase))
             {
                 columns = [.. fields.Select(field => field.ToLowerInvariant())];
                 if (Columns.FirstOrDefault(column => Array.IndexOf(Columns, column) < 7 && column != "facial_landmarks"
                     && !columns.Contains(column)) is { } lacking)
-                    throw new InputException($"{where}: the column {lacking} is missing; the file is no list of AffectNet");
+                    throw new InputException(
+                    $"{where}: the column {lacking} is missing; the file is no list of AffectNet");
                 continue;
             }
             if (fields.Count != columns.Count)
@@ -117,15 +128,17 @@ internal sealed class AffectNet : IDataSetFormat
             string file = fields[columns.IndexOf("subdirectory_filepath")];
             if (!TryNumber(fields[columns.IndexOf("expression")], out int label) || label is < 0 or > LastLabel)
                 throw new InputException(
-                    $"{where}: unknown expression '{DelimitedText.Short(fields[columns.IndexOf("expression")])}', expected 0 to {LastLabel}");
+                    $"{where}: unknown expression '{ForeignText.Short(fields[columns.IndexOf("expression")])}', "
+                    + $"expected 0 to {LastLabel}");
             int[] face = [.. Columns[1..5].Select(column =>
                 TryNumber(fields[columns.IndexOf(column)], out int value) ? value : -1)];
             if (!IsWanted(label, classes) || face[2] <= 0 || face[3] <= 0)
                 continue;
             if (file.Length == 0 || Path.IsPathRooted(file) || file.Split('/', '\\').Contains(".."))
-                throw new InputException($"{where}: '{DelimitedText.Short(file)}', expected a picture's path below the folder of pictures");
+                throw new InputException(
+                    $"{where}: '{ForeignText.Short(file)}', expected a picture's path below the folder of pictures");
             if (!seen.TryAdd(file, line))
-                throw new InputException($"{where}: {DelimitedText.Short(file)} was already listed in line {seen[file]}");
+                throw new InputException($"{where}: {ForeignText.Short(file)} was already listed in line {seen[file]}");
             yield return new Row(line, file, new PixelBox(face[0], face[1], face[2], face[3]), Labels[label]);
         }
     }
@@ -136,7 +149,8 @@ internal sealed class AffectNet : IDataSetFormat
         return new RawSplits(ReadSet(TrainSet), ReadSet(ValidationSet), null)
         {
             Alignment = FaceAlignment.Cropped,
-            Notes = [$"AffectNet, release of 2021: {ClassNote(options)}" + (others > 0 ? $"; {others} pictures of other labels left out" : "")],
+            Notes = [$"AffectNet, release of 2021: {ClassNote(options)}" + (others > 0
+            ? $"; {others} pictures of other labels left out" : "")],
         };
 
         List<RawSample> ReadSet(string set)
@@ -144,16 +158,17 @@ internal sealed class AffectNet : IDataSetFormat
             string images = Path.Combine(root, set, "images"), annotations = Path.Combine(root, set, "annotations");
             if (!Directory.Exists(images) || !Directory.Exists(annotations))
                 throw new InputException($"{Path.Combine(root, set)}: expected images/ and annotations/ in it, found "
-                    + (Directory.Exists(Path.Combine(root, set)) ? DataSetRegistry.Describe(Path.Combine(root, set)) : "no such folder"));
+                    + (Directory.Exists(Path.Combine(root, set)) ? Folders.Describe(Path.Combine(root, set))
+                    : "no such folder"));
             var samples = new List<RawSample>();
-            foreach (string picture in Folders.Pictures(images, options))
+            foreach (string image in Folders.Images(images, options))
             {
                 options.Cancellation.ThrowIfCancellationRequested();
-                string name = Path.GetFileName(picture);
+                string name = Path.GetFileName(image);
                 string label = Path.Combine(annotations, $"{Path.GetFileNameWithoutExtension(name)}_exp.npy");
                 if (!File.Exists(label))
                 {
-                    options.ReportMissing($"{label} does not exist; unpack the annotations again, or remove {picture}");
+                    options.ReportMissing($"{label} does not exist; unpack the annotations again, or remove {image}");
                     continue;
                 }
                 double number = Npy.ReadNumber(label);
@@ -162,7 +177,7 @@ internal sealed class AffectNet : IDataSetFormat
                 if (!IsWanted((int)number, options.Choices.AffectNetClasses))
                     others++;
                 else
-                    samples.Add(new RawSample($"{set}/{name}", Labels[(int)number], [new FileFrame(picture)], label));
+                    samples.Add(new RawSample($"{set}/{name}", Labels[(int)number], [new FileFrame(image)], label));
             }
             return samples;
         }

@@ -1,24 +1,26 @@
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// Pictures with captions that people wrote: a folder with captions.csv, whose first line is "file,caption" and whose
-/// others give a picture's path, relative to the folder, and its caption (in double quotes where it holds a comma).
+/// Images with captions that people wrote: a folder with captions.csv, whose first line is "file,caption" and whose
+/// others give an image's path, relative to the folder, and its caption (in double quotes where it holds a comma).
 /// </summary>
 public static class CaptionFile
 {
-    /// <summary>What the list is called.</summary>
+    /// <summary>File name of the list.</summary>
     public const string FileName = "captions.csv";
 
     private const string Layout = "expected the columns 'file,caption'";
 
-    /// <summary>Reads the list; the pictures themselves are read when they are needed.</summary>
-    /// <param name="folder">Holds captions.csv.</param>
-    /// <param name="cancellation">Ends the reading.</param>
-    /// <returns>The pictures, as a split of the one class "picture", and the caption of each.</returns>
-    /// <exception cref="InputException">The list is missing, malformed or empty, or a picture is not there.</exception>
-    public static (DataSplit Split, IReadOnlyList<string> Captions) Open(string folder, CancellationToken cancellation = default)
+    /// <summary>Reads the list; the images themselves are read when they are needed.</summary>
+    /// <param name="folder">The folder that holds captions.csv.</param>
+    /// <param name="cancellation">Cancels the reading.</param>
+    /// <returns>The images, as a split of the one class "picture", and the caption of each.</returns>
+    /// <exception cref="InputException">The list is missing, malformed or empty, or an image is not there.</exception>
+    public static (DataSplit Split, IReadOnlyList<string> Captions) Open(string folder,
+        CancellationToken cancellation = default)
     {
         string list = Path.Combine(folder, FileName);
         if (!File.Exists(list))
@@ -32,16 +34,16 @@ public static class CaptionFile
             string where = $"{list}:{++number}";
             if (string.IsNullOrWhiteSpace(line))
                 continue;
-            List<string> fields = DelimitedText.Fields(line, where);
+            List<string> fields = Csv.Fields(line, where);
             if (file < 0)
             {
                 (file, caption) = (fields.IndexOf("file"), fields.IndexOf("caption"));
                 if (file < 0 || caption < 0)
-                    throw new InputException($"{where}: {Layout}, found '{DelimitedText.Short(line)}'");
+                    throw new InputException($"{where}: {Layout}, found '{ForeignText.Short(line)}'");
                 continue;
             }
             if (fields.Count <= Math.Max(file, caption) || string.IsNullOrWhiteSpace(fields[caption]))
-                throw new InputException($"{where}: {Layout}, found '{DelimitedText.Short(line)}'");
+                throw new InputException($"{where}: {Layout}, found '{ForeignText.Short(line)}'");
             string path = Path.Combine(folder, fields[file]);
             if (!File.Exists(path))
                 throw new InputException($"{where}: no such picture: {path}");

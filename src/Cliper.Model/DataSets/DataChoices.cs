@@ -13,23 +13,23 @@ public enum MafwLabels
     Compound,
 }
 
-/// <summary>What becomes of FER+'s votes.</summary>
+/// <summary>How the votes of FER+ become labels.</summary>
 public enum FerPlusLabels
 {
-    /// <summary>The expression with more than half of the votes; pictures without one are left out.</summary>
+    /// <summary>The expression with more than half of the votes; images without one are left out.</summary>
     Majority,
 
     /// <summary>
-    /// Training draws a label by the votes anew in every epoch (Barsoum et al. 2016, "probabilistic label drawing");
+    /// Training draws a label by the votes again in every epoch (Barsoum et al. 2016, "probabilistic label drawing");
     /// elsewhere the label is the expression with the most votes.
     /// </summary>
     Soft,
 }
 
-/// <summary>Which pictures of a clip are read, where a data set comes with several.</summary>
+/// <summary>Which images of a clip are read, where a data set comes with several.</summary>
 public enum ClipFrames
 {
-    /// <summary>What there is: faces before whole frames before videos.</summary>
+    /// <summary>The best there is: faces before whole frames before videos.</summary>
     Auto,
 
     /// <summary>Cropped and aligned faces.</summary>
@@ -42,51 +42,38 @@ public enum ClipFrames
     Video,
 }
 
-/// <summary>How faces lie in the pictures of a data set.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<FaceAlignment>))]
-public enum FaceAlignment
-{
-    /// <summary>The data set does not say.</summary>
-    Unknown,
-
-    /// <summary>Cut out, upright or as they were.</summary>
-    Cropped,
-
-    /// <summary>Cut out and turned by landmarks, the eyes at a place of their own.</summary>
-    Aligned,
-
-    /// <summary>Not cut out: the whole picture or frame.</summary>
-    WholePicture,
-}
-
 /// <summary>
-/// The doubtful choices of reading a data set, each with the value that the authors or most papers use. What applies to a
-/// data set is told when it is opened.
+/// The doubtful choices of reading a data set, each with the value that the authors or most papers use. Opening a data
+/// set reports those that apply to it.
 /// </summary>
 public sealed record DataChoices
 {
     /// <summary>Classes of AffectNet: 8, or 7 without contempt.</summary>
     public int AffectNetClasses { get; init; } = 8;
 
-    /// <summary>Whether AffectNet's original pictures are cut to the face box of their list; usual copies hold faces already.</summary>
+    /// <summary>
+    /// Whether AffectNet's original images are cropped to the face box of their list; usual copies hold faces already.
+    /// </summary>
     public bool AffectNetFaceBox { get; init; }
 
     /// <summary>
-    /// Added to each side of a face box, as a part of the box's own size: 0.2 makes it 1.4 times as wide and high. A model is
-    /// given the same margin around the box of 'predict'.
+    /// Added to each side of a face box, as a part of the box's own size: 0.2 makes it 1.4 times as wide and high. A
+    /// model is given the same margin around the box of 'predict'.
     /// </summary>
     public float FaceMargin { get; init; }
 
     /// <summary>Which labels of MAFW are read.</summary>
     public MafwLabels Mafw { get; init; }
 
-    /// <summary>What becomes of FER+'s votes.</summary>
+    /// <summary>How the votes of FER+ become labels.</summary>
     public FerPlusLabels FerPlus { get; init; }
 
-    /// <summary>Which pictures of a clip are read.</summary>
+    /// <summary>Which images of a clip are read.</summary>
     public ClipFrames ClipFrames { get; init; }
 
-    /// <summary>Frames taken from the end of a CK+ sequence, where the expression is at its strongest; 0 for all.</summary>
+    /// <summary>
+    /// Frames taken from the end of a CK+ sequence, where the expression is at its strongest; 0 for all.
+    /// </summary>
     public int CkPlusPeakFrames { get; init; } = 3;
 
     /// <summary>Whether the first frame of each CK+ sequence becomes a sample of the class neutral.</summary>
@@ -96,27 +83,29 @@ public sealed record DataChoices
     public int MinFrames { get; init; }
 
     /// <summary>
-    /// The classes and their order, by name or synonym. Empty takes those found, in alphabetical order. Lists with numbers as
-    /// labels need them.
+    /// The classes and their order, by name or synonym. Empty takes those found, in alphabetical order. Lists with
+    /// numbers as labels need them.
     /// </summary>
     public IReadOnlyList<string> Classes { get; init; } = [];
 
     /// <summary>
     /// Regular expression whose first group is the subject in a sample's name. Empty takes what comes before the first
-    /// underscore or hyphen of a clip's name, and no subject for pictures.
+    /// underscore or hyphen of a clip's name, and no subject for images.
     /// </summary>
     public string Subject { get; init; } = "";
 
     /// <summary>Folder that the paths of a list file are relative to; empty means the list's own.</summary>
     public string ImageRoot { get; init; } = "";
 
-    /// <summary>Beginning of the paths in a list file that is replaced by <see cref="RewriteTo"/>; empty for none.</summary>
+    /// <summary>
+    /// Beginning of the paths in a list file that is replaced by <see cref="RewriteTo"/>; empty for none.
+    /// </summary>
     public string RewriteFrom { get; init; } = "";
 
-    /// <summary>What <see cref="RewriteFrom"/> is replaced by.</summary>
+    /// <summary>The text that replaces <see cref="RewriteFrom"/>.</summary>
     public string RewriteTo { get; init; } = "";
 
-    /// <summary>These choices put into <paramref name="options"/>.</summary>
+    /// <summary>Puts these choices into <paramref name="options"/>.</summary>
     /// <exception cref="SettingsException">A value is out of range.</exception>
     public DataSetOptions Over(DataSetOptions options)
     {

@@ -7,30 +7,37 @@ namespace Cliper.Model.DataSets;
 /// <summary>How a data set is opened.</summary>
 public sealed record DataSetOptions
 {
-    /// <summary>Which samples are held out, where that is random.</summary>
+    /// <summary>Seed of the choice of held-out samples.</summary>
     public ulong Seed { get; init; }
 
-    /// <summary>Part of the training samples held out for validation where the data set has no validation split; 0 for none.</summary>
+    /// <summary>
+    /// Part of the training samples held out for validation where the data set has no validation split; 0 for none.
+    /// </summary>
     public double ValidationFraction { get; init; }
 
-    /// <summary>Part held out for the test where the data set has no splits at all; 0 puts every sample into "train".</summary>
+    /// <summary>
+    /// Part held out for the test where the data set has no splits at all; 0 puts every sample into "train".
+    /// </summary>
     public double TestFraction { get; init; } = 0.2;
 
-    /// <summary>Parts (by subject) of a data set without splits, one of which is the test; 0 takes <see cref="TestFraction"/>.</summary>
+    /// <summary>
+    /// Number of folds (by subject) of a data set without splits, one of which is the test split; 0 takes
+    /// <see cref="TestFraction"/>.
+    /// </summary>
     public int Folds { get; init; }
 
     /// <summary>Which of the <see cref="Folds"/> is the test, from 1.</summary>
     public int Fold { get; init; } = 1;
 
     /// <summary>
-    /// The classes and their order, by name or synonym. Null takes those found, in alphabetical order. Lists with numbers as
-    /// labels need them.
+    /// The classes and their order, by name or synonym. Null takes those found, in alphabetical order. Lists with
+    /// numbers as labels need them.
     /// </summary>
     public IReadOnlyList<string>? Classes { get; init; }
 
     /// <summary>
     /// Finds the subject in a sample's name: the first group of the expression. Null takes what comes before the first
-    /// underscore or hyphen of a clip's name, and no subject for pictures.
+    /// underscore or hyphen of a clip's name, and no subject for images.
     /// </summary>
     public Regex? Subject { get; init; }
 
@@ -40,22 +47,22 @@ public sealed record DataSetOptions
     /// <summary>Beginning of the paths in a list file that is replaced by <see cref="RewriteTo"/>.</summary>
     public string? RewriteFrom { get; init; }
 
-    /// <summary>What <see cref="RewriteFrom"/> is replaced by.</summary>
+    /// <summary>The text that replaces <see cref="RewriteFrom"/>.</summary>
     public string? RewriteTo { get; init; }
 
     /// <summary>Choices of single data sets; <see cref="DataChoices.Over"/> puts them here.</summary>
     public DataChoices Choices { get; init; } = new();
 
     /// <summary>
-    /// Given each file that is listed and not there, or clip without frames, whose sample is then left out; null makes the
-    /// first one an error.
+    /// Given each file that is listed and not there, or clip without frames, whose sample is then left out; null makes
+    /// the first one an error.
     /// </summary>
     public Action<string>? Missing { get; init; }
 
-    /// <summary>Tells which files are pictures.</summary>
+    /// <summary>Decides which files are images.</summary>
     public IImageCodec Codec { get; init; } = ImageCodec.Instance;
 
-    /// <summary>Ends the reading of lists and folders with an <see cref="OperationCanceledException"/>.</summary>
+    /// <summary>Cancels the reading of lists and folders with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken Cancellation { get; init; }
 
     /// <summary>Reports something that is listed and not there.</summary>
@@ -75,7 +82,8 @@ public sealed record DataSetOptions
             throw new SettingsException($"the number of folds is 0 (none) or at least 2, given was {Folds}");
         if (Classes is { Count: 0 })
             throw new SettingsException("the list of classes is empty");
-        if (Classes?.GroupBy(Expressions.Canonical, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group => group.Count() > 1) is { } twice)
+        if (Classes?.GroupBy(Expressions.Canonical, StringComparer.OrdinalIgnoreCase).FirstOrDefault(group =>
+            group.Count() > 1) is { } twice)
             throw new SettingsException($"the class {twice.Key} is given {twice.Count()} times");
         if ((RewriteFrom == null) != (RewriteTo == null))
             throw new SettingsException("rewriting paths needs both what is replaced and what replaces it");

@@ -8,7 +8,8 @@ public static class DataSetRegistry
     // The order is that of recognition: what has unmistakable files first, folders of anything last.
     private static readonly IDataSetFormat[] Formats =
     [
-        new RafDb(), new AffectNet(), new Dfew(), new Ferv39k(), new Mafw(), new Afew(), new Fer2013(), new FerPlus(), new CkPlus(),
+        new RafDb(), new AffectNet(), new Dfew(), new Ferv39k(), new Mafw(), new Afew(), new Fer2013(), new FerPlus(),
+        new CkPlus(),
         new ListFiles(), new Clips(), new FolderPerClass(),
     ];
 
@@ -37,9 +38,11 @@ public static class DataSetRegistry
             format ??= Formats.FirstOrDefault(candidate => candidate.Matches(path, options));
             if (format == null)
                 throw new InputException(
-                    $"{path}: no data set was recognised here. Found: {Describe(path)}. Expected one of: {Layouts()}");
+                    $"{path}: no data set was recognized here. Found: {Folders.Describe(path)}. Expected one of: "
+                    + $"{Layouts()}");
             RawSplits raw = WithoutShort(format.Read(path, options), options.Choices.MinFrames);
-            return Assemble(path, raw, options) with { Format = format.Name, Notes = raw.Notes, Alignment = raw.Alignment };
+            return Assemble(path, raw, options) with { Format = format.Name, Notes = raw.Notes,
+                Alignment = raw.Alignment };
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -50,27 +53,18 @@ public static class DataSetRegistry
     /// <summary>The layouts of the formats, for an error of one line.</summary>
     public static string Layouts() => string.Join(" | ", Formats.Select(format => $"{format.Name}: {format.Layout}"));
 
-    /// <summary>What lies in a folder, shortened, for an error.</summary>
-    internal static string Describe(string path)
-    {
-        const int Shown = 8;
-        if (!Directory.Exists(path))
-            return $"a file {Path.GetFileName(path)}";
-        string[] entries = [.. Directory.EnumerateFileSystemEntries(path).Select(entry => Directory.Exists(entry) ? Path.GetFileName(entry) + "/" : Path.GetFileName(entry))
-            .Order(StringComparer.Ordinal).Take(Shown + 1)];
-        return entries.Length == 0 ? "nothing" : string.Join(", ", entries.Take(Shown)) + (entries.Length > Shown ? ", …" : "");
-    }
-
     private static RawSplits WithoutShort(RawSplits raw, int minFrames)
     {
         if (minFrames <= 1)
             return raw;
         int before = raw.All.Sum(samples => samples.Count);
-        RawSplits kept = raw with { Train = Long(raw.Train)!, Validation = Long(raw.Validation), Test = Long(raw.Test) };
+        RawSplits kept = raw with { Train = Long(raw.Train)!, Validation = Long(raw.Validation),
+            Test = Long(raw.Test) };
         int dropped = before - kept.All.Sum(samples => samples.Count);
         return kept with
         {
-            Notes = [.. raw.Notes, $"{dropped} of {before} samples have fewer than {minFrames} frames and are left out (minFrames)"],
+            Notes = [.. raw.Notes,
+                $"{dropped} of {before} samples have fewer than {minFrames} frames and are left out (minFrames)"],
         };
 
         IReadOnlyList<RawSample>? Long(IReadOnlyList<RawSample>? samples) =>
@@ -102,7 +96,8 @@ public static class DataSetRegistry
     {
         if (options.Classes != null)
             return [.. options.Classes.Select(Expressions.Canonical)];
-        string[] classes = [.. raw.All.SelectMany(samples => samples).Select(sample => Expressions.Canonical(sample.Class))
+        string[] classes =
+            [.. raw.All.SelectMany(samples => samples).Select(sample => Expressions.Canonical(sample.Class))
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         if (classes.Length < 2)
             throw new InputException(
@@ -116,7 +111,8 @@ public static class DataSetRegistry
         if (samples.Count == 0)
             throw new InputException(
                 $"{path}: the {name} split has no pictures; add some, or remove its folder or rows");
-        var labels = classes.Select((label, index) => (label, index)).ToDictionary(pair => pair.label, pair => pair.index, StringComparer.OrdinalIgnoreCase);
+        var labels = classes.Select((label, index) => (label, index)).ToDictionary(pair => pair.label, pair =>
+            pair.index, StringComparer.OrdinalIgnoreCase);
         var result = new List<Sample>(samples.Count);
         foreach (RawSample sample in samples)
         {

@@ -8,38 +8,39 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// Finds pictures that are in training and in another split. Exact copies have equal hashes of their pixels. Near copies are
-/// sought among pictures whose 64-bit difference hashes (is each of 9 x 8 cells darker than its right neighbour?) differ in
-/// few bits and whose 16 x 16 thumbnails correlate, and confirmed by the correlation of their details: what is left of
-/// 32 x 32 pixels without the coarse light and dark, at the best of small shifts.
+/// Finds images that are in training and in another split. Exact copies have equal hashes of their pixels. Near copies
+/// are sought among images whose 64-bit difference hashes (is each of 9 x 8 cells darker than its right neighbor?)
+/// differ in few bits and whose 16 x 16 thumbnails correlate, and confirmed by the correlation of their details: what
+/// is left of 32 x 32 pixels without the coarse light and dark, at the best of small shifts.
 /// </summary>
 /// <remarks>
-/// Hash and thumbnail alone will not do for aligned faces, which share light from above, eyes and mouth: among 102 studio
-/// portraits of different people most find another that correlates by 0.95. The default was chosen by looking at pairs: of
-/// FER2013's, those from 0.7 are one photograph twice (cropped, marked or compressed otherwise) but for one or two of
-/// twenty, those below 0.65 mostly two people; unrelated faces of CK+ reach 0.83. Studio portraits of one pose
-/// and light still match at times, most often the same person.
+/// Hash and thumbnail alone will not do for aligned faces, which share light from above, eyes and mouth: among 102
+/// studio portraits of different people most find another that correlates by 0.95. The default was chosen by looking at
+/// pairs: of FER2013's, those from 0.7 are one photograph twice (cropped, marked or compressed otherwise) but for one
+/// or two of twenty, those below 0.65 mostly two people; unrelated faces of CK+ reach 0.83. Studio portraits of one
+/// pose and light still match at times, most often the same person.
 /// </remarks>
 public static class DuplicateFinder
 {
     /// <summary>Least correlation of details of a near copy.</summary>
     public const float DefaultSimilarity = 0.85f;
 
-    // Wide enough to lose no copy that the details would confirm; both only spare comparisons.
+    // Both limits only spare comparisons, and are wide enough to lose no copy that the details would confirm.
     private const int CandidateBits = 20;
     private const float CandidateCorrelation = 0.9f;
 
     private const int HashWidth = 9, HashHeight = 8, Side = 16, FineSide = 32, MaxShift = 3;
 
-    /// <summary>Compares the two splits, each picture of one with each of the other, mirrored too.</summary>
+    /// <summary>Compares the two splits, each image of one with each of the other, mirrored too.</summary>
     /// <param name="train">The training split.</param>
     /// <param name="other">A split that is measured on.</param>
     /// <param name="similarity">Least correlation of details of a near copy, above 0, at most 1.</param>
     /// <param name="threads">Threads to use; 0 for one a core.</param>
     /// <param name="codec">Decodes the files; null for the usual one.</param>
-    /// <param name="prints">What earlier searches found of pictures, added to; null to begin with none.</param>
-    /// <param name="cancellation">Ends the search.</param>
-    public static DuplicateReport Find(DataSplit train, DataSplit other, float similarity = DefaultSimilarity, int threads = 0,
+    /// <param name="prints">Prints that earlier searches computed, which are added to; null to begin with none.</param>
+    /// <param name="cancellation">Cancels the search.</param>
+    public static DuplicateReport Find(DataSplit train, DataSplit other, float similarity = DefaultSimilarity,
+        int threads = 0,
         IImageCodec? codec = null, ImagePrints? prints = null, CancellationToken cancellation = default)
     {
         if (!(similarity is > 0 and <= 1))
@@ -55,21 +56,24 @@ public static class DuplicateFinder
         Print[] otherPrints = Prints(other, prints, codec ?? ImageCodec.Instance, parallel, out int unreadableOther);
         ulong[] hashes = [.. trainPrints.Select(print => print.Of.Hash)];
         var found = new List<DuplicatePair>[otherPrints.Length];
-        Parallel.For(0, otherPrints.Length, parallel, i => found[i] = Matches(otherPrints[i], trainPrints, hashes, similarity));
+        Parallel.For(0, otherPrints.Length, parallel, i => found[i] = Matches(otherPrints[i], trainPrints, hashes,
+            similarity));
         DuplicatePair[] pairs = [.. found.SelectMany(list => list)
-            .GroupBy(pair => (pair.Train, pair.Other)).Select(group => group.MaxBy(pair => (pair.Kind == DuplicateKind.Exact, pair.Similarity)))
+            .GroupBy(pair => (pair.Train, pair.Other)).Select(group =>
+            group.MaxBy(pair => (pair.Kind == DuplicateKind.Exact, pair.Similarity)))
             .OrderBy(pair => pair.Train).ThenBy(pair => pair.Other)];
         return new DuplicateReport(train, other, pairs, unreadableTrain + unreadableOther);
     }
 
-    /// <summary>Groups of samples of one split that have a picture in common, to the last pixel.</summary>
+    /// <summary>Groups of samples of one split that have an image in common, to the last pixel.</summary>
     /// <param name="split">The split.</param>
     /// <param name="threads">Threads to use; 0 for one a core.</param>
     /// <param name="codec">Decodes the files; null for the usual one.</param>
-    /// <param name="prints">What earlier searches found of pictures, added to; null to begin with none.</param>
-    /// <param name="cancellation">Ends the search.</param>
+    /// <param name="prints">Prints that earlier searches computed, which are added to; null to begin with none.</param>
+    /// <param name="cancellation">Cancels the search.</param>
     /// <returns>Indices of the samples of each group of two or more, ascending.</returns>
-    public static IReadOnlyList<IReadOnlyList<int>> ExactWithin(DataSplit split, int threads = 0, IImageCodec? codec = null,
+    public static IReadOnlyList<IReadOnlyList<int>> ExactWithin(DataSplit split, int threads = 0,
+        IImageCodec? codec = null,
         ImagePrints? prints = null, CancellationToken cancellation = default)
     {
         var parallel = new ParallelOptions
@@ -77,17 +81,18 @@ public static class DuplicateFinder
             MaxDegreeOfParallelism = threads == 0 ? Environment.ProcessorCount : threads,
             CancellationToken = cancellation,
         };
-        return [.. Prints(split, prints ?? new ImagePrints(), codec ?? ImageCodec.Instance, parallel, out _).GroupBy(print => print.Of.Exact)
+        return [.. Prints(split, prints ?? new ImagePrints(), codec ?? ImageCodec.Instance, parallel, out _)
+            .GroupBy(print => print.Of.Exact)
             .Select(group => (IReadOnlyList<int>)[.. group.Select(print => print.Sample).Distinct().Order()])
             .Where(group => group.Count > 1).OrderBy(group => group[0])];
     }
 
-    /// <summary>A picture's print, and the index of its sample.</summary>
-    private readonly record struct Print(int Sample, PicturePrint Of);
+    /// <summary>An image's print, and the index of its sample.</summary>
+    private readonly record struct Print(int Sample, ImagePrint Of);
 
     private static List<DuplicatePair> Matches(Print print, Print[] train, ulong[] hashes, float similarity)
     {
-        PicturePrint wanted = print.Of;
+        ImagePrint wanted = print.Of;
         var pairs = new List<DuplicatePair>();
         for (int i = 0; i < hashes.Length; i++)
         {
@@ -95,7 +100,7 @@ public static class DuplicateFinder
             bool mirrored = BitOperations.PopCount(hashes[i] ^ wanted.MirrorHash) <= CandidateBits;
             if (!straight && !mirrored)
                 continue;
-            (int sample, PicturePrint candidate) = train[i];
+            (int sample, ImagePrint candidate) = train[i];
             if (candidate.Exact == wanted.Exact)
             {
                 pairs.Add(new DuplicatePair(sample, print.Sample, DuplicateKind.Exact, 1, false));
@@ -112,13 +117,15 @@ public static class DuplicateFinder
         return pairs;
     }
 
-    private static Print[] Prints(DataSplit split, ImagePrints known, IImageCodec codec, ParallelOptions parallel, out int unreadable)
+    private static Print[] Prints(DataSplit split, ImagePrints known, IImageCodec codec, ParallelOptions parallel,
+        out int unreadable)
     {
         Sample[] lacking = [.. split.Samples.Where(sample => !known.Has(sample))];
         Frame[][] frames = Array.ConvertAll(lacking, sample => Chosen(sample.Frames).ToArray());
-        PicturePrint?[][] made = Array.ConvertAll(frames, chosen => new PicturePrint?[chosen.Length]);
+        ImagePrint?[][] made = Array.ConvertAll(frames, chosen => new ImagePrint?[chosen.Length]);
         (int Sample, int Place)[] places =
-            [.. frames.SelectMany((chosen, sample) => Enumerable.Range(0, chosen.Length).Select(place => (sample, place)))];
+            [.. frames.SelectMany((chosen, sample) => Enumerable.Range(0, chosen.Length).Select(place =>
+            (sample, place)))];
         Parallel.ForEach(places, parallel, at =>
         {
             try
@@ -133,14 +140,15 @@ public static class DuplicateFinder
         for (int i = 0; i < lacking.Length; i++)
             known.Add(lacking[i], made[i]);
         unreadable = split.Samples.Sum(sample => known.Of(sample).Count(print => print is null));
-        return [.. split.Samples.SelectMany((sample, index) => known.Of(sample).OfType<PicturePrint>().Select(print => new Print(index, print)))];
+        return [.. split.Samples.SelectMany((sample, index) => known.Of(sample).OfType<ImagePrint>().Select(print =>
+            new Print(index, print)))];
     }
 
     /// <summary>All frames of a short clip; first, middle and last of a long one.</summary>
     private static IEnumerable<Frame> Chosen(IReadOnlyList<Frame> frames) =>
         frames.Count <= 3 ? frames : [frames[0], frames[frames.Count / 2], frames[^1]];
 
-    private static PicturePrint PrintOf(RgbImage image)
+    private static ImagePrint PrintOf(RgbImage image)
     {
         byte[] gray = Gray(image), small = new byte[HashWidth * HashHeight], square = new byte[Side * Side], mirrored;
         byte[] fine = new byte[FineSide * FineSide];
@@ -151,14 +159,16 @@ public static class DuplicateFinder
         Flip.Horizontal(small, HashWidth, 1);
         mirrored = [.. square];
         Flip.Horizontal(mirrored, Side, 1);
-        return new PicturePrint(ExactHash(image), hash, HashOf(small), Normalised(square), Normalised(mirrored), DetailOf(fine));
+        return new ImagePrint(ExactHash(image), hash, HashOf(small), Normalized(square), Normalized(mirrored),
+            DetailOf(fine));
     }
 
     private static byte[] Gray(RgbImage image)
     {
         var gray = new byte[image.Width * image.Height];
         for (int i = 0; i < gray.Length; i++)
-            gray[i] = (byte)((19595 * image.Pixels[3 * i] + 38470 * image.Pixels[3 * i + 1] + 7471 * image.Pixels[3 * i + 2] + 32768) >> 16);
+            gray[i] = (byte)((19595 * image.Pixels[3 * i] + 38470 * image.Pixels[3 * i + 1] + 7471
+                * image.Pixels[3 * i + 2] + 32768) >> 16);
         return gray;
     }
 
@@ -166,7 +176,7 @@ public static class DuplicateFinder
     {
         Span<byte> hash = stackalloc byte[32];
         SHA256.HashData(image.Pixels, hash);
-        // The same bytes in another shape are another picture.
+        // The same bytes in another shape are another image.
         return System.Buffers.Binary.BinaryPrimitives.ReadUInt128LittleEndian(hash) ^ (uint)image.Width;
     }
 
@@ -179,7 +189,7 @@ public static class DuplicateFinder
         return hash;
     }
 
-    /// <summary>What is left of a picture when its coarse light and dark (an 8 x 8 version) is taken away.</summary>
+    /// <summary>The details of an image: the image less its coarse light and dark, an 8 x 8 version.</summary>
     private static float[] DetailOf(ReadOnlySpan<byte> fine)
     {
         const int Coarse = 8;
@@ -192,7 +202,9 @@ public static class DuplicateFinder
         return detail;
     }
 
-    /// <summary>Largest correlation of two pictures' details, one shifted by up to three of 32 pixels along each axis.</summary>
+    /// <summary>
+    /// Largest correlation of two images' details, one shifted by up to three of 32 pixels along each axis.
+    /// </summary>
     private static float DetailCorrelation(float[] a, float[] b, bool mirrored)
     {
         if (mirrored)
@@ -223,8 +235,10 @@ public static class DuplicateFinder
         return best;
     }
 
-    /// <summary>Mean 0 and length 1, so that a product is the correlation. A picture of one colour is all zero and like none.</summary>
-    private static float[] Normalised(ReadOnlySpan<byte> pixels)
+    /// <summary>
+    /// Mean 0 and length 1, so that a product is the correlation. An image of one color is all zero and like none.
+    /// </summary>
+    private static float[] Normalized(ReadOnlySpan<byte> pixels)
     {
         var values = new float[pixels.Length];
         float mean = 0;

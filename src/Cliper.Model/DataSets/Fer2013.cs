@@ -1,19 +1,21 @@
 using System.Globalization;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// FER2013 (Goodfellow et al. 2013): the file fer2013.csv, whose PublicTest is the validation split and PrivateTest the test
-/// split, or folders of pictures.
+/// FER2013 (Goodfellow et al. 2013): the file fer2013.csv, whose PublicTest is the validation split and PrivateTest the
+/// test split, or folders of images.
 /// </summary>
 internal sealed class Fer2013 : IDataSetFormat
 {
     private const string FileName = "fer2013.csv";
-    /// <summary>Width and height of a picture.</summary>
+    /// <summary>Width and height of an image.</summary>
     internal const int Side = 48;
 
-    private static readonly string[] Labels = ["anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"];
+    private static readonly string[] Labels = ["anger", "disgust", "fear", "happiness", "sadness",
+        "surprise", "neutral"];
 
     public string Name => "fer2013";
 
@@ -32,7 +34,8 @@ internal sealed class Fer2013 : IDataSetFormat
             if (!splits.TryGetValue(split, out List<RawSample>? samples))
                 splits.Add(split, samples = []);
             string name = string.Create(CultureInfo.InvariantCulture, $"row {line}");
-            samples.Add(new RawSample(name, Labels[label], [new GrayFrame($"{file}:{line}", Side, Side, pixels)], $"{file}:{line}"));
+            samples.Add(new RawSample(name, Labels[label], [new GrayFrame($"{file}:{line}", Side, Side, pixels)],
+                $"{file}:{line}"));
         }
         if (!splits.TryGetValue("train", out List<RawSample>? train))
             throw new InputException($"{file}: no row has Usage Training; the file is not complete, get it again");
@@ -55,25 +58,28 @@ internal sealed class Fer2013 : IDataSetFormat
     }
 
     /// <summary>The rows: line, label 0 to 6, 48 x 48 bytes, split.</summary>
-    internal static IEnumerable<(int Line, int Label, byte[] Pixels, string Split)> Parse(TextReader reader, string name)
+    internal static IEnumerable<(int Line, int Label, byte[] Pixels, string Split)> Parse(TextReader reader,
+        string name)
     {
         if (reader.ReadLine() is not { } header)
             throw new InputException($"{name}: the file is empty, expected the columns emotion,pixels,Usage");
-        List<string> columns = [.. DelimitedText.Fields(header, $"{name}:1").Select(column => column.ToLowerInvariant())];
+        List<string> columns = [.. Csv.Fields(header, $"{name}:1").Select(column => column.ToLowerInvariant())];
         int emotion = columns.IndexOf("emotion"), pixels = columns.IndexOf("pixels"), usage = columns.IndexOf("usage");
         if (emotion < 0 || pixels < 0 || usage < 0)
             throw new InputException(
-                $"{name}:1: the columns are '{DelimitedText.Short(header)}', expected emotion,pixels,Usage");
+                $"{name}:1: the columns are '{ForeignText.Short(header)}', expected emotion,pixels,Usage");
         for (int line = 2; reader.ReadLine() is { } text; line++)
         {
             if (string.IsNullOrWhiteSpace(text))
                 continue;
             string where = $"{name}:{line}";
-            List<string> fields = DelimitedText.Fields(text, where);
+            List<string> fields = Csv.Fields(text, where);
             if (fields.Count != columns.Count)
                 throw new InputException($"{where}: {fields.Count} columns, expected {columns.Count}");
-            if (!int.TryParse(fields[emotion], NumberStyles.None, CultureInfo.InvariantCulture, out int label) || label >= Labels.Length)
-                throw new InputException($"{where}: unknown emotion '{DelimitedText.Short(fields[emotion])}', expected 0 to 6");
+            if (!int.TryParse(fields[emotion], NumberStyles.None, CultureInfo.InvariantCulture, out int label)
+                || label >= Labels.Length)
+                throw new InputException(
+                $"{where}: unknown emotion '{ForeignText.Short(fields[emotion])}', expected 0 to 6");
             string split = SplitOf(fields[usage], where);
             yield return (line, label, PixelsOf(fields[pixels], where), split);
         }
@@ -86,7 +92,7 @@ internal sealed class Fer2013 : IDataSetFormat
         "PublicTest" => "validation",
         "PrivateTest" => "test",
         _ => throw new InputException(
-            $"{where}: unknown Usage '{DelimitedText.Short(usage)}', expected Training, PublicTest or PrivateTest"),
+            $"{where}: unknown Usage '{ForeignText.Short(usage)}', expected Training, PublicTest or PrivateTest"),
     };
 
     private static byte[] PixelsOf(string field, string where)
@@ -100,7 +106,7 @@ internal sealed class Fer2013 : IDataSetFormat
                 continue;
             if (!byte.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out byte value))
                 throw new InputException(
-                    $"{where}: '{DelimitedText.Short(number.ToString())}' is no pixel, expected a number from 0 to 255");
+                    $"{where}: '{ForeignText.Short(number.ToString())}' is no pixel, expected a number from 0 to 255");
             if (count < result.Length)
                 result[count] = value;
             count++;

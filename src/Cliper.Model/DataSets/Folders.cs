@@ -7,7 +7,9 @@ internal static class Folders
     private static readonly string[] ValidationNames = ["validation", "val", "valid"];
     private static readonly string[] TestNames = ["test", "testing"];
 
-    /// <summary>The split that a folder or list entry of this name means: "train", "validation", "test", or null.</summary>
+    /// <summary>
+    /// The split that a folder or list entry of this name means: "train", "validation", "test", or null.
+    /// </summary>
     public static string? SplitOf(string name) =>
         TrainNames.Contains(name, StringComparer.OrdinalIgnoreCase) ? "train"
         : ValidationNames.Contains(name, StringComparer.OrdinalIgnoreCase) ? "validation"
@@ -16,15 +18,16 @@ internal static class Folders
 
     /// <summary>Sub-folders in order of their names; hidden ones and what archivers leave are passed over.</summary>
     public static string[] Of(string path) =>
-        [.. Directory.EnumerateDirectories(path).Where(folder => !IsIgnored(Path.GetFileName(folder))).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateDirectories(path).Where(folder => !IsIgnored(Path.GetFileName(folder)))
+        .Order(StringComparer.Ordinal)];
 
-    /// <summary>Picture files of a folder in order of their names.</summary>
-    /// <exception cref="OperationCanceledException">The options ask for the end.</exception>
-    public static string[] Pictures(string path, DataSetOptions options)
+    /// <summary>Image files of a folder in order of their names.</summary>
+    /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
+    public static string[] Images(string path, DataSetOptions options)
     {
-        return [.. Directory.EnumerateFiles(path).Where(IsPicture).Order(StringComparer.Ordinal)];
+        return [.. Directory.EnumerateFiles(path).Where(IsImage).Order(StringComparer.Ordinal)];
 
-        bool IsPicture(string file)
+        bool IsImage(string file)
         {
             options.Cancellation.ThrowIfCancellationRequested();
             return options.Codec.CanRead(Path.GetExtension(file)) && !IsIgnored(Path.GetFileName(file));
@@ -52,7 +55,8 @@ internal static class Folders
         {
             string[] folders = Of(path);
             if (folders.Length > 0 && folders.All(folder => SplitOf(Path.GetFileName(folder)) != null))
-                throw new InputException($"{path}: no train folder beside {string.Join(", ", folders.Select(Path.GetFileName))}; "
+                throw new InputException(
+                    $"{path}: no train folder beside {string.Join(", ", folders.Select(Path.GetFileName))}; "
                     + $"to evaluate, give the folder of one split, such as {folders[0]}");
             return new RawSplits(read(path), null, null);
         }
@@ -61,7 +65,7 @@ internal static class Folders
             splits.TryGetValue("test", out string? test) ? read(test) : null);
     }
 
-    /// <summary>The class folders of a split, each with a sample for every picture.</summary>
+    /// <summary>The class folders of a split, each with a sample for every image.</summary>
     /// <param name="root">Folder of the split.</param>
     /// <param name="samples">Samples of one class folder.</param>
     /// <param name="className">The class that a folder's name means.</param>
@@ -71,7 +75,7 @@ internal static class Folders
         string[] folders = Of(root);
         if (folders.Length == 0)
             throw new InputException(
-                $"{root}: no class folders; expected a folder for each class, found {DataSetRegistry.Describe(root)}");
+                $"{root}: no class folders; expected a folder for each class, found {Folders.Describe(root)}");
         var all = new List<RawSample>();
         foreach (string folder in folders)
         {
@@ -80,10 +84,26 @@ internal static class Folders
             all.AddRange(samples(folder, className == null ? name : className(name)));
             if (all.Count == before)
                 throw new InputException(
-                    $"{folder}: the class folder has no pictures (found {DataSetRegistry.Describe(folder)}); add some or "
+                    $"{folder}: the class folder has no pictures (found {Folders.Describe(folder)}); add some or "
                     + "remove the folder");
         }
         return all;
+    }
+
+    /// <summary>Lists the first entries of a folder, for an error.</summary>
+    public static string Describe(string path)
+    {
+        const int Shown = 8;
+        if (!Directory.Exists(path))
+            return $"a file {Path.GetFileName(path)}";
+        string[] entries =
+        [
+            .. Directory.EnumerateFileSystemEntries(path)
+                .Select(entry => Directory.Exists(entry) ? Path.GetFileName(entry) + "/" : Path.GetFileName(entry))
+                .Order(StringComparer.Ordinal).Take(Shown + 1),
+        ];
+        return entries.Length == 0 ? "nothing"
+            : string.Join(", ", entries.Take(Shown)) + (entries.Length > Shown ? ", …" : "");
     }
 
     private static bool IsIgnored(string name) => name.StartsWith('.') || name == "__MACOSX";

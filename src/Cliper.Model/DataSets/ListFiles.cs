@@ -1,10 +1,11 @@
 using System.Globalization;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// Lists of pictures or folders of frames: comma-separated (path,label[,split], with or without a header) or separated by
+/// Lists of images or folders of frames: comma-separated (path,label[,split], with or without a header) or separated by
 /// blanks (path [frames] label), in one file or in one for each split.
 /// </summary>
 internal sealed class ListFiles : IDataSetFormat
@@ -16,7 +17,9 @@ internal sealed class ListFiles : IDataSetFormat
 
     public string Name => "list";
 
-    public string Layout => "FILE.csv with path,label[,split], FILE.txt with 'path [frames] label', or a folder with train.csv, validation.csv, test.csv (or .txt)";
+    public string Layout =>
+        "FILE.csv with path,label[,split], FILE.txt with 'path [frames] label', or a folder with train.csv, "
+        + "validation.csv, test.csv (or .txt)";
 
     public bool Matches(string path, DataSetOptions options) =>
         File.Exists(path) ? IsList(path) : ListsOf(path).ContainsKey("train");
@@ -32,7 +35,7 @@ internal sealed class ListFiles : IDataSetFormat
         {
             Dictionary<string, string> lists = ListsOf(path);
             if (!lists.ContainsKey("train"))
-                throw new InputException($"{path}: no list here. Expected {Layout}; found {DataSetRegistry.Describe(path)}");
+                throw new InputException($"{path}: no list here. Expected {Layout}; found {Folders.Describe(path)}");
             foreach ((string split, string file) in lists)
                 ReadFile(file, split, splits, options);
         }
@@ -41,7 +44,8 @@ internal sealed class ListFiles : IDataSetFormat
         return new RawSplits(train, splits.GetValueOrDefault("validation"), splits.GetValueOrDefault("test"));
     }
 
-    private static bool IsList(string file) => Extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase);
+    private static bool IsList(string file) => Extensions.Contains(Path.GetExtension(file),
+        StringComparer.OrdinalIgnoreCase);
 
     private static Dictionary<string, string> ListsOf(string folder)
     {
@@ -54,7 +58,8 @@ internal sealed class ListFiles : IDataSetFormat
         return lists;
     }
 
-    private static void ReadFile(string list, string defaultSplit, Dictionary<string, List<RawSample>> splits, DataSetOptions options)
+    private static void ReadFile(string list, string defaultSplit, Dictionary<string, List<RawSample>> splits,
+        DataSetOptions options)
     {
         using var reader = new ListReader(list, options);
         string root = options.ImageRoot ?? Path.GetDirectoryName(Path.GetFullPath(list))!;
@@ -71,7 +76,8 @@ internal sealed class ListFiles : IDataSetFormat
         }
         // Where nothing is found the root is wrong, not the files.
         if (found == 0)
-            throw new InputException(faults.Count > 0 ? faults[0] : $"{list}: the list is empty; expected {new ListFiles().Layout}");
+            throw new InputException(faults.Count > 0 ? faults[0]
+                : $"{list}: the list is empty; expected {new ListFiles().Layout}");
         faults.ForEach(options.ReportMissing);
     }
 
@@ -88,14 +94,15 @@ internal sealed class ListFiles : IDataSetFormat
             return [new FileFrame(path)];
         if (!Directory.Exists(path))
         {
-            faults.Add($"{row.Where}: {path} does not exist; correct the line, the image root or the rewriting of paths");
+            faults.Add($"{row.Where}: {path} does not exist; correct the line, the image root or the rewriting of "
+                + "paths");
             return null;
         }
-        string[] frames = Folders.Pictures(path, options);
+        string[] frames = Folders.Images(path, options);
         if (frames.Length == 0 || frames.Length < row.Frames)
         {
-            faults.Add($"{row.Where}: {path} has {frames.Length} frames, expected {Math.Max(1, row.Frames)}; unpack the clip again, or "
-                + "correct the line");
+            faults.Add($"{row.Where}: {path} has {frames.Length} frames, expected "
+                + $"{Math.Max(1, row.Frames)}; unpack the clip again, or correct the line");
             return null;
         }
         return [.. frames.Select(frame => new FileFrame(frame))];
@@ -110,7 +117,8 @@ internal sealed class ListFiles : IDataSetFormat
     internal readonly record struct Row(string Path, int Frames, string Class, string Split, string Where);
 
     /// <summary>Reads the lines; touches no other file.</summary>
-    internal static IEnumerable<Row> Parse(TextReader reader, string name, string defaultSplit, IReadOnlyList<string>? classes)
+    internal static IEnumerable<Row> Parse(TextReader reader, string name, string defaultSplit,
+        IReadOnlyList<string>? classes)
     {
         (int Path, int Label, int Split) columns = (0, 1, 2);
         bool first = true;
@@ -124,7 +132,7 @@ internal sealed class ListFiles : IDataSetFormat
             Row row;
             if (text.Contains(','))
             {
-                List<string> fields = DelimitedText.Fields(text, where);
+                List<string> fields = Csv.Fields(text, where);
                 if (first)
                 {
                     first = false;
@@ -144,7 +152,7 @@ internal sealed class ListFiles : IDataSetFormat
             }
             if (!seen.TryAdd((row.Split, row.Path), line))
                 throw new InputException(
-                    $"{where}: {DelimitedText.Short(row.Path)} was already listed in line {seen[(row.Split, row.Path)]}");
+                    $"{where}: {ForeignText.Short(row.Path)} was already listed in line {seen[(row.Split, row.Path)]}");
             yield return row;
         }
     }
@@ -156,7 +164,8 @@ internal sealed class ListFiles : IDataSetFormat
         return path >= 0 && label >= 0 ? (path, label, split < 0 ? int.MaxValue : split) : null;
     }
 
-    private static Row FromFields(List<string> fields, (int Path, int Label, int Split) columns, int width, string defaultSplit,
+    private static Row FromFields(List<string> fields, (int Path, int Label, int Split) columns, int width,
+        string defaultSplit,
         string where, IReadOnlyList<string>? classes)
     {
         if (fields.Count < 2 || fields.Count != width)
@@ -166,25 +175,29 @@ internal sealed class ListFiles : IDataSetFormat
         if (columns.Split < fields.Count && fields[columns.Split].Length > 0)
             split = Folders.SplitOf(fields[columns.Split])
                 ?? throw new InputException(
-                    $"{where}: unknown split '{DelimitedText.Short(fields[columns.Split])}', expected train, validation or "
-                    + "test");
+                    $"{where}: unknown split '{ForeignText.Short(fields[columns.Split])}', "
+                    + "expected train, validation or test");
         if (fields[columns.Path].Length == 0)
             throw new InputException($"{where}: the path is empty");
         return new Row(fields[columns.Path], 0, ClassOf(fields[columns.Label], where, classes), split, where);
     }
 
-    /// <summary>From the right, because paths may have blanks: label, then perhaps the number of frames.</summary>
+    /// <summary>
+    /// Parses from the right, because paths may have blanks: label, then perhaps the number of frames.
+    /// </summary>
     private static Row FromWords(string text, string split, string where, IReadOnlyList<string>? classes)
     {
         string[] words = text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
         if (words.Length < 2)
             throw new InputException(
-                $"{where}: '{DelimitedText.Short(text)}', expected a path, perhaps a number of frames, and a label");
+                $"{where}: '{ForeignText.Short(text)}', expected a path, perhaps a number of frames, and a label");
         int frames = 0;
-        bool counted = words.Length > 2 && int.TryParse(words[^2], NumberStyles.None, CultureInfo.InvariantCulture, out frames);
+        bool counted = words.Length > 2 && int.TryParse(words[^2], NumberStyles.None, CultureInfo.InvariantCulture,
+            out frames);
         if (counted && frames == 0)
             throw new InputException($"{where}: a clip of 0 frames; remove the line");
-        return new Row(string.Join(' ', words[..^(counted ? 2 : 1)]), frames, ClassOf(words[^1], where, classes), split, where);
+        return new Row(string.Join(' ', words[..^(counted ? 2 : 1)]), frames, ClassOf(words[^1], where, classes),
+            split, where);
     }
 
     private static string ClassOf(string label, string where, IReadOnlyList<string>? classes)

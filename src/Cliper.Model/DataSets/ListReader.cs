@@ -1,12 +1,12 @@
 namespace Cliper.Model.DataSets;
 
-/// <summary>A text file whose reading ends when the options ask for it.</summary>
+/// <summary>Reads a text file until the options' token cancels it.</summary>
 /// <param name="path">The file.</param>
-/// <param name="options">Say when.</param>
+/// <param name="options">The options, whose token cancels the reading.</param>
 internal sealed class ListReader(string path, DataSetOptions options) : StreamReader(path)
 {
     /// <inheritdoc/>
-    /// <exception cref="OperationCanceledException">The reading is to end.</exception>
+    /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
     public override string? ReadLine()
     {
         options.Cancellation.ThrowIfCancellationRequested();

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.DataSets;
 
@@ -19,7 +20,8 @@ internal static partial class Npy
     {
         if (new FileInfo(path) is not { Exists: true } file)
             throw new InputException($"{path}: no such file");
-        return file.Length <= MostBytes ? Parse(File.ReadAllBytes(path), path) : throw Refuse(path, $"{file.Length} bytes");
+        return file.Length <= MostBytes ? Parse(File.ReadAllBytes(path), path)
+            : throw Refuse(path, $"{file.Length} bytes");
     }
 
     /// <summary>Reads a file's bytes; <paramref name="path"/> names them in errors.</summary>
@@ -28,13 +30,14 @@ internal static partial class Npy
         if (bytes.Length < 12 || bytes[0] != 0x93 || !bytes[1..6].SequenceEqual("NUMPY"u8))
             throw Refuse(path, "no NumPy header");
         int prefix = bytes[6] == 1 ? 10 : 12;
-        long header = bytes[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..]) : BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]);
+        long header = bytes[6] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..])
+            : BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]);
         if (header > bytes.Length - prefix)
             throw Refuse(path, "a header longer than the file");
         string text = Encoding.Latin1.GetString(bytes.Slice(prefix, (int)header));
         Match type = Descr().Match(text), shape = Shape().Match(text);
         if (!type.Success || !shape.Success || shape.Groups[1].Value.Replace(" ", "") is not ("" or "1," or "1"))
-            throw Refuse(path, $"the header '{DelimitedText.Short(text.Trim())}'");
+            throw Refuse(path, $"the header '{ForeignText.Short(text.Trim())}'");
         ReadOnlySpan<byte> data = bytes[(prefix + (int)header)..];
         if (!int.TryParse(type.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int size))
             throw Refuse(path, $"the type {type.Groups[1].Value}");
@@ -57,8 +60,9 @@ internal static partial class Npy
         };
 
         double OfText(string text) =>
-            double.TryParse(text.TrimEnd('\0').Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number
-                : throw Refuse(path, $"the text '{DelimitedText.Short(text)}'");
+            double.TryParse(text.TrimEnd('\0').Trim(), NumberStyles.Float, CultureInfo.InvariantCulture,
+            out double number) ? number
+                : throw Refuse(path, $"the text '{ForeignText.Short(text)}'");
     }
 
     private static InputException Refuse(string path, string found) =>

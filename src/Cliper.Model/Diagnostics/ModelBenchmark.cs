@@ -216,7 +216,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
         {
             var pixels = new byte[3 * size * size];
             random.NextBytes(pixels);
-            return (new StoredImage(size, size, 3, pixels), new PixelPlan());
+            return (new StoredImage(size, size, 3, pixels), new ImageTransform());
         })], pipeline, config.PatchSize).Render(device);
     }
 }

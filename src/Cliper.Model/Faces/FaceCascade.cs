@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Xml;
 using System.Xml.Linq;
 using Cliper.Kernels.Operations;
-using Cliper.Model.DataSets;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Faces;
 
@@ -69,7 +69,7 @@ internal sealed class FaceCascade
         catch (XmlException failure)
         {
             throw new InputException(
-                $"{path}: no XML file ({DelimitedText.Short(failure.Message)}); expected a haarcascade_*.xml of OpenCV", failure);
+                $"{path}: no XML file ({ForeignText.Short(failure.Message)}); expected a haarcascade_*.xml of OpenCV", failure);
         }
     }
 
@@ -94,7 +94,7 @@ internal sealed class FaceCascade
             WeightedBox[] boxes = [.. Items(item, "rects").Select(box => Numbers(box) is [var x, var y, var w, var h, var weight]
                 && x >= 0 && y >= 0 && w >= 1 && h >= 1 && x + w <= width && y + h <= height
                 ? new WeightedBox(new PixelBox((int)x, (int)y, (int)w, (int)h), weight)
-                : throw Wrong($"the rectangle '{DelimitedText.Short(box.Value.Trim())}', expected x, y, width, height in the window "
+                : throw Wrong($"the rectangle '{ForeignText.Short(box.Value.Trim())}', expected x, y, width, height in the window "
                     + "and a weight"))];
             return boxes.Length is >= 1 and <= MostBoxes ? new Feature(boxes)
                 : throw Wrong($"a feature of {boxes.Length} rectangles, expected 1 to {MostBoxes}");
@@ -124,13 +124,13 @@ internal sealed class FaceCascade
         }
 
         int Whole(XElement? element) => Numbers(element) is [var value] && value == MathF.Truncate(value) && MathF.Abs(value) < 1e6f
-            ? (int)value : throw Wrong($"'{DelimitedText.Short(element?.Value.Trim() ?? "")}', expected a whole number");
+            ? (int)value : throw Wrong($"'{ForeignText.Short(element?.Value.Trim() ?? "")}', expected a whole number");
 
         float[] Numbers(XElement? element) => element is null ? [] :
         [
             .. element.Value.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(word =>
                 float.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value) ? value
-                    : throw Wrong($"'{DelimitedText.Short(word)}', expected a number")),
+                    : throw Wrong($"'{ForeignText.Short(word)}', expected a number")),
         ];
 
         InputException Wrong(string what) => new($"{path}: {what}");

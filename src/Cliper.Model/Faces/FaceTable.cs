@@ -1,6 +1,6 @@
 using System.Globalization;
 using Cliper.Kernels.Operations;
-using Cliper.Model.DataSets;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Faces;
 
@@ -35,7 +35,7 @@ public sealed class FaceTable
         string[] header = lines.Length == 0 ? [] : [.. lines[0].Split(',').Select(name => name.Trim())];
         int[] places = [.. Columns.Select(name => Array.FindIndex(header, found => found.Equals(name, StringComparison.OrdinalIgnoreCase)))];
         if (places.Contains(-1))
-            throw new InputException($"{path}: the first line is '{DelimitedText.Short(lines.FirstOrDefault() ?? "")}'; expected the columns "
+            throw new InputException($"{path}: the first line is '{ForeignText.Short(lines.FirstOrDefault() ?? "")}'; expected the columns "
                 + string.Join(',', Columns));
         var table = new FaceTable(path);
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
@@ -56,7 +56,7 @@ public sealed class FaceTable
             throw new InputException($"{Path}: line {line} has {fields.Length} fields, expected {places.Max() + 1} or more");
         float[] numbers = [.. places[1..].Select(place => float.TryParse(fields[place], NumberStyles.Float, CultureInfo.InvariantCulture,
             out float value) && MathF.Abs(value) < 1e6f ? value
-            : throw new InputException($"{Path}: line {line} has '{DelimitedText.Short(fields[place].Trim())}', expected a number of pixels"))];
+            : throw new InputException($"{Path}: line {line} has '{ForeignText.Short(fields[place].Trim())}', expected a number of pixels"))];
         var box = new PixelBox((int)MathF.Round(numbers[0]), (int)MathF.Round(numbers[1]), (int)MathF.Round(numbers[2]), (int)MathF.Round(numbers[3]));
         if (box.Width < 1 || box.Height < 1)
             throw new InputException($"{Path}: line {line} is a box of {box.Width} x {box.Height} pixels, expected at least 1 x 1");

@@ -1,6 +1,6 @@
 namespace Cliper.Model.IO;
 
-/// <summary>Files that are there whole or not at all.</summary>
+/// <summary>Writes files that are there whole or not at all.</summary>
 public static class AtomicFile
 {
     private const string TemporaryEnding = ".tmp";
@@ -21,7 +21,8 @@ public static class AtomicFile
         string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full) ?? full;
         // Renaming would put a file in a device's place.
         bool device = IsDevice(full);
-        string temporary = device ? full : Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}{TemporaryEnding}");
+        string temporary = device ? full
+            : Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}{TemporaryEnding}");
         try
         {
             if (Directory.Exists(full))
@@ -50,8 +51,8 @@ public static class AtomicFile
     }
 
     /// <summary>
-    /// Throws what <see cref="Write"/> would throw of the place, before the work whose result is to be written there. Leaves
-    /// nothing behind.
+    /// Throws what <see cref="Write"/> would throw of the place, before the work whose result is to be written there.
+    /// Leaves nothing behind.
     /// </summary>
     /// <param name="path">The file that is to be written.</param>
     /// <exception cref="IOException">The place cannot be written to.</exception>
@@ -73,7 +74,8 @@ public static class AtomicFile
                 folder = Path.GetDirectoryName(folder)!;
             while (!Path.Exists(folder));
             string trial = Path.Combine(folder, $".{Guid.NewGuid():N}{TemporaryEnding}");
-            using (new FileStream(trial, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose))
+            using (new FileStream(trial, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1,
+                FileOptions.DeleteOnClose))
             {
             }
         }
@@ -83,7 +85,9 @@ public static class AtomicFile
         }
     }
 
-    /// <summary>Removes what a program that was killed left half-written in a folder; nobody else may be writing there.</summary>
+    /// <summary>
+    /// Removes what a program that was killed left half-written in a folder; nobody else may be writing there.
+    /// </summary>
     /// <param name="folder">The folder; those below it are left alone.</param>
     public static void RemoveLeftovers(string folder)
     {
@@ -93,15 +97,19 @@ public static class AtomicFile
     }
 
     private static bool IsDevice(string full) =>
-        full.StartsWith(DeviceFolder, StringComparison.Ordinal) && !full.StartsWith(SharedMemory, StringComparison.Ordinal);
+        full.StartsWith(DeviceFolder, StringComparison.Ordinal)
+        && !full.StartsWith(SharedMemory, StringComparison.Ordinal);
 
     private static IOException Named(string path, Exception failure)
     {
-        string reason = OutgrowsItsLimit(failure) ? "it grows over the largest size that a file may have (ulimit -f, or the file system)"
+        string reason = OutgrowsItsLimit(failure)
+            ? "it grows over the largest size that a file may have (ulimit -f, or the file system)"
             : failure.Message.TrimEnd('.');
-        return new IOException($"{path}: cannot be written: {reason}; choose a folder with room that you may write to", failure);
+        return new IOException($"{path}: cannot be written: {reason}; choose a folder with room that you may write to",
+            failure);
     }
 
     // .NET's way of reporting EFBIG, which it takes for a length that the caller asked for.
-    private static bool OutgrowsItsLimit(Exception failure) => failure is ArgumentOutOfRangeException { ParamName: "value", ActualValue: null };
+    private static bool OutgrowsItsLimit(Exception failure) =>
+        failure is ArgumentOutOfRangeException { ParamName: "value", ActualValue: null };
 }

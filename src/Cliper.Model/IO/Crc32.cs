@@ -34,7 +34,7 @@ internal struct Crc32
         _state = ~crc;
     }
 
-    // Row s: what a byte does to the sum when s more bytes follow it.
+    // Row s holds the effect of a byte on the checksum when s more bytes follow it.
     private static uint[] MakeTable()
     {
         var table = new uint[Slices * 256];

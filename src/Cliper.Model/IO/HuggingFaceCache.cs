@@ -3,9 +3,9 @@ using System.Text.RegularExpressions;
 namespace Cliper.Model.IO;
 
 /// <summary>
-/// The folder in which Hugging Face's programs keep what they have downloaded: models--ORGANISATION--NAME/ with blobs/ (the
-/// files by their checksum), snapshots/COMMIT/ (links to them by name) and refs/main (the newest commit). It is HF_HUB_CACHE,
-/// or hub/ in HF_HOME, or ~/.cache/huggingface/hub. Nothing here asks the network.
+/// The folder in which Hugging Face's programs keep what they have downloaded: models--ORGANIZATION--NAME/ with blobs/
+/// (the files by their checksum), snapshots/COMMIT/ (links to them by name) and refs/main (the newest commit). It is
+/// HF_HUB_CACHE, or hub/ in HF_HOME, or ~/.cache/huggingface/hub. Nothing here asks the network.
 /// </summary>
 public static partial class HuggingFaceCache
 {
@@ -19,18 +19,19 @@ public static partial class HuggingFaceCache
         ?? Path.Combine(Variable("XDG_CACHE_HOME") ?? Path.Combine(
             Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache"), "huggingface", "hub");
 
-    /// <summary>Whether a text has the form ORGANISATION/NAME that models have at Hugging Face.</summary>
+    /// <summary>Whether a text has the form ORGANIZATION/NAME that models have at Hugging Face.</summary>
     public static bool IsModelName(string text) => ModelName().IsMatch(text) && !text.Contains("..");
 
     /// <summary>The folder of a model within a cache.</summary>
-    internal static string FolderOf(string root, string model) => Path.Combine(root, "models--" + model.Replace("/", "--"));
+    internal static string FolderOf(string root, string model) =>
+        Path.Combine(root, "models--" + model.Replace("/", "--"));
 
     /// <summary>
-    /// What <paramref name="path"/> means: a file or folder as it is; a model's folder in a cache (models--...) or a model's
-    /// name such as openai/clip-vit-base-patch16, its newest downloaded snapshot.
+    /// Resolves <paramref name="path"/>. A file or folder stays as it is; a model's folder in a cache (models--...) or
+    /// a model's name, such as openai/clip-vit-base-patch16, becomes its newest downloaded snapshot.
     /// </summary>
-    /// <exception cref="InputException">A model's name that is neither a path nor in the cache, or a cache folder without
-    /// a snapshot.</exception>
+    /// <exception cref="InputException">A model's name that is neither a path nor in the cache, or a cache folder
+    /// without a snapshot.</exception>
     public static string Find(string path)
     {
         if (Directory.Exists(path))
@@ -39,7 +40,8 @@ public static partial class HuggingFaceCache
             return path;
         string folder = FolderOf(Root, path);
         return Directory.Exists(folder) ? Snapshot(folder)
-            : throw new InputException($"{path}: no such file or folder, and no model of this name in {Root}; check the path, or "
+            : throw new InputException(
+            $"{path}: no such file or folder, and no model of this name in {Root}; check the path, or "
                 + $"get the model: cliper-gpu weights download {path}");
     }
 
@@ -50,13 +52,15 @@ public static partial class HuggingFaceCache
         {
             byte[] bytes = JsonInput.ReadBytes(reference, LongestReference);
             string commit = System.Text.Encoding.ASCII.GetString(bytes).Trim();
-            if (Commit().IsMatch(commit) && Path.Combine(folder, "snapshots", commit) is var named && Directory.Exists(named))
+            if (Commit().IsMatch(commit) && Path.Combine(folder, "snapshots", commit) is var named
+                && Directory.Exists(named))
                 return named;
         }
         string all = Path.Combine(folder, "snapshots");
         string[] snapshots = Directory.Exists(all) ? Directory.GetDirectories(all) : [];
         return snapshots.Length == 1 ? snapshots[0]
-            : throw new InputException($"{folder}: refs/{DefaultRevision} names none of the {snapshots.Length} snapshots; name one's "
+            : throw new InputException(
+                $"{folder}: refs/{DefaultRevision} names none of the {snapshots.Length} snapshots; name one's "
                 + "folder, or download the model anew");
     }
 

@@ -12,7 +12,7 @@ internal static class JsonInput
     /// <param name="longest">Bytes beyond which it is refused, so that a wrong file does not fill the memory.</param>
     public static JsonDocument Read(string path, long longest) => Parse(ReadBytes(path, longest), path);
 
-    /// <summary>As above, of bytes from <paramref name="path"/>.</summary>
+    /// <summary>Parses the bytes of the file <paramref name="path"/>, with the same faults.</summary>
     public static JsonDocument Parse(byte[] bytes, string path)
     {
         try
@@ -36,13 +36,13 @@ internal static class JsonInput
         }
     }
 
-    /// <summary>What is wrong and where, in one line: the reader's messages may quote the rest of the file.</summary>
+    /// <summary>Shortens a reader's message to one line, because it may quote the rest of the file.</summary>
     public static string Reason(Exception failure)
     {
         const int Head = 60, Tail = 140;
         string text = failure.Message;
         string shown = text.Length > Head + Tail ? $"{text[..Head]}…{text[^Tail..]}" : text;
-        return string.Concat(shown.Select(c => char.IsControl(c) || char.IsSurrogate(c) ? '?' : c));
+        return ForeignText.Printable(shown);
     }
 
     /// <summary>A whole file as bytes.</summary>

@@ -2,14 +2,18 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Images;
 
-/// <summary>How training pictures are varied. All values off is the test transform.</summary>
+/// <summary>How training images are augmented. With all values off it is the test transform.</summary>
 public sealed record Augmentation
 {
-    /// <summary>The test transform: shorter side to the input size (bicubic), centre crop, normalise.</summary>
+    /// <summary>The test transform: shorter side to the input size (bicubic), center crop, normalize.</summary>
     public static Augmentation None { get; } = new() { Name = "none" };
 
-    /// <summary>The authors' RAF-DB script: test transform, brightness 0.4 and hue 0.3, flip, resized crop of 0.15 to 1.</summary>
-    /// <remarks>The script normalises before flip and crop; these work on bytes here, which differs by their rounding.</remarks>
+    /// <summary>
+    /// The authors' RAF-DB script: test transform, brightness 0.4 and hue 0.3, flip, resized crop of 0.15 to 1.
+    /// </summary>
+    /// <remarks>
+    /// The script normalizes before flip and crop; these work on bytes here, which differs by their rounding.
+    /// </remarks>
     public static Augmentation Script { get; } = new()
     {
         Name = "script",
@@ -22,7 +26,7 @@ public sealed record Augmentation
         Hue = 0.3f,
     };
 
-    /// <summary>What the paper names: resized crop, flip, colour jitter, random erasing.</summary>
+    /// <summary>The augmentation that the paper names: resized crop, flip, color jitter, random erasing.</summary>
     public static Augmentation Paper { get; } = new()
     {
         Name = "paper",
@@ -37,7 +41,9 @@ public sealed record Augmentation
         Erase = 0.5f,
     };
 
-    /// <summary>For small, tightly cropped pictures: flip, a slight turn, zoom and shift in one pass, light, small erasing.</summary>
+    /// <summary>
+    /// For small, tightly cropped images: flip, a slight turn, zoom and shift in one pass, light, small erasing.
+    /// </summary>
     public static Augmentation Light { get; } = new()
     {
         Name = "light",
@@ -54,22 +60,22 @@ public sealed record Augmentation
     /// <summary>The names of the ready ones.</summary>
     public static IReadOnlyList<string> Names { get; } = ["none", "light", "script", "paper"];
 
-    /// <summary>What it is called in settings and reports.</summary>
+    /// <summary>Name in settings and reports.</summary>
     public string Name { get; init; } = "custom";
 
     /// <summary>
-    /// Whether crops are taken from the picture as it is (its shorter side at most 1.5 input sizes) instead of from the test
-    /// transform's square.
+    /// Whether crops are taken from the image as it is (its shorter side at most 1.5 input sizes) instead of from the
+    /// test transform's square.
     /// </summary>
     public bool FromOriginal { get; init; }
 
-    /// <summary>Whether colours change before flip and crop, as in the script.</summary>
+    /// <summary>Whether colors change before flip and crop, as in the script.</summary>
     public bool JitterFirst { get; init; }
 
     /// <summary>Whether crops are resized with the bicubic filter; bilinear otherwise, as torchvision does.</summary>
     public bool BicubicCrop { get; init; }
 
-    /// <summary>Smallest area of a crop, as a part of the picture's; 1 for no random crop.</summary>
+    /// <summary>Smallest area of a crop, as a part of the image's; 1 for no random crop.</summary>
     public float CropMin { get; init; } = 1;
 
     /// <summary>Smallest width by height of a crop.</summary>
@@ -105,7 +111,7 @@ public sealed record Augmentation
     /// <summary>Probability of erasing a rectangle.</summary>
     public float Erase { get; init; }
 
-    /// <summary>Smallest area erased, as a part of the picture's.</summary>
+    /// <summary>Smallest area erased, as a part of the image's.</summary>
     public float EraseMin { get; init; } = 0.02f;
 
     /// <summary>Largest area erased.</summary>
@@ -183,7 +189,9 @@ public sealed record Augmentation
         }
     }
 
-    /// <summary>Draws torchvision's RandomResizedCrop: ten tries, then the largest centred crop within the ratios.</summary>
+    /// <summary>
+    /// Samples torchvision's RandomResizedCrop: ten tries, then the largest centered crop within the ratios.
+    /// </summary>
     internal PixelBox DrawCrop(ref RandomStream random, int width, int height)
     {
         double area = (double)width * height, logMin = Math.Log(RatioMin), logMax = Math.Log(RatioMax);
@@ -201,7 +209,7 @@ public sealed record Augmentation
         return new PixelBox((width - cw) / 2, (height - ch) / 2, cw, ch);
     }
 
-    /// <summary>Draws torchvision's RandomErasing: ten tries, then nothing.</summary>
+    /// <summary>Samples torchvision's RandomErasing: ten tries, then nothing.</summary>
     internal PixelBox? DrawErase(ref RandomStream random, int size)
     {
         const double LogMax = 1.1939224684724346; // ln 3.3; the ratio is from 0.3 to 3.3

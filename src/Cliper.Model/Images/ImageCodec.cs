@@ -1,8 +1,8 @@
 namespace Cliper.Model.Images;
 
 /// <summary>
-/// The usual codec. SkiaSharp decodes what it can: it is several times as fast, and browsers harden its decoders every day.
-/// ImageSharp, which is managed code, decodes only what Skia cannot read: TIFF, TGA and PBM, PGM, PPM.
+/// The usual codec. SkiaSharp decodes what it can: it is several times as fast, and browsers harden its decoders every
+/// day. ImageSharp, which is managed code, decodes only what Skia cannot read: TIFF, TGA and PBM, PGM, PPM.
 /// </summary>
 public sealed class ImageCodec : IImageCodec
 {
@@ -14,7 +14,8 @@ public sealed class ImageCodec : IImageCodec
         SkiaImageCodec.Instance.CanRead(extension) || ImageSharpDecoder.CanRead(extension);
 
     /// <inheritdoc/>
-    public RgbImage Decode(ReadOnlySpan<byte> encoded, string name) => ImageSharpDecoder.FormatOf(encoded, name) is { } format
+    public RgbImage Decode(ReadOnlySpan<byte> encoded, string name) => ImageSharpDecoder.FormatOf(encoded, name)
+        is { } format
         ? ImageSharpDecoder.Decode(encoded, format, name)
         : SkiaImageCodec.Instance.Decode(encoded, name);
 

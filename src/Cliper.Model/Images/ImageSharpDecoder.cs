@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 using System.Runtime.InteropServices;
-using Cliper.Model.DataSets;
+using Cliper.Model.IO;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.Formats;
 using SixLabors.ImageSharp.Formats.Pbm;
@@ -16,7 +16,7 @@ namespace Cliper.Model.Images;
 /// <summary>Formats that ImageSharp decodes.</summary>
 internal enum ForeignFormat
 {
-    /// <summary>Tagged image file format, not tiled, not BigTIFF; the first picture of a file.</summary>
+    /// <summary>Tagged image file format, not tiled, not BigTIFF; the first image of a file.</summary>
     Tiff,
 
     /// <summary>Truevision's TGA.</summary>
@@ -27,8 +27,8 @@ internal enum ForeignFormat
 }
 
 /// <summary>
-/// TIFF, TGA and PBM, PGM, PPM by ImageSharp. A reader of our own looks at each file's structure first: ImageSharp takes a
-/// truncated file for a whole one, and reads more of a TIFF than its picture.
+/// TIFF, TGA and PBM, PGM, PPM by ImageSharp. A reader of our own looks at each file's structure first: ImageSharp
+/// takes a truncated file for a whole one, and reads more of a TIFF than its image.
 /// </summary>
 internal static class ImageSharpDecoder
 {
@@ -36,7 +36,7 @@ internal static class ImageSharpDecoder
         [".tif", ".tiff", ".tga", ".pbm", ".pgm", ".ppm"], StringComparer.OrdinalIgnoreCase);
 
     // Only the decoders that are needed can be reached. Arrays of the garbage collector begin as zeros, so that what a
-    // decoder leaves out is never another picture's content.
+    // decoder leaves out is never another image's content.
     private static readonly Configuration Settings =
         new(new TiffConfigurationModule(), new TgaConfigurationModule(), new PbmConfigurationModule())
         {
@@ -44,10 +44,11 @@ internal static class ImageSharpDecoder
             MaxDegreeOfParallelism = 1,
         };
 
-    /// <summary>Whether a file of this extension (with its dot, any case) is a picture of these formats.</summary>
+    /// <summary>Whether a file of this extension (with its dot, any case) is an image of these formats.</summary>
     public static bool CanRead(string extension) => Extensions.Contains(extension);
 
-    /// <summary>The format that the first bytes tell; null for none of these. TGA, which has no such bytes, is told by its
+    /// <summary>
+    /// The format that the first bytes tell; null for none of these. TGA, which has no such bytes, is recognized by its
     /// footer, or by its extension and a plausible header.</summary>
     /// <param name="encoded">The file's bytes.</param>
     /// <param name="name">Its path or name, for the extension.</param>
@@ -58,14 +59,16 @@ internal static class ImageSharpDecoder
         if (NetpbmStructure.IsNetpbm(encoded))
             return ForeignFormat.Netpbm;
         bool isNamedSo = name.EndsWith(".tga", StringComparison.OrdinalIgnoreCase);
-        return TgaStructure.HasFooter(encoded) || isNamedSo && TgaStructure.IsPlausible(encoded) ? ForeignFormat.Tga : null;
+        return TgaStructure.HasFooter(encoded) || isNamedSo && TgaStructure.IsPlausible(encoded)
+            ? ForeignFormat.Tga : null;
     }
 
-    /// <summary>Decodes a file's first picture and turns it upright. Gray becomes RGB, transparency is dropped.</summary>
+    /// <summary>Decodes a file's first image and turns it upright. Gray becomes RGB, transparency is dropped.</summary>
     /// <param name="encoded">The file's bytes.</param>
     /// <param name="format">From <see cref="FormatOf"/>.</param>
-    /// <param name="name">What to call the picture in an error.</param>
-    /// <exception cref="InputException">A damaged, truncated or too large picture, or a variant that is not read.</exception>
+    /// <param name="name">Name of the image for error messages.</param>
+    /// <exception cref="InputException">A damaged, truncated or too large image, or a variant that is not
+    /// read.</exception>
     public static RgbImage Decode(ReadOnlySpan<byte> encoded, ForeignFormat format, string name)
     {
         int orientation = 1;
@@ -73,14 +76,14 @@ internal static class ImageSharpDecoder
         switch (format)
         {
             case ForeignFormat.Tiff:
-                (bytes, orientation) = TiffStructure.FirstPicture(encoded, name);
+                (bytes, orientation) = TiffStructure.FirstImage(encoded, name);
                 break;
             case ForeignFormat.Tga:
                 TgaStructure.Check(encoded, name);
                 bytes = encoded.ToArray();
                 break;
             default:
-                bytes = NetpbmStructure.Picture(encoded, name);
+                bytes = NetpbmStructure.Image(encoded, name);
                 break;
         }
         return SkiaImageCodec.Upright(Decode(bytes, DecoderOf(format), name), (SKEncodedOrigin)orientation);
@@ -104,7 +107,7 @@ internal static class ImageSharpDecoder
         {
             // The decoders meet damage with exceptions of many kinds, of indices and of LINQ among them.
             throw new InputException($"{name}: the picture is damaged, or of a variant that is not read "
-                + $"({DelimitedText.Short(failure.Message)}); replace or remove it, or convert it to PNG", failure);
+                + $"({ForeignText.Short(failure.Message)}); replace or remove it, or convert it to PNG", failure);
         }
     }
 

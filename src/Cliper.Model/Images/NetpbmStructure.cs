@@ -1,27 +1,32 @@
 namespace Cliper.Model.Images;
 
-/// <summary>What the header of a PBM, PGM or PPM file promises, and whether the file keeps it.</summary>
+/// <summary>Checks that a PBM, PGM or PPM file holds all that its header promises.</summary>
 internal static class NetpbmStructure
 {
     private const int MaxSide = 1 << 24, MaxValue = 65535, OneByteValue = 255;
 
-    /// <summary>Whether the file begins as one of Netpbm's six formats does: P1 to P6 and a blank or a comment.</summary>
+    /// <summary>
+    /// Whether the file begins as one of Netpbm's six formats does: P1 to P6 and a blank or a comment.
+    /// </summary>
     public static bool IsNetpbm(ReadOnlySpan<byte> encoded) =>
         encoded.Length >= 3 && encoded[0] == 'P' && encoded[1] is >= (byte)'1' and <= (byte)'6'
         && (IsBlank(encoded[2]) || encoded[2] == '#');
 
-    /// <summary>A copy of the file whose header is right and that holds every pixel which the header promises. The digits of
+    /// <summary>
+    /// A copy of the file whose header is right and that holds every pixel which the header promises. The digits of
     /// a plain bitmap have blanks between them, without which ImageSharp takes them for one number.</summary>
     /// <param name="encoded">The file's bytes.</param>
-    /// <param name="name">What to call the picture in an error.</param>
+    /// <param name="name">Name of the image for error messages.</param>
     /// <exception cref="InputException">The header is damaged, or the file ends before its last pixel.</exception>
-    public static byte[] Picture(ReadOnlySpan<byte> encoded, string name)
+    public static byte[] Image(ReadOnlySpan<byte> encoded, string name)
     {
         int kind = encoded[1] - '0', at = 2;
         bool isBitmap = kind is 1 or 4, isPlain = kind <= 3;
-        int width = Number(encoded, ref at), height = Number(encoded, ref at), most = isBitmap ? 1 : Number(encoded, ref at);
+        int width = Number(encoded, ref at), height = Number(encoded, ref at), most = isBitmap ? 1
+            : Number(encoded, ref at);
         if (width is < 1 or > MaxSide || height is < 1 or > MaxSide || most is < 1 or > MaxValue)
-            throw new InputException($"{name}: the header of the PBM, PGM or PPM picture is damaged; replace or remove it");
+            throw new InputException(
+                $"{name}: the header of the PBM, PGM or PPM picture is damaged; replace or remove it");
         SkiaImageCodec.CheckSize(width, height, name);
         int channels = kind is 3 or 6 ? 3 : 1;
         long row = kind == 4 ? (width + 7) / 8 : (long)width * channels * (isPlain || most <= OneByteValue ? 1 : 2);
@@ -76,7 +81,8 @@ internal static class NetpbmStructure
         return found == wanted;
     }
 
-    private static bool IsBlank(byte value) => value is (byte)' ' or (byte)'\t' or (byte)'\n' or (byte)'\v' or (byte)'\f' or (byte)'\r';
+    private static bool IsBlank(byte value) => value is (byte)' ' or (byte)'\t' or (byte)'\n' or (byte)'\v'
+        or (byte)'\f' or (byte)'\r';
 
     private static bool IsDigit(byte value) => value is >= (byte)'0' and <= (byte)'9';
 }

@@ -2,20 +2,23 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Images;
 
-/// <summary>Decoded pixels as they are cached: gray pictures keep one channel.</summary>
+/// <summary>Decoded pixels as they are cached: gray images keep one channel.</summary>
 /// <param name="Width">Columns.</param>
 /// <param name="Height">Rows.</param>
 /// <param name="Channels">1 or 3.</param>
 /// <param name="Pixels">[Height, Width, Channels].</param>
 internal sealed record StoredImage(int Width, int Height, int Channels, ReadOnlyMemory<byte> Pixels);
 
-/// <summary>What becomes of a stored picture: all that is drawn at random, and the order. The same on every device.</summary>
-internal readonly record struct PixelPlan
+/// <summary>
+/// The transform of one image: all values that were drawn at random, and the order of the steps. Every device renders
+/// the same.
+/// </summary>
+internal readonly record struct ImageTransform
 {
     /// <summary>Whether the test transform's square comes first.</summary>
     public bool FromSquare { get; init; }
 
-    /// <summary>Whether the colours change before crop, warp and flip.</summary>
+    /// <summary>Whether the colors change before crop, warp and flip.</summary>
     public bool JitterFirst { get; init; }
 
     /// <summary>Part that is resized to the input size; null where nothing or a warp is.</summary>
@@ -30,7 +33,7 @@ internal readonly record struct PixelPlan
     /// <summary>Turn, zoom, shift and flip in one pass; null for none.</summary>
     public AffineMap? Map { get; init; }
 
-    /// <summary>Changes of colour; null for none.</summary>
+    /// <summary>Changes of color; null for none.</summary>
     public ColorJitter.Changes? Changes { get; init; }
 
     /// <summary>Rectangle that is erased; null for none.</summary>
@@ -38,15 +41,18 @@ internal readonly record struct PixelPlan
 }
 
 /// <summary>
-/// From a decoded picture to a network's input, in three parts: <see cref="Store"/> does what is the same in every epoch, <see cref="Draw"/>
-/// decides by chance, <see cref="Render"/> does the rest, or a GPU does (<see cref="RawImages"/>). One object a thread: it owns scratch memory.
+/// Turns a decoded image into a network's input in three steps: <see cref="Store"/> does what is the same in every
+/// epoch, <see cref="Draw"/> samples the random transform, and <see cref="Render"/> applies it, unless a GPU does
+/// (<see cref="RawImages"/>). It owns scratch memory, so each thread has its own.
 /// </summary>
 internal sealed class PixelPipeline(int size, Augmentation augmentation, float[] table)
 {
-    /// <summary>Shorter side that crops of original pictures are taken from, by the input size.</summary>
+    /// <summary>Shorter side that crops of original images are taken from, by the input size.</summary>
     private const double OriginalScale = 1.5;
 
-    /// <summary>A resize: what of a picture, to which size, and the window of that which is wanted.</summary>
+    /// <summary>
+    /// A resize: a crop of the image, the size it is resized to, and the window of the result that is kept.
+    /// </summary>
     public readonly record struct Resizing(PixelBox Crop, int Width, int Height, PixelBox Window);
 
     private byte[] _square = [];
@@ -59,8 +65,9 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     public float[] Table => table;
 
     /// <summary>
-    /// The picture in the smaller of two forms: as it is, or as every epoch needs it (the test transform's square; for crops of
-    /// the original, the shorter side at most 1.5 input sizes). Which of the two has no influence on what is rendered.
+    /// The image in the smaller of two forms: as it is, or as every epoch needs it (the test transform's square; for
+    /// crops of the original, the shorter side at most 1.5 input sizes). Which of the two has no influence on what is
+    /// rendered.
     /// </summary>
     public StoredImage Store(RgbImage image)
     {
@@ -78,43 +85,46 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         return Resized(whole, SquareOf(whole.Width, whole.Height));
     }
 
-    /// <summary>Draws what becomes of a picture.</summary>
+    /// <summary>Samples the transform of an image.</summary>
     /// <param name="stored">From <see cref="Store"/>.</param>
-    /// <param name="random">Frames of a clip begin with equal streams, which makes their draws equal.</param>
-    public PixelPlan Draw(StoredImage stored, RandomStream random)
+    /// <param name="random">Frames of a clip begin with equal streams, which makes their transforms equal.</param>
+    public ImageTransform Draw(StoredImage stored, RandomStream random)
     {
-        var plan = new PixelPlan { FromSquare = !augmentation.FromOriginal, JitterFirst = augmentation.JitterFirst, Bicubic = augmentation.BicubicCrop };
+        var transform = new ImageTransform { FromSquare = !augmentation.FromOriginal,
+            JitterFirst = augmentation.JitterFirst, Bicubic = augmentation.BicubicCrop };
         if (augmentation.IsNone)
-            return plan;
+            return transform;
         if (augmentation.JitterFirst)
-            plan = plan with { Changes = DrawChanges(ref random) };
+            transform = transform with { Changes = DrawChanges(ref random) };
         bool flip = augmentation.Flip > 0 && random.NextBool(augmentation.Flip);
         (int width, int height) = augmentation.FromOriginal ? (stored.Width, stored.Height) : (size, size);
         if (augmentation.HasWarp)
-            plan = plan with { Map = DrawMap(ref random, flip) };
+            transform = transform with { Map = DrawMap(ref random, flip) };
         else
-            plan = plan with { Flip = flip, Crop = augmentation.HasCrop ? augmentation.DrawCrop(ref random, width, height) : new(0, 0, width, height) };
+            transform = transform with { Flip = flip, Crop = augmentation.HasCrop
+                ? augmentation.DrawCrop(ref random, width, height) : new(0, 0, width, height) };
         if (!augmentation.JitterFirst)
-            plan = plan with { Changes = DrawChanges(ref random) };
-        return augmentation.Erase > 0 ? plan with { Erased = augmentation.DrawErase(ref random, size) } : plan;
+            transform = transform with { Changes = DrawChanges(ref random) };
+        return augmentation.Erase > 0 ? transform with { Erased = augmentation.DrawErase(ref random, size) }
+            : transform;
     }
 
     /// <summary>The network's input, [3, size, size].</summary>
     /// <param name="stored">From <see cref="Store"/>.</param>
-    /// <param name="plan">From <see cref="Draw"/>.</param>
+    /// <param name="transform">From <see cref="Draw"/>.</param>
     /// <param name="y">Output.</param>
-    public void Render(StoredImage stored, in PixelPlan plan, Span<float> y)
+    public void Render(StoredImage stored, in ImageTransform transform, Span<float> y)
     {
         int channels = stored.Channels, bytes = size * size * channels, width = stored.Width, height = stored.Height;
         ReadOnlySpan<byte> pixels = stored.Pixels.Span;
-        if (plan.FromSquare && (width, height) != (size, size))
+        if (transform.FromSquare && (width, height) != (size, size))
         {
             Span<byte> square = Scratch(ref _square, bytes);
             Apply(SquareOf(width, height), stored, square);
             pixels = square;
             (width, height) = (size, size);
         }
-        if (plan is { JitterFirst: true, Changes: { } before })
+        if (transform is { JitterFirst: true, Changes: { } before })
         {
             // Changed in place, so never in the cache itself.
             Span<byte> copy = Scratch(ref _square, pixels.Length);
@@ -123,20 +133,20 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
             ColorJitter.Forward(copy, channels, before);
             pixels = copy;
         }
-        if (plan.Crop is not null || plan.Map is not null)
+        if (transform.Crop is not null || transform.Map is not null)
         {
             Span<byte> placed = Scratch(ref _changed, bytes);
-            Place(pixels, width, height, channels, plan, placed);
-            if (plan is { JitterFirst: false, Changes: { } after })
+            Place(pixels, width, height, channels, transform, placed);
+            if (transform is { JitterFirst: false, Changes: { } after })
                 ColorJitter.Forward(placed, channels, after);
             pixels = placed;
         }
         Normalize.Picture(pixels, channels, table, y);
-        if (plan.Erased is { } box)
+        if (transform.Erased is { } box)
             Erase.Forward(y, size, size, box);
     }
 
-    /// <summary>CLIP's test transform up to normalisation: shorter side to the input size, centre crop.</summary>
+    /// <summary>CLIP's test transform up to normalization: shorter side to the input size, center crop.</summary>
     public Resizing SquareOf(int width, int height)
     {
         // torchvision: the longer side is rounded down, the crop's corner to the nearest, ties to even.
@@ -146,19 +156,20 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     }
 
     /// <summary>Crop or warp, and flip.</summary>
-    private void Place(ReadOnlySpan<byte> source, int width, int height, int channels, in PixelPlan plan, Span<byte> target)
+    private void Place(ReadOnlySpan<byte> source, int width, int height, int channels, in ImageTransform transform,
+        Span<byte> target)
     {
-        if (plan.Map is { } map)
+        if (transform.Map is { } map)
         {
             AffineWarp.Forward(source, size, size, channels, map, target);
             return;
         }
-        PixelBox crop = plan.Crop!.Value;
-        if (plan.Bicubic)
+        PixelBox crop = transform.Crop!.Value;
+        if (transform.Bicubic)
             Resize.Forward<Bicubic>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
         else
             Resize.Forward<Bilinear>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
-        if (plan.Flip)
+        if (transform.Flip)
             Flip.Horizontal(target, size, channels);
     }
 
@@ -167,7 +178,8 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         double radians = augmentation.Rotation * random.NextUniform(-1, 1) * (Math.PI / 180);
         double zoom = 1 + augmentation.Zoom * random.NextUniform(-1, 1);
         float shift = augmentation.Shift * size;
-        return AffineMap.About(size, size, radians, zoom, shift * random.NextUniform(-1, 1), shift * random.NextUniform(-1, 1), flip);
+        return AffineMap.About(size, size, radians, zoom, shift * random.NextUniform(-1, 1),
+            shift * random.NextUniform(-1, 1), flip);
     }
 
     /// <summary>torchvision's ColorJitter: each change that is on, in random order.</summary>
@@ -176,14 +188,18 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         if (!augmentation.HasJitter)
             return null;
         Span<ColorJitter.Change> order =
-            [ColorJitter.Change.Brightness, ColorJitter.Change.Contrast, ColorJitter.Change.Saturation, ColorJitter.Change.Hue];
+            [ColorJitter.Change.Brightness, ColorJitter.Change.Contrast, ColorJitter.Change.Saturation,
+            ColorJitter.Change.Hue];
         random.Shuffle(order);
-        float brightness = Factor(augmentation.Brightness, ref random), contrast = Factor(augmentation.Contrast, ref random);
+        float brightness = Factor(augmentation.Brightness, ref random), contrast = Factor(augmentation.Contrast,
+            ref random);
         float saturation = Factor(augmentation.Saturation, ref random);
-        return new(order[0], order[1], order[2], order[3], brightness, contrast, saturation, augmentation.Hue * random.NextUniform(-1, 1));
+        return new(order[0], order[1], order[2], order[3], brightness, contrast, saturation,
+            augmentation.Hue * random.NextUniform(-1, 1));
     }
 
-    private static float Factor(float range, ref RandomStream random) => Math.Max(0, 1 + range * random.NextUniform(-1, 1));
+    private static float Factor(float range, ref RandomStream random) =>
+        Math.Max(0, 1 + range * random.NextUniform(-1, 1));
 
     private static StoredImage Resized(StoredImage image, in Resizing to)
     {
@@ -192,7 +208,8 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         return new StoredImage(to.Window.Width, to.Window.Height, image.Channels, pixels);
     }
 
-    private static void Apply(in Resizing to, StoredImage image, Span<byte> target) => Resize.Forward<Bicubic>(image.Pixels.Span, image.Width,
+    private static void Apply(in Resizing to, StoredImage image, Span<byte> target) =>
+        Resize.Forward<Bicubic>(image.Pixels.Span, image.Width,
         image.Height, image.Channels, to.Crop, to.Width, to.Height, to.Window, target);
 
     /// <summary>Sizes with the shorter side made <paramref name="shorter"/>; the longer is rounded down.</summary>

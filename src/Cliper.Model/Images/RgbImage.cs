@@ -2,10 +2,10 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Images;
 
-/// <summary>A picture in memory: rows of interleaved red, green and blue bytes.</summary>
+/// <summary>An image in memory: rows of interleaved red, green and blue bytes.</summary>
 public sealed class RgbImage
 {
-    /// <summary>A picture over <paramref name="pixels"/>, which is not copied.</summary>
+    /// <summary>An image over <paramref name="pixels"/>, which is not copied.</summary>
     /// <exception cref="ArgumentException">The number of bytes is not 3 x width x height.</exception>
     public RgbImage(int width, int height, byte[] pixels)
     {
@@ -25,9 +25,9 @@ public sealed class RgbImage
     /// <summary>[Height, Width, 3].</summary>
     public byte[] Pixels { get; }
 
-    /// <summary>A part of the picture; what of <paramref name="box"/> lies outside is cut off.</summary>
+    /// <summary>A part of the image; what of <paramref name="box"/> lies outside is cut off.</summary>
     /// <param name="box">The part, in pixels.</param>
-    /// <param name="name">What to call the picture in an error.</param>
+    /// <param name="name">Name of the image for error messages.</param>
     /// <exception cref="InputException">All of the box lies outside.</exception>
     internal RgbImage Cut(PixelBox box, string name)
     {
@@ -35,7 +35,8 @@ public sealed class RgbImage
         long right = Math.Min(Width, (long)box.X + box.Width), bottom = Math.Min(Height, (long)box.Y + box.Height);
         if (right <= left || bottom <= top)
             throw new InputException(
-                $"{name}: the box {box.X},{box.Y},{box.Width},{box.Height} lies outside of the {Width} x {Height} pixels");
+                $"{name}: the box {box.X},{box.Y},{box.Width},{box.Height} lies outside of the {Width} x {Height} "
+                + "pixels");
         int width = (int)(right - left), height = (int)(bottom - top);
         var pixels = new byte[3 * width * height];
         for (int y = 0; y < height; y++)

@@ -8,7 +8,7 @@ namespace Cliper.Model.Images;
 /// </summary>
 public sealed unsafe class SkiaImageCodec : IImageCodec
 {
-    /// <summary>Largest picture accepted, so that a few damaged bytes cannot ask for gigabytes.</summary>
+    /// <summary>Largest image accepted, so that a few damaged bytes cannot ask for gigabytes.</summary>
     private const long MaxPixels = 256L << 20;
 
     private static readonly FrozenSet<string> Extensions =
@@ -31,7 +31,8 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
             using SKCodec? codec = SKCodec.Create(data);
             if (codec == null)
                 throw new InputException(
-                    $"{name}: not a readable picture (JPEG, PNG, WebP, BMP, GIF, TIFF, TGA, PBM, PGM, PPM); replace or remove it");
+                    $"{name}: not a readable picture (JPEG, PNG, WebP, BMP, GIF, TIFF, TGA, PBM, PGM, PPM); replace "
+                    + "or remove it");
             int width = codec.Info.Width, height = codec.Info.Height;
             CheckSize(width, height, name);
             bool gray = codec.Info.ColorType == SKColorType.Gray8;
@@ -68,14 +69,15 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         fixed (byte* pixels = rgba)
         {
             using var pixmap = new SKPixmap(info, (nint)pixels);
-            using SKData data = pixmap.Encode(format == ImageFormat.Png ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg, quality)
+            using SKData data = pixmap.Encode(format == ImageFormat.Png ? SKEncodedImageFormat.Png
+                : SKEncodedImageFormat.Jpeg, quality)
                 ?? throw new InvalidOperationException(
                     $"a picture of {image.Width} x {image.Height} could not be encoded as {format}");
             return data.ToArray();
         }
     }
 
-    /// <summary>Throws when a picture is too large to be decoded.</summary>
+    /// <summary>Throws when an image is too large to be decoded.</summary>
     /// <exception cref="InputException">It has no pixels, or more than are accepted.</exception>
     internal static void CheckSize(int width, int height, string name)
     {
@@ -100,7 +102,7 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         return rgb;
     }
 
-    /// <summary>The picture turned upright by its EXIF orientation; as it is for a number that means none.</summary>
+    /// <summary>The image turned upright by its EXIF orientation; as it is for a number that means none.</summary>
     internal static RgbImage Upright(RgbImage image, SKEncodedOrigin origin)
     {
         // Each case says which stored column and row the upright pixel (x, y) comes from.

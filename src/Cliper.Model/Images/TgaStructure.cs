@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Cliper.Model.Images;
 
-/// <summary>What a TGA file's header promises, and whether the file keeps it.</summary>
+/// <summary>Checks that a TGA file holds all that its header promises.</summary>
 internal static class TgaStructure
 {
     private const int HeaderBytes = 18;
@@ -21,21 +21,23 @@ internal static class TgaStructure
             return false;
         byte hasMap = encoded[1], kind = (byte)(encoded[2] & ~RunLength), mapBits = encoded[7], bits = encoded[16];
         bool isMapped = kind == 1;
-        return encoded[2] < 12 && hasMap <= 1 && (!isMapped || hasMap == 1) && (hasMap == 0 || mapBits is 15 or 16 or 24 or 32)
+        return encoded[2] < 12 && hasMap <= 1 && (!isMapped || hasMap == 1)
+            && (hasMap == 0 || mapBits is 15 or 16 or 24 or 32)
             && (isMapped && bits is 8 || kind == 2 && bits is 15 or 16 or 24 or 32 || kind == 3 && bits is 8 or 16)
             && WidthOf(encoded) > 0 && HeightOf(encoded) > 0;
     }
 
     /// <summary>Throws unless the header is plausible and every pixel that it promises is in the file.</summary>
     /// <param name="encoded">The file's bytes.</param>
-    /// <param name="name">What to call the picture in an error.</param>
+    /// <param name="name">Name of the image for error messages.</param>
     /// <exception cref="InputException">The header is damaged, or the file ends before its last pixel.</exception>
     public static void Check(ReadOnlySpan<byte> encoded, string name)
     {
         if (!IsPlausible(encoded))
             throw new InputException($"{name}: the TGA picture's header is damaged; replace or remove it");
         int pixelBytes = (encoded[16] + 7) / 8;
-        int mapBytes = encoded[1] == 0 ? 0 : BinaryPrimitives.ReadUInt16LittleEndian(encoded[5..]) * ((encoded[7] + 7) / 8);
+        int mapBytes = encoded[1] == 0 ? 0 : BinaryPrimitives.ReadUInt16LittleEndian(encoded[5..])
+            * ((encoded[7] + 7) / 8);
         int start = HeaderBytes + encoded[0] + mapBytes;
         long pixels = (long)WidthOf(encoded) * HeightOf(encoded);
         bool isWhole = start <= encoded.Length && ((encoded[2] & RunLength) == 0

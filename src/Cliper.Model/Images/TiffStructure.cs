@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Cliper.Model.Images;
 
 /// <summary>
-/// The first directory of a TIFF file. Only what describes the picture is handed on to the decoder: no second picture, no
+/// The first directory of a TIFF file. Only what describes the image is handed on to the decoder: no second image, no
 /// metadata, no entry twice, no pointer out of the file.
 /// </summary>
 internal static class TiffStructure
@@ -11,22 +11,28 @@ internal static class TiffStructure
     private const int HeaderBytes = 8, EntryBytes = 12;
     private const ushort StripOffsets = 273, Orientation = 274, StripByteCounts = 279, TileOffsets = 324;
 
-    // Size and kind of the picture, its strips, and what their compression needs: tags of TIFF 6.0, and of its supplement 2.
+    // Size and kind of the image, its strips, and what their compression needs: tags of TIFF 6.0, and of its supplement
+    // 2.
     private static readonly HashSet<ushort> Wanted =
     [
-        256, 257, 258, 259, 262, 266, StripOffsets, Orientation, 277, 278, StripByteCounts, 282, 283, 284, 292, 293, 296,
+        256, 257, 258, 259, 262, 266, StripOffsets, Orientation, 277, 278, StripByteCounts, 282, 283, 284,
+        292, 293, 296,
         317, 320, 338, 339, 340, 341, 347, 529, 530, 531, 532,
     ];
 
     /// <summary>Whether the file begins as a TIFF file (not BigTIFF) does.</summary>
-    public static bool IsTiff(ReadOnlySpan<byte> encoded) => encoded.StartsWith("II*\0"u8) || encoded.StartsWith("MM\0*"u8);
+    public static bool IsTiff(ReadOnlySpan<byte> encoded) => encoded.StartsWith("II*\0"u8)
+        || encoded.StartsWith("MM\0*"u8);
 
-    /// <summary>A copy of the file whose only directory is the first, with the entries that describe the picture.</summary>
+    /// <summary>
+    /// A copy of the file whose only directory is the first, with the entries that describe the image.
+    /// </summary>
     /// <param name="encoded">The file's bytes.</param>
-    /// <param name="name">What to call the picture in an error.</param>
-    /// <returns>The copy, and the picture's orientation as EXIF counts it, 1 for upright.</returns>
-    /// <exception cref="InputException">The directory or a strip lies outside of the file, or the picture is tiled.</exception>
-    public static (byte[] Bytes, int Orientation) FirstPicture(ReadOnlySpan<byte> encoded, string name)
+    /// <param name="name">Name of the image for error messages.</param>
+    /// <returns>The copy, and the image's orientation as EXIF counts it, 1 for upright.</returns>
+    /// <exception cref="InputException">The directory or a strip lies outside of the file, or the image is
+    /// tiled.</exception>
+    public static (byte[] Bytes, int Orientation) FirstImage(ReadOnlySpan<byte> encoded, string name)
     {
         byte[] bytes = encoded.ToArray();
         var file = new Order(bytes, bytes[0] == 'I');
@@ -42,7 +48,8 @@ internal static class TiffStructure
         {
             ushort tag = file.Short(at);
             if (tag == TileOffsets)
-                throw new InputException($"{name}: the TIFF picture is made of tiles, which are not read; convert it to PNG");
+                throw new InputException(
+                    $"{name}: the TIFF picture is made of tiles, which are not read; convert it to PNG");
             if (!Wanted.Contains(tag) || !entries.TryAdd(tag, kept))
                 continue;
             if (SizeOf(file, at) is var size && size > 4 && file.Long(at + 8) + size > bytes.Length)
@@ -51,7 +58,8 @@ internal static class TiffStructure
             kept += EntryBytes;
         }
         CheckStrips(file, entries, name);
-        int orientation = entries.TryGetValue(Orientation, out int place) && Values(file, place) is [var value, ..] ? (int)value : 1;
+        int orientation = entries.TryGetValue(Orientation, out int place) && Values(file, place) is [var value, ..]
+            ? (int)value : 1;
         file.SetShort((int)directory, (ushort)entries.Count);
         file.SetLong(kept, 0);
         return (bytes, orientation);
@@ -59,11 +67,13 @@ internal static class TiffStructure
 
     private static void CheckStrips(Order file, Dictionary<ushort, int> entries, string name)
     {
-        if (!entries.TryGetValue(StripOffsets, out int offsets) || !entries.TryGetValue(StripByteCounts, out int counts))
+        if (!entries.TryGetValue(StripOffsets, out int offsets)
+            || !entries.TryGetValue(StripByteCounts, out int counts))
             throw new InputException($"{name}: the TIFF picture has no strips of pixels; replace or remove it");
         uint[] starts = Values(file, offsets), sizes = Values(file, counts);
         if (starts.Length != sizes.Length || starts.Length == 0)
-            throw new InputException($"{name}: the TIFF picture is damaged: it has places of {starts.Length} strips and "
+            throw new InputException(
+                $"{name}: the TIFF picture is damaged: it has places of {starts.Length} strips and "
                 + $"sizes of {sizes.Length}; replace or remove it");
         for (int i = 0; i < starts.Length; i++)
             if ((long)starts[i] + sizes[i] > file.Length)
@@ -100,10 +110,12 @@ internal static class TiffStructure
         public int Length => bytes.Length;
 
         public ushort Short(int at) => isLittle
-            ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(at)) : BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(at));
+            ? BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(at))
+            : BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(at));
 
         public uint Long(int at) => isLittle
-            ? BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(at)) : BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(at));
+            ? BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(at))
+            : BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(at));
 
         public void SetShort(int at, ushort value)
         {

@@ -42,7 +42,7 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
         string? tokenizerPath, bool strict, CancellationToken cancellation)
     {
         // What can fail in a moment does so before minutes of work.
-        List<int[]> ids = texts.Count == 0 ? [] : Encode(texts, textsName, ClipTokenizer.For(_weights, weightsPath, tokenizerPath));
+        List<int[]> ids = texts.Count == 0 ? [] : Encode(texts, textsName, ClipTokenizer.For(_weights.Metadata, _weights.Config.VocabularySize, weightsPath, tokenizerPath));
         using var clip = new ClipModel(device, _weights);
         using var tape = new Tape(device, recording: false);
         var writer = new SafeTensorsWriter();

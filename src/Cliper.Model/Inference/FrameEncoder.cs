@@ -40,7 +40,7 @@ internal sealed class FrameEncoder
     private Tensor Images(IReadOnlyList<RgbImage> frames)
     {
         Device device = _model.Clip.Device;
-        (StoredImage Image, PixelPlan Plan)[] stored = [.. frames.Select(frame =>
+        (StoredImage Image, ImageTransform Plan)[] stored = [.. frames.Select(frame =>
         {
             StoredImage image = _pipeline.Store(frame);
             return (image, _pipeline.Draw(image, default));

@@ -19,14 +19,9 @@ internal static class SampleReader
     /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
     /// <param name="model">What a checkpoint says of how frames are taken of a clip; null for evenly.</param>
     public static BatchLoader Open(DataSplit split, ClipConfig config, Device device, int frames, bool strict, CheckpointInfo? model = null) =>
-        new(split, new LoaderOptions
+        new(split, LoaderOptions.For(config, device) with
         {
-            Device = device,
             BatchSize = Math.Min(BatchSize, Math.Max(1, split.Samples.Count)),
-            ImageSize = config.ImageSize,
-            PatchSize = config.PatchSize,
-            Mean = config.Mean.ToArray(),
-            Std = config.Std.ToArray(),
             Frames = frames,
             FramesPerSegment = frames > 1 ? model?.FramesPerSegment ?? 1 : 1,
             ShortClips = model?.ShortClips ?? ShortClips.RepeatLast,

@@ -6,7 +6,7 @@ using Cliper.Model.Images;
 
 namespace Cliper.Model.Loading;
 
-/// <summary>Samples that are computed together. Disposing gives its memory back for the next batches.</summary>
+/// <summary>A batch of samples. Disposing it returns its memory to the pool of the loader.</summary>
 public sealed class Batch : IDisposable
 {
     private readonly ConcurrentBag<float[]> _pool;
@@ -14,11 +14,13 @@ public sealed class Batch : IDisposable
     private float[]? _pixels;
     private Tensor? _uploaded;
 
-    internal Batch(int number, int frames, int imageSize, float[] pixels, RawImages? raw, ConcurrentBag<float[]> pool, int[] labels,
+    internal Batch(int number, int frames, int imageSize, float[] pixels, RawImages? raw, ConcurrentBag<float[]> pool,
+        int[] labels,
         int[] indices)
     {
         (_pool, _raw, _pixels) = (pool, raw, pixels);
-        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, frames, imageSize, labels, indices);
+        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, frames, imageSize,
+            labels, indices);
     }
 
     /// <summary>Position in its epoch, from 0.</summary>
@@ -30,12 +32,13 @@ public sealed class Batch : IDisposable
     /// <summary>Frames of each sample.</summary>
     public int Frames { get; }
 
-    /// <summary>Side of the pictures.</summary>
+    /// <summary>Side of the images.</summary>
     public int ImageSize { get; }
 
-    /// <summary>Normalised pixels, [Count x Frames, 3, ImageSize, ImageSize].</summary>
+    /// <summary>Normalized pixels, [Count x Frames, 3, ImageSize, ImageSize].</summary>
     /// <exception cref="ObjectDisposedException">The batch was disposed.</exception>
-    /// <exception cref="InvalidOperationException">The batch is for a GPU, which makes them (<see cref="LoaderOptions.Device"/>).</exception>
+    /// <exception cref="InvalidOperationException">The batch is for a GPU, which makes them
+    /// (<see cref="LoaderOptions.Device"/>).</exception>
     public ReadOnlySpan<float> Pixels
     {
         get
@@ -53,7 +56,7 @@ public sealed class Batch : IDisposable
     /// <summary>Index of each sample in its split, [Count].</summary>
     public int[] Indices { get; }
 
-    /// <summary>Sends the pictures on their way to a card, which may still be computing; what is computed here needs no copy ahead of time.</summary>
+    /// <summary>Begins to upload the images to a GPU, which may still be computing. The CPU needs no upload.</summary>
     internal void BeginUpload(Device device)
     {
         if (device is not CpuDevice)
@@ -61,12 +64,14 @@ public sealed class Batch : IDisposable
     }
 
     /// <summary>
-    /// The image tower's input on <paramref name="device"/>: a GPU makes patches of the pictures, [Count x Frames, patches, 3 p p],
-    /// another device gets the pixels as they are. The caller's to end; <see cref="BeginUpload"/> may have done it.
+    /// The image tower's input on <paramref name="device"/>: a GPU makes patches of the images, [Count x Frames,
+    /// patches, 3 p p], another device gets the pixels as they are. The caller disposes it; <see cref="BeginUpload"/>
+    /// may have done it.
     /// </summary>
     internal Tensor TakePixels(Device device)
     {
-        Tensor pixels = _uploaded ?? _raw?.Render(device) ?? Tensor.From(device, Pixels, new Shape(Count * Frames, 3, ImageSize, ImageSize));
+        Tensor pixels = _uploaded ?? _raw?.Render(device)
+            ?? Tensor.From(device, Pixels, new Shape(Count * Frames, 3, ImageSize, ImageSize));
         _uploaded = null;
         return pixels;
     }

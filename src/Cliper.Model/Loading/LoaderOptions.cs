@@ -1,4 +1,5 @@
 using Cliper.Kernels.Memory;
+using Cliper.Model.Clip;
 using Cliper.Model.Images;
 using Cliper.Model.Samples;
 
@@ -7,17 +8,19 @@ namespace Cliper.Model.Loading;
 /// <summary>In which order an epoch takes the samples.</summary>
 public enum SampleOrder
 {
-    /// <summary>As the split has them: for evaluation.</summary>
+    /// <summary>The order of the split, for evaluation.</summary>
     AsGiven,
 
     /// <summary>Every sample once, in an order of the epoch's own.</summary>
     Shuffled,
 
-    /// <summary>As many draws as there are samples, every class alike: samples of rare classes come more than once.</summary>
+    /// <summary>
+    /// Every class equally often, in as many draws as there are samples: samples of rare classes come more than once.
+    /// </summary>
     Balanced,
 }
 
-/// <summary>Where decoded pictures are kept between epochs.</summary>
+/// <summary>Where decoded images are kept between epochs.</summary>
 public enum CacheMode
 {
     /// <summary>Nowhere: every epoch reads and decodes the files.</summary>
@@ -42,22 +45,24 @@ public sealed record LoaderOptions
     /// <summary>Side of the patches into which a GPU unfolds the input; divides <see cref="ImageSize"/>.</summary>
     public int PatchSize { get; init; } = 16;
 
-    /// <summary>Frames taken of each sample: 1 for pictures.</summary>
+    /// <summary>Frames taken of each sample: 1 for images.</summary>
     public int Frames { get; init; } = 1;
 
     /// <summary>Consecutive frames taken of each segment; divides <see cref="Frames"/>.</summary>
     public int FramesPerSegment { get; init; } = 1;
 
-    /// <summary>What becomes of clips with few frames.</summary>
+    /// <summary>How clips with few frames are filled up.</summary>
     public ShortClips ShortClips { get; init; } = ShortClips.RepeatLast;
 
-    /// <summary>Whether frames are drawn at random in each segment; null: when the order is random.</summary>
+    /// <summary>whether frames are sampled at random in each segment; null: when the order is random.</summary>
     public bool? RandomFrames { get; init; }
 
-    /// <summary>How pictures are varied.</summary>
+    /// <summary>Augmentation of the images.</summary>
     public Augmentation Augmentation { get; init; } = Augmentation.None;
 
-    /// <summary>Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first.</summary>
+    /// <summary>
+    /// Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first.
+    /// </summary>
     public int AugmentationRampEpochs { get; init; }
 
     /// <summary>The order of the samples.</summary>
@@ -69,37 +74,50 @@ public sealed record LoaderOptions
     /// <summary>Whether a last batch that is not full is left out.</summary>
     public bool DropLast { get; init; }
 
-    /// <summary>Threads that decode and augment; 0 does it on the caller's, when a batch is asked for.</summary>
+    /// <summary>Threads that decode and augment; 0 does it on the calling thread, when a batch is asked for.</summary>
     public int Threads { get; init; } = 1;
 
     /// <summary>Batches prepared ahead.</summary>
     public int Prefetch { get; init; } = 4;
 
-    /// <summary>Where decoded pictures are kept.</summary>
+    /// <summary>Where decoded images are kept.</summary>
     public CacheMode Cache { get; init; } = CacheMode.None;
 
-    /// <summary>Most bytes kept in memory; pictures beyond are decoded every time.</summary>
+    /// <summary>Most bytes kept in memory; images beyond are decoded every time.</summary>
     public long CacheBytes { get; init; } = 2L << 30;
 
     /// <summary>Folder of the cache file.</summary>
     public string? CacheFolder { get; init; }
 
-    /// <summary>Whether an unreadable picture is an error; otherwise it is skipped and recorded.</summary>
+    /// <summary>Whether an unreadable image is an error; otherwise it is skipped and recorded.</summary>
     public bool Strict { get; init; }
 
-    /// <summary>Mean a channel; CLIP's.</summary>
+    /// <summary>Mean of each channel; CLIP's.</summary>
     public IReadOnlyList<float> Mean { get; init; } = [0.48145466f, 0.4578275f, 0.40821073f];
 
-    /// <summary>Standard deviation a channel; CLIP's.</summary>
+    /// <summary>Std of each channel; CLIP's.</summary>
     public IReadOnlyList<float> Std { get; init; } = [0.26862954f, 0.26130258f, 0.27577711f];
 
     /// <summary>
-    /// Where the batches go. A GPU crops, varies and normalises the pictures itself, to the same numbers; else the loader does.
+    /// Device that the batches go to. A GPU augments and normalizes the images itself, with the same result; else the
+    /// loader does.
     /// </summary>
     public Device? Device { get; init; }
 
     /// <summary>Decodes the files.</summary>
     public IImageCodec Codec { get; init; } = ImageCodec.Instance;
+
+    /// <summary>The options that a model's input determines: image and patch size, mean, std and device.</summary>
+    /// <param name="config">Architecture of the model.</param>
+    /// <param name="device">Device that the model is on.</param>
+    public static LoaderOptions For(ClipConfig config, Device device) => new()
+    {
+        Device = device,
+        ImageSize = config.ImageSize,
+        PatchSize = config.PatchSize,
+        Mean = config.Mean.ToArray(),
+        Std = config.Std.ToArray(),
+    };
 
     /// <summary>Throws unless every value is in its range.</summary>
     /// <exception cref="SettingsException">A value is out of range.</exception>
@@ -119,7 +137,8 @@ public sealed record LoaderOptions
         if (Cache == CacheMode.Disk && string.IsNullOrEmpty(CacheFolder))
             throw new SettingsException("a cache on disk needs a folder");
         if (Mean.Count != 3 || Std.Count != 3 || Std.Any(value => !(value > 0)))
-            throw new SettingsException("mean and deviation have a value for each of 3 channels, the deviation above 0");
+            throw new SettingsException(
+                "mean and deviation have a value for each of 3 channels, the deviation above 0");
         Augmentation.Check();
 
         static void AtLeast(int value, int least, string what)

@@ -3,25 +3,27 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Model.Loading;
 
-/// <summary>Keeps pictures as <see cref="PixelPipeline.Store"/> made them. Thread-safe.</summary>
+/// <summary>Keeps images as <see cref="PixelPipeline.Store"/> made them. Thread-safe.</summary>
 internal abstract class PixelCache(IImageCodec codec) : IDisposable
 {
     /// <summary>The cache that the options ask for.</summary>
     public static PixelCache Create(DataSplit split, LoaderOptions options) => options.Cache switch
     {
         CacheMode.None => new NoCache(options.Codec),
-        CacheMode.Memory => new MemoryCache(options.Codec, split.Samples.Sum(sample => sample.Frames.Count), options.CacheBytes),
+        CacheMode.Memory => new MemoryCache(options.Codec, split.Samples.Sum(sample => sample.Frames.Count),
+        options.CacheBytes),
         CacheMode.Disk => new DiskCache(split, options),
         _ => throw new SettingsException($"there is no cache '{options.Cache}'"),
     };
 
-    /// <summary>Pictures of a sample; null after telling of one that cannot be read.</summary>
+    /// <summary>Images of a sample; null after reporting one that cannot be read.</summary>
     /// <param name="first">Number of the sample's first frame, counted through the split.</param>
     /// <param name="frames">The sample's frames.</param>
-    /// <param name="wanted">Which of them, repetitions allowed.</param>
-    /// <param name="pipeline">The calling thread's.</param>
-    /// <param name="skip">Told the name of each that cannot be read, and why.</param>
-    public StoredImage[]? Get(int first, IReadOnlyList<Frame> frames, int[] wanted, PixelPipeline pipeline, Action<string, InputException> skip)
+    /// <param name="wanted">Indices of the wanted frames; repetitions are allowed.</param>
+    /// <param name="pipeline">Pipeline of the calling thread.</param>
+    /// <param name="skip">Receives the name of each image that cannot be read, and the reason.</param>
+    public StoredImage[]? Get(int first, IReadOnlyList<Frame> frames, int[] wanted, PixelPipeline pipeline,
+        Action<string, InputException> skip)
     {
         StoredImage?[] images = Array.ConvertAll(wanted, index => Find(first + index));
         if (!images.Contains(null))
@@ -45,17 +47,18 @@ internal abstract class PixelCache(IImageCodec codec) : IDisposable
         return images!;
     }
 
-    /// <summary>A picture that is kept; null where it is not.</summary>
+    /// <summary>An image that is kept; null where it is not.</summary>
     /// <param name="index">Number of the frame, counted through the split.</param>
     protected abstract StoredImage? Find(int index);
 
-    /// <summary>Keeps a picture that has been loaded, if there is room.</summary>
+    /// <summary>Keeps an image that has been loaded, if there is room.</summary>
     protected virtual void Keep(int index, StoredImage image)
     {
     }
 
     /// <summary>Makes the cache complete, if it is of a kind that must be before use.</summary>
-    public virtual void Prepare(Func<PixelPipeline> pipelines, Action<string, InputException> skip, IProgress<double>? progress,
+    public virtual void Prepare(Func<PixelPipeline> pipelines, Action<string, InputException> skip,
+        IProgress<double>? progress,
         CancellationToken cancellation)
     {
     }

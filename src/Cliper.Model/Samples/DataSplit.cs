@@ -1,5 +1,4 @@
 using Cliper.Kernels.Operations;
-using Cliper.Model.DataSets;
 
 namespace Cliper.Model.Samples;
 
@@ -24,7 +23,9 @@ public sealed class DataSplit
     /// <summary>"train", "validation" or "test".</summary>
     public string Name { get; }
 
-    /// <summary>Class names in the order of the labels: canonical names of expressions, in alphabetical order.</summary>
+    /// <summary>
+    /// Class names in the order of the labels: canonical names of expressions, in alphabetical order.
+    /// </summary>
     public IReadOnlyList<string> Classes { get; }
 
     /// <summary>The samples, in an order that depends on the files alone.</summary>
@@ -43,7 +44,8 @@ public sealed class DataSplit
     }
 
     /// <summary>
-    /// The same samples with labels that index <paramref name="classes"/>, matched by name (synonyms of expressions too).
+    /// The same samples with labels that index <paramref name="classes"/>, matched by name (synonyms of expressions
+    /// too).
     /// </summary>
     /// <exception cref="InputException">A class that has samples is not among them.</exception>
     public DataSplit WithClasses(IReadOnlyList<string> classes)
@@ -72,29 +74,30 @@ public sealed class DataSplit
     }
 
     /// <summary>
-    /// Parts the split in two: <paramref name="fraction"/> of each class (rounded to nearest, at least one of a class with two
+    /// Splits in two: <paramref name="fraction"/> of each class (rounded to nearest, at least one of a class with two
     /// samples or more) is held out, whole groups where samples have groups. The same seed holds out the same samples,
     /// whatever their order.
     /// </summary>
     /// <param name="fraction">Part to hold out, above 0 and below 1.</param>
-    /// <param name="seed">Which samples.</param>
+    /// <param name="seed">Seed of the choice.</param>
     /// <param name="heldName">Name of the held-out part.</param>
     public (DataSplit Kept, DataSplit Held) HoldOut(double fraction, ulong seed, string heldName = "validation")
     {
         if (!(fraction is > 0 and < 1))
             throw new SettingsException($"a held-out part is above 0 and below 1, given was {fraction}");
-        HashSet<string> held = Samples.Any(sample => sample.Group != null) ? HoldGroups(fraction, seed) : HoldSamples(fraction, seed);
+        HashSet<string> held = Samples.Any(sample => sample.Group != null) ? HoldGroups(fraction, seed)
+            : HoldSamples(fraction, seed);
         return (new DataSplit(Name, Classes, [.. Samples.Where(sample => !held.Contains(sample.Name))]),
             new DataSplit(heldName, Classes, [.. Samples.Where(sample => held.Contains(sample.Name))]));
     }
 
     /// <summary>
-    /// Parts whole groups (subjects) into <paramref name="folds"/> parts of about equal size and returns fold
+    /// Divides whole groups (subjects) into <paramref name="folds"/> folds of about equal size and returns fold
     /// <paramref name="fold"/> as the held-out part. A sample without a group is its own.
     /// </summary>
-    /// <param name="folds">Number of parts, at least 2.</param>
-    /// <param name="fold">Which, from 1.</param>
-    /// <param name="seed">How they are parted.</param>
+    /// <param name="folds">Number of folds, at least 2.</param>
+    /// <param name="fold">Index of the held-out fold, from 1.</param>
+    /// <param name="seed">Seed of the order in which groups are assigned.</param>
     /// <param name="heldName">Name of the held-out part.</param>
     public (DataSplit Kept, DataSplit Held) Fold(int folds, int fold, ulong seed, string heldName = "test")
     {
@@ -104,7 +107,7 @@ public sealed class DataSplit
                 $"the number of folds is from 2 to the {groups.Count} subjects, given was {folds}");
         if (fold < 1 || fold > folds)
             throw new SettingsException($"the fold is from 1 to {folds}, given was {fold}");
-        // Each group, in random order, joins the part that is smallest so far.
+        // Each group, in random order, joins the fold that is smallest so far.
         var sizes = new int[folds];
         var held = new HashSet<string>();
         foreach (IGrouping<string, Sample> group in groups)
@@ -156,19 +159,21 @@ public sealed class DataSplit
     }
 }
 
-/// <summary>What a data set opens to.</summary>
+/// <summary>The splits of an opened data set.</summary>
 /// <param name="Train">Samples to learn from.</param>
 /// <param name="Validation">Samples to choose settings and epochs by, if there are any.</param>
 /// <param name="Test">Samples to measure the final result on, if there are any.</param>
 public sealed record DataSetSplits(DataSplit Train, DataSplit? Validation, DataSplit? Test)
 {
-    /// <summary>Name of the layout, one of <see cref="DataSetRegistry.Names"/>; empty for data made by the program.</summary>
+    /// <summary>
+    /// Name of the layout, as the registry of data sets names it; empty for data made by the program.
+    /// </summary>
     public string Format { get; init; } = "";
 
-    /// <summary>What was chosen in reading the data set, and what was left out: a sentence each.</summary>
+    /// <summary>One sentence for each choice made in reading the data set, and for all that was left out.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
-    /// <summary>How faces lie in the pictures.</summary>
+    /// <summary>How the images show their faces.</summary>
     public FaceAlignment Alignment { get; init; }
 
     /// <summary>A split by its name: "train", "validation" or "test".</summary>

@@ -3,8 +3,8 @@ using System.Collections.Frozen;
 namespace Cliper.Model.Samples;
 
 /// <summary>
-/// One name for each expression, whatever a data set calls it. Labels are mapped by name, never by number: the data sets
-/// number their classes differently.
+/// One name for each expression, whatever a data set calls it. Labels are mapped by name, never by number: the data
+/// sets number their classes differently.
 /// </summary>
 public static class Expressions
 {

@@ -5,23 +5,55 @@ using Cliper.Model.Images;
 
 namespace Cliper.Model.Samples;
 
-/// <summary>One picture of a sample, loaded when it is needed. May be loaded on several threads at once.</summary>
+/// <summary>One image of a sample, loaded when it is needed. Thread-safe.</summary>
 public abstract class Frame
 {
-    /// <summary>What a person would call it: a file name, or a file and row.</summary>
+    /// <summary>Name that error messages use: a file name, or a file and row.</summary>
     public abstract string Name { get; }
 
     /// <summary>
-    /// Changes when the picture may have changed; the cache of decoded pixels is rebuilt then.
+    /// Key of the image's content: it changes when the image may have changed, and the pixel cache is rebuilt then.
     /// </summary>
     public abstract string Identity { get; }
 
-    /// <summary>The picture.</summary>
-    /// <exception cref="InputException">It cannot be read.</exception>
+    /// <summary>Loads the image.</summary>
+    /// <exception cref="InputException">The image cannot be read.</exception>
     public abstract RgbImage Load(IImageCodec codec);
+
+    /// <summary>
+    /// Whether <see cref="LoadMany"/> can load this frame in one run with the one before it: frames of one video in
+    /// ascending order can.
+    /// </summary>
+    internal virtual bool Continues(Frame previous) => false;
+
+    /// <summary>
+    /// Loads a run of frames, each of which continues the one before it. Called on the first frame of the run.
+    /// </summary>
+    /// <param name="run">The frames; the first is this one.</param>
+    /// <param name="codec">Decodes files.</param>
+    /// <param name="loaded">Receives each frame that can be read, with its position in the run.</param>
+    /// <param name="failed">Receives the position of each frame that cannot be read, and the reason.</param>
+    internal virtual void LoadMany(IReadOnlyList<Frame> run, IImageCodec codec, Action<int, RgbImage> loaded,
+        Action<int, InputException> failed)
+    {
+        for (int i = 0; i < run.Count; i++)
+        {
+            RgbImage image;
+            try
+            {
+                image = run[i].Load(codec);
+            }
+            catch (InputException failure)
+            {
+                failed(i, failure);
+                continue;
+            }
+            loaded(i, image);
+        }
+    }
 }
 
-/// <summary>A picture file.</summary>
+/// <summary>An image file.</summary>
 /// <param name="path">Its path.</param>
 public sealed class FileFrame(string path) : Frame
 {
@@ -38,7 +70,8 @@ public sealed class FileFrame(string path) : Frame
         {
             var file = new FileInfo(path);
             return file.Exists
-                ? string.Create(CultureInfo.InvariantCulture, $"{file.FullName}|{file.Length}|{file.LastWriteTimeUtc.Ticks}")
+                ? string.Create(CultureInfo.InvariantCulture,
+                $"{file.FullName}|{file.Length}|{file.LastWriteTimeUtc.Ticks}")
                 : file.FullName;
         }
     }
@@ -59,9 +92,9 @@ public sealed class FileFrame(string path) : Frame
     }
 }
 
-/// <summary>A part of another picture.</summary>
-/// <param name="inner">The whole picture.</param>
-/// <param name="box">The part, in pixels; what lies outside of the picture is cut off.</param>
+/// <summary>A crop of another image.</summary>
+/// <param name="inner">The whole image.</param>
+/// <param name="box">The crop, in pixels; it is clipped to the image.</param>
 public sealed class CutFrame(Frame inner, PixelBox box) : Frame
 {
     /// <inheritdoc/>
@@ -75,8 +108,8 @@ public sealed class CutFrame(Frame inner, PixelBox box) : Frame
     public override RgbImage Load(IImageCodec codec) => inner.Load(codec).Cut(box, Name);
 }
 
-/// <summary>A gray picture held in memory, such as a row of fer2013.csv.</summary>
-/// <param name="name">What to call it.</param>
+/// <summary>A gray image held in memory, such as a row of fer2013.csv.</summary>
+/// <param name="name">Name for error messages.</param>
 /// <param name="width">Columns.</param>
 /// <param name="height">Rows.</param>
 /// <param name="pixels">[height, width].</param>
@@ -98,10 +131,10 @@ public sealed class GrayFrame(string name, int width, int height, byte[] pixels)
     }
 }
 
-/// <summary>A picture that the program makes itself.</summary>
-/// <param name="name">What to call it; the same name must always give the same picture.</param>
-/// <param name="draw">Makes the picture; may be called on any thread, more than once.</param>
-public sealed class DrawnFrame(string name, Func<RgbImage> draw) : Frame
+/// <summary>An image that the program computes.</summary>
+/// <param name="name">Name and identity; the same name must always give the same image.</param>
+/// <param name="render">Computes the image; may be called on any thread, more than once.</param>
+public sealed class GeneratedFrame(string name, Func<RgbImage> render) : Frame
 {
     /// <inheritdoc/>
     public override string Name => name;
@@ -110,5 +143,5 @@ public sealed class DrawnFrame(string name, Func<RgbImage> draw) : Frame
     public override string Identity => name;
 
     /// <inheritdoc/>
-    public override RgbImage Load(IImageCodec codec) => draw();
+    public override RgbImage Load(IImageCodec codec) => render();
 }

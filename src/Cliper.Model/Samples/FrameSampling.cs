@@ -2,7 +2,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Samples;
 
-/// <summary>What a clip with fewer frames than segments becomes.</summary>
+/// <summary>How a clip with fewer frames than segments is filled up.</summary>
 public enum ShortClips
 {
     /// <summary>All frames in order, the last one repeated (DFER-CLIP).</summary>
@@ -13,16 +13,16 @@ public enum ShortClips
 }
 
 /// <summary>
-/// Chooses frames of a clip as Former-DFER, IAL and DFER-CLIP do: U segments of equal length, V consecutive frames of each.
-/// Training takes a random place within each segment, testing its middle.
+/// Chooses frames of a clip as Former-DFER, IAL and DFER-CLIP do: U segments of equal length, V consecutive frames of
+/// each. Training takes a random place within each segment, testing its middle.
 /// </summary>
 public static class FrameSampling
 {
     /// <summary>Indices of the frames, U x V of them, ascending within a segment.</summary>
     /// <param name="frames">Frames of the clip, N, at least 1.</param>
-    /// <param name="segments">U.</param>
-    /// <param name="perSegment">V.</param>
-    /// <param name="shortClips">What to do with fewer than U + 1 frames.</param>
+    /// <param name="segments">Number of segments, U.</param>
+    /// <param name="perSegment">Consecutive frames of each segment, V.</param>
+    /// <param name="shortClips">How a clip of fewer than U + 1 frames is filled up.</param>
     /// <param name="random">Null for the test form.</param>
     public static int[] Indices(int frames, int segments, int perSegment, ShortClips shortClips, RandomStream? random)
     {
@@ -31,13 +31,14 @@ public static class FrameSampling
         return DrawnIndices(frames, segments, perSegment, shortClips, limit => stream.NextInt(limit));
     }
 
-    /// <summary>As above, with any source of random numbers.</summary>
+    /// <summary>Indices of the frames, with any source of random numbers.</summary>
     /// <param name="frames">Frames of the clip, N, at least 1.</param>
-    /// <param name="segments">U.</param>
-    /// <param name="perSegment">V.</param>
-    /// <param name="shortClips">What to do with fewer than U + 1 frames.</param>
+    /// <param name="segments">Number of segments, U.</param>
+    /// <param name="perSegment">Consecutive frames of each segment, V.</param>
+    /// <param name="shortClips">How a clip of fewer than U + 1 frames is filled up.</param>
     /// <param name="draw">A random number from 0 and below the one given; null for the test form.</param>
-    internal static int[] DrawnIndices(int frames, int segments, int perSegment, ShortClips shortClips, Func<int, int>? draw)
+    internal static int[] DrawnIndices(int frames, int segments, int perSegment, ShortClips shortClips,
+        Func<int, int>? draw)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frames, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(segments, 1);
@@ -51,7 +52,8 @@ public static class FrameSampling
         return indices;
     }
 
-    private static int[] TrainStarts(int frames, int segments, int perSegment, ShortClips shortClips, Func<int, int> draw)
+    private static int[] TrainStarts(int frames, int segments, int perSegment, ShortClips shortClips,
+        Func<int, int> draw)
     {
         int places = frames - perSegment + 1, length = places > 0 ? places / segments : 0;
         var starts = new int[segments];

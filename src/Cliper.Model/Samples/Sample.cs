@@ -1,9 +1,9 @@
 namespace Cliper.Model.Samples;
 
-/// <summary>A labelled picture or clip.</summary>
+/// <summary>A labeled image or clip.</summary>
 /// <param name="Name">Unique within its split: the file or folder relative to the data set.</param>
 /// <param name="Label">Index into <see cref="DataSplit.Classes"/>.</param>
-/// <param name="Frames">One for a picture; a clip's frames in order of time.</param>
+/// <param name="Frames">One for an image; a clip's frames in order of time.</param>
 /// <param name="Group">Whose face it is, where the data set tells; samples of one group are never split up.</param>
 /// <param name="Votes">
 /// Shares of the classes, adding up to 1, by which training draws a label in each epoch; null for the label alone.

@@ -134,7 +134,7 @@ public static class Recipes
             Recipe = "demo",
             DataSet = "drawn",
             DrawnPictures = 7000,
-            DrawnStyle = DrawingStyle.Pencil,
+            DrawnStyle = FaceStyle.Pencil,
             Stage1 = PaperStage1 with { Epochs = 2, BatchSize = 64, Augmentation = "none" },
             Stage2 = SmallStage2 with { Epochs = 3, BatchSize = 64, LearningRate = 3e-4f, Augmentation = "none" },
         },

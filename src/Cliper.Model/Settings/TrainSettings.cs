@@ -138,7 +138,7 @@ public sealed record TrainSettings
     public int DrawnPictures { get; init; } = 2800;
 
     /// <summary>How they, and those to test on, are drawn.</summary>
-    public DrawingStyle DrawnStyle { get; init; }
+    public FaceStyle DrawnStyle { get; init; }
 
     /// <summary>
     /// Divisor of the cosines, tau; 0 for the one that the CLIP itself learned, which is the paper's 0.01 in OpenAI's CLIPs. A

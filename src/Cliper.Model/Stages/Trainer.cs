@@ -163,7 +163,7 @@ public sealed class Trainer : IDisposable
         if (_settings.Weights.Length > 0)
         {
             weights = ClipWeights.Load(_settings.Weights);
-            _tokenizer = ClipTokenizer.For(weights, _settings.Weights,
+            _tokenizer = ClipTokenizer.For(weights.Metadata, weights.Config.VocabularySize, _settings.Weights,
                 _settings.Tokenizer.Length > 0 ? _settings.Tokenizer : null);
         }
         else
@@ -191,7 +191,7 @@ public sealed class Trainer : IDisposable
     {
         using Checkpoint.CheckpointReader reader = new(checkpoint);
         using (ClipWeights weights = ClipWeights.Load(checkpoint))
-            _tokenizer = ClipTokenizer.For(weights, checkpoint, _settings.Tokenizer.Length > 0 ? _settings.Tokenizer : null);
+            _tokenizer = ClipTokenizer.For(weights.Metadata, weights.Config.VocabularySize, checkpoint, _settings.Tokenizer.Length > 0 ? _settings.Tokenizer : null);
         _model = reader.ReadModel(_device);
         try
         {

@@ -78,14 +78,9 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     /// <summary>All samples of a split once, in order, with the test transform.</summary>
     public BatchLoader TestLoader(DataSplit split, ClipConfig config, Device device) => new(split, Options(config, device));
 
-    private LoaderOptions Options(ClipConfig config, Device device) => new()
+    private LoaderOptions Options(ClipConfig config, Device device) => LoaderOptions.For(config, device) with
     {
-        Device = device,
         BatchSize = 64,
-        ImageSize = config.ImageSize,
-        PatchSize = config.PatchSize,
-        Mean = config.Mean.ToArray(),
-        Std = config.Std.ToArray(),
         Frames = Settings.Frames,
         FramesPerSegment = Settings.FramesPerSegment,
         ShortClips = Settings.ShortClips,

@@ -1,7 +1,7 @@
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>
-/// What the muscles of a face do, after Ekman and Friesen's facial action units: 0 at rest, 1 at full strength; a
+/// Movements of the muscles of a face, after Ekman and Friesen's facial action units: 0 at rest, 1 at full strength; a
 /// little beyond either end is possible.
 /// </summary>
 public readonly record struct ActionUnits
@@ -55,12 +55,12 @@ public readonly record struct ActionUnits
 
     /// <summary>
     /// Draws the action units of an expression: its typical pattern, weakened by the intensity, with units left out and
-    /// varied as people do, sometimes with a trace of another expression, on top of the face's own unrest. Weak fear is
-    /// close to weak surprise and weak disgust to weak anger, so nobody tells them all apart.
+    /// perturbed as in people, sometimes with a trace of another expression, on top of the face's own unrest. Weak fear
+    /// is close to weak surprise and weak disgust to weak anger, so nobody tells them all apart.
     /// </summary>
     internal static ActionUnits Of(FaceExpression expression, float intensity, ref FaceRandom random)
     {
-        ActionUnits units = Vary(Pattern(expression, ref random), intensity, ref random);
+        ActionUnits units = Perturb(Pattern(expression, ref random), intensity, ref random);
         if (random.Chance(BlendProbability))
         {
             var other = (FaceExpression)random.Below(FaceExpressions.Count);
@@ -135,8 +135,8 @@ public readonly record struct ActionUnits
         _ => default,
     };
 
-    /// <summary>Weakens each unit, varies its strength, and nearly leaves some out.</summary>
-    private static ActionUnits Vary(ActionUnits pattern, float intensity, ref FaceRandom random)
+    /// <summary>Weakens each unit, perturbs its strength, and nearly leaves some out.</summary>
+    private static ActionUnits Perturb(ActionUnits pattern, float intensity, ref FaceRandom random)
     {
         Span<float> units = stackalloc float[Length];
         pattern.CopyTo(units);

@@ -3,8 +3,8 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>
-/// Sentences that describe drawn faces: the expression in one of several words, often with its strength, and some of
-/// what else is to be seen. Only what is drawn is said.
+/// Sentences that describe synthetic faces: the expression in one of several words, often with its strength, and some
+/// other features. A caption names only what the image shows.
 /// </summary>
 public static class FaceCaptions
 {
@@ -30,7 +30,7 @@ public static class FaceCaptions
     /// <summary>
     /// Describes a face. Two variants of one face differ in words, order and detail.
     /// </summary>
-    /// <param name="face">What is drawn.</param>
+    /// <param name="face">The face.</param>
     /// <param name="variant">Chooses the sentence; the same face and variant give the same one.</param>
     public static string Describe(FaceParameters face, uint variant = 0)
     {
@@ -126,19 +126,20 @@ public static class FaceCaptions
 
     private static string Hair(FaceParameters face, ref FaceRandom random)
     {
-        string colour = face.Hair.ToString().ToLowerInvariant();
+        // The shipped vocabulary was built from captions that spell it so.
+        string color = face.Hair == HairColor.Gray ? "grey" : face.Hair.ToString().ToLowerInvariant();
         return face.Style switch
         {
             HairStyle.Bald => " with a bald head",
-            HairStyle.Bun => random.Chance(0.5f) ? " with a bun" : $" with {colour} hair in a bun",
-            HairStyle.Bob => random.Chance(0.5f) ? " with a fringe" : $" with {colour} hair",
+            HairStyle.Bun => random.Chance(0.5f) ? " with a bun" : $" with {color} hair in a bun",
+            HairStyle.Bob => random.Chance(0.5f) ? " with a fringe" : $" with {color} hair",
             HairStyle style => random.Chance(0.5f)
-                ? $" with {colour} hair"
-                : $" with {style.ToString().ToLowerInvariant()} {colour} hair",
+                ? $" with {color} hair"
+                : $" with {style.ToString().ToLowerInvariant()} {color} hair",
         };
     }
 
-    /// <summary>What some clearly visible action unit looks like; empty when there is none.</summary>
+    /// <summary>Describes one or two clearly visible action units; empty when there are none.</summary>
     private static string Muscles(FaceParameters face, ref FaceRandom random)
     {
         ActionUnits units = face.Units;

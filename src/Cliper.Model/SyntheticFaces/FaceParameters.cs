@@ -11,7 +11,7 @@ public enum FaceAge
     /// <summary>A grown-up.</summary>
     Young,
 
-    /// <summary>Wrinkles, grey or white hair.</summary>
+    /// <summary>Wrinkles, gray or white hair.</summary>
     Old,
 }
 
@@ -44,8 +44,8 @@ public enum SkinTone
     Dark,
 }
 
-/// <summary>Hair colours.</summary>
-public enum HairColour
+/// <summary>Hair colors.</summary>
+public enum HairColor
 {
     /// <summary>Black.</summary>
     Black,
@@ -59,8 +59,8 @@ public enum HairColour
     /// <summary>Red.</summary>
     Red,
 
-    /// <summary>Grey.</summary>
-    Grey,
+    /// <summary>Gray.</summary>
+    Gray,
 
     /// <summary>White.</summary>
     White,
@@ -104,16 +104,16 @@ public enum Beard
     Full,
 }
 
-/// <summary>How a drawn face is lit.</summary>
+/// <summary>Lighting of a synthetic face.</summary>
 public enum FaceLight
 {
     /// <summary>Even light.</summary>
     Even,
 
-    /// <summary>From the left of the picture.</summary>
+    /// <summary>From the left of the image.</summary>
     Left,
 
-    /// <summary>From the right of the picture.</summary>
+    /// <summary>From the right of the image.</summary>
     Right,
 
     /// <summary>Little light.</summary>
@@ -126,10 +126,10 @@ public enum FaceLight
     Cold,
 }
 
-/// <summary>Everything that determines a drawn face. Equal parameters give equal pictures.</summary>
+/// <summary>Everything that determines a synthetic face. Equal parameters give equal images.</summary>
 public sealed record FaceParameters
 {
-    /// <summary>The weakest expression drawn; neutral faces have intensity 0.</summary>
+    /// <summary>The weakest expression; neutral faces have intensity 0.</summary>
     public const float WeakestIntensity = 0.4f;
 
     /// <summary>The label.</summary>
@@ -138,7 +138,7 @@ public sealed record FaceParameters
     /// <summary>How strong it is: from <see cref="WeakestIntensity"/> to 1; 0 for neutral.</summary>
     public required float Intensity { get; init; }
 
-    /// <summary>What the face does.</summary>
+    /// <summary>Movements of the face.</summary>
     public required ActionUnits Units { get; init; }
 
     /// <summary>Age group.</summary>
@@ -150,8 +150,8 @@ public sealed record FaceParameters
     /// <summary>Skin.</summary>
     public SkinTone Skin { get; init; } = SkinTone.Light;
 
-    /// <summary>Hair colour, also of brows and beard.</summary>
-    public HairColour Hair { get; init; } = HairColour.Brown;
+    /// <summary>Hair color, also of brows and beard.</summary>
+    public HairColor Hair { get; init; } = HairColor.Brown;
 
     /// <summary>Hair style.</summary>
     public HairStyle Style { get; init; } = HairStyle.Short;
@@ -162,7 +162,7 @@ public sealed record FaceParameters
     /// <summary>Whether the face wears glasses.</summary>
     public bool Glasses { get; init; }
 
-    /// <summary>Turned to the right of the picture, radians.</summary>
+    /// <summary>Turned to the right of the image, radians.</summary>
     public float Yaw { get; init; }
 
     /// <summary>Turned down, radians.</summary>
@@ -171,13 +171,13 @@ public sealed record FaceParameters
     /// <summary>Tilted clockwise, radians.</summary>
     public float Roll { get; init; }
 
-    /// <summary>Half the face's size as a share of half the picture's.</summary>
+    /// <summary>Half the face's size as a share of half the image's.</summary>
     public float Scale { get; init; } = 0.86f;
 
-    /// <summary>Shift to the right, in halves of the picture.</summary>
+    /// <summary>Shift to the right, in halves of the image.</summary>
     public float ShiftX { get; init; }
 
-    /// <summary>Shift down, in halves of the picture.</summary>
+    /// <summary>Shift down, in halves of the image.</summary>
     public float ShiftY { get; init; }
 
     /// <summary>Width of the head, about 1.</summary>
@@ -204,7 +204,7 @@ public sealed record FaceParameters
     /// <summary>How blurred, 0 to 1.</summary>
     public float Blur { get; init; }
 
-    /// <summary>Standard deviation of the pixel noise, grey levels of 255.</summary>
+    /// <summary>Std of the pixel noise, gray levels of 255.</summary>
     public float Noise { get; init; }
 
     /// <summary>Chooses what has no name: shades, background, clothes, the noise itself.</summary>
@@ -258,14 +258,14 @@ public sealed record FaceParameters
         };
     }
 
-    private static HairColour RandomHair(FaceAge age, SkinTone skin, ref FaceRandom random)
+    private static HairColor RandomHair(FaceAge age, SkinTone skin, ref FaceRandom random)
     {
         if (age == FaceAge.Old)
-            return random.Pick<HairColour>([HairColour.Grey, HairColour.Grey, HairColour.White, HairColour.Brown]);
+            return random.Pick<HairColor>([HairColor.Gray, HairColor.Gray, HairColor.White, HairColor.Brown]);
         if (skin >= SkinTone.Brown)
-            return random.Pick<HairColour>([HairColour.Black, HairColour.Black, HairColour.Brown, HairColour.Red]);
-        return random.Pick<HairColour>(
-            [HairColour.Black, HairColour.Brown, HairColour.Brown, HairColour.Blond, HairColour.Blond, HairColour.Red]);
+            return random.Pick<HairColor>([HairColor.Black, HairColor.Black, HairColor.Brown, HairColor.Red]);
+        return random.Pick<HairColor>(
+            [HairColor.Black, HairColor.Brown, HairColor.Brown, HairColor.Blond, HairColor.Blond, HairColor.Red]);
     }
 
     private static HairStyle RandomStyle(FaceAge age, FaceBuild build, ref FaceRandom random)

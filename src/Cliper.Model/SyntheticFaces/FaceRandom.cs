@@ -3,8 +3,8 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>
-/// The draws of one face: <see cref="RandomStream"/> with what drawing needs besides. No library function is involved,
-/// so the parameters are the same on every machine.
+/// Random numbers of one face: a <see cref="RandomStream"/> with some more distributions. No library function is
+/// involved, so the parameters are the same on every machine.
 /// </summary>
 internal struct FaceRandom(ulong seed, RandomPurpose purpose, uint step, uint sample)
 {
@@ -19,7 +19,7 @@ internal struct FaceRandom(ulong seed, RandomPurpose purpose, uint step, uint sa
     /// <summary>Uniform in [low, high).</summary>
     public float Uniform(float low, float high) => _stream.NextUniform(low, high);
 
-    /// <summary>Nearly normal with deviation 1: the sum of four uniforms, which never leaves ±2√3.</summary>
+    /// <summary>Nearly normal with std 1: the sum of four uniforms, which never leaves ±2√3.</summary>
     public float Normal() => (Uniform() + Uniform() + Uniform() + Uniform() - 2) * 1.7320508f;
 
     /// <summary>True with this probability.</summary>

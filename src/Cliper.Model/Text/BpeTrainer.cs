@@ -1,7 +1,7 @@
 namespace Cliper.Model.Text;
 
 /// <summary>
-/// Learns a small vocabulary from captions: the most frequent pair of neighbouring tokens is joined, again and again
+/// Learns a small vocabulary from captions: the most frequent pair of neighboring tokens is joined, again and again
 /// (Sennrich, Haddow, Birch 2016, algorithm 1). For vocabularies of some hundred tokens; deterministic.
 /// </summary>
 public static class BpeTrainer

@@ -1,5 +1,4 @@
 using Cliper.Model.IO;
-using Cliper.Model.Weights;
 using Microsoft.ML.Tokenizers;
 
 namespace Cliper.Model.Text;
@@ -39,25 +38,27 @@ public sealed class ClipTokenizer
     /// The tokenizer that belongs to weights: the one that is named, else the one in the weights' metadata, else the
     /// one in their folder, else that of the run whose checkpoint they are.
     /// </summary>
-    /// <param name="weights">The opened weights.</param>
-    /// <param name="weightsPath">The file or folder they were opened from.</param>
+    /// <param name="metadata">Metadata of the weights.</param>
+    /// <param name="vocabularySize">Number of tokens that the weights have an embedding for.</param>
+    /// <param name="weightsPath">File or folder that the weights were opened from.</param>
     /// <param name="tokenizerPath">A tokenizer that the user names, or null.</param>
     /// <exception cref="InputException">There is none, it is damaged, or it has another number of tokens than the
     /// weights.</exception>
-    public static ClipTokenizer For(ClipWeights weights, string weightsPath, string? tokenizerPath = null)
+    public static ClipTokenizer For(IReadOnlyDictionary<string, string> metadata, int vocabularySize,
+        string weightsPath,
+        string? tokenizerPath = null)
     {
         string found = HuggingFaceCache.Find(weightsPath);
         string folder = Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!;
         BpeVocabulary vocabulary = tokenizerPath is not null ? BpeVocabulary.Load(tokenizerPath)
-            : BpeVocabulary.FromMetadata(weights.Metadata, weightsPath) ?? BpeVocabulary.LoadFolder(folder)
+            : BpeVocabulary.FromMetadata(metadata, weightsPath) ?? BpeVocabulary.LoadFolder(folder)
             ?? BpeVocabulary.LoadFolder(Path.Combine(folder, BesideCheckpoints))
             ?? throw new InputException($"{weightsPath}: no tokenizer in the weights' metadata or folder: put OpenAI's "
                 + $"{BpeVocabulary.OpenAIName}, or {BpeVocabulary.VocabularyName} and {BpeVocabulary.MergesName}, "
                 + "beside them, or name one");
-        if (vocabulary.Count != weights.Config.VocabularySize)
+        if (vocabulary.Count != vocabularySize)
             throw new InputException($"{tokenizerPath ?? folder}: the tokenizer has {vocabulary.Count} tokens, "
-                + "expected "
-                + $"{weights.Config.VocabularySize} as the weights {weightsPath} have; use the tokenizer that the "
+                + $"expected {vocabularySize} as the weights {weightsPath} have; use the tokenizer that the "
                 + "weights were trained with");
         return new ClipTokenizer(vocabulary);
     }
@@ -89,7 +90,7 @@ public sealed class ClipTokenizer
         int[] words = EncodeWords(text);
         if (words.Length + 2 > contextLength)
             words = truncate ? words[..(contextLength - 2)]
-                : throw new InputException($"text {TensorEntry.Quote(text)} has {words.Length + 2} tokens with start "
+                : throw new InputException($"text {ForeignText.Quote(text)} has {words.Length + 2} tokens with start "
                     + $"and end, the model takes {contextLength}; shorten it");
         return [Vocabulary.StartId, .. words, Vocabulary.EndId];
     }

@@ -4,7 +4,7 @@ namespace Cliper.Model.Text;
 /// name.</summary>
 public static class PromptTemplates
 {
-    /// <summary>What stands for the name.</summary>
+    /// <summary>The placeholder of the name.</summary>
     public const string Place = "{}";
 
     /// <summary>The CLIPER paper's zero-shot baseline.</summary>

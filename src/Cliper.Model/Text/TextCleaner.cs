@@ -5,15 +5,15 @@ using System.Text;
 namespace Cliper.Model.Text;
 
 /// <summary>
-/// What OpenAI's tokenizer does to a text first: HTML entities resolved twice, white space at the ends removed and
-/// elsewhere made one space, lower case. (Its repair of wrongly decoded text, ftfy, is left out: it changes nothing in
-/// sound text. Of the entities, those of HTML 4 and numbers are resolved.)
+/// Cleans a text as OpenAI's tokenizer does first: HTML entities are resolved twice, white space is removed at the ends
+/// and elsewhere becomes one space, letters become lower case. (Its repair of wrongly decoded text, ftfy, is left out:
+/// it changes nothing in sound text. The entities of HTML 4 and numbers are resolved, others are not.)
 /// </summary>
 internal static class TextCleaner
 {
     private const int Sigma = 'Σ', SmallSigma = 'σ', FinalSigma = 'ς', DottedCapitalI = 'İ', DotAbove = '\u0307';
 
-    // Within a word, though no letters: Unicode's Word_Break classes MidLetter, MidNumLet and Single_Quote.
+    // These are no letters, but stay within a word: Unicode's Word_Break classes MidLetter, MidNumLet and Single_Quote.
     private const string MiddleOfWord = "'.:·\u0387\u055f\u05f4‘’․‧︓﹒﹕＇．：";
 
     public static string Clean(string text)

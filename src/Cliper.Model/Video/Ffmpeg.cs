@@ -1,13 +1,13 @@
 using System.Diagnostics;
-using Cliper.Model.DataSets;
+using Cliper.Model.IO;
 using FFMpegCore;
 using FFMpegCore.Exceptions;
 
 namespace Cliper.Model.Video;
 
 /// <summary>
-/// Runs the programs ffmpeg and ffprobe. What ffprobe finds is read by FFMpegCore. Pictures go through ffmpeg's own standard
-/// input and output: FFMpegCore's pipes end with an error when they are left early.
+/// Runs the programs ffmpeg and ffprobe. FFMpegCore reads the output of ffprobe. Images go through ffmpeg's own
+/// standard input and output: FFMpegCore's pipes end with an error when they are left early.
 /// </summary>
 internal static class Ffmpeg
 {
@@ -28,33 +28,37 @@ internal static class Ffmpeg
             { Remedy = Remedy.GiveFrames };
     }
 
-    /// <summary>What ffprobe finds.</summary>
+    /// <summary>Analyzes a video with ffprobe.</summary>
     /// <exception cref="InputException">It is no video, or damaged beyond recognition.</exception>
     public static IMediaAnalysis Probe(string path)
     {
         Require();
         if (path.Contains('"'))
-            throw new InputException($"{path}: the name has a quotation mark, which cannot be passed to ffprobe; rename the file");
+            throw new InputException(
+                $"{path}: the name has a quotation mark, which cannot be passed to ffprobe; rename the file");
         try
         {
             return FFProbe.Analyse(Path.GetFullPath(path));
         }
         catch (FFMpegException failure)
         {
-            string reason = failure is FFProbeProcessException { StandardError: [.., var last] } ? last : failure.Message;
-            throw new InputException($"{path}: not a video that ffmpeg can read ({DelimitedText.Short(reason)}); replace or remove it", failure);
+            string reason = failure is FFProbeProcessException { StandardError: [.., var last] } ? last
+                : failure.Message;
+            throw new InputException(
+                $"{path}: not a video that ffmpeg can read ({ForeignText.Short(reason)}); replace or remove it",
+                failure);
         }
     }
 
-    /// <summary>A running ffmpeg; disposing ends it.</summary>
+    /// <summary>A running ffmpeg; disposing kills it.</summary>
     public sealed class Run : IDisposable
     {
         private readonly Process _process;
         private readonly List<string> _complaints = [];
 
         /// <summary>Starts ffmpeg.</summary>
-        /// <param name="arguments">Its arguments, paths as <see cref="Path.GetFullPath(string)"/> gives them, so that no name can be
-        /// taken for a protocol or an option.</param>
+        /// <param name="arguments">Its arguments, paths as <see cref="Path.GetFullPath(string)"/> gives them, so that
+        /// no name can be taken for a protocol or an option.</param>
         public Run(IEnumerable<string> arguments)
         {
             Require();
@@ -77,10 +81,10 @@ internal static class Ffmpeg
             _process.BeginErrorReadLine();
         }
 
-        /// <summary>What it is given.</summary>
+        /// <summary>Standard input of ffmpeg.</summary>
         public Stream Input => _process.StandardInput.BaseStream;
 
-        /// <summary>What it gives.</summary>
+        /// <summary>Standard output of ffmpeg.</summary>
         public Stream Output => _process.StandardOutput.BaseStream;
 
         /// <summary>Waits for its end.</summary>
@@ -90,7 +94,7 @@ internal static class Ffmpeg
             _process.StandardInput.Close();
             _process.WaitForExit();
             lock (_complaints)
-                return (_process.ExitCode != 0, _complaints.Count > 0 ? DelimitedText.Short(_complaints[0]) : null);
+                return (_process.ExitCode != 0, _complaints.Count > 0 ? ForeignText.Short(_complaints[0]) : null);
         }
 
         /// <inheritdoc/>
@@ -110,5 +114,6 @@ internal static class Ffmpeg
     }
 
     private static bool Has(string folder, string program) =>
-        folder.Length > 0 && (File.Exists(Path.Combine(folder, program)) || File.Exists(Path.Combine(folder, program + ".exe")));
+        folder.Length > 0 && (File.Exists(Path.Combine(folder, program))
+        || File.Exists(Path.Combine(folder, program + ".exe")));
 }

@@ -5,16 +5,19 @@ using FFMpegCore;
 namespace Cliper.Model.Video;
 
 /// <summary>
-/// A video, as frames at a steady rate: the file's own average one, or another. Where a file's frames do not come at a steady
-/// rate, the nearest in time stands for each. Pictures are upright. Decoded by ffmpeg, in memory that does not grow with the
-/// length.
+/// A video as frames at a constant rate: the average rate of the file, or another. Where the frames of the file have no
+/// constant rate, the nearest in time is taken. Frames are upright. ffmpeg decodes them, in memory that does not grow
+/// with the length.
 /// </summary>
 public sealed class VideoFile
 {
-    /// <summary>Where a file does not say how fast its frames come.</summary>
+    /// <summary>Frame rate of a file that does not state one.</summary>
     private const double UsualRate = 25;
 
-    /// <summary>Seeking to a frame costs about as much as decoding this many seconds: a start of ffmpeg, and the way from a key frame.</summary>
+    /// <summary>
+    /// Seeking to a frame costs about as much as decoding this many seconds: a start of ffmpeg, and the way from a key
+    /// frame.
+    /// </summary>
     private const double SecondsOfASeek = 1.25;
 
     private const double LargestRate = 1000;
@@ -45,7 +48,9 @@ public sealed class VideoFile
     /// <summary>Length in seconds, as the file says; 0 where it does not.</summary>
     public double Seconds { get; }
 
-    /// <summary>Number of frames, by length and rate; counted by decoding where the file does not tell its length.</summary>
+    /// <summary>
+    /// Number of frames, by length and rate; counted by decoding where the file does not tell its length.
+    /// </summary>
     public int FrameCount => Seconds > 0 ? Math.Max(1, (int)Math.Round(Seconds * Rate)) : _counted.Value;
 
     /// <summary>Reads what a video is.</summary>
@@ -55,14 +60,16 @@ public sealed class VideoFile
     public static VideoFile Open(string path, double rate = 0)
     {
         if (rate is < 0 or > LargestRate || !double.IsFinite(rate))
-            throw new SettingsException($"the rate of frames is above 0 and at most {LargestRate} a second, given was {rate}");
+            throw new SettingsException(
+                $"the rate of frames is above 0 and at most {LargestRate} a second, given was {rate}");
         if (!File.Exists(path))
             throw new InputException($"{path}: no such file");
         IMediaAnalysis media = Ffmpeg.Probe(path);
         if (media.PrimaryVideoStream is not { Width: > 0, Height: > 0 } stream)
             throw new InputException($"{path}: no pictures in this file; give a video");
         bool turned = Math.Abs(stream.Rotation) % 180 == 90;
-        (int width, int height) = turned ? (stream.Height.Value, stream.Width.Value) : (stream.Width.Value, stream.Height.Value);
+        (int width, int height) = turned ? (stream.Height.Value, stream.Width.Value)
+            : (stream.Width.Value, stream.Height.Value);
         double own = Usable(stream.AverageFrameRate) ? stream.AverageFrameRate
             : Usable(stream.RealFrameRate) ? stream.RealFrameRate : UsualRate;
         TimeSpan length = stream.Duration > TimeSpan.Zero ? stream.Duration : media.Format.Duration;
@@ -73,9 +80,9 @@ public sealed class VideoFile
 
     /// <summary>All frames in order.</summary>
     /// <param name="damage">
-    /// Told at the end, in one sentence, of what could not be decoded; null to be told nothing.
+    /// Receives one sentence at the end, if some frames could not be decoded; may be null.
     /// </param>
-    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">Not a single frame could be decoded.</exception>
     public IEnumerable<RgbImage> Frames(Action<string>? damage, CancellationToken cancellation = default)
     {
@@ -92,17 +99,19 @@ public sealed class VideoFile
     }
 
     /// <summary>
-    /// Chosen frames. In one pass where that costs less than seeking to each, which takes the first frame at or after its
-    /// time. Fewer are given where the video is damaged or ends before it said it would.
+    /// Chosen frames. In one pass where that costs less than seeking to each, which takes the first frame at or after
+    /// its time. Fewer are given where the video is damaged or ends before it said it would.
     /// </summary>
     /// <param name="indices">Which, ascending, repetitions allowed; from 0 and below <see cref="FrameCount"/>.</param>
-    /// <param name="damage">Told of what could not be decoded.</param>
-    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="damage">Receives one sentence on frames that could not be decoded.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">Not a single one could be decoded.</exception>
-    public IReadOnlyList<RgbImage> Take(IReadOnlyList<int> indices, Action<string>? damage, CancellationToken cancellation = default)
+    public IReadOnlyList<RgbImage> Take(IReadOnlyList<int> indices, Action<string>? damage,
+        CancellationToken cancellation = default)
     {
         int[] distinct = [.. indices.Distinct()];
-        Dictionary<int, RgbImage> found = Chosen(distinct, damage, cancellation).ToDictionary(pair => pair.Index, pair => pair.Frame);
+        Dictionary<int, RgbImage> found = Chosen(distinct, damage, cancellation).ToDictionary(pair => pair.Index,
+            pair => pair.Frame);
         return found.Count > 0 ? [.. indices.Where(found.ContainsKey).Select(index => found[index])]
             : throw new InputException($"{Path}: none of {distinct.Length} frames could be decoded; replace the file");
     }
@@ -117,12 +126,14 @@ public sealed class VideoFile
 
     /// <summary>Chosen frames as they are decoded, one in memory at a time.</summary>
     /// <param name="indices">Which, ascending, none twice.</param>
-    /// <param name="damage">Told of what could not be decoded.</param>
-    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="damage">Receives one sentence on frames that could not be decoded.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">In a pass, not a single one could be decoded.</exception>
     internal IEnumerable<(int Index, RgbImage Frame)> Chosen(IReadOnlyList<int> indices, Action<string>? damage,
-        CancellationToken cancellation = default) => Seconds > SecondsOfASeek * indices.Count ? Sought(indices, damage, cancellation)
-            : Decode(null, $"select='{Selection(indices)}',", damage, cancellation).Zip(indices, (frame, index) => (index, frame));
+        CancellationToken cancellation = default) => Seconds > SecondsOfASeek * indices.Count
+        ? Sought(indices, damage, cancellation)
+            : Decode(null, $"select='{Selection(indices)}',", damage, cancellation).Zip(indices, (frame, index) =>
+            (index, frame));
 
     /// <summary>Frames by number as ffmpeg's select filter takes them, those in a row as one term.</summary>
     private static string Selection(IReadOnlyList<int> indices)
@@ -137,7 +148,8 @@ public sealed class VideoFile
         return string.Join('+', terms);
     }
 
-    private IEnumerable<(int Index, RgbImage Frame)> Sought(IReadOnlyList<int> indices, Action<string>? damage, CancellationToken cancellation)
+    private IEnumerable<(int Index, RgbImage Frame)> Sought(IReadOnlyList<int> indices, Action<string>? damage,
+        CancellationToken cancellation)
     {
         string? first = null;
         foreach (int index in indices)
@@ -160,22 +172,26 @@ public sealed class VideoFile
         }
     }
 
-    /// <summary>Frames as ffmpeg gives them; its pipe holds a few, so memory does not depend on who is slower.</summary>
+    /// <summary>
+    /// Frames as ffmpeg gives them; its pipe holds a few, so memory does not depend on who is slower.
+    /// </summary>
     /// <param name="start">Seconds to begin at, by seeking; null for the beginning.</param>
     /// <param name="filter">Filter that chooses frames, with a comma after it.</param>
-    /// <param name="damage">Told of what could not be decoded.</param>
-    /// <param name="cancellation">Ends it.</param>
-    private IEnumerable<RgbImage> Decode(double? start, string filter, Action<string>? damage, CancellationToken cancellation)
+    /// <param name="damage">Receives one sentence on frames that could not be decoded.</param>
+    /// <param name="cancellation">Cancels it.</param>
+    private IEnumerable<RgbImage> Decode(double? start, string filter, Action<string>? damage,
+        CancellationToken cancellation)
     {
-        // The steady rate, the chosen frames with a steady time each, and one size even where the stream changes it. A file
-        // tells its size without the turn that it is shown with, which ffmpeg makes before these filters.
+        // The steady rate, the chosen frames with a steady time each, and one size even where the stream changes it. A
+        // file tells its size without the turn that it is shown with, which ffmpeg makes before these filters.
         string filters = string.Create(CultureInfo.InvariantCulture,
             $"fps={Rate:R},{filter}setpts=N/({Rate:R}*TB),scale={Width}:{Height}");
         string[] seek = start is { } seconds ? ["-ss", seconds.ToString("F6", CultureInfo.InvariantCulture)] : [];
         string[] one = start is null ? [] : ["-frames:v", "1"];
         using var run = new Ffmpeg.Run(
         [
-            .. seek, "-i", System.IO.Path.GetFullPath(Path), "-map", "0:v:0", "-vf", filters, "-r", Rate.ToString("R", CultureInfo.InvariantCulture),
+            .. seek, "-i", System.IO.Path.GetFullPath(Path), "-map", "0:v:0", "-vf", filters, "-r",
+            Rate.ToString("R", CultureInfo.InvariantCulture),
             .. one, "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1",
         ]);
         int given = 0;
@@ -193,6 +209,7 @@ public sealed class VideoFile
         if (given == 0)
             throw new InputException($"{Path}: no frame could be decoded{reason}; replace the file");
         if (failed || complaint is not null)
-            damage?.Invoke(string.Create(CultureInfo.InvariantCulture, $"{Path}: the video is damaged, {given} frames were decoded{reason}"));
+            damage?.Invoke(string.Create(CultureInfo.InvariantCulture,
+                $"{Path}: the video is damaged, {given} frames were decoded{reason}"));
     }
 }

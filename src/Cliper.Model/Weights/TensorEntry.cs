@@ -1,4 +1,4 @@
-using System.Text;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 
@@ -111,12 +111,5 @@ public sealed record TensorEntry(string Name, TensorType Type, IReadOnlyList<lon
     /// A name from a file as an error message shows it: quoted, control characters escaped, cut when very long, so that
     /// a hostile file cannot fill or garble a terminal.
     /// </summary>
-    internal static string Quote(string name)
-    {
-        const int Longest = 100;
-        var text = new StringBuilder("'");
-        foreach (char c in name.AsSpan(0, Math.Min(name.Length, Longest)))
-            text.Append(char.IsControl(c) || char.IsSurrogate(c) ? $"\\u{(int)c:x4}" : c.ToString());
-        return text.Append(name.Length > Longest ? "…'" : "'").ToString();
-    }
+    internal static string Quote(string name) => ForeignText.Quote(name);
 }

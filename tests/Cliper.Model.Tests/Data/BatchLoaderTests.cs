@@ -14,9 +14,11 @@ public sealed class BatchLoaderTests : TemporaryFolder
         Assert.That(Augmentation.Names.Select(name => Augmentation.Named(name).Name), Is.EqualTo(Augmentation.Names));
 
     [Test]
-    public void AnEpochHasEverySampleOnce([Values(0, 1, 3)] int threads, [Values] SampleOrder order, [Values] bool dropLast)
+    public void AnEpochHasEverySampleOnce([Values(0, 1, 3)] int threads, [Values] SampleOrder order,
+        [Values] bool dropLast)
     {
-        using var loader = new BatchLoader(TestPictures.Split(18), Small with { Threads = threads, Order = order, DropLast = dropLast });
+        using var loader = new BatchLoader(TestImages.Split(18), Small with { Threads = threads, Order = order,
+            DropLast = dropLast });
         (List<int> indices, List<int> labels, List<int> counts) = ([], [], []);
         foreach (Batch batch in loader.Epoch(0))
         {
@@ -38,20 +40,25 @@ public sealed class BatchLoaderTests : TemporaryFolder
             Assert.That(indices, Is.Not.Ordered);
     }
 
-    // Pixels depend on (seed, epoch, sample) alone: not on threads, prefetching, cache, batch size or where an epoch begins.
+    // Pixels depend on (seed, epoch, sample) alone: not on threads, prefetching, cache, batch size or where an epoch
+    // begins.
     [Test]
-    public void PixelsDependOnSeedEpochAndSampleAlone([Values("none", "light", "script", "paper")] string augmentation, [Values] bool gray,
+    public void PixelsDependOnSeedEpochAndSampleAlone([Values("none", "light", "script", "paper")] string augmentation,
+        [Values] bool gray,
         [Values(10, 40)] int side)
     {
-        DataSplit split = TestPictures.Split(11, width: side, height: side + 7, gray: gray);
-        LoaderOptions options = Small with { Augmentation = Augmentation.Named(augmentation), Order = SampleOrder.Shuffled };
+        DataSplit split = TestImages.Split(11, width: side, height: side + 7, gray: gray);
+        LoaderOptions options = Small with { Augmentation = Augmentation.Named(augmentation),
+            Order = SampleOrder.Shuffled };
         Dictionary<int, float[]> expected = Pixels(split, options with { Threads = 0 }, 1);
 
         AssertSame(Pixels(split, options with { Threads = 1 }, 1), expected);
         AssertSame(Pixels(split, options with { Threads = 3, Prefetch = 1, BatchSize = 3 }, 1), expected);
         AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Memory }, 1, epochs: 2), expected);
-        AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Memory, CacheBytes = 2000 }, 1, epochs: 2), expected);
-        AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Disk, CacheFolder = Folder }, 1, epochs: 2), expected);
+        AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Memory, CacheBytes = 2000 }, 1,
+            epochs: 2), expected);
+        AssertSame(Pixels(split, options with { Threads = 2, Cache = CacheMode.Disk, CacheFolder = Folder }, 1,
+            epochs: 2), expected);
         AssertSame(Pixels(split, options, 1, firstBatch: 1), expected, missing: 4);
 
         bool isRandom = augmentation != "none";
@@ -62,7 +69,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void AnAugmentationMayGrowOverTheFirstEpochs([Values("light", "script", "paper")] string name)
     {
-        DataSplit split = TestPictures.Split(6, width: 20, height: 20);
+        DataSplit split = TestImages.Split(6, width: 20, height: 20);
         LoaderOptions plain = Small with { Order = SampleOrder.Shuffled },
             full = plain with { Augmentation = Augmentation.Named(name) },
             growing = full with { AugmentationRampEpochs = 4 };
@@ -75,9 +82,9 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void GrayPicturesAreAsTheirThreeChannels([Values("light", "script", "paper")] string augmentation)
+    public void GrayImagesAreAsTheirThreeChannels([Values("light", "script", "paper")] string augmentation)
     {
-        RgbImage gray = TestPictures.Make(1, 20, 20, gray: true);
+        RgbImage gray = TestImages.Make(1, 20, 20, gray: true);
         var pipeline = new PixelPipeline(12, Augmentation.Named(augmentation), Normalize.Table([0, 0, 0], [1, 1, 1]));
         var one = new StoredImage(20, 20, 1, gray.Pixels.Where((_, i) => i % 3 == 0).ToArray());
         var three = new StoredImage(20, 20, 3, gray.Pixels);
@@ -95,10 +102,12 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void BalancedEpochsDrawEveryClassAlikeAndVaryRepeats()
     {
-        DataSplit split = TestPictures.Split(20);
+        DataSplit split = TestImages.Split(20);
         // 18 of class 0, 2 of class 1.
-        split = new DataSplit("train", split.Classes, [.. split.Samples.Select((sample, i) => sample with { Label = i < 18 ? 0 : 1 })]);
-        using var loader = new BatchLoader(split, Small with { Order = SampleOrder.Balanced, Augmentation = Augmentation.Light, BatchSize = 20 });
+        split = new DataSplit("train", split.Classes,
+            [.. split.Samples.Select((sample, i) => sample with { Label = i < 18 ? 0 : 1 })]);
+        using var loader = new BatchLoader(split, Small with { Order = SampleOrder.Balanced, Augmentation =
+            Augmentation.Light, BatchSize = 20 });
         using Batch batch = loader.Epoch(0).Single();
 
         Assert.That(batch.Labels.Count(label => label == 1), Is.EqualTo(10));
@@ -112,19 +121,22 @@ public sealed class BatchLoaderTests : TemporaryFolder
     {
         // Every frame shows the same, so frames may differ only if their variation does.
         DataSplit split = new("train", ["a", "b"], [.. Enumerable.Range(0, 6).Select(i =>
-            new Sample($"clip {i}", i % 2, [.. Enumerable.Range(0, 9).Select(f => new DrawnFrame($"{i} {f}", () => TestPictures.Make(i)))]))]);
-        using var loader = new BatchLoader(split, Small with { Frames = 4, Augmentation = Augmentation.Script, Order = SampleOrder.Shuffled });
+            new Sample($"clip {i}", i % 2,
+            [.. Enumerable.Range(0, 9).Select(f => new GeneratedFrame($"{i} {f}", () => TestImages.Make(i)))]))]);
+        using var loader = new BatchLoader(split, Small with { Frames = 4, Augmentation = Augmentation.Script,
+            Order = SampleOrder.Shuffled });
         foreach (Batch batch in loader.Epoch(0))
         {
             Assert.That(batch.Pixels.Length, Is.EqualTo(batch.Count * 4 * 432));
             for (int frame = 0; frame < batch.Count * 4; frame++)
-                Assert.That(batch.Pixels.Slice(frame * 432, 432).SequenceEqual(batch.Pixels.Slice(frame / 4 * 4 * 432, 432)));
+                Assert.That(batch.Pixels.Slice(frame * 432, 432)
+                    .SequenceEqual(batch.Pixels.Slice(frame / 4 * 4 * 432, 432)));
             batch.Dispose();
         }
     }
 
     [Test]
-    public void UnreadablePicturesAreSkippedAndRecordedOrRefused([Values] CacheMode cache, [Values(0, 2)] int threads)
+    public void UnreadableImagesAreSkippedAndRecordedOrRefused([Values] CacheMode cache, [Values(0, 2)] int threads)
     {
         DataSplit split = FilesWithDamage();
         LoaderOptions options = Small with { Cache = cache, CacheFolder = In("cache"), Threads = threads };
@@ -146,11 +158,14 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void NoReadablePictureAtAllIsAnError()
+    public void NoReadableImageAtAllIsAnError()
     {
         File.WriteAllText(In("bad.png"), "no picture");
-        using var loader = new BatchLoader(new DataSplit("train", ["a"], [new Sample("bad", 0, [new FileFrame(In("bad.png"))])]), Small);
-        Assert.That(() => loader.Epoch(0).ToList(), Throws.TypeOf<InputException>().With.Message.Contains("none of the pictures"));
+        using var loader =
+            new BatchLoader(new DataSplit("train", ["a"], [new Sample("bad", 0, [new FileFrame(In("bad.png"))])]),
+            Small);
+        Assert.That(() => loader.Epoch(0).ToList(),
+            Throws.TypeOf<InputException>().With.Message.Contains("none of the pictures"));
     }
 
     [Test]
@@ -158,10 +173,11 @@ public sealed class BatchLoaderTests : TemporaryFolder
     {
         int loads = 0;
         string name = "a";
-        DataSplit Split() => new("train", ["a", "b"], [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", i % 2, [new DrawnFrame($"{name} {i}", () =>
+        DataSplit Split() => new("train", ["a", "b"],
+            [.. Enumerable.Range(0, 6).Select(i => new Sample($"{i}", i % 2, [new GeneratedFrame($"{name} {i}", () =>
         {
             Interlocked.Increment(ref loads);
-            return TestPictures.Make(i);
+            return TestImages.Make(i);
         })]))]);
         LoaderOptions options = Small with { Cache = CacheMode.Disk, CacheFolder = Folder };
         void Expect(int expected, string why)
@@ -195,13 +211,13 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void ACacheOfMorePicturesServesFewer()
+    public void ACacheOfMoreImagesServesFewer()
     {
         int loads = 0;
-        Sample Make(int i) => new($"{i}", i % 2, [new DrawnFrame($"{i}", () =>
+        Sample Make(int i) => new($"{i}", i % 2, [new GeneratedFrame($"{i}", () =>
         {
             Interlocked.Increment(ref loads);
-            return TestPictures.Make(i);
+            return TestImages.Make(i);
         })]);
         LoaderOptions options = Small with { Cache = CacheMode.Disk, CacheFolder = Folder };
         float[] First(int[] samples)
@@ -226,7 +242,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void DamagedCachesAreNeverUsed()
     {
         const int Rounds = 300;
-        DataSplit split = TestPictures.Split(4);
+        DataSplit split = TestImages.Split(4);
         LoaderOptions options = Small with { Cache = CacheMode.Disk, CacheFolder = Folder };
         float[] Pixels()
         {
@@ -242,7 +258,8 @@ public sealed class BatchLoaderTests : TemporaryFolder
         {
             byte[] damaged = random.Next(4) == 0 ? whole[..random.Next(whole.Length)] : [.. whole];
             for (int change = random.Next(1, 4); change > 0 && damaged.Length > 0; change--)
-                damaged[random.Next(random.Next(2) == 0 ? Math.Min(damaged.Length, 220) : damaged.Length)] = (byte)random.Next(256);
+                damaged[random.Next(random.Next(2) == 0 ? Math.Min(damaged.Length, 220) : damaged.Length)] =
+                    (byte)random.Next(256);
             File.WriteAllBytes(file, damaged);
             Assert.That(Pixels(), Is.EqualTo(expected));
             Assert.That(File.ReadAllBytes(file), Is.EqualTo(whole), "made anew");
@@ -253,14 +270,16 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void AnUnwritableCacheIsNamed()
     {
         File.WriteAllText(In("file"), "");
-        using var loader = new BatchLoader(TestPictures.Split(2), Small with { Cache = CacheMode.Disk, CacheFolder = In("file/below") });
-        Assert.That(() => loader.Epoch(0).ToList(), Throws.TypeOf<InputException>().With.Message.Contains("file/below"));
+        using var loader = new BatchLoader(TestImages.Split(2), Small with { Cache = CacheMode.Disk,
+            CacheFolder = In("file/below") });
+        Assert.That(() => loader.Epoch(0).ToList(),
+            Throws.TypeOf<InputException>().With.Message.Contains("file/below"));
     }
 
     [Test]
     public void EpochsCanBeLeftAndCancelled([Values(0, 2)] int threads)
     {
-        using var loader = new BatchLoader(TestPictures.Split(40), Small with { Threads = threads });
+        using var loader = new BatchLoader(TestImages.Split(40), Small with { Threads = threads });
         using (Batch first = loader.Epoch(0).First())
             Assert.That(first.Number, Is.Zero);
         using var source = new CancellationTokenSource();
@@ -277,7 +296,8 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void AFaultInDrawingIsThrownToTheConsumer([Values(0, 2)] int threads)
     {
-        DataSplit split = new("train", ["a"], [new Sample("a", 0, [new DrawnFrame("a", () => throw new NotSupportedException("pen"))])]);
+        DataSplit split = new("train", ["a"],
+            [new Sample("a", 0, [new GeneratedFrame("a", () => throw new NotSupportedException("pen"))])]);
         using var loader = new BatchLoader(split, Small with { Threads = threads });
         Assert.That(() => loader.Epoch(0).ToList(), Throws.TypeOf<NotSupportedException>());
     }
@@ -285,12 +305,17 @@ public sealed class BatchLoaderTests : TemporaryFolder
     [Test]
     public void SettingsOutOfRangeAreNamed()
     {
-        DataSplit split = TestPictures.Split(2);
-        Assert.That(() => new BatchLoader(split, Small with { BatchSize = 0 }), Throws.TypeOf<SettingsException>().With.Message.Contains("batch size"));
-        Assert.That(() => new BatchLoader(split, Small with { Frames = 3, FramesPerSegment = 2 }), Throws.TypeOf<SettingsException>());
-        Assert.That(() => new BatchLoader(split, Small with { Cache = CacheMode.Disk }), Throws.TypeOf<SettingsException>().With.Message.Contains("folder"));
-        Assert.That(() => new BatchLoader(split, Small with { Augmentation = new() { Flip = 2 } }), Throws.TypeOf<SettingsException>().With.Message.Contains("Flip"));
-        Assert.That(() => Augmentation.Named("strong"), Throws.TypeOf<SettingsException>().With.Message.Contains("light"));
+        DataSplit split = TestImages.Split(2);
+        Assert.That(() => new BatchLoader(split, Small with { BatchSize = 0 }),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("batch size"));
+        Assert.That(() => new BatchLoader(split, Small with { Frames = 3, FramesPerSegment = 2 }),
+            Throws.TypeOf<SettingsException>());
+        Assert.That(() => new BatchLoader(split, Small with { Cache = CacheMode.Disk }),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("folder"));
+        Assert.That(() => new BatchLoader(split, Small with { Augmentation = new() { Flip = 2 } }),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("Flip"));
+        Assert.That(() => Augmentation.Named("strong"),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("light"));
     }
 
     private DataSplit FilesWithDamage()
@@ -300,14 +325,15 @@ public sealed class BatchLoaderTests : TemporaryFolder
         {
             bool isBad = i is 1 or >= 4 and < 8;
             string path = In(isBad ? $"bad{i}.png" : $"good{i}.png");
-            byte[] png = SkiaImageCodec.Instance.Encode(TestPictures.Make(i), ImageFormat.Png);
+            byte[] png = SkiaImageCodec.Instance.Encode(TestImages.Make(i), ImageFormat.Png);
             File.WriteAllBytes(path, isBad ? png[..(png.Length / 2)] : png);
             samples.Add(new Sample($"{i}", i % 2, [new FileFrame(path)]));
         }
         return new DataSplit("train", ["a", "b"], samples);
     }
 
-    private static Dictionary<int, float[]> Pixels(DataSplit split, LoaderOptions options, int epoch, int firstBatch = 0, int epochs = 1)
+    private static Dictionary<int, float[]> Pixels(DataSplit split, LoaderOptions options, int epoch, int firstBatch =
+        0, int epochs = 1)
     {
         var pixels = new Dictionary<int, float[]>();
         using var loader = new BatchLoader(split, options);
@@ -331,5 +357,6 @@ public sealed class BatchLoaderTests : TemporaryFolder
             Assert.That(values.AsSpan().SequenceEqual(expected[index]), $"sample {index}");
     }
 
-    private static bool Same(Dictionary<int, float[]> a, Dictionary<int, float[]> b) => a.All(pair => pair.Value.AsSpan().SequenceEqual(b[pair.Key]));
+    private static bool Same(Dictionary<int, float[]> a, Dictionary<int, float[]> b) =>
+        a.All(pair => pair.Value.AsSpan().SequenceEqual(b[pair.Key]));
 }

@@ -19,12 +19,13 @@ public sealed class CacheFuzzTests : TemporaryFolder
 
     private static readonly int Rounds = Fuzzing.Rounds(500);
 
-    private readonly DataSplit _split = TestPictures.Split(3, width: 6, height: 5);
+    private readonly DataSplit _split = TestImages.Split(3, width: 6, height: 5);
 
     /// <summary>In memory where that can be had.</summary>
     protected override string Parent => Directory.Exists("/dev/shm") ? "/dev/shm" : base.Parent;
 
-    private LoaderOptions Options => new() { BatchSize = 3, ImageSize = 8, Threads = 0, Prefetch = 1, Cache = CacheMode.Disk, CacheFolder = Folder };
+    private LoaderOptions Options => new() { BatchSize = 3, ImageSize = 8, Threads = 0, Prefetch = 1,
+        Cache = CacheMode.Disk, CacheFolder = Folder };
 
     [Test]
     public void ADamagedFileIsNeverUsed()
@@ -40,7 +41,8 @@ public sealed class CacheFuzzTests : TemporaryFolder
 
             Assert.That(Pixels().AsSpan().SequenceEqual(expected), $"round {round}");
 
-            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes), $"bytes taken in round {round}");
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes),
+                $"bytes taken in round {round}");
             same += File.ReadAllBytes(file).AsSpan().SequenceEqual(whole) ? 1 : 0;
         }
         Assert.That(same, Is.EqualTo(Rounds), "the file is made anew");
@@ -60,11 +62,12 @@ public sealed class CacheFuzzTests : TemporaryFolder
             File.WriteAllBytes(file, [.. changed, .. SHA256.HashData(changed)]);
             long start = GC.GetAllocatedBytesForCurrentThread();
 
-            // Other pixels, or the pictures again: reading beyond the file would end the process.
+            // Other pixels, or the images again: reading beyond the file would end the process.
             float[] pixels = Pixels();
 
             Assert.That(pixels, Has.Length.EqualTo(expected.Length));
-            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes), $"bytes taken in round {round}");
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes),
+                $"bytes taken in round {round}");
             used += pixels.AsSpan().SequenceEqual(expected) ? 0 : 1;
         }
         // Changes that no checksum tells must get through now and then, or the test tests nothing.

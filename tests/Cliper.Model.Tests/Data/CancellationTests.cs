@@ -10,11 +10,11 @@ using Cliper.Model.Stages;
 
 namespace Cliper.Model.Tests.Data;
 
-/// <summary>Everything that reads pictures or lists ends within a second of being asked to.</summary>
+/// <summary>Everything that reads images or lists ends within a second of being asked to.</summary>
 public sealed class CancellationTests : TemporaryFolder
 {
-    // A picture takes so long that all of them would take ten seconds.
-    private const int Pictures = 200, MillisecondsEach = 50, AskedAfter = 200, Patience = 1000;
+    // An image takes so long that all of them would take ten seconds.
+    private const int Images = 200, MillisecondsEach = 50, AskedAfter = 200, Patience = 1000;
 
     [Test]
     public void TheSearchForCopiesEnds() => EndsWithinASecond(token =>
@@ -27,7 +27,8 @@ public sealed class CancellationTests : TemporaryFolder
     [Test]
     public void CachingEndsAndLeavesNoFile()
     {
-        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, Cache = CacheMode.Disk, CacheFolder = Folder });
+        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, Cache = CacheMode.Disk,
+            CacheFolder = Folder });
 
         EndsWithinASecond(token => loader.Prepare(null, token));
 
@@ -37,7 +38,8 @@ public sealed class CancellationTests : TemporaryFolder
     [Test]
     public void AnEpochThatWaitsForABatchEnds([Values(0, 1)] int threads)
     {
-        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Pictures, Threads = threads });
+        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Images,
+            Threads = threads });
 
         EndsWithinASecond(token => loader.Epoch(0, cancellation: token).First().Dispose());
     }
@@ -46,17 +48,19 @@ public sealed class CancellationTests : TemporaryFolder
     public void TrainingThatWaitsForABatchEndsBeforeTheStep()
     {
         using var device = new CpuDevice(1);
-        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Pictures });
-        using var phase = new StageLoop("stage1", new StageSettings { Epochs = 1, BatchSize = Pictures }, device, []);
+        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Images });
+        using var phase = new StageLoop("stage1", new StageSettings { Epochs = 1, BatchSize = Images }, device, []);
 
-        EndsWithinASecond(token => phase.Run(loader, (_, _, _) => throw new InvalidOperationException("there was a batch"),
+        EndsWithinASecond(token =>
+            phase.Run(loader, (_, _, _) => throw new InvalidOperationException("there was a batch"),
             new Progress<TrainEvent>(), _ => { }, token));
 
         Assert.That((phase.Epoch, phase.Step), Is.EqualTo((0, 0)));
     }
 
     [Test]
-    public void ReadingListsAndFoldersEnds([Values("fer2013", "list", "folder", "clips", "rafdb", "captions")] string format)
+    public void ReadingListsAndFoldersEnds([Values("fer2013", "list", "folder", "clips", "rafdb",
+        "captions")] string format)
     {
         string path = Written(format);
         using var source = new CancellationTokenSource();
@@ -75,7 +79,8 @@ public sealed class CancellationTests : TemporaryFolder
         using var source = new CancellationTokenSource();
         var codec = new EndingCodec(source, 5);
 
-        Assert.That(() => DataSetRegistry.Open(path, "folder", new DataSetOptions { Cancellation = source.Token, Codec = codec }),
+        Assert.That(() => DataSetRegistry.Open(path, "folder", new DataSetOptions { Cancellation = source.Token,
+            Codec = codec }),
             Throws.InstanceOf<OperationCanceledException>());
 
         Assert.That(codec.Asked, Is.EqualTo(5));
@@ -88,49 +93,51 @@ public sealed class CancellationTests : TemporaryFolder
 
         Assert.That(() => work(source.Token), Throws.InstanceOf<OperationCanceledException>());
 
-        Assert.That(Stopwatch.GetElapsedTime(start).TotalMilliseconds, Is.InRange(AskedAfter / 2, AskedAfter + Patience));
+        Assert.That(Stopwatch.GetElapsedTime(start).TotalMilliseconds,
+            Is.InRange(AskedAfter / 2, AskedAfter + Patience));
     }
 
-    private static DataSplit Slow(string name) => new(name, ["a", "b"], [.. Enumerable.Range(0, Pictures).Select(i =>
-        new Sample($"{i}", i % 2, [new DrawnFrame($"{name} {i}", () =>
+    private static DataSplit Slow(string name) => new(name, ["a", "b"], [.. Enumerable.Range(0, Images).Select(i =>
+        new Sample($"{i}", i % 2, [new GeneratedFrame($"{name} {i}", () =>
         {
             Thread.Sleep(MillisecondsEach);
-            return TestPictures.Make(i);
+            return TestImages.Make(i);
         })]))]);
 
     private string Written(string format)
     {
-        string Picture(string path)
+        string Image(string path)
         {
-            TestPictures.Write(In(path), TestPictures.Make(1));
+            TestImages.Write(In(path), TestImages.Make(1));
             return path;
         }
         string pixels = string.Join(' ', Enumerable.Repeat(0, 48 * 48));
         switch (format)
         {
             case "fer2013":
-                File.WriteAllLines(In("fer2013.csv"), ["emotion,pixels,Usage", $"0,{pixels},Training", $"3,{pixels},Training"]);
+                File.WriteAllLines(In("fer2013.csv"), ["emotion,pixels,Usage", $"0,{pixels},Training",
+                    $"3,{pixels},Training"]);
                 return In("fer2013.csv");
             case "list":
-                File.WriteAllLines(In("a.csv"), [$"{Picture("a.png")},happy", $"{Picture("b.png")},sad"]);
+                File.WriteAllLines(In("a.csv"), [$"{Image("a.png")},happy", $"{Image("b.png")},sad"]);
                 return In("a.csv");
             case "captions":
-                File.WriteAllLines(In(CaptionFile.FileName), ["file,caption", $"{Picture("a.png")},a face"]);
+                File.WriteAllLines(In(CaptionFile.FileName), ["file,caption", $"{Image("a.png")},a face"]);
                 return Folder;
             case "rafdb":
                 Directory.CreateDirectory(In("EmoLabel"));
                 File.WriteAllLines(In("EmoLabel/list_patition_label.txt"), ["train_00001.jpg 1", "test_0001.jpg 2"]);
-                Picture("Image/aligned/train_00001_aligned.jpg");
+                Image("Image/aligned/train_00001_aligned.jpg");
                 return Folder;
             default:
                 foreach (string expression in new[] { "happy", "sad" })
                     for (int i = 0; i < 8; i++)
-                        Picture(format == "clips" ? $"{expression}/S{i}_1/1.png" : $"{expression}/{i}.png");
+                        Image(format == "clips" ? $"{expression}/S{i}_1/1.png" : $"{expression}/{i}.png");
                 return Folder;
         }
     }
 
-    /// <summary>Asks for the end once it has been asked so often whether a file is a picture.</summary>
+    /// <summary>Asks for the end once it has been asked so often whether a file is an image.</summary>
     private sealed class EndingCodec(CancellationTokenSource source, int after) : IImageCodec
     {
         public int Asked { get; private set; }
@@ -144,6 +151,7 @@ public sealed class CancellationTests : TemporaryFolder
 
         public RgbImage Decode(ReadOnlySpan<byte> encoded, string name) => ImageCodec.Instance.Decode(encoded, name);
 
-        public byte[] Encode(RgbImage image, ImageFormat format, int quality = 90) => ImageCodec.Instance.Encode(image, format, quality);
+        public byte[] Encode(RgbImage image, ImageFormat format, int quality = 90) => ImageCodec.Instance.Encode(image,
+            format, quality);
     }
 }

@@ -10,10 +10,11 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Model.Tests.Data;
 
-/// <summary>Each data set's loader on a few small pictures that lie as its authors pack them.</summary>
+/// <summary>Each data set's loader on a few small images that lie as its authors pack them.</summary>
 public sealed class DataSetLayoutsTests : TemporaryFolder
 {
-    private static readonly string[] Seven = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"];
+    private static readonly string[] Seven = ["anger", "disgust", "fear", "happiness", "neutral", "sadness",
+        "surprise"];
 
     private static readonly string[] AffectNetOrder =
         ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"];
@@ -35,7 +36,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     }
 
     [Test]
-    public void AffectNetsFaceBoxCutsThePicture()
+    public void AffectNetsFaceBoxCutsTheImage()
     {
         WriteAffectNet(header: true);
         RgbImage whole = Open().Train.Samples[0].Frames[0].Load(SkiaImageCodec.Instance);
@@ -51,9 +52,10 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     public void AMarginWidensTheFaceBox()
     {
         WriteAffectNet(header: true);
-        RgbImage face = Open(new DataChoices { AffectNetFaceBox = true, FaceMargin = 0.25f }).Train.Samples[0].Frames[0].Load(SkiaImageCodec.Instance);
+        RgbImage face = Open(new DataChoices { AffectNetFaceBox = true, FaceMargin = 0.25f }).Train.Samples[0].Frames[0]
+            .Load(SkiaImageCodec.Instance);
 
-        // The box 4,5,8,9 grows by 2 to each side; below, the picture of 16 rows ends first.
+        // The box 4,5,8,9 grows by 2 to each side; below, the image of 16 rows ends first.
         Assert.That((face.Width, face.Height), Is.EqualTo((12, 13)));
         Assert.That(new PixelBox(10, 20, 40, 80).Widened(0.1f), Is.EqualTo(new PixelBox(6, 12, 48, 96)));
         Assert.That(() => new DataChoices { FaceMargin = -0.1f }.Over(new()), Throws.TypeOf<SettingsException>());
@@ -75,7 +77,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         foreach (string set in new[] { "train_set", "val_set" })
             for (int label = 0; label < 9; label++)
             {
-                Picture($"{set}/images/{label}.jpg", label);
+                Image($"{set}/images/{label}.jpg", label);
                 WriteNpy($"{set}/annotations/{label}_exp.npy", type, label);
             }
 
@@ -83,7 +85,8 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
 
         Assert.That(LabelNames(seven.Train), Is.EqualTo(AffectNetOrder[..7]));
         Assert.That(seven.Validation!.Samples, Has.Count.EqualTo(7));
-        Assert.That(seven.Notes.Single(), Does.Contain("4 pictures of other labels left out"), "contempt and none, twice");
+        Assert.That(seven.Notes.Single(), Does.Contain("4 pictures of other labels left out"),
+            "contempt and none, twice");
         File.Delete(In("val_set/annotations/3_exp.npy"));
         AssertInput(() => Open(), "3_exp.npy", "does not exist");
     }
@@ -94,7 +97,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         string[] order = ["happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear"];
         for (int clip = 1; clip <= 14; clip++)
             for (int frame = 0; frame < 2; frame++)
-                Picture($"Clip/clip_224x224/{clip:D5}/{frame}.jpg", clip);
+                Image($"Clip/clip_224x224/{clip:D5}/{frame}.jpg", clip);
         foreach ((int fold, int first) in new[] { (1, 1), (2, 8) })
         {
             Lines($"EmoLabel_DataSplit/train(single-labeled)/set_{fold}.csv",
@@ -108,7 +111,8 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         Assert.That(LabelNames(one.Train), Is.EqualTo(order));
         Assert.That(one.Train.IsVideo);
         Assert.That(one.Train.Samples[0].Name, Is.EqualTo("00001"));
-        Assert.That(two.Test!.Samples.Select(sample => sample.Name), Is.EqualTo(Enumerable.Range(8, 7).Select(clip => $"{clip:D5}")));
+        Assert.That(two.Test!.Samples.Select(sample => sample.Name),
+            Is.EqualTo(Enumerable.Range(8, 7).Select(clip => $"{clip:D5}")));
         Assert.That(two.Notes.Single(), Does.Contain("fold 2 of 5"));
         Assert.That(() => Open(fold: 6), Throws.TypeOf<SettingsException>());
         AssertInput(() => Open(fold: 3), "set_3.csv", "no such file");
@@ -126,7 +130,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         string[] names = ["Happy", "Sad", "Neutral", "Angry", "Surprise", "Disgust", "Fear"];
         foreach (string name in names)
             foreach (string id in new[] { "0001", "0002" })
-                Picture($"FERV39k/2_ClipsforFaceCrop/Action/{name}/{id}/1.jpg", 1);
+                Image($"FERV39k/2_ClipsforFaceCrop/Action/{name}/{id}/1.jpg", 1);
         Lines("FERV39k/4_setups/All_scenes/train_All.csv", [.. names.Select(name => $"Action/{name}/0001 {name}")]);
         Lines("FERV39k/4_setups/All_scenes/test_All.csv", [.. names.Select(name => $"Action/{name}/0002 {name}")]);
 
@@ -142,11 +146,12 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     public void AfewsFacesTakeTheirClassesFromTheVideos()
     {
         string[] folders = ["Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"];
-        foreach ((string split, string faces) in new[] { ("Train_AFEW", "AlignedFaces_LBPTOP_Points"), ("Val_AFEW", "AlignedFaces_LBPTOP_Points_Val") })
+        foreach ((string split, string faces) in new[] { ("Train_AFEW", "AlignedFaces_LBPTOP_Points"),
+            ("Val_AFEW", "AlignedFaces_LBPTOP_Points_Val") })
             foreach (string name in folders)
             {
                 Lines($"{split}/{name}/{name}1.avi", ["not opened"]);
-                Picture($"{split}/{faces}/Faces/{name}1/001.jpg", 1);
+                Image($"{split}/{faces}/Faces/{name}1/001.jpg", 1);
             }
 
         DataSetSplits sets = Open();
@@ -157,7 +162,8 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         Directory.Delete(In("Train_AFEW/AlignedFaces_LBPTOP_Points/Faces/Sad1"), recursive: true);
         AssertInput(() => Open(), "Sad1", "does not exist");
         var missing = new List<string>();
-        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Missing = missing.Add }), Throws.TypeOf<InputException>()
+        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Missing = missing.Add }),
+            Throws.TypeOf<InputException>()
             .With.Message.Contains("sadness has no training samples"));
         Assert.That(missing.Single(), Does.Contain("Sad1"));
     }
@@ -167,7 +173,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     {
         foreach (string split in new[] { "train", "validation" })
             foreach (string name in new[] { "Angry", "Happy" })
-                Picture($"AFEW_Face/{split}/{name}/0001/a.png", 1);
+                Image($"AFEW_Face/{split}/{name}/0001/a.png", 1);
         DataSetSplits sets = Open();
         Assert.That(sets.Notes.Single(), Does.StartWith("AFEW"));
         Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "happiness" }));
@@ -183,7 +189,7 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         Lines($"{folder}/train.txt", lines);
         Lines($"{folder}/test.txt", lines[..2]);
         for (int clip = 1; clip <= 5; clip++)
-            Picture($"data/faces/{clip:D5}/1.png", 1);
+            Image($"data/faces/{clip:D5}/1.png", 1);
 
         DataSetSplits sets = Open(new DataChoices { Mafw = labels });
 
@@ -211,7 +217,8 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         int[] votes = [.. row.Split(',').Select(int.Parse)];
         Assert.That(FerPlus.Majority(votes)?.Keys.Single(), Is.EqualTo(majority));
         Assert.That(FerPlus.Soft(votes) is { } shares
-            ? string.Join(", ", shares.OrderBy(pair => pair.Key).Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:0.##}")))
+            ? string.Join(", ", shares.OrderBy(pair => pair.Key).Select(pair =>
+            string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:0.##}")))
             : null, Is.EqualTo(soft));
     }
 
@@ -219,7 +226,8 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     public void FerPlusBesideFer2013()
     {
         string pixels = string.Join(' ', Enumerable.Repeat("7", 2304));
-        Lines("fer2013.csv", ["emotion,pixels,Usage", $"0,{pixels},Training", $"3,{pixels},Training", $"4,{pixels},Training", $"3,{pixels},PublicTest"]);
+        Lines("fer2013.csv", ["emotion,pixels,Usage", $"0,{pixels},Training", $"3,{pixels},Training",
+            $"4,{pixels},Training", $"3,{pixels},PublicTest"]);
         Lines("fer2013new.csv",
         [
             "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF",
@@ -235,7 +243,8 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         Assert.That(hard.Notes.Single(), Does.Contain("1 pictures without"));
         // Classes stand in alphabetical order: happiness, neutral.
         Assert.That(soft.Train.Samples[0].Votes, Is.EqualTo(new[] { 0.4f, 0.6f }));
-        Assert.That(DataSetRegistry.Open(Folder).Train.Samples, Has.Count.EqualTo(3), "without its name, the table of FER2013 is read");
+        Assert.That(DataSetRegistry.Open(Folder).Train.Samples, Has.Count.EqualTo(3),
+            "without its name, the table of FER2013 is read");
         File.AppendAllText(In("fer2013new.csv"), "PublicTest,,10,0,0,0,0,0,0,0,0,0\n");
         AssertInput(() => Open("ferplus", new DataChoices()), "fer2013new.csv:6:", "a row more");
     }
@@ -243,7 +252,8 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     [Test]
     public void DrawnLabelsFollowTheVotesAndRepeat()
     {
-        Sample Make(int index) => new($"{index}", 0, [new DrawnFrame($"{index}", () => TestPictures.Make(index))], Votes: [0.75f, 0.25f]);
+        Sample Make(int index) => new($"{index}", 0, [new GeneratedFrame($"{index}", () => TestImages.Make(index))],
+            Votes: [0.75f, 0.25f]);
         var split = new DataSplit("train", ["a", "b"], [.. Enumerable.Range(0, 400).Select(Make)]);
         LoaderOptions options = new() { BatchSize = 400, ImageSize = 8, Order = SampleOrder.Shuffled };
 
@@ -267,32 +277,38 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     [Test]
     public void CkPlusAsItsAuthorsPackIt()
     {
-        foreach ((string name, string? label) in new[] { ("S005/001", "3.0000000e+00"), ("S010/001", "7.0000000e+00"), ("S010/002", null), ("S011/001", "5") })
+        foreach ((string name, string? label) in new[] { ("S005/001", "3.0000000e+00"), ("S010/001", "7.0000000e+00"),
+            ("S010/002", null), ("S011/001", "5") })
         {
             for (int frame = 1; frame <= 5; frame++)
-                Picture($"cohn-kanade-images/{name}/{name.Replace('/', '_')}_{frame:D8}.png", frame);
+                Image($"cohn-kanade-images/{name}/{name.Replace('/', '_')}_{frame:D8}.png", frame);
             Directory.CreateDirectory(In($"Emotion/{name}"));
             if (label != null)
                 File.WriteAllText(In($"Emotion/{name}/{name.Replace('/', '_')}_00000005_emotion.txt"), $"   {label}\n");
         }
 
         DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { TestFraction = 0 });
-        DataSetSplits neutral = DataSetRegistry.Open(Folder, options: new DataChoices { CkPlusNeutral = true, CkPlusPeakFrames = 0 }.Over(new() { TestFraction = 0 }));
+        DataSetSplits neutral = DataSetRegistry.Open(Folder, options: new DataChoices { CkPlusNeutral = true,
+            CkPlusPeakFrames = 0 }.Over(new() { TestFraction = 0 }));
 
         Assert.That(LabelNames(sets.Train), Is.EqualTo(new[] { "disgust", "surprise", "happiness" }));
         Assert.That(sets.Train.Samples.Select(sample => sample.Group), Is.EqualTo(new[] { "S005", "S010", "S011" }));
         Assert.That(sets.Train.Samples[0].Frames.Select(frame => frame.Name[^5]), Is.EqualTo("345"));
-        Assert.That(neutral.Train.Samples.Select(sample => sample.Frames.Count), Is.EqualTo(new[] { 5, 1, 5, 1, 5, 1 }));
-        Assert.That(sets.Notes.Single(), Does.Contain("the last 3 frames").And.Contain("1 sequences without an expression"));
+        Assert.That(neutral.Train.Samples.Select(sample => sample.Frames.Count),
+            Is.EqualTo(new[] { 5, 1, 5, 1, 5, 1 }));
+        Assert.That(sets.Notes.Single(),
+            Does.Contain("the last 3 frames").And.Contain("1 sequences without an expression"));
     }
 
     [Test]
     public void ShortClipsCanBeLeftOut()
     {
-        foreach ((string name, int frames) in new[] { ("happy/a_1", 4), ("happy/b_1", 2), ("sad/a_2", 4), ("sad/c_1", 3) })
+        foreach ((string name, int frames) in new[] { ("happy/a_1", 4), ("happy/b_1", 2), ("sad/a_2", 4),
+            ("sad/c_1", 3) })
             for (int frame = 0; frame < frames; frame++)
-                Picture($"{name}/{frame}.png", frame);
-        DataSetSplits sets = DataSetRegistry.Open(Folder, options: new DataChoices { MinFrames = 3 }.Over(new() { TestFraction = 0 }));
+                Image($"{name}/{frame}.png", frame);
+        DataSetSplits sets = DataSetRegistry.Open(Folder,
+            options: new DataChoices { MinFrames = 3 }.Over(new() { TestFraction = 0 }));
         Assert.That(sets.Train.Samples, Has.Count.EqualTo(3));
         Assert.That(sets.Notes, Has.Some.Contains("1 of 4 samples have fewer than 3 frames"));
     }
@@ -308,11 +324,13 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
     private DataSetSplits Open(DataChoices? choices = null, int fold = 1) =>
         DataSetRegistry.Open(Folder, options: (choices ?? new DataChoices()).Over(new() { Fold = fold }));
 
-    private DataSetSplits Open(string name, DataChoices choices) => DataSetRegistry.Open(Folder, name, choices.Over(new()));
+    private DataSetSplits Open(string name, DataChoices choices) => DataSetRegistry.Open(Folder, name,
+        choices.Over(new()));
 
-    private static string[] LabelNames(DataSplit split) => [.. split.Samples.Select(sample => split.Classes[sample.Label])];
+    private static string[] LabelNames(DataSplit split) =>
+        [.. split.Samples.Select(sample => split.Classes[sample.Label])];
 
-    private void Picture(string name, int seed) => TestPictures.Write(In(name), TestPictures.Make(seed));
+    private void Image(string name, int seed) => TestImages.Write(In(name), TestImages.Make(seed));
 
     private void Lines(string name, string[] lines)
     {
@@ -322,12 +340,15 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
 
     private void WriteAffectNet(bool header)
     {
-        string[] rows = [.. Enumerable.Range(0, 11).Select(label => $"{label}/p{label}.jpg,4,5,8,9,1;2;3,{label},-0.1,0.2"), "0/none.jpg,-1,-1,-1,-1,,0,-2,-2"];
+        string[] rows =
+            [.. Enumerable.Range(0, 11).Select(label => $"{label}/p{label}.jpg,4,5,8,9,1;2;3,{label},-0.1,0.2"),
+            "0/none.jpg,-1,-1,-1,-1,,0,-2,-2"];
         for (int label = 0; label < 11; label++)
-            Picture($"Manually_Annotated_Images/{label}/p{label}.jpg", label);
+            Image($"Manually_Annotated_Images/{label}/p{label}.jpg", label);
         foreach (string file in new[] { "training.csv", "validation.csv" })
             Lines($"Manually_Annotated_file_lists/{file}", header
-                ? ["subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal", .. rows]
+                ? ["subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,"
+                    + "arousal", .. rows]
                 : rows);
     }
 

@@ -11,11 +11,11 @@ public sealed class DataSetsTests : TemporaryFolder
     [Test]
     public void SplitFoldersOfClassesByAnyOfTheirNames()
     {
-        Pictures("train/Happy", 3);
-        Pictures("train/angry", 2);
-        Pictures("val/happiness", 1);
-        Pictures("val/Anger", 1);
-        Pictures("test/happy", 2);
+        Images("train/Happy", 3);
+        Images("train/angry", 2);
+        Images("val/happiness", 1);
+        Images("val/Anger", 1);
+        Images("test/happy", 2);
         File.WriteAllText(In("train/angry/Thumbs.db"), "no picture");
 
         DataSetSplits sets = DataSetRegistry.Open(Folder);
@@ -31,17 +31,20 @@ public sealed class DataSetsTests : TemporaryFolder
     [Test]
     public void ClassFoldersAlonePartByTheSeed()
     {
-        Pictures("happy", 10);
-        Pictures("sad", 20);
+        Images("happy", 10);
+        Images("sad", 20);
 
-        DataSetSplits first = DataSetRegistry.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2, ValidationFraction = 0.25 });
-        DataSetSplits again = DataSetRegistry.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2, ValidationFraction = 0.25 });
+        DataSetSplits first = DataSetRegistry.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2,
+            ValidationFraction = 0.25 });
+        DataSetSplits again = DataSetRegistry.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2,
+            ValidationFraction = 0.25 });
         DataSetSplits other = DataSetRegistry.Open(Folder, options: new() { Seed = 2, TestFraction = 0.2 });
         DataSetSplits whole = DataSetRegistry.Open(Folder, options: new() { TestFraction = 0 });
 
         Assert.That(first.Test!.CountByClass(), Is.EqualTo(new[] { 2, 4 }));
         Assert.That(first.Validation!.CountByClass(), Is.EqualTo(new[] { 2, 4 }));
-        Assert.That(first.All.SelectMany(split => split.Samples).Select(sample => sample.Name), Is.Unique.And.Exactly(30).Items);
+        Assert.That(first.All.SelectMany(split => split.Samples).Select(sample => sample.Name),
+            Is.Unique.And.Exactly(30).Items);
         Assert.That(Names(again.Test!), Is.EqualTo(Names(first.Test!)));
         Assert.That(Names(other.Test!), Is.Not.EqualTo(Names(first.Test!)));
         Assert.That(whole.Train.Samples, Has.Count.EqualTo(30));
@@ -52,14 +55,16 @@ public sealed class DataSetsTests : TemporaryFolder
     public void RafDbAsItsAuthorsPackIt()
     {
         Directory.CreateDirectory(In("EmoLabel"));
-        string[] lines = [.. Enumerable.Range(1, 7).SelectMany(label => new[] { $"train_{label:D5}.jpg {label}", $"test_{label:D4}.jpg {label} 0" })];
+        string[] lines = [.. Enumerable.Range(1, 7).SelectMany(label => new[] { $"train_{label:D5}.jpg {label}",
+            $"test_{label:D4}.jpg {label} 0" })];
         File.WriteAllLines(In("EmoLabel/list_patition_label.txt"), lines);
         foreach (string line in lines)
-            TestPictures.Write(In($"Image/aligned/{line.Split('.')[0]}_aligned.jpg"), TestPictures.Make(1));
+            TestImages.Write(In($"Image/aligned/{line.Split('.')[0]}_aligned.jpg"), TestImages.Make(1));
 
         DataSetSplits sets = DataSetRegistry.Open(Folder);
 
-        Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise" }));
+        Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "disgust", "fear", "happiness", "neutral",
+            "sadness", "surprise" }));
         Assert.That(sets.Train.Samples.Select(sample => sets.Train.Classes[sample.Label]),
             Is.EqualTo(new[] { "surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral" }));
         Assert.That(sets.Test!.Samples, Has.Count.EqualTo(7));
@@ -74,19 +79,21 @@ public sealed class DataSetsTests : TemporaryFolder
     {
         for (int label = 1; label <= 7; label++)
         {
-            Pictures($"{root}train/{label}", 1);
-            Pictures($"{root}{test}/{label}", 1);
+            Images($"{root}train/{label}", 1);
+            Images($"{root}{test}/{label}", 1);
         }
         DataSetSplits sets = DataSetRegistry.Open(Folder);
         Assert.That(sets.Train.Classes, Has.Count.EqualTo(7));
-        Assert.That(sets.Train.Classes[sets.Train.Samples.Single(sample => sample.Name.StartsWith('4')).Label], Is.EqualTo("happiness"));
+        Assert.That(sets.Train.Classes[sets.Train.Samples.Single(sample => sample.Name.StartsWith('4')).Label],
+            Is.EqualTo("happiness"));
     }
 
     [Test]
     public void Fer2013AsATable()
     {
         string row = string.Join(' ', Enumerable.Range(0, 2304).Select(i => i % 256));
-        File.WriteAllLines(In("fer2013.csv"), ["emotion,pixels,Usage", $"0,{row},Training", $"3,\"{row}\",Training", $"6,{row},Training", $"6,{row},PublicTest", $"3,{row},PrivateTest"]);
+        File.WriteAllLines(In("fer2013.csv"), ["emotion,pixels,Usage", $"0,{row},Training", $"3,\"{row}\",Training",
+            $"6,{row},Training", $"6,{row},PublicTest", $"3,{row},PrivateTest"]);
 
         DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { Classes = ["angry", "happy", "neutral"] });
 
@@ -116,7 +123,7 @@ public sealed class DataSetsTests : TemporaryFolder
         for (int subject = 0; subject < 12; subject++)
             foreach (string name in new[] { "happy", "anger" })
                 for (int frame = 0; frame < 3; frame++)
-                    TestPictures.Write(In($"{name}/S{subject:D3}_00{name.Length}/f{frame}.png"), TestPictures.Make(1));
+                    TestImages.Write(In($"{name}/S{subject:D3}_00{name.Length}/f{frame}.png"), TestImages.Make(1));
 
         DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { TestFraction = 0.25 });
         Assert.That(sets.Train.IsVideo);
@@ -131,17 +138,19 @@ public sealed class DataSetsTests : TemporaryFolder
             return Groups(part.Test!);
         })];
         Assert.That(tested, Is.Unique.And.Exactly(12).Items);
-        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Folds = 13 }), Throws.TypeOf<SettingsException>());
-        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Folds = 5, Fold = 6 }), Throws.TypeOf<SettingsException>());
+        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Folds = 13 }),
+            Throws.TypeOf<SettingsException>());
+        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Folds = 5, Fold = 6 }),
+            Throws.TypeOf<SettingsException>());
     }
 
     [Test]
-    public void PicturesPartBySubjectWhenAsked()
+    public void ImagesPartBySubjectWhenAsked()
     {
         for (int person = 0; person < 10; person++)
         {
-            TestPictures.Write(In($"neutral/{person:D3}_03.png"), TestPictures.Make(1));
-            TestPictures.Write(In($"happy/{person:D3}_08.png"), TestPictures.Make(1));
+            TestImages.Write(In($"neutral/{person:D3}_03.png"), TestImages.Make(1));
+            TestImages.Write(In($"happy/{person:D3}_08.png"), TestImages.Make(1));
         }
         DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { Subject = new Regex("^([0-9]+)_") });
         Assert.That(Groups(sets.Train).Intersect(Groups(sets.Test!)), Is.Empty);
@@ -151,20 +160,24 @@ public sealed class DataSetsTests : TemporaryFolder
     [Test]
     public void ListsWithAndWithoutHeaderSplitsAndFrames()
     {
-        Pictures("pics", 6);
-        File.WriteAllLines(In("a.csv"), ["Path,Label,split", "pics/0.png,Happy,train", "pics/1.png,sad,train", "\"pics/2.png\",happy,val", "pics/3.png,sad,test"]);
+        Images("pics", 6);
+        File.WriteAllLines(In("a.csv"), ["Path,Label,split", "pics/0.png,Happy,train", "pics/1.png,sad,train",
+            "\"pics/2.png\",happy,val", "pics/3.png,sad,test"]);
         DataSetSplits csv = DataSetRegistry.Open(In("a.csv"));
-        Assert.That((csv.Train.Samples.Count, csv.Validation!.Samples.Count, csv.Test!.Samples.Count), Is.EqualTo((2, 1, 1)));
+        Assert.That((csv.Train.Samples.Count, csv.Validation!.Samples.Count, csv.Test!.Samples.Count),
+            Is.EqualTo((2, 1, 1)));
 
         File.WriteAllLines(In("b.csv"), ["pics/0.png,happy", "", "# a comment", "pics/1.png,sad"]);
-        Assert.That(DataSetRegistry.Open(In("b.csv"), options: new() { TestFraction = 0 }).Train.Samples, Has.Count.EqualTo(2));
+        Assert.That(DataSetRegistry.Open(In("b.csv"), options: new() { TestFraction = 0 }).Train.Samples,
+            Has.Count.EqualTo(2));
 
         Directory.CreateDirectory(In("lists"));
-        Pictures("my clips/one", 3);
-        Pictures("my clips/two", 4);
+        Images("my clips/one", 3);
+        Images("my clips/two", 4);
         File.WriteAllLines(In("lists/train.txt"), ["/data/clips/one 3 0", "/data/clips/two 4 1"]);
         File.WriteAllLines(In("lists/test.txt"), ["/data/clips/two 1"]);
-        DataSetSplits clips = DataSetRegistry.Open(In("lists"), options: new() { Classes = ["happy", "sad"], RewriteFrom = "/data/clips", RewriteTo = In("my clips") });
+        DataSetSplits clips = DataSetRegistry.Open(In("lists"), options: new() { Classes = ["happy", "sad"],
+            RewriteFrom = "/data/clips", RewriteTo = In("my clips") });
         Assert.That(clips.Train.Samples.Select(sample => sample.Frames.Count), Is.EqualTo(new[] { 3, 4 }));
         Assert.That(clips.Test!.Samples.Single().Label, Is.EqualTo(1));
     }
@@ -180,7 +193,7 @@ public sealed class DataSetsTests : TemporaryFolder
     [TestCase("", "a.csv", "the list is empty")]
     public void ListFaultsAreNamed(string list, params string[] parts)
     {
-        TestPictures.Write(In("p.png"), TestPictures.Make(1));
+        TestImages.Write(In("p.png"), TestImages.Make(1));
         File.WriteAllText(In("a.csv"), list);
         AssertInput(() => DataSetRegistry.Open(In("a.csv")), parts);
     }
@@ -189,32 +202,39 @@ public sealed class DataSetsTests : TemporaryFolder
     public void WhatIsMissingIsNamedWithTheRemedy()
     {
         AssertInput(() => DataSetRegistry.Open(In("nowhere")), "nowhere", "no such file or folder");
-        AssertInput(() => DataSetRegistry.Open(Folder), "no data set was recognised", "Found: nothing", "rafdb:");
+        AssertInput(() => DataSetRegistry.Open(Folder), "no data set was recognized", "Found: nothing", "rafdb:");
 
-        Pictures("train/happy", 1);
+        Images("train/happy", 1);
         Directory.CreateDirectory(In("train/sad"));
         AssertInput(() => DataSetRegistry.Open(Folder), "sad", "no pictures");
         Directory.Delete(In("train/sad"));
         AssertInput(() => DataSetRegistry.Open(Folder), "only the class happiness", "at least two");
-        Pictures("train/sad", 1);
-        Pictures("test/scared", 1);
+        Images("train/sad", 1);
+        Images("test/scared", 1);
         AssertInput(() => DataSetRegistry.Open(Folder), "fear", "no training samples");
-        AssertInput(() => DataSetRegistry.Open(Folder, options: new() { Classes = ["happy", "sad"] }), "scared", "unknown class");
+        AssertInput(() => DataSetRegistry.Open(Folder, options: new() { Classes = ["happy", "sad"] }), "scared",
+            "unknown class");
         AssertInput(() => DataSetRegistry.Open(Folder, "rafdb"), "no RAF-DB here", "found test/, train/");
         Directory.Delete(In("train"), recursive: true);
-        AssertInput(() => DataSetRegistry.Open(Folder), "no train folder beside test", "to evaluate, give the folder of one split", In("test"));
-        Pictures("valid/scared", 1);
+        AssertInput(() => DataSetRegistry.Open(Folder), "no train folder beside test",
+            "to evaluate, give the folder of one split", In("test"));
+        Images("valid/scared", 1);
         AssertInput(() => DataSetRegistry.Open(Folder), "no train folder beside test, valid");
-        Assert.That(() => DataSetRegistry.Open(Folder, "fer2014"), Throws.TypeOf<SettingsException>().With.Message.Contains("fer2013"));
-        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { TestFraction = 1 }), Throws.TypeOf<SettingsException>());
+        Assert.That(() => DataSetRegistry.Open(Folder, "fer2014"),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("fer2013"));
+        Assert.That(() => DataSetRegistry.Open(Folder, options: new() { TestFraction = 1 }),
+            Throws.TypeOf<SettingsException>());
     }
 
     [Test]
     public void AnotherOrderOfClassesIsMappedByName()
     {
-        DataSplit split = new("test", ["anger", "fear"], [new Sample("a", 0, [Nothing]), new Sample("b", 1, [Nothing])]);
-        Assert.That(split.WithClasses(["fear", "neutral", "Angry"]).Samples.Select(sample => sample.Label), Is.EqualTo(new[] { 2, 0 }));
-        Assert.That(() => split.WithClasses(["neutral", "anger"]), Throws.TypeOf<InputException>().With.Message.Contains("fear"));
+        DataSplit split = new("test", ["anger", "fear"],
+            [new Sample("a", 0, [Nothing]), new Sample("b", 1, [Nothing])]);
+        Assert.That(split.WithClasses(["fear", "neutral", "Angry"]).Samples.Select(sample => sample.Label),
+            Is.EqualTo(new[] { 2, 0 }));
+        Assert.That(() => split.WithClasses(["neutral", "anger"]),
+            Throws.TypeOf<InputException>().With.Message.Contains("fear"));
     }
 
     [Test]
@@ -235,10 +255,11 @@ public sealed class DataSetsTests : TemporaryFolder
         DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { Folds = 5 });
         Assert.That(sets.Train.Samples.Count + sets.Test!.Samples.Count, Is.EqualTo(219));
         Assert.That(Groups(sets.Train).Concat(Groups(sets.Test)), Is.Unique.And.Exactly(80).Items);
-        Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise" }));
+        Assert.That(sets.Train.Classes, Is.EqualTo(new[] { "anger", "contempt", "disgust", "fear", "happiness",
+            "sadness", "surprise" }));
     }
 
-    private static DrawnFrame Nothing => new("nothing", () => TestPictures.Make(0));
+    private static GeneratedFrame Nothing => new("nothing", () => TestImages.Make(0));
 
     private static string[] Names(DataSplit split) => [.. split.Samples.Select(sample => sample.Name)];
 
@@ -251,10 +272,10 @@ public sealed class DataSetsTests : TemporaryFolder
             Assert.That(failure!.Message, Does.Contain(part));
     }
 
-    private void Pictures(string folder, int count)
+    private void Images(string folder, int count)
     {
         for (int i = 0; i < count; i++)
-            TestPictures.Write(In($"{folder}/{i}.png"), TestPictures.Make(i));
+            TestImages.Write(In($"{folder}/{i}.png"), TestImages.Make(i));
     }
 
     private void Unpack(string archive)

@@ -11,7 +11,8 @@ public sealed class ExpressionsTests
     [TestCase("Suprise", "surprise")]
     [TestCase("normal", "neutral")]
     [TestCase("bored ", "bored")]
-    public void Synonyms(string name, string canonical) => Assert.That(Expressions.Canonical(name), Is.EqualTo(canonical));
+    public void Synonyms(string name, string canonical) => Assert.That(Expressions.Canonical(name),
+        Is.EqualTo(canonical));
 
     [Test]
     public void EveryNameIsItsOwnAndHasAnAdjective()

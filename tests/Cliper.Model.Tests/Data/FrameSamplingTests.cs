@@ -12,15 +12,18 @@ public sealed class FrameSamplingTests
     [TestCase(7, 1, 1, new[] { 3 })]
     [TestCase(3, 3, 1, new[] { 0, 1, 2 })]
     public void TestTakesTheMiddles(int frames, int segments, int perSegment, int[] expected) =>
-        Assert.That(FrameSampling.Indices(frames, segments, perSegment, ShortClips.RepeatLast, null), Is.EqualTo(expected));
+        Assert.That(FrameSampling.Indices(frames, segments, perSegment, ShortClips.RepeatLast, null),
+        Is.EqualTo(expected));
 
     [Test]
     public void ClipsWithFewFrames([Values] bool training)
     {
         RandomStream? random = training ? new RandomStream(1, RandomPurpose.FrameSampling) : null;
         Assert.That(FrameSampling.Indices(3, 5, 1, ShortClips.RepeatLast, random), Is.EqualTo(new[] { 0, 1, 2, 2, 2 }));
-        Assert.That(FrameSampling.Indices(3, 5, 1, ShortClips.RepeatFirst, random), Is.EqualTo(new[] { 0, 0, 0, 0, 0 }));
-        Assert.That(FrameSampling.Indices(3, 4, 2, ShortClips.RepeatFirst, random), Is.EqualTo(new[] { 0, 1, 0, 1, 0, 1, 0, 1 }));
+        Assert.That(FrameSampling.Indices(3, 5, 1, ShortClips.RepeatFirst, random),
+            Is.EqualTo(new[] { 0, 0, 0, 0, 0 }));
+        Assert.That(FrameSampling.Indices(3, 4, 2, ShortClips.RepeatFirst, random),
+            Is.EqualTo(new[] { 0, 1, 0, 1, 0, 1, 0, 1 }));
         Assert.That(FrameSampling.Indices(1, 2, 2, ShortClips.RepeatLast, random), Is.EqualTo(new[] { 0, 0, 0, 0 }));
     }
 
@@ -30,7 +33,8 @@ public sealed class FrameSamplingTests
         var seen = new HashSet<int>();
         for (uint sample = 0; sample < 200; sample++)
         {
-            int[] indices = FrameSampling.Indices(50, 16, 1, ShortClips.RepeatLast, new RandomStream(1, RandomPurpose.FrameSampling, 0, sample));
+            int[] indices = FrameSampling.Indices(50, 16, 1, ShortClips.RepeatLast,
+                new RandomStream(1, RandomPurpose.FrameSampling, 0, sample));
             for (int u = 0; u < 16; u++)
                 Assert.That(indices[u], Is.InRange(u * 3, u * 3 + 2));
             seen.UnionWith(indices);
@@ -39,7 +43,8 @@ public sealed class FrameSamplingTests
     }
 
     [Test]
-    public void EveryLengthStaysInside([Range(1, 40)] int frames, [Values(1, 5, 16)] int segments, [Values(1, 2, 3)] int perSegment, [Values] ShortClips shortClips)
+    public void EveryLengthStaysInside([Range(1, 40)] int frames, [Values(1, 5, 16)] int segments,
+        [Values(1, 2, 3)] int perSegment, [Values] ShortClips shortClips)
     {
         for (uint sample = 0; sample < 20; sample++)
         {

@@ -21,7 +21,7 @@ public sealed class ImageSharpDecoderTests
 {
     private static readonly ImageCodec Codec = ImageCodec.Instance;
 
-    private static readonly RgbImage Picture = TestPictures.Make(1, 40, 30);
+    private static readonly RgbImage Original = TestImages.Make(1, 40, 30);
 
     // Every entry of a TIFF directory has 12 bytes.
     private const int EntryBytes = 12;
@@ -29,18 +29,19 @@ public sealed class ImageSharpDecoderTests
     [TestCaseSource(nameof(LosslessFiles))]
     public void ALosslessFileIsDecodedToItsPixels(string name, IImageEncoder encoder)
     {
-        RgbImage decoded = Codec.Decode(Encode(Picture, encoder), name);
+        RgbImage decoded = Codec.Decode(Encode(Original, encoder), name);
 
         Assert.That((decoded.Width, decoded.Height), Is.EqualTo((40, 30)));
-        Assert.That(decoded.Pixels, Is.EqualTo(Picture.Pixels));
+        Assert.That(decoded.Pixels, Is.EqualTo(Original.Pixels));
     }
 
     [Test]
     public void BothLibrariesDecodeAFileToTheSamePixels([Values("png", "bmp", "gif")] string kind)
     {
-        byte[] file = Encode(Picture, kind switch { "png" => new PngEncoder(), "bmp" => new BmpEncoder(), _ => new GifEncoder() });
+        byte[] file = Encode(Original, kind switch { "png" => new PngEncoder(), "bmp" => new BmpEncoder(),
+            _ => new GifEncoder() });
         using Image<Rgb24> other = Image.Load<Rgb24>(file);
-        var expected = new byte[Picture.Pixels.Length];
+        var expected = new byte[Original.Pixels.Length];
         other.CopyPixelDataTo(MemoryMarshal.Cast<byte, Rgb24>(expected.AsSpan()));
 
         Assert.That(SkiaImageCodec.Instance.Decode(file, kind).Pixels, Is.EqualTo(expected));
@@ -64,16 +65,17 @@ public sealed class ImageSharpDecoderTests
         byte[] file = [0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 0, 8, 0, 10, 20];
 
         Assert.That(Codec.Decode(file, "a.TGA").Pixels, Is.EqualTo(new byte[] { 20, 20, 20, 10, 10, 10 }));
-        Assert.That(() => Codec.Decode(file, "a.png"), Throws.TypeOf<InputException>(), "nothing but its name says TGA");
+        Assert.That(() => Codec.Decode(file, "a.png"), Throws.TypeOf<InputException>(),
+            "nothing but its name says TGA");
         byte[] footed = [.. file, 0, 0, 0, 0, 0, 0, 0, 0, .. "TRUEVISION-XFILE.\0"u8];
         Assert.That(Codec.Decode(footed, "a.png").Pixels, Is.EqualTo(new byte[] { 20, 20, 20, 10, 10, 10 }));
     }
 
     [Test]
     public void AJpegThatIsNamedTgaIsAJpeg() =>
-        Assert.That(Codec.Decode(Codec.Encode(Picture, ImageFormat.Jpeg), "a.tga").Width, Is.EqualTo(40));
+        Assert.That(Codec.Decode(Codec.Encode(Original, ImageFormat.Jpeg), "a.tga").Width, Is.EqualTo(40));
 
-    // As EXIF counts: 3 is upside down, 6 is to be turned to the right.
+    // Orientation by the numbers of EXIF: 3 is upside down, 6 is to be turned to the right.
     [TestCase(1, 40, 30)]
     [TestCase(3, 40, 30)]
     [TestCase(6, 30, 40)]
@@ -85,28 +87,30 @@ public sealed class ImageSharpDecoderTests
 
         Assert.That((image.Width, image.Height), Is.EqualTo((width, height)));
         int corner = orientation switch { 1 => 0, 3 => 40 * 30 - 1, _ => 40 * 29 };
-        Assert.That(image.Pixels[..3], Is.EqualTo(Picture.Pixels[(3 * corner)..(3 * corner + 3)]));
+        Assert.That(image.Pixels[..3], Is.EqualTo(Original.Pixels[(3 * corner)..(3 * corner + 3)]));
     }
 
     [Test]
-    public void ATiffWhoseDirectoriesFormACircleIsOnePicture()
+    public void ATiffWhoseDirectoriesFormACircleIsOneImage()
     {
         byte[] file = Tiff();
-        int directory = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(4)), count = BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(directory));
+        int directory = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(4)),
+            count = BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(directory));
         BinaryPrimitives.WriteInt32LittleEndian(file.AsSpan(directory + 2 + EntryBytes * count), directory);
 
-        Assert.That(Codec.Decode(file, "a.tif").Pixels, Is.EqualTo(Picture.Pixels));
+        Assert.That(Codec.Decode(file, "a.tif").Pixels, Is.EqualTo(Original.Pixels));
     }
 
     [Test]
     public void ATruncatedFileIsOneSentence([ValueSource(nameof(Kinds))] string kind, [Values(60, 900)] int missing)
     {
-        // ImageSharp writes a TIFF's pixels before its directory, and after that a few values such as the program's name. It
-        // ends plain text with a blank.
+        // ImageSharp writes a TIFF's pixels before its directory, and after that a few values such as the program's
+        // name. It ends plain text with a blank.
         byte[] file = Of(kind);
 
         Assert.That(() => Codec.Decode(file.AsSpan(0, file.Length - missing), $"x/a.{kind}"),
-            Throws.TypeOf<InputException>().With.Message.StartsWith($"x/a.{kind}: ").And.Message.Contains("replace or remove it")
+            Throws.TypeOf<InputException>().With.Message.StartsWith($"x/a.{kind}: ").And.Message.Contains(
+            "replace or remove it")
                 .And.Message.Not.Contains("\n"));
     }
 
@@ -119,19 +123,22 @@ public sealed class ImageSharpDecoderTests
         [
             ("a.ppm", "P6 60000 60000 255\n"u8.ToArray()), ("b.ppm", "P3 99999999999 1 255\n1"u8.ToArray()),
             ("c.pgm", "P5 9000 9000 255\nab"u8.ToArray()), ("d.pgm", "P5 2 2 70000\nabcd"u8.ToArray()),
-            ("e.ppm", "P3 1 1 255 1 2 256"u8.ToArray()), ("f.pbm", "P1 2 2\n1012"u8.ToArray()), ("g.ppm", "P6"u8.ToArray()),
+            ("e.ppm", "P3 1 1 255 1 2 256"u8.ToArray()), ("f.pbm", "P1 2 2\n1012"u8.ToArray()),
+            ("g.ppm", "P6"u8.ToArray()),
             ("h.ppm", "P6 -1 5 255\n"u8.ToArray()), ("i.tga", tga), ("j.tif", tiff), ("k.tif", "II*\0"u8.ToArray()),
-            ("l.tif", "MM\0*\0\0\0\u0008\0\u0001"u8.ToArray()), ("m.tif", ReplaceEntry(Tiff(), 273, 273, uint.MaxValue)),
+            ("l.tif", "MM\0*\0\0\0\u0008\0\u0001"u8.ToArray()),
+            ("m.tif", ReplaceEntry(Tiff(), 273, 273, uint.MaxValue)),
             ("n.tif", ReplaceEntry(Tiff(), 296, 324, 8)), ("o.tif", ReplaceEntry(Tiff(), 273, 65000, 0)),
         ];
         foreach ((string name, byte[] file) in hostile)
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
 
-            Assert.That(() => Codec.Decode(file, name), Throws.TypeOf<InputException>().With.Message.StartsWith($"{name}: ")
+            Assert.That(() => Codec.Decode(file, name),
+                Throws.TypeOf<InputException>().With.Message.StartsWith($"{name}: ")
                 .And.Message.Not.Contains("\n"), name);
 
-            // The file, its copy, the messages and what an exception takes, but no picture.
+            // The file, its copy, the messages and what an exception takes, but no image.
             Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1 << 20), name);
         }
     }
@@ -139,7 +146,7 @@ public sealed class ImageSharpDecoderTests
     [Test]
     public void DamagedBytesNeverCrash([ValueSource(nameof(Kinds))] string kind)
     {
-        // Two seconds are a thousand times what such a picture takes: what takes longer has lost its way.
+        // Two seconds are a thousand times what such an image takes: what takes longer has lost its way.
         const int Patience = 2000;
         byte[] whole = Of(kind);
         int decoded = 0, rounds = Fuzzing.Rounds(1000);
@@ -176,22 +183,28 @@ public sealed class ImageSharpDecoderTests
     public void DataSetsTakeFilesByTheirExtension(string extension, bool expected) =>
         Assert.That(new DataSetOptions().Codec.CanRead(extension), Is.EqualTo(expected));
 
-    private static IEnumerable<string> Kinds => ["tif", "tif-lzw", "tif-deflate", "tga", "tga-rle", "ppm", "ppm-plain", "pgm"];
+    private static IEnumerable<string> Kinds => ["tif", "tif-lzw", "tif-deflate", "tga", "tga-rle", "ppm",
+        "ppm-plain", "pgm"];
 
     private static IEnumerable<TestCaseData> LosslessFiles()
     {
-        foreach (TiffCompression compression in new[] { TiffCompression.None, TiffCompression.Lzw, TiffCompression.Deflate, TiffCompression.PackBits })
-            yield return new TestCaseData("a.tif", new TiffEncoder { Compression = compression }).SetArgDisplayNames($"tiff {compression}");
-        yield return new TestCaseData("a.tif", new TiffEncoder { Compression = TiffCompression.Lzw, HorizontalPredictor = TiffPredictor.Horizontal })
+        foreach (TiffCompression compression in new[] { TiffCompression.None, TiffCompression.Lzw,
+            TiffCompression.Deflate, TiffCompression.PackBits })
+            yield return new TestCaseData("a.tif", new TiffEncoder { Compression = compression })
+            .SetArgDisplayNames($"tiff {compression}");
+        yield return new TestCaseData("a.tif", new TiffEncoder { Compression = TiffCompression.Lzw,
+            HorizontalPredictor = TiffPredictor.Horizontal })
             .SetArgDisplayNames("tiff, predicted");
         foreach (TgaCompression compression in Enum.GetValues<TgaCompression>())
-            yield return new TestCaseData("a.tga", new TgaEncoder { Compression = compression, BitsPerPixel = TgaBitsPerPixel.Pixel24 })
+            yield return new TestCaseData("a.tga", new TgaEncoder { Compression = compression, BitsPerPixel =
+                TgaBitsPerPixel.Pixel24 })
                 .SetArgDisplayNames($"tga {compression}");
         foreach (PbmEncoding encoding in Enum.GetValues<PbmEncoding>())
-            yield return new TestCaseData("a.ppm", new PbmEncoder { ColorType = PbmColorType.Rgb, Encoding = encoding }).SetArgDisplayNames($"ppm {encoding}");
+            yield return new TestCaseData("a.ppm", new PbmEncoder { ColorType = PbmColorType.Rgb, Encoding = encoding })
+                .SetArgDisplayNames($"ppm {encoding}");
     }
 
-    private static byte[] Of(string kind) => Encode(Picture, kind switch
+    private static byte[] Of(string kind) => Encode(Original, kind switch
     {
         "tif" => new TiffEncoder { Compression = TiffCompression.None },
         "tif-lzw" => new TiffEncoder { Compression = TiffCompression.Lzw },
@@ -218,7 +231,8 @@ public sealed class ImageSharpDecoderTests
     {
         const int Long = 4;
         byte[] file = [.. tiff];
-        int directory = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(4)), count = BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(directory));
+        int directory = BinaryPrimitives.ReadInt32LittleEndian(file.AsSpan(4)),
+            count = BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(directory));
         for (int at = directory + 2; at < directory + 2 + EntryBytes * count; at += EntryBytes)
         {
             if (BinaryPrimitives.ReadUInt16LittleEndian(file.AsSpan(at)) != tag)

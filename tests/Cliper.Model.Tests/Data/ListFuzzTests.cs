@@ -9,31 +9,35 @@ namespace Cliper.Model.Tests.Data;
 /// </summary>
 public sealed class ListFuzzTests : TemporaryFolder
 {
-    // What a reader takes for a list of a few kilobytes, most of it for the message of a refusal.
+    // Memory that a reader takes for a list of a few kilobytes, most of it for the message of a refusal.
     private const long MostBytes = 4 << 20;
 
     private static readonly int Rounds = Fuzzing.Rounds(10_000);
 
     [Test]
     [CancelAfter(600_000)]
-    public void RafDbList() => Fuzz("train_00001.jpg 5\ntrain_00002.jpg 1 0\n\ntest_0001.jpg 7\n", reader => RafDb.Parse(reader, "list").Count());
+    public void RafDbList() => Fuzz("train_00001.jpg 5\ntrain_00002.jpg 1 0\n\ntest_0001.jpg 7\n", reader =>
+        RafDb.Parse(reader, "list").Count());
 
     [Test]
     [CancelAfter(600_000)]
     public void FerTable()
     {
         string row = string.Join(' ', Enumerable.Range(0, 2304).Select(i => i % 256));
-        Fuzz($"emotion,pixels,Usage\n0,\"{row}\",Training\n6,{row},PrivateTest\n", reader => Fer2013.Parse(reader, "list").Count());
+        Fuzz($"emotion,pixels,Usage\n0,\"{row}\",Training\n6,{row},PrivateTest\n", reader =>
+            Fer2013.Parse(reader, "list").Count());
     }
 
     [Test]
     [CancelAfter(600_000)]
     public void CommaSeparated() =>
-        Fuzz("path,label,split\na.png,happy,train\n\"b \"\"c\"\".png\",1,val\nd.png,sad,test\n", reader => ListFiles.Parse(reader, "list", "train", ["happy", "sad"]).Count());
+        Fuzz("path,label,split\na.png,happy,train\n\"b \"\"c\"\".png\",1,val\nd.png,sad,test\n", reader =>
+        ListFiles.Parse(reader, "list", "train", ["happy", "sad"]).Count());
 
     [Test]
     [CancelAfter(600_000)]
-    public void Words() => Fuzz("/data/a b/one 16 0\n/data/two 3 1\nthree.png happy\n", reader => ListFiles.Parse(reader, "list", "train", ["happy", "sad"]).Count());
+    public void Words() => Fuzz("/data/a b/one 16 0\n/data/two 3 1\nthree.png happy\n", reader =>
+        ListFiles.Parse(reader, "list", "train", ["happy", "sad"]).Count());
 
     [Test]
     [CancelAfter(600_000)]
@@ -41,22 +45,28 @@ public sealed class ListFuzzTests : TemporaryFolder
 
     [Test]
     [CancelAfter(600_000)]
-    public void Ferv39kList() => Fuzz("Action/Happy/0267 Happy\nDaily/Sad/0001 Sad\n", reader => Ferv39k.Parse(reader, "list").Count());
+    public void Ferv39kList() => Fuzz("Action/Happy/0267 Happy\nDaily/Sad/0001 Sad\n", reader =>
+        Ferv39k.Parse(reader, "list").Count());
 
     [Test]
     [CancelAfter(600_000)]
     public void MafwList() =>
-        Fuzz("00001.mp4 anger\n00002.mp4 fear_anger\n", reader => Mafw.Parse(reader, "list", MafwLabels.Compound).Count());
+        Fuzz("00001.mp4 anger\n00002.mp4 fear_anger\n", reader => Mafw.Parse(reader, "list", MafwLabels.Compound)
+        .Count());
 
     [Test]
     [CancelAfter(600_000)]
-    public void AffectNetList() => Fuzz("subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n"
-        + "1/a.jpg,4,5,8,9,1;2,3,-0.1,0.2\n2/b.jpg,4,5,8,9,1;2,7,0,0\n", reader => AffectNet.Parse(reader, "list", 8).Count());
+    public void AffectNetList() =>
+        Fuzz("subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal\n"
+        + "1/a.jpg,4,5,8,9,1;2,3,-0.1,0.2\n2/b.jpg,4,5,8,9,1;2,7,0,0\n", reader => AffectNet.Parse(reader, "list",
+        8).Count());
 
     [Test]
     [CancelAfter(600_000)]
-    public void FerPlusTable() => Fuzz("Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
-        + "Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0\nPublicTest,,0,0,0,0,0,0,0,0,0,10\n", reader => FerPlus.Parse(reader, "list").Count());
+    public void FerPlusTable() =>
+        Fuzz("Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
+        + "Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0\nPublicTest,,0,0,0,0,0,0,0,0,0,10\n", reader =>
+        FerPlus.Parse(reader, "list").Count());
 
     [Test]
     [CancelAfter(600_000)]
@@ -80,7 +90,8 @@ public sealed class ListFuzzTests : TemporaryFolder
     public void NumPyNumbers()
     {
         string header = "{'descr': '<i8', 'fortran_order': False, 'shape': (), }".PadRight(117) + "\n";
-        byte[] valid = [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. Encoding.Latin1.GetBytes(header), 3, 0, 0, 0, 0, 0, 0, 0];
+        byte[] valid = [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. Encoding.Latin1.GetBytes(header), 3, 0, 0,
+            0, 0, 0, 0, 0];
         Assert.That(Npy.Parse(valid, "list"), Is.EqualTo(3));
         var random = new Random(1);
         int refused = 0;
@@ -140,7 +151,8 @@ public sealed class ListFuzzTests : TemporaryFolder
                 refused++;
                 Assert.That(refusal.Message, Does.StartWith(name).And.Not.Contain("\n"));
             }
-            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes), $"bytes taken in round {round}");
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes),
+                $"bytes taken in round {round}");
         }
         // Both ends must occur, or the changes are of no use.
         Assert.That(Math.Min(read, refused), Is.GreaterThan(Rounds / 100), $"{read} read, {refused} refused");

@@ -20,7 +20,8 @@ public sealed class VideoTests : TemporaryFolder
     {
         foreach (string program in new[] { "ffmpeg", "ffprobe" })
         {
-            if ((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, program))))
+            if ((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder =>
+                File.Exists(Path.Combine(folder, program))))
                 continue;
             if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
                 Assert.Fail($"needs {program} on the PATH");
@@ -52,14 +53,16 @@ public sealed class VideoTests : TemporaryFolder
         VideoFile video = Make("a.mp4", 50, rate: 2, extra: "-g 24");
         Assert.That(video.Seconds, Is.EqualTo(25).Within(0.6));
         Assert.That(video.Take([0, 1, 13, 30, 49], null).Select(Number), Is.EqualTo(new[] { 0, 1, 13, 30, 49 }));
-        Assert.That(new VideoFrames(video)[31].Load(SkiaImageCodec.Instance).Pixels[0], Is.EqualTo(Brightness(31)).Within(Rounding));
+        Assert.That(new VideoFrames(video)[31].Load(SkiaImageCodec.Instance).Pixels[0],
+            Is.EqualTo(Brightness(31)).Within(Rounding));
     }
 
     [Test]
     public void RotatedVideosAreUpright()
     {
         // The left half is bright; turned by 90 degrees clockwise for display, the upper half is.
-        Ffmpeg("-f lavfi -i color=black:s=64x48:r=10:d=1,drawbox=x=0:y=0:w=32:h=48:color=white:t=fill", In("plain.mp4"));
+        Ffmpeg("-f lavfi -i color=black:s=64x48:r=10:d=1,drawbox=x=0:y=0:w=32:h=48:color=white:t=fill",
+            In("plain.mp4"));
         Ffmpeg($"-i {In("plain.mp4")} -c copy -metadata:s:v:0 rotate=270", In("turned.mp4"));
 
         VideoFile video = VideoFile.Open(In("turned.mp4"));
@@ -83,7 +86,8 @@ public sealed class VideoTests : TemporaryFolder
     {
         // Ten frames at 10 a second, then ten that last 0.4 s each.
         Make("steady.mkv", 20);
-        Ffmpeg($"-i {In("steady.mkv")} -vf setpts='if(lt(N,10),N*0.1,1+(N-10)*0.4)/TB' -vsync vfr -c:v ffv1", In("unsteady.mkv"));
+        Ffmpeg($"-i {In("steady.mkv")} -vf setpts='if(lt(N,10),N*0.1,1+(N-10)*0.4)/TB' -vsync vfr -c:v ffv1",
+            In("unsteady.mkv"));
 
         VideoFile video = VideoFile.Open(In("unsteady.mkv"), rate: 10);
         int[] numbers = [.. video.Frames(null).Select(Number)];
@@ -113,7 +117,8 @@ public sealed class VideoTests : TemporaryFolder
             Assert.That(damage, Does.StartWith(In(name)).And.Not.Contain("\n"), name);
         }
         VideoFile cut = VideoFile.Open(In("cut.mkv"));
-        Assert.That(cut.Take([0, 10, 59], null).Select(Number).Take(2), Is.EqualTo(new[] { 0, 10 }), "what is there is given");
+        Assert.That(cut.Take([0, 10, 59], null).Select(Number).Take(2), Is.EqualTo(new[] { 0, 10 }),
+            "what is there is given");
     }
 
     [Test]
@@ -182,7 +187,8 @@ public sealed class VideoTests : TemporaryFolder
         VideoWriter.Write(In("out/b.mp4"), video, video.Frames(null));
         Assert.That(VideoFile.Open(In("out/b.mp4")).Frames(null).Select(Number), Is.EqualTo(Enumerable.Range(0, 20)));
         Assert.That(Directory.GetFiles(In("out")), Has.Length.EqualTo(1));
-        Assert.That(() => VideoWriter.Write(In("out/c.mp4"), video, video.Frames(null).Select<RgbImage, RgbImage>(_ => throw new NotSupportedException("pen"))),
+        Assert.That(() => VideoWriter.Write(In("out/c.mp4"), video, video.Frames(null).Select<RgbImage, RgbImage>(_ =>
+            throw new NotSupportedException("pen"))),
             Throws.TypeOf<NotSupportedException>());
         Assert.That(In("out/c.mp4"), Does.Not.Exist);
     }
@@ -199,7 +205,8 @@ public sealed class VideoTests : TemporaryFolder
         using Batch batch = loader.Epoch(0).Single();
         // The middles of four stretches of three frames; every frame of one brightness.
         float[] firsts = [.. Enumerable.Range(0, 4).Select(frame => batch.Pixels[frame * 3 * 64])];
-        float[] expected = [.. new[] { 1, 4, 7, 10 }.Select(index => (Brightness(index) / 255f - 0.48145466f) / 0.26862954f)];
+        float[] expected = [.. new[] { 1, 4, 7, 10 }.Select(index => (Brightness(index) / 255f - 0.48145466f)
+            / 0.26862954f)];
         for (int i = 0; i < 4; i++)
             Assert.That(firsts[i], Is.EqualTo(expected[i]).Within(Rounding / 255f / 0.268f));
         File.WriteAllText(In("Val_AFEW/Happy/bad.avi"), "no video");
@@ -212,7 +219,8 @@ public sealed class VideoTests : TemporaryFolder
         VideoFile video = Make("a.mp4", 40), other = Make("b.mkv", 40);
         int[] wanted = [2, 7, 12, 17, 22, 27, 32, 37];
         byte[][] sought = [.. wanted.Select(index => video.FrameAt(index).Pixels)];
-        var split = new DataSplit("train", ["a", "b"], [new Sample("a", 0, new VideoFrames(video)), new Sample("b", 1, new VideoFrames(other))]);
+        var split = new DataSplit("train", ["a", "b"], [new Sample("a", 0, new VideoFrames(video)),
+            new Sample("b", 1, new VideoFrames(other))]);
         var options = new LoaderOptions
         {
             BatchSize = 2,
@@ -231,7 +239,8 @@ public sealed class VideoTests : TemporaryFolder
             using Batch batch = loader.Epoch(0).Single();
             for (int frame = 0; frame < wanted.Length; frame++)
                 for (int at = 0; at < Side * Side; at += 97)
-                    Assert.That(batch.Pixels[frame * 3 * Side * Side + at], Is.EqualTo((float)sought[frame][3 * at]).Within(1e-3), $"frame {wanted[frame]}");
+                    Assert.That(batch.Pixels[frame * 3 * Side * Side + at], Is.EqualTo((float)sought[frame][3 * at])
+                        .Within(1e-3), $"frame {wanted[frame]}");
         });
 
         Assert.That(runs, Has.Count.EqualTo(2), "one run a video");
@@ -244,7 +253,8 @@ public sealed class VideoTests : TemporaryFolder
         byte[] bytes = File.ReadAllBytes(whole.Path);
         File.WriteAllBytes(In("cut.mkv"), bytes[..(bytes.Length / 2)]);
         var split = new DataSplit("train", ["a", "b"],
-            [new Sample("whole", 0, new VideoFrames(whole)), new Sample("cut", 1, new VideoFrames(VideoFile.Open(In("cut.mkv"))))]);
+            [new Sample("whole", 0, new VideoFrames(whole)),
+            new Sample("cut", 1, new VideoFrames(VideoFile.Open(In("cut.mkv"))))]);
         using var loader = new BatchLoader(split, new LoaderOptions { BatchSize = 2, ImageSize = 8, Frames = 8 });
 
         using Batch batch = loader.Epoch(0).Single();
@@ -283,15 +293,18 @@ public sealed class VideoTests : TemporaryFolder
 
     private static int Brightness(int frame) => 20 + 3 * frame % 220;
 
-    private static int Number(RgbImage image) => (int)Math.Round((image.Pixels[3 * (Side * (Side / 2) + Side / 2)] - 20) / 3.0);
+    private static int Number(RgbImage image) =>
+        (int)Math.Round((image.Pixels[3 * (Side * (Side / 2) + Side / 2)] - 20) / 3.0);
 
     /// <summary>A video of <paramref name="frames"/> frames, each of a brightness of its own.</summary>
     private VideoFile Make(string name, int frames, double rate = 10, string extra = "")
     {
         string path = In(name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        string codec = name.EndsWith(".avi", StringComparison.Ordinal) ? "-c:v ffv1" : "-c:v libx264 -qp 1 -preset ultrafast -pix_fmt yuv444p";
-        using Process process = Start($"-f rawvideo -pix_fmt rgb24 -s {Side}x{Side} -r {rate} -i - {codec} {extra}", path);
+        string codec = name.EndsWith(".avi", StringComparison.Ordinal) ? "-c:v ffv1"
+            : "-c:v libx264 -qp 1 -preset ultrafast -pix_fmt yuv444p";
+        using Process process = Start($"-f rawvideo -pix_fmt rgb24 -s {Side}x{Side} -r {rate} -i - {codec} {extra}",
+            path);
         for (int frame = 0; frame < frames; frame++)
         {
             var pixels = new byte[3 * Side * Side];
@@ -310,7 +323,8 @@ public sealed class VideoTests : TemporaryFolder
         End(process);
     }
 
-    private static Process Start(string arguments, string path) => Process.Start(new ProcessStartInfo("ffmpeg", $"-v error -y {arguments} {path}")
+    private static Process Start(string arguments, string path) =>
+        Process.Start(new ProcessStartInfo("ffmpeg", $"-v error -y {arguments} {path}")
     {
         RedirectStandardInput = true,
         RedirectStandardError = true,

@@ -44,7 +44,8 @@ public class EventFileWriterTests
     {
         (long, string, float)[] written =
         [
-            (1, "stage1/loss", 2.5f), (1, "stage1/lr", 0.01f), (300, "stage2/лосс", float.NaN), (long.MaxValue, "", -0f),
+            (1, "stage1/loss", 2.5f), (1, "stage1/lr", 0.01f), (300, "stage2/лосс", float.NaN),
+            (long.MaxValue, "", -0f),
         ];
         Assert.That(Read(Write(written)), Is.EqualTo(written));
     }
@@ -86,7 +87,8 @@ public class EventFileWriterTests
                     continue;
                 foreach ((_, object item) in Fields((byte[])value))
                 {
-                    Dictionary<int, object> parts = Fields((byte[])item).ToDictionary(part => part.Field, part => part.Value);
+                    Dictionary<int, object> parts = Fields((byte[])item).ToDictionary(part => part.Field, part =>
+                        part.Value);
                     scalars.Add((step, Encoding.UTF8.GetString((byte[])parts[1]), (float)parts[2]));
                 }
             }

@@ -15,7 +15,7 @@ public class HtmlReportTests
         var result = new ConfusionMatrix(["joy", name]);
         result.Add(0, 0, 3);
         result.Add(0, 1);
-        var picture = new ReportImage(name, new RgbImage(200, 100, new byte[200 * 100 * 3]));
+        var image = new ReportImage(name, new RgbImage(200, 100, new byte[200 * 100 * 3]));
         return new ReportModel
         {
             Title = name,
@@ -27,13 +27,14 @@ public class HtmlReportTests
             Notes = [new ReportNote(name), new ReportNote("chosen on test", Warning: true)],
             History = [.. Enumerable.Range(1, 1000).Select(step => new MetricRow
             {
-                Event = MetricRow.StepEvent, Stage = name, Step = step, Epoch = 1, Loss = step % 10 == 0 ? double.NaN : 1.0 / step,
+                Event = MetricRow.StepEvent, Stage = name, Step = step, Epoch = 1, Loss = step % 10 == 0 ? double.NaN
+                    : 1.0 / step,
             })],
             Settings = [new(name, name)],
             Paper = PaperDataSet.RafDb,
-            Descriptors = [new ReportDescriptor(name, 1, [[new NearestWord(0, name, 1.25f)]], 3, [picture]),
+            Descriptors = [new ReportDescriptor(name, 1, [[new NearestWord(0, name, 1.25f)]], 3, [image]),
                 new ReportDescriptor(name, 2, [[]], 0, [])],
-            Mistakes = [new ReportMistake(picture, name, name, 0.75)],
+            Mistakes = [new ReportMistake(image, name, name, 0.75)],
         };
     }
 
@@ -42,7 +43,8 @@ public class HtmlReportTests
     {
         string page = HtmlReport.Render(Model(Hostile));
         Assert.That(page, Does.Not.Contain("<script").And.Not.Contain("onload=\"y"));
-        Assert.That(page, Does.Contain("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;&#39; onload=&quot;y"));
+        Assert.That(page,
+            Does.Contain("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;&#39; onload=&quot;y"));
     }
 
     /// <summary>The page is well-formed whatever the names are: every tag that is opened is closed, in order.</summary>
@@ -51,13 +53,15 @@ public class HtmlReportTests
     {
         string[] alone = ["meta", "img", "line", "path", "circle", "i"];
         var open = new Stack<string>();
-        string page = Regex.Replace(HtmlReport.Render(Model(name)), "<style>.*?</style>|<!doctype html>", "", RegexOptions.Singleline);
+        string page = Regex.Replace(HtmlReport.Render(Model(name)), "<style>.*?</style>|<!doctype html>", "",
+            RegexOptions.Singleline);
         foreach (Match tag in Regex.Matches(page, @"<(/?)([a-z0-9]+)(?:\s[^<>]*?)?>"))
         {
             string element = tag.Groups[2].Value;
             if (tag.Groups[1].Length > 0)
                 Assert.That(open.Pop(), Is.EqualTo(element));
-            else if (!tag.Value.EndsWith("/>", StringComparison.Ordinal) && (!alone.Contains(element) || element == "i"))
+            else if (!tag.Value.EndsWith("/>", StringComparison.Ordinal)
+                && (!alone.Contains(element) || element == "i"))
                 open.Push(element);
         }
         Assert.That(open, Is.Empty);
@@ -122,6 +126,7 @@ public class HtmlReportTests
         Assert.That(video[0], Is.EqualTo(new PaperResult("CLIPER", true, 52.00, 56.43)));
         Assert.That(video.Select(row => row.War), Is.Ordered.Descending);
         Assert.That(video.Select(row => row.Method), Does.Contain("EC-STFL").And.Not.Contain("TransFER"));
-        Assert.That(Enum.GetValues<PaperDataSet>().Select(set => PaperResults.For(set).Count), Is.EqualTo(new[] { 18, 10, 6, 13, 9, 9 }));
+        Assert.That(Enum.GetValues<PaperDataSet>().Select(set => PaperResults.For(set).Count),
+            Is.EqualTo(new[] { 18, 10, 6, 13, 9, 9 }));
     }
 }

@@ -23,18 +23,21 @@ public class RunFolderTests : TemporaryFolder
         {
             run.Log(Step(1, 2.5));
             Assert.That(File.ReadAllText(run.MetricsPath), Is.EqualTo(
-                "{\"event\":\"step\",\"stage\":\"stage1\",\"step\":1,\"epoch\":1,\"loss\":2.5,\"lr\":0.01}\n"), "at once on the disk");
+                "{\"event\":\"step\",\"stage\":\"stage1\",\"step\":1,\"epoch\":1,\"loss\":2.5,\"lr\":0.01}\n"),
+                "at once on the disk");
             run.Log(Step(2, double.NaN));
         }
         string[] csv = File.ReadAllLines(In("run/metrics.csv"));
         Assert.That(csv[0], Does.StartWith("event,stage,step,epoch,loss,"));
         Assert.That(csv[1], Does.StartWith("step,stage1,1,1,2.5,,,"));
         Assert.That(csv.Select(line => line.Count(letter => letter == ',')).Distinct().Count(), Is.EqualTo(1));
-        Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")), Is.EqualTo(new[] { Step(1, 2.5), Step(2, double.NaN) }));
+        Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")),
+            Is.EqualTo(new[] { Step(1, 2.5), Step(2, double.NaN) }));
         byte[] events = File.ReadAllBytes(Directory.GetFiles(In("run"), "events.out.tfevents.*").Single());
         Assert.That(EventFileWriterTests.Read(events), Is.EqualTo(new[]
         {
-            (1L, "stage1/loss", 2.5f), (1L, "stage1/lr", 0.01f), (2L, "stage1/loss", float.NaN), (2L, "stage1/lr", 0.01f),
+            (1L, "stage1/loss", 2.5f), (1L, "stage1/lr", 0.01f), (2L, "stage1/loss", float.NaN),
+                (2L, "stage1/lr", 0.01f),
         }));
     }
 
@@ -46,7 +49,8 @@ public class RunFolderTests : TemporaryFolder
             run.Log(Step(1, 1));
             run.WriteConfig("{}");
         }
-        Assert.That(() => RunFolder.Create(In("run")), Throws.InstanceOf<SettingsException>().With.Message.Contains("holds a run"));
+        Assert.That(() => RunFolder.Create(In("run")),
+            Throws.InstanceOf<SettingsException>().With.Message.Contains("holds a run"));
         using (RunFolder.Create(In("run"), overwrite: true))
             Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")), Is.Empty);
         Assert.That(Directory.GetFiles(In("run"), "events.*"), Has.Length.EqualTo(1));
@@ -61,18 +65,21 @@ public class RunFolderTests : TemporaryFolder
         File.AppendAllText(In("run/metrics.jsonl"), "{\"event\":\"st");
         using (RunFolder run = RunFolder.Resume(In("run"), row => row.Step <= 2))
             run.Log(Step(3, 7));
-        Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")), Is.EqualTo(new[] { Step(1, 1), Step(2, 2), Step(3, 7) }));
+        Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")),
+            Is.EqualTo(new[] { Step(1, 1), Step(2, 2), Step(3, 7) }));
         Assert.That(File.ReadAllLines(In("run/metrics.csv")), Has.Length.EqualTo(4));
     }
 
     [Test]
     public void WhatIsNoRunOrDamagedIsAnInputError()
     {
-        Assert.That(() => RunFolder.Resume(In("none")), Throws.InstanceOf<InputException>().With.Message.Contains("metrics.jsonl"));
+        Assert.That(() => RunFolder.Resume(In("none")),
+            Throws.InstanceOf<InputException>().With.Message.Contains("metrics.jsonl"));
         Assert.That(Directory.Exists(In("none")), Is.False);
         Directory.CreateDirectory(In("bad"));
         File.WriteAllText(In("bad/metrics.jsonl"), "{}\nnonsense\n");
-        Assert.That(() => RunFolder.Resume(In("bad")), Throws.InstanceOf<InputException>().With.Message.Contains("line 1"));
+        Assert.That(() => RunFolder.Resume(In("bad")),
+            Throws.InstanceOf<InputException>().With.Message.Contains("line 1"));
         File.WriteAllText(In("file"), "");
         Assert.That(() => RunFolder.Create(In("file")), Throws.InstanceOf<IOException>());
     }

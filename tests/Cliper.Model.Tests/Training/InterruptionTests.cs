@@ -81,7 +81,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
     {
         for (int index = 0; index < 12; index++)
             foreach (string split in new[] { "train", "test" })
-                TestPictures.Write(In($"data/{split}/{(index % 2 == 0 ? "happy" : "sad")}/{index}.png"), TestPictures.Make(index + (split == "test" ? 50 : 0)));
+                TestImages.Write(In($"data/{split}/{(index % 2 == 0 ? "happy" : "sad")}/{index}.png"), TestImages.Make(index + (split == "test" ? 50 : 0)));
     }
 
     // The phases take three steps an epoch; the epoch chosen is one of stage 2's.

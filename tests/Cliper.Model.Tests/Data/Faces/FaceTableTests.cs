@@ -29,7 +29,7 @@ public sealed class FaceTableTests : TemporaryFolder
         RgbImage picture = CascadeDetectorTests.Picture(96, 96);
         var crop = FaceCrop.Listed(FaceTable.Load(Write($"file,x,y,width,height\n{In("a.png")},4,4,90,88\n")), 0);
         IReadOnlyList<Face> faces = crop.Faces(picture, In("a.png"))!;
-        RgbImage cut = crop.FrameOf(new DrawnFrame("a", () => picture), 96, 96, faces.Single()).Load(SkiaImageCodec.Instance);
+        RgbImage cut = crop.FrameOf(new GeneratedFrame("a", () => picture), 96, 96, faces.Single()).Load(SkiaImageCodec.Instance);
         Assert.That((cut.Width, cut.Height), Is.EqualTo((90, 88)));
         Assert.That(crop.Faces(picture, In("b.png")), Is.Empty);
     }

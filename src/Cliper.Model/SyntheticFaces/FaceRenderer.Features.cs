@@ -2,13 +2,13 @@ using SkiaSharp;
 
 namespace Cliper.Model.SyntheticFaces;
 
-// Eyes, brows, nose, mouth and wrinkles: what the action units move.
-public sealed partial class FacePainter
+// The features that action units move: eyes, brows, nose, mouth and wrinkles.
+public sealed partial class FaceRenderer
 {
     private static readonly SKColor White = new(244, 241, 236);
     private static readonly SKColor Mouth = new(82, 22, 30);
 
-    private void PaintEye(int side)
+    private void RenderEye(int side)
     {
         ActionUnits units = _face.Units;
         float width = 0.165f * _face.EyeSize * (_face.Age == FaceAge.Child ? 1.16f : 1);
@@ -26,7 +26,7 @@ public sealed partial class FacePainter
         SaveAndClip();
         float gaze = 0.03f * (((_face.Details >> 8) % 5) - 2f) / 2;
         float irisY = _eyeY - ((upper - lower) * 0.25f);
-        Ellipse(x + gaze, irisY, width * 0.52f, width * 0.52f, _colours.Iris);
+        Ellipse(x + gaze, irisY, width * 0.52f, width * 0.52f, _colors.Iris);
         Ellipse(x + gaze, irisY, width * 0.27f, width * 0.27f, new SKColor(16, 12, 14));
         Ellipse(x + gaze + (width * 0.18f), irisY - (width * 0.2f), width * 0.13f, width * 0.13f, SKColors.White);
         _canvas.Restore();
@@ -37,17 +37,17 @@ public sealed partial class FacePainter
         Stroke(new SKColor(42, 24, 24), female ? 0.05f : 0.036f);
         Move(inner, _eyeY + 0.01f);
         Quad(x, _eyeY + (2 * lower), outer, outerY);
-        Stroke(Fade(_colours.Line, 0.6f), 0.018f);
+        Stroke(Fade(_colors.Line, 0.6f), 0.018f);
         float lid = Math.Clamp(0.4f - (0.6f * units.LidRaise), 0, 0.7f);
         Move(inner, _eyeY - (upper * 0.7f));
         Quad(x, _eyeY - (2 * upper) - 0.05f, outer, _eyeY - (upper * 0.55f));
-        Stroke(Fade(_colours.Line, lid), 0.018f);
+        Stroke(Fade(_colors.Line, lid), 0.018f);
         float bag = Math.Clamp((0.55f * units.CheekRaise) + (_face.Age == FaceAge.Old ? 0.4f : 0), 0, 0.8f);
         if (bag > 0.1f)
         {
             Move(inner + (side * 0.03f), _eyeY + lower + 0.05f);
             Quad(x, _eyeY + (2 * lower) + 0.11f, outer, _eyeY + lower + 0.03f);
-            Stroke(Fade(_colours.Line, bag), 0.02f);
+            Stroke(Fade(_colors.Line, bag), 0.02f);
         }
 
         void EyeOutline()
@@ -58,7 +58,7 @@ public sealed partial class FacePainter
         }
     }
 
-    private void PaintBrow(int side)
+    private void RenderBrow(int side)
     {
         ActionUnits units = _face.Units;
         float innerX = 0.13f - (0.05f * units.BrowLower);
@@ -74,10 +74,10 @@ public sealed partial class FacePainter
         Quad(side * 0.3f, (2 * middleY) - ((innerY + outerY) / 2) + (thickness * 0.7f), side * innerX,
             innerY + (thickness * 0.8f));
         _path.Close();
-        Fill(_colours.Brow);
+        Fill(_colors.Brow);
     }
 
-    private void PaintWrinkles()
+    private void RenderWrinkles()
     {
         ActionUnits units = _face.Units;
         bool old = _face.Age == FaceAge.Old;
@@ -90,7 +90,7 @@ public sealed partial class FacePainter
                 float y = _browY - 0.15f - (0.07f * line) - (0.05f * raise);
                 Move(-0.26f, y + 0.01f);
                 Quad(0, y - 0.03f, 0.26f, y + 0.01f);
-                Stroke(Fade(_colours.Line, forehead), 0.02f);
+                Stroke(Fade(_colors.Line, forehead), 0.02f);
             }
         float frown = Math.Clamp((units.BrowLower * 0.9f) - 0.2f, 0, 0.8f);
         if (frown > 0.05f)
@@ -98,7 +98,7 @@ public sealed partial class FacePainter
             {
                 Move(side * 0.045f, _browY - 0.05f);
                 Quad(side * 0.03f, _browY + 0.04f, side * 0.06f, _browY + 0.11f);
-                Stroke(Fade(_colours.Line, frown), 0.024f);
+                Stroke(Fade(_colors.Line, frown), 0.024f);
             }
         float pull = (0.6f * units.CornerUp) + (0.7f * units.NoseWrinkle) + (0.4f * units.UpperLipRaise);
         float fold = Math.Clamp(pull, 0, 0.7f) + (old ? 0.3f : 0);
@@ -108,7 +108,7 @@ public sealed partial class FacePainter
                 float lift = 0.04f * Math.Max(0, units.NoseWrinkle);
                 Move(side * 0.17f, _noseY - 0.05f - lift);
                 Quad(side * (0.3f + (0.05f * units.CornerUp)), _noseY + 0.03f - lift, side * 0.36f, _mouthY - 0.03f);
-                Stroke(Fade(_colours.Line, fold), 0.024f);
+                Stroke(Fade(_colors.Line, fold), 0.024f);
             }
         float crow = Math.Clamp((0.5f * units.CheekRaise) - 0.1f + (old ? 0.3f : 0), 0, 0.6f);
         if (crow > 0.08f && _face.Age != FaceAge.Child)
@@ -117,11 +117,11 @@ public sealed partial class FacePainter
                 {
                     Move(side * 0.475f, _eyeY + (0.02f * line));
                     Line(side * 0.55f, _eyeY + (0.07f * line));
-                    Stroke(Fade(_colours.Line, crow), 0.018f);
+                    Stroke(Fade(_colors.Line, crow), 0.018f);
                 }
     }
 
-    private void PaintNose()
+    private void RenderNose()
     {
         ActionUnits units = _face.Units;
         float wrinkle = Math.Max(0, units.NoseWrinkle);
@@ -131,13 +131,13 @@ public sealed partial class FacePainter
         _depth = 1.25f;
         Move(shadow * 0.045f, _eyeY + 0.04f);
         Quad(shadow * 0.05f, (y + _eyeY) / 2, shadow * width * 0.9f, y - 0.05f);
-        Stroke(Fade(_colours.Shade, 0.8f), 0.03f);
+        Stroke(Fade(_colors.Shade, 0.8f), 0.03f);
         foreach (int side in (ReadOnlySpan<int>)[-1, 1])
         {
             Move(side * width, y - 0.06f - (0.04f * wrinkle));
             Quad(side * width * 1.5f, y - 0.01f, side * width * 0.8f, y + 0.02f);
-            Stroke(Fade(_colours.Line, 0.75f), 0.024f);
-            Ellipse(side * width * 0.5f, y + 0.015f, width * 0.28f, 0.022f, Fade(_colours.Line, 0.9f));
+            Stroke(Fade(_colors.Line, 0.75f), 0.024f);
+            Ellipse(side * width * 0.5f, y + 0.015f, width * 0.28f, 0.022f, Fade(_colors.Line, 0.9f));
         }
         if (wrinkle > 0.15f)
             for (int line = 0; line < 3; line++)
@@ -145,11 +145,11 @@ public sealed partial class FacePainter
                 float wrinkleY = _eyeY + 0.01f + (0.06f * line);
                 Move(-0.075f, wrinkleY + 0.02f);
                 Quad(0, wrinkleY - 0.03f, 0.075f, wrinkleY + 0.02f);
-                Stroke(Fade(_colours.Line, Math.Min(0.85f, wrinkle)), 0.022f);
+                Stroke(Fade(_colors.Line, Math.Min(0.85f, wrinkle)), 0.022f);
             }
     }
 
-    private void PaintMouth()
+    private void RenderMouth()
     {
         ActionUnits units = _face.Units;
         float open = Math.Max(0, units.MouthOpen);
@@ -173,7 +173,7 @@ public sealed partial class FacePainter
         float bottomControl = cornerY + ((bottom - cornerY) * 4 / 3);
         float reach = half * 0.55f;
         Curve(topControl - (upperLip * 1.4f), bottomControl + (lowerLip * 1.4f));
-        Fill(_colours.Lip);
+        Fill(_colors.Lip);
         if (bottom - top > 0.045f)
         {
             Curve(topControl, bottomControl);
@@ -194,20 +194,20 @@ public sealed partial class FacePainter
         }
         Move(-half, cornerY);
         Cubic(-reach, topControl, reach, topControl, half, cornerY);
-        Stroke(Mix(_colours.Line, Mouth, 0.4f), 0.028f + (0.022f * press));
+        Stroke(Mix(_colors.Line, Mouth, 0.4f), 0.028f + (0.022f * press));
         foreach (int side in (ReadOnlySpan<int>)[-1, 1]) // corners, which tell up from down even when blurred
         {
             Move(side * half, cornerY);
             Line(side * (half + 0.025f),
                 cornerY - (0.04f * units.CornerUp) + (0.045f * units.CornerDown));
-            Stroke(_colours.Line, 0.03f);
+            Stroke(_colors.Line, 0.03f);
         }
         float chin = Math.Clamp(units.ChinRaise, 0, 0.8f);
         if (chin > 0.15f)
         {
             Move(-0.13f, bottom + lowerLip + 0.11f);
             Quad(0, bottom + lowerLip + 0.04f, 0.13f, bottom + lowerLip + 0.11f);
-            Stroke(Fade(_colours.Line, chin), 0.024f);
+            Stroke(Fade(_colors.Line, chin), 0.024f);
         }
 
         void Curve(float upperControl, float lowerControl)

@@ -1,6 +1,6 @@
 using Cliper.Model.SyntheticFaces;
 
-namespace Cliper.Model.Tests.DrawnFaces;
+namespace Cliper.Model.Tests.SyntheticFaces;
 
 public class FaceCaptionsTests
 {
@@ -11,9 +11,9 @@ public class FaceCaptionsTests
         ("moustache", face => face.Beard == Beard.Moustache),
         ("bald", face => face.Style == HairStyle.Bald),
         ("bun", face => face.Style == HairStyle.Bun),
-        ("red", face => face.Hair == HairColour.Red),
-        ("grey", face => face.Hair == HairColour.Grey),
-        ("blond", face => face.Hair == HairColour.Blond),
+        ("red", face => face.Hair == HairColor.Red),
+        ("grey", face => face.Hair == HairColor.Gray),
+        ("blond", face => face.Hair == HairColor.Blond),
         ("old", face => face.Age == FaceAge.Old),
         ("child", face => face.Age == FaceAge.Child),
         ("girl", face => face is { Age: FaceAge.Child, Build: FaceBuild.Female }),
@@ -60,7 +60,8 @@ public class FaceCaptionsTests
         FaceParameters face = FaceParameters.Random(9, 3);
         string[] captions = [.. Enumerable.Range(0, 40).Select(variant => FaceCaptions.Describe(face, (uint)variant))];
         Assert.That(captions.Distinct().Count(), Is.GreaterThan(10));
-        Assert.That(Enumerable.Range(0, 40).Select(variant => FaceCaptions.Describe(face, (uint)variant)), Is.EqualTo(captions));
+        Assert.That(Enumerable.Range(0, 40).Select(variant => FaceCaptions.Describe(face, (uint)variant)),
+            Is.EqualTo(captions));
     }
 
     [Test]

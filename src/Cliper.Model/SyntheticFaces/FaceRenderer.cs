@@ -4,14 +4,14 @@ using SkiaSharp;
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>
-/// Paints drawn faces, one after the other, on one canvas. Coordinates of a face: the origin between the eyes and the
-/// mouth, x to the right of the picture, y down, about 1 from the centre to the crown; points lie on a rounded relief
+/// Renders synthetic faces, one after the other, on one canvas. Coordinates of a face: the origin between the eyes and
+/// the mouth, x to the right of the image, y down, about 1 from the center to the crown; points lie on a rounded relief
 /// (z towards the viewer), so that turning the head shifts the nose further than the ears. Not thread-safe; one
-/// painter a thread.
+/// renderer a thread.
 /// </summary>
-public sealed partial class FacePainter : IDisposable
+public sealed partial class FaceRenderer : IDisposable
 {
-    /// <summary>Smallest picture, in pixels.</summary>
+    /// <summary>Smallest image, in pixels.</summary>
     public const int SmallestSize = 16;
 
     /// <summary>Depth of the face at its middle, in the unit of the coordinates.</summary>
@@ -32,7 +32,7 @@ public sealed partial class FacePainter : IDisposable
 
     private FaceParameters _face = null!;
     private FaceRandom _details;
-    private Palette _colours;
+    private Palette _colors;
     private float _sinYaw;
     private float _cosYaw;
     private float _sinPitch;
@@ -51,12 +51,13 @@ public sealed partial class FacePainter : IDisposable
     private float _depth;
 
     private readonly record struct Palette(
-        SKColor Skin, SKColor Shade, SKColor Line, SKColor Hair, SKColor Brow, SKColor Lip, SKColor Iris, SKColor Clothes,
+        SKColor Skin, SKColor Shade, SKColor Line, SKColor Hair, SKColor Brow, SKColor Lip, SKColor Iris,
+        SKColor Clothes,
         SKColor Background, SKColor BackgroundEdge);
 
-    /// <summary>A painter of square pictures.</summary>
+    /// <summary>A renderer of square images.</summary>
     /// <param name="size">Edge in pixels, at least <see cref="SmallestSize"/>.</param>
-    public FacePainter(int size)
+    public FaceRenderer(int size)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, SmallestSize);
         _size = size;
@@ -64,32 +65,32 @@ public sealed partial class FacePainter : IDisposable
         _canvas = new SKCanvas(_bitmap);
     }
 
-    /// <summary>Paints a face.</summary>
-    /// <param name="face">What to paint.</param>
-    /// <param name="pixels">Receives the picture: size x size x 3 bytes, red, green, blue, rows from the top.</param>
-    public void Paint(FaceParameters face, Span<byte> pixels)
+    /// <summary>Renders a face.</summary>
+    /// <param name="face">The face.</param>
+    /// <param name="pixels">Receives the image: size x size x 3 bytes, red, green, blue, rows from the top.</param>
+    public void Render(FaceParameters face, Span<byte> pixels)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(pixels.Length, _size * _size * 3);
         _face = face;
         _details = new FaceRandom(face.Details, RandomPurpose.Drawing, 1, 0);
-        _colours = MixColours();
+        _colors = MixColors();
         PlaceFeatures();
-        PaintBackground();
+        RenderBackground();
         _canvas.Save();
         Frame();
-        PaintHairBehind();
-        PaintBody();
-        PaintHead();
-        PaintWrinkles();
-        PaintNose();
-        PaintBeard();
-        PaintMouth();
-        PaintEye(-1);
-        PaintEye(1);
-        PaintHairInFront();
-        PaintBrow(-1);
-        PaintBrow(1);
-        PaintGlasses();
+        RenderHairBehind();
+        RenderBody();
+        RenderHead();
+        RenderWrinkles();
+        RenderNose();
+        RenderBeard();
+        RenderMouth();
+        RenderEye(-1);
+        RenderEye(1);
+        RenderHairInFront();
+        RenderBrow(-1);
+        RenderBrow(1);
+        RenderGlasses();
         _canvas.Restore();
         Develop(pixels);
     }
@@ -118,7 +119,7 @@ public sealed partial class FacePainter : IDisposable
         _halfWidth = (child ? 0.68f : _face.Build == FaceBuild.Male ? 0.65f : 0.61f) * _face.HeadWidth;
     }
 
-    /// <summary>Puts the face's coordinates onto the picture: scale, place, tilt.</summary>
+    /// <summary>Puts the face's coordinates onto the image: scale, place, tilt.</summary>
     private void Frame()
     {
         float half = _size / 2f;
@@ -127,7 +128,7 @@ public sealed partial class FacePainter : IDisposable
         _canvas.Scale(half * _face.Scale);
     }
 
-    /// <summary>Where a point of the relief appears.</summary>
+    /// <summary>Position at which a point of the relief appears.</summary>
     private SKPoint At(float x, float y)
     {
         float roundness = 1 - (x * x * 1.7f) - (y * y * 0.8f);
@@ -144,20 +145,20 @@ public sealed partial class FacePainter : IDisposable
     private void Cubic(float ax, float ay, float bx, float by, float x, float y) =>
         _path.CubicTo(At(ax, ay), At(bx, by), At(x, y));
 
-    private void Fill(SKColor colour)
+    private void Fill(SKColor color)
     {
         using SKPath path = _path.Detach();
-        _fill.Color = colour;
+        _fill.Color = color;
         _canvas.DrawPath(path, _fill);
     }
 
     /// <summary>
     /// Strokes the path; a line never gets thinner than about three quarters of a pixel, or it would vanish.
     /// </summary>
-    private void Stroke(SKColor colour, float width)
+    private void Stroke(SKColor color, float width)
     {
         using SKPath path = _path.Detach();
-        _stroke.Color = colour;
+        _stroke.Color = color;
         _stroke.StrokeWidth = Math.Max(width, 1.5f / (_size * _face.Scale));
         _canvas.DrawPath(path, _stroke);
     }
@@ -170,9 +171,9 @@ public sealed partial class FacePainter : IDisposable
         _canvas.ClipPath(path, SKClipOperation.Intersect, antialias: true);
     }
 
-    private void Ellipse(float x, float y, float halfWidth, float halfHeight, SKColor colour)
+    private void Ellipse(float x, float y, float halfWidth, float halfHeight, SKColor color)
     {
-        _fill.Color = colour;
+        _fill.Color = color;
         _canvas.DrawOval(At(x, y), new SKSize(halfWidth, halfHeight), _fill);
     }
 
@@ -180,6 +181,6 @@ public sealed partial class FacePainter : IDisposable
         (byte)(a.Red + ((b.Red - a.Red) * share)), (byte)(a.Green + ((b.Green - a.Green) * share)),
         (byte)(a.Blue + ((b.Blue - a.Blue) * share)));
 
-    private static SKColor Fade(SKColor colour, float opacity) =>
-        colour.WithAlpha((byte)(255 * Math.Clamp(opacity, 0, 1)));
+    private static SKColor Fade(SKColor color, float opacity) =>
+        color.WithAlpha((byte)(255 * Math.Clamp(opacity, 0, 1)));
 }

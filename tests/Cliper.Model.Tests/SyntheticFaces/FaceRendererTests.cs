@@ -1,27 +1,27 @@
 using Cliper.Model.SyntheticFaces;
 
-namespace Cliper.Model.Tests.DrawnFaces;
+namespace Cliper.Model.Tests.SyntheticFaces;
 
-public class FacePainterTests
+public class FaceRendererTests
 {
-    private static byte[] Paint(FacePainter painter, FaceParameters face, int size)
+    private static byte[] Render(FaceRenderer renderer, FaceParameters face, int size)
     {
         byte[] pixels = new byte[size * size * 3];
-        painter.Paint(face, pixels);
+        renderer.Render(face, pixels);
         return pixels;
     }
 
     [TestCase(16)]
     [TestCase(48)]
     [TestCase(63)]
-    public void EqualParametersGiveEqualPicturesWhateverWasPaintedBefore(int size)
+    public void EqualParametersGiveEqualImagesWhateverWasPaintedBefore(int size)
     {
-        using var used = new FacePainter(size);
+        using var used = new FaceRenderer(size);
         for (int index = 0; index < 40; index++)
         {
             FaceParameters face = FaceParameters.Random(11, index);
-            using var fresh = new FacePainter(size);
-            Assert.That(Paint(used, face, size), Is.EqualTo(Paint(fresh, FaceParameters.Random(11, index), size)));
+            using var fresh = new FaceRenderer(size);
+            Assert.That(Render(used, face, size), Is.EqualTo(Render(fresh, FaceParameters.Random(11, index), size)));
         }
     }
 
@@ -37,13 +37,13 @@ public class FacePainterTests
 
     /// <summary>Each action unit must be visible: at 48 pixels, and with nothing but the unit changed.</summary>
     [TestCaseSource(nameof(SingleUnits))]
-    public void EveryActionUnitChangesThePicture(ActionUnits units)
+    public void EveryActionUnitChangesTheImage(ActionUnits units)
     {
         const int Size = 48;
         var still = new FaceParameters { Expression = FaceExpression.Neutral, Intensity = 0, Units = default };
-        using var painter = new FacePainter(Size);
-        byte[] rest = Paint(painter, still, Size);
-        byte[] moved = Paint(painter, still with { Units = units }, Size);
+        using var renderer = new FaceRenderer(Size);
+        byte[] rest = Render(renderer, still, Size);
+        byte[] moved = Render(renderer, still with { Units = units }, Size);
         int changed = rest.Zip(moved).Count(pair => Math.Abs(pair.First - pair.Second) > 16);
         Assert.That(changed, Is.GreaterThan(20));
     }
@@ -74,7 +74,9 @@ public class FacePainterTests
         }
 
         Assert.That(MeanSmile(0.9f, 1.1f), Is.GreaterThan(1.6f * MeanSmile(0.3f, 0.5f)));
-        float[] calm = [.. Enumerable.Range(0, 500).Select(i => FaceParameters.Random(2, i, FaceExpression.Neutral).Units.CornerUp)];
+        float[] calm =
+            [.. Enumerable.Range(0, 500).Select(i =>
+            FaceParameters.Random(2, i, FaceExpression.Neutral).Units.CornerUp)];
         Assert.That(calm.Average(), Is.EqualTo(0).Within(0.05));
     }
 
@@ -90,10 +92,11 @@ public class FacePainterTests
     }
 
     [Test]
-    public void ABufferOfTheWrongLengthAndATinyPictureAreRefused()
+    public void ABufferOfTheWrongLengthAndATinyImageAreRefused()
     {
-        using var painter = new FacePainter(16);
-        Assert.That(() => painter.Paint(FaceParameters.Random(0, 0), new byte[10]), Throws.InstanceOf<ArgumentException>());
-        Assert.That(() => new FacePainter(15), Throws.InstanceOf<ArgumentException>());
+        using var renderer = new FaceRenderer(16);
+        Assert.That(() => renderer.Render(FaceParameters.Random(0, 0), new byte[10]),
+            Throws.InstanceOf<ArgumentException>());
+        Assert.That(() => new FaceRenderer(15), Throws.InstanceOf<ArgumentException>());
     }
 }

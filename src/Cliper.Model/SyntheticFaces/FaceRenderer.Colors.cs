@@ -2,12 +2,12 @@ using SkiaSharp;
 
 namespace Cliper.Model.SyntheticFaces;
 
-// Colours, and what light, lens and sensor do to the finished picture.
-public sealed partial class FacePainter
+// Colors, and the effects of light, lens and sensor on the finished image.
+public sealed partial class FaceRenderer
 {
-    private Palette MixColours()
+    private Palette MixColors()
     {
-        SKColor skin = Vary(_face.Skin switch
+        SKColor skin = Perturb(_face.Skin switch
         {
             SkinTone.Pale => new SKColor(250, 222, 206),
             SkinTone.Light => new SKColor(240, 198, 168),
@@ -15,13 +15,13 @@ public sealed partial class FacePainter
             SkinTone.Brown => new SKColor(164, 110, 76),
             _ => new SKColor(112, 74, 54),
         }, 12);
-        SKColor hair = Vary(_face.Hair switch
+        SKColor hair = Perturb(_face.Hair switch
         {
-            HairColour.Black => new SKColor(34, 29, 30),
-            HairColour.Brown => new SKColor(98, 62, 40),
-            HairColour.Blond => new SKColor(226, 188, 106),
-            HairColour.Red => new SKColor(190, 80, 36),
-            HairColour.Grey => new SKColor(146, 146, 150),
+            HairColor.Black => new SKColor(34, 29, 30),
+            HairColor.Brown => new SKColor(98, 62, 40),
+            HairColor.Blond => new SKColor(226, 188, 106),
+            HairColor.Red => new SKColor(190, 80, 36),
+            HairColor.Gray => new SKColor(146, 146, 150),
             _ => new SKColor(232, 231, 228),
         }, 10);
         var dark = new SKColor(38, 20, 20);
@@ -30,45 +30,45 @@ public sealed partial class FacePainter
             : new SKColor(176, 72, 70);
         SKColor iris = _details.Pick<SKColor>(
             [new(60, 38, 24), new(78, 50, 28), new(66, 106, 150), new(72, 116, 78), new(90, 100, 108)]);
-        SKColor background = Muted(RandomColour(50, 235));
+        SKColor background = Muted(RandomColor(50, 235));
         return new Palette(
             Skin: skin,
             Shade: Mix(skin, dark, 0.22f),
             Line: Mix(skin, dark, 0.62f),
             Hair: hair,
-            Brow: Mix(hair, dark, _face.Hair == HairColour.Black ? 0.2f : 0.45f),
+            Brow: Mix(hair, dark, _face.Hair == HairColor.Black ? 0.2f : 0.45f),
             Lip: Mix(skin, red, _face.Age == FaceAge.Child ? 0.45f : 0.62f),
             Iris: _face.Skin >= SkinTone.Brown ? new SKColor(50, 32, 22) : iris,
-            Clothes: RandomColour(40, 210),
+            Clothes: RandomColor(40, 210),
             Background: background,
-            BackgroundEdge: Mix(background, Muted(RandomColour(20, 235)), 0.6f));
+            BackgroundEdge: Mix(background, Muted(RandomColor(20, 235)), 0.6f));
     }
 
-    private SKColor Vary(SKColor colour, float deviation)
+    private SKColor Perturb(SKColor color, float std)
     {
-        float brightness = deviation * _details.Normal();
+        float brightness = std * _details.Normal();
         return new SKColor(
-            ToByte(colour.Red + brightness + (0.3f * deviation * _details.Normal())),
-            ToByte(colour.Green + brightness + (0.3f * deviation * _details.Normal())),
-            ToByte(colour.Blue + brightness + (0.3f * deviation * _details.Normal())));
+            ToByte(color.Red + brightness + (0.3f * std * _details.Normal())),
+            ToByte(color.Green + brightness + (0.3f * std * _details.Normal())),
+            ToByte(color.Blue + brightness + (0.3f * std * _details.Normal())));
     }
 
-    private SKColor RandomColour(float low, float high) => new(
+    private SKColor RandomColor(float low, float high) => new(
         ToByte(_details.Uniform(low, high)), ToByte(_details.Uniform(low, high)), ToByte(_details.Uniform(low, high)));
 
-    /// <summary>Half way to grey, as walls and landscapes are.</summary>
-    private static SKColor Muted(SKColor colour)
+    /// <summary>Half way to gray, as walls and landscapes are.</summary>
+    private static SKColor Muted(SKColor color)
     {
-        byte grey = (byte)((colour.Red + colour.Green + colour.Blue) / 3);
-        return Mix(colour, new SKColor(grey, grey, grey), 0.5f);
+        byte gray = (byte)((color.Red + color.Green + color.Blue) / 3);
+        return Mix(color, new SKColor(gray, gray, gray), 0.5f);
     }
 
     private static byte ToByte(float value) => (byte)Math.Clamp(value, 0, 255);
 
-    private void PaintBackground()
+    private void RenderBackground()
     {
-        _canvas.Clear(_colours.Background);
-        _fill.Color = _colours.BackgroundEdge;
+        _canvas.Clear(_colors.Background);
+        _fill.Color = _colors.BackgroundEdge;
         switch (_details.Below(4))
         {
             case 0: // a wall and a floor
@@ -86,16 +86,16 @@ public sealed partial class FacePainter
         }
     }
 
-    /// <summary>Multiplies by the light, blurs, adds noise, and writes the picture.</summary>
+    /// <summary>Multiplies by the light, blurs, adds noise, and writes the image.</summary>
     private void Develop(Span<byte> pixels)
     {
         _canvas.Flush();
-        ReadOnlySpan<byte> painted = _bitmap.GetPixelSpan();
+        ReadOnlySpan<byte> rendered = _bitmap.GetPixelSpan();
         for (int source = 0, target = 0; target < pixels.Length; source += 4, target += 3)
         {
-            pixels[target] = painted[source];
-            pixels[target + 1] = painted[source + 1];
-            pixels[target + 2] = painted[source + 2];
+            pixels[target] = rendered[source];
+            pixels[target + 1] = rendered[source + 1];
+            pixels[target + 2] = rendered[source + 2];
         }
         if (_face.Blur > 0)
             Soften(pixels);
@@ -116,7 +116,7 @@ public sealed partial class FacePainter
         };
         ReadOnlySpan<float> tint = [1 + (red * strength), 1 + (green * strength), 1 + (blue * strength)];
         // Half the difference of two uniform bytes has a standard deviation of 256 / sqrt(24) = 52.3.
-        float deviation = _face.Noise / 52.3f;
+        float std = _face.Noise / 52.3f;
         uint bits = 0;
         int left = 0;
         for (int y = 0; y < _size; y++)
@@ -132,7 +132,7 @@ public sealed partial class FacePainter
                         bits = _details.Word();
                         left = 4;
                     }
-                    float noise = ((int)(bits & 255) - (int)((bits >> 8) & 255)) * 0.5f * deviation;
+                    float noise = ((int)(bits & 255) - (int)((bits >> 8) & 255)) * 0.5f * std;
                     bits >>= 16;
                     left -= 2;
                     ref byte value = ref row[(x * 3) + channel];
@@ -142,7 +142,7 @@ public sealed partial class FacePainter
         }
     }
 
-    /// <summary>A binomial filter (1, 2, 1)/4 in both directions, mixed with the picture by the blur's share.</summary>
+    /// <summary>A binomial filter (1, 2, 1)/4 in both directions, mixed with the image by the blur's share.</summary>
     private void Soften(Span<byte> pixels)
     {
         int row = _size * 3;

@@ -2,35 +2,35 @@ using SkiaSharp;
 
 namespace Cliper.Model.SyntheticFaces;
 
-// Head, body, hair, beard: who the face belongs to.
-public sealed partial class FacePainter
+// The person: head, body, hair and beard.
+public sealed partial class FaceRenderer
 {
     private const float CrownY = -0.88f;
 
-    private void PaintBody()
+    private void RenderBody()
     {
         _depth = 0;
         float neck = _face.Build == FaceBuild.Male && _face.Age != FaceAge.Child ? 0.36f : 0.27f;
-        _fill.Color = _colours.Shade;
+        _fill.Color = _colors.Shade;
         _canvas.DrawRect(-neck, 0.5f, 2 * neck, 0.8f, _fill);
         float shoulders = _face.Age == FaceAge.Child ? 0.75f : 0.98f;
         _path.MoveTo(-shoulders, 1.6f);
         _path.QuadTo(-shoulders, 1.05f, -neck, 0.97f);
         _path.QuadTo(0, 1.22f, neck, 0.97f);
         _path.QuadTo(shoulders, 1.05f, shoulders, 1.6f);
-        Fill(_colours.Clothes);
+        Fill(_colors.Clothes);
     }
 
-    private void PaintHead()
+    private void RenderHead()
     {
         _depth = -0.12f;
         foreach (int side in (ReadOnlySpan<int>)[-1, 1])
         {
-            Ellipse(side * _halfWidth * 1.01f, 0.03f, 0.1f, 0.15f, _colours.Skin);
-            Ellipse(side * _halfWidth * 1.02f, 0.04f, 0.05f, 0.09f, _colours.Shade);
+            Ellipse(side * _halfWidth * 1.01f, 0.03f, 0.1f, 0.15f, _colors.Skin);
+            Ellipse(side * _halfWidth * 1.02f, 0.04f, 0.05f, 0.09f, _colors.Shade);
         }
         HeadOutline();
-        Fill(_colours.Skin);
+        Fill(_colors.Skin);
 
         // Volume: the side that turns away lies in shade, and so does what is under the chin's edge.
         HeadOutline();
@@ -38,13 +38,13 @@ public sealed partial class FacePainter
         float away = _face.Yaw >= 0 ? -1 : 1;
         float width = 0.16f + (0.5f * Math.Abs(_face.Yaw));
         _depth = 0;
-        Ellipse(away * (_halfWidth + 0.14f), 0.1f, width + 0.14f, 1, Fade(_colours.Shade, 0.45f));
+        Ellipse(away * (_halfWidth + 0.14f), 0.1f, width + 0.14f, 1, Fade(_colors.Shade, 0.45f));
         _canvas.Restore();
         _depth = 1;
         float blush = _face.Age == FaceAge.Child || _face.Build == FaceBuild.Female ? 0.3f : 0.1f;
         blush += 0.15f * Math.Max(0, _face.Units.CheekRaise);
         foreach (int side in (ReadOnlySpan<int>)[-1, 1])
-            Ellipse(side * 0.37f, 0.24f, 0.13f, 0.1f, Fade(Mix(_colours.Skin, new SKColor(224, 70, 70), 0.5f), blush));
+            Ellipse(side * 0.37f, 0.24f, 0.13f, 0.1f, Fade(Mix(_colors.Skin, new SKColor(224, 70, 70), 0.5f), blush));
     }
 
     private void HeadOutline()
@@ -59,7 +59,7 @@ public sealed partial class FacePainter
         _path.Close();
     }
 
-    private void PaintHairBehind()
+    private void RenderHairBehind()
     {
         float vectorized = _halfWidth + 0.17f;
         _depth = -0.3f;
@@ -72,7 +72,7 @@ public sealed partial class FacePainter
                 Line(-vectorized + 0.1f, 1.3f);
                 Cubic(-vectorized - 0.12f, 1.1f, -vectorized - 0.05f, 0.8f, -vectorized - 0.03f, 0.3f);
                 Cubic(-vectorized, -0.3f, -vectorized, CrownY - 0.1f, 0, CrownY - 0.12f);
-                Fill(Mix(_colours.Hair, SKColors.Black, 0.18f));
+                Fill(Mix(_colors.Hair, SKColors.Black, 0.18f));
                 break;
             case HairStyle.Bob:
                 Move(0, CrownY - 0.12f);
@@ -80,13 +80,13 @@ public sealed partial class FacePainter
                 Quad(vectorized - 0.2f, 0.74f, 0, 0.7f);
                 Quad(-vectorized + 0.2f, 0.74f, -vectorized - 0.06f, 0.62f);
                 Cubic(-vectorized - 0.04f, -0.3f, -vectorized, CrownY - 0.12f, 0, CrownY - 0.12f);
-                Fill(Mix(_colours.Hair, SKColors.Black, 0.18f));
+                Fill(Mix(_colors.Hair, SKColors.Black, 0.18f));
                 break;
             case HairStyle.Bun:
-                Ellipse(0, CrownY - 0.17f, 0.28f, 0.22f, Mix(_colours.Hair, SKColors.Black, 0.12f));
+                Ellipse(0, CrownY - 0.17f, 0.28f, 0.22f, Mix(_colors.Hair, SKColors.Black, 0.12f));
                 break;
             case HairStyle.Curly:
-                SKColor shade = Mix(_colours.Hair, SKColors.Black, 0.15f);
+                SKColor shade = Mix(_colors.Hair, SKColors.Black, 0.15f);
                 for (int curl = 0; curl < 9; curl++)
                 {
                     (float sin, float cos) = MathF.SinCos(MathF.PI * (0.94f + (curl * 1.12f / 8)));
@@ -96,14 +96,14 @@ public sealed partial class FacePainter
         }
     }
 
-    private void PaintHairInFront()
+    private void RenderHairInFront()
     {
         switch (_face.Style)
         {
             case HairStyle.Bald when _face.Age == FaceAge.Old:
                 _depth = 0;
-                Ellipse(-_halfWidth, -0.18f, 0.08f, 0.2f, _colours.Hair);
-                Ellipse(_halfWidth, -0.18f, 0.08f, 0.2f, _colours.Hair);
+                Ellipse(-_halfWidth, -0.18f, 0.08f, 0.2f, _colors.Hair);
+                Ellipse(_halfWidth, -0.18f, 0.08f, 0.2f, _colors.Hair);
                 break;
             case HairStyle.Bald:
                 _depth = 0.6f;
@@ -123,7 +123,7 @@ public sealed partial class FacePainter
                 _depth = 0.45f;
                 for (int curl = 0; curl < 5; curl++)
                     Ellipse((curl - 2) * 0.21f, _hairline - 0.08f + (0.035f * (curl - 2) * (curl - 2)), 0.14f, 0.12f,
-                        _colours.Hair);
+                        _colors.Hair);
                 break;
             case HairStyle.Bun:
                 Cap(_hairline - 0.04f, parting: 0, down: -0.18f);
@@ -152,11 +152,11 @@ public sealed partial class FacePainter
         Quad(-_halfWidth * 0.6f, hairline - 0.02f, -_halfWidth * 0.82f, hairline + 0.1f);
         _depth = 0;
         Quad(-_halfWidth * 0.96f, (hairline + down) / 2, -vectorized, down);
-        Fill(_colours.Hair);
+        Fill(_colors.Hair);
         _depth = 0.5f;
         Move(-_halfWidth * 0.55f, hairline - 0.14f);
         Quad(side, hairline - 0.26f, _halfWidth * 0.5f, hairline - 0.16f);
-        Stroke(Fade(Mix(_colours.Hair, SKColors.White, 0.35f), 0.5f), 0.035f);
+        Stroke(Fade(Mix(_colors.Hair, SKColors.White, 0.35f), 0.5f), 0.035f);
     }
 
     private void Spikes()
@@ -183,14 +183,14 @@ public sealed partial class FacePainter
             Line(across * _halfWidth, _hairline + (0.1f * across * across) + (spike % 2 == 0 ? 0.06f : -0.08f));
         }
         _path.Close();
-        Fill(_colours.Hair);
+        Fill(_colors.Hair);
     }
 
-    private void PaintBeard()
+    private void RenderBeard()
     {
         if (_face.Beard == Beard.None)
             return;
-        SKColor colour = Fade(Mix(_colours.Hair, SKColors.Black, 0.1f), 0.92f);
+        SKColor color = Fade(Mix(_colors.Hair, SKColors.Black, 0.1f), 0.92f);
         float lip = _mouthY - (0.08f * Math.Max(0, _face.Units.UpperLipRaise));
         if (_face.Beard == Beard.Full)
         {
@@ -205,7 +205,7 @@ public sealed partial class FacePainter
             Quad(_halfWidth * 0.78f, 0.38f, _halfWidth + 0.1f, 0.02f);
             Line(_halfWidth + 0.1f, 1.1f);
             Line(-_halfWidth - 0.1f, 1.1f);
-            Fill(colour);
+            Fill(color);
             _canvas.Restore();
             return;
         }
@@ -215,10 +215,10 @@ public sealed partial class FacePainter
         Quad(0.16f, lip - 0.05f, 0, lip - 0.07f);
         Quad(-0.16f, lip - 0.05f, -0.32f, lip + 0.02f);
         Quad(-0.26f, lip - 0.17f, 0, lip - 0.16f);
-        Fill(colour);
+        Fill(color);
     }
 
-    private void PaintGlasses()
+    private void RenderGlasses()
     {
         if (!_face.Glasses)
             return;
@@ -226,11 +226,11 @@ public sealed partial class FacePainter
         _depth = 1.05f;
         foreach (int side in (ReadOnlySpan<int>)[-1, 1])
         {
-            SKPoint centre = At(side * 0.29f, _eyeY + 0.03f);
+            SKPoint center = At(side * 0.29f, _eyeY + 0.03f);
             _stroke.Color = frame;
             _stroke.StrokeWidth = Math.Max(0.032f, 1.5f / (_size * _face.Scale));
             _fill.Color = Fade(SKColors.White, 0.08f);
-            var lens = SKRect.Create(centre.X - 0.21f, centre.Y - 0.17f, 0.42f, 0.34f);
+            var lens = SKRect.Create(center.X - 0.21f, center.Y - 0.17f, 0.42f, 0.34f);
             _canvas.DrawRoundRect(lens, 0.14f, 0.14f, _fill);
             _canvas.DrawRoundRect(lens, 0.14f, 0.14f, _stroke);
             Move(side * 0.5f, _eyeY);

@@ -6,20 +6,22 @@ using Cliper.Model.Stages;
 namespace Cliper.Model.Tests.Data;
 
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-public sealed class PicturePrintsTests
+public sealed class ImagePrintsTests
 {
     private int _decoded;
 
     [Test]
-    public void ARunDecodesEachPictureOnceForAllSplits([Values] bool drop)
+    public void ARunDecodesEachImageOnceForAllSplits([Values] bool drop)
     {
         // Sample 3 of training stands in validation, 5 in test: the second search is of fewer samples than the first.
-        DataSplit train = Split("train", Enumerable.Range(0, 8)), validation = Split("validation", [3, 20]), test = Split("test", [5, 21, 22]);
+        DataSplit train = Split("train", Enumerable.Range(0, 8)), validation = Split("validation", [3, 20]),
+            test = Split("test", [5, 21, 22]);
 
         DataSplit left = RunData.WithoutCopies(train, [validation, test], drop, new Progress<TrainEvent>(), default);
 
         Assert.That(_decoded, Is.EqualTo(8 + 2 + 3));
-        Assert.That(left.Samples.Select(sample => sample.Name), Is.EqualTo(drop ? ["0", "1", "2", "4", "6", "7"] : train.Samples.Select(sample => sample.Name)));
+        Assert.That(left.Samples.Select(sample => sample.Name), Is.EqualTo(drop ? ["0", "1", "2", "4", "6", "7"]
+            : train.Samples.Select(sample => sample.Name)));
     }
 
     [Test]
@@ -29,23 +31,26 @@ public sealed class PicturePrintsTests
         var prints = new ImagePrints();
 
         Assert.That(DuplicateFinder.ExactWithin(train, prints: prints), Is.EqualTo(DuplicateFinder.ExactWithin(train)));
-        Assert.That(DuplicateFinder.Find(train, test, prints: prints).Pairs, Is.EqualTo(DuplicateFinder.Find(train, test).Pairs));
+        Assert.That(DuplicateFinder.Find(train, test, prints: prints).Pairs,
+            Is.EqualTo(DuplicateFinder.Find(train, test).Pairs));
     }
 
     [Test]
-    public void AnUnreadablePictureIsCountedBySecondSearchesToo()
+    public void AnUnreadableImageIsCountedBySecondSearchesToo()
     {
-        var train = new DataSplit("train", ["a", "b"], [new Sample("0", 0, [new FileFrame("/nowhere.png")]), .. Split("train", [1]).Samples]);
+        var train = new DataSplit("train", ["a", "b"], [new Sample("0", 0, [new FileFrame("/nowhere.png")]),
+            .. Split("train", [1]).Samples]);
         var prints = new ImagePrints();
 
         Assert.That(DuplicateFinder.Find(train, Split("test", [4]), prints: prints).Unreadable, Is.EqualTo(1));
         Assert.That(DuplicateFinder.Find(train, Split("validation", [5]), prints: prints).Unreadable, Is.EqualTo(1));
     }
 
-    private DataSplit Split(string name, IEnumerable<int> pictures) =>
-        new(name, ["a", "b"], [.. pictures.Select((picture, i) => new Sample($"{i}", i % 2, [new DrawnFrame($"{name} {i}", () =>
+    private DataSplit Split(string name, IEnumerable<int> images) =>
+        new(name, ["a", "b"],
+        [.. images.Select((image, i) => new Sample($"{i}", i % 2, [new GeneratedFrame($"{name} {i}", () =>
         {
             Interlocked.Increment(ref _decoded);
-            return TestPictures.Make(100 + picture, 64, 64);
+            return TestImages.Make(100 + image, 64, 64);
         })]))]);
 }

@@ -2,9 +2,9 @@ using Cliper.Model.Images;
 using Cliper.Model.Samples;
 using Cliper.Model.SyntheticFaces;
 
-namespace Cliper.Model.Tests.DrawnFaces;
+namespace Cliper.Model.Tests.SyntheticFaces;
 
-public class DrawnFacesDataTests
+public class SyntheticFacesDataTests
 {
     [Test]
     public void LabelsAreOfWhatIsDrawnAndClassesAreBalanced()
@@ -15,7 +15,7 @@ public class DrawnFacesDataTests
         var data = new SyntheticFacesData("train", 1, 70, 16);
         for (int index = 0; index < 70; index++)
             Assert.That((int)data.Face(index).Expression, Is.EqualTo(split.Samples[index].Label));
-        Assert.That(split.Samples[3].Frames[0].Load(SkiaImageCodec.Instance).Pixels, Is.EqualTo(data.Draw(3).Pixels));
+        Assert.That(split.Samples[3].Frames[0].Load(SkiaImageCodec.Instance).Pixels, Is.EqualTo(data.Render(3).Pixels));
     }
 
     [Test]
@@ -26,14 +26,14 @@ public class DrawnFacesDataTests
     }
 
     [Test]
-    public void TrainAndTestHaveNoPictureInCommon()
+    public void TrainAndTestHaveNoImageInCommon()
     {
         DataSetSplits splits = SyntheticFacesData.Splits(1, 140, 140, 16);
-        HashSet<string> seen = [.. Pictures(splits.Train)];
+        HashSet<string> seen = [.. Images(splits.Train)];
         Assert.That(seen, Has.Count.EqualTo(140));
-        Assert.That(Pictures(splits.Test!).Where(seen.Contains), Is.Empty);
+        Assert.That(Images(splits.Test!).Where(seen.Contains), Is.Empty);
 
-        static IEnumerable<string> Pictures(DataSplit split) => split.Samples.Select(sample =>
+        static IEnumerable<string> Images(DataSplit split) => split.Samples.Select(sample =>
             Convert.ToBase64String(sample.Frames[0].Load(SkiaImageCodec.Instance).Pixels));
     }
 
@@ -51,6 +51,7 @@ public class DrawnFacesDataTests
     {
         var data = new SyntheticFacesData("train", 1, 10, 16);
         Assert.That(data.Caption(4), Is.EqualTo(FaceCaptions.Describe(data.Face(4))));
-        Assert.That(Enumerable.Range(0, 20).Select(epoch => data.Caption(4, (uint)epoch)).Distinct().Count(), Is.GreaterThan(5));
+        Assert.That(Enumerable.Range(0, 20).Select(epoch => data.Caption(4, (uint)epoch)).Distinct().Count(),
+            Is.GreaterThan(5));
     }
 }
