@@ -2,7 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace Cliper.Cli.Tests;
 
-/// <summary>Checks the Markdown files of the repository: links, paths, methods, line lengths, and that the GPU's status stands once.</summary>
+/// <summary>
+/// Checks the Markdown files of the repository: links, paths, methods, line lengths, and that the GPU's status
+/// stands once.
+/// </summary>
 public sealed partial class DocumentsTests
 {
     private const int MostColumns = 120;
@@ -31,17 +34,19 @@ public sealed partial class DocumentsTests
                 string target = parts[0].Length == 0
                     ? InRoot(document)
                     : Path.Combine(Path.GetDirectoryName(InRoot(document))!, parts[0]);
-                Assert.That(File.Exists(target) || Directory.Exists(target), $"{document}: no file behind {link.Value}");
+                Assert.That(File.Exists(target) || Directory.Exists(target),
+                    $"{document}: no file behind {link.Value}");
                 if (parts.Length > 1 && File.Exists(target))
-                    Assert.That(Anchors(File.ReadAllText(target)), Does.Contain(parts[1]), $"{document}: no heading behind {link.Value}");
+                    Assert.That(Anchors(File.ReadAllText(target)), Does.Contain(parts[1]),
+                        $"{document}: no heading behind {link.Value}");
             }
         });
     }
 
     [TestCaseSource(nameof(Documents))]
     public void EveryLine_HasAtMost120Columns_TablesAndCodeExcepted(string document) => Assert.That(
-        Prose(document).Split('\n').Where(line => line.Length > MostColumns && !line.StartsWith('|') && !line.Contains("://", StringComparison.Ordinal)),
-        Is.Empty, document);
+        Prose(document).Split('\n').Where(line => line.Length > MostColumns && !line.StartsWith('|')
+            && !line.Contains("://", StringComparison.Ordinal)), Is.Empty, document);
 
     [TestCaseSource(nameof(Documents))]
     public void EveryPathInBackticks_Exists(string document)
@@ -62,8 +67,13 @@ public sealed partial class DocumentsTests
         Assert.Multiple(() =>
         {
             foreach (Match hop in hops)
-                foreach (Match method in Code().Matches(hop.Groups["methods"].Value))
-                    Assert.That(File.ReadAllText(InRoot(hop.Groups["file"].Value)), Does.Match($@"\b{method.Groups["code"].Value}\b[<(]"), hop.Value);
+            {
+                string file = hop.Groups["file"].Value, source = File.ReadAllText(InRoot(file));
+                foreach (string method in Code().Matches(hop.Groups["methods"].Value)
+                    .Select(code => code.Groups["code"].Value))
+                    Assert.That(Regex.IsMatch(source, $@"\b{method}\b[<(]"),
+                        $"hop {hop.Value} but {file} has no {method}");
+            }
         });
     }
 
@@ -75,11 +85,13 @@ public sealed partial class DocumentsTests
     private static string InRoot(string path) => Path.Combine(Checkout.Root, path);
 
     /// <summary>A document without its fenced code, whose lines are commands.</summary>
-    private static string Prose(string document) => Fence().Replace(File.ReadAllText(InRoot(document)).ReplaceLineEndings("\n"), "");
+    private static string Prose(string document) =>
+        Fence().Replace(File.ReadAllText(InRoot(document)).ReplaceLineEndings("\n"), "");
 
-    /// <summary>The anchors that hosting sites give to headings: lower case, hyphens for spaces, no punctuation.</summary>
+    /// <summary>The anchors that hosting sites give to headings: lower case, hyphens, no punctuation.</summary>
     private static IEnumerable<string> Anchors(string text) => Heading().Matches(text.ReplaceLineEndings("\n"))
-        .Select(heading => Punctuation().Replace(heading.Groups["title"].Value.ToLowerInvariant(), "").Replace(' ', '-'));
+        .Select(heading => Punctuation().Replace(heading.Groups["title"].Value.ToLowerInvariant(), "")
+            .Replace(' ', '-'));
 
     [GeneratedRegex(@"\[[^\]]*\]\((?<target>[^)\s]+)\)")]
     private static partial Regex Link();
