@@ -12,7 +12,7 @@ public static unsafe partial class Gather
         int width)
     {
         CheckRows(rows, tableRows);
-        RangeLoop.Rows(host, rows.Length, width, new ForwardKernel(table.Floats, rows.Ints, y.Floats, width));
+        RangeLoop.Rows(host, rows.Length, width, new ForwardBody(table.Floats, rows.Ints, y.Floats, width));
     }
 
     private static void BackwardHost(CpuDevice host, DeviceArray rows, DeviceArray dy, DeviceArray dtable, bool accumulate,
@@ -21,7 +21,7 @@ public static unsafe partial class Gather
         CheckRows(rows, tableRows);
         if (!accumulate)
             host.Clear(dtable);
-        RangeLoop.Run(host, width, ColumnsPerUnit, new BackwardKernel(rows.Ints, dy.Floats, dtable.Floats, rows.Length, width));
+        RangeLoop.Run(host, width, ColumnsPerUnit, new BackwardBody(rows.Ints, dy.Floats, dtable.Floats, rows.Length, width));
     }
 
     private static void CheckRows(DeviceArray rows, int tableRows)
@@ -32,7 +32,7 @@ public static unsafe partial class Gather
                 throw new ArgumentOutOfRangeException(nameof(rows), $"rows[{i}] is {p[i]}, the table has {tableRows} rows");
     }
 
-    private readonly struct ForwardKernel(float* table, int* rows, float* y, int width) : IRangeKernel
+    private readonly struct ForwardBody(float* table, int* rows, float* y, int width) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -41,7 +41,7 @@ public static unsafe partial class Gather
         }
     }
 
-    private readonly struct BackwardKernel(int* rows, float* dy, float* dtable, long count, int width) : IRangeKernel
+    private readonly struct BackwardBody(int* rows, float* dy, float* dtable, long count, int width) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {

@@ -3,7 +3,6 @@ using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.DeviceCode;
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
-using ILGPU;
 
 namespace Cliper.Kernels.Operations;
 
@@ -15,10 +14,10 @@ public static partial class GradientNorm
     private const int Fields = 3;
 
     private static readonly GpuKernel Squares =
-        new(((Action<GlobalPtrInt32, int, GlobalPtrFp32>)SquaresRun).Method, "Gradient Squares", GpuThreads, 1, 48);
+        new(typeof(GradientNorm), nameof(SumSquaresKernel), "Gradient Squares", GpuThreads, 1, 48);
 
     private static readonly GpuKernel Factor =
-        new(((Action<GlobalPtrFp32, int, GlobalPtrFp32, GlobalPtrFp32>)FactorRun).Method, "Gradient Factor", GpuThreads, 1, 48);
+        new(typeof(GradientNorm), nameof(ClipFactorKernel), "Gradient Factor", GpuThreads, 1, 48);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [Squares, Factor];
 
@@ -40,49 +39,5 @@ public static partial class GradientNorm
         gpu.Free(rows);
         gpu.Free(parts);
         gpu.Free(limits);
-    }
-
-    // parts[block] = sum of the squares of the block's elements.
-    private static void SquaresRun(GlobalPtrInt32 table, int tensors, GlobalPtrFp32 parts)
-    {
-        var row = TensorTable.Row.Find(table, tensors, Fields);
-        var x = new GlobalPtrFp32(row.Long(2));
-        long length = row.Long(1), start = (long)row.Block * PerBlock, end = start + PerBlock;
-        if (end > length)
-            end = length;
-        float sum = 0;
-        // Arrays begin at multiples of 256 bytes, blocks at multiples of 64 KB.
-        long at = start + Group.IdxX * 4;
-        for (; at + 4 <= end; at += GpuThreads * 4)
-        {
-            F4 four = x.Load4(at);
-            sum = Ptx.Fma(four.X, four.X, Ptx.Fma(four.Y, four.Y, Ptx.Fma(four.Z, four.Z, Ptx.Fma(four.W, four.W, sum))));
-        }
-        // At most three elements are left, of the one thread that stopped before them.
-        for (; at < end; at++)
-        {
-            float value = x.Load(at);
-            sum = Ptx.Fma(value, value, sum);
-        }
-        sum = Sum.OfBlock(sum, 0);
-        if (Group.IdxX == 0)
-            parts.Store(Grid.IdxX, sum);
-    }
-
-    // One block: some thousand parts of a model. limits is the maximum and one over the scale.
-    private static void FactorRun(GlobalPtrFp32 parts, int count, GlobalPtrFp32 limits, GlobalPtrFp32 result)
-    {
-        float sum = 0;
-        for (int at = Group.IdxX; at < count; at += GpuThreads)
-            sum += parts.Load(at);
-        sum = Sum.OfBlock(sum, 0);
-        if (Group.IdxX != 0)
-            return;
-        float maximum = limits.Load(0), factor = limits.Load(1), norm = Ptx.SquareRoot(sum) * factor;
-        result.Store(0, norm);
-        if (norm > maximum)
-            factor *= maximum / norm;
-        // A comparison with NaN is false.
-        result.Store(1, norm <= float.MaxValue ? factor : 0f);
     }
 }
