@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.DeviceCode;
 using Cliper.Kernels.Gpu.Runtime;
@@ -8,34 +7,49 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class AdamWUpdate
 {
-    // A block has a run of one tensor's elements; a table on the device says which.
-    private const int GpuThreads = 256, PerBlock = 4096, Fields = 9;
+    // A block updates a run of one tensor's elements; a table on the device says which.
+    private const int GpuThreads = 256, PerBlock = 4096;
 
-    // By the format of the copies.
+    // The type parameter is the format of the 16-bit copies.
     private static readonly KernelFamily StepKernels = new(typeof(AdamWUpdate), nameof(StepKernel), "AdamW", GpuThreads, 1, 96);
 
     internal static IEnumerable<GpuKernel> GpuKernels => StepKernels.ForEachDtype16;
 
     private static void StepGpu(GpuDevice gpu, ReadOnlySpan<Slot> slots, Settings settings)
     {
-        // A row a tensor: first block, length, five addresses, (keep, rate), (root, -).
-        var table = new long[slots.Length * Fields];
+        var table = new TensorRow[slots.Length];
         int blocks = 0;
         for (int index = 0; index < slots.Length; index++)
         {
             Slot slot = slots[index];
-            Span<long> row = table.AsSpan(index * Fields, Fields);
-            (row[0], row[1]) = (blocks, slot.Parameter.Length);
-            (row[2], row[3], row[4], row[5]) = (slot.Parameter.Address, slot.Gradient.Address, slot.First.Address, slot.Second.Address);
-            row[6] = slot.Copy.Address;
-            row[7] = TensorTable.Pair((float)(1 - (double)slot.LearningRate * slot.WeightDecay),
-                (float)(-slot.LearningRate / (1 - Math.Pow(settings.Beta1, slot.Step))));
-            row[8] = TensorTable.Pair((float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))), 0);
+            table[index] = new TensorRow
+            {
+                FirstBlock = blocks,
+                Length = slot.Parameter.Length,
+                Parameter = slot.Parameter.Address,
+                Gradient = slot.Gradient.Address,
+                FirstMoment = slot.First.Address,
+                SecondMoment = slot.Second.Address,
+                Copy = slot.Copy.Address,
+                Keep = (float)(1 - (double)slot.LearningRate * slot.WeightDecay),
+                Rate = (float)(-slot.LearningRate / (1 - Math.Pow(settings.Beta1, slot.Step))),
+                Root = (float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))),
+            };
             blocks = checked(blocks + Blocks.Cover(slot.Parameter.Length, PerBlock));
         }
-        DeviceArray rows = gpu.From(MemoryMarshal.Cast<long, int>(table));
+        DeviceArray rows = TensorTable.Upload<TensorRow>(gpu, table);
         gpu.Run(StepKernels[gpu.Activations.Dtype()], new Blocks(blocks), rows, slots.Length, (float)(1 - settings.Beta1),
             (float)settings.Beta2, (float)(1 - settings.Beta2), (float)settings.Epsilon, settings.GradientScale);
         gpu.Free(rows);
+    }
+
+    /// <summary>One tensor of a launch.</summary>
+    private struct TensorRow
+    {
+        /// <summary>Index of the tensor's first block, its length, and the addresses of its arrays; a copy of 0 is none.</summary>
+        public long FirstBlock, Length, Parameter, Gradient, FirstMoment, SecondMoment, Copy;
+
+        /// <summary>The factors of p, of m / (sqrt(v) root + epsilon), and of sqrt(v).</summary>
+        public float Keep, Rate, Root;
     }
 }

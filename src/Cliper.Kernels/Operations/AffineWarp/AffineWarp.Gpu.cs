@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.DeviceCode;
 using Cliper.Kernels.Gpu.Runtime;
@@ -8,8 +7,7 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class AffineWarp
 {
-    // A row a picture: addresses of source and target, width, height, channels, the map.
-    private const int GpuThreads = 128, Fields = 11;
+    private const int GpuThreads = 128;
 
     private static readonly GpuKernel Warping =
         new(typeof(AffineWarp), nameof(WarpKernel), "Warp", GpuThreads, 1, 64) { UsesDoubles = true };
@@ -18,19 +16,39 @@ public static partial class AffineWarp
 
     private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<(ImageView Source, AffineMap Map, ImageView Target)> parts)
     {
-        var table = new long[parts.Length * Fields];
+        var table = new ImageRow[parts.Length];
         int mostPixels = 0;
         for (int index = 0; index < parts.Length; index++)
         {
             (ImageView source, AffineMap map, ImageView target) = parts[index];
-            Span<long> row = table.AsSpan(index * Fields, Fields);
-            (row[0], row[1]) = (source.Pixels.Address, target.Pixels.Address);
-            (row[2], row[3], row[4]) = (source.Width, source.Height, source.Channels);
-            ((ReadOnlySpan<double>)[map.A, map.B, map.C, map.D, map.E, map.F]).CopyTo(MemoryMarshal.Cast<long, double>(row[5..]));
+            table[index] = new ImageRow
+            {
+                Source = source.Pixels.Address,
+                Target = target.Pixels.Address,
+                Width = source.Width,
+                Height = source.Height,
+                Channels = source.Channels,
+                A = map.A,
+                B = map.B,
+                C = map.C,
+                D = map.D,
+                E = map.E,
+                F = map.F,
+            };
             mostPixels = Math.Max(mostPixels, source.Width * source.Height);
         }
-        DeviceArray rows = gpu.From(MemoryMarshal.Cast<long, int>(table));
+        DeviceArray rows = TensorTable.Upload<ImageRow>(gpu, table);
         gpu.Run(Warping, new Blocks(Blocks.Cover(mostPixels, GpuThreads), parts.Length), rows);
         gpu.Free(rows);
+    }
+
+    /// <summary>One image of a launch.</summary>
+    private struct ImageRow
+    {
+        /// <summary>Addresses of the images, and the size of both.</summary>
+        public long Source, Target, Width, Height, Channels;
+
+        /// <summary>The <see cref="AffineMap"/> from a target's pixel to the source.</summary>
+        public double A, B, C, D, E, F;
     }
 }

@@ -6,19 +6,27 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class CliperLoss
 {
-    // A label outside the classes makes both losses NaN.
+    /// <summary>Both losses of a batch, and what their gradients need: each sample's nearest subclass and factor alpha.</summary>
+    /// <remarks>
+    /// One block of 256 threads, a sample a thread at a time: a batch has a few thousand logits, and every sample's factor needs the counts of
+    /// all. Shared memory: two floats a thread. A label outside the classes makes both losses NaN. Any GPU from compute capability 7.0 on.
+    /// </remarks>
     [DeviceCode]
-    private static void ForwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 losses, GlobalPtrFp32 alpha, GlobalPtrInt32 nearest, GlobalPtrInt32 counts,
-        int batch, int classes, int subclasses, int leaveOutEmpty)
+    private static void ForwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 losses, GlobalPtrFp32 alpha,
+        GlobalPtrInt32 nearest, GlobalPtrInt32 counts, int batch, int classes, int subclasses, int leaveOutEmpty)
     {
         ArrayView<float> fines = SharedMemory.Allocate<float>(GpuThreads), margins = SharedMemory.Allocate<float>(GpuThreads);
         int width = classes * subclasses, thread = Group.IdxX;
+
+        // (1) Find each sample's nearest subclass of its class.
         for (int b = thread; b < batch; b += GpuThreads)
         {
             int label = labels.Load(b);
             nearest.Store(b, label >= 0 && label < classes ? ArgMax(logits, (long)b * width + label * subclasses, subclasses) : 0);
         }
         Group.Barrier();
+
+        // (2) Count the samples of each subclass.
         for (int place = thread; place < width; place += GpuThreads)
         {
             int count = 0;
@@ -28,6 +36,8 @@ public static partial class CliperLoss
             counts.Store(place, count);
         }
         Group.Barrier();
+
+        // (3) Sum both losses over this thread's samples.
         float fine = 0, margin = 0;
         for (int b = thread; b < batch; b += GpuThreads)
         {
@@ -45,6 +55,8 @@ public static partial class CliperLoss
             margin += MarginLogSum(logits, row, label, classes, subclasses)
                 - logits.Load(row + label * subclasses + ArgMin(logits, row + label * subclasses, subclasses));
         }
+
+        // (4) Sum them over the block, in the threads' order, and divide by the batch.
         fines[thread] = fine;
         margins[thread] = margin;
         Group.Barrier();
@@ -60,16 +72,21 @@ public static partial class CliperLoss
         losses.Store(1, margin / batch);
     }
 
-    // A thread has a sample.
+    /// <summary>dlogits (+)= the gradients of both losses, weighted by dlosses.</summary>
+    /// <remarks>
+    /// A thread has one sample, a block 256; no shared memory. Any GPU from compute capability 7.0 on.
+    /// </remarks>
     [DeviceCode]
-    private static void BackwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 alpha, GlobalPtrInt32 nearest, GlobalPtrFp32 dlosses, GlobalPtrFp32 dlogits,
-        int accumulate, int batch, int classes, int subclasses)
+    private static void BackwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 alpha, GlobalPtrInt32 nearest,
+        GlobalPtrFp32 dlosses, GlobalPtrFp32 dlogits, int accumulate, int batch, int classes, int subclasses)
     {
         int b = Grid.IdxX * GpuThreads + Group.IdxX, width = classes * subclasses;
         if (b >= batch)
             return;
         long row = (long)b * width;
         int label = labels.Load(b), positive = label * subclasses + nearest.Load(b);
+
+        // (1) Write the gradient of the fine loss: softmax minus one hot, over the positive and all other classes' subclasses.
         float weight = alpha.Load(b) * dlosses.Load(0) / batch;
         float logSum = FineLogSum(logits, row, positive, label, width, subclasses);
         for (int i = 0; i < width; i++)
@@ -79,6 +96,8 @@ public static partial class CliperLoss
                 d = weight * (Exp(logits.Load(row + i) - logSum) - (i == positive ? 1f : 0f));
             dlogits.Store(row + i, accumulate != 0 ? dlogits.Load(row + i) + d : d);
         }
+
+        // (2) Add the gradient of the margin loss, which each class has at one subclass.
         weight = dlosses.Load(1) / batch;
         logSum = MarginLogSum(logits, row, label, classes, subclasses);
         for (int k = 0; k < classes; k++)
@@ -135,7 +154,7 @@ public static partial class CliperLoss
         return first + (k == label ? ArgMin(logits, first, subclasses) : ArgMax(logits, first, subclasses));
     }
 
-    // As on the host: ties go to the lowest index, and a NaN is both smallest and largest.
+    // Ties go to the lowest index, and a NaN is both smallest and largest, as on the CPU.
     private static int ArgMax(GlobalPtrFp32 x, long first, int count)
     {
         int best = 0;

@@ -6,6 +6,34 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class ColorJitter
 {
+    /// <summary>Reads a <see cref="ImageRow"/>; each property is the field of its name.</summary>
+    [DeviceCode]
+    private readonly struct ImageRowView
+    {
+        /// <summary>Size of a row in units of 64 bits.</summary>
+        public const int Units = 7;
+
+        private readonly TensorTable.Row _row;
+
+        public ImageRowView(TensorTable.Row row) => _row = row;
+
+        public long Pixels => _row.Long(0);
+
+        public int Count => _row.Int(1);
+
+        public int Channels => _row.Int(2);
+
+        public int Order => _row.Int(3);
+
+        public int Turn => _row.Int(4);
+
+        public float Brightness => _row.Low(5);
+
+        public float Contrast => _row.High(5);
+
+        public float Saturation => _row.Low(6);
+    }
+
     private struct Settings
     {
         public float Brightness, Contrast, Saturation;
@@ -17,22 +45,34 @@ public static partial class ColorJitter
         public int R, G, B;
     }
 
-    // A block has a picture, as the contrast needs the mean luma of all of it, with the changes that come before. A gray one is three
-    // equal channels, which all four changes keep equal.
+    /// <summary>Applies an image's four changes in their order, in place.</summary>
+    /// <remarks>
+    /// A block of 256 threads has one image, because contrast needs the mean luma of all of it after the changes before contrast.
+    /// A gray image is three equal channels, which all four changes keep equal. Shared memory: one int a warp. Any GPU from compute
+    /// capability 7.0 on.
+    /// </remarks>
     [DeviceCode]
     private static void JitterKernel(GlobalPtrInt32 table)
     {
         ArrayView<int> sums = SharedMemory.Allocate<int>(GpuThreads / 32);
-        var row = TensorTable.Row.At(table, Grid.IdxX, Fields);
-        var pixels = new GlobalPtrUInt8(row.Long(0));
-        int count = row.Int(1), channels = row.Int(2);
-        Settings settings;
-        (settings.Order, settings.Turn, settings.Mean) = (row.Int(3), row.Int(4), 0);
-        (settings.Brightness, settings.Contrast, settings.Saturation) = (row.Low(5), row.High(5), row.Low(6));
+        var row = new ImageRowView(TensorTable.Row.At(table, Grid.IdxX, ImageRowView.Units));
+        var pixels = new GlobalPtrUInt8(row.Pixels);
+        int count = row.Count, channels = row.Channels;
+
+        // (1) Count the changes that come before contrast.
+        var settings = new Settings
+        {
+            Order = row.Order,
+            Turn = row.Turn,
+            Brightness = row.Brightness,
+            Contrast = row.Contrast,
+            Saturation = row.Saturation,
+        };
         int before = 0;
         while ((settings.Order >> 2 * before & 3) != (int)Change.Contrast)
             before++;
 
+        // (2) Sum the luma over the image after these changes, where the contrast changes at all.
         int sum = 0;
         for (int at = settings.Contrast != 1 ? Group.IdxX : count; at < count; at += GpuThreads)
         {
@@ -48,6 +88,7 @@ public static partial class ColorJitter
             sum += sums[warp];
         settings.Mean = Mean(sum, count);
 
+        // (3) Apply all four changes.
         for (int at = Group.IdxX; at < count; at += GpuThreads)
         {
             Pixel pixel = Changed(Load(pixels, at, channels), settings, 0, 4);

@@ -4,7 +4,7 @@ using ILGPU;
 
 namespace Cliper.Kernels.Operations;
 
-/// <summary>What <see cref="ElementwiseKernels"/> computes of each element.</summary>
+/// <summary>The function that <see cref="ElementwiseKernels"/> computes of each element.</summary>
 internal interface IElementFunction
 {
     /// <summary>Whether the first operand is read.</summary>
@@ -19,8 +19,14 @@ internal interface IElementFunction
 
 internal static partial class ElementwiseKernels
 {
+    /// <summary>y (+)= f(a, b), element by element; b may be one number for all.</summary>
+    /// <remarks>
+    /// A thread has eight elements, with 16-byte accesses where all arrays are aligned, a block 256 threads; no shared memory.
+    /// Operands may be fp32, fp16 or bf16 in any mixture. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// </remarks>
     [DeviceCode]
-    private static void ElementwiseKernel<TFunction, TA, TB, TY>(TA a, TB b, TY y, long count, float factor, int accumulate, int one, int vectorized)
+    private static void ElementwiseKernel<TFunction, TA, TB, TY>(TA a, TB b, TY y, long count, float factor, int accumulate,
+        int one, int vectorized)
         where TFunction : struct, IElementFunction
         where TA : struct, IGlobalPtr
         where TB : struct, IGlobalPtr
@@ -29,9 +35,13 @@ internal static partial class ElementwiseKernels
         long start = ((long)Grid.IdxX * Threads + Group.IdxX) * PerThread;
         if (start >= count)
             return;
+
+        // (1) Load the second operand where it is one number for all.
         float second = 0;
         if (TFunction.ReadsSecond && one != 0)
             second = b.Load(0);
+
+        // (2) Where eight aligned elements are left, compute them at once.
         if (vectorized != 0 && start + PerThread <= count)
         {
             Vec8 va = default, vb = default;
@@ -43,6 +53,8 @@ internal static partial class ElementwiseKernels
             y.Store8(start, accumulate != 0 ? Add(y.Load8(start), value) : value);
             return;
         }
+
+        // (3) Elsewhere, compute them one by one.
         for (long i = start; i < start + PerThread && i < count; i++)
         {
             if (TFunction.ReadsSecond && one == 0)

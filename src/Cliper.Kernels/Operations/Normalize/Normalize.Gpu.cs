@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.DeviceCode;
 using Cliper.Kernels.Gpu.Runtime;
@@ -8,8 +7,7 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class Normalize
 {
-    // A row a picture: address, channels, the erased rectangle's left, top, width and height.
-    private const int GpuThreads = 256, Fields = 6;
+    private const int GpuThreads = 256;
 
     private static readonly KernelFamily UnfoldKernels = new(typeof(Normalize), nameof(NormalizeKernel), "Normalize", GpuThreads, 1, 48);
 
@@ -18,20 +16,37 @@ public static partial class Normalize
     private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<(ImageView Picture, PixelBox? Erased)> pictures, DeviceArray table,
         DeviceArray patches, PatchEmbedding.Sizes sizes)
     {
-        var rows = new long[pictures.Length * Fields];
+        var rows = new ImageRow[pictures.Length];
         bool vectorized = sizes.Patch % Vec8.Size == 0 && Vec8.IsVectorizable(sizes.Width, sizes.Width, patches);
         for (int index = 0; index < pictures.Length; index++)
         {
             (ImageView picture, PixelBox? erased) = pictures[index];
             PixelBox box = erased ?? default;
-            ((ReadOnlySpan<long>)[picture.Pixels.Address, picture.Channels, box.X, box.Y, box.Width, box.Height])
-                .CopyTo(rows.AsSpan(index * Fields));
+            rows[index] = new ImageRow
+            {
+                Pixels = picture.Pixels.Address,
+                Channels = picture.Channels,
+                Left = box.X,
+                Top = box.Y,
+                Width = box.Width,
+                Height = box.Height,
+            };
             vectorized &= picture.Pixels.Address % sizeof(long) == 0;
         }
-        DeviceArray device = gpu.From(MemoryMarshal.Cast<long, int>(rows));
+        DeviceArray device = TensorTable.Upload<ImageRow>(gpu, rows);
         long chunks = (long)sizes.Height * Blocks.Cover(sizes.Width, Vec8.Size);
         gpu.Run(UnfoldKernels[patches.Type.Dtype()], new Blocks(Blocks.Cover(chunks, GpuThreads), pictures.Length), device, table, patches,
             sizes.Height, sizes.Width, sizes.Patch, vectorized);
         gpu.Free(device);
+    }
+
+    /// <summary>One image of a launch.</summary>
+    private struct ImageRow
+    {
+        /// <summary>Address, and bytes of a pixel.</summary>
+        public long Pixels, Channels;
+
+        /// <summary>The erased rectangle; empty where nothing is erased.</summary>
+        public long Left, Top, Width, Height;
     }
 }

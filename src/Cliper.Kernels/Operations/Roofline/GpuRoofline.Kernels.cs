@@ -5,13 +5,22 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class GpuRoofline
 {
-    // Operands differ from lane to lane and in sign: power, and with it the clock, depends on the bits that change.
+    /// <summary>Eight independent chains of mma.sync m16n8k16 a warp, on registers alone.</summary>
+    /// <remarks>
+    /// A block has 256 threads; two blocks a multiprocessor. Operands differ from lane to lane and in sign: power, and with it the clock,
+    /// depends on the bits that change. From compute capability 8.0 on.
+    /// </remarks>
     [DeviceCode]
     private static void MmaKernel<TDtype>(GlobalPtrFp32 result, int turns) where TDtype : struct, IDtype16
     {
         float x = 0.5f + Group.IdxX * (1f / Threads);
-        U4 a;
-        (a.X, a.Y, a.Z, a.W) = (TDtype.Pack(x, -x), TDtype.Pack(0.7f * x, x), TDtype.Pack(-x, 0.3f * x), TDtype.Pack(x, 0.9f * x));
+        var a = new U4
+        {
+            X = TDtype.Pack(x, -x),
+            Y = TDtype.Pack(0.7f * x, x),
+            Z = TDtype.Pack(-x, 0.3f * x),
+            W = TDtype.Pack(x, 0.9f * x),
+        };
         uint b0 = TDtype.Pack(0.6f * x, x), b1 = TDtype.Pack(x, -0.8f * x);
         F4 c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
         for (int turn = 0; turn < turns; turn++)
@@ -25,7 +34,7 @@ public static partial class GpuRoofline
             c6 = TDtype.Mma(c6, a, b0, b1);
             c7 = TDtype.Mma(c7, a, b0, b1);
         }
-        // Read, so that no chain is left out.
+        // The result reads every chain, so that the compiler leaves none out.
         result.Store((long)Grid.IdxX * Threads + Group.IdxX,
             c0.X + c1.X + c2.X + c3.X + (c4.X + c5.X + c6.X + c7.X) + (c0.Y + c1.Z + c2.W));
     }
@@ -41,22 +50,34 @@ public static partial class GpuRoofline
         }
     }
 
+    /// <summary>wgmma m64n256k16 by two warpgroups, from one place of shared memory.</summary>
+    /// <remarks>
+    /// A block has 256 threads, one a multiprocessor. Shared memory: [A block of 64 x 64 | four B blocks of 64 x 64], 8 KiB each.
+    /// Compute capability 9.0 alone.
+    /// </remarks>
     [DeviceCode]
     private static void WgmmaKernel<TDtype>(GlobalPtrFp32 result, int turns) where TDtype : struct, IDtype16
     {
         Wgmma.Declare();
         int shared = Wgmma.SharedStart();
         float x = 0.5f + Group.IdxX * (1f / Threads);
-        U4 numbers;
-        (numbers.X, numbers.Y) = (TDtype.Pack(x, -x), TDtype.Pack(0.7f * x, x));
-        (numbers.Z, numbers.W) = (TDtype.Pack(-x, 0.3f * x), TDtype.Pack(x, 0.9f * x));
+        var numbers = new U4
+        {
+            X = TDtype.Pack(x, -x),
+            Y = TDtype.Pack(0.7f * x, x),
+            Z = TDtype.Pack(-x, 0.3f * x),
+            W = TDtype.Pack(x, 0.9f * x),
+        };
+
+        // (1) Fill shared memory.
         for (int at = Group.IdxX * 16; at < WgmmaBytes; at += Threads * 16)
             Ptx.StoreShared(shared + at, numbers);
         Wgmma.PublishShared();
         Group.Barrier();
+
+        // (2) Multiply the same blocks again and again.
         Wgmma.Clear();
-        WgmmaStep<TDtype> step;
-        (step.Left, step.Right) = (Wgmma.Descriptor(shared), Wgmma.Descriptor(shared + Wgmma.Block));
+        var step = new WgmmaStep<TDtype> { Left = Wgmma.Descriptor(shared), Right = Wgmma.Descriptor(shared + Wgmma.Block) };
         for (int turn = 0; turn < turns; turn++)
         {
             Wgmma.Fence();
@@ -65,9 +86,15 @@ public static partial class GpuRoofline
             Wgmma.AwaitAllButOne();
         }
         Wgmma.AwaitAll();
+
+        // (3) Read two accumulators, so that the products have a use.
         result.Store((long)Grid.IdxX * Threads + Group.IdxX, Wgmma.Read(0) + Wgmma.Read(127));
     }
 
+    /// <summary>Eight independent chains of fp32 multiply-adds a thread, on registers alone.</summary>
+    /// <remarks>
+    /// A block has 256 threads; two blocks a multiprocessor. Any GPU from compute capability 7.0 on.
+    /// </remarks>
     [DeviceCode]
     private static void FmaKernel(GlobalPtrFp32 result, int turns)
     {

@@ -6,13 +6,18 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class Sum
 {
-    // y[block] = sum over the block's elements of a, or of a b.
+    /// <summary>y[block] (+)= sum over the block's elements of a, or of a b.</summary>
+    /// <remarks>
+    /// A block of 256 threads has 16384 elements, eight a thread at a time. Shared memory: one float a warp. Any GPU from compute capability 7.0 on.
+    /// </remarks>
     [DeviceCode]
     private static void SumKernel(GlobalPtrFp32 a, GlobalPtrFp32 b, GlobalPtrFp32 y, long length, int accumulate, int vectorized)
     {
         long start = (long)Grid.IdxX * PerBlock, end = start + PerBlock;
         if (end > length)
             end = length;
+
+        // (1) Sum this thread's elements.
         float sum = 0;
         for (long at = start + Group.IdxX * Vec8.Size; at < end; at += GpuThreads * Vec8.Size)
         {
@@ -22,6 +27,8 @@ public static partial class Sum
                 value = Vec8.Multiply(value, Vec8.Load(b, at, count, whole));
             sum += Vec8.Sum(value);
         }
+
+        // (2) Sum over the block's threads.
         sum = OfBlock(sum, accumulate != 0 && Group.IdxX == 0 ? y.Load(Grid.IdxX) : 0f);
         if (Group.IdxX == 0)
             y.Store(Grid.IdxX, sum);
