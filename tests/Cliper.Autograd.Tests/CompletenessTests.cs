@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace Cliper.Autograd.Tests;
 
-/// <summary>Every operation has all its parts: docs/adding-an-operation.md is the checklist that this enforces.</summary>
+/// <summary>
+/// Every operation has all its parts: docs/adding-an-operation.md is the checklist that this enforces.
+/// </summary>
 public sealed class CompletenessTests
 {
     private const string Remedy = "see docs/adding-an-operation.md";
@@ -49,10 +51,12 @@ public sealed class CompletenessTests
     [TestCaseSource(nameof(Operations))]
     public void Operation_HasContractCpuPartAndCpuTest(string operation)
     {
-        string contract = Contract(operation), test = Read("tests", "Cliper.Kernels.Tests", "Operations", $"{operation}Tests.cs");
+        string contract = Contract(operation), test = Read("tests", "Cliper.Kernels.Tests", "Operations",
+            $"{operation}Tests.cs");
         if (!contract.Contains("NoImplementation("))
         {
-            Assert.That(contract, Does.Not.Contain("DeviceArray"), "an operation on device memory refuses other devices by name");
+            Assert.That(contract, Does.Not.Contain("DeviceArray"),
+                "an operation on device memory refuses other devices by name");
             return; // The operation works on host memory: its contract is its implementation.
         }
         Read("src", "Cliper.Kernels", "Operations", operation, $"{operation}.Cpu.cs");
@@ -67,7 +71,8 @@ public sealed class CompletenessTests
         if (HasReason(WithoutGpuPart, operation, Contract(operation).Contains("case GpuDevice"), "a GPU part"))
             return;
         Assert.That(Contract(operation), Does.Contain("case GpuDevice"), $"{operation} has no GPU part: {Remedy}");
-        bool isTested = Regex.IsMatch(GpuTests, $@"\b{operation}\.\w+[(<)]|\busing static Cliper\.Kernels\.Operations\.{operation};");
+        bool isTested = Regex.IsMatch(GpuTests,
+            $@"\b{operation}\.\w+[(<)]|\busing static Cliper\.Kernels\.Operations\.{operation};");
         Assert.That(isTested, $"no test of tests/Cliper.Gpu.Tests calls {operation}: {Remedy}");
     }
 
@@ -82,7 +87,8 @@ public sealed class CompletenessTests
 
     [TestCaseSource(nameof(TapeOperations))]
     public void TapeOperation_HasItsGradientTested(string operation) =>
-        Assert.That(Read("tests", "Cliper.Autograd.Tests", "Operations", $"{operation}Tests.cs"), Does.Contain("AssertGradients("));
+        Assert.That(Read("tests", "Cliper.Autograd.Tests", "Operations", $"{operation}Tests.cs"),
+            Does.Contain("AssertGradients("));
 
     [Test]
     public void Reasons_NameOperationsThatExist() =>
@@ -94,11 +100,13 @@ public sealed class CompletenessTests
     {
         if (!reasons.TryGetValue(operation, out string? reason))
             return false;
-        Assert.That(hasPart, Is.False, $"{operation} has {part}, yet CompletenessTests lists a reason why it has none ({reason})");
+        Assert.That(hasPart, Is.False,
+            $"{operation} has {part}, yet CompletenessTests lists a reason why it has none ({reason})");
         return true;
     }
 
-    private static string Contract(string operation) => Read("src", "Cliper.Kernels", "Operations", operation, $"{operation}.cs");
+    private static string Contract(string operation) => Read("src", "Cliper.Kernels", "Operations", operation,
+        $"{operation}.cs");
 
     private static string Read(params string[] parts)
     {
@@ -107,8 +115,10 @@ public sealed class CompletenessTests
         return File.ReadAllText(Path.Combine(Root, relative));
     }
 
-    private static string Text(string folder) => string.Join('\n', Directory.GetFiles(folder, "*.cs", SearchOption.AllDirectories)
-        .Where(file => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}")).Select(File.ReadAllText));
+    private static string Text(string folder) => string.Join('\n', Directory.GetFiles(folder, "*.cs",
+        SearchOption.AllDirectories)
+        .Where(file =>
+            !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}")).Select(File.ReadAllText));
 
     private static string FindRoot()
     {

@@ -6,8 +6,8 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// The PTX of every kernel: which instructions it may hold, how often the instructions that matter stand in it, and that ptxas
-/// assembles it for every architecture without stack or spills.
+/// The PTX of every kernel: which instructions it may hold, how often the instructions that matter stand in it, and
+/// that ptxas assembles it for every architecture without stack or spills.
 /// </summary>
 [Parallelizable(ParallelScope.Children)]
 public sealed class KernelPtxTests
@@ -92,7 +92,8 @@ public sealed class KernelPtxTests
         GpuKernel[] kernels = [.. KernelRegistry.All];
         // The other tests, whichever came first, had them compiled in an order of their own.
         string[] forward = [.. kernels.Select(kernel => kernel.Ptx)];
-        string[] backward = [.. kernels.Reverse().AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(KernelCompiler.Compile).Reverse()];
+        string[] backward = [.. kernels.Reverse().AsParallel().AsOrdered().WithDegreeOfParallelism(4)
+            .Select(KernelCompiler.Compile).Reverse()];
 
         Assert.That(backward, Is.EqualTo(forward));
     }
@@ -100,7 +101,8 @@ public sealed class KernelPtxTests
     [Test]
     public void AKernelThatDoesNotCompileSpoilsNoOther()
     {
-        GpuKernel good = KernelRegistry.All.First(), bad = new(((Action<GlobalPtrFp32>)Throwing).Method, "Bad", 32, 1, 32);
+        GpuKernel good = KernelRegistry.All.First(), bad = new(((Action<GlobalPtrFp32>)Throwing).Method, "Bad", 32, 1,
+            32);
         string expected = KernelCompiler.Compile(good);
 
         // Every second compilation fails, beside others on as many threads as there are.
@@ -108,7 +110,8 @@ public sealed class KernelPtxTests
         {
             if (turn % 2 == 0)
                 return KernelCompiler.Compile(good);
-            Assert.That(() => KernelCompiler.Compile(bad), Throws.InvalidOperationException.With.Message.StartsWith("Bad does not compile"));
+            Assert.That(() => KernelCompiler.Compile(bad),
+                Throws.InvalidOperationException.With.Message.StartsWith("Bad does not compile"));
             return expected;
         })];
 

@@ -6,8 +6,9 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// Host and kernels agree on the layout of tables: for each struct <c>...Row</c> that a view <c>...RowView</c> reads, a second row is filled with
-/// a number of its own in each field, and each property of the view gives the number of the field of its name.
+/// Host and kernels agree on the layout of tables: for each struct <c>...Row</c> that a view <c>...RowView</c> reads, a
+/// second row is filled with a number of its own in each field, and each property of the view gives the number of the
+/// field of its name.
 /// </summary>
 public sealed class TableRowTests
 {
@@ -46,9 +47,11 @@ public sealed class TableRowTests
         }
     }
 
-    private static bool HasRowConstructor(Type view) => view.GetConstructor(Instance, [typeof(TensorTable.Row)]) is not null;
+    private static bool HasRowConstructor(Type view) => view.GetConstructor(Instance,
+        [typeof(TensorTable.Row)]) is not null;
 
-    private static Type RowOf(Type view) => view.DeclaringType!.GetNestedType(view.Name[..^"View".Length], BindingFlags.NonPublic)!;
+    private static Type RowOf(Type view) => view.DeclaringType!.GetNestedType(view.Name[..^"View".Length],
+        BindingFlags.NonPublic)!;
 
     private static void Fill(ref object row, ref int next)
     {
@@ -72,7 +75,8 @@ public sealed class TableRowTests
                 continue;
             compared++;
             if (field.FieldType.IsPrimitive)
-                Assert.That(Convert.ToDouble(read), Is.EqualTo(Convert.ToDouble(field.GetValue(row))), $"{name}.{field.Name}");
+                Assert.That(Convert.ToDouble(read), Is.EqualTo(Convert.ToDouble(field.GetValue(row))),
+                    $"{name}.{field.Name}");
             else
                 Compare(read, field.GetValue(row)!, $"{name}.{field.Name}");
         }

@@ -1,8 +1,9 @@
 namespace Cliper.Kernels.Cpu;
 
 /// <summary>
-/// Work on a range of elements, rows or samples, written once for every instruction set: a struct that holds the pointers
-/// of its operands. Element i must not depend on where the range begins or ends, so that threads do not change a bit.
+/// Work on a range of elements, rows or samples, written once for every instruction set: a struct that holds the
+/// pointers of its operands. Element i must not depend on where the range begins or ends, so that threads do not change
+/// a bit.
 /// </summary>
 internal interface IRangeBody
 {
@@ -16,7 +17,9 @@ internal static class RangeLoop
     /// <summary>Elements a unit of work should touch: long enough to hide the fork, short enough to balance.</summary>
     public const int Grain = 16384;
 
-    /// <summary>Does [0, <paramref name="count"/>) in units of <paramref name="grain"/>; one unit runs on the caller alone.</summary>
+    /// <summary>
+    /// Does [0, <paramref name="count"/>) in units of <paramref name="grain"/>; one unit runs on the caller alone.
+    /// </summary>
     public static void Run<TBody>(CpuDevice host, long count, long grain, TBody body)
         where TBody : struct, IRangeBody
     {

@@ -4,15 +4,17 @@ using Cliper.Kernels.Gpu.Compiler;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Every GPU kernel that is launched, so that each can be compiled, checked and assembled without a GPU. A class that launches
-/// kernels lists them in a static property of type <see cref="IEnumerable{GpuKernel}"/>, by which they are found.
+/// Every GPU kernel that is launched, so that each can be compiled, checked and assembled without a GPU. A class that
+/// launches kernels lists them in a static property of type <see cref="IEnumerable{GpuKernel}"/>, by which they are
+/// found.
 /// </summary>
 internal static class KernelRegistry
 {
     /// <summary>All of them, by the names of the classes that launch them.</summary>
     public static IReadOnlyList<GpuKernel> All { get; } =
     [
-        .. typeof(KernelRegistry).Assembly.GetTypes().Where(type => type.IsAbstract && type.IsSealed && !type.IsGenericType)
+        .. typeof(KernelRegistry).Assembly.GetTypes().Where(type => type.IsAbstract && type.IsSealed
+            && !type.IsGenericType)
             .OrderBy(type => type.FullName, StringComparer.Ordinal)
             .SelectMany(type => type.GetProperties(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic))
             .Where(property => property.PropertyType == typeof(IEnumerable<GpuKernel>))

@@ -16,8 +16,8 @@ internal static partial class TensorTable
         private Row(GlobalPtrInt32 table, int at) => (_table, _at) = (table, at);
 
         /// <summary>
-        /// The row of this block's tensor, where unit 0 of a row is the tensor's first block: the last row whose first block is
-        /// not beyond this one. Empty tensors have no block and are never found.
+        /// The row of this block's tensor, where unit 0 of a row is the tensor's first block: the last row whose first
+        /// block is not beyond this one. Empty tensors have no block and are never found.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Row Find(GlobalPtrInt32 table, int tensors, int units)

@@ -5,7 +5,9 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Kernels.Tests.Operations;
 
-/// <summary>The formula of an element-wise operation in double, which every implementation of it is compared with.</summary>
+/// <summary>
+/// The formula of an element-wise operation in double, which every implementation of it is compared with.
+/// </summary>
 internal interface IElementwiseReference<TOp> where TOp : struct, IUnaryOperation
 {
     /// <summary>f(x).</summary>
@@ -96,7 +98,8 @@ public sealed class ElementwiseTests(SimdLevel level) : HostDevices(level)
 
     private float[] RunBackward(Type operation, float[] x, float[] dy, float[]? before)
     {
-        DeviceArray ax = Device.From(x), ady = Device.From(dy), adx = before is null ? Device.Allocate(x.Length) : Device.From(before);
+        DeviceArray ax = Device.From(x), ady = Device.From(dy), adx = before is null ? Device.Allocate(x.Length)
+            : Device.From(before);
         Call(operation, nameof(Elementwise.Backward), ax, ady, adx, before is not null);
         float[] dx = Device.ToFloats(adx);
         Free(ax, ady, adx);
@@ -116,8 +119,10 @@ public sealed class ElementwiseTests(SimdLevel level) : HostDevices(level)
     private static Func<double, double> Reference(Type operation)
     {
         Type contract = typeof(IElementwiseReference<>).MakeGenericType(operation);
-        Type? reference = contract.Assembly.GetTypes().SingleOrDefault(type => !type.IsInterface && contract.IsAssignableFrom(type));
-        Assert.That(reference, Is.Not.Null, $"{operation.Name} has no IElementwiseReference: see docs/adding-an-operation.md");
+        Type? reference = contract.Assembly.GetTypes().SingleOrDefault(type => !type.IsInterface
+            && contract.IsAssignableFrom(type));
+        Assert.That(reference, Is.Not.Null,
+            $"{operation.Name} has no IElementwiseReference: see docs/adding-an-operation.md");
         return reference!.GetMethod(nameof(IElementwiseReference<Exp>.Forward))!.CreateDelegate<Func<double, double>>();
     }
 }

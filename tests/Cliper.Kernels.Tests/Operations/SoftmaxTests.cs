@@ -8,8 +8,9 @@ public sealed class SoftmaxTests(SimdLevel level) : HostDevices(level)
 {
     private const double U = 1.0 / (1 << 24);
 
-    // Logits up to 10 differ by up to 20, whose product with log2 e is rounded twice: 2 * 20 u in an exponential and as much in
-    // the sum's mean, and an exponential's own error is 2 u. Sums of `width` terms grow as a random walk; y is at most 1.
+    // Logits up to 10 differ by up to 20, whose product with log2 e is rounded twice: 2 * 20 u in an exponential and as
+    // much in the sum's mean, and an exponential's own error is 2 u. Sums of `width` terms grow as a random walk; y is
+    // at most 1.
     private static double ForwardBound(int width) => U * (96 + Math.Sqrt(width));
 
     // |sum dy y| is at most 1; one difference, one product and one sum are rounded after it.
@@ -95,7 +96,8 @@ public sealed class SoftmaxTests(SimdLevel level) : HostDevices(level)
     public void Forward_LengthThatIsNotRowsTimesWidth_IsNamed()
     {
         DeviceArray x = Device.Allocate(6), y = Device.Allocate(5);
-        Assert.That(() => Softmax.Forward(x, y, 2, 3), Throws.ArgumentException.With.Message.Contains("y has 5 elements, expected 6"));
+        Assert.That(() => Softmax.Forward(x, y, 2, 3),
+            Throws.ArgumentException.With.Message.Contains("y has 5 elements, expected 6"));
         Free(x, y);
     }
 

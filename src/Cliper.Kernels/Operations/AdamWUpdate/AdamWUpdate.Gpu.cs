@@ -11,7 +11,8 @@ public static partial class AdamWUpdate
     private const int GpuThreads = 256, PerBlock = 4096;
 
     // The type parameter is the format of the 16-bit copies.
-    private static readonly KernelFamily StepKernels = new(typeof(AdamWUpdate), nameof(StepKernel), "AdamW", GpuThreads, 1, 96);
+    private static readonly KernelFamily StepKernels = new(typeof(AdamWUpdate), nameof(StepKernel), "AdamW",
+        GpuThreads, 1, 96);
 
     internal static IEnumerable<GpuKernel> GpuKernels => StepKernels.ForEachDtype16;
 
@@ -38,15 +39,18 @@ public static partial class AdamWUpdate
             blocks = checked(blocks + Blocks.Cover(slot.Parameter.Length, PerBlock));
         }
         DeviceArray rows = TensorTable.Upload<TensorRow>(gpu, table);
-        gpu.Run(StepKernels[gpu.Activations.Dtype()], new Blocks(blocks), rows, slots.Length, (float)(1 - settings.Beta1),
-            (float)settings.Beta2, (float)(1 - settings.Beta2), (float)settings.Epsilon, settings.GradientScale);
+        gpu.Run(StepKernels[gpu.Activations.Dtype()], new Blocks(blocks), rows, slots.Length,
+            (float)(1 - settings.Beta1), (float)settings.Beta2, (float)(1 - settings.Beta2), (float)settings.Epsilon,
+            settings.GradientScale);
         gpu.Free(rows);
     }
 
     /// <summary>One tensor of a launch.</summary>
     private struct TensorRow
     {
-        /// <summary>Index of the tensor's first block, its length, and the addresses of its arrays; a copy of 0 is none.</summary>
+        /// <summary>
+        /// Index of the tensor's first block, its length, and the addresses of its arrays; a copy of 0 is none.
+        /// </summary>
         public long FirstBlock, Length, Parameter, Gradient, FirstMoment, SecondMoment, Copy;
 
         /// <summary>The factors of p, of m / (sqrt(v) root + epsilon), and of sqrt(v).</summary>

@@ -41,12 +41,12 @@ public static partial class AdamWUpdate
 
     /// <summary>One step of AdamW over many tensors, each read and written once.</summary>
     /// <remarks>
-    /// A block of 256 threads updates 4096 elements of one tensor, four a thread at a time with 16-byte accesses; it uses no shared
-    /// memory. Any GPU from compute capability 7.0 on, copies in bf16 from 8.0 on.
+    /// A block of 256 threads updates 4096 elements of one tensor, four a thread at a time with 16-byte accesses; it
+    /// uses no shared memory. Any GPU from compute capability 7.0 on, copies in bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void StepKernel<TDtype>(GlobalPtrInt32 table, int tensors, float rest1, float beta2, float rest2, float epsilon,
-        GlobalPtrFp32 gradientScale) where TDtype : struct, IDtype16
+    private static void StepKernel<TDtype>(GlobalPtrInt32 table, int tensors, float rest1, float beta2, float rest2,
+        float epsilon, GlobalPtrFp32 gradientScale) where TDtype : struct, IDtype16
     {
         // (1) Leave everything as it is where the gradients are not finite, which a scale of 0 says.
         float scale = gradientScale.IsNull ? 1f : gradientScale.Load(0);
@@ -55,7 +55,8 @@ public static partial class AdamWUpdate
 
         // (2) Find the tensor that this block belongs to.
         var row = new TensorRowView(TensorTable.Row.Find(table, tensors, TensorRowView.Units));
-        GlobalPtrFp32 p = new(row.Parameter), g = new(row.Gradient), first = new(row.FirstMoment), second = new(row.SecondMoment);
+        GlobalPtrFp32 p = new(row.Parameter), g = new(row.Gradient), first = new(row.FirstMoment),
+            second = new(row.SecondMoment);
         var copy = new GlobalPtr16<TDtype>(row.Copy);
         long length = row.Length, start = (long)row.Block * PerBlock;
         var constants = new Constants
@@ -73,7 +74,8 @@ public static partial class AdamWUpdate
         // (3) Update four elements at a time; the last ones of a tensor one by one.
         for (int step = 0; step < PerBlock / (GpuThreads * 4); step++)
         {
-            // Tensors begin at multiples of 256 bytes and runs at multiples of 16 KiB, so that four elements are aligned.
+            // Tensors begin at multiples of 256 bytes and runs at multiples of 16 KiB, so that four elements are
+            // aligned.
             long at = start + (step * GpuThreads + Group.IdxX) * 4;
             if (at + 4 <= length)
             {

@@ -10,12 +10,13 @@ public static unsafe partial class AddClassToken
         RangeLoop.Rows(host, samples, (patches + 1L) * width, new ForwardBody(x.Floats, classEmbedding.Floats,
             positions.Floats, y.Floats, (long)patches * width, width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate, int samples, int patches,
-        int width) =>
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate, int samples,
+        int patches, int width) =>
         RangeLoop.Rows(host, samples, (long)patches * width, new BackwardBody(dy.Floats, dx.Floats, accumulate,
             (long)patches * width, width));
 
-    private readonly struct ForwardBody(float* x, float* classEmbedding, float* positions, float* y, long row, int width)
+    private readonly struct ForwardBody(float* x, float* classEmbedding, float* positions, float* y, long row,
+        int width)
         : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>

@@ -7,7 +7,8 @@ public static unsafe partial class AddPositions
 {
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray positions, DeviceArray y, int samples,
         int tokens, int width) =>
-        RangeLoop.Rows(host, (long)samples * tokens, width, new ForwardBody(x.Floats, positions.Floats, y.Floats, tokens, width));
+        RangeLoop.Rows(host, (long)samples * tokens, width, new ForwardBody(x.Floats, positions.Floats, y.Floats,
+            tokens, width));
 
     private readonly struct ForwardBody(float* x, float* positions, float* y, int tokens, int width) : IRangeBody
     {

@@ -14,7 +14,8 @@ public static partial class AffineWarp
 
     internal static IEnumerable<GpuKernel> GpuKernels => [Warping];
 
-    private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<(ImageView Source, AffineMap Map, ImageView Target)> parts)
+    private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<(ImageView Source, AffineMap Map,
+        ImageView Target)> parts)
     {
         var table = new ImageRow[parts.Length];
         int mostPixels = 0;

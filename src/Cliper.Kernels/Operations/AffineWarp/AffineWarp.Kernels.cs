@@ -41,8 +41,8 @@ public static partial class AffineWarp
 
     /// <summary>Samples each pixel of the target from its place in the source, bilinearly in fixed point.</summary>
     /// <remarks>
-    /// A thread has one pixel, a block 128; y of the grid is the image. Positions are fp64, as on the CPU; no shared memory. Any GPU
-    /// from compute capability 7.0 on.
+    /// A thread has one pixel, a block 128; y of the grid is the image. Positions are fp64, as on the CPU; no shared
+    /// memory. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
     private static void WarpKernel(GlobalPtrInt32 table)

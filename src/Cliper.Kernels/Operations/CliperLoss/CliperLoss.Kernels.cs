@@ -6,23 +6,29 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class CliperLoss
 {
-    /// <summary>Both losses of a batch, and what their gradients need: each sample's nearest subclass and factor alpha.</summary>
+    /// <summary>
+    /// Both losses of a batch, and what their gradients need: each sample's nearest subclass and factor alpha.
+    /// </summary>
     /// <remarks>
-    /// One block of 256 threads, a sample a thread at a time: a batch has a few thousand logits, and every sample's factor needs the counts of
-    /// all. Shared memory: two floats a thread. A label outside the classes makes both losses NaN. Any GPU from compute capability 7.0 on.
+    /// One block of 256 threads, a sample a thread at a time: a batch has a few thousand logits, and every sample's
+    /// factor needs the counts of all. Shared memory: two floats a thread. A label outside the classes makes both
+    /// losses NaN. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void ForwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 losses, GlobalPtrFp32 alpha,
-        GlobalPtrInt32 nearest, GlobalPtrInt32 counts, int batch, int classes, int subclasses, int leaveOutEmpty)
+    private static void ForwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 losses,
+        GlobalPtrFp32 alpha, GlobalPtrInt32 nearest, GlobalPtrInt32 counts, int batch, int classes, int subclasses,
+        int leaveOutEmpty)
     {
-        ArrayView<float> fines = SharedMemory.Allocate<float>(GpuThreads), margins = SharedMemory.Allocate<float>(GpuThreads);
+        ArrayView<float> fines = SharedMemory.Allocate<float>(GpuThreads),
+            margins = SharedMemory.Allocate<float>(GpuThreads);
         int width = classes * subclasses, thread = Group.IdxX;
 
         // (1) Find each sample's nearest subclass of its class.
         for (int b = thread; b < batch; b += GpuThreads)
         {
             int label = labels.Load(b);
-            nearest.Store(b, label >= 0 && label < classes ? ArgMax(logits, (long)b * width + label * subclasses, subclasses) : 0);
+            nearest.Store(b, label >= 0 && label < classes ? ArgMax(logits, (long)b * width + label * subclasses,
+                subclasses) : 0);
         }
         Group.Barrier();
 
@@ -51,7 +57,8 @@ public static partial class CliperLoss
             alpha.Store(b, factor);
             long row = (long)b * width;
             positive += label * subclasses;
-            fine += factor * (FineLogSum(logits, row, positive, label, width, subclasses) - logits.Load(row + positive));
+            fine += factor * (FineLogSum(logits, row, positive, label, width, subclasses) - logits.Load(row
+                + positive));
             margin += MarginLogSum(logits, row, label, classes, subclasses)
                 - logits.Load(row + label * subclasses + ArgMin(logits, row + label * subclasses, subclasses));
         }
@@ -77,8 +84,9 @@ public static partial class CliperLoss
     /// A thread has one sample, a block 256; no shared memory. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void BackwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 alpha, GlobalPtrInt32 nearest,
-        GlobalPtrFp32 dlosses, GlobalPtrFp32 dlogits, int accumulate, int batch, int classes, int subclasses)
+    private static void BackwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 alpha,
+        GlobalPtrInt32 nearest, GlobalPtrFp32 dlosses, GlobalPtrFp32 dlogits, int accumulate, int batch, int classes,
+        int subclasses)
     {
         int b = Grid.IdxX * GpuThreads + Group.IdxX, width = classes * subclasses;
         if (b >= batch)
@@ -86,7 +94,8 @@ public static partial class CliperLoss
         long row = (long)b * width;
         int label = labels.Load(b), positive = label * subclasses + nearest.Load(b);
 
-        // (1) Write the gradient of the fine loss: softmax minus one hot, over the positive and all other classes' subclasses.
+        // (1) Write the gradient of the fine loss: softmax minus one hot, over the positive and all other classes'
+        // subclasses.
         float weight = alpha.Load(b) * dlosses.Load(0) / batch;
         float logSum = FineLogSum(logits, row, positive, label, width, subclasses);
         for (int i = 0; i < width; i++)

@@ -12,7 +12,8 @@ public static partial class ColorJitter
     // The turn of an image whose hue does not change.
     private const int NoTurn = -1;
 
-    private static readonly GpuKernel Jittering = new(typeof(ColorJitter), nameof(JitterKernel), "ColorJitter", GpuThreads, 1, 64);
+    private static readonly GpuKernel Jittering = new(typeof(ColorJitter), nameof(JitterKernel), "ColorJitter",
+        GpuThreads, 1, 64);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [Jittering];
 
@@ -27,7 +28,8 @@ public static partial class ColorJitter
                 Pixels = picture.Pixels.Address,
                 Count = picture.Width * picture.Height,
                 Channels = picture.Channels,
-                Order = (int)changes.First | (int)changes.Second << 2 | (int)changes.Third << 4 | (int)changes.Last << 6,
+                Order = (int)changes.First | (int)changes.Second << 2 | (int)changes.Third << 4
+                    | (int)changes.Last << 6,
                 Turn = changes.Hue == 0 ? NoTurn : Steps(changes.Hue),
                 Brightness = changes.Brightness,
                 Contrast = changes.Contrast,
@@ -45,7 +47,9 @@ public static partial class ColorJitter
         /// <summary>Address, number of pixels, bytes of a pixel.</summary>
         public long Pixels, Count, Channels;
 
-        /// <summary>The changes in their order, two bits each, and the turn of the hue in 1/255 or <see cref="NoTurn"/>.</summary>
+        /// <summary>
+        /// The changes in their order, two bits each, and the turn of the hue in 1/255 or <see cref="NoTurn"/>.
+        /// </summary>
         public long Order, Turn;
 
         /// <summary>Factors; 1 changes nothing.</summary>

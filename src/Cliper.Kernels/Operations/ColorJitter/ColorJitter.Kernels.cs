@@ -47,9 +47,9 @@ public static partial class ColorJitter
 
     /// <summary>Applies an image's four changes in their order, in place.</summary>
     /// <remarks>
-    /// A block of 256 threads has one image, because contrast needs the mean luma of all of it after the changes before contrast.
-    /// A gray image is three equal channels, which all four changes keep equal. Shared memory: one int a warp. Any GPU from compute
-    /// capability 7.0 on.
+    /// A block of 256 threads has one image, because contrast needs the mean luma of all of it after the changes before
+    /// contrast. A gray image is three equal channels, which all four changes keep equal. Shared memory: one int a
+    /// warp. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
     private static void JitterKernel(GlobalPtrInt32 table)

@@ -14,7 +14,8 @@ public static unsafe partial class ColumnSum
     {
         // Whole blocks of columns a unit, more of them when the columns are short.
         long blocks = 1 + RangeLoop.Grain / ((long)ColumnsPerUnit * Math.Max(1, rows));
-        RangeLoop.Run(host, width, blocks * ColumnsPerUnit, new ForwardBody(x.Floats, y.Floats, accumulate, rows, stride));
+        RangeLoop.Run(host, width, blocks * ColumnsPerUnit, new ForwardBody(x.Floats, y.Floats, accumulate, rows,
+            stride));
     }
 
     private readonly struct ForwardBody(float* x, float* y, bool accumulate, int rows, long stride) : IRangeBody

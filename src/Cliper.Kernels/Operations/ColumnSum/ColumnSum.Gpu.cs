@@ -9,14 +9,18 @@ public static partial class ColumnSum
 {
     private const int RowsPerSlice = 64, MaxSlices = 256;
 
-    private static readonly KernelFamily Kernels = new(typeof(ColumnSum), nameof(SumSliceKernel), "ColumnSum", ColumnBlock.Threads, 1, 64);
+    private static readonly KernelFamily Kernels = new(typeof(ColumnSum), nameof(SumSliceKernel), "ColumnSum",
+        ColumnBlock.Threads, 1, 64);
 
     internal static IEnumerable<GpuKernel> GpuKernels => Kernels.ForEachFloating;
 
-    /// <summary>Slices that rows are cut into: by their number alone, so that the order of the sum is always the same.</summary>
+    /// <summary>
+    /// Slices that rows are cut into: by their number alone, so that the order of the sum is always the same.
+    /// </summary>
     internal static int Slices(int rows) => Math.Clamp(rows / RowsPerSlice, 1, MaxSlices);
 
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, bool accumulate, int rows, int width, long stride)
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, bool accumulate, int rows, int width,
+        long stride)
     {
         int slices = Slices(rows), each = Blocks.Cover(rows, slices);
         DeviceArray parts = gpu.Allocate((long)slices * width);

@@ -8,8 +8,9 @@ public static partial class ColumnSum
 {
     /// <summary>parts[slice] = sum of x over the slice's rows.</summary>
     /// <remarks>
-    /// Block (x, y) has 256 columns of slice y: 8 warps, each every eighth row, eight columns a lane. Shared memory: 32 bytes a thread.
-    /// The parts are added by another kernel in their order. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// Block (x, y) has 256 columns of slice y: 8 warps, each every eighth row, eight columns a lane. Shared memory: 32
+    /// bytes a thread. The parts are added by another kernel in their order. Any GPU from compute capability 7.0 on,
+    /// bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
     private static void SumSliceKernel<TX>(TX x, GlobalPtrFp32 parts, int rows, int width, long stride, int each,
@@ -27,8 +28,8 @@ public static partial class ColumnSum
 }
 
 /// <summary>
-/// Sums a slice of rows by a block a slice of rows: a warp has every eighth of them and 256 columns, eight a lane. With eight warps a slice, enough
-/// loads are under way to fill the memory's bandwidth.
+/// Sums a slice of rows by a block a slice of rows: a warp has every eighth of them and 256 columns, eight a lane. With
+/// eight warps a slice, enough loads are under way to fill the memory's bandwidth.
 /// </summary>
 internal static class ColumnBlock
 {
@@ -48,14 +49,15 @@ internal static class ColumnBlock
     public static int Row => Group.IdxX >> 5;
 
     /// <summary>
-    /// parts[slice y, column ...] = the sums of the block's threads of the same columns, added in the order of their rows. All threads
-    /// call it; between two calls there is a barrier.
+    /// parts[slice y, column ...] = the sums of the block's threads of the same columns, added in the order of their
+    /// rows. All threads call it; between two calls there is a barrier.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreSum(Vec8 sum, GlobalPtrFp32 parts, int width)
     {
         ArrayView<F4> sums = SharedMemory.Allocate<F4>(Threads * 2);
-        F4 low = new() { X = sum.A, Y = sum.B, Z = sum.C, W = sum.D }, high = new() { X = sum.E, Y = sum.F, Z = sum.G, W = sum.H };
+        F4 low = new() { X = sum.A, Y = sum.B, Z = sum.C, W = sum.D }, high = new() { X = sum.E, Y = sum.F, Z = sum.G,
+            W = sum.H };
         (sums[Group.IdxX], sums[Threads + Group.IdxX]) = (low, high);
         Group.Barrier();
         // Each thread has one column; the first four of eight neighbors stand in the first half.

@@ -6,10 +6,12 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Elementwise
 {
-    private static void ForwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray y) where TOp : struct, IUnaryOperation =>
+    private static void ForwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray y) where TOp : struct,
+        IUnaryOperation =>
         RangeLoop.Elements(host, x.Length, new ForwardBody<TOp>(x.Floats, y.Floats));
 
-    private static void BackwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray dy, DeviceArray dx, bool accumulate)
+    private static void BackwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray dy, DeviceArray dx,
+        bool accumulate)
         where TOp : struct, IUnaryOperation =>
         RangeLoop.Elements(host, x.Length, new BackwardBody<TOp>(x.Floats, dy.Floats, dx.Floats, accumulate));
 

@@ -5,12 +5,15 @@ using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
-/// <summary>y = f(a, b) or y += f(a, b), element by element on a GPU: 16-byte accesses, fp32 and 16-bit formats in any mixture.</summary>
+/// <summary>
+/// y = f(a, b) or y += f(a, b), element by element on a GPU: 16-byte accesses, fp32 and 16-bit formats in any mixture.
+/// </summary>
 internal static partial class ElementwiseKernels
 {
     private const int Threads = 256, PerThread = 8;
 
-    private static readonly KernelFamily Family = new(typeof(ElementwiseKernels), nameof(ElementwiseKernel), "Element", Threads, 1, 64);
+    private static readonly KernelFamily Family = new(typeof(ElementwiseKernels), nameof(ElementwiseKernel),
+        "Element", Threads, 1, 64);
 
     /// <summary>Runs over all elements of <paramref name="y"/>.</summary>
     /// <param name="gpu">Where.</param>
@@ -25,17 +28,18 @@ internal static partial class ElementwiseKernels
         bool one = !b.IsNull && b.Length == 1 && y.Length != 1;
         // A b that is one for all is read by its own scalar load and needs no alignment.
         bool vectorized = (a.Address | y.Address | (one ? 0 : b.Address)) % 16 == 0;
-        gpu.Run(Find<TFunction>(a.Type, b.IsNull ? a.Type : b.Type, y.Type), new Blocks(Blocks.Cover(y.Length, Threads * PerThread)),
-            a, b, y, y.Length, factor, accumulate, one, vectorized);
+        gpu.Run(Find<TFunction>(a.Type, b.IsNull ? a.Type : b.Type, y.Type), new Blocks(Blocks.Cover(y.Length,
+            Threads * PerThread)), a, b, y, y.Length, factor, accumulate, one, vectorized);
     }
 
     /// <summary>The kernel of a function and the types of its operands.</summary>
-    public static GpuKernel Find<TFunction>(ElementType a, ElementType b, ElementType y) where TFunction : struct, IElementFunction =>
+    public static GpuKernel Find<TFunction>(ElementType a, ElementType b, ElementType y) where TFunction : struct,
+        IElementFunction =>
         Family[typeof(TFunction), a.PointerType(), b.PointerType(), y.PointerType()];
 
     /// <summary>
-    /// Those that operations use. Each <see cref="IUnaryOperation"/> of this assembly has its kernels: it is found by reflection, so
-    /// that a new one is listed nowhere.
+    /// Those that operations use. Each <see cref="IUnaryOperation"/> of this assembly has its kernels: it is found by
+    /// reflection, so that a new one is listed nowhere.
     /// </summary>
     internal static IEnumerable<GpuKernel> GpuKernels
     {

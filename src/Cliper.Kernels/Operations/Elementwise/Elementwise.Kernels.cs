@@ -21,12 +21,13 @@ internal static partial class ElementwiseKernels
 {
     /// <summary>y (+)= f(a, b), element by element; b may be one number for all.</summary>
     /// <remarks>
-    /// A thread has eight elements, with 16-byte accesses where all arrays are aligned, a block 256 threads; no shared memory.
-    /// Operands may be fp32, fp16 or bf16 in any mixture. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// A thread has eight elements, with 16-byte accesses where all arrays are aligned, a block 256 threads; no shared
+    /// memory. Operands may be fp32, fp16 or bf16 in any mixture. Any GPU from compute capability 7.0 on, bf16 from 8.0
+    /// on.
     /// </remarks>
     [DeviceCode]
-    private static void ElementwiseKernel<TFunction, TA, TB, TY>(TA a, TB b, TY y, long count, float factor, int accumulate,
-        int one, int vectorized)
+    private static void ElementwiseKernel<TFunction, TA, TB, TY>(TA a, TB b, TY y, long count, float factor,
+        int accumulate, int one, int vectorized)
         where TFunction : struct, IElementFunction
         where TA : struct, IGlobalPtr
         where TB : struct, IGlobalPtr
@@ -65,7 +66,8 @@ internal static partial class ElementwiseKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vec8 Apply<TFunction>(Vec8 a, Vec8 b, float factor) where TFunction : struct, IElementFunction => new()
+    private static Vec8 Apply<TFunction>(Vec8 a, Vec8 b, float factor) where TFunction : struct, IElementFunction =>
+        new()
     {
         A = TFunction.Apply(a.A, b.A, factor),
         B = TFunction.Apply(a.B, b.B, factor),

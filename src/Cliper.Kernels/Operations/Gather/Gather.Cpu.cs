@@ -15,13 +15,14 @@ public static unsafe partial class Gather
         RangeLoop.Rows(host, rows.Length, width, new ForwardBody(table.Floats, rows.Ints, y.Floats, width));
     }
 
-    private static void BackwardHost(CpuDevice host, DeviceArray rows, DeviceArray dy, DeviceArray dtable, bool accumulate,
-        int tableRows, int width)
+    private static void BackwardHost(CpuDevice host, DeviceArray rows, DeviceArray dy, DeviceArray dtable,
+        bool accumulate, int tableRows, int width)
     {
         CheckRows(rows, tableRows);
         if (!accumulate)
             host.Clear(dtable);
-        RangeLoop.Run(host, width, ColumnsPerUnit, new BackwardBody(rows.Ints, dy.Floats, dtable.Floats, rows.Length, width));
+        RangeLoop.Run(host, width, ColumnsPerUnit, new BackwardBody(rows.Ints, dy.Floats, dtable.Floats, rows.Length,
+            width));
     }
 
     private static void CheckRows(DeviceArray rows, int tableRows)
@@ -29,7 +30,8 @@ public static unsafe partial class Gather
         int* p = rows.Ints;
         for (long i = 0; i < rows.Length; i++)
             if ((uint)p[i] >= (uint)tableRows)
-                throw new ArgumentOutOfRangeException(nameof(rows), $"rows[{i}] is {p[i]}, the table has {tableRows} rows");
+                throw new ArgumentOutOfRangeException(nameof(rows),
+                    $"rows[{i}] is {p[i]}, the table has {tableRows} rows");
     }
 
     private readonly struct ForwardBody(float* table, int* rows, float* y, int width) : IRangeBody
@@ -46,7 +48,8 @@ public static unsafe partial class Gather
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
             for (long i = 0; i < count; i++)
-                RowMath.Write<V>(dy + i * width + start, dtable + (long)rows[i] * width + start, end - start, add: true);
+                RowMath.Write<V>(dy + i * width + start, dtable + (long)rows[i] * width + start, end - start,
+                    add: true);
         }
     }
 }

@@ -30,16 +30,18 @@ public static partial class Gather
         }
     }
 
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray table, DeviceArray rows, DeviceArray y, int tableRows, int width)
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray table, DeviceArray rows, DeviceArray y, int tableRows,
+        int width)
     {
         int chunks = Blocks.Cover(width, Vec8.Size);
-        gpu.Run(ForwardKernels[table.Type.PointerType(), y.Type.PointerType()], new Blocks(Blocks.Cover(rows.Length * chunks, GpuThreads)), table,
-            rows, y, rows.Length, tableRows, width, Vec8.IsVectorizable(width, width, table, y));
+        gpu.Run(ForwardKernels[table.Type.PointerType(), y.Type.PointerType()],
+            new Blocks(Blocks.Cover(rows.Length * chunks, GpuThreads)), table, rows, y, rows.Length, tableRows, width,
+            Vec8.IsVectorizable(width, width, table, y));
     }
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray rows, DeviceArray dy, DeviceArray dtable, bool accumulate, int tableRows,
-        int width) =>
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray rows, DeviceArray dy, DeviceArray dtable,
+        bool accumulate, int tableRows, int width) =>
         gpu.Run(BackwardKernels[dy.Type.PointerType(), dtable.Type.PointerType()],
-            new Blocks(tableRows, Blocks.Cover(width, GpuThreads * Vec8.Size)), rows, dy, dtable, accumulate, (int)rows.Length, tableRows,
-            width, Vec8.IsVectorizable(width, width, dy, dtable));
+            new Blocks(tableRows, Blocks.Cover(width, GpuThreads * Vec8.Size)), rows, dy, dtable, accumulate,
+            (int)rows.Length, tableRows, width, Vec8.IsVectorizable(width, width, dy, dtable));
 }

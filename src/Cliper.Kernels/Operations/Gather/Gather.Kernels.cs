@@ -7,8 +7,9 @@ public static partial class Gather
 {
     /// <summary>y[i] = table[rows[i]].</summary>
     /// <remarks>
-    /// A thread has eight columns of a row, a block 128 threads; no shared memory. An index outside the table
-    /// gives NaN: reading it back to say where would stop the device. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// A thread has eight columns of a row, a block 128 threads; no shared memory. An index outside the table gives
+    /// NaN: reading it back to say where would stop the device. Any GPU from compute capability 7.0 on, bf16 from 8.0
+    /// on.
     /// </remarks>
     [DeviceCode]
     private static void ForwardKernel<TX, TY>(TX table, GlobalPtrInt32 rows, TY y, long count, int tableRows, int width,
@@ -31,12 +32,13 @@ public static partial class Gather
 
     /// <summary>dtable[r] (+)= sum of dy[i] over the i with rows[i] = r.</summary>
     /// <remarks>
-    /// A block of 128 threads has up to 1024 columns, eight a thread, of one row of the table: x of the grid is the row, y the columns.
-    /// It looks for the row among all indices, so that the sum has their order; no shared memory. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// A block of 128 threads has up to 1024 columns, eight a thread, of one row of the table: x of the grid is the
+    /// row, y the columns. It looks for the row among all indices, so that the sum has their order; no shared memory.
+    /// Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void BackwardKernel<TY, TX>(GlobalPtrInt32 rows, TY dy, TX dtable, int accumulate, int count, int tableRows,
-        int width, int vectorized)
+    private static void BackwardKernel<TY, TX>(GlobalPtrInt32 rows, TY dy, TX dtable, int accumulate, int count,
+        int tableRows, int width, int vectorized)
         where TX : struct, IGlobalPtr where TY : struct, IGlobalPtr
     {
         int column = (Grid.IdxY * GpuThreads + Group.IdxX) * Vec8.Size;

@@ -17,7 +17,8 @@ public static partial class GradientNorm
 
     internal static IEnumerable<GpuKernel> GpuKernels => [Squares, Factor];
 
-    private static void MeasureGpu(GpuDevice gpu, ReadOnlySpan<DeviceArray> gradients, double maximum, double scale, DeviceArray result)
+    private static void MeasureGpu(GpuDevice gpu, ReadOnlySpan<DeviceArray> gradients, double maximum, double scale,
+        DeviceArray result)
     {
         var table = new TensorRow[gradients.Length];
         int blocks = 0;

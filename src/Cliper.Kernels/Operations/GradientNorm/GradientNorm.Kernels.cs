@@ -26,8 +26,8 @@ public static partial class GradientNorm
 
     /// <summary>parts[block] = sum of the squares of the block's elements.</summary>
     /// <remarks>
-    /// A block of 256 threads has 16384 elements of one gradient, four a thread at a time with 16-byte accesses. Shared memory:
-    /// one float a warp. Any GPU from compute capability 7.0 on.
+    /// A block of 256 threads has 16384 elements of one gradient, four a thread at a time with 16-byte accesses. Shared
+    /// memory: one float a warp. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
     private static void SumSquaresKernel(GlobalPtrInt32 table, int tensors, GlobalPtrFp32 parts)
@@ -45,7 +45,8 @@ public static partial class GradientNorm
         for (; at + 4 <= end; at += GpuThreads * 4)
         {
             F4 four = x.Load4(at);
-            sum = Ptx.Fma(four.X, four.X, Ptx.Fma(four.Y, four.Y, Ptx.Fma(four.Z, four.Z, Ptx.Fma(four.W, four.W, sum))));
+            sum = Ptx.Fma(four.X, four.X, Ptx.Fma(four.Y, four.Y, Ptx.Fma(four.Z, four.Z, Ptx.Fma(four.W, four.W,
+                sum))));
         }
         // At most three elements are left, of the one thread that stopped before them.
         for (; at < end; at++)
@@ -62,8 +63,8 @@ public static partial class GradientNorm
 
     /// <summary>result = (norm, factor min(1, maximum / norm) / scale, or 0 where the norm is not finite).</summary>
     /// <remarks>
-    /// One block of 256 threads, because a model has some thousand parts. limits = (maximum, 1 / scale). Shared memory: one float a
-    /// warp. Any GPU from compute capability 7.0 on.
+    /// One block of 256 threads, because a model has some thousand parts. limits = (maximum, 1 / scale). Shared memory:
+    /// one float a warp. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
     private static void ClipFactorKernel(GlobalPtrFp32 parts, int count, GlobalPtrFp32 limits, GlobalPtrFp32 result)

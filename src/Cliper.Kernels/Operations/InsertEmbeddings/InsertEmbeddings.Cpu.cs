@@ -10,13 +10,14 @@ public static unsafe partial class InsertEmbeddings
         RangeLoop.Rows(host, sequences, (long)tokens * width, new ForwardBody(x.Floats, insert.Floats, y.Floats,
             (long)start * width, (long)inserted * width, (long)(tokens - start - inserted) * width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulateDx, DeviceArray dinsert,
-        bool accumulateDinsert, int sequences, int tokens, int inserted, int start, int width) =>
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulateDx,
+        DeviceArray dinsert, bool accumulateDinsert, int sequences, int tokens, int inserted, int start, int width) =>
         RangeLoop.Rows(host, sequences, (long)tokens * width, new BackwardBody(dy.Floats, dx.Floats, accumulateDx,
             dinsert.Floats, accumulateDinsert, (long)start * width, (long)inserted * width,
             (long)(tokens - start - inserted) * width));
 
-    private readonly struct ForwardBody(float* x, float* insert, float* y, long before, long middle, long after) : IRangeBody
+    private readonly struct ForwardBody(float* x, float* insert, float* y, long before, long middle, long after)
+        : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {

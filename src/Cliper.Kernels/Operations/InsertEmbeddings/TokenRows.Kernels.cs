@@ -5,14 +5,17 @@ namespace Cliper.Kernels.Operations;
 
 internal static partial class TokenRows
 {
-    /// <summary>y[n, t] = x[n, t - shift], first where t is before shift, or a row of an insert; plus positions[t].</summary>
+    /// <summary>
+    /// y[n, t] = x[n, t - shift], first where t is before shift, or a row of an insert; plus positions[t].
+    /// </summary>
     /// <remarks>
-    /// A thread has eight columns of a token, a block 128 threads; no shared memory. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// A thread has eight columns of a token, a block 128 threads; no shared memory. Any GPU from compute capability
+    /// 7.0 on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
     private static void AssembleKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtrFp32 first, GlobalPtrFp32 positions,
-        GlobalPtrFp32 insert, GlobalPtr16<TDtype> y, long rows, int tokens, int tokensX, int shift, int start, int inserted,
-        int width, int vectorized) where TDtype : struct, IDtype16
+        GlobalPtrFp32 insert, GlobalPtr16<TDtype> y, long rows, int tokens, int tokensX, int shift, int start,
+        int inserted, int width, int vectorized) where TDtype : struct, IDtype16
     {
         // (1) Find the token and the columns.
         int chunks = (width + Vec8.Size - 1) / Vec8.Size;
@@ -40,11 +43,12 @@ internal static partial class TokenRows
 
     /// <summary>dx[n, t] (+)= dy[n, t + shift], or zero for t in [holeStart, holeEnd).</summary>
     /// <remarks>
-    /// A thread has eight columns of a token, a block 128 threads; no shared memory. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// A thread has eight columns of a token, a block 128 threads; no shared memory. Any GPU from compute capability
+    /// 7.0 on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void CopyBackKernel<TDtype, TX>(GlobalPtr16<TDtype> dy, TX dx, int accumulate, long rows, int tokensY,
-        int tokensX, int shift, int holeStart, int holeEnd, int width, int vectorized)
+    private static void CopyBackKernel<TDtype, TX>(GlobalPtr16<TDtype> dy, TX dx, int accumulate, long rows,
+        int tokensY, int tokensX, int shift, int holeStart, int holeEnd, int width, int vectorized)
         where TDtype : struct, IDtype16 where TX : struct, IGlobalPtr
     {
         // (1) Find the token and the columns.

@@ -6,12 +6,14 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class L2Normalize
 {
-    private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, DeviceArray inverse, int rows, int width) =>
+    private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, DeviceArray inverse, int rows,
+        int width) =>
         RangeLoop.Rows(host, rows, width, new ForwardBody(x.Floats, y.Floats, inverse.Floats, width));
 
     private static void BackwardHost(CpuDevice host, DeviceArray y, DeviceArray inverse, DeviceArray dy, DeviceArray dx,
         bool accumulate, int rows, int width) =>
-        RangeLoop.Rows(host, rows, width, new BackwardBody(y.Floats, inverse.Floats, dy.Floats, dx.Floats, accumulate, width));
+        RangeLoop.Rows(host, rows, width, new BackwardBody(y.Floats, inverse.Floats, dy.Floats, dx.Floats, accumulate,
+            width));
 
     private readonly struct ForwardBody(float* x, float* y, float* inverse, int width) : IRangeBody
     {

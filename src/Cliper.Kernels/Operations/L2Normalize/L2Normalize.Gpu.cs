@@ -18,12 +18,13 @@ public static partial class L2Normalize
 
     internal static IEnumerable<GpuKernel> GpuKernels => [ForwardRows, BackwardRows];
 
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, DeviceArray inverse, int rows, int width) =>
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, DeviceArray inverse, int rows,
+        int width) =>
         gpu.Run(ForwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), x, y, inverse, rows, width,
             Vec8.IsVectorizable(width, width, x, y));
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray y, DeviceArray inverse, DeviceArray dy, DeviceArray dx, bool accumulate,
-        int rows, int width) =>
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray y, DeviceArray inverse, DeviceArray dy, DeviceArray dx,
+        bool accumulate, int rows, int width) =>
         gpu.Run(BackwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), y, inverse, dy, dx, rows, width, accumulate,
             Vec8.IsVectorizable(width, width, y, dy, dx));
 }

@@ -11,7 +11,8 @@ public static partial class L2Normalize
     /// the row from the first-level cache. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void ForwardKernel(GlobalPtrFp32 x, GlobalPtrFp32 y, GlobalPtrFp32 inverse, int rows, int width, int vectorized)
+    private static void ForwardKernel(GlobalPtrFp32 x, GlobalPtrFp32 y, GlobalPtrFp32 inverse, int rows, int width,
+        int vectorized)
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
         if (row >= rows)
@@ -32,7 +33,8 @@ public static partial class L2Normalize
         for (int column = lane * Vec8.Size; column < width; column += 32 * Vec8.Size)
         {
             int count = width - column;
-            Vec8.Store(y, first + column, Vec8.Scale(Vec8.Load(x, first + column, count, vectorized), factor), count, vectorized);
+            Vec8.Store(y, first + column, Vec8.Scale(Vec8.Load(x, first + column, count, vectorized), factor), count,
+                vectorized);
         }
         if (lane == 0 && !inverse.IsNull)
             inverse.Store(row, factor);
@@ -40,11 +42,12 @@ public static partial class L2Normalize
 
     /// <summary>dx (+)= (dy - y (y . dy)) / |x|, one row a warp.</summary>
     /// <remarks>
-    /// A block has 128 threads, which are 4 warps of one row each; it uses no shared memory. Any GPU from compute capability 7.0 on.
+    /// A block has 128 threads, which are 4 warps of one row each; it uses no shared memory. Any GPU from compute
+    /// capability 7.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void BackwardKernel(GlobalPtrFp32 y, GlobalPtrFp32 inverse, GlobalPtrFp32 dy, GlobalPtrFp32 dx, int rows,
-        int width, int accumulate, int vectorized)
+    private static void BackwardKernel(GlobalPtrFp32 y, GlobalPtrFp32 inverse, GlobalPtrFp32 dy, GlobalPtrFp32 dx,
+        int rows, int width, int accumulate, int vectorized)
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
         if (row >= rows)

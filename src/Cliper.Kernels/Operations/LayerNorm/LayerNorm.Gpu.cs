@@ -7,41 +7,46 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class LayerNorm
 {
-    // A warp has a row. Up to so many columns stay in registers: all loads are under way at once, and memory is read once. Longer rows and
-    // those without 16-byte accesses are looked at again, in the first-level cache.
-    private const int GpuThreads = 128, WarpsOfBlock = GpuThreads / 32, HeldChunks = 4, HeldWidth = HeldChunks * 32 * Vec8.Size;
+    // A warp has a row. Up to so many columns stay in registers: all loads are under way at once, and memory is read
+    // once. Longer rows and those without 16-byte accesses are looked at again, in the first-level cache.
+    private const int GpuThreads = 128, WarpsOfBlock = GpuThreads / 32, HeldChunks = 4,
+        HeldWidth = HeldChunks * 32 * Vec8.Size;
 
     private static readonly KernelFamily
         HeldForwardKernels = new(typeof(LayerNorm), nameof(ForwardHeldKernel), "LayerNorm forward", GpuThreads, 1, 72),
-        HeldBackwardKernels = new(typeof(LayerNorm), nameof(BackwardHeldKernel), "LayerNorm backward", GpuThreads, 1, 128),
-        ForwardKernels = new(typeof(LayerNorm), nameof(ForwardKernel), "LayerNorm forward, any row", GpuThreads, 1, 72),
-        BackwardKernels = new(typeof(LayerNorm), nameof(BackwardKernel), "LayerNorm backward, any row", GpuThreads, 1, 96),
-        ParameterKernels = new(typeof(LayerNorm), nameof(ParameterGradientKernel), "LayerNorm parameters", ColumnBlock.Threads, 1, 96);
+        HeldBackwardKernels = new(typeof(LayerNorm), nameof(BackwardHeldKernel), "LayerNorm backward", GpuThreads, 1,
+        128), ForwardKernels = new(typeof(LayerNorm), nameof(ForwardKernel), "LayerNorm forward, any row", GpuThreads,
+        1, 72), BackwardKernels = new(typeof(LayerNorm), nameof(BackwardKernel), "LayerNorm backward, any row",
+        GpuThreads, 1, 96), ParameterKernels = new(typeof(LayerNorm), nameof(ParameterGradientKernel),
+        "LayerNorm parameters", ColumnBlock.Threads, 1, 96);
 
-    internal static IEnumerable<GpuKernel> GpuKernels => [.. HeldForwardKernels.ForEachDtype16, .. HeldBackwardKernels.ForEachDtype16,
-        .. ParameterKernels.ForEachDtype16, .. ForwardKernels.ForEachDtype16, .. BackwardKernels.ForEachDtype16];
+    internal static IEnumerable<GpuKernel> GpuKernels => [.. HeldForwardKernels.ForEachDtype16,
+        .. HeldBackwardKernels.ForEachDtype16, .. ParameterKernels.ForEachDtype16, .. ForwardKernels.ForEachDtype16,
+        .. BackwardKernels.ForEachDtype16];
 
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray gamma, DeviceArray beta, DeviceArray y, DeviceArray mean,
-        DeviceArray rstd, int rows, int width, float epsilon)
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray gamma, DeviceArray beta, DeviceArray y,
+        DeviceArray mean, DeviceArray rstd, int rows, int width, float epsilon)
     {
         var blocks = new Blocks(Blocks.Cover(rows, WarpsOfBlock));
         bool vectorized = Vec8.IsVectorizable(width, width, x, gamma, beta, y);
         if (vectorized && width <= HeldWidth)
             gpu.Run(HeldForwardKernels[x.Type.Dtype()], blocks, x, gamma, beta, y, mean, rstd, rows, width, epsilon);
         else
-            gpu.Run(ForwardKernels[x.Type.Dtype()], blocks, x, gamma, beta, y, mean, rstd, rows, width, epsilon, vectorized);
+            gpu.Run(ForwardKernels[x.Type.Dtype()], blocks, x, gamma, beta, y, mean, rstd, rows, width, epsilon,
+                vectorized);
     }
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray gamma, DeviceArray mean, DeviceArray rstd, DeviceArray dy,
-        DeviceArray dx, bool accumulateDx, DeviceArray dgamma, bool accumulateDgamma, DeviceArray dbeta, bool accumulateDbeta, int rows,
-        int width)
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray gamma, DeviceArray mean,
+        DeviceArray rstd, DeviceArray dy, DeviceArray dx, bool accumulateDx, DeviceArray dgamma,
+        bool accumulateDgamma, DeviceArray dbeta, bool accumulateDbeta, int rows, int width)
     {
         if (!dgamma.IsNull || !dbeta.IsNull)
         {
             int slices = ColumnSum.Slices(rows);
             DeviceArray gammaParts = gpu.Allocate((long)slices * width), betaParts = gpu.Allocate((long)slices * width);
-            gpu.Run(ParameterKernels[x.Type.Dtype()], new Blocks(Blocks.Cover(width, ColumnBlock.Columns), slices), x, mean, rstd, dy,
-                gammaParts, betaParts, rows, width, Blocks.Cover(rows, slices), Vec8.IsVectorizable(width, width, x, dy));
+            gpu.Run(ParameterKernels[x.Type.Dtype()], new Blocks(Blocks.Cover(width, ColumnBlock.Columns), slices), x,
+                mean, rstd, dy, gammaParts, betaParts, rows, width, Blocks.Cover(rows, slices),
+                Vec8.IsVectorizable(width, width, x, dy));
             if (!dgamma.IsNull)
                 SplitKReduction.Run(gpu, gammaParts, dgamma, slices, width, accumulateDgamma);
             if (!dbeta.IsNull)
@@ -55,8 +60,10 @@ public static partial class LayerNorm
         var blocks = new Blocks(Blocks.Cover(rows, WarpsOfBlock));
         bool vectorized = Vec8.IsVectorizable(width, width, x, gamma, dy, dx);
         if (vectorized && width <= HeldWidth)
-            gpu.Run(HeldBackwardKernels[x.Type.Dtype()], blocks, x, gamma, mean, rstd, dy, dx, rows, width, accumulateDx);
+            gpu.Run(HeldBackwardKernels[x.Type.Dtype()], blocks, x, gamma, mean, rstd, dy, dx, rows, width,
+                accumulateDx);
         else
-            gpu.Run(BackwardKernels[x.Type.Dtype()], blocks, x, gamma, mean, rstd, dy, dx, rows, width, accumulateDx, vectorized);
+            gpu.Run(BackwardKernels[x.Type.Dtype()], blocks, x, gamma, mean, rstd, dy, dx, rows, width, accumulateDx,
+                vectorized);
     }
 }

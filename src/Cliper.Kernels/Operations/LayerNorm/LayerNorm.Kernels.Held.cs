@@ -67,8 +67,9 @@ public static partial class LayerNorm
 
     /// <summary>y = (x - mean) rstd gamma + beta, rows held in registers.</summary>
     /// <remarks>
-    /// A warp has one row of up to 1024 columns, a block 4 warps; no shared memory. Up to four times eight columns a lane stay in
-    /// registers: all loads are under way at once, and memory is read once. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// A warp has one row of up to 1024 columns, a block 4 warps; no shared memory. Up to four times eight columns a
+    /// lane stay in registers: all loads are under way at once, and memory is read once. Any GPU from compute
+    /// capability 7.0 on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
     private static void ForwardHeldKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtrFp32 gamma, GlobalPtrFp32 beta,
@@ -87,7 +88,8 @@ public static partial class LayerNorm
         // (2) Compute the mean, and then the variance about it.
         var sum = new SumStep { Held = held };
         Unroll4.For(ref sum);
-        var squares = new SquaresStep { Held = held, Lane = lane, Width = width, Average = Ptx.WarpSum(sum.Sum) / width };
+        var squares = new SquaresStep { Held = held, Lane = lane, Width = width,
+            Average = Ptx.WarpSum(sum.Sum) / width };
         Unroll4.For(ref squares);
 
         // (3) Normalize and store the row.
@@ -145,15 +147,18 @@ public static partial class LayerNorm
         {
             int column = (index * 32 + Lane) * Vec8.Size;
             if (column < Width)
-                Vec8.Write(Dx, First + column, Gradient(HeldDy[index], HeldX[index], AverageG, AverageGn, Factor), Vec8.Size, 1,
-                    Accumulate);
+                Vec8.Write(Dx, First + column, Gradient(HeldDy[index], HeldX[index], AverageG, AverageGn, Factor),
+                    Vec8.Size, 1, Accumulate);
         }
     }
 
-    /// <summary>dx (+)= (g - mean g - n mean(g n)) rstd with g = gamma dy and the normalized n, rows held in registers.</summary>
+    /// <summary>
+    /// dx (+)= (g - mean g - n mean(g n)) rstd with g = gamma dy and the normalized n, rows held in registers.
+    /// </summary>
     /// <remarks>
-    /// A warp has one row of up to 1024 columns, a block 4 warps; no shared memory. Up to four times eight columns a lane stay in
-    /// registers: all loads are under way at once, and memory is read once. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// A warp has one row of up to 1024 columns, a block 4 warps; no shared memory. Up to four times eight columns a
+    /// lane stay in registers: all loads are under way at once, and memory is read once. Any GPU from compute
+    /// capability 7.0 on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
     private static void BackwardHeldKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtrFp32 gamma, GlobalPtrFp32 mean,
@@ -166,7 +171,8 @@ public static partial class LayerNorm
 
         // (1) Load the rows of x and dy.
         ArrayView<Vec8> heldX = LocalMemory.Allocate<Vec8>(HeldChunks), heldDy = LocalMemory.Allocate<Vec8>(HeldChunks);
-        var load = new LoadStep<TDtype> { Held = heldX, Row = x, First = (long)row * width, Lane = lane, Width = width };
+        var load = new LoadStep<TDtype> { Held = heldX, Row = x, First = (long)row * width, Lane = lane,
+            Width = width };
         Unroll4.For(ref load);
         load.Held = heldDy;
         load.Row = dy;

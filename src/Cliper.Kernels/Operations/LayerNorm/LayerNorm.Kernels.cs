@@ -13,12 +13,13 @@ public static partial class LayerNorm
 
     /// <summary>y = (x - mean) rstd gamma + beta, rows of any width.</summary>
     /// <remarks>
-    /// A warp has one row, a block 4 warps; no shared memory. Later passes read the row from the first-level cache. Any GPU from compute
-    /// capability 7.0 on, bf16 from 8.0 on.
+    /// A warp has one row, a block 4 warps; no shared memory. Later passes read the row from the first-level cache. Any
+    /// GPU from compute capability 7.0 on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
     private static void ForwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtrFp32 gamma, GlobalPtrFp32 beta,
-        GlobalPtr16<TDtype> y, GlobalPtrFp32 mean, GlobalPtrFp32 rstd, int rows, int width, float epsilon, int vectorized)
+        GlobalPtr16<TDtype> y, GlobalPtrFp32 mean, GlobalPtrFp32 rstd, int rows, int width, float epsilon,
+        int vectorized)
         where TDtype : struct, IDtype16
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
@@ -57,14 +58,17 @@ public static partial class LayerNorm
         }
     }
 
-    /// <summary>dx (+)= (g - mean g - n mean(g n)) rstd with g = gamma dy and the normalized n, rows of any width.</summary>
+    /// <summary>
+    /// dx (+)= (g - mean g - n mean(g n)) rstd with g = gamma dy and the normalized n, rows of any width.
+    /// </summary>
     /// <remarks>
-    /// A warp has one row, a block 4 warps; no shared memory. Later passes read the row from the first-level cache. Any GPU from compute
-    /// capability 7.0 on, bf16 from 8.0 on.
+    /// A warp has one row, a block 4 warps; no shared memory. Later passes read the row from the first-level cache. Any
+    /// GPU from compute capability 7.0 on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
     private static void BackwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtrFp32 gamma, GlobalPtrFp32 mean,
-        GlobalPtrFp32 rstd, GlobalPtr16<TDtype> dy, GlobalPtr16<TDtype> dx, int rows, int width, int accumulate, int vectorized)
+        GlobalPtrFp32 rstd, GlobalPtr16<TDtype> dy, GlobalPtr16<TDtype> dx, int rows, int width, int accumulate,
+        int vectorized)
         where TDtype : struct, IDtype16
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
@@ -77,7 +81,8 @@ public static partial class LayerNorm
         for (int column = lane * Vec8.Size; column < width; column += 32 * Vec8.Size)
         {
             int count = width - column;
-            Vec8 g = Vec8.Multiply(Vec8.Load(dy, first + column, count, vectorized), Vec8.Load(gamma, column, count, vectorized));
+            Vec8 g = Vec8.Multiply(Vec8.Load(dy, first + column, count, vectorized), Vec8.Load(gamma, column, count,
+                vectorized));
             sumG += Vec8.Sum(g);
             sumGn += Vec8.Sum(Vec8.Multiply(g, Normalized(x, first + column, count, vectorized, average, factor)));
         }
@@ -87,25 +92,29 @@ public static partial class LayerNorm
         for (int column = lane * Vec8.Size; column < width; column += 32 * Vec8.Size)
         {
             int count = width - column;
-            Vec8 g = Vec8.Multiply(Vec8.Load(dy, first + column, count, vectorized), Vec8.Load(gamma, column, count, vectorized));
+            Vec8 g = Vec8.Multiply(Vec8.Load(dy, first + column, count, vectorized), Vec8.Load(gamma, column, count,
+                vectorized));
             Vec8 n = Normalized(x, first + column, count, vectorized, average, factor);
             Vec8.Write(dx, first + column, Gradient(g, n, averageG, averageGn, factor), count, vectorized, accumulate);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vec8 Normalized<TDtype>(GlobalPtr16<TDtype> x, long at, int count, int vectorized, float average, float factor)
+    private static Vec8 Normalized<TDtype>(GlobalPtr16<TDtype> x, long at, int count, int vectorized, float average,
+        float factor)
         where TDtype : struct, IDtype16 =>
         Vec8.Scale(Vec8.Scale(Vec8.Load(x, at, count, vectorized), 1, -average), factor);
 
     /// <summary>gammaParts[slice] = sum of dy n, betaParts[slice] = sum of dy, over the slice's rows.</summary>
     /// <remarks>
-    /// Block (x, y) has 256 columns of slice y: 8 warps, each every eighth row, eight columns a lane. Shared memory: 32 bytes a thread,
-    /// used twice. The parts are added by another kernel in their order. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// Block (x, y) has 256 columns of slice y: 8 warps, each every eighth row, eight columns a lane. Shared memory: 32
+    /// bytes a thread, used twice. The parts are added by another kernel in their order. Any GPU from compute
+    /// capability 7.0 on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
     private static void ParameterGradientKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtrFp32 mean, GlobalPtrFp32 rstd,
-        GlobalPtr16<TDtype> dy, GlobalPtrFp32 gammaParts, GlobalPtrFp32 betaParts, int rows, int width, int each, int vectorized)
+        GlobalPtr16<TDtype> dy, GlobalPtrFp32 gammaParts, GlobalPtrFp32 betaParts, int rows, int width, int each,
+        int vectorized)
         where TDtype : struct, IDtype16
     {
         // (1) Sum this thread's rows of its columns.
@@ -116,7 +125,8 @@ public static partial class LayerNorm
             long at = (long)row * width + column;
             Vec8 d = Vec8.Load(dy, at, count, vectorized);
             dbeta = Vec8.Add(dbeta, d);
-            dgamma = Vec8.Add(dgamma, Vec8.Multiply(d, Normalized(x, at, count, vectorized, mean.Load(row), rstd.Load(row))));
+            dgamma = Vec8.Add(dgamma, Vec8.Multiply(d, Normalized(x, at, count, vectorized, mean.Load(row),
+                rstd.Load(row))));
         }
 
         // (2) Sum over the block's warps.

@@ -18,11 +18,14 @@ public static partial class Mean
     internal static IEnumerable<GpuKernel> GpuKernels => [ForwardChunks, BackwardChunks];
 
     private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, int samples, int frames, int width) =>
-        gpu.Run(ForwardChunks, BlocksOf(samples, width), x, y, (long)samples, frames, width, Vec8.IsVectorizable(width, width, x, y));
+        gpu.Run(ForwardChunks, BlocksOf(samples, width), x, y, (long)samples, frames, width,
+            Vec8.IsVectorizable(width, width, x, y));
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate, int samples, int frames, int width) =>
-        gpu.Run(BackwardChunks, BlocksOf((long)samples * frames, width), dy, dx, accumulate, (long)samples * frames, frames, width,
-            Vec8.IsVectorizable(width, width, dy, dx));
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate, int samples,
+        int frames, int width) =>
+        gpu.Run(BackwardChunks, BlocksOf((long)samples * frames, width), dy, dx, accumulate, (long)samples * frames,
+            frames, width, Vec8.IsVectorizable(width, width, dy, dx));
 
-    private static Blocks BlocksOf(long rows, int width) => new(Blocks.Cover(rows * Blocks.Cover(width, Vec8.Size), GpuThreads));
+    private static Blocks BlocksOf(long rows, int width) => new(Blocks.Cover(rows * Blocks.Cover(width, Vec8.Size),
+        GpuThreads));
 }

@@ -7,10 +7,12 @@ public static partial class Mean
 {
     /// <summary>y[sample] = mean of x[sample, frame] over the frames.</summary>
     /// <remarks>
-    /// A thread has eight columns of a sample, a block 256 threads; no shared memory. Any GPU from compute capability 7.0 on.
+    /// A thread has eight columns of a sample, a block 256 threads; no shared memory. Any GPU from compute capability
+    /// 7.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void ForwardKernel(GlobalPtrFp32 x, GlobalPtrFp32 y, long samples, int frames, int width, int vectorized)
+    private static void ForwardKernel(GlobalPtrFp32 x, GlobalPtrFp32 y, long samples, int frames, int width,
+        int vectorized)
     {
         // (1) Find the sample and the columns.
         int chunks = (width + Vec8.Size - 1) / Vec8.Size;
@@ -28,10 +30,12 @@ public static partial class Mean
 
     /// <summary>dx[sample, frame] (+)= dy[sample] / frames.</summary>
     /// <remarks>
-    /// A thread has eight columns of a frame, a block 256 threads; no shared memory. Any GPU from compute capability 7.0 on.
+    /// A thread has eight columns of a frame, a block 256 threads; no shared memory. Any GPU from compute capability
+    /// 7.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void BackwardKernel(GlobalPtrFp32 dy, GlobalPtrFp32 dx, int accumulate, long rows, int frames, int width, int vectorized)
+    private static void BackwardKernel(GlobalPtrFp32 dy, GlobalPtrFp32 dx, int accumulate, long rows, int frames,
+        int width, int vectorized)
     {
         // (1) Find the frame and the columns.
         int chunks = (width + Vec8.Size - 1) / Vec8.Size;

@@ -9,12 +9,13 @@ public static partial class Normalize
 {
     private const int GpuThreads = 256;
 
-    private static readonly KernelFamily UnfoldKernels = new(typeof(Normalize), nameof(NormalizeKernel), "Normalize", GpuThreads, 1, 48);
+    private static readonly KernelFamily UnfoldKernels = new(typeof(Normalize), nameof(NormalizeKernel), "Normalize",
+        GpuThreads, 1, 48);
 
     internal static IEnumerable<GpuKernel> GpuKernels => UnfoldKernels.ForEachDtype16;
 
-    private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<(ImageView Picture, PixelBox? Erased)> pictures, DeviceArray table,
-        DeviceArray patches, PatchEmbedding.Sizes sizes)
+    private static void ForwardGpu(GpuDevice gpu, ReadOnlySpan<(ImageView Picture, PixelBox? Erased)> pictures,
+        DeviceArray table, DeviceArray patches, PatchEmbedding.Sizes sizes)
     {
         var rows = new ImageRow[pictures.Length];
         bool vectorized = sizes.Patch % Vec8.Size == 0 && Vec8.IsVectorizable(sizes.Width, sizes.Width, patches);
@@ -35,8 +36,8 @@ public static partial class Normalize
         }
         DeviceArray device = TensorTable.Upload<ImageRow>(gpu, rows);
         long chunks = (long)sizes.Height * Blocks.Cover(sizes.Width, Vec8.Size);
-        gpu.Run(UnfoldKernels[patches.Type.Dtype()], new Blocks(Blocks.Cover(chunks, GpuThreads), pictures.Length), device, table, patches,
-            sizes.Height, sizes.Width, sizes.Patch, vectorized);
+        gpu.Run(UnfoldKernels[patches.Type.Dtype()], new Blocks(Blocks.Cover(chunks, GpuThreads), pictures.Length),
+            device, table, patches, sizes.Height, sizes.Width, sizes.Patch, vectorized);
         gpu.Free(device);
     }
 

@@ -30,15 +30,18 @@ public static partial class Normalize
         public int Height => _row.Int(5);
     }
 
-    /// <summary>Writes the normalized pixels of images as rows of patches, and zeros in the erased rectangles.</summary>
+    /// <summary>
+    /// Writes the normalized pixels of images as rows of patches, and zeros in the erased rectangles.
+    /// </summary>
     /// <remarks>
-    /// A thread has eight pixels of an image's row: it reads 24 bytes (8 of a gray image) and, where all is aligned, writes 16 bytes of
-    /// a patch's row in each channel. A block has 256 threads; y of the grid is the image. Shared memory: the table of 3 x 256
-    /// values, which makes them the CPU's to the bit. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// A thread has eight pixels of an image's row: it reads 24 bytes (8 of a gray image) and, where all is aligned,
+    /// writes 16 bytes of a patch's row in each channel. A block has 256 threads; y of the grid is the image. Shared
+    /// memory: the table of 3 x 256 values, which makes them the CPU's to the bit. Any GPU from compute capability 7.0
+    /// on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void NormalizeKernel<TDtype>(GlobalPtrInt32 rows, GlobalPtrFp32 table, GlobalPtr16<TDtype> patches, int height, int width, int patch,
-        int vectorized) where TDtype : struct, IDtype16
+    private static void NormalizeKernel<TDtype>(GlobalPtrInt32 rows, GlobalPtrFp32 table, GlobalPtr16<TDtype> patches,
+        int height, int width, int patch, int vectorized) where TDtype : struct, IDtype16
     {
         // (1) Copy the table to shared memory.
         ArrayView<float> values = SharedMemory.Allocate<float>(3 * 256);
@@ -69,9 +72,12 @@ public static partial class Normalize
             }
             long to = image + InPatches(x, y, width, patch);
             int plane = patch * patch;
-            patches.Store8(to, Vec8.Erase(isGray ? Eight(values, words, 0, 1) : Eight(values, words, 0, 3), left, erased));
-            patches.Store8(to + plane, Vec8.Erase(isGray ? Eight(values, words, 1, 1) : Eight(values, words, 1, 3), left, erased));
-            patches.Store8(to + 2 * plane, Vec8.Erase(isGray ? Eight(values, words, 2, 1) : Eight(values, words, 2, 3), left, erased));
+            patches.Store8(to, Vec8.Erase(isGray ? Eight(values, words, 0, 1) : Eight(values, words, 0, 3), left,
+                erased));
+            patches.Store8(to + plane, Vec8.Erase(isGray ? Eight(values, words, 1, 1) : Eight(values, words, 1, 3),
+                left, erased));
+            patches.Store8(to + 2 * plane, Vec8.Erase(isGray ? Eight(values, words, 2, 1) : Eight(values, words, 2,
+                3), left, erased));
             return;
         }
 

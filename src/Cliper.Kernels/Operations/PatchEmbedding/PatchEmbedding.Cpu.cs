@@ -9,16 +9,20 @@ public static unsafe partial class PatchEmbedding
         RangeLoop.Rows(host, (long)sizes.Images * sizes.Patches, sizes.Pixels,
             new UnfoldBody(images.Floats, unfolded.Floats, sizes));
 
-    private static void FoldHost(CpuDevice host, DeviceArray unfolded, DeviceArray images, bool accumulate, Sizes sizes) =>
+    private static void FoldHost(CpuDevice host, DeviceArray unfolded, DeviceArray images, bool accumulate,
+        Sizes sizes) =>
         RangeLoop.Rows(host, (long)sizes.Images * sizes.Patches, sizes.Pixels,
             new FoldBody(unfolded.Floats, images.Floats, accumulate, sizes));
 
-    /// <summary>First pixel, in channel 0, of the patch that is row <paramref name="patch"/> of all images' patches.</summary>
+    /// <summary>
+    /// First pixel, in channel 0, of the patch that is row <paramref name="patch"/> of all images' patches.
+    /// </summary>
     private static float* Corner(float* images, long patch, Sizes sizes)
     {
         long image = patch / sizes.Patches, inImage = patch % sizes.Patches;
         int across = sizes.Width / sizes.Patch;
-        return images + image * sizes.ImageLength + inImage / across * sizes.Patch * sizes.Width + inImage % across * sizes.Patch;
+        return images + image * sizes.ImageLength + inImage / across * sizes.Patch * sizes.Width
+            + inImage % across * sizes.Patch;
     }
 
     private readonly struct UnfoldBody(float* images, float* unfolded, Sizes sizes) : IRangeBody

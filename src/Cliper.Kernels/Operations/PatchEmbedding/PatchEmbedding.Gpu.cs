@@ -18,7 +18,8 @@ public static partial class PatchEmbedding
     {
         long rows = (long)sizes.Images * sizes.Patches;
         gpu.Run(UnfoldKernels[unfolded.Type.Dtype()],
-            new Blocks(Blocks.Cover(rows * Blocks.Cover(sizes.Pixels, Vec8.Size), GpuThreads)), images, unfolded, rows, sizes.Channels,
+            new Blocks(Blocks.Cover(rows * Blocks.Cover(sizes.Pixels, Vec8.Size), GpuThreads)), images, unfolded,
+            rows, sizes.Channels,
                 sizes.Height, sizes.Width, sizes.Patch,
             sizes.Patch % Vec8.Size == 0 && Vec8.IsVectorizable(sizes.Width, sizes.Width, images, unfolded));
     }

@@ -7,11 +7,12 @@ public static partial class PatchEmbedding
 {
     /// <summary>unfolded[patch] = the patch's pixels, [channels, patch, patch].</summary>
     /// <remarks>
-    /// A thread has eight pixels of a patch's row, a block 256 threads; no shared memory. Any GPU from compute capability 7.0 on, bf16 from 8.0 on.
+    /// A thread has eight pixels of a patch's row, a block 256 threads; no shared memory. Any GPU from compute
+    /// capability 7.0 on, bf16 from 8.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void UnfoldKernel<TDtype>(GlobalPtrFp32 images, GlobalPtr16<TDtype> unfolded, long rows, int channels, int height,
-        int width, int patch, int vectorized) where TDtype : struct, IDtype16
+    private static void UnfoldKernel<TDtype>(GlobalPtrFp32 images, GlobalPtr16<TDtype> unfolded, long rows,
+        int channels, int height, int width, int patch, int vectorized) where TDtype : struct, IDtype16
     {
         // (1) Find the patch and the pixels.
         int pixels = channels * patch * patch, chunks = (pixels + Vec8.Size - 1) / Vec8.Size;
@@ -25,11 +26,13 @@ public static partial class PatchEmbedding
         // (2) Copy them: with 16-byte accesses where all eight are neighbors in the image too.
         if (vectorized != 0)
         {
-            unfolded.Store8(row * pixels + first, images.Load8(Place(image, first, channels, height, width, patch, top, left)));
+            unfolded.Store8(row * pixels + first, images.Load8(Place(image, first, channels, height, width, patch,
+                top, left)));
             return;
         }
         for (int pixel = first; pixel < first + Vec8.Size && pixel < pixels; pixel++)
-            unfolded.Store(row * pixels + pixel, images.Load(Place(image, pixel, channels, height, width, patch, top, left)));
+            unfolded.Store(row * pixels + pixel, images.Load(Place(image, pixel, channels, height, width, patch, top,
+                left)));
     }
 
     private static long Place(long image, int pixel, int channels, int height, int width, int patch, int top, int left)

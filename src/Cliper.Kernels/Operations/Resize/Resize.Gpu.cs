@@ -10,21 +10,23 @@ public static partial class Resize
 {
     private const int GpuThreads = 128;
 
-    private static readonly GpuKernel WeighingBicubic = MakeWeighing<Bicubic>(), WeighingBilinear = MakeWeighing<Bilinear>();
+    private static readonly GpuKernel WeighingBicubic = MakeWeighing<Bicubic>(),
+        WeighingBilinear = MakeWeighing<Bilinear>();
 
-    private static readonly GpuKernel Rows = new(typeof(Resize), nameof(ResizeRowsKernel), "Resize rows", GpuThreads, 1, 56),
-        Columns = new(typeof(Resize), nameof(ResizeColumnsKernel), "Resize columns", GpuThreads, 1, 64);
+    private static readonly GpuKernel Rows = new(typeof(Resize), nameof(ResizeRowsKernel), "Resize rows", GpuThreads,
+        1, 56), Columns = new(typeof(Resize), nameof(ResizeColumnsKernel), "Resize columns", GpuThreads, 1, 64);
 
     internal static IEnumerable<GpuKernel> GpuKernels => [WeighingBicubic, WeighingBilinear, Rows, Columns];
 
     private static GpuKernel MakeWeighing<TFilter>() where TFilter : struct, IResizeFilter =>
-        new(((Action<GlobalPtrInt32>)WeightsKernel<TFilter>).Method, GpuKernel.NameOf("Resize weights", typeof(TFilter)),
-            GpuThreads, 1, 64)
+        new(((Action<GlobalPtrInt32>)WeightsKernel<TFilter>).Method, GpuKernel.NameOf("Resize weights",
+            typeof(TFilter)), GpuThreads, 1, 64)
         {
             UsesDoubles = true,
         };
 
-    private static void ForwardGpu<TFilter>(GpuDevice gpu, ReadOnlySpan<Part> parts) where TFilter : struct, IResizeFilter
+    private static void ForwardGpu<TFilter>(GpuDevice gpu, ReadOnlySpan<Part> parts) where TFilter : struct,
+        IResizeFilter
     {
         var table = new ImageRow[parts.Length];
         long weights = 0, between = 0, mostPixels = 0, mostChunks = 0;
@@ -54,17 +56,21 @@ public static partial class Resize
         gpu.Free(rows);
     }
 
-    // The row of an image, with offsets where the addresses of its weights and of the image between the passes will stand.
-    private static ImageRow Describe<TFilter>(Part part, ref long weights, ref long between) where TFilter : struct, IResizeFilter
+    // The row of an image, with offsets where the addresses of its weights and of the image between the passes will
+    // stand.
+    private static ImageRow Describe<TFilter>(Part part, ref long weights, ref long between) where TFilter : struct,
+        IResizeFilter
     {
-        Axis horizontal = Axis.Of<TFilter>(part.Crop.Width, part.Width), vertical = Axis.Of<TFilter>(part.Crop.Height, part.Height);
+        Axis horizontal = Axis.Of<TFilter>(part.Crop.Width, part.Width), vertical = Axis.Of<TFilter>(part.Crop.Height,
+            part.Height);
         int first = vertical.Reach(part.Window.Y).Start;
         (int last, int count) = vertical.Reach(part.Window.Y + part.Window.Height - 1);
         var row = new ImageRow
         {
-            Horizontal = Describe(horizontal, ref weights, part.Crop.Width, part.Width, part.Window.X, part.Window.Width),
-            Vertical = Describe(vertical, ref weights, part.Crop.Height, part.Height, part.Window.Y, part.Window.Height),
-            Source = part.Source.Pixels.Address + (part.Crop.Y + (long)first) * part.Source.Line
+            Horizontal = Describe(horizontal, ref weights, part.Crop.Width, part.Width, part.Window.X,
+                part.Window.Width),
+            Vertical = Describe(vertical, ref weights, part.Crop.Height, part.Height, part.Window.Y,
+            part.Window.Height), Source = part.Source.Pixels.Address + (part.Crop.Y + (long)first) * part.Source.Line
                 + part.Crop.X * part.Source.Channels,
             Stride = part.Source.Line,
             Between = between,
@@ -97,8 +103,8 @@ public static partial class Resize
     private struct AxisRow
     {
         /// <summary>
-        /// Address of the axis' weights (its outputs' starts, their counts, and then as many weights of each as the longest has), and
-        /// that number of weights.
+        /// Address of the axis' weights (its outputs' starts, their counts, and then as many weights of each as the
+        /// longest has), and that number of weights.
         /// </summary>
         public long Weights, MostWeights;
 

@@ -66,10 +66,12 @@ public static partial class Resize
         public long Target => _row.Long(19);
     }
 
-    /// <summary>Computes the weights of each output position of both axes, in fp64 and then fixed point, as the CPU does.</summary>
+    /// <summary>
+    /// Computes the weights of each output position of both axes, in fp64 and then fixed point, as the CPU does.
+    /// </summary>
     /// <remarks>
-    /// A thread has one output position, a block 128; y of the grid is the image, z the axis. No shared memory. Any GPU from compute
-    /// capability 7.0 on.
+    /// A thread has one output position, a block 128; y of the grid is the image, z the axis. No shared memory. Any GPU
+    /// from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
     private static void WeightsKernel<TFilter>(GlobalPtrInt32 table) where TFilter : struct, IResizeFilter
@@ -102,23 +104,27 @@ public static partial class Resize
             weights.Store(at + i, Axis.Quantise(axis.Weight<TFilter>(position, start + i), sum));
     }
 
-    /// <summary>Resizes rows: writes the image between the passes, which has the window's columns and the source's rows.</summary>
+    /// <summary>
+    /// Resizes rows: writes the image between the passes, which has the window's columns and the source's rows.
+    /// </summary>
     /// <remarks>
-    /// A thread has one pixel of the image between, a block 128; y of the grid is the image. Mirroring happens here. No shared
-    /// memory. Any GPU from compute capability 7.0 on.
+    /// A thread has one pixel of the image between, a block 128; y of the grid is the image. Mirroring happens here. No
+    /// shared memory. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
     private static void ResizeRowsKernel(GlobalPtrInt32 table)
     {
         // (1) Find the image and the pixel.
         var row = new ImageRowView(TensorTable.Row.At(table, Grid.IdxY, ImageRowView.Units));
-        int width = row.Horizontal.Outputs, at = Grid.IdxX * GpuThreads + Group.IdxX, y = at / width, x = at - y * width;
+        int width = row.Horizontal.Outputs, at = Grid.IdxX * GpuThreads + Group.IdxX, y = at / width,
+            x = at - y * width;
         if (y >= row.BetweenRows)
             return;
 
         // (2) Find its source positions and their weights.
         var weights = new GlobalPtrInt32(row.Horizontal.Weights);
-        int start = weights.Load(x), count = weights.Load(width + x), first = 2 * width + x * row.Horizontal.MostWeights;
+        int start = weights.Load(x), count = weights.Load(width + x), first = 2 * width
+            + x * row.Horizontal.MostWeights;
         if (row.Mirrored != 0)
             x = width - 1 - x;
         GlobalPtrUInt8 source = new(row.Source + (long)y * row.Stride),
@@ -152,8 +158,8 @@ public static partial class Resize
 
     /// <summary>Resizes columns of the image between the passes, and writes the target.</summary>
     /// <remarks>
-    /// A thread has 16 bytes of an output row, a block 128 threads; y of the grid is the image. Sums stay in 16 registers; no shared
-    /// memory. Any GPU from compute capability 7.0 on.
+    /// A thread has 16 bytes of an output row, a block 128 threads; y of the grid is the image. Sums stay in 16
+    /// registers; no shared memory. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
     private static void ResizeColumnsKernel(GlobalPtrInt32 table)

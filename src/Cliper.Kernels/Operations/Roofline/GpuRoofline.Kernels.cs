@@ -7,8 +7,8 @@ public static partial class GpuRoofline
 {
     /// <summary>Eight independent chains of mma.sync m16n8k16 a warp, on registers alone.</summary>
     /// <remarks>
-    /// A block has 256 threads; two blocks a multiprocessor. Operands differ from lane to lane and in sign: power, and with it the clock,
-    /// depends on the bits that change. From compute capability 8.0 on.
+    /// A block has 256 threads; two blocks a multiprocessor. Operands differ from lane to lane and in sign: power, and
+    /// with it the clock, depends on the bits that change. From compute capability 8.0 on.
     /// </remarks>
     [DeviceCode]
     private static void MmaKernel<TDtype>(GlobalPtrFp32 result, int turns) where TDtype : struct, IDtype16
@@ -22,7 +22,8 @@ public static partial class GpuRoofline
             W = TDtype.Pack(x, 0.9f * x),
         };
         uint b0 = TDtype.Pack(0.6f * x, x), b1 = TDtype.Pack(x, -0.8f * x);
-        F4 c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
+        F4 c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default,
+            c7 = default;
         for (int turn = 0; turn < turns; turn++)
         {
             c0 = TDtype.Mma(c0, a, b0, b1);
@@ -52,8 +53,8 @@ public static partial class GpuRoofline
 
     /// <summary>wgmma m64n256k16 by two warpgroups, from one place of shared memory.</summary>
     /// <remarks>
-    /// A block has 256 threads, one a multiprocessor. Shared memory: [A block of 64 x 64 | four B blocks of 64 x 64], 8 KiB each.
-    /// Compute capability 9.0 alone.
+    /// A block has 256 threads, one a multiprocessor. Shared memory: [A block of 64 x 64 | four B blocks of 64 x 64], 8
+    /// KiB each. Compute capability 9.0 alone.
     /// </remarks>
     [DeviceCode]
     private static void WgmmaKernel<TDtype>(GlobalPtrFp32 result, int turns) where TDtype : struct, IDtype16
@@ -77,7 +78,8 @@ public static partial class GpuRoofline
 
         // (2) Multiply the same blocks again and again.
         Wgmma.Clear();
-        var step = new WgmmaStep<TDtype> { Left = Wgmma.Descriptor(shared), Right = Wgmma.Descriptor(shared + Wgmma.Block) };
+        var step = new WgmmaStep<TDtype> { Left = Wgmma.Descriptor(shared), Right = Wgmma.Descriptor(shared
+            + Wgmma.Block) };
         for (int turn = 0; turn < turns; turn++)
         {
             Wgmma.Fence();

@@ -30,30 +30,33 @@ public static partial class GpuRoofline
     private const long UsualCopy = 1L << 30;
 
     private static readonly KernelFamily Products =
-        new(typeof(GpuRoofline), nameof(MmaKernel), "Peak Products", Threads, BlocksAMultiprocessor, 64, target: GpuTarget.MmaSync)
+        new(typeof(GpuRoofline), nameof(MmaKernel), "Peak Products", Threads, BlocksAMultiprocessor, 64,
+            target: GpuTarget.MmaSync)
         { Instructions = (Chains, 0, 0) };
 
     private static readonly GpuKernel MultiplyAdds =
         new(typeof(GpuRoofline), nameof(FmaKernel), "Peak MultiplyAdds", Threads, BlocksAMultiprocessor, 32);
 
-    private static readonly KernelFamily WarpgroupProducts = new(typeof(GpuRoofline), nameof(WgmmaKernel), "Peak WarpgroupProducts",
-        Threads, 1, 168, WgmmaBytes + Wgmma.Alignment, GpuTarget.Wgmma)
+    private static readonly KernelFamily WarpgroupProducts = new(typeof(GpuRoofline), nameof(WgmmaKernel),
+        "Peak WarpgroupProducts", Threads, 1, 168, WgmmaBytes + Wgmma.Alignment, GpuTarget.Wgmma)
     { Instructions = (StepsATurn, 0, 0) };
 
-    internal static IEnumerable<GpuKernel> GpuKernels => [.. Products.ForEachDtype16, .. WarpgroupProducts.ForEachDtype16, MultiplyAdds];
+    internal static IEnumerable<GpuKernel> GpuKernels => [.. Products.ForEachDtype16,
+        .. WarpgroupProducts.ForEachDtype16, MultiplyAdds];
 
     /// <summary>The instruction by which <see cref="MeasureGflops"/> measures a card.</summary>
     public static string Instruction(GpuDevice gpu) => gpu.HasWgmma ? "wgmma" : gpu.HasTensorCores ? "mma.sync" : "fma";
 
     /// <summary>
-    /// Products of the 16-bit format with fp32 sums, on registers alone (mma.sync of m16n8k16), on a Hopper card from one place of
-    /// shared memory (wgmma of m64n256k16); fp32 multiply-adds on a card without either; in GFLOP/s.
+    /// Products of the 16-bit format with fp32 sums, on registers alone (mma.sync of m16n8k16), on a Hopper card from
+    /// one place of shared memory (wgmma of m64n256k16); fp32 multiply-adds on a card without either; in GFLOP/s.
     /// </summary>
     /// <param name="gpu">The card.</param>
     /// <param name="turns">Instructions of each chain; the fewer, the more the launch weighs.</param>
     public static double MeasureGflops(GpuDevice gpu, int turns = UsualTurns)
     {
-        (GpuKernel kernel, double flopsOfAWarp) = gpu.HasWgmma ? (WarpgroupProducts[gpu.Activations.Dtype()], StepsATurn * WgmmaFlops / 4)
+        (GpuKernel kernel, double flopsOfAWarp) = gpu.HasWgmma ? (WarpgroupProducts[gpu.Activations.Dtype()],
+            StepsATurn * WgmmaFlops / 4)
             : gpu.HasTensorCores ? (Products[gpu.Activations.Dtype()], Chains * MmaFlops)
             : (MultiplyAdds, Chains * FmaFlops);
         int blocks = kernel.MinBlocks * gpu.Multiprocessors;

@@ -9,8 +9,8 @@ public static unsafe partial class Softmax
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, int rows, int width) =>
         RangeLoop.Rows(host, rows, width, new ForwardBody(x.Floats, y.Floats, width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate, int rows,
-        int width) =>
+    private static void BackwardHost(CpuDevice host, DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate,
+        int rows, int width) =>
         RangeLoop.Rows(host, rows, width, new BackwardBody(y.Floats, dy.Floats, dx.Floats, accumulate, width));
 
     private readonly struct ForwardBody(float* x, float* y, int width) : IRangeBody
@@ -21,7 +21,8 @@ public static unsafe partial class Softmax
             {
                 float* source = x + row * width, target = y + row * width;
                 Exponentials<V>(source, RowMath.Max<V>(source, width), target, width);
-                // The row is in the first-level cache: a pass for the sum costs little and needs no care for partial lanes.
+                // The row is in the first-level cache: a pass for the sum costs little and needs no care for partial
+                // lanes.
                 RowMath.Scale<V>(target, 1 / RowMath.Sum<V>(target, width), target, width, add: false);
             }
         }

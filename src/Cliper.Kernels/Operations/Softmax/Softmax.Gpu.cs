@@ -13,13 +13,14 @@ public static partial class Softmax
         ForwardKernels = new(typeof(Softmax), nameof(ForwardKernel), "Softmax forward", GpuThreads, 1, 64),
         BackwardKernels = new(typeof(Softmax), nameof(BackwardKernel), "Softmax backward", GpuThreads, 1, 64);
 
-    internal static IEnumerable<GpuKernel> GpuKernels => [.. ForwardKernels.ForEachFloating, .. BackwardKernels.ForEachFloating];
+    internal static IEnumerable<GpuKernel> GpuKernels => [.. ForwardKernels.ForEachFloating,
+        .. BackwardKernels.ForEachFloating];
 
     private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, int rows, int width) =>
         gpu.Run(ForwardKernels[x.Type.PointerType()], new Blocks(Blocks.Cover(rows, WarpsOfBlock)), x, y, rows, width);
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate, int rows,
-        int width) =>
-        gpu.Run(BackwardKernels[y.Type.PointerType()], new Blocks(Blocks.Cover(rows, WarpsOfBlock)), y, dy, dx, rows, width,
-            accumulate);
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate,
+        int rows, int width) =>
+        gpu.Run(BackwardKernels[y.Type.PointerType()], new Blocks(Blocks.Cover(rows, WarpsOfBlock)), y, dy, dx, rows,
+            width, accumulate);
 }

@@ -9,8 +9,9 @@ public static partial class Softmax
 
     /// <summary>y = softmax(x), one row a warp.</summary>
     /// <remarks>
-    /// A block has 128 threads, which are 4 warps of one row each; it uses no shared memory. A lane has every 32nd element of
-    /// its row. The second and third pass read the row from the first-level cache. Any GPU from compute capability 7.0 on.
+    /// A block has 128 threads, which are 4 warps of one row each; it uses no shared memory. A lane has every 32nd
+    /// element of its row. The second and third pass read the row from the first-level cache. Any GPU from compute
+    /// capability 7.0 on.
     /// </remarks>
     [DeviceCode]
     private static void ForwardKernel<TX>(TX x, TX y, int rows, int width) where TX : struct, IGlobalPtr
@@ -31,15 +32,16 @@ public static partial class Softmax
             sum += Ptx.Exp2((x.Load(first + column) - max) * Log2OfE);
         float factor = 1f / Ptx.WarpSum(sum);
 
-        // (3) Store each exponential times the factor; y may be x, because a lane reads no element but those that it writes.
+        // (3) Store each exponential times the factor; y may be x, because a lane reads no element but those that it
+        // writes.
         for (int column = lane; column < width; column += 32)
             y.Store(first + column, Ptx.Exp2((x.Load(first + column) - max) * Log2OfE) * factor);
     }
 
     /// <summary>dx = y (dy - sum of dy y), one row a warp.</summary>
     /// <remarks>
-    /// A block has 128 threads, which are 4 warps of one row each; it uses no shared memory. A lane has every 32nd element of
-    /// its row. Any GPU from compute capability 7.0 on.
+    /// A block has 128 threads, which are 4 warps of one row each; it uses no shared memory. A lane has every 32nd
+    /// element of its row. Any GPU from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
     private static void BackwardKernel<TX>(TX y, TX dy, TX dx, int rows, int width, int accumulate)

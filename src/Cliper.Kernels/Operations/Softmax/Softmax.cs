@@ -8,14 +8,15 @@ namespace Cliper.Kernels.Operations;
 /// Softmax over rows: y_i = e^(x_i - max x) / sum_j e^(x_j - max x). Backward: dx = y (dy - sum_j dy_j y_j).
 /// </summary>
 /// <remarks>
-/// The maximum is subtracted first, so that no finite row overflows. An element of minus infinity becomes zero. A NaN, a plus
-/// infinity, or a row of minus infinities alone makes its own row NaN and no other.
+/// The maximum is subtracted first, so that no finite row overflows. An element of minus infinity becomes zero. A NaN,
+/// a plus infinity, or a row of minus infinities alone makes its own row NaN and no other.
 /// </remarks>
 public static partial class Softmax
 {
     /// <summary>y = softmax(x), row by row.</summary>
     /// <param name="x">[rows, width].</param>
-    /// <param name="y">[rows, width], on a GPU of the type of <paramref name="x"/>; may be <paramref name="x"/>.</param>
+    /// <param name="y">[rows, width], on a GPU of the type of <paramref name="x"/>; may be
+    /// <paramref name="x"/>.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="width">Elements of a row.</param>
     public static void Forward(DeviceArray x, DeviceArray y, int rows, int width)

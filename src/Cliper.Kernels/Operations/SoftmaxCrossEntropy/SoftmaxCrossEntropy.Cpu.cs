@@ -30,7 +30,8 @@ public static unsafe partial class SoftmaxCrossEntropy
             soft ? targets.Floats : null, logSum.Floats, *dloss.Floats / rows, dlogits.Floats, accumulate, classes));
     }
 
-    private readonly struct ForwardBody(float* logits, int* labels, float* targets, float* losses, float* logSum, int classes)
+    private readonly struct ForwardBody(float* logits, int* labels, float* targets, float* losses, float* logSum,
+        int classes)
         : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
@@ -42,7 +43,8 @@ public static unsafe partial class SoftmaxCrossEntropy
                 float log = MathF.Log(RowMath.SumOfExp<V>(x, max, classes));
                 logSum[row] = max + log;
                 // (max - x) + log keeps the small term that max + log would round away.
-                losses[row] = labels != null ? max - x[labels[row]] + log : Soft<V>(x, targets + row * classes, max, log, classes);
+                losses[row] = labels != null ? max - x[labels[row]] + log : Soft<V>(x, targets + row * classes, max,
+                    log, classes);
             }
         }
 

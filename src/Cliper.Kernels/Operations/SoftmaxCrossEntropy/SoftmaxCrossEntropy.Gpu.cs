@@ -19,22 +19,23 @@ public static partial class SoftmaxCrossEntropy
 
     internal static IEnumerable<GpuKernel> GpuKernels => [ForwardRows, BackwardRows];
 
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray targets, DeviceArray loss, DeviceArray logSum, int rows,
-        int classes)
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray targets, DeviceArray loss,
+        DeviceArray logSum, int rows, int classes)
     {
         (DeviceArray labels, DeviceArray soft) = Split(targets);
         DeviceArray losses = gpu.Allocate(rows);
-        gpu.Run(ForwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), logits, labels, soft, losses, logSum, rows, classes);
+        gpu.Run(ForwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), logits, labels, soft, losses, logSum, rows,
+            classes);
         Sum.Forward(losses, loss);
         gpu.Free(losses);
     }
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray targets, DeviceArray logSum, DeviceArray dloss,
-        DeviceArray dlogits, bool accumulate, int rows, int classes)
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray targets, DeviceArray logSum,
+        DeviceArray dloss, DeviceArray dlogits, bool accumulate, int rows, int classes)
     {
         (DeviceArray labels, DeviceArray soft) = Split(targets);
-        gpu.Run(BackwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), logits, labels, soft, logSum, dloss, dlogits, accumulate, rows,
-            classes);
+        gpu.Run(BackwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), logits, labels, soft, logSum, dloss,
+            dlogits, accumulate, rows, classes);
     }
 
     private static (DeviceArray Labels, DeviceArray Soft) Split(DeviceArray targets) =>

@@ -8,11 +8,12 @@ public static partial class SoftmaxCrossEntropy
     /// <summary>Each row's cross-entropy over the number of rows, and its log-sum-exp.</summary>
     /// <remarks>
     /// A block has 128 threads, which are 4 warps of one row each; it uses no shared memory. A label outside the
-    /// classes makes its row's loss NaN: reading it back to say where would stop the device. Any GPU from compute capability 7.0 on.
+    /// classes makes its row's loss NaN: reading it back to say where would stop the device. Any GPU from compute
+    /// capability 7.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void ForwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 soft, GlobalPtrFp32 losses,
-        GlobalPtrFp32 logSum, int rows, int classes)
+    private static void ForwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 soft,
+        GlobalPtrFp32 losses, GlobalPtrFp32 logSum, int rows, int classes)
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
         if (row >= rows)
@@ -50,11 +51,12 @@ public static partial class SoftmaxCrossEntropy
 
     /// <summary>dlogits (+)= (softmax times the sum of the targets - targets) dloss / rows.</summary>
     /// <remarks>
-    /// A block has 128 threads, which are 4 warps of one row each; it uses no shared memory. Any GPU from compute capability 7.0 on.
+    /// A block has 128 threads, which are 4 warps of one row each; it uses no shared memory. Any GPU from compute
+    /// capability 7.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void BackwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 soft, GlobalPtrFp32 logSum,
-        GlobalPtrFp32 dloss, GlobalPtrFp32 dlogits, int accumulate, int rows, int classes)
+    private static void BackwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 soft,
+        GlobalPtrFp32 logSum, GlobalPtrFp32 dloss, GlobalPtrFp32 dlogits, int accumulate, int rows, int classes)
     {
         int row = Grid.IdxX * WarpsOfBlock + (Group.IdxX >> 5), lane = Group.IdxX & 31;
         if (row >= rows)

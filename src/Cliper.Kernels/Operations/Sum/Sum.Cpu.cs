@@ -10,7 +10,8 @@ public static unsafe partial class Sum
     private const long RunLength = 1024;
 
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, bool accumulate) =>
-        Slices(host, x.Length, y, accumulate, partial => RangeLoop.Elements(host, x.Length, new ForwardBody(x.Floats, partial)));
+        Slices(host, x.Length, y, accumulate, partial => RangeLoop.Elements(host, x.Length, new ForwardBody(x.Floats,
+            partial)));
 
     private static void ProductsHost(CpuDevice host, DeviceArray a, DeviceArray b, DeviceArray y, bool accumulate) =>
         Slices(host, a.Length, y, accumulate, partial =>

@@ -8,10 +8,12 @@ public static partial class Sum
 {
     /// <summary>y[block] (+)= sum over the block's elements of a, or of a b.</summary>
     /// <remarks>
-    /// A block of 256 threads has 16384 elements, eight a thread at a time. Shared memory: one float a warp. Any GPU from compute capability 7.0 on.
+    /// A block of 256 threads has 16384 elements, eight a thread at a time. Shared memory: one float a warp. Any GPU
+    /// from compute capability 7.0 on.
     /// </remarks>
     [DeviceCode]
-    private static void SumKernel(GlobalPtrFp32 a, GlobalPtrFp32 b, GlobalPtrFp32 y, long length, int accumulate, int vectorized)
+    private static void SumKernel(GlobalPtrFp32 a, GlobalPtrFp32 b, GlobalPtrFp32 y, long length, int accumulate,
+        int vectorized)
     {
         long start = (long)Grid.IdxX * PerBlock, end = start + PerBlock;
         if (end > length)
@@ -34,7 +36,9 @@ public static partial class Sum
             y.Store(Grid.IdxX, sum);
     }
 
-    /// <summary>start + the values of all threads of a block of <see cref="GpuThreads"/>, in its first thread; once in a kernel.</summary>
+    /// <summary>
+    /// start + the values of all threads of a block of <see cref="GpuThreads"/>, in its first thread; once in a kernel.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static float OfBlock(float value, float start)
     {
