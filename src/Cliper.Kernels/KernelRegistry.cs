@@ -1,19 +1,25 @@
+using System.Reflection;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Operations;
 
 namespace Cliper.Kernels;
 
-/// <summary>Every GPU kernel that is launched, so that each can be compiled, checked and assembled without a GPU.</summary>
+/// <summary>
+/// Every GPU kernel that is launched, so that each can be compiled, checked and assembled without a GPU. A class that
+/// launches kernels lists them in a static property of type <see cref="IEnumerable{GpuKernel}"/>, by which they are
+/// found.
+/// </summary>
 internal static class KernelRegistry
 {
-    /// <summary>All of them.</summary>
-    public static IEnumerable<GpuKernel> All =>
+    /// <summary>All of them, by the names of the classes that launch them.</summary>
+    public static IReadOnlyList<GpuKernel> All { get; } =
     [
-        .. ElementwiseKernels.Kernels, .. Gemm.GpuKernels, .. ColumnSum.GpuKernels, .. LayerNorm.GpuKernels, .. L2Normalize.GpuKernels,
-        .. Sum.GpuKernels, .. GradientNorm.GpuKernels, .. SoftmaxCrossEntropy.GpuKernels, .. CliperLoss.GpuKernels,
-        .. Gather.GpuKernels, .. TokenRows.Kernels, .. Mean.GpuKernels, .. PatchEmbedding.GpuKernels, .. AdamWUpdate.GpuKernels,
-        .. MmaSyncAttention.Kernels, .. SimtAttention.Kernels, .. Resize.GpuKernels, .. AffineWarp.GpuKernels, .. ColorJitter.GpuKernels,
-        .. Normalize.GpuKernels, .. Convolution.GpuKernels, .. DepthwiseConvolution.GpuKernels, .. MaxPool.GpuKernels,
-        .. GpuRoofline.Kernels,
+        .. typeof(KernelRegistry).Assembly.GetTypes().Where(type => type.IsAbstract && type.IsSealed
+            && !type.IsGenericType)
+            .OrderBy(type => type.FullName, StringComparer.Ordinal)
+            .SelectMany(type => type.GetProperties(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic))
+            .Where(property => property.PropertyType == typeof(IEnumerable<GpuKernel>))
+            // A class may list the kernels of its parts again.
+            .SelectMany(property => (IEnumerable<GpuKernel>)property.GetValue(null)!).Distinct(),
     ];
 }

@@ -27,7 +27,7 @@ public sealed class EmulatedTests : GpuFixture
     [Test]
     public void AKernelForTensorCoresIsOneError()
     {
-        GpuKernel kernel = GpuRoofline.Kernels.First(kernel => kernel.Target == GpuTarget.MmaSync);
+        GpuKernel kernel = GpuRoofline.GpuKernels.First(kernel => kernel.Target == GpuTarget.MmaSync);
         DeviceArray result = Device.Allocate(kernel.Threads);
         Assert.That(() => Device.Run(kernel, new Blocks(1), result, 1), Throws.TypeOf<DeviceException>()
             .With.Message.StartsWith($"{kernel.Name} does not run on the emulated GPU"));

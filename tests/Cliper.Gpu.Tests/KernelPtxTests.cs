@@ -6,18 +6,20 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests;
 
-/// <summary>The text of every kernel: what it may hold, how often the instructions that matter stand in it, and that ptxas takes
-/// it for every architecture without stack or spills.</summary>
+/// <summary>
+/// The PTX of every kernel: which instructions it may hold, how often the instructions that matter stand in it, and
+/// that ptxas assembles it for every architecture without stack or spills.
+/// </summary>
 [Parallelizable(ParallelScope.Children)]
 public sealed class KernelPtxTests
 {
     private static readonly string[] Architectures = ["sm_80", "sm_86", "sm_89", "sm_90"];
     private static readonly string[] OfPortable = ["sm_70", "sm_75", .. Architectures];
 
-    // Those of bf16 differ from the ones of fp16 in their format alone: the oldest and the newest.
+    // Kernels of bf16 differ from those of fp16 in their format alone: the oldest and the newest target are enough.
     private static readonly string[] OfBf16 = ["sm_80", "sm_90"];
 
-    // What ptxas says of wgmma whose sums are touched before the wait.
+    // The word with which ptxas warns of wgmma whose accumulators are touched before the wait.
     private const string Serialized = "serialized";
 
     private static IEnumerable<TestCaseData> Kernels =>
@@ -32,7 +34,7 @@ public sealed class KernelPtxTests
         var kernel = (GpuKernel)tested;
         string[] faults = [.. Lint.Faults(kernel.Ptx, kernel.UsesDoubles)];
         Assert.That(faults, Is.Empty);
-        // ILGPU is told to make singles of doubles where a kernel does not ask for them.
+        // ILGPU makes singles of doubles where a kernel does not ask for them.
         Assert.That(Lint.HasDoubles(kernel.Ptx), Is.EqualTo(kernel.UsesDoubles), "double precision");
         Assert.That(Lint.Counts(kernel.Ptx), Is.EqualTo(kernel.Instructions), "mma, ldmatrix, cp.async");
         (string version, string target) = kernel.Target switch
@@ -89,9 +91,10 @@ public sealed class KernelPtxTests
     public void TheTextDoesNotDependOnWhatWasCompiledBeforeOrBeside()
     {
         GpuKernel[] kernels = [.. KernelRegistry.All];
-        // As the other tests, whichever came first, had them compiled.
+        // The other tests, whichever came first, had them compiled in an order of their own.
         string[] forward = [.. kernels.Select(kernel => kernel.Ptx)];
-        string[] backward = [.. kernels.Reverse().AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(KernelCompiler.Compile).Reverse()];
+        string[] backward = [.. kernels.Reverse().AsParallel().AsOrdered().WithDegreeOfParallelism(4)
+            .Select(KernelCompiler.Compile).Reverse()];
 
         Assert.That(backward, Is.EqualTo(forward));
     }
@@ -99,15 +102,17 @@ public sealed class KernelPtxTests
     [Test]
     public void AKernelThatDoesNotCompileSpoilsNoOther()
     {
-        GpuKernel good = KernelRegistry.All.First(), bad = new(((Action<GlobalPtrFp32>)Throwing).Method, "Bad", 32, 1, 32);
+        GpuKernel good = KernelRegistry.All.First(), bad = new(((Action<GlobalPtrFp32>)Throwing).Method, "Bad", 32, 1,
+            32);
         string expected = KernelCompiler.Compile(good);
 
-        // Of as many texts as there are threads, every second fails.
+        // Every second compilation fails, beside others on as many threads as there are.
         string[] texts = [.. Enumerable.Range(0, 8).AsParallel().AsOrdered().WithDegreeOfParallelism(4).Select(turn =>
         {
             if (turn % 2 == 0)
                 return KernelCompiler.Compile(good);
-            Assert.That(() => KernelCompiler.Compile(bad), Throws.InvalidOperationException.With.Message.StartsWith("Bad does not compile"));
+            Assert.That(() => KernelCompiler.Compile(bad),
+                Throws.InvalidOperationException.With.Message.StartsWith("Bad does not compile"));
             return expected;
         })];
 
@@ -118,7 +123,7 @@ public sealed class KernelPtxTests
     }
 }
 
-/// <summary>What must not stand in a kernel's text.</summary>
+/// <summary>Finds instructions that must not stand in a kernel's PTX.</summary>
 internal static partial class Lint
 {
     public static IEnumerable<string> Faults(string ptx, bool doubles)

@@ -6,7 +6,10 @@ namespace Cliper.Kernels.Operations;
 /// <summary>Argument checks of the operations' contracts.</summary>
 internal static class Check
 {
-    /// <summary>Throws unless <paramref name="array"/> has exactly <paramref name="length"/> elements of <paramref name="type"/>.</summary>
+    /// <summary>
+    /// Throws unless <paramref name="array"/> has exactly <paramref name="length"/> elements of
+    /// <paramref name="type"/>.
+    /// </summary>
     public static void Length(DeviceArray array, long length, string name, ElementType type = ElementType.Float32)
     {
         if (array.IsNull)
@@ -18,7 +21,8 @@ internal static class Check
     }
 
     /// <summary>As <see cref="Length"/>, but a null array passes.</summary>
-    public static void OptionalLength(DeviceArray array, long length, string name, ElementType type = ElementType.Float32)
+    public static void OptionalLength(DeviceArray array, long length, string name,
+        ElementType type = ElementType.Float32)
     {
         if (!array.IsNull)
             Length(array, length, name, type);

@@ -5,10 +5,10 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Gpu.Tests.Operations;
 
 /// <summary>
-/// The operations that move memory more than they compute: what a GPU leaves is compared with the host's result, which its own
-/// tests compare with loops in double. Inputs are numbers of 16 bits, so both compute the same function; a 16-bit output adds its
-/// rounding, u16 |y|, and the approximate instructions and the other order of the sums add the slack that a test states, in
-/// units of fp32's u32.
+/// The operations that move memory more than they compute: what a GPU leaves is compared with the host's result, which
+/// its own tests compare with loops in double. Inputs are numbers of 16 bits, so both compute the same function; a
+/// 16-bit output adds its rounding, u16 |y|, and the approximate instructions and the other order of the sums add the
+/// slack that a test states, in units of fp32's u32.
 /// </summary>
 [TestFixture(ElementType.Float16)]
 [TestFixture(ElementType.BFloat16)]
@@ -21,8 +21,8 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
     /// <summary>An argument: on the host fp32, on the GPU of its type.</summary>
     private sealed record Operand(float[] Values, ElementType Type, bool Compare, double Slack, int[]? Integers = null);
 
-    private Operand In(long count, int seed, ElementType type = Half, float scale = 1) => new(Random(count, seed, true, scale), type,
-        false, 0);
+    private Operand In(long count, int seed, ElementType type = Half, float scale = 1) => new(Random(count, seed,
+        true, scale), type, false, 0);
 
     private Operand Out(long count, double slack, ElementType type = Half, int seed = 99) =>
         new(Random(count, seed), type, true, slack);
@@ -36,29 +36,33 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
     private static readonly int[] LayerNormWidths = [.. Widths, 1024, 1096];
 
     [Test]
-    public void LayerNormBothWays([ValueSource(nameof(LayerNormWidths))] int width, [Values(1, 5, 131)] int rows, [Values] bool accumulate)
+    public void LayerNormBothWays([ValueSource(nameof(LayerNormWidths))] int width, [Values(1, 5, 131)] int rows,
+        [Values] bool accumulate)
     {
         long n = (long)rows * width;
         Compare((_, a) => LayerNorm.Forward(a[0], a[1], a[2], a[3], a[4], a[5], rows, width),
             In(n, 1), In(width, 2, Float), In(width, 3, Float), Out(n, 64), Out(rows, 8, Float), Out(rows, 600, Float));
         // The host's statistics for both: rows of few elements have a large rstd, whose rounding is compared above.
         using var host = new CpuDevice(1);
-        DeviceArray x = host.From(Random(n, 1)), g = host.From(Random(width, 2)), y = host.Allocate(n), mean = host.Allocate(rows),
-            rstd = host.Allocate(rows);
+        DeviceArray x = host.From(Random(n, 1)), g = host.From(Random(width, 2)), y = host.Allocate(n),
+            mean = host.Allocate(rows), rstd = host.Allocate(rows);
         LayerNorm.Forward(x, g, g, y, mean, rstd, rows, width);
         double largest = host.ToFloats(rstd).Max(), terms = Math.Sqrt(rows) + Math.Sqrt(width) + 8;
-        Compare((_, a) => LayerNorm.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, a[6], accumulate, a[7], accumulate, rows,
-            width), In(n, 1), In(width, 2, Float), new(host.ToFloats(mean), Float, false, 0), new(host.ToFloats(rstd), Float, false, 0),
-            In(n, 4), Out(n, 16 * largest * terms), Out(width, 16 * largest * terms, Float), Out(width, 8 * terms, Float));
+        Compare((_, a) => LayerNorm.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, a[6], accumulate, a[7],
+            accumulate, rows, width), In(n, 1), In(width, 2, Float), new(host.ToFloats(mean), Float, false, 0),
+            new(host.ToFloats(rstd), Float, false, 0), In(n, 4), Out(n, 16 * largest * terms), Out(width,
+            16 * largest * terms, Float), Out(width, 8 * terms, Float));
     }
 
     [Test]
-    public void ColumnSums([ValueSource(nameof(Widths))] int width, [Values(0, 1, 200)] int rows, [Values] bool accumulate,
+    public void ColumnSums([ValueSource(nameof(Widths))] int width, [Values(0, 1, 200)] int rows,
+        [Values] bool accumulate,
         [Values] bool half)
     {
         int stride = width + (width % 8 == 0 ? 16 : 1);
         Compare((_, a) => ColumnSum.Forward(a[0], a[1], accumulate, rows, width, stride),
-            In(rows == 0 ? 0 : (rows - 1) * stride + width, 1, half ? Half : Float), Out(width, 8 * Math.Sqrt(rows + 1), Float));
+            In(rows == 0 ? 0 : (rows - 1) * stride + width, 1, half ? Half : Float), Out(width, 8 * Math.Sqrt(rows
+            + 1), Float));
     }
 
     [Test]
@@ -78,12 +82,14 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
     {
         double slack = 8 + 4 * Math.Sqrt(count);
         Compare((_, a) => Sum.Forward(a[0], a[1], accumulate), In(count, 1, Float), Out(1, slack, Float));
-        Compare((_, a) => Sum.Products(a[0], a[1], a[2], accumulate), In(count, 1, Float), In(count, 2, Float), Out(1, slack, Float));
+        Compare((_, a) => Sum.Products(a[0], a[1], a[2], accumulate), In(count, 1, Float), In(count, 2, Float), Out(1,
+            slack, Float));
         Compare((_, a) => Sum.Backward(a[0], a[1], accumulate), In(1, 1, Float), Out(count, 1, Float));
     }
 
     [Test]
-    public void SoftmaxCrossEntropyBothWays([Values(1, 7, 100)] int classes, [Values] bool soft, [Values] bool accumulate)
+    public void SoftmaxCrossEntropyBothWays([Values(1, 7, 100)] int classes, [Values] bool soft,
+        [Values] bool accumulate)
     {
         const int Rows = 9;
         Operand targets = soft
@@ -97,11 +103,13 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         for (int row = 0; row < Rows; row++)
             logSum[row] = MathF.Log(x.AsSpan(row * classes, classes).ToArray().Sum(value => MathF.Exp(value)));
         Compare((_, a) => SoftmaxCrossEntropy.Backward(a[0], a[1], a[2], a[3], a[4], accumulate, Rows, classes),
-            new(x, Float, false, 0), targets, new(logSum, Float, false, 0), In(1, 3, Float), Out(Rows * classes, 500, Float));
+            new(x, Float, false, 0), targets, new(logSum, Float, false, 0), In(1, 3, Float), Out(Rows * classes, 500,
+            Float));
     }
 
     [Test]
-    public void BothLossesOfCliper([Values] EmptySubclasses rule, [Values(1, 3, 300)] int batch, [Values] bool accumulate)
+    public void BothLossesOfCliper([Values] EmptySubclasses rule, [Values(1, 3, 300)] int batch,
+        [Values] bool accumulate)
     {
         const int Classes = 7, Subclasses = 5, Width = Classes * Subclasses;
         int[] labels = [.. Enumerable.Range(0, batch).Select(b => b * 3 % Classes)];
@@ -112,12 +120,13 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         {
             CliperLoss.Forward(a[0], a[1], a[2], a[3], a[4], a[5], batch, Classes, Subclasses, rule);
             if (device is CpuDevice)
-                (alpha, nearest) = (device.ToFloats(a[3]), [.. a[4].AsSpan<int>().ToArray().Select(value => (float)value)]);
+                (alpha, nearest) = (device.ToFloats(a[3]), [.. a[4].AsSpan<int>().ToArray().Select(value =>
+                    (float)value)]);
         }, logits, Integers(labels), Out(2, 4000, Float), Out(batch, 200, Float),
             new([], ElementType.Int32, true, 0, new int[batch]), new([], ElementType.Int32, true, 0, new int[Width]));
-        Compare((_, a) => CliperLoss.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, batch, Classes, Subclasses),
-            logits, Integers(labels), new(alpha, Float, false, 0), Integers([.. nearest.Select(value => (int)value)]), In(2, 3, Float),
-            Out(batch * Width, 2000, Float));
+        Compare((_, a) => CliperLoss.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, batch, Classes,
+            Subclasses), logits, Integers(labels), new(alpha, Float, false, 0), Integers([.. nearest.Select(value =>
+            (int)value)]), In(2, 3, Float), Out(batch * Width, 2000, Float));
     }
 
     [Test]
@@ -125,7 +134,8 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
     {
         int[] rows = [3, 0, 3, 8, 3];
         foreach ((ElementType table, ElementType y) in new[] { (Half, Half), (Float, Half), (Float, Float) })
-            Compare((_, a) => Gather.Forward(a[0], a[1], a[2], 9, width), In(9 * width, 1, table), Integers(rows), Out(5 * width, 0, y));
+            Compare((_, a) => Gather.Forward(a[0], a[1], a[2], 9, width), In(9 * width, 1, table), Integers(rows),
+                Out(5 * width, 0, y));
         foreach ((ElementType y, ElementType table) in new[] { (Half, Half), (Half, Float), (Float, Float) })
             Compare((_, a) => Gather.Backward(a[0], a[1], a[2], accumulate, 9, width),
                 Integers(rows), In(5 * width, 1, y), Out(9 * width, 8, table));
@@ -135,12 +145,13 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
     public void TokensMoveWhereTheyBelong([ValueSource(nameof(Widths))] int width, [Values] bool accumulate)
     {
         const int N = 3, T = 6, L = 2, Start = 1;
-        Compare((_, a) => AddPositions.Forward(a[0], a[1], a[2], N, T, width), In(N * T * width, 1), In(T * width, 2, Float),
-            Out(N * T * width, 2));
+        Compare((_, a) => AddPositions.Forward(a[0], a[1], a[2], N, T, width), In(N * T * width, 1), In(T * width, 2,
+            Float), Out(N * T * width, 2));
         Compare((_, a) => AddClassToken.Forward(a[0], a[1], a[2], a[3], N, T, width),
             In(N * T * width, 1), In(width, 2, Float), In((T + 1) * width, 3, Float), Out(N * (T + 1) * width, 2));
-        Compare((_, a) => AddClassToken.Backward(a[0], a[1], accumulate, a[2], accumulate, a[3], accumulate, N, T, width),
-            In(N * (T + 1) * width, 1), Out(N * T * width, 2), Out(width, 8, Float), Out((T + 1) * width, 8, Float));
+        Compare((_, a) => AddClassToken.Backward(a[0], a[1], accumulate, a[2], accumulate, a[3], accumulate, N, T,
+            width), In(N * (T + 1) * width, 1), Out(N * T * width, 2), Out(width, 8, Float), Out((T + 1) * width, 8,
+            Float));
         Compare((_, a) => InsertEmbeddings.Forward(a[0], a[1], a[2], N, T, L, Start, width),
             In(N * T * width, 1), In(N * L * width, 2, Float), Out(N * T * width, 0));
         Compare((_, a) => InsertEmbeddings.Backward(a[0], a[1], accumulate, a[2], accumulate, N, T, L, Start, width),
@@ -148,11 +159,13 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
     }
 
     [Test]
-    public void MeansOfFrames([ValueSource(nameof(Widths))] int width, [Values(1, 3)] int frames, [Values] bool accumulate)
+    public void MeansOfFrames([ValueSource(nameof(Widths))] int width, [Values(1, 3)] int frames,
+        [Values] bool accumulate)
     {
         const int Samples = 7;
         int means = Samples * width;
-        Compare((_, a) => Mean.Forward(a[0], a[1], Samples, frames, width), In(means * frames, 1, Float), Out(means, 8, Float));
+        Compare((_, a) => Mean.Forward(a[0], a[1], Samples, frames, width), In(means * frames, 1, Float), Out(means,
+            8, Float));
         Compare((_, a) => Mean.Backward(a[0], a[1], accumulate, Samples, frames, width), In(means, 1, Float),
             Out(means * frames, 8, Float));
     }
@@ -162,25 +175,69 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
     {
         Compare((_, a) => Add.Forward(a[0], a[1], a[2]), In(count, 1), In(count, 2), Out(count, 2));
         Compare((_, a) => Scale.Forward(a[0], .3f, a[1], accumulate), In(count, 1, Float), Out(count, 4, Float));
-        Compare((_, a) => Multiply.Forward(a[0], a[1], a[2]), In(count, 1, Float), In(count, 2, Float), Out(count, 2, Float));
-        Compare((_, a) => Multiply.Forward(a[0], a[1], a[2]), In(count, 1, Float), In(1, 2, Float), Out(count, 2, Float));
-        // Beyond 5.5 the exact GELU is the identity or zero: numbers up to 8.
-        Compare((_, a) => Elementwise.Forward<Gelu>(a[0], a[1]), In(count, 1, Half, 8), Out(count, 64));
-        Compare((_, a) => Elementwise.Forward<QuickGelu>(a[0], a[1]), In(count, 1, Half, 8), Out(count, 64));
-        Compare((_, a) => Elementwise.Backward<Gelu>(a[0], a[1], a[2], accumulate), In(count, 1, Half, 8), In(count, 2), Out(count, 64));
-        Compare((_, a) => Elementwise.Backward<QuickGelu>(a[0], a[1], a[2], accumulate), In(count, 1, Half, 8), In(count, 2), Out(count,
-            64));
-        Compare((_, a) => Elementwise.Forward<Exp>(a[0], a[1]), In(count, 1, Float, 4), Out(count, 1000, Float));
-        Compare((_, a) => Elementwise.Backward<Exp>(a[0], a[1], a[2], accumulate), In(count, 1, Float, 4), In(count, 2, Float), Out(count,
-            1000, Float));
+        Compare((_, a) => Multiply.Forward(a[0], a[1], a[2]), In(count, 1, Float), In(count, 2, Float), Out(count, 2,
+            Float));
+        Compare((_, a) => Multiply.Forward(a[0], a[1], a[2]), In(count, 1, Float), In(1, 2, Float), Out(count, 2,
+            Float));
+    }
+
+    private static IEnumerable<Type> UnaryOperations => ElementwiseKernels.UnaryOperations;
+
+    // Arguments up to 8 are also beyond the range of GELU's polynomial. An exponential of them is off by 8 log2 e u32
+    // of its argument's rounding and 4 u32 of its own, on the host by 5 u32; what is made of it adds a few roundings
+    // more.
+    [Test]
+    public void ElementwiseOperationsBothWays([ValueSource(nameof(UnaryOperations))] Type operation, [Values(1, 7,
+        2049)] int count,
+        [Values] bool accumulate, [Values] bool half)
+    {
+        ElementType type = half ? Half : Float;
+        Compare((_, a) => Call(operation, nameof(Elementwise.Forward), a[0], a[1]), In(count, 1, type, 8), Out(count,
+            64, type));
+        Compare((_, a) => Call(operation, nameof(Elementwise.Backward), a[0], a[1], a[2], accumulate),
+            In(count, 1, type, 8), In(count, 2, type), Out(count, 64, type));
+    }
+
+    private static void Call(Type operation, string method, params object[] arguments) =>
+        typeof(Elementwise).GetMethod(method)!.MakeGenericMethod(operation).Invoke(null, arguments);
+
+    [Test]
+    public void CastsRoundOnceAndAreExactBack([Values(1, 7, 2049)] int count)
+    {
+        Compare((_, a) => Cast.Forward(a[0], a[1]), In(count, 1, Float), Out(count, 0));
+        Compare((_, a) => Cast.Forward(a[0], a[1]), In(count, 1), Out(count, 0, Float));
     }
 
     [Test]
-    public void PatchesAndTheirGradients([Values("2 3 16 16 8 24", "3 3 18 12 6 20", "1 2 9 9 3 7")] string shape, [Values] bool accumulate)
+    public void RandomNumbersAreTheHostsToTheBit()
+    {
+        Compare((_, a) => Philox.Uniform(a[0], 7, RandomPurpose.Augmentation, 3, 1, -2, 5), Out(1027, 0, Float));
+        Compare((_, a) => Philox.Normal(a[0], 7, RandomPurpose.Initialisation, 3, 1, 1, 2), Out(1027, 0, Float));
+    }
+
+    // Logits up to 10 differ by up to 20: an exponential is off by the 20 log2 e u32 of its argument, and so is their
+    // sum. What backward multiplies is at most 1.
+    [Test]
+    public void SoftmaxBothWays([ValueSource(nameof(Widths))] int width, [Values(1, 5)] int rows,
+        [Values] bool accumulate,
+        [Values] bool half)
+    {
+        ElementType type = half ? Half : Float;
+        int n = rows * width;
+        Compare((_, a) => Softmax.Forward(a[0], a[1], rows, width), In(n, 1, type, 10), Out(n, 128, type));
+        Operand y = new(Rounded([.. Random(n, 2).Select(value => Math.Abs(value) / width)]), type, false, 0);
+        Compare((_, a) => Softmax.Backward(a[0], a[1], a[2], accumulate, rows, width),
+            y, In(n, 3, type), Out(n, 8 + Math.Sqrt(width), type));
+    }
+
+    [Test]
+    public void PatchesAndTheirGradients([Values("2 3 16 16 8 24", "3 3 18 12 6 20", "1 2 9 9 3 7")] string shape,
+        [Values] bool accumulate)
     {
         int[] s = [.. shape.Split(' ').Select(int.Parse)];
         var sizes = new PatchEmbedding.Sizes(s[0], s[1], s[2], s[3], s[4], s[5]);
-        long images = (long)s[0] * s[1] * s[2] * s[3], weights = (long)s[5] * sizes.Pixels, tokens = (long)s[0] * sizes.Patches * s[5];
+        long images = (long)s[0] * s[1] * s[2] * s[3], weights = (long)s[5] * sizes.Pixels,
+            tokens = (long)s[0] * sizes.Patches * s[5];
         Compare((_, a) => PatchEmbedding.Forward(a[0], a[1], a[2], sizes),
             In(images, 1, Float), In(weights, 2), Out(tokens, 16 * Math.Sqrt(sizes.Pixels)));
         Compare((_, a) => PatchEmbedding.Backward(a[0], a[1], a[2], default, false, a[3], accumulate, sizes),
@@ -197,17 +254,19 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         {
             DeviceArray half = device.From([.5f]);
             for (int step = 1; step <= 3; step++)
-                AdamWUpdate.Step([.. lengths.Select((length, i) => new AdamWUpdate.Slot(At(a[0], i), At(a[1], i), At(a[2], i), At(a[3], i), step,
-                    1e-2f, .1f))], new AdamWUpdate.Settings(.9, .999, 1e-4, half));
+                AdamWUpdate.Step([.. lengths.Select((length, i) => new AdamWUpdate.Slot(At(a[0], i), At(a[1], i),
+                    At(a[2], i), At(a[3], i), step, 1e-2f, .1f))], new AdamWUpdate.Settings(.9, .999, 1e-4, half));
             device.Free(half);
             DeviceArray At(DeviceArray whole, int i) => whole.Slice(starts[i], lengths[i]);
-        }, Out(total, 100, Float, 1), In(total, 2, Float), new(new float[total], Float, true, 32), new(new float[total], Float, true, 32));
+        }, Out(total, 100, Float, 1), In(total, 2, Float), new(new float[total], Float, true, 32),
+            new(new float[total], Float, true, 32));
     }
 
     private void Compare(Action<Device, DeviceArray[]> operation, params Operand[] operands)
     {
         using var host = new CpuDevice(1);
-        DeviceArray[] expected = [.. operands.Select(o => o.Integers is null ? host.From(o.Values) : host.From(o.Integers))];
+        DeviceArray[] expected = [.. operands.Select(o => o.Integers is null ? host.From(o.Values)
+            : host.From(o.Integers))];
         DeviceArray[] actual = [.. operands.Select(o => o.Integers is not null ? Device.From(o.Integers)
             : o.Type == Half ? Halves(o.Values) : Device.From(o.Values))];
         operation(host, expected);
@@ -225,8 +284,8 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
             {
                 // Products in fp16 may be rounded twice: before and after what is added.
                 AssertClose(Device.ToFloats(actual[i]), [.. host.ToFloats(expected[i]).Select(value => (double)value)],
-                    value => operand.Slack * U32 * Math.Max(1, Math.Abs(value)) + (operand.Type == Half ? U16 * Math.Abs(value) + Tiny : 0),
-                    $"argument {i}");
+                    value => operand.Slack * U32 * Math.Max(1, Math.Abs(value)) + (operand.Type == Half
+                    ? U16 * Math.Abs(value) + Tiny : 0), $"argument {i}");
             }
         }
         Free(actual);

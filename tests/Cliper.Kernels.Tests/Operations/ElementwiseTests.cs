@@ -5,18 +5,21 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Kernels.Tests.Operations;
 
-/// <summary>Every <see cref="IUnaryOperation"/> that the assembly holds, found by reflection.</summary>
+/// <summary>
+/// The formula of an element-wise operation in double, which every implementation of it is compared with.
+/// </summary>
+internal interface IElementwiseReference<TOp> where TOp : struct, IUnaryOperation
+{
+    /// <summary>f(x).</summary>
+    static abstract double Forward(double x);
+}
+
+/// <summary>
+/// Every <see cref="IUnaryOperation"/> that the assembly holds, found by reflection, against its
+/// <see cref="IElementwiseReference{TOp}"/>.
+/// </summary>
 public sealed class ElementwiseTests(SimdLevel level) : HostDevices(level)
 {
-    // What each operation computes, in double. A new operation adds a line.
-    private static readonly Dictionary<Type, Func<double, double>> References = new()
-    {
-        [typeof(Exp)] = Math.Exp,
-        [typeof(Gelu)] = x => x * NormalDistribution(x),
-        [typeof(QuickGelu)] = x => x / (1 + Math.Exp(-1.702 * x)),
-        [typeof(Relu)] = x => Math.Max(x, 0),
-    };
-
     private static IEnumerable<Type> All => typeof(IUnaryOperation).Assembly.GetTypes()
         .Where(type => type.IsValueType && typeof(IUnaryOperation).IsAssignableFrom(type));
 
@@ -26,7 +29,7 @@ public sealed class ElementwiseTests(SimdLevel level) : HostDevices(level)
     [TestCaseSource(nameof(All))]
     public void LanesAndScalarAreTheFormula(Type operation)
     {
-        Func<double, double> reference = References[operation];
+        Func<double, double> reference = Reference(operation);
         float[] x = Sweep(), lanes = Run(operation, x), scalar = Scalar(operation, nameof(IUnaryOperation.Forward), x);
         for (int i = 0; i < x.Length; i++)
         {
@@ -39,7 +42,7 @@ public sealed class ElementwiseTests(SimdLevel level) : HostDevices(level)
     [TestCaseSource(nameof(All))]
     public void DerivativeIsTheFormulas(Type operation)
     {
-        Func<double, double> reference = References[operation];
+        Func<double, double> reference = Reference(operation);
         float[] x = Sweep(), lanes = RunBackward(operation, x, [.. x.Select(_ => 1f)], null),
             scalar = Scalar(operation, nameof(IUnaryOperation.Derivative), x);
         for (int i = 0; i < x.Length; i++)
@@ -99,7 +102,8 @@ public sealed class ElementwiseTests(SimdLevel level) : HostDevices(level)
 
     private float[] RunBackward(Type operation, float[] x, float[] dy, float[]? before)
     {
-        DeviceArray ax = Device.From(x), ady = Device.From(dy), adx = before is null ? Device.Allocate(x.Length) : Device.From(before);
+        DeviceArray ax = Device.From(x), ady = Device.From(dy), adx = before is null ? Device.Allocate(x.Length)
+            : Device.From(before);
         Call(operation, nameof(Elementwise.Backward), ax, ady, adx, before is not null);
         float[] dx = Device.ToFloats(adx);
         Free(ax, ady, adx);
@@ -116,15 +120,13 @@ public sealed class ElementwiseTests(SimdLevel level) : HostDevices(level)
         return [.. x.Select(function)];
     }
 
-    /// <summary>(1 + erf(x / sqrt 2)) / 2 by the series whose terms are all positive.</summary>
-    private static double NormalDistribution(double x)
+    private static Func<double, double> Reference(Type operation)
     {
-        double term = x, sum = 0;
-        for (int n = 1; n < 400; n++)
-        {
-            sum += term;
-            term *= x * x / (2 * n + 1);
-        }
-        return 0.5 + sum * Math.Exp(-x * x / 2) / Math.Sqrt(2 * Math.PI);
+        Type contract = typeof(IElementwiseReference<>).MakeGenericType(operation);
+        Type? reference = contract.Assembly.GetTypes().SingleOrDefault(type => !type.IsInterface
+            && contract.IsAssignableFrom(type));
+        Assert.That(reference, Is.Not.Null,
+            $"{operation.Name} has no IElementwiseReference: see docs/adding-an-operation.md");
+        return reference!.GetMethod(nameof(IElementwiseReference<Exp>.Forward))!.CreateDelegate<Func<double, double>>();
     }
 }

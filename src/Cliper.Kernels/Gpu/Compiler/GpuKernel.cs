@@ -14,9 +14,22 @@ namespace Cliper.Kernels.Gpu.Compiler;
 /// <param name="registers">Most registers that ptxas may use for a thread.</param>
 /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
 /// <param name="target">What it needs.</param>
-internal sealed class GpuKernel(MethodInfo method, string name, int threads, int minBlocks, int registers, int sharedBytes = 0,
-    GpuTarget target = GpuTarget.Simt)
+internal sealed class GpuKernel(MethodInfo method, string name, int threads, int minBlocks, int registers,
+    int sharedBytes = 0, GpuTarget target = GpuTarget.Simt)
 {
+    /// <summary>A kernel without type parameters, by the name of its method.</summary>
+    /// <param name="owner">The class whose private static method it is.</param>
+    /// <param name="method">Name of the method, which carries <see cref="DeviceCodeAttribute"/>.</param>
+    /// <param name="name">The kernel's name in messages and tables.</param>
+    /// <param name="threads">Threads of a block.</param>
+    /// <param name="minBlocks">Blocks that a multiprocessor must be able to hold.</param>
+    /// <param name="registers">Most registers that ptxas may use for a thread.</param>
+    public GpuKernel(Type owner, string method, string name, int threads, int minBlocks, int registers)
+        : this(owner.GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!, name, threads, minBlocks,
+            registers)
+    {
+    }
+
     private readonly Lock _lock = new();
     private readonly Type[] _parameters = [.. method.GetParameters().Select(parameter => parameter.ParameterType)];
 
@@ -76,7 +89,9 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
         return bytes[..at];
     }
 
-    /// <summary>The arguments that <see cref="Pack"/> put one after the other, as values of the parameters' types.</summary>
+    /// <summary>
+    /// The arguments that <see cref="Pack"/> put one after the other, as values of the parameters' types.
+    /// </summary>
     public object?[] Unpack(ReadOnlySpan<byte> bytes)
     {
         var arguments = new object?[_parameters.Length];

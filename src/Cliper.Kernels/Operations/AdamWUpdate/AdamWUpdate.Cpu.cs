@@ -33,12 +33,12 @@ public static unsafe partial class AdamWUpdate
             units = checked(units + (int)((updates[index].Length + RangeLoop.Grain - 1) / RangeLoop.Grain));
         }
         float beta1 = (float)(1 - settings.Beta1), beta2 = (float)settings.Beta2, rest2 = (float)(1 - settings.Beta2);
-        RangeLoop.Run(host, units, 1, new StepKernel(updates, firstUnits, beta1, beta2, rest2, (float)settings.Epsilon,
+        RangeLoop.Run(host, units, 1, new StepBody(updates, firstUnits, beta1, beta2, rest2, (float)settings.Epsilon,
             scale));
     }
 
-    private readonly struct StepKernel(Update[] updates, int[] firstUnits, float rest1, float beta2, float rest2, float epsilon,
-        float gradientScale) : IRangeKernel
+    private readonly struct StepBody(Update[] updates, int[] firstUnits, float rest1, float beta2, float rest2,
+        float epsilon, float gradientScale) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -74,8 +74,8 @@ public static unsafe partial class AdamWUpdate
             int rest = (int)(end - i);
             if (rest > 0)
             {
-                V g = V.LoadPartial(pg + i, rest) * scale, m = V.LoadPartial(pm + i, rest), v = V.LoadPartial(pv + i, rest),
-                    p = V.LoadPartial(pp + i, rest) * keep;
+                V g = V.LoadPartial(pg + i, rest) * scale, m = V.LoadPartial(pm + i, rest), v = V.LoadPartial(pv + i,
+                    rest), p = V.LoadPartial(pp + i, rest) * keep;
                 m = V.MultiplyAdd(g - m, r1, m);
                 v = V.MultiplyAdd(g * g, r2, v * b2);
                 p = V.MultiplyAdd(m / V.MultiplyAdd(V.Sqrt(v), root, eps), rate, p);

@@ -1,102 +1,59 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.DeviceCode;
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
-using ILGPU;
 
 namespace Cliper.Kernels.Operations;
 
 public static partial class AdamWUpdate
 {
-    // A block has a run of one tensor's elements; a table on the device says which.
-    private const int GpuThreads = 256, PerBlock = 4096, Fields = 9;
+    // A block updates a run of one tensor's elements; a table on the device says which.
+    private const int GpuThreads = 256, PerBlock = 4096;
 
-    // By the format of the copies.
-    private static readonly KernelFamily StepKernels = new(typeof(AdamWUpdate), nameof(StepRun), "AdamW", GpuThreads, 1, 96);
+    // The type parameter is the format of the 16-bit copies.
+    private static readonly KernelFamily StepKernels = new(typeof(AdamWUpdate), nameof(StepKernel), "AdamW",
+        GpuThreads, 1, 96);
 
     internal static IEnumerable<GpuKernel> GpuKernels => StepKernels.ForEachDtype16;
 
     private static void StepGpu(GpuDevice gpu, ReadOnlySpan<Slot> slots, Settings settings)
     {
-        // A row a tensor: first block, length, five addresses, (keep, rate), (root, -).
-        var table = new long[slots.Length * Fields];
+        var table = new TensorRow[slots.Length];
         int blocks = 0;
         for (int index = 0; index < slots.Length; index++)
         {
             Slot slot = slots[index];
-            Span<long> row = table.AsSpan(index * Fields, Fields);
-            (row[0], row[1]) = (blocks, slot.Parameter.Length);
-            (row[2], row[3], row[4], row[5]) = (slot.Parameter.Address, slot.Gradient.Address, slot.First.Address, slot.Second.Address);
-            row[6] = slot.Copy.Address;
-            row[7] = TensorTable.Pair((float)(1 - (double)slot.LearningRate * slot.WeightDecay),
-                (float)(-slot.LearningRate / (1 - Math.Pow(settings.Beta1, slot.Step))));
-            row[8] = TensorTable.Pair((float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))), 0);
+            table[index] = new TensorRow
+            {
+                FirstBlock = blocks,
+                Length = slot.Parameter.Length,
+                Parameter = slot.Parameter.Address,
+                Gradient = slot.Gradient.Address,
+                FirstMoment = slot.First.Address,
+                SecondMoment = slot.Second.Address,
+                Copy = slot.Copy.Address,
+                Keep = (float)(1 - (double)slot.LearningRate * slot.WeightDecay),
+                Rate = (float)(-slot.LearningRate / (1 - Math.Pow(settings.Beta1, slot.Step))),
+                Root = (float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))),
+            };
             blocks = checked(blocks + Blocks.Cover(slot.Parameter.Length, PerBlock));
         }
-        DeviceArray rows = gpu.From(MemoryMarshal.Cast<long, int>(table));
-        gpu.Run(StepKernels[gpu.Activations.Dtype()], new Blocks(blocks), rows, slots.Length, (float)(1 - settings.Beta1),
-            (float)settings.Beta2, (float)(1 - settings.Beta2), (float)settings.Epsilon, settings.GradientScale);
+        DeviceArray rows = TensorTable.Upload<TensorRow>(gpu, table);
+        gpu.Run(StepKernels[gpu.Activations.Dtype()], new Blocks(blocks), rows, slots.Length,
+            (float)(1 - settings.Beta1), (float)settings.Beta2, (float)(1 - settings.Beta2), (float)settings.Epsilon,
+            settings.GradientScale);
         gpu.Free(rows);
     }
 
-    private static void StepRun<TDtype>(GlobalPtrInt32 table, int tensors, float rest1, float beta2, float rest2, float epsilon,
-        GlobalPtrFp32 gradientScale) where TDtype : struct, IDtype16
+    /// <summary>One tensor of a launch.</summary>
+    private struct TensorRow
     {
-        float scale = gradientScale.IsNull ? 1f : gradientScale.Load(0);
-        if (scale == 0f)
-            return;
-        var row = TensorTable.Row.Find(table, tensors, Fields);
-        GlobalPtrFp32 p = new(row.Long(2)), g = new(row.Long(3)), first = new(row.Long(4)), second = new(row.Long(5));
-        var copy = new GlobalPtr16<TDtype>(row.Long(6));
-        long length = row.Long(1), start = (long)row.Block * PerBlock;
-        Constants constants;
-        (constants.Keep, constants.Rate, constants.Root) = (row.Low(7), row.High(7), row.Low(8));
-        (constants.Rest1, constants.Beta2, constants.Rest2) = (rest1, beta2, rest2);
-        (constants.Epsilon, constants.Scale) = (epsilon, scale);
-        for (int step = 0; step < PerBlock / (GpuThreads * 4); step++)
-        {
-            // Tensors begin at multiples of 256 bytes, a run at one of 16 KB: four elements are 16 bytes in one place.
-            long at = start + (step * GpuThreads + Group.IdxX) * 4;
-            if (at + 4 <= length)
-            {
-                F4 gs = g.Load4(at), ms = first.Load4(at), vs = second.Load4(at), ps = p.Load4(at);
-                UpdateElement(ref ps.X, gs.X, ref ms.X, ref vs.X, constants);
-                UpdateElement(ref ps.Y, gs.Y, ref ms.Y, ref vs.Y, constants);
-                UpdateElement(ref ps.Z, gs.Z, ref ms.Z, ref vs.Z, constants);
-                UpdateElement(ref ps.W, gs.W, ref ms.W, ref vs.W, constants);
-                first.Store4(at, ms);
-                second.Store4(at, vs);
-                p.Store4(at, ps);
-                if (!copy.IsNull)
-                    copy.Store4(at, ps);
-                continue;
-            }
-            for (long i = at; i < at + 4 && i < length; i++)
-            {
-                float value = p.Load(i), m = first.Load(i), v = second.Load(i);
-                UpdateElement(ref value, g.Load(i), ref m, ref v, constants);
-                first.Store(i, m);
-                second.Store(i, v);
-                p.Store(i, value);
-                if (!copy.IsNull)
-                    copy.Store(i, value);
-            }
-        }
-    }
+        /// <summary>
+        /// Index of the tensor's first block, its length, and the addresses of its arrays; a copy of 0 is none.
+        /// </summary>
+        public long FirstBlock, Length, Parameter, Gradient, FirstMoment, SecondMoment, Copy;
 
-    private struct Constants
-    {
-        public float Keep, Rate, Root, Rest1, Beta2, Rest2, Epsilon, Scale;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void UpdateElement(ref float p, float gradient, ref float m, ref float v, Constants c)
-    {
-        gradient *= c.Scale;
-        m = Ptx.Fma(gradient - m, c.Rest1, m);
-        v = Ptx.Fma(gradient * gradient, c.Rest2, v * c.Beta2);
-        p = Ptx.Fma(m / Ptx.Fma(Ptx.SquareRoot(v), c.Root, c.Epsilon), c.Rate, p * c.Keep);
+        /// <summary>The factors of p, of m / (sqrt(v) root + epsilon), and of sqrt(v).</summary>
+        public float Keep, Rate, Root;
     }
 }

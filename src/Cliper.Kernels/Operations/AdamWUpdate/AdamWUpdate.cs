@@ -5,14 +5,16 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2), many tensors in one call, each
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv 1711.05101, algorithm 2), many tensors in one
+/// call, each
 /// read and written once. In step t of a tensor, with gradient g (times a common factor):
 /// <code>
 /// p = p (1 - rate decay)
 /// m = m + (1 - beta1) (g - m)          v = beta2 v + (1 - beta2) g²
 /// p = p - rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 /// </code>
-/// the order and form of PyTorch's. A NaN or infinite gradient spoils its own element for good, unless the common factor
+/// the order and form of PyTorch's. A NaN or infinite gradient spoils its own element for good, unless the common
+/// factor
 /// is 0.
 /// </summary>
 public static partial class AdamWUpdate
@@ -25,17 +27,19 @@ public static partial class AdamWUpdate
     /// <param name="Step">t, from 1.</param>
     /// <param name="LearningRate">rate.</param>
     /// <param name="WeightDecay">decay.</param>
-    /// <param name="Copy">p once more in the GPU's 16-bit format, of the same length, or null: what products read there.</param>
-    public readonly record struct Slot(DeviceArray Parameter, DeviceArray Gradient, DeviceArray First, DeviceArray Second,
-        int Step, float LearningRate, float WeightDecay, DeviceArray Copy = default);
+    /// <param name="Copy">p once more in the GPU's 16-bit format, of the same length, or null: what products read
+    /// there.</param>
+    public readonly record struct Slot(DeviceArray Parameter, DeviceArray Gradient, DeviceArray First,
+        DeviceArray Second, int Step, float LearningRate, float WeightDecay, DeviceArray Copy = default);
 
     /// <summary>What all tensors of a step share.</summary>
     /// <param name="Beta1">Decay of m, in [0, 1).</param>
     /// <param name="Beta2">Decay of v, in [0, 1).</param>
     /// <param name="Epsilon">Added to the root.</param>
-    /// <param name="GradientScale">Factor of every gradient, one element where the tensors are, such as <see cref="GradientNorm"/> leaves it;
-    /// null for 1. Where it is 0 nothing is written.</param>
-    public readonly record struct Settings(double Beta1, double Beta2, double Epsilon, DeviceArray GradientScale = default);
+    /// <param name="GradientScale">Factor of every gradient, one element where the tensors are, such as
+    /// <see cref="GradientNorm"/> leaves it; null for 1. Where it is 0 nothing is written.</param>
+    public readonly record struct Settings(double Beta1, double Beta2, double Epsilon,
+        DeviceArray GradientScale = default);
 
     /// <summary>Updates all tensors in place.</summary>
     public static void Step(ReadOnlySpan<Slot> slots, Settings settings)
@@ -50,7 +54,8 @@ public static partial class AdamWUpdate
             Check.Length(slot.Second, length, $"second moment {index}");
             ArgumentOutOfRangeException.ThrowIfLessThan(slot.Step, 1);
             DeviceArray copy = slot.Copy;
-            if (!copy.IsNull && (copy.Device is not GpuDevice || copy.Type != copy.Device.Activations || copy.Length != length))
+            if (!copy.IsNull && (copy.Device is not GpuDevice || copy.Type != copy.Device.Activations
+                || copy.Length != length))
                 throw new ArgumentException($"the copy of parameter {index} is {copy.Length} of {copy.Type} on {copy.Device.Name}, "
                     + $"expected {length} on a GPU, of the type of its activations", nameof(slots));
         }

@@ -6,9 +6,9 @@ namespace Cliper.Kernels.Operations;
 public static unsafe partial class Add
 {
     private static void ForwardHost(CpuDevice host, DeviceArray a, DeviceArray b, DeviceArray y) =>
-        RangeLoop.Elements(host, a.Length, new ForwardKernel(a.Floats, b.Floats, y.Floats));
+        RangeLoop.Elements(host, a.Length, new ForwardBody(a.Floats, b.Floats, y.Floats));
 
-    private readonly struct ForwardKernel(float* a, float* b, float* y) : IRangeKernel
+    private readonly struct ForwardBody(float* a, float* b, float* y) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V> =>
             RowMath.Add<V>(a + start, b + start, y + start, end - start);

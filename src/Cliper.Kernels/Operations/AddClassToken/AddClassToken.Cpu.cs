@@ -7,16 +7,17 @@ public static unsafe partial class AddClassToken
 {
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray classEmbedding, DeviceArray positions,
         DeviceArray y, int samples, int patches, int width) =>
-        RangeLoop.Rows(host, samples, (patches + 1L) * width, new ForwardKernel(x.Floats, classEmbedding.Floats,
+        RangeLoop.Rows(host, samples, (patches + 1L) * width, new ForwardBody(x.Floats, classEmbedding.Floats,
             positions.Floats, y.Floats, (long)patches * width, width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate, int samples, int patches,
-        int width) =>
-        RangeLoop.Rows(host, samples, (long)patches * width, new BackwardKernel(dy.Floats, dx.Floats, accumulate,
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate, int samples,
+        int patches, int width) =>
+        RangeLoop.Rows(host, samples, (long)patches * width, new BackwardBody(dy.Floats, dx.Floats, accumulate,
             (long)patches * width, width));
 
-    private readonly struct ForwardKernel(float* x, float* classEmbedding, float* positions, float* y, long row, int width)
-        : IRangeKernel
+    private readonly struct ForwardBody(float* x, float* classEmbedding, float* positions, float* y, long row,
+        int width)
+        : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -29,7 +30,7 @@ public static unsafe partial class AddClassToken
         }
     }
 
-    private readonly struct BackwardKernel(float* dy, float* dx, bool accumulate, long row, int width) : IRangeKernel
+    private readonly struct BackwardBody(float* dy, float* dx, bool accumulate, long row, int width) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {

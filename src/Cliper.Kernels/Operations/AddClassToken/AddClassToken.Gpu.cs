@@ -5,10 +5,11 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class AddClassToken
 {
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray classEmbedding, DeviceArray positions, DeviceArray y,
-        int samples, int patches, int width) =>
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray classEmbedding, DeviceArray positions,
+        DeviceArray y, int samples, int patches, int width) =>
         TokenRows.Assemble(gpu, x, classEmbedding, positions, default, y, samples, patches + 1, 0, 0, width);
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulateDx, int samples, int patches, int width) =>
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulateDx, int samples,
+        int patches, int width) =>
         TokenRows.CopyBack(gpu, dy, dx, accumulateDx, samples, patches + 1, patches, 1, 0, 0, width);
 }

@@ -5,9 +5,9 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// What a vision transformer does between its patches and its blocks: y[n, 0] = classEmbedding + positions[0] and
-/// y[n, t] = x[n, t - 1] + positions[t]. A NaN stays in its element; one of the class embedding or the positions reaches that
-/// element of every sample.
+/// What a vision transformer does between its patches and its blocks: y[n, 0] = classEmbedding + positions[0] and y[n,
+/// t] = x[n, t - 1] + positions[t]. A NaN stays in its element; one of the class embedding or the positions reaches
+/// that element of every sample.
 /// </summary>
 public static partial class AddClassToken
 {
@@ -19,8 +19,8 @@ public static partial class AddClassToken
     /// <param name="samples">Images.</param>
     /// <param name="patches">Patches of an image.</param>
     /// <param name="width">Elements of a token.</param>
-    public static void Forward(DeviceArray x, DeviceArray classEmbedding, DeviceArray positions, DeviceArray y, int samples,
-        int patches, int width)
+    public static void Forward(DeviceArray x, DeviceArray classEmbedding, DeviceArray positions, DeviceArray y,
+        int samples, int patches, int width)
     {
         Check.Length(x, (long)samples * patches * width, nameof(x));
         Check.Length(classEmbedding, width, nameof(classEmbedding));
@@ -47,15 +47,15 @@ public static partial class AddClassToken
     /// <param name="samples">Images.</param>
     /// <param name="patches">Patches of an image.</param>
     /// <param name="width">Elements of a token.</param>
-    public static void Backward(DeviceArray dy, DeviceArray dx, bool accumulateDx, DeviceArray dclass, bool accumulateDclass,
-        DeviceArray dpositions, bool accumulateDpositions, int samples, int patches, int width)
+    public static void Backward(DeviceArray dy, DeviceArray dx, bool accumulateDx, DeviceArray dclass,
+        bool accumulateDclass, DeviceArray dpositions, bool accumulateDpositions, int samples, int patches, int width)
     {
         int tokens = patches + 1, row = checked(tokens * width);
         Check.Length(dy, (long)samples * row, nameof(dy));
         Check.OptionalLength(dx, (long)samples * patches * width, nameof(dx));
         if (!dclass.IsNull)
-            ColumnSum.Forward(dy.Slice(0, samples == 0 ? 0 : (samples - 1L) * row + width), dclass, accumulateDclass, samples,
-                width, row);
+            ColumnSum.Forward(dy.Slice(0, samples == 0 ? 0 : (samples - 1L) * row + width), dclass, accumulateDclass,
+                samples, width, row);
         if (!dpositions.IsNull)
             ColumnSum.Forward(dy, dpositions, accumulateDpositions, samples, row, row);
         if (dx.IsNull)

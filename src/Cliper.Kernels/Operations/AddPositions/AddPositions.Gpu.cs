@@ -5,6 +5,7 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class AddPositions
 {
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray positions, DeviceArray y, int samples, int tokens, int width) =>
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray positions, DeviceArray y, int samples,
+        int tokens, int width) =>
         TokenRows.Assemble(gpu, x, default, positions, default, y, samples, tokens, 0, 0, width);
 }

@@ -37,6 +37,7 @@ public static partial class AddPositions
     /// <param name="samples">Sequences.</param>
     /// <param name="tokens">Tokens of a sequence.</param>
     /// <param name="width">Elements of a token.</param>
-    public static void Backward(DeviceArray dy, DeviceArray dpositions, bool accumulate, int samples, int tokens, int width) =>
+    public static void Backward(DeviceArray dy, DeviceArray dpositions, bool accumulate, int samples, int tokens,
+        int width) =>
         ColumnSum.Forward(dy, dpositions, accumulate, samples, checked(tokens * width), (long)tokens * width);
 }

@@ -44,8 +44,8 @@ public static unsafe partial class AffineWarp
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Row<TChannels>(byte* input, int width, int height, double x0, double y0, double stepX, double stepY,
-        byte* output) where TChannels : struct, IChannels
+    private static void Row<TChannels>(byte* input, int width, int height, double x0, double y0, double stepX,
+        double stepY, byte* output) where TChannels : struct, IChannels
     {
         int stride = width * TChannels.Count;
         int maxX = (width - 1) << FractionBits, maxY = (height - 1) << FractionBits;
@@ -58,7 +58,8 @@ public static unsafe partial class AffineWarp
             int toRight = right == 0 ? 0 : TChannels.Count, toBelow = below == 0 ? 0 : stride;
             int w11 = right * below, w10 = (right << 8) - w11, w01 = (below << 8) - w11, w00 = 65536 - w10 - w01 - w11;
             for (int c = 0; c < TChannels.Count; c++)
-                output[c] = (byte)((p[c] * w00 + p[c + toRight] * w10 + p[c + toBelow] * w01 + p[c + toRight + toBelow] * w11
+                output[c] = (byte)((p[c] * w00 + p[c + toRight] * w10 + p[c + toBelow] * w01 + p[c + toRight
+                    + toBelow] * w11
                     + 32768) >> 16);
         }
     }

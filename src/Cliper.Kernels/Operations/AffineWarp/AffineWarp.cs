@@ -24,7 +24,8 @@ public readonly record struct AffineMap(double A, double B, double C, double D, 
     /// <param name="shiftX">To the right, in pixels.</param>
     /// <param name="shiftY">Down, in pixels.</param>
     /// <param name="flip">Whether the picture is mirrored left to right before all that.</param>
-    public static AffineMap About(int width, int height, double radians, double zoom, double shiftX, double shiftY, bool flip)
+    public static AffineMap About(int width, int height, double radians, double zoom, double shiftX, double shiftY,
+        bool flip)
     {
         double centreX = (width - 1) / 2.0, centreY = (height - 1) / 2.0;
         double cos = Math.Cos(radians) / zoom, sin = Math.Sin(radians) / zoom;
@@ -36,12 +37,12 @@ public readonly record struct AffineMap(double A, double B, double C, double D, 
 }
 
 /// <summary>
-/// Turns, magnifies, shifts and mirrors a picture in one pass: each output pixel is the bilinear mix of the four source pixels
-/// around the point that it maps to; outside the picture the nearest edge pixel counts.
+/// Turns, magnifies, shifts and mirrors a picture in one pass: each output pixel is the bilinear mix of the four source
+/// pixels around the point that it maps to; outside the picture the nearest edge pixel counts.
 /// </summary>
 /// <remarks>
-/// Source positions are computed in fp64, each step rounded, and then have 16 fractional bits, of which the upper 8 are the weights; the mix
-/// is one of integers, rounded to nearest. Every device gives the same bytes.
+/// Source positions are computed in fp64, each step rounded, and then have 16 fractional bits, of which the upper 8 are
+/// the weights; the mix is one of integers, rounded to nearest. Every device gives the same bytes.
 /// </remarks>
 public static partial class AffineWarp
 {
@@ -51,7 +52,8 @@ public static partial class AffineWarp
     private const int FractionBits = 16;
 
     /// <summary>Resamples pictures of any sizes in device memory.</summary>
-    /// <param name="parts">Picture, from output pixels to source pixels, and the output, of the picture's shape; no two may overlap.</param>
+    /// <param name="parts">Picture, from output pixels to source pixels, and the output, of the picture's shape; no two
+    /// may overlap.</param>
     public static void Forward(ReadOnlySpan<(ImageView Source, AffineMap Map, ImageView Target)> parts)
     {
         if (parts.IsEmpty)

@@ -4,12 +4,15 @@ using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
-/// <summary>The same numbers in another type, fp32, fp16 or bf16; rounded to nearest, beyond fp16's 65504 infinite.</summary>
+/// <summary>
+/// The same numbers in another type, fp32, fp16 or bf16; rounded to nearest, beyond fp16's 65504 infinite.
+/// </summary>
 public static partial class Cast
 {
     /// <summary>y = x.</summary>
     /// <param name="x">fp32, fp16 or bf16, any length.</param>
-    /// <param name="y">Of the same length, and of any of these types where <paramref name="x"/> is fp32, else fp32 or the type of
+    /// <param name="y">Of the same length, and of any of these types where <paramref name="x"/> is fp32, else fp32 or
+    /// the type of
     /// <paramref name="x"/>; not <paramref name="x"/> itself.</param>
     public static void Forward(DeviceArray x, DeviceArray y)
     {

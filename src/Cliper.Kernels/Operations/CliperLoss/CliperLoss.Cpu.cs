@@ -35,7 +35,8 @@ public static unsafe partial class CliperLoss
     }
 
     private static void BackwardHost(CpuDevice host, DeviceArray logits, DeviceArray labels, DeviceArray alpha,
-        DeviceArray nearest, DeviceArray dlosses, DeviceArray dlogits, bool accumulate, int batch, int classes, int subclasses)
+        DeviceArray nearest, DeviceArray dlosses, DeviceArray dlogits, bool accumulate, int batch, int classes,
+        int subclasses)
     {
         float* factors = alpha.Floats;
         int* y = labels.Ints, j = nearest.Ints;

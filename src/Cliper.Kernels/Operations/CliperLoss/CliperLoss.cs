@@ -5,16 +5,22 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// CLIPER's two losses (arXiv 2303.00193, section 3.3) over logits s[b, k, m] = cosine / temperature, for sample b of class y:
+/// CLIPER's two losses (arXiv 2303.00193, section 3.3) over logits s[b, k, m] = cosine / temperature, for sample b of
+/// class y:
 /// <list type="bullet">
 /// <item>nearest j = argmax over m of s[b, y, m]; n[k, m] counts the samples of class k whose nearest is m;</item>
 /// <item>alpha[b] = (sum of n[y]) softmax(1 / n[y])[j] / n[y, j], a constant for the gradient;</item>
-/// <item>fine = mean over b of alpha[b] times the cross-entropy of s[b, y, j] against itself and all s[b, k, m] with k not y;</item>
-/// <item>margin = mean over b of the cross-entropy over K logits: the minimum of class y, the maximum of each other class.</item>
+/// <item>fine = mean over b of alpha[b] times the cross-entropy of s[b, y, j] against itself and all s[b, k, m] with k
+/// not y;</item>
+/// <item>margin = mean over b of the cross-entropy over K logits: the minimum of class y, the maximum of each other
+/// class.</item>
 /// </list>
 /// Ties go to the lowest index. The gradient flows to s[b, y, j] and to the minimum and maxima only, not through alpha.
 /// </summary>
-/// <remarks>Computed in double on the host, in fp32 on a GPU: a batch has a few thousand logits. A NaN logit makes both losses NaN.</remarks>
+/// <remarks>
+/// Computed in double on the host, in fp32 on a GPU: a batch has a few thousand logits. A NaN logit makes both losses
+/// NaN.
+/// </remarks>
 public static partial class CliperLoss
 {
     /// <summary>Both losses and what they are made of.</summary>
@@ -28,7 +34,8 @@ public static partial class CliperLoss
     /// <param name="classes">K.</param>
     /// <param name="subclasses">M.</param>
     /// <param name="rule">What an empty subclass counts.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A label outside the classes; the message names its row.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A label outside the classes; the message names its
+    /// row.</exception>
     public static void Forward(DeviceArray logits, DeviceArray labels, DeviceArray losses, DeviceArray alpha,
         DeviceArray nearest, DeviceArray counts, int batch, int classes, int subclasses, EmptySubclasses rule)
     {
@@ -38,8 +45,10 @@ public static partial class CliperLoss
         Check.Length(counts, (long)classes * subclasses, nameof(counts), ElementType.Int32);
         switch (logits.Device)
         {
-            case CpuDevice: ForwardHost(logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses, rule); break;
-            case GpuDevice gpu: ForwardGpu(gpu, logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses, rule); break;
+            case CpuDevice: ForwardHost(logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses,
+                rule); break;
+            case GpuDevice gpu: ForwardGpu(gpu, logits, labels, losses, alpha, nearest, counts, batch, classes,
+                subclasses, rule); break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }
     }
@@ -64,17 +73,19 @@ public static partial class CliperLoss
         switch (logits.Device)
         {
             case CpuDevice host:
-                BackwardHost(host, logits, labels, alpha, nearest, dlosses, dlogits, accumulate, batch, classes, subclasses);
+                BackwardHost(host, logits, labels, alpha, nearest, dlosses, dlogits, accumulate, batch, classes,
+                    subclasses);
                 break;
             case GpuDevice gpu:
-                BackwardGpu(gpu, logits, labels, alpha, nearest, dlosses, dlogits, accumulate, batch, classes, subclasses);
+                BackwardGpu(gpu, logits, labels, alpha, nearest, dlosses, dlogits, accumulate, batch, classes,
+                    subclasses);
                 break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }
     }
 
-    private static void CheckShared(DeviceArray logits, DeviceArray labels, DeviceArray alpha, DeviceArray nearest, int batch,
-        int classes, int subclasses)
+    private static void CheckShared(DeviceArray logits, DeviceArray labels, DeviceArray alpha, DeviceArray nearest,
+        int batch, int classes, int subclasses)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(subclasses, 1);

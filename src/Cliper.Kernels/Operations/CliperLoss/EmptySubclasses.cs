@@ -1,6 +1,8 @@
 namespace Cliper.Kernels.Operations;
 
-/// <summary>What a subclass counts in CLIPER's modulating factor when it is nearest to no sample of its class in the batch.</summary>
+/// <summary>
+/// What a subclass counts in CLIPER's modulating factor when it is nearest to no sample of its class in the batch.
+/// </summary>
 public enum EmptySubclasses
 {
     /// <summary>-1/99, as in the authors' script; its softmax weight is then e^-99 of a part.</summary>

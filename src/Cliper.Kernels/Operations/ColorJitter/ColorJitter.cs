@@ -9,9 +9,10 @@ namespace Cliper.Kernels.Operations;
 /// torchvision's hue on Pillow pictures to the byte.
 /// </summary>
 /// <remarks>
-/// The first three blend with a degenerate picture d: y = d + factor (x - d) in fp32, cut to [0, 255], rounded down; d is
-/// black, the rounded mean of the luma, or each pixel's luma. Luma is (19595 R + 38470 G + 7471 B + 2^15) / 2^16, rounded
-/// down. Gray pictures (1 channel) have no saturation and no hue: these leave them as they are. Every device gives the same bytes.
+/// The first three blend with a degenerate picture d: y = d + factor (x - d) in fp32, cut to [0, 255], rounded down; d
+/// is black, the rounded mean of the luma, or each pixel's luma. Luma is (19595 R + 38470 G + 7471 B + 2^15) / 2^16,
+/// rounded down. Gray pictures (1 channel) have no saturation and no hue: these leave them as they are. Every device
+/// gives the same bytes.
 /// </remarks>
 public static partial class ColorJitter
 {
@@ -43,8 +44,8 @@ public static partial class ColorJitter
     /// <param name="Contrast">Factor, 1 for none.</param>
     /// <param name="Saturation">Factor, 1 for none.</param>
     /// <param name="Hue">Part of the colour circle, 0 for none.</param>
-    public readonly record struct Changes(Change First, Change Second, Change Third, Change Last, float Brightness, float Contrast,
-        float Saturation, float Hue)
+    public readonly record struct Changes(Change First, Change Second, Change Third, Change Last, float Brightness,
+        float Contrast, float Saturation, float Hue)
     {
         internal void Check()
         {
@@ -130,8 +131,8 @@ public static partial class ColorJitter
     }
 
     /// <summary>
-    /// Turns the hue, in 8-bit HSV: hue and saturation are rounded down to 1/255 on the way, so that colours change a little
-    /// even when the turn is 0 (then nothing is done here).
+    /// Turns the hue, in 8-bit HSV: hue and saturation are rounded down to 1/255 on the way, so that colours change a
+    /// little even when the turn is 0 (then nothing is done here).
     /// </summary>
     /// <param name="pixels">Picture, [pixels, channels].</param>
     /// <param name="channels">1 or 3.</param>
@@ -152,14 +153,16 @@ public static partial class ColorJitter
     private static int Luma(int r, int g, int b) => (19595 * r + 38470 * g + 7471 * b + (1 << 15)) >> 16;
 
     /// <summary>
-    /// The mean luma, rounded, half up. A quotient of integers of this size is no nearer to a half than fp64 can tell, unless it is one.
+    /// The mean luma, rounded, half up. A quotient of integers of this size is no nearer to a half than fp64 can tell,
+    /// unless it is one.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Mean(long sum, int pixels) => (int)((2 * sum + pixels) / (2L * pixels));
 
     /// <summary>
-    /// A pixel, not gray, with its hue turned by 255ths of the circle: red in the lowest byte of the result. Pillow goes to HSV and back in
-    /// fp32 and fp64; its bytes are these integers' for every pixel and turn, but for <see cref="IsBelow"/>.
+    /// A pixel, not gray, with its hue turned by 255ths of the circle: red in the lowest byte of the result. Pillow
+    /// goes to HSV and back in fp32 and fp64; its bytes are these integers' for every pixel and turn, but for
+    /// <see cref="IsBelow"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Turned(int r, int g, int b, int turn)
@@ -173,18 +176,23 @@ public static partial class ColorJitter
         int whole = Circle * sixths / (6 * range);
         if (whole * (6 * range) == Circle * sixths && IsBelow(whole))
             whole--;
-        int hue = (whole + turn & 255) * 6, sector = hue / Circle, within = hue - sector * Circle, saturation = Circle * range / max;
+        int hue = (whole + turn & 255) * 6, sector = hue / Circle, within = hue - sector * Circle,
+            saturation = Circle * range / max;
         int low = (2 * max * (Circle - saturation) + Circle) / (2 * Circle);
         int falling = (2 * max * (Square - saturation * within) + Square) / (2 * Square);
         int rising = (2 * max * (Square - saturation * (Circle - within)) + Square) / (2 * Square);
         // Sectors 0 and 6 are red to yellow.
         int red = sector == 1 ? falling : sector == 2 || sector == 3 ? low : sector == 4 ? rising : max;
-        int green = sector == 1 || sector == 2 ? max : sector == 3 ? falling : sector == 4 || sector == 5 ? low : rising;
+        int green = sector == 1 || sector == 2 ? max : sector == 3 ? falling : sector == 4 || sector == 5 ? low
+            : rising;
         int blue = sector == 2 ? rising : sector == 3 || sector == 4 ? max : sector == 5 ? falling : low;
         return red | green << 8 | blue << 16;
     }
 
-    /// <summary>Whether this many 255ths of the circle, where they are exact, are a little less in fp32 and so are rounded down to one less.</summary>
+    /// <summary>
+    /// Whether this many 255ths of the circle, where they are exact, are a little less in fp32 and so are rounded down
+    /// to one less.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsBelow(int hue)
     {

@@ -14,10 +14,11 @@ public static unsafe partial class ColumnSum
     {
         // Whole blocks of columns a unit, more of them when the columns are short.
         long blocks = 1 + RangeLoop.Grain / ((long)ColumnsPerUnit * Math.Max(1, rows));
-        RangeLoop.Run(host, width, blocks * ColumnsPerUnit, new ForwardKernel(x.Floats, y.Floats, accumulate, rows, stride));
+        RangeLoop.Run(host, width, blocks * ColumnsPerUnit, new ForwardBody(x.Floats, y.Floats, accumulate, rows,
+            stride));
     }
 
-    private readonly struct ForwardKernel(float* x, float* y, bool accumulate, int rows, long stride) : IRangeKernel
+    private readonly struct ForwardBody(float* x, float* y, bool accumulate, int rows, long stride) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>

@@ -1,9 +1,7 @@
-using System.Runtime.CompilerServices;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.DeviceCode;
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
-using ILGPU;
 
 namespace Cliper.Kernels.Operations;
 
@@ -11,14 +9,18 @@ public static partial class ColumnSum
 {
     private const int RowsPerSlice = 64, MaxSlices = 256;
 
-    private static readonly KernelFamily Kernels = new(typeof(ColumnSum), nameof(SumSlice), "ColumnSum", ColumnBlock.Threads, 1, 64);
+    private static readonly KernelFamily Kernels = new(typeof(ColumnSum), nameof(SumSliceKernel), "ColumnSum",
+        ColumnBlock.Threads, 1, 64);
 
     internal static IEnumerable<GpuKernel> GpuKernels => Kernels.ForEachFloating;
 
-    /// <summary>Slices that rows are cut into: by their number alone, so that the order of the sum is always the same.</summary>
+    /// <summary>
+    /// Slices that rows are cut into: by their number alone, so that the order of the sum is always the same.
+    /// </summary>
     internal static int Slices(int rows) => Math.Clamp(rows / RowsPerSlice, 1, MaxSlices);
 
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, bool accumulate, int rows, int width, long stride)
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, bool accumulate, int rows, int width,
+        long stride)
     {
         int slices = Slices(rows), each = Blocks.Cover(rows, slices);
         DeviceArray parts = gpu.Allocate((long)slices * width);
@@ -26,64 +28,5 @@ public static partial class ColumnSum
             rows, width, stride, each, Vec8.IsVectorizable(width, stride, x));
         SplitKReduction.Run(gpu, parts, y, slices, width, accumulate);
         gpu.Free(parts);
-    }
-
-    // Block (x, y) sums slice y of its columns; what the slices leave is added in their order.
-    private static void SumSlice<TX>(TX x, GlobalPtrFp32 parts, int rows, int width, long stride, int each, int vectorized) where TX : struct, IGlobalPtr
-    {
-        int column = ColumnBlock.Column, count = width - column, end = IntrinsicMath.Min(rows, (Grid.IdxY + 1) * each);
-        Vec8 sum = default;
-        for (int row = Grid.IdxY * each + ColumnBlock.Row; row < end && count > 0; row += ColumnBlock.Rows)
-            sum = Vec8.Add(sum, Vec8.Load(x, row * stride + column, count, vectorized));
-        ColumnBlock.StoreSum(sum, parts, width);
-    }
-}
-
-/// <summary>
-/// How a block sums a slice of rows: a warp has every eighth of them and 256 columns, eight a lane. With eight warps a slice, enough
-/// loads are under way to fill the memory's bandwidth.
-/// </summary>
-internal static class ColumnBlock
-{
-    /// <summary>Rows that are under way at once, one a warp.</summary>
-    public const int Rows = 8;
-
-    /// <summary>Threads of a block.</summary>
-    public const int Threads = Rows * 32;
-
-    /// <summary>Columns of a block.</summary>
-    public const int Columns = 32 * Vec8.Size;
-
-    /// <summary>This thread's first column; block x has those from x <see cref="Columns"/> on.</summary>
-    public static int Column => Grid.IdxX * Columns + (Group.IdxX & 31) * Vec8.Size;
-
-    /// <summary>This thread's first row in the slice.</summary>
-    public static int Row => Group.IdxX >> 5;
-
-    /// <summary>
-    /// parts[slice y, column ...] = the sums of the block's threads of the same columns, added in the order of their rows. All threads
-    /// call it; between two calls there is a barrier.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreSum(Vec8 sum, GlobalPtrFp32 parts, int width)
-    {
-        ArrayView<F4> sums = SharedMemory.Allocate<F4>(Threads * 2);
-        F4 low, high;
-        (low.X, low.Y, low.Z, low.W) = (sum.A, sum.B, sum.C, sum.D);
-        (high.X, high.Y, high.Z, high.W) = (sum.E, sum.F, sum.G, sum.H);
-        (sums[Group.IdxX], sums[Threads + Group.IdxX]) = (low, high);
-        Group.Barrier();
-        // A thread a column: of eight neighbours the first four stand in the first half.
-        int column = Grid.IdxX * Columns + Group.IdxX, place = (Group.IdxX >> 2 & 1) * Threads + (Group.IdxX >> 3);
-        if (column >= width)
-            return;
-        float total = 0;
-        for (int row = 0; row < Rows; row++)
-        {
-            F4 four = sums[place + row * 32];
-            int at = Group.IdxX & 3;
-            total += at == 0 ? four.X : at == 1 ? four.Y : at == 2 ? four.Z : four.W;
-        }
-        parts.Store((long)Grid.IdxY * width + column, total);
     }
 }

@@ -5,8 +5,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Sums over rows: y[c] = sum over r of x[r, c], the gradient of whatever was added to every row. Rows are summed in runs
-/// of 64, then the runs in order, whatever the number of threads.
+/// Sums over rows: y[c] = sum over r of x[r, c], the gradient of whatever was added to every row. Rows are summed in
+/// runs of 64, then the runs in order, whatever the number of threads.
 /// </summary>
 /// <remarks>A NaN or infinity reaches its own column and no other.</remarks>
 public static partial class ColumnSum

@@ -21,7 +21,7 @@ public static unsafe partial class Convolution
     }
 
     /// <summary>Copies what the windows of lines of outputs see: of each row of a window one run of memory.</summary>
-    private readonly struct UnfoldRange(float* x, float* unfolded, SlidingWindow window, Block block) : IRangeKernel
+    private readonly struct UnfoldRange(float* x, float* unfolded, SlidingWindow window, Block block) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
@@ -74,7 +74,7 @@ public static unsafe partial class Convolution
     }
 
     /// <summary>Adds to lines of the input what the windows that see them hold, in the order of the outputs.</summary>
-    private readonly struct FoldRange(float* unfolded, float* dx, SlidingWindow window, Block block, int firstLine) : IRangeKernel
+    private readonly struct FoldRange(float* unfolded, float* dx, SlidingWindow window, Block block, int firstLine) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {

@@ -30,7 +30,7 @@ public static unsafe partial class DepthwiseConvolution
     /// Lines of outputs. Where there are at least as many channels as lanes, the last register of channels begins so early
     /// that it is full, and so does the last group of neighboring outputs: some are computed twice, with the same bits.
     /// </summary>
-    private readonly struct ForwardRange(float* x, float* weight, float* y, SlidingWindow window) : IRangeKernel
+    private readonly struct ForwardRange(float* x, float* weight, float* y, SlidingWindow window) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
@@ -129,7 +129,7 @@ public static unsafe partial class DepthwiseConvolution
     private readonly record struct Rows(int Count, int Kernel, long Line, int Channels, int Step);
 
     /// <summary>Lines of inputs, each element the sum over the windows that see it.</summary>
-    private readonly struct InputRange(float* weight, float* dy, float* dx, bool accumulate, SlidingWindow window) : IRangeKernel
+    private readonly struct InputRange(float* weight, float* dy, float* dx, bool accumulate, SlidingWindow window) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
@@ -170,7 +170,7 @@ public static unsafe partial class DepthwiseConvolution
     }
 
     /// <summary>Taps of the weight; each line of outputs is summed by itself.</summary>
-    private readonly struct WeightRange(float* x, float* dy, float* dweight, bool accumulate, SlidingWindow window) : IRangeKernel
+    private readonly struct WeightRange(float* x, float* dy, float* dweight, bool accumulate, SlidingWindow window) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>

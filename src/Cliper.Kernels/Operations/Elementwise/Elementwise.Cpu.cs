@@ -6,14 +6,16 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Elementwise
 {
-    private static void ForwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray y) where TOp : struct, IUnaryOperation =>
-        RangeLoop.Elements(host, x.Length, new ForwardKernel<TOp>(x.Floats, y.Floats));
+    private static void ForwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray y) where TOp : struct,
+        IUnaryOperation =>
+        RangeLoop.Elements(host, x.Length, new ForwardBody<TOp>(x.Floats, y.Floats));
 
-    private static void BackwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray dy, DeviceArray dx, bool accumulate)
+    private static void BackwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray dy, DeviceArray dx,
+        bool accumulate)
         where TOp : struct, IUnaryOperation =>
-        RangeLoop.Elements(host, x.Length, new BackwardKernel<TOp>(x.Floats, dy.Floats, dx.Floats, accumulate));
+        RangeLoop.Elements(host, x.Length, new BackwardBody<TOp>(x.Floats, dy.Floats, dx.Floats, accumulate));
 
-    private readonly struct ForwardKernel<TOp>(float* x, float* y) : IRangeKernel where TOp : struct, IUnaryOperation
+    private readonly struct ForwardBody<TOp>(float* x, float* y) : IRangeBody where TOp : struct, IUnaryOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
@@ -29,7 +31,7 @@ public static unsafe partial class Elementwise
         }
     }
 
-    private readonly struct BackwardKernel<TOp>(float* x, float* dy, float* dx, bool accumulate) : IRangeKernel
+    private readonly struct BackwardBody<TOp>(float* x, float* dy, float* dx, bool accumulate) : IRangeBody
         where TOp : struct, IUnaryOperation
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]

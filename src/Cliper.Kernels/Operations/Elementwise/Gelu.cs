@@ -4,12 +4,12 @@ using Cliper.Kernels.Cpu;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// x F(x), F the distribution function of the standard normal (Hendrycks and Gimpel 2016, arXiv 1606.08415), in its exact form
-/// F(x) = (1 + erf(x / sqrt 2)) / 2; the derivative is F(x) + x f(x) with the density f.
+/// x F(x), F the distribution function of the standard normal (Hendrycks and Gimpel 2016, arXiv 1606.08415), in its
+/// exact form F(x) = (1 + erf(x / sqrt 2)) / 2; the derivative is F(x) + x f(x) with the density f.
 /// </summary>
 /// <remarks>
-/// F(x) - 1/2 is x times a quotient of two polynomials of degree 5 in x², fitted here to 7e-9 on [-5.5, 5.5]; beyond, F is 0 or
-/// 1 (off by 2e-8). In fp32 F is off by at most 2e-7, the result by 2e-7 |x|.
+/// F(x) - 1/2 is x times a quotient of two polynomials of degree 5 in x², fitted here to 7e-9 on [-5.5, 5.5]; beyond, F
+/// is 0 or 1 (off by 2e-8). In fp32 F is off by at most 2e-7, the result by 2e-7 |x|.
 /// </remarks>
 public readonly struct Gelu : IUnaryOperation
 {

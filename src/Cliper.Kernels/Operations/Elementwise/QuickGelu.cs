@@ -4,8 +4,8 @@ using Cliper.Kernels.Cpu;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// x * sigmoid(1.702 x), CLIP's activation (Hendrycks and Gimpel 2016, arXiv 1606.08415, section 2). With s = sigmoid(1.702 x)
-/// the derivative is s + 1.702 x s (1 - s).
+/// x * sigmoid(1.702 x), CLIP's activation (Hendrycks and Gimpel 2016, arXiv 1606.08415, section 2). With s =
+/// sigmoid(1.702 x) the derivative is s + 1.702 x s (1 - s).
 /// </summary>
 public readonly struct QuickGelu : IUnaryOperation
 {

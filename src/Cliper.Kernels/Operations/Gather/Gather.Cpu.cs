@@ -12,16 +12,17 @@ public static unsafe partial class Gather
         int width)
     {
         CheckRows(rows, tableRows);
-        RangeLoop.Rows(host, rows.Length, width, new ForwardKernel(table.Floats, rows.Ints, y.Floats, width));
+        RangeLoop.Rows(host, rows.Length, width, new ForwardBody(table.Floats, rows.Ints, y.Floats, width));
     }
 
-    private static void BackwardHost(CpuDevice host, DeviceArray rows, DeviceArray dy, DeviceArray dtable, bool accumulate,
-        int tableRows, int width)
+    private static void BackwardHost(CpuDevice host, DeviceArray rows, DeviceArray dy, DeviceArray dtable,
+        bool accumulate, int tableRows, int width)
     {
         CheckRows(rows, tableRows);
         if (!accumulate)
             host.Clear(dtable);
-        RangeLoop.Run(host, width, ColumnsPerUnit, new BackwardKernel(rows.Ints, dy.Floats, dtable.Floats, rows.Length, width));
+        RangeLoop.Run(host, width, ColumnsPerUnit, new BackwardBody(rows.Ints, dy.Floats, dtable.Floats, rows.Length,
+            width));
     }
 
     private static void CheckRows(DeviceArray rows, int tableRows)
@@ -29,10 +30,11 @@ public static unsafe partial class Gather
         int* p = rows.Ints;
         for (long i = 0; i < rows.Length; i++)
             if ((uint)p[i] >= (uint)tableRows)
-                throw new ArgumentOutOfRangeException(nameof(rows), $"rows[{i}] is {p[i]}, the table has {tableRows} rows");
+                throw new ArgumentOutOfRangeException(nameof(rows),
+                    $"rows[{i}] is {p[i]}, the table has {tableRows} rows");
     }
 
-    private readonly struct ForwardKernel(float* table, int* rows, float* y, int width) : IRangeKernel
+    private readonly struct ForwardBody(float* table, int* rows, float* y, int width) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -41,12 +43,13 @@ public static unsafe partial class Gather
         }
     }
 
-    private readonly struct BackwardKernel(int* rows, float* dy, float* dtable, long count, int width) : IRangeKernel
+    private readonly struct BackwardBody(int* rows, float* dy, float* dtable, long count, int width) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
             for (long i = 0; i < count; i++)
-                RowMath.Write<V>(dy + i * width + start, dtable + (long)rows[i] * width + start, end - start, add: true);
+                RowMath.Write<V>(dy + i * width + start, dtable + (long)rows[i] * width + start, end - start,
+                    add: true);
         }
     }
 }

@@ -5,8 +5,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Rows of a table by index: y[i] = table[rows[i]]. Backward scatters and adds: dtable[r] = sum over i with rows[i] = r of
-/// dy[i], added in the order of i whatever the number of threads.
+/// Rows of a table by index: y[i] = table[rows[i]]. Backward scatters and adds: dtable[r] = sum over i with rows[i] = r
+/// of dy[i], added in the order of i whatever the number of threads.
 /// </summary>
 public static partial class Gather
 {
@@ -16,7 +16,8 @@ public static partial class Gather
     /// <param name="y">[count, width]; not <paramref name="table"/>.</param>
     /// <param name="tableRows">Rows of the table.</param>
     /// <param name="width">Elements of a row.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A row index outside the table; the message names its place.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A row index outside the table; the message names its
+    /// place.</exception>
     public static void Forward(DeviceArray table, DeviceArray rows, DeviceArray y, int tableRows, int width)
     {
         Check.Length(table, (long)tableRows * width, nameof(table));

@@ -5,8 +5,10 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class GradientNorm
 {
-    // Each gradient's sum is rounded to fp32, as a sum of products is, and they are added in their order: the bits do not depend on the threads.
-    private static void MeasureHost(CpuDevice host, ReadOnlySpan<DeviceArray> gradients, double maximum, double scale, DeviceArray result)
+    // Each gradient's sum is rounded to fp32, as a sum of products is, and they are added in their order: the bits do
+    // not depend on the threads.
+    private static void MeasureHost(CpuDevice host, ReadOnlySpan<DeviceArray> gradients, double maximum, double scale,
+        DeviceArray result)
     {
         DeviceArray squares = host.Allocate(1);
         double sum = 0;

@@ -7,16 +7,17 @@ public static unsafe partial class InsertEmbeddings
 {
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray insert, DeviceArray y, int sequences,
         int tokens, int inserted, int start, int width) =>
-        RangeLoop.Rows(host, sequences, (long)tokens * width, new ForwardKernel(x.Floats, insert.Floats, y.Floats,
+        RangeLoop.Rows(host, sequences, (long)tokens * width, new ForwardBody(x.Floats, insert.Floats, y.Floats,
             (long)start * width, (long)inserted * width, (long)(tokens - start - inserted) * width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulateDx, DeviceArray dinsert,
-        bool accumulateDinsert, int sequences, int tokens, int inserted, int start, int width) =>
-        RangeLoop.Rows(host, sequences, (long)tokens * width, new BackwardKernel(dy.Floats, dx.Floats, accumulateDx,
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulateDx,
+        DeviceArray dinsert, bool accumulateDinsert, int sequences, int tokens, int inserted, int start, int width) =>
+        RangeLoop.Rows(host, sequences, (long)tokens * width, new BackwardBody(dy.Floats, dx.Floats, accumulateDx,
             dinsert.Floats, accumulateDinsert, (long)start * width, (long)inserted * width,
             (long)(tokens - start - inserted) * width));
 
-    private readonly struct ForwardKernel(float* x, float* insert, float* y, long before, long middle, long after) : IRangeKernel
+    private readonly struct ForwardBody(float* x, float* insert, float* y, long before, long middle, long after)
+        : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -30,8 +31,8 @@ public static unsafe partial class InsertEmbeddings
         }
     }
 
-    private readonly struct BackwardKernel(float* dy, float* dx, bool addDx, float* dinsert, bool addDinsert, long before,
-        long middle, long after) : IRangeKernel
+    private readonly struct BackwardBody(float* dy, float* dx, bool addDx, float* dinsert, bool addDinsert, long before,
+        long middle, long after) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {

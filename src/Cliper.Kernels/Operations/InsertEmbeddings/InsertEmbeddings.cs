@@ -5,8 +5,9 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Replaces tokens of sequences: y[p, t] = insert[p, t - start] for start &lt;= t &lt; start + inserted, otherwise x[p, t]. How
-/// learned descriptor tokens enter the prompts. Everything is copied: a NaN stays in its place, one of a replaced token is gone.
+/// Replaces tokens of sequences: y[p, t] = insert[p, t - start] for start &lt;= t &lt; start + inserted, otherwise x[p,
+/// t]. How learned descriptor tokens enter the prompts. Everything is copied: a NaN stays in its place, one of a
+/// replaced token is gone.
 /// </summary>
 public static partial class InsertEmbeddings
 {
@@ -19,8 +20,8 @@ public static partial class InsertEmbeddings
     /// <param name="inserted">Tokens replaced in each.</param>
     /// <param name="start">First token replaced; start + inserted is at most tokens.</param>
     /// <param name="width">Elements of a token.</param>
-    public static void Forward(DeviceArray x, DeviceArray insert, DeviceArray y, int sequences, int tokens, int inserted,
-        int start, int width)
+    public static void Forward(DeviceArray x, DeviceArray insert, DeviceArray y, int sequences, int tokens,
+        int inserted, int start, int width)
     {
         CheckRange(tokens, inserted, start);
         Check.Length(x, (long)sequences * tokens * width, nameof(x));
@@ -56,10 +57,12 @@ public static partial class InsertEmbeddings
         switch (dy.Device)
         {
             case CpuDevice host:
-                BackwardHost(host, dy, dx, accumulateDx, dinsert, accumulateDinsert, sequences, tokens, inserted, start, width);
+                BackwardHost(host, dy, dx, accumulateDx, dinsert, accumulateDinsert, sequences, tokens, inserted,
+                    start, width);
                 break;
             case GpuDevice gpu:
-                BackwardGpu(gpu, dy, dx, accumulateDx, dinsert, accumulateDinsert, sequences, tokens, inserted, start, width);
+                BackwardGpu(gpu, dy, dx, accumulateDx, dinsert, accumulateDinsert, sequences, tokens, inserted, start,
+                    width);
                 break;
             default: throw Check.NoImplementation(nameof(InsertEmbeddings), dy.Device);
         }

@@ -6,14 +6,16 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class L2Normalize
 {
-    private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, DeviceArray inverse, int rows, int width) =>
-        RangeLoop.Rows(host, rows, width, new ForwardKernel(x.Floats, y.Floats, inverse.Floats, width));
+    private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, DeviceArray inverse, int rows,
+        int width) =>
+        RangeLoop.Rows(host, rows, width, new ForwardBody(x.Floats, y.Floats, inverse.Floats, width));
 
     private static void BackwardHost(CpuDevice host, DeviceArray y, DeviceArray inverse, DeviceArray dy, DeviceArray dx,
         bool accumulate, int rows, int width) =>
-        RangeLoop.Rows(host, rows, width, new BackwardKernel(y.Floats, inverse.Floats, dy.Floats, dx.Floats, accumulate, width));
+        RangeLoop.Rows(host, rows, width, new BackwardBody(y.Floats, inverse.Floats, dy.Floats, dx.Floats, accumulate,
+            width));
 
-    private readonly struct ForwardKernel(float* x, float* y, float* inverse, int width) : IRangeKernel
+    private readonly struct ForwardBody(float* x, float* y, float* inverse, int width) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -30,8 +32,8 @@ public static unsafe partial class L2Normalize
         }
     }
 
-    private readonly struct BackwardKernel(float* y, float* inverse, float* dy, float* dx, bool accumulate, int width)
-        : IRangeKernel
+    private readonly struct BackwardBody(float* y, float* inverse, float* dy, float* dx, bool accumulate, int width)
+        : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>

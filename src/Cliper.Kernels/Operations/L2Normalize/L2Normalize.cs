@@ -8,15 +8,16 @@ namespace Cliper.Kernels.Operations;
 /// Rows of length one: y = x / |x|. Backward: dx = (dy - y (y . dy)) / |x|.
 /// </summary>
 /// <remarks>
-/// A row of zeros (or so small that its squares underflow) stays zero and passes no gradient. A NaN or infinity makes its
-/// own row NaN and no other.
+/// A row of zeros (or so small that its squares underflow) stays zero and passes no gradient. A NaN or infinity makes
+/// its own row NaN and no other.
 /// </remarks>
 public static partial class L2Normalize
 {
     /// <summary>y = x / |x|.</summary>
     /// <param name="x">[rows, width].</param>
     /// <param name="y">[rows, width]; may be <paramref name="x"/>.</param>
-    /// <param name="inverse">1 / |x| of every row (0 for a row of zeros) for the backward pass, [rows]; may be null.</param>
+    /// <param name="inverse">1 / |x| of every row (0 for a row of zeros) for the backward pass, [rows]; may be
+    /// null.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="width">Elements of a row.</param>
     public static void Forward(DeviceArray x, DeviceArray y, DeviceArray inverse, int rows, int width)
@@ -40,8 +41,8 @@ public static partial class L2Normalize
     /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="width">Elements of a row.</param>
-    public static void Backward(DeviceArray y, DeviceArray inverse, DeviceArray dy, DeviceArray dx, bool accumulate, int rows,
-        int width)
+    public static void Backward(DeviceArray y, DeviceArray inverse, DeviceArray dy, DeviceArray dx, bool accumulate,
+        int rows, int width)
     {
         Check.Length(y, (long)rows * width, nameof(y));
         Check.Length(inverse, rows, nameof(inverse));

@@ -95,13 +95,16 @@ public static unsafe partial class LayerNorm
                 switch (host.Level)
                 {
                     case SimdLevel.Avx512:
-                        BackwardRow<Lanes512>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulateDx, sumGamma, sumBeta, width);
+                        BackwardRow<Lanes512>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulateDx, sumGamma,
+                            sumBeta, width);
                         break;
                     case SimdLevel.Avx2:
-                        BackwardRow<Lanes256>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulateDx, sumGamma, sumBeta, width);
+                        BackwardRow<Lanes256>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulateDx, sumGamma,
+                            sumBeta, width);
                         break;
                     default:
-                        BackwardRow<LanesPortable>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulateDx, sumGamma, sumBeta, width);
+                        BackwardRow<LanesPortable>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulateDx, sumGamma,
+                            sumBeta, width);
                         break;
                 }
             }

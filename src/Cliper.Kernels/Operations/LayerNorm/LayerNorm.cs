@@ -5,8 +5,9 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Layer normalisation of rows (Ba, Kiros, Hinton 2016, arXiv 1607.06450): with mean and variance (divided by width) of a
-/// row x, y = (x - mean) * rstd * gamma + beta, rstd = 1 / sqrt(variance + epsilon). Statistics in fp32, in two passes.
+/// Layer normalisation of rows (Ba, Kiros, Hinton 2016, arXiv 1607.06450): with mean and variance (divided by width) of
+/// a row x, y = (x - mean) * rstd * gamma + beta, rstd = 1 / sqrt(variance + epsilon). Statistics in fp32, in two
+/// passes.
 /// </summary>
 /// <remarks>A NaN or infinity makes its own row NaN and no other.</remarks>
 public static partial class LayerNorm
@@ -50,8 +51,8 @@ public static partial class LayerNorm
     /// <param name="mean">As the forward pass left it, [rows].</param>
     /// <param name="rstd">As the forward pass left it, [rows].</param>
     /// <param name="dy">Gradient by the output, [rows, width].</param>
-    /// <param name="dx">Gradient by the input, [rows, width]; null when not wanted; may be <paramref name="dy"/> when not
-    /// accumulated.</param>
+    /// <param name="dx">Gradient by the input, [rows, width]; null when not wanted; may be <paramref name="dy"/> when
+    /// not accumulated.</param>
     /// <param name="accumulateDx">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="dgamma">Gradient by gamma, [width]; null when not wanted.</param>
     /// <param name="accumulateDgamma">Whether to add to <paramref name="dgamma"/>.</param>

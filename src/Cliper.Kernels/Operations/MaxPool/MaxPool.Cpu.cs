@@ -20,7 +20,7 @@ public static unsafe partial class MaxPool
             new BackwardRange(x.Floats, y.Floats, dy.Floats, dx.Floats, input));
     }
 
-    private readonly struct ForwardRange(float* x, float* y, FeatureMap input) : IRangeKernel
+    private readonly struct ForwardRange(float* x, float* y, FeatureMap input) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
@@ -48,7 +48,7 @@ public static unsafe partial class MaxPool
         }
     }
 
-    private readonly struct BackwardRange(float* x, float* y, float* dy, float* dx, FeatureMap input) : IRangeKernel
+    private readonly struct BackwardRange(float* x, float* y, float* dy, float* dx, FeatureMap input) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>

@@ -6,13 +6,14 @@ namespace Cliper.Kernels.Operations;
 public static unsafe partial class Mean
 {
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, int samples, int frames, int width) =>
-        RangeLoop.Rows(host, samples, (long)frames * width, new ForwardKernel(x.Floats, y.Floats, frames, width));
+        RangeLoop.Rows(host, samples, (long)frames * width, new ForwardBody(x.Floats, y.Floats, frames, width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate, int samples, int frames,
-        int width) =>
-        RangeLoop.Rows(host, samples, (long)frames * width, new BackwardKernel(dy.Floats, dx.Floats, accumulate, frames, width));
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate, int samples,
+        int frames, int width) =>
+        RangeLoop.Rows(host, samples, (long)frames * width, new BackwardBody(dy.Floats, dx.Floats, accumulate, frames,
+            width));
 
-    private readonly struct ForwardKernel(float* x, float* y, int frames, int width) : IRangeKernel
+    private readonly struct ForwardBody(float* x, float* y, int frames, int width) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -27,7 +28,7 @@ public static unsafe partial class Mean
         }
     }
 
-    private readonly struct BackwardKernel(float* dy, float* dx, bool accumulate, int frames, int width) : IRangeKernel
+    private readonly struct BackwardBody(float* dy, float* dx, bool accumulate, int frames, int width) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {

@@ -11,10 +11,10 @@ public static unsafe partial class Multiply
         if (b.Length == 1)
             Scale.Forward(a, *b.Floats, y, accumulate);
         else
-            RangeLoop.Elements(host, a.Length, new ForwardKernel(a.Floats, b.Floats, y.Floats, accumulate));
+            RangeLoop.Elements(host, a.Length, new ForwardBody(a.Floats, b.Floats, y.Floats, accumulate));
     }
 
-    private readonly struct ForwardKernel(float* a, float* b, float* y, bool accumulate) : IRangeKernel
+    private readonly struct ForwardBody(float* a, float* b, float* y, bool accumulate) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>

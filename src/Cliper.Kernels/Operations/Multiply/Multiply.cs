@@ -5,9 +5,9 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Product y = a b, where b has as many elements as a, or one that counts for all. Backward: da = dy b; db = dy a, summed
-/// over all elements (in a fixed order) when b has one. A NaN stays in its place, reaches all of y from a b of one element and
-/// always its db; zero times infinity is NaN.
+/// Product y = a b, where b has as many elements as a, or one that counts for all. Backward: da = dy b; db = dy a,
+/// summed over all elements (in a fixed order) when b has one. A NaN stays in its place, reaches all of y from a b of
+/// one element and always its db; zero times infinity is NaN.
 /// </summary>
 public static partial class Multiply
 {
@@ -25,8 +25,8 @@ public static partial class Multiply
     /// <param name="accumulateDa">Whether to add to <paramref name="da"/>.</param>
     /// <param name="db">Gradient by b, of b's length; null when not wanted.</param>
     /// <param name="accumulateDb">Whether to add to <paramref name="db"/>.</param>
-    public static void Backward(DeviceArray a, DeviceArray b, DeviceArray dy, DeviceArray da, bool accumulateDa, DeviceArray db,
-        bool accumulateDb)
+    public static void Backward(DeviceArray a, DeviceArray b, DeviceArray dy, DeviceArray da, bool accumulateDa,
+        DeviceArray db, bool accumulateDb)
     {
         if (!da.IsNull)
             Product(dy, b, da, accumulateDa);
@@ -46,7 +46,8 @@ public static partial class Multiply
         switch (a.Device)
         {
             case CpuDevice host: ForwardHost(host, a, b, y, accumulate); break;
-            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Product>(gpu, a, b, y, accumulate: accumulate); break;
+            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Product>(gpu, a, b, y,
+                accumulate: accumulate); break;
             default: throw Check.NoImplementation(nameof(Multiply), a.Device);
         }
     }

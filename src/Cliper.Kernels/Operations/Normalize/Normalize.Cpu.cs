@@ -6,8 +6,8 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Normalize
 {
-    private static void ForwardHost(CpuDevice host, (ImageView Picture, PixelBox? Erased)[] pictures, DeviceArray table, DeviceArray patches,
-        PatchEmbedding.Sizes sizes)
+    private static void ForwardHost(CpuDevice host, (ImageView Picture, PixelBox? Erased)[] pictures,
+        DeviceArray table, DeviceArray patches, PatchEmbedding.Sizes sizes)
     {
         DeviceArray planes = host.Allocate(patches.Length);
         host.Pool.Run(pictures.Length, (index, _) =>

@@ -5,8 +5,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// 8-bit pixels to a network's input: y = (x / 255 - mean) / deviation, channel by channel, in fp32 with each step rounded, as
-/// torchvision's ToTensor and Normalize do; interleaved pixels become planes or patches.
+/// 8-bit pixels to a network's input: y = (x / 255 - mean) / deviation, channel by channel, in fp32 with each step
+/// rounded, as torchvision's ToTensor and Normalize do; interleaved pixels become planes or patches.
 /// </summary>
 public static partial class Normalize
 {
@@ -42,16 +42,19 @@ public static partial class Normalize
     }
 
     /// <summary>
-    /// Normalises pictures in device memory and unfolds them into the patches that <see cref="PatchEmbedding"/> multiplies; on a GPU in
-    /// one pass, from bytes to activations. A rectangle of a picture can be erased on the way (<see cref="Erase"/>).
+    /// Normalises pictures in device memory and unfolds them into the patches that <see cref="PatchEmbedding"/>
+    /// multiplies; on a GPU in one pass, from bytes to activations. A rectangle of a picture can be erased on the way
+    /// (<see cref="Erase"/>).
     /// </summary>
-    /// <param name="pictures">Pictures of one size, and of each the rectangle that becomes 0 in every channel, or null; the one channel of
-    /// a gray picture is used for all three.</param>
+    /// <param name="pictures">Pictures of one size, and of each the rectangle that becomes 0 in every channel, or null;
+    /// the one channel of a gray picture is used for all three.</param>
     /// <param name="table">As <see cref="Table"/> made it, fp32 [3, 256].</param>
-    /// <param name="patches">Output as the device stores activations, [pictures, patches, 3, patch, patch], patches row by row.</param>
-    /// <param name="patch">Side of a patch, which divides width and height; a square picture's own side makes planes of it.</param>
-    public static void Forward(ReadOnlySpan<(ImageView Picture, PixelBox? Erased)> pictures, DeviceArray table, DeviceArray patches,
-        int patch)
+    /// <param name="patches">Output as the device stores activations, [pictures, patches, 3, patch, patch], patches row
+    /// by row.</param>
+    /// <param name="patch">Side of a patch, which divides width and height; a square picture's own side makes planes of
+    /// it.</param>
+    public static void Forward(ReadOnlySpan<(ImageView Picture, PixelBox? Erased)> pictures, DeviceArray table,
+        DeviceArray patches, int patch)
     {
         Check.Length(table, 3 * 256, nameof(table));
         (int width, int height) = pictures.IsEmpty ? (0, 0) : (pictures[0].Picture.Width, pictures[0].Picture.Height);
@@ -60,7 +63,8 @@ public static partial class Normalize
             picture.Check(nameof(pictures));
             if ((picture.Width, picture.Height) != (width, height))
                 throw new ArgumentException(
-                    $"pictures of {width} x {height} and of {picture.Width} x {picture.Height} pixels", nameof(pictures));
+                    $"pictures of {width} x {height} and of {picture.Width} x {picture.Height} pixels",
+                    nameof(pictures));
             erased?.Check(width, height, nameof(erased));
         }
         var sizes = new PatchEmbedding.Sizes(pictures.Length, 3, height, width, patch, 0);

@@ -7,21 +7,25 @@ public static unsafe partial class PatchEmbedding
 {
     private static void UnfoldHost(CpuDevice host, DeviceArray images, DeviceArray unfolded, Sizes sizes) =>
         RangeLoop.Rows(host, (long)sizes.Images * sizes.Patches, sizes.Pixels,
-            new UnfoldKernel(images.Floats, unfolded.Floats, sizes));
+            new UnfoldBody(images.Floats, unfolded.Floats, sizes));
 
-    private static void FoldHost(CpuDevice host, DeviceArray unfolded, DeviceArray images, bool accumulate, Sizes sizes) =>
+    private static void FoldHost(CpuDevice host, DeviceArray unfolded, DeviceArray images, bool accumulate,
+        Sizes sizes) =>
         RangeLoop.Rows(host, (long)sizes.Images * sizes.Patches, sizes.Pixels,
-            new FoldKernel(unfolded.Floats, images.Floats, accumulate, sizes));
+            new FoldBody(unfolded.Floats, images.Floats, accumulate, sizes));
 
-    /// <summary>First pixel, in channel 0, of the patch that is row <paramref name="patch"/> of all images' patches.</summary>
+    /// <summary>
+    /// First pixel, in channel 0, of the patch that is row <paramref name="patch"/> of all images' patches.
+    /// </summary>
     private static float* Corner(float* images, long patch, Sizes sizes)
     {
         long image = patch / sizes.Patches, inImage = patch % sizes.Patches;
         int across = sizes.Width / sizes.Patch;
-        return images + image * sizes.ImageLength + inImage / across * sizes.Patch * sizes.Width + inImage % across * sizes.Patch;
+        return images + image * sizes.ImageLength + inImage / across * sizes.Patch * sizes.Width
+            + inImage % across * sizes.Patch;
     }
 
-    private readonly struct UnfoldKernel(float* images, float* unfolded, Sizes sizes) : IRangeKernel
+    private readonly struct UnfoldBody(float* images, float* unfolded, Sizes sizes) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -36,7 +40,7 @@ public static unsafe partial class PatchEmbedding
         }
     }
 
-    private readonly struct FoldKernel(float* unfolded, float* images, bool accumulate, Sizes sizes) : IRangeKernel
+    private readonly struct FoldBody(float* unfolded, float* images, bool accumulate, Sizes sizes) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {

@@ -2,7 +2,6 @@ using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.DeviceCode;
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
-using ILGPU;
 
 namespace Cliper.Kernels.Operations;
 
@@ -11,7 +10,7 @@ public static partial class PatchEmbedding
     private const int GpuThreads = 256;
 
     private static readonly KernelFamily UnfoldKernels =
-        new(typeof(PatchEmbedding), nameof(UnfoldChunk), "PatchEmbedding unfold", GpuThreads, 1, 64);
+        new(typeof(PatchEmbedding), nameof(UnfoldKernel), "PatchEmbedding unfold", GpuThreads, 1, 64);
 
     internal static IEnumerable<GpuKernel> GpuKernels => UnfoldKernels.ForEachDtype16;
 
@@ -19,34 +18,9 @@ public static partial class PatchEmbedding
     {
         long rows = (long)sizes.Images * sizes.Patches;
         gpu.Run(UnfoldKernels[unfolded.Type.Dtype()],
-            new Blocks(Blocks.Cover(rows * Blocks.Cover(sizes.Pixels, Vec8.Size), GpuThreads)), images, unfolded, rows, sizes.Channels,
+            new Blocks(Blocks.Cover(rows * Blocks.Cover(sizes.Pixels, Vec8.Size), GpuThreads)), images, unfolded,
+            rows, sizes.Channels,
                 sizes.Height, sizes.Width, sizes.Patch,
             sizes.Patch % Vec8.Size == 0 && Vec8.IsVectorizable(sizes.Width, sizes.Width, images, unfolded));
-    }
-
-    // A thread has eight pixels of a patch's row of [channels, patch, patch]: where they are neighbours in the image too, one run.
-    private static void UnfoldChunk<TDtype>(GlobalPtrFp32 images, GlobalPtr16<TDtype> unfolded, long rows, int channels, int height, int width,
-        int patch, int vectorized) where TDtype : struct, IDtype16
-    {
-        int pixels = channels * patch * patch, chunks = (pixels + Vec8.Size - 1) / Vec8.Size;
-        long at = (long)Grid.IdxX * GpuThreads + Group.IdxX, row = at / chunks;
-        if (row >= rows)
-            return;
-        int first = (int)(at - row * chunks) * Vec8.Size, across = width / patch, patches = height / patch * across;
-        long image = row / patches;
-        int inImage = (int)(row - image * patches), top = inImage / across * patch, left = inImage % across * patch;
-        if (vectorized != 0)
-        {
-            unfolded.Store8(row * pixels + first, images.Load8(Place(image, first, channels, height, width, patch, top, left)));
-            return;
-        }
-        for (int pixel = first; pixel < first + Vec8.Size && pixel < pixels; pixel++)
-            unfolded.Store(row * pixels + pixel, images.Load(Place(image, pixel, channels, height, width, patch, top, left)));
-    }
-
-    private static long Place(long image, int pixel, int channels, int height, int width, int patch, int top, int left)
-    {
-        int channel = pixel / (patch * patch), y = pixel / patch % patch, x = pixel % patch;
-        return ((image * channels + channel) * height + top + y) * width + left + x;
     }
 }

@@ -5,13 +5,13 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// A convolution whose stride is its kernel's size: every patch of p x p pixels becomes a token. With u[n, t] the patch's
-/// pixels in the order (channel, row, column), y[n, t] = weight u[n, t]. Backward: dweight = sum over n, t of
+/// A convolution whose stride is its kernel's size: every patch of p x p pixels becomes a token. With u[n, t] the
+/// patch's pixels in the order (channel, row, column), y[n, t] = weight u[n, t]. Backward: dweight = sum over n, t of
 /// dy[n, t] u[n, t]ᵀ; du[n, t] = weightᵀ dy[n, t], which is dimages at the patch's pixels.
 /// </summary>
 /// <remarks>
-/// Patches are unfolded a few images at a time, so that the unfolded pixels stay in the cache and memory does not grow with
-/// the batch. A NaN pixel makes its own token NaN and no other.
+/// Patches are unfolded a few images at a time, so that the unfolded pixels stay in the cache and memory does not grow
+/// with the batch. A NaN pixel makes its own token NaN and no other.
 /// </remarks>
 public static partial class PatchEmbedding
 {
@@ -59,12 +59,15 @@ public static partial class PatchEmbedding
         var w = new Matrix(weight, sizes.Features, sizes.Pixels);
         ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
         {
-            Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded, sizes with { Images = count });
+            Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded,
+                sizes with { Images = count });
             Gemm.Run(new Matrix(unfolded, rows, sizes.Pixels), w.Transposed, Tokens(y, first, rows, sizes));
         });
     }
 
-    /// <summary>dweight = sum over n, t of dy[n, t] u[n, t]ᵀ; dimages at the patch's pixels = weightᵀ dy[n, t].</summary>
+    /// <summary>
+    /// dweight = sum over n, t of dy[n, t] u[n, t]ᵀ; dimages at the patch's pixels = weightᵀ dy[n, t].
+    /// </summary>
     /// <param name="images">As in the forward pass.</param>
     /// <param name="weight">As in the forward pass.</param>
     /// <param name="dy">Gradient by the output, [images, patches, features].</param>
@@ -82,7 +85,8 @@ public static partial class PatchEmbedding
         if (!dweight.IsNull)
             ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
             {
-                Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded, sizes with { Images = count });
+                Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded,
+                    sizes with { Images = count });
                 Gemm.Run(Tokens(dy, first, rows, sizes).Transposed, new Matrix(unfolded, rows, sizes.Pixels),
                     new Matrix(dweight, sizes.Features, sizes.Pixels), accumulateDweight || first > 0);
             });
@@ -111,7 +115,8 @@ public static partial class PatchEmbedding
     }
 
     private static Matrix Tokens(DeviceArray tokens, int firstImage, int rows, Sizes sizes) =>
-        new(tokens.Slice((long)firstImage * sizes.Patches * sizes.Features, (long)rows * sizes.Features), rows, sizes.Features);
+        new(tokens.Slice((long)firstImage * sizes.Patches * sizes.Features, (long)rows * sizes.Features), rows,
+            sizes.Features);
 
     /// <summary>u[n, t] of all images, [images, patches, channels, p, p]: patches row by row.</summary>
     internal static void Unfold(DeviceArray images, DeviceArray unfolded, Sizes sizes)

@@ -7,7 +7,8 @@ namespace Cliper.Kernels.Operations;
 public static partial class Philox
 {
     // Drawn on the host: only initial values are, once a run.
-    private static void FillGpu<TDraw>(TDraw draw, DeviceArray y, ulong seed, RandomPurpose purpose, uint step, uint stream)
+    private static void FillGpu<TDraw>(TDraw draw, DeviceArray y, ulong seed, RandomPurpose purpose, uint step,
+        uint stream)
         where TDraw : struct, IDraw
     {
         using var host = new CpuDevice(1);

@@ -6,9 +6,9 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four random words are
-/// a function of a 128-bit counter and a 64-bit key, here the seed. There is no state to keep, so any draw of any step can be
-/// repeated, on every device and in any order.
+/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011): four random
+/// words are a function of a 128-bit counter and a 64-bit key, here the seed. There is no state to keep, so any draw of
+/// any step can be repeated, on every device and in any order.
 /// </summary>
 public static partial class Philox
 {
@@ -41,8 +41,8 @@ public static partial class Philox
     public static float ToUniform(uint word) => (word >> 8) * (1f / (1 << 24));
 
     /// <summary>
-    /// Two independent standard normals (Box and Muller 1958): r cos t and r sin t with r = sqrt(-2 ln u), u in (0, 1] from
-    /// the first word, t uniform in [0, 2 pi) from the second. The largest is sqrt(64 ln 2) = 6.7.
+    /// Two independent standard normals (Box and Muller 1958): r cos t and r sin t with r = sqrt(-2 ln u), u in (0, 1]
+    /// from the first word, t uniform in [0, 2 pi) from the second. The largest is sqrt(64 ln 2) = 6.7.
     /// </summary>
     public static (float A, float B) ToNormals(uint first, uint second)
     {
@@ -52,8 +52,8 @@ public static partial class Philox
     }
 
     /// <summary>
-    /// Fills an fp32 array with numbers uniform in [<paramref name="low"/>, <paramref name="high"/>). Element 4 i + j is
-    /// word j of the counter (i, stream, step, purpose).
+    /// Fills an fp32 array with numbers uniform in [<paramref name="low"/>, <paramref name="high"/>). Element 4 i + j
+    /// is word j of the counter (i, stream, step, purpose).
     /// </summary>
     /// <param name="y">Output, any length.</param>
     /// <param name="seed">Key of the generator.</param>
@@ -78,7 +78,8 @@ public static partial class Philox
         float mean = 0, float deviation = 1) =>
         Fill(new NormalDraw(mean, deviation), y, seed, purpose, step, stream);
 
-    private static void Fill<TDraw>(TDraw draw, DeviceArray y, ulong seed, RandomPurpose purpose, uint step, uint stream)
+    private static void Fill<TDraw>(TDraw draw, DeviceArray y, ulong seed, RandomPurpose purpose, uint step,
+        uint stream)
         where TDraw : struct, IDraw
     {
         Check.Length(y, y.Length, nameof(y));

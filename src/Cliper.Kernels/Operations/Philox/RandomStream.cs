@@ -41,7 +41,8 @@ public struct RandomStream(ulong seed, RandomPurpose purpose, uint step = 0, uin
     public bool NextBool(float probability) => NextUniform() < probability;
 
     /// <summary>
-    /// Integer in [0, <paramref name="bound"/>): the high half of word x bound. A value's probability is off by at most 2^-32.
+    /// Integer in [0, <paramref name="bound"/>): the high half of word x bound. A value's probability is off by at most
+    /// 2^-32.
     /// </summary>
     public int NextInt(int bound)
     {

@@ -15,8 +15,8 @@ public static unsafe partial class Resize
         host.Pool.Run(parts.Length, (index, _) =>
         {
             Part part = parts[index];
-            ForwardHost<TFilter>(part.Source.Bytes, part.Source.Width, part.Source.Channels, part.Crop, part.Width, part.Height, part.Window,
-                part.Target.Bytes);
+            ForwardHost<TFilter>(part.Source.Bytes, part.Source.Width, part.Source.Channels, part.Crop, part.Width,
+                part.Height, part.Window, part.Target.Bytes);
             if (part.Mirror)
                 Flip.Horizontal(part.Target.Bytes, part.Window.Width, part.Source.Channels);
         });
@@ -32,7 +32,8 @@ public static unsafe partial class Resize
             using Weights vertical = Weights.Of<TFilter>(crop.Height, height, window.Y, window.Height);
             if (crop.Width == width)
             {
-                Vertical(input + (nint)window.X * channels, stride, vertical, output, window.Width * channels, window.Height);
+                Vertical(input + (nint)window.X * channels, stride, vertical, output, window.Width * channels,
+                    window.Height);
                 return;
             }
             using Weights horizontal = Weights.Of<TFilter>(crop.Width, width, window.X, window.Width);
@@ -147,7 +148,8 @@ public static unsafe partial class Resize
                     c += Vector128.WidenLower(high).AsInt32() * weight;
                     d += Vector128.WidenUpper(high).AsInt32() * weight;
                 }
-                Vector128<short> first = Vector128.Narrow(Done(a), Done(b)), second = Vector128.Narrow(Done(c), Done(d));
+                Vector128<short> first = Vector128.Narrow(Done(a), Done(b)), second = Vector128.Narrow(Done(c),
+                    Done(d));
                 Vector128.Narrow(first.AsUInt16(), second.AsUInt16()).Store(output + x);
             }
             for (; x < line; x++)
@@ -183,7 +185,10 @@ public static unsafe partial class Resize
             _weights = _counts + outputs;
         }
 
-        /// <summary>Weights of the outputs [<paramref name="first"/>, first + <paramref name="outputs"/>) of <paramref name="size"/>.</summary>
+        /// <summary>
+        /// Weights of the outputs [<paramref name="first"/>, first + <paramref name="outputs"/>) of
+        /// <paramref name="size"/>.
+        /// </summary>
         public static Weights Of<TFilter>(int sourceSize, int size, int first, int outputs)
             where TFilter : struct, IResizeFilter
         {
@@ -222,7 +227,8 @@ public static unsafe partial class Resize
             ArrayPool<int>.Shared.Return(_memory);
         }
 
-        private void Fill<TFilter>(int output, int position, in Axis axis, double* exact) where TFilter : struct, IResizeFilter
+        private void Fill<TFilter>(int output, int position, in Axis axis, double* exact) where TFilter : struct,
+            IResizeFilter
         {
             int* weights = _weights + output * _perRow;
             (int start, int count) = axis.Reach(position);

@@ -5,20 +5,22 @@ using Cliper.Kernels.Gpu.Runtime;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Separable resize of 8-bit pictures, equal to Pillow's to the byte. Output pixel x of an axis scaled by s = in / out has
-/// its centre at c = (x + 1/2) s; source pixels within support * max(s, 1) of it are weighted by the filter, stretched by
-/// max(s, 1) so that shrinking averages (no aliasing), and normalised to sum 1. Weights are rounded to 22 fractional bits,
-/// half away from zero; rows are done first, rounded to 8 bits, then columns. An axis that keeps its size is copied.
+/// Separable resize of 8-bit pictures, equal to Pillow's to the byte. Output pixel x of an axis scaled by s = in / out
+/// has its centre at c = (x + 1/2) s; source pixels within support * max(s, 1) of it are weighted by the filter,
+/// stretched by max(s, 1) so that shrinking averages (no aliasing), and normalised to sum 1. Weights are rounded to 22
+/// fractional bits, half away from zero; rows are done first, rounded to 8 bits, then columns. An axis that keeps its
+/// size is copied.
 /// </summary>
 /// <remarks>
-/// Weights are computed in fp64 with each step rounded and pixels in integers, so every instruction set and device gives the same bytes.
-/// Only source rows and columns that the window needs are touched. A crop comes before the resize: pixels outside it have no influence.
+/// Weights are computed in fp64 with each step rounded and pixels in integers, so every instruction set and device
+/// gives the same bytes. Only source rows and columns that the window needs are touched. A crop comes before the
+/// resize: pixels outside it have no influence.
 /// </remarks>
 public static partial class Resize
 {
     /// <summary>
-    /// Resizes the <paramref name="crop"/> of a picture to <paramref name="width"/> x <paramref name="height"/> and writes
-    /// the <paramref name="window"/> of the result.
+    /// Resizes the <paramref name="crop"/> of a picture to <paramref name="width"/> x <paramref name="height"/> and
+    /// writes the <paramref name="window"/> of the result.
     /// </summary>
     /// <typeparam name="TFilter">The weighting.</typeparam>
     /// <param name="source">Picture, [sourceHeight, sourceWidth, channels].</param>
@@ -47,11 +49,12 @@ public static partial class Resize
     }
 
     /// <summary>Resizes a whole picture.</summary>
-    /// <inheritdoc cref="Forward{TFilter}(ReadOnlySpan{byte}, int, int, int, PixelBox, int, int, PixelBox, Span{byte})"/>
+    /// <inheritdoc cref="Forward{TFilter}(ReadOnlySpan{byte}, int, int, int, PixelBox, int, int, PixelBox,
+    /// Span{byte})"/>
     public static void Forward<TFilter>(ReadOnlySpan<byte> source, int sourceWidth, int sourceHeight, int channels,
         int width, int height, Span<byte> target) where TFilter : struct, IResizeFilter =>
-        Forward<TFilter>(source, sourceWidth, sourceHeight, channels, new(0, 0, sourceWidth, sourceHeight), width, height,
-            new(0, 0, width, height), target);
+        Forward<TFilter>(source, sourceWidth, sourceHeight, channels, new(0, 0, sourceWidth, sourceHeight), width,
+            height, new(0, 0, width, height), target);
 
     /// <summary>One picture of many that are resized together.</summary>
     /// <param name="Source">The picture.</param>
@@ -60,8 +63,10 @@ public static partial class Resize
     /// <param name="Height">Rows that the crop becomes.</param>
     /// <param name="Window">Part of the resized crop that is wanted.</param>
     /// <param name="Mirror">Whether the window is written mirrored left to right.</param>
-    /// <param name="Target">Output, of the window's size and the picture's channels; must not overlap any picture.</param>
-    public readonly record struct Part(ImageView Source, PixelBox Crop, int Width, int Height, PixelBox Window, bool Mirror, ImageView Target)
+    /// <param name="Target">Output, of the window's size and the picture's channels; must not overlap any
+    /// picture.</param>
+    public readonly record struct Part(ImageView Source, PixelBox Crop, int Width, int Height, PixelBox Window,
+        bool Mirror, ImageView Target)
     {
         internal void Check()
         {
@@ -92,7 +97,10 @@ public static partial class Resize
         }
     }
 
-    /// <summary>One axis: where an output position begins to read, how many pixels, and the weight of each. The same on every device.</summary>
+    /// <summary>
+    /// One axis: where an output position begins to read, how many pixels, and the weight of each. The same on every
+    /// device.
+    /// </summary>
     private struct Axis
     {
         private int _sourceSize, _size;

@@ -5,8 +5,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Product with a constant: y = factor x. Its backward is itself: dx = factor dy. A NaN stays in its place, under a factor of zero
-/// too, which makes one of an infinity.
+/// Product with a constant: y = factor x. Its backward is itself: dx = factor dy. A NaN stays in its place, under a
+/// factor of zero too, which makes one of an infinity.
 /// </summary>
 public static partial class Scale
 {
@@ -22,7 +22,8 @@ public static partial class Scale
         switch (x.Device)
         {
             case CpuDevice host: ForwardHost(host, x, factor, y, accumulate); break;
-            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Scaled>(gpu, x, default, y, factor, accumulate); break;
+            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Scaled>(gpu, x, default, y, factor,
+                accumulate); break;
             default: throw Check.NoImplementation(nameof(Scale), x.Device);
         }
     }

@@ -13,7 +13,7 @@ public static unsafe partial class SoftmaxCrossEntropy
         if (!soft)
             Check.Labels(targets, classes);
         DeviceArray losses = host.Allocate(rows);
-        RangeLoop.Rows(host, rows, classes, new ForwardKernel(logits.Floats, soft ? null : targets.Ints,
+        RangeLoop.Rows(host, rows, classes, new ForwardBody(logits.Floats, soft ? null : targets.Ints,
             soft ? targets.Floats : null, losses.Floats, logSum.Floats, classes));
         double sum = 0;
         for (int row = 0; row < rows; row++)
@@ -26,12 +26,13 @@ public static unsafe partial class SoftmaxCrossEntropy
         DeviceArray dloss, DeviceArray dlogits, bool accumulate, int rows, int classes)
     {
         bool soft = targets.Type == ElementType.Float32;
-        RangeLoop.Rows(host, rows, classes, new BackwardKernel(logits.Floats, soft ? null : targets.Ints,
+        RangeLoop.Rows(host, rows, classes, new BackwardBody(logits.Floats, soft ? null : targets.Ints,
             soft ? targets.Floats : null, logSum.Floats, *dloss.Floats / rows, dlogits.Floats, accumulate, classes));
     }
 
-    private readonly struct ForwardKernel(float* logits, int* labels, float* targets, float* losses, float* logSum, int classes)
-        : IRangeKernel
+    private readonly struct ForwardBody(float* logits, int* labels, float* targets, float* losses, float* logSum,
+        int classes)
+        : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -42,7 +43,8 @@ public static unsafe partial class SoftmaxCrossEntropy
                 float log = MathF.Log(RowMath.SumOfExp<V>(x, max, classes));
                 logSum[row] = max + log;
                 // (max - x) + log keeps the small term that max + log would round away.
-                losses[row] = labels != null ? max - x[labels[row]] + log : Soft<V>(x, targets + row * classes, max, log, classes);
+                losses[row] = labels != null ? max - x[labels[row]] + log : Soft<V>(x, targets + row * classes, max,
+                    log, classes);
             }
         }
 
@@ -60,8 +62,8 @@ public static unsafe partial class SoftmaxCrossEntropy
         }
     }
 
-    private readonly struct BackwardKernel(float* logits, int* labels, float* targets, float* logSum, float factor,
-        float* dlogits, bool accumulate, int classes) : IRangeKernel
+    private readonly struct BackwardBody(float* logits, int* labels, float* targets, float* logSum, float factor,
+        float* dlogits, bool accumulate, int classes) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {

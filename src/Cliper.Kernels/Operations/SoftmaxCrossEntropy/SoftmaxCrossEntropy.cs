@@ -5,9 +5,9 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Mean over rows of the cross-entropy between targets t and softmax(x): with z = log(sum of exp(x)), the row's loss is the
-/// sum over c of t[c] (z - x[c]). Targets are either a class a row (int32) or a distribution a row (fp32, summing to 1).
-/// Backward: dx = (softmax(x) (sum of t) - t) dloss / rows. No gradient flows to the targets.
+/// Mean over rows of the cross-entropy between targets t and softmax(x): with z = log(sum of exp(x)), the row's loss is
+/// the sum over c of t[c] (z - x[c]). Targets are either a class a row (int32) or a distribution a row (fp32, summing
+/// to 1). Backward: dx = (softmax(x) (sum of t) - t) dloss / rows. No gradient flows to the targets.
 /// </summary>
 /// <remarks>
 /// A NaN or infinite logit makes its own row's loss and gradient NaN, and so the mean. The maximum is taken out before
@@ -22,7 +22,8 @@ public static partial class SoftmaxCrossEntropy
     /// <param name="logSum">z of every row for the backward pass, [rows].</param>
     /// <param name="rows">Number of rows, at least one.</param>
     /// <param name="classes">Number of classes, at least one.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A class outside the range; the message names row and class.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A class outside the range; the message names row and
+    /// class.</exception>
     public static void Forward(DeviceArray logits, DeviceArray targets, DeviceArray loss, DeviceArray logSum, int rows,
         int classes)
     {
@@ -59,8 +60,10 @@ public static partial class SoftmaxCrossEntropy
         Check.Length(dlogits, (long)rows * classes, nameof(dlogits));
         switch (logits.Device)
         {
-            case CpuDevice host: BackwardHost(host, logits, targets, logSum, dloss, dlogits, accumulate, rows, classes); break;
-            case GpuDevice gpu: BackwardGpu(gpu, logits, targets, logSum, dloss, dlogits, accumulate, rows, classes); break;
+            case CpuDevice host: BackwardHost(host, logits, targets, logSum, dloss, dlogits, accumulate, rows,
+                classes); break;
+            case GpuDevice gpu: BackwardGpu(gpu, logits, targets, logSum, dloss, dlogits, accumulate, rows,
+                classes); break;
             default: throw Check.NoImplementation(nameof(SoftmaxCrossEntropy), logits.Device);
         }
     }

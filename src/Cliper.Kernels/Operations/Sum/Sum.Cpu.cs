@@ -10,11 +10,12 @@ public static unsafe partial class Sum
     private const long RunLength = 1024;
 
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, bool accumulate) =>
-        Slices(host, x.Length, y, accumulate, partial => RangeLoop.Elements(host, x.Length, new ForwardKernel(x.Floats, partial)));
+        Slices(host, x.Length, y, accumulate, partial => RangeLoop.Elements(host, x.Length, new ForwardBody(x.Floats,
+            partial)));
 
     private static void ProductsHost(CpuDevice host, DeviceArray a, DeviceArray b, DeviceArray y, bool accumulate) =>
         Slices(host, a.Length, y, accumulate, partial =>
-            RangeLoop.Elements(host, a.Length, new ProductsKernel(a.Floats, b.Floats, partial)));
+            RangeLoop.Elements(host, a.Length, new ProductsBody(a.Floats, b.Floats, partial)));
 
     private delegate void SumSlices(float* partial);
 
@@ -31,9 +32,9 @@ public static unsafe partial class Sum
     }
 
     private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate) =>
-        RangeLoop.Elements(host, dx.Length, new BackwardKernel(*dy.Floats, dx.Floats, accumulate));
+        RangeLoop.Elements(host, dx.Length, new BackwardBody(*dy.Floats, dx.Floats, accumulate));
 
-    private readonly struct ForwardKernel(float* x, float* partial) : IRangeKernel
+    private readonly struct ForwardBody(float* x, float* partial) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -44,7 +45,7 @@ public static unsafe partial class Sum
         }
     }
 
-    private readonly struct ProductsKernel(float* a, float* b, float* partial) : IRangeKernel
+    private readonly struct ProductsBody(float* a, float* b, float* partial) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -55,7 +56,7 @@ public static unsafe partial class Sum
         }
     }
 
-    private readonly struct BackwardKernel(float value, float* dx, bool accumulate) : IRangeKernel
+    private readonly struct BackwardBody(float value, float* dx, bool accumulate) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>

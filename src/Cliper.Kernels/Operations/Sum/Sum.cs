@@ -5,8 +5,9 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Sums over a whole array. Runs of 1024 elements are summed in fp32, fixed slices of runs and then the slices in order and
-/// in double, so that the number of threads does not change a bit. Backward of a sum: every element gets the sum's gradient.
+/// Sums over a whole array. Runs of 1024 elements are summed in fp32, fixed slices of runs and then the slices in order
+/// and in double, so that the number of threads does not change a bit. Backward of a sum: every element gets the sum's
+/// gradient.
 /// </summary>
 public static partial class Sum
 {

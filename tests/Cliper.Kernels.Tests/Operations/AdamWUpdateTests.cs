@@ -4,7 +4,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Kernels.Tests.Operations;
 
-public sealed class AdamWTests(SimdLevel level) : HostDevices(level)
+public sealed class AdamWUpdateTests(SimdLevel level) : HostDevices(level)
 {
     private static readonly AdamWUpdate.Settings Plain = new(0.9, 0.999, 1e-8);
 

@@ -5,7 +5,7 @@ namespace Cliper.Gpu.Tests.Operations;
 /// <summary>Each picture is the host's own to the byte; on the interpreter and on the emulated device.</summary>
 [TestFixture(false)]
 [TestFixture(true)]
-public sealed class WarpTests(bool emulated) : PictureFixture
+public sealed class AffineWarpTests(bool emulated) : PictureFixture
 {
     protected override bool Emulated => emulated;
 

@@ -4,7 +4,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Kernels.Tests.Operations;
 
-public sealed class MatMulTests(SimdLevel level) : HostDevices(level)
+public sealed class GemmTests(SimdLevel level) : HostDevices(level)
 {
     // Operands within [-1, 1): a sum of K products rounded at every step, unit roundoff 2^-24. The partial sums are a random
     // walk of size sqrt(k / 9), so the roundings add up to about 2^-24 sqrt(K) sqrt(K / 18); 8 standard deviations cover the

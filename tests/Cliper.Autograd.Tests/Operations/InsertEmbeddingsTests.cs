@@ -1,6 +1,6 @@
 namespace Cliper.Autograd.Tests.Operations;
 
-public sealed class SpliceTests : TapeTests
+public sealed class InsertEmbeddingsTests : TapeTests
 {
     [Test]
     public void GradientsMatchFiniteDifferences([Values(0, 1, 3)] int start, [Values(1, 2)] int inserted)

@@ -4,7 +4,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Kernels.Tests.Operations;
 
-public sealed class SpliceTests(SimdLevel level) : HostDevices(level)
+public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
 {
     [Test]
     public void ReplacesTokensAndSplitsTheGradient([Values(1, 3, 19)] int width, [Values(0, 2, 4)] int start, [Values(0, 1)] int inserted,

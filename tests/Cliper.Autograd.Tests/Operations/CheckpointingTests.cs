@@ -2,7 +2,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Autograd.Tests.Operations;
 
-public sealed class RecomputeTests : TapeTests
+public sealed class CheckpointingTests : TapeTests
 {
     [Test]
     public void GradientsMatchFiniteDifferences()

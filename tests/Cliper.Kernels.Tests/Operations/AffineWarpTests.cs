@@ -2,7 +2,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Kernels.Tests.Operations;
 
-public sealed class WarpTests
+public sealed class AffineWarpTests
 {
     // Positions have 8 fractional bits of weight: off by at most 2^-9 along each axis, times a step of 255, and one rounding.
     private const double Bound = 2 * 255.0 / 512 + 0.5 + 0.01;

@@ -1,6 +1,6 @@
 namespace Cliper.Autograd.Tests.Operations;
 
-public sealed class MatMulTests : TapeTests
+public sealed class GemmTests : TapeTests
 {
     [Test]
     public void GradientsMatchFiniteDifferences([Values] bool transposeA, [Values] bool transposeB)

@@ -1,0 +1,8 @@
+using Cliper.Kernels.Operations;
+
+namespace Cliper.Kernels.Tests.Operations;
+
+internal sealed class QuickGeluReference : IElementwiseReference<QuickGelu>
+{
+    public static double Forward(double x) => x / (1 + Math.Exp(-1.702 * x));
+}
