@@ -12,8 +12,8 @@ namespace Cliper.Kernels.Gpu.DeviceCode;
 /// from shared memory, asynchronously to the warps.
 /// <para>
 /// Fragment layout of D: warp w of the warpgroup has rows 16 w to 16 w + 15. With g = lane / 4 and q = 2 (lane % 4),
-/// registers 4 j to 4 j + 3 of a lane are D[g, 8 j + q], D[g, 8 j + q + 1], D[g + 8, 8 j + q] and D[g + 8, 8 j + q +
-/// 1].
+/// registers 4 j to 4 j + 3 of a lane are D[g, 8 j + q], D[g, 8 j + q + 1], D[g + 8, 8 j + q] and
+/// D[g + 8, 8 j + q + 1].
 /// </para>
 /// <para>
 /// PTX demands that nothing touches D between an instruction and the wait for it, copies from register to register

@@ -7,8 +7,8 @@ namespace Cliper.Kernels.Operations;
 internal static partial class MmaSyncAttention
 {
     /// <summary>
-    /// Turns the transposed scores S^T of 16 keys and 8 queries into probabilities P^T, and dP^T into dS^T = P (dP -
-    /// delta).
+    /// Turns the transposed scores S^T of 16 keys and 8 queries into probabilities P^T, and dP^T into
+    /// dS^T = P (dP - delta).
     /// </summary>
     [DeviceCode]
     private struct KvGradientBody : IUnrolledBody

@@ -92,8 +92,8 @@ internal static partial class MmaSyncAttention
     private static int FragmentOffsetB(int lane) => Swizzle(row: (lane & 7) + (lane >> 4 << 3), chunk: lane >> 3 & 1);
 
     /// <summary>
-    /// The address of the fragment that many times 16 columns further: two chunks, an exclusive or in spite of the
-    /// swizzle.
+    /// Advances an address by so many times 16 columns, that is, two chunks each: an exclusive or, which the swizzle
+    /// leaves valid.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int AtColumn(int address, int sixteens) => address ^ sixteens << 5;

@@ -12,8 +12,8 @@ namespace Cliper.Kernels.Operations;
 /// A line is a run of memory neighbors: a row of A or column of B, along k, when the operand is K-major, and one k,
 /// along M or N, when it is MN-major. Of each k tile a thread copies the same 16-byte chunks: one column of chunks,
 /// in lines so far apart that the swizzle moves them alike. Everything but k is computed when a CTA tile begins. In
-/// the loop over k, where these instructions compete with the mma for issue slots, a chunk costs one addition and its
-/// copy.
+/// the loop over k these instructions compete with the mma for issue slots: there a chunk costs only one addition and
+/// its copy.
 /// </remarks>
 [DeviceCode]
 internal struct TileLoader<TLayout, TDtype>

@@ -71,8 +71,7 @@ internal static partial class WgmmaGemm
         public TileScheduler Tiles;
 
         /// <summary>
-        /// Starts the copies of the next k tile; past the last CTA tile they write zeros, and a group is committed
-        /// too.
+        /// Starts the copies of the next k tile and commits their group. Past the last CTA tile the copies write zeros.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void FillBuffer(int buffer)
