@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Cliper.Kernels;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.DeviceCode;
 using Cliper.Kernels.Operations;

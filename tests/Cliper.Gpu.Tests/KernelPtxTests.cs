@@ -102,7 +102,7 @@ public sealed class KernelPtxTests
     [Test]
     public void AKernelThatDoesNotCompileSpoilsNoOther()
     {
-        GpuKernel good = KernelRegistry.All.First(), bad = new(((Action<GlobalPtrFp32>)Throwing).Method, "Bad", 32, 1,
+        GpuKernel good = KernelRegistry.All[0], bad = new(((Action<GlobalPtrFp32>)Throwing).Method, "Bad", 32, 1,
             32);
         string expected = KernelCompiler.Compile(good);
 

@@ -23,7 +23,7 @@ namespace Cliper.Gpu.Tests;
 [Parallelizable(ParallelScope.All)]
 public sealed class StepGraphTests
 {
-    private static readonly GpuKernel Kernel = KernelRegistry.All.First();
+    private static readonly GpuKernel Kernel = KernelRegistry.All[0];
 
     [Test]
     public void WorkIsCapturedWhenItComesAgainAndReplayedFromThenOn()
