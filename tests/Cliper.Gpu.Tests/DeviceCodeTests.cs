@@ -50,7 +50,7 @@ public sealed partial class DeviceCodeTests
 
     [Test]
     public void MethodsOfOperationsThatEndInKernel_AreDeviceCode() => Assert.That(
-        typeof(GpuKernel).Assembly.GetTypes().Where(type => type.Namespace == typeof(KernelRegistry).Namespace)
+        typeof(GpuKernel).Assembly.GetTypes().Where(type => type.Namespace == typeof(Elementwise).Namespace)
             .SelectMany(type => type.GetMethods(Everything)).Where(method => !method.IsSpecialName
                 && method.Name.EndsWith("Kernel", StringComparison.Ordinal)
                     && !Registered.Contains(method)).Select(Describe), Is.Empty,

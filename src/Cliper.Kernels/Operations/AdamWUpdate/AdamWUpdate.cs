@@ -56,7 +56,8 @@ public static partial class AdamWUpdate
             DeviceArray copy = slot.Copy;
             if (!copy.IsNull && (copy.Device is not GpuDevice || copy.Type != copy.Device.Activations
                 || copy.Length != length))
-                throw new ArgumentException($"the copy of parameter {index} is {copy.Length} of {copy.Type} on {copy.Device.Name}, "
+                throw new ArgumentException(
+                    $"the copy of parameter {index} is {copy.Length} of {copy.Type} on {copy.Device.Name}, "
                     + $"expected {length} on a GPU, of the type of its activations", nameof(slots));
         }
         Check.OptionalLength(settings.GradientScale, 1, nameof(settings.GradientScale));

@@ -12,7 +12,8 @@ public static unsafe partial class AffineWarp
             ForwardHost(source.Bytes, source.Width, source.Height, source.Channels, map, target.Bytes);
         });
 
-    private static void ForwardHost(ReadOnlySpan<byte> source, int width, int height, int channels, AffineMap map, Span<byte> target)
+    private static void ForwardHost(ReadOnlySpan<byte> source, int width, int height, int channels, AffineMap map,
+        Span<byte> target)
     {
         fixed (byte* input = source, output = target)
         {

@@ -63,7 +63,8 @@ public static partial class AffineWarp
             source.Check(nameof(source));
             target.Check(nameof(target));
             if ((source.Width, source.Height, source.Channels) != (target.Width, target.Height, target.Channels))
-                throw new ArgumentException($"the target is [{target.Height}, {target.Width}, {target.Channels}], expected "
+                throw new ArgumentException(
+                    $"the target is [{target.Height}, {target.Width}, {target.Channels}], expected "
                     + $"[{source.Height}, {source.Width}, {source.Channels}]", nameof(parts));
             CheckSides(source.Width, source.Height);
         }
@@ -82,7 +83,8 @@ public static partial class AffineWarp
     /// <param name="channels">1 or 3.</param>
     /// <param name="map">From output pixels to source pixels.</param>
     /// <param name="target">Output of the same shape; must not overlap the picture.</param>
-    public static void Forward(ReadOnlySpan<byte> source, int width, int height, int channels, AffineMap map, Span<byte> target)
+    public static void Forward(ReadOnlySpan<byte> source, int width, int height, int channels, AffineMap map,
+        Span<byte> target)
     {
         if (channels is not (1 or 3))
             throw new ArgumentOutOfRangeException(nameof(channels), channels, "1 or 3 channels");

@@ -31,5 +31,6 @@ public static partial class Cast
     private static ElementType Checked(DeviceArray array, string name) =>
         array.IsNull || array.Type is ElementType.Float32 or ElementType.Float16 or ElementType.BFloat16
             ? array.Type
-            : throw new ArgumentException($"{name} is {array.Type}, expected {ElementType.Float32} or a 16-bit format", name);
+            : throw new ArgumentException(
+                $"{name} is {array.Type}, expected {ElementType.Float32} or a 16-bit format", name);
 }

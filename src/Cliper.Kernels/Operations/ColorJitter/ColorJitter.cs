@@ -54,7 +54,8 @@ public static partial class ColorJitter
             CheckFactor(Saturation);
             CheckTurn(Hue);
             if ((1 << (int)First | 1 << (int)Second | 1 << (int)Third | 1 << (int)Last) != 15)
-                throw new ArgumentException($"changes in the order {First}, {Second}, {Third}, {Last}; each comes once");
+                throw new ArgumentException(
+                    $"changes in the order {First}, {Second}, {Third}, {Last}; each comes once");
         }
     }
 
@@ -69,7 +70,8 @@ public static partial class ColorJitter
             picture.Check(nameof(pictures));
             changes.Check();
             if ((long)picture.Width * picture.Height > MostPixels)
-                throw new ArgumentException($"a picture of {picture.Width} x {picture.Height} pixels; at most {MostPixels}", nameof(pictures));
+                throw new ArgumentException(
+                    $"a picture of {picture.Width} x {picture.Height} pixels; at most {MostPixels}", nameof(pictures));
         }
         switch (pictures[0].Picture.Pixels.Device)
         {

@@ -44,7 +44,8 @@ public static partial class PatchEmbedding
         internal void Check()
         {
             if (Patch < 1 || Height % Patch != 0 || Width % Patch != 0)
-                throw new ArgumentException($"images of {Height} x {Width} pixels do not divide into patches of {Patch}");
+                throw new ArgumentException(
+                    $"images of {Height} x {Width} pixels do not divide into patches of {Patch}");
         }
     }
 

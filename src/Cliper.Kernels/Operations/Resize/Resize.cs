@@ -75,7 +75,8 @@ public static partial class Resize
             Crop.Check(Source.Width, Source.Height, nameof(Crop));
             Window.Check(Width, Height, nameof(Window));
             if ((Target.Width, Target.Height, Target.Channels) != (Window.Width, Window.Height, Source.Channels))
-                throw new ArgumentException($"the target is [{Target.Height}, {Target.Width}, {Target.Channels}], expected "
+                throw new ArgumentException(
+                    $"the target is [{Target.Height}, {Target.Width}, {Target.Channels}], expected "
                     + $"[{Window.Height}, {Window.Width}, {Source.Channels}]", nameof(Target));
         }
     }
