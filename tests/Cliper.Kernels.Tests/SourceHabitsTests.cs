@@ -138,6 +138,7 @@ public sealed partial class SourceHabitsTests
     private static partial Regex NamespaceDeclaration();
 
     [GeneratedRegex(@"^(?:(?:public|internal|file|static|sealed|abstract|partial|readonly|ref|unsafe) )*"
-        + @"(?:class|struct|interface|enum|record struct|record class|record) (\w+)(?:<([^>]*)>)?", RegexOptions.Multiline)]
+        + @"(?:class|struct|interface|enum|record struct|record class|record) (\w+)(?:<([^>]*)>)?",
+        RegexOptions.Multiline)]
     private static partial Regex TopLevelType();
 }
