@@ -13,7 +13,7 @@ internal static class Application
         """;
 
     /// <summary>Runs the program.</summary>
-    /// <param name="args">As on the command line.</param>
+    /// <param name="args">The words of the command line.</param>
     /// <param name="terminal">Where output goes.</param>
     /// <param name="cancellation">Asks a running command to end in good order.</param>
     /// <returns>The exit code.</returns>

@@ -3,24 +3,24 @@ using Cliper.Kernels.Gpu.DeviceCode;
 
 namespace Cliper.Kernels.Gpu.Compiler;
 
-/// <summary>The kernels that one generic method is, one for each choice of its type parameters, made when first asked for.</summary>
-/// <param name="owner">Whose method.</param>
+/// <summary>The kernels of one generic method, one for each choice of type arguments, made when first asked for.</summary>
+/// <param name="owner">Type that declares the method.</param>
 /// <param name="method">Name of a static method of <paramref name="owner"/>.</param>
 /// <param name="name">The kernels' name, before those of their types.</param>
-/// <param name="threads">As for <see cref="GpuKernel"/>, like the rest.</param>
-/// <param name="minBlocks">Blocks that a multiprocessor must be able to hold.</param>
+/// <param name="threads">Number of threads of a block.</param>
+/// <param name="minBlocks">Number of blocks that a multiprocessor must be able to hold.</param>
 /// <param name="registers">Most registers of a thread.</param>
-/// <param name="sharedBytes">Dynamic shared memory of a block.</param>
-/// <param name="target">What they need of a GPU, those of bf16 at least <see cref="GpuTarget.BFloat16"/>.</param>
+/// <param name="sharedBytes">Dynamic shared memory of a block, in bytes.</param>
+/// <param name="target">The GPUs that they run on; SIMT kernels for bf16 get <see cref="GpuTarget.BFloat16"/>.</param>
 internal sealed class KernelFamily(Type owner, string method, string name, int threads, int minBlocks, int registers, int sharedBytes = 0,
     GpuTarget target = GpuTarget.Simt)
 {
     private readonly Dictionary<(Type, Type?, Type?, Type?), GpuKernel> _made = [];
 
-    /// <summary>As <see cref="GpuKernel.Instructions"/>.</summary>
+    /// <summary>The <see cref="GpuKernel.Instructions"/> of each of them.</summary>
     public (int Mma, int LoadMatrix, int CopyAsync) Instructions { get; init; }
 
-    /// <summary>The kernel of these types.</summary>
+    /// <summary>The kernel for these type arguments.</summary>
     public GpuKernel this[Type first, Type? second = null, Type? third = null, Type? fourth = null]
     {
         get
@@ -34,10 +34,10 @@ internal sealed class KernelFamily(Type owner, string method, string name, int t
         }
     }
 
-    /// <summary>One for each 16-bit format, which is the only type parameter.</summary>
+    /// <summary>The kernels for both 16-bit formats, where the format is the only type parameter.</summary>
     public IEnumerable<GpuKernel> ForEachDtype16 => Dtypes.All16.Select(type => this[type.Dtype()]);
 
-    /// <summary>One for each type of numbers, which is the only type parameter.</summary>
+    /// <summary>The kernels for all floating-point types, where the pointer's type is the only type parameter.</summary>
     public IEnumerable<GpuKernel> ForEachFloating => Dtypes.AllFloating.Select(type => this[type.PointerType()]);
 
     private GpuKernel Make(Type[] types) => new(
