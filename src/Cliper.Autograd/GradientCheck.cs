@@ -10,7 +10,7 @@ public static class GradientCheck
     /// <summary>Where and by how much a gradient differs most.</summary>
     /// <param name="Operand">Index of the operand.</param>
     /// <param name="Element">Flat index of the element.</param>
-    /// <param name="Analytic">What the tape computed.</param>
+    /// <param name="Analytic">The value that the tape computed.</param>
     /// <param name="Numeric">The central difference.</param>
     /// <param name="Error">|Analytic - Numeric| over the operand's largest numeric entry (at least 1e-3).</param>
     public readonly record struct Worst(int Operand, long Element, float Analytic, float Numeric, float Error);
@@ -22,7 +22,9 @@ public static class GradientCheck
     /// <param name="function">Builds the output from the operands, any shape; called once for the gradient and twice an element.</param>
     /// <param name="operands">Tensors to differentiate by; their RequiresGrad is set.</param>
     /// <param name="h">Step.</param>
-    /// <param name="seed">Of the fixed random weights that make one number of the output; another than the operands were drawn with.</param>
+    /// <param name="seed">
+    /// Seed of the fixed random weights that reduce the output to one number; it differs from the operands' seed.
+    /// </param>
     public static Worst Run(Func<Tape, Tensor> function, IReadOnlyList<Tensor> operands, float h = 1e-2f, int seed = 12345)
     {
         float[] weights;

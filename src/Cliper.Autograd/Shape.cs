@@ -82,6 +82,6 @@ public readonly struct Shape : IEquatable<Shape>
     /// <summary>Different rank or sizes.</summary>
     public static bool operator !=(Shape left, Shape right) => !left.Equals(right);
 
-    /// <summary>As in "[8, 50, 768]".</summary>
+    /// <summary>Formats the dimensions, as in "[8, 50, 768]".</summary>
     public override string ToString() => $"[{string.Join(", ", ToArray())}]";
 }

@@ -69,7 +69,7 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     /// Records how the gradient of <paramref name="output"/> flows back. <paramref name="backward"/> reads output.Gradient
     /// and writes the GradientTarget of each operand that requires one.
     /// </summary>
-    /// <param name="output">What the operation made.</param>
+    /// <param name="output">The result of the operation.</param>
     /// <param name="backward">The backward pass; run once.</param>
     /// <param name="reads">Tensors whose data the backward pass reads.</param>
     /// <param name="saved">Arrays made for the backward pass alone; freed after it.</param>

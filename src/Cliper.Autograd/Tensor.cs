@@ -53,10 +53,10 @@ public sealed class Tensor : IDisposable
     /// <summary>Sizes of the axes.</summary>
     public Shape Shape { get; }
 
-    /// <summary>Whose memory it lies in.</summary>
+    /// <summary>The device in whose memory it lies.</summary>
     public Device Device => Data.Device;
 
-    /// <summary>What an element is.</summary>
+    /// <summary>Type of an element.</summary>
     public ElementType Type => Data.Type;
 
     /// <summary>The elements.</summary>
@@ -108,20 +108,24 @@ public sealed class Tensor : IDisposable
         Root.DropCompanions();
     }
 
-    /// <summary>As <see cref="MarkWritten"/>, where <see cref="OperandCopy"/> has been written too.</summary>
+    /// <summary>Like <see cref="MarkWritten"/>, where <see cref="OperandCopy"/> has been written too.</summary>
     internal void MarkWrittenWithCopy()
     {
         Root._version++;
         Root.DropCompanions(but: OperandKind);
     }
 
-    /// <summary>What <see cref="AsOperand"/> gave of the whole tensor, if it is a copy that is still there; else the null array.</summary>
+    /// <summary>
+    /// The 16-bit copy that <see cref="AsOperand"/> made of the whole tensor, if it still exists; else the null array.
+    /// </summary>
     internal DeviceArray OperandCopy =>
         Root._companions is { } companions && companions.TryGetValue((0, Root.Shape, OperandKind), out IDisposable? found)
             ? ((Converted)found).Data
             : default;
 
-    /// <summary>Bytes of the copy that products on a GPU take of this tensor; 0 without one. An optimiser's step rewrites it too.</summary>
+    /// <summary>
+    /// Bytes of the 16-bit shadow copy that GEMMs on a GPU read; 0 without one. The optimizer's step rewrites it too.
+    /// </summary>
     public long OperandBytes => OperandCopy.Bytes;
 
     /// <summary>
@@ -153,7 +157,7 @@ public sealed class Tensor : IDisposable
         return new Tensor(_base ?? this, _offset + start * row, new Shape(axes));
     }
 
-    /// <summary>The elements of an fp32 tensor, on the host.</summary>
+    /// <summary>The elements of an fp32 tensor, in host memory.</summary>
     public float[] ToArray() => Device.ToFloats(Data);
 
     /// <summary>The one element of an fp32 tensor of one element.</summary>
@@ -211,7 +215,9 @@ public sealed class Tensor : IDisposable
     /// <summary>How many operations may add to this tensor's gradient; counted by the tape.</summary>
     internal int Consumers { get; set; }
 
-    /// <summary>What an activation fused into the operation that made this tensor was applied to; null if there was none.</summary>
+    /// <summary>
+    /// The tensor that an activation fused into the operation that made this one was applied to; null without one.
+    /// </summary>
     internal PreActivation? PreActivation { get; set; }
 
     /// <summary>
@@ -231,7 +237,7 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>
-    /// The elements as products on this tensor's device take a weight: itself on the host, a 16-bit copy on a GPU, where the
+    /// The elements as GEMMs on this tensor's device read a weight: itself on the CPU, a 16-bit copy on a GPU, where the
     /// tensor holds the fp32 that the optimiser steps.
     /// </summary>
     internal DeviceArray AsOperand()

@@ -4,7 +4,7 @@ using Cliper.Model;
 
 namespace Cliper.Cli;
 
-/// <summary>What is wrong with a command line, a sentence each, with the nearest thing that would be right.</summary>
+/// <summary>Finds the errors of a command line: a sentence each, with the nearest name that would be right.</summary>
 internal static class UsageErrors
 {
     /// <summary>The errors; none if the command can run or help was asked for.</summary>

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace PtxInterpreter;
 
-/// <summary>What instructions compute of their operands' bits, for one thread.</summary>
+/// <summary>Computes instructions on the bits of their operands, for one thread.</summary>
 internal static class Arithmetic
 {
     public static float Single(ulong bits) => BitConverter.UInt32BitsToSingle((uint)bits);
@@ -118,7 +118,7 @@ internal static class Arithmetic
 
     /// <summary>
     /// A sum of eight products and what they are added to, as tensor cores make it: all are cut, not rounded, to 24 bits from the largest's first
-    /// bit on, added without a rounding, and cut once more (Fasi et al. 2021, doi 10.7717/peerj-cs.330; later cards keep a few bits more).
+    /// bit on, added without a rounding, and cut once more (Fasi et al. 2021, doi 10.7717/peerj-cs.330; later GPUs keep a few bits more).
     /// </summary>
     public static float SumOfProducts(float sum, ReadOnlySpan<float> left, ReadOnlySpan<float> right)
     {
@@ -231,7 +231,7 @@ internal static class Arithmetic
         if (from[0] == 'f' && to[0] != 'f')
             return parts[1] switch
             {
-                // What does not fit becomes the nearest that does, and NaN zero, as in C#.
+                // A value out of range becomes the nearest one in range, and NaN zero, as in C#.
                 "rzi" when to == "s32" => (a, _, _) => (ulong)(int)ToDouble(a, from),
                 "rzi" when to == "s64" => (a, _, _) => (ulong)(long)ToDouble(a, from),
                 "rni" => (a, _, _) => (ulong)(long)Math.Round(ToDouble(a, from), MidpointRounding.ToEven),

@@ -1,6 +1,6 @@
 namespace PtxInterpreter;
 
-/// <summary>What kernels may touch: allocations in this process, each with its own bounds.</summary>
+/// <summary>The memory that kernels may access: allocations in this process, each with its own bounds.</summary>
 internal sealed unsafe class GlobalMemory
 {
     private readonly SortedList<ulong, ulong> _ends = [];

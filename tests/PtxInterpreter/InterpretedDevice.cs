@@ -6,7 +6,7 @@ using Cliper.Kernels.Memory;
 namespace PtxInterpreter;
 
 /// <summary>
-/// A GPU made of the interpreter: every launch runs the very PTX that a card would get. New arrays hold NaN, an access outside
+/// A GPU made of the interpreter: every launch runs the very PTX that a GPU would get. New arrays hold NaN, an access outside
 /// an array is an error, and so is a race in shared memory.
 /// </summary>
 internal sealed unsafe class InterpretedDevice(ElementType activations = ElementType.Float16) : GpuDevice(activations)
@@ -37,7 +37,7 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
     /// <summary>Whether kernels for Hopper are used.</summary>
     public bool Hopper { get; init; }
 
-    /// <summary>What is done to each kernel's text before it is run: a fault that should be found.</summary>
+    /// <summary>Changes each kernel's PTX before it runs: plants a fault that a test expects to be found.</summary>
     public Func<string, string>? Planted { get; init; }
 
     /// <summary>

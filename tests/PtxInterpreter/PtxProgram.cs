@@ -106,7 +106,7 @@ internal sealed partial class PtxProgram
     /// <param name="blocks">The grid.</param>
     /// <param name="arguments">Packed arguments.</param>
     /// <param name="dynamicShared">Bytes of dynamic shared memory.</param>
-    /// <param name="global">What it may touch.</param>
+    /// <param name="global">The memory that it may access.</param>
     /// <returns>Lane-instructions executed.</returns>
     public long Launch((int X, int Y, int Z) blocks, byte[] arguments, int dynamicShared, GlobalMemory global)
     {

@@ -69,7 +69,7 @@ internal sealed class SharedMemory
         return _bytes.AsSpan((int)address, bytes);
     }
 
-    /// <summary>What the thread has written and waited for is there for products: fence.proxy.async.</summary>
+    /// <summary>Makes the writes that the thread has waited for visible to wgmma: fence.proxy.async.</summary>
     public void Publish(int warp, int lane)
     {
         if (_fences.Length > 0)

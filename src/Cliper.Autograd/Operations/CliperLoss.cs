@@ -11,7 +11,7 @@ public sealed partial class Tape
     /// <param name="labels">int32 [B], each in [0, K).</param>
     /// <param name="classes">K.</param>
     /// <param name="subclasses">M.</param>
-    /// <param name="rule">What a subclass that is nearest to no sample counts.</param>
+    /// <param name="rule">How a subclass that is nearest to no sample counts.</param>
     /// <returns>[2]: fine, margin.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A label outside the classes; the message names its row.</exception>
     public Tensor CliperLoss(Tensor logits, Tensor labels, int classes, int subclasses,

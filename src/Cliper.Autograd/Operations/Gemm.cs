@@ -49,7 +49,7 @@ public sealed partial class Tape
     private static Matrix AsStored(DeviceArray data, int rows, int columns, bool transposed) =>
         transposed ? new Matrix(data, columns, rows).Transposed : new Matrix(data, rows, columns);
 
-    // The gradient of an operand stored transposed is written as the transpose of the product: (X Y)ᵀ = Yᵀ Xᵀ.
+    // The gradient of an operand stored transposed is written as the transpose of the matmul: (X Y)ᵀ = Yᵀ Xᵀ.
     private static void WriteGradient(Matrix x, long strideX, Matrix y, long strideY, Matrix target, long strideTarget,
         bool transposed, int count, bool accumulate, float scale)
     {

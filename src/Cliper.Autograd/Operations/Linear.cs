@@ -127,17 +127,17 @@ public sealed partial class Tape
 }
 
 /// <summary>
-/// What an activation was applied to. The only operation that reads the activation's result can pass the gradient through
-/// the activation in the epilogue of its own product; else that takes a pass over memory.
+/// The tensor that an activation was applied to. The only operation that reads the activation's result can pass the gradient through
+/// the activation in the epilogue of its own GEMM; else that takes a pass over memory.
 /// </summary>
 /// <param name="activation">The activation.</param>
-/// <param name="data">What it was applied to.</param>
+/// <param name="data">The elements that it was applied to.</param>
 internal sealed class PreActivation(Activation activation, DeviceArray data)
 {
     /// <summary>The activation.</summary>
     public Activation Activation { get; } = activation;
 
-    /// <summary>What it was applied to.</summary>
+    /// <summary>The elements that it was applied to.</summary>
     public DeviceArray Data { get; } = data;
 
     /// <summary>Whether the result's gradient already is the gradient by <see cref="Data"/>.</summary>

@@ -29,7 +29,7 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
         public Tensor? Second { get; set; }
     }
 
-    /// <summary>What a checkpoint keeps of one parameter that has been stepped.</summary>
+    /// <summary>The state of one parameter that has been updated, as a checkpoint keeps it.</summary>
     /// <param name="Name">The parameter's name.</param>
     /// <param name="Step">Steps taken.</param>
     /// <param name="First">Running mean of the gradient, of the parameter's shape.</param>
@@ -60,7 +60,7 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
     }
 
     /// <summary>Updates every parameter that has a gradient and marks it written. Gradients stay: clear them after.</summary>
-    /// <param name="learningRate">Of this step, as a schedule gives it.</param>
+    /// <param name="learningRate">Learning rate of this step, as a schedule gives it.</param>
     /// <param name="gradientScale">Factor of every gradient, one element on the device, such as <see cref="GradientClipping.Factor"/>; null for 1.
     /// Where it turns out to be 0 nothing is updated: say so with <see cref="TakeBack"/>.</param>
     public void Step(float learningRate, DeviceArray gradientScale = default)

@@ -5,7 +5,7 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Cpu;
 
 /// <summary>
-/// What this machine can do at most, measured: the ceiling that operations are compared with. Best of several short runs,
+/// The measured roofline of this machine, with which operations are compared: best of several short runs,
 /// for other programs can only make a run slower.
 /// </summary>
 public static unsafe class CpuRoofline

@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace Cliper.Kernels.Cpu;
 
-/// <summary>As many lanes as <see cref="Vector{T}"/> has here; the product is rounded before the sum where there is no FMA.</summary>
+/// <summary>
+/// Lanes of <see cref="Vector{T}"/>, whose number depends on the CPU; without FMA the product is rounded before the sum.
+/// </summary>
 /// <param name="v">The register.</param>
 public readonly unsafe struct LanesPortable(Vector<float> v) : ILanes<LanesPortable>
 {

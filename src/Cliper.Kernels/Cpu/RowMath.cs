@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace Cliper.Kernels.Cpu;
 
-/// <summary>What row kernels do with a run of elements. The order of every sum is fixed by the count and the lanes.</summary>
+/// <summary>
+/// Reductions and maps over a run of elements, for row kernels. The order of every sum depends on the count and the number
+/// of lanes alone.
+/// </summary>
 internal static unsafe class RowMath
 {
     /// <summary>target = source, or target += source.</summary>

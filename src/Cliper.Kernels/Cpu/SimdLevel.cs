@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Cliper.Kernels.Cpu;
 
-/// <summary>Instruction sets the host kernels are written for, weakest first.</summary>
+/// <summary>Instruction sets that the CPU kernels are written for, weakest first.</summary>
 public enum SimdLevel
 {
     /// <summary><see cref="System.Numerics.Vector{T}"/>: whatever the runtime has, ARM included.</summary>
@@ -16,16 +16,16 @@ public enum SimdLevel
     Avx512,
 }
 
-/// <summary>What this processor has.</summary>
+/// <summary>The instruction sets of this CPU.</summary>
 public static class SimdLevels
 {
-    /// <summary>The strongest level this processor (and the runtime's DOTNET_Enable… switches) allows.</summary>
+    /// <summary>The strongest level that this CPU (and the runtime's DOTNET_Enable… switches) allows.</summary>
     public static SimdLevel Best { get; } =
         Avx512F.IsSupported && Avx512DQ.IsSupported && Vector512.IsHardwareAccelerated ? SimdLevel.Avx512
         : Avx2.IsSupported && Fma.IsSupported ? SimdLevel.Avx2
         : SimdLevel.Portable;
 
-    /// <summary>Every level this processor can run, weakest first.</summary>
+    /// <summary>Every level that this CPU can run, weakest first.</summary>
     public static IEnumerable<SimdLevel> Available => Enum.GetValues<SimdLevel>().Where(level => level <= Best);
 
     /// <summary>The name a person would use.</summary>

@@ -7,7 +7,7 @@ namespace Cliper.Kernels.Cpu;
 /// <summary>Transposes blocks that lie in cache.</summary>
 internal static unsafe class Transposition
 {
-    // What absent rows are read from.
+    // Absent rows are read from here.
     private static readonly float[] Zeros = GC.AllocateArray<float>(Vector512<float>.Count, pinned: true);
 
     /// <summary>target[c, r] = source[r, c], and 0 for rows up to <paramref name="paddedRows"/>.</summary>

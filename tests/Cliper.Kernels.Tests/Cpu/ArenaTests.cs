@@ -62,7 +62,7 @@ public sealed unsafe class ArenaTests
         foreach (nint address in live.Keys)
             arena.Free(address);
 
-        // All neighbours have been joined: every segment can be had as one block, without a new one.
+        // All neighbors have been merged: every segment can be allocated as one block, without a new one.
         long reserved = arena.ReservedBytes;
         nint[] whole = [.. arena.Segments.ToArray().OrderByDescending(s => s.Size).Select(s => arena.Allocate(s.Size))];
         Assert.That(arena.ReservedBytes, Is.EqualTo(reserved));

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Cliper.Kernels.Gpu.Compiler;
 
-/// <summary>What the driver's compiler says of a kernel that it takes.</summary>
+/// <summary>Reads the log that the driver's compiler writes about a kernel.</summary>
 internal static partial class CompilerLog
 {
     /// <summary>A log in one line: the driver's ends at its first zero and may have several lines.</summary>

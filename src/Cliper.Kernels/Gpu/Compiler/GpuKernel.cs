@@ -5,12 +5,12 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Gpu.Compiler;
 
 /// <summary>
-/// A C# method as a kernel for a GPU, all type parameters given, with the limits that its PTX is tested against.
+/// A GPU kernel: a C# method with all type arguments, and the limits that its PTX is tested against.
 /// </summary>
 /// <param name="method">A static method of numbers and <see cref="Ptx"/> pointers.</param>
-/// <param name="name">As it appears in messages and tables.</param>
-/// <param name="threads">Threads of a block.</param>
-/// <param name="minBlocks">Blocks that a multiprocessor must be able to hold: bounds the registers.</param>
+/// <param name="name">Name in messages and tables.</param>
+/// <param name="threads">Number of threads of a block.</param>
+/// <param name="minBlocks">Number of blocks that a multiprocessor must be able to hold: it bounds the registers.</param>
 /// <param name="registers">Most registers that ptxas may use for a thread.</param>
 /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
 /// <param name="target">What it needs.</param>
@@ -36,13 +36,13 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
     /// <summary>The C# method.</summary>
     public MethodInfo Method { get; } = method;
 
-    /// <summary>As it appears in messages and tables.</summary>
+    /// <summary>Name in messages and tables.</summary>
     public string Name { get; } = name;
 
-    /// <summary>Threads of a block.</summary>
+    /// <summary>Number of threads of a block.</summary>
     public int Threads { get; } = threads;
 
-    /// <summary>Blocks that a multiprocessor must be able to hold.</summary>
+    /// <summary>Number of blocks that a multiprocessor must be able to hold.</summary>
     public int MinBlocks { get; } = minBlocks;
 
     /// <summary>Most registers that ptxas may use for a thread.</summary>
@@ -51,16 +51,17 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
     /// <summary>Dynamic shared memory of a block, in bytes.</summary>
     public int SharedBytes { get; } = sharedBytes;
 
-    /// <summary>What it needs of a GPU.</summary>
+    /// <summary>The GPUs that it runs on.</summary>
     public GpuTarget Target { get; } = target;
 
-    /// <summary>mma or wgmma, ldmatrix and cp.async instructions that the text holds.</summary>
+    /// <summary>Number of mma or wgmma, ldmatrix and cp.async instructions in the PTX.</summary>
     public (int Mma, int LoadMatrix, int CopyAsync) Instructions { get; init; }
 
-    /// <summary>Whether it computes in double precision, which it must not by accident: slow on most cards.</summary>
+    /// <summary>Whether it computes in double precision, which is slow on most GPUs and must not happen by accident.</summary>
     public bool UsesDoubles { get; init; }
 
-    /// <summary>The PTX, compiled when first asked for.</summary>
+    /// <summary>The PTX, compiled when it is first asked for.</summary>
+    /// <exception cref="InvalidOperationException">The kernel does not compile.</exception>
     public string Ptx
     {
         get
@@ -70,8 +71,8 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
         }
     }
 
-    /// <summary>Arguments as the driver wants them: one after the other, each aligned to its size.</summary>
-    /// <exception cref="ArgumentException">An argument of another type than the parameter.</exception>
+    /// <summary>Packs arguments as the driver expects them: one after the other, each aligned to its size.</summary>
+    /// <exception cref="ArgumentException">An argument has another type than its parameter.</exception>
     public byte[] Pack(ReadOnlySpan<KernelArgument> arguments)
     {
         if (arguments.Length != _parameters.Length)
@@ -111,7 +112,7 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
         return arguments;
     }
 
-    /// <summary>A kernel's name of what it does and its type parameters, such as "ColumnSum GlobalPtrFp32".</summary>
+    /// <summary>A kernel's name from its operation and its type arguments, such as "ColumnSum GlobalPtrFp32".</summary>
     public static string NameOf(string what, params ReadOnlySpan<Type> types)
     {
         foreach (Type type in types)
@@ -141,10 +142,10 @@ internal readonly struct KernelArgument
 
     private KernelArgument(Type scalar, long bits, int size) => (_scalar, Bits, Size) = (scalar, bits, size);
 
-    /// <summary>The value.</summary>
+    /// <summary>The value's bits, in the lowest ones.</summary>
     public long Bits { get; }
 
-    /// <summary>Bytes of it: 4 or 8.</summary>
+    /// <summary>Size in bytes: 4 or 8.</summary>
     public int Size { get; }
 
     /// <summary>An array, or a null one.</summary>
@@ -164,6 +165,7 @@ internal readonly struct KernelArgument
         new(typeof(float), BitConverter.SingleToUInt32Bits(value), 4);
 
     /// <summary>Throws unless this may be passed as a <paramref name="parameter"/>.</summary>
+    /// <exception cref="ArgumentException">The types differ.</exception>
     public void CheckFits(Type parameter, string what)
     {
         if (_scalar is not null)

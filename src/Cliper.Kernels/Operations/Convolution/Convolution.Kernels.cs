@@ -10,6 +10,7 @@ namespace Cliper.Kernels.Operations;
 public static partial class Convolution
 {
     // unfolded[row] = the elements under the window of output pixel `row`, zeros in the padding.
+    [DeviceCode]
     private static void UnfoldKernel<TX, TDtype>(TX x, GlobalPtr16<TDtype> unfolded, long rows, int height, int width, int channels,
         int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown, int strideAcross, int top, int left,
         int vectorized) where TX : struct, IGlobalPtr where TDtype : struct, IDtype16
@@ -45,6 +46,7 @@ public static partial class Convolution
     }
 
     // dx[pixel] = the sum of what the windows that see the pixel hold, in the order of their taps.
+    [DeviceCode]
     private static void FoldKernel<TDtype, TX>(GlobalPtr16<TDtype> unfolded, TX dx, int accumulate, long pixels, int height, int width,
         int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown, int strideAcross, int top,
         int left, int vectorized) where TDtype : struct, IDtype16 where TX : struct, IGlobalPtr

@@ -10,6 +10,7 @@ namespace Cliper.Kernels.Operations;
 /// </remarks>
 public static partial class DepthwiseConvolution
 {
+    [DeviceCode]
     private static void ForwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtrFp32 weight, GlobalPtr16<TDtype> y, long pixels, int height, int width,
         int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown, int strideAcross, int top,
         int left, int vectorized) where TDtype : struct, IDtype16
@@ -42,6 +43,7 @@ public static partial class DepthwiseConvolution
         Vec8.Store(y, pixel * channels + channel, sum, count, vectorized);
     }
 
+    [DeviceCode]
     private static void InputKernel<TDtype>(GlobalPtrFp32 weight, GlobalPtr16<TDtype> dy, GlobalPtr16<TDtype> dx, int accumulate, long pixels,
         int height, int width, int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown,
         int strideAcross, int top, int left, int vectorized) where TDtype : struct, IDtype16
@@ -75,6 +77,7 @@ public static partial class DepthwiseConvolution
     }
 
     // Block (x, y, z) sums 256 channels of tap z over slice y of the output pixels, a warp every eighth of them.
+    [DeviceCode]
     private static void WeightKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> dy, GlobalPtrFp32 parts, int pixels, int each, int height,
         int width, int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown, int strideAcross,
         int top, int left, int vectorized) where TDtype : struct, IDtype16

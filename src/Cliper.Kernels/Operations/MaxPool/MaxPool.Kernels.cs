@@ -10,6 +10,7 @@ namespace Cliper.Kernels.Operations;
 /// </remarks>
 public static partial class MaxPool
 {
+    [DeviceCode]
     private static void ForwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> y, long pixels, int height, int width, int channels,
         int vectorized) where TDtype : struct, IDtype16
     {
@@ -26,6 +27,7 @@ public static partial class MaxPool
         Vec8.Store(y, pixel * channels + channel, largest, count, vectorized);
     }
 
+    [DeviceCode]
     private static void BackwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> y, GlobalPtr16<TDtype> dy, GlobalPtr16<TDtype> dx,
         int accumulate, long windows, int height, int width, int channels, int vectorized) where TDtype : struct, IDtype16
     {
