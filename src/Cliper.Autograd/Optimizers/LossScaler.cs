@@ -14,13 +14,13 @@ public sealed class LossScaler(float initial = 1 << 16, int interval = 2000)
 
     private int _finite;
 
-    /// <summary>What a loss on <paramref name="device"/> needs: nothing where gradients have the range of fp32, as bf16's do.</summary>
+    /// <summary>The scaler that a loss on <paramref name="device"/> needs; it changes nothing where gradients have the range of fp32, as bf16's do.</summary>
     public static LossScaler For(Device device) => device.Activations == ElementType.Float16 ? new LossScaler() : new LossScaler(1, 0);
 
-    /// <summary>What the loss is multiplied with, and gradients divided by.</summary>
+    /// <summary>Factor of the loss, and divisor of the gradients.</summary>
     public float Scale { get; private set; } = initial;
 
-    /// <summary>What a checkpoint keeps, so that the factor goes on as if there had been no interruption.</summary>
+    /// <summary>State that a checkpoint keeps, so that the factor goes on as if there had been no interruption.</summary>
     /// <param name="Scale">The factor.</param>
     /// <param name="FiniteSteps">Finite steps since it changed.</param>
     public readonly record struct State(float Scale, int FiniteSteps)
