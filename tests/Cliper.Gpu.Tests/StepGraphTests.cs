@@ -3,6 +3,7 @@ using Cliper.Autograd;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Operations;
+using Cliper.Model;
 using Cliper.Model.Clip;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
@@ -122,9 +123,9 @@ public sealed class StepGraphTests
         using var model = new CliperModel(new ClipModel(device, weights),
             Metd.Random(device, 2, 2, BenchmarkTests.Config.TextWidth, new DescriptorPrompt(prompt, 3, 2), seed: 1), ["a", "b"]);
         model.Clip.Parameters.Train(name => stage == 2 && ClipModel.IsVision(name));
-        model.Metd.Vectors.RequiresGrad = stage == 1;
+        ((Metd)model.Prompts).Vectors.RequiresGrad = stage == 1;
         (string Name, Tensor Tensor)[] trained = stage == 1
-            ? [(Metd.ParameterName, model.Metd.Vectors)]
+            ? [(Metd.ParameterName, ((Metd)model.Prompts).Vectors)]
             : [.. model.Clip.Parameters.StartingWith().Where(parameter => parameter.Tensor.RequiresGrad)];
         var settings = new StageSettings
         {
@@ -132,7 +133,7 @@ public sealed class StepGraphTests
             BatchSize = 2,
             Accumulate = accumulate,
             LearningRate = 1e-2f,
-            ClipNorm = 1,
+            MaxGradientNorm = 1,
             Schedule = ScheduleKind.Cosine,
         };
         using var loader = new BatchLoader(TestPictures.Split(5, width: 16, height: 16),
@@ -146,14 +147,15 @@ public sealed class StepGraphTests
                 Threads = 0,
             });
         using var outer = new Tape(device, recording: false);
-        Tensor? descriptors = stage == 2 ? model.DescriptorFeatures(outer) : null;
+        Tensor? descriptors = stage == 2 ? model.ClassFeatures(outer) : null;
         List<StepEvent> steps = [];
-        using var phase = new StageLoop($"stage{stage}", settings, device, trained);
+        using var phase = new StageLoop(stage == 1 ? TrainingStage.Stage1 : TrainingStage.Stage2, settings, device,
+            StageLoop.OptimizerOf(settings, trained));
         phase.Run(loader, (tape, batch, _) =>
         {
             Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
             Tensor labels = tape.Own(Tensor.From(device, batch.Labels.AsSpan(0, batch.Count), new Shape(batch.Count)));
-            Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors ?? model.DescriptorFeatures(tape)), labels,
+            Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors ?? model.ClassFeatures(tape)), labels,
                 EmptySubclasses.MinusOneNinetyNinth);
             return new StepLoss(tape.Sum(losses), losses);
         }, new Progress(steps), _ => { }, default);

@@ -36,7 +36,7 @@ internal sealed class DemoCommand : CliCommand
         TrainResult result = TrainingProgress.Show(Terminal, progress =>
             TrainingRun.Run(device, settings, folder, resume: false, overwrite: true, progress, Cancellation));
         using CliperModel model = result.Model;
-        TrainOutput.Write(Terminal, folder, result);
+        TrainOutput.Write(Terminal, folder, result, paper: null);
         return ExitCode.Done;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Cliper.Model;
 using Cliper.Model.Stages;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -29,13 +30,13 @@ internal static class TrainingProgress
 
     /// <summary>As in "stage1 epoch 1/2 step 34/192: loss 3.41 (fine 2.30, margin 1.11), lr 1.0e-02, 812 images/s, ...".</summary>
     public static string Line(StepEvent step) => Format.Invariant(
-        $"{step.Stage} epoch {step.Epoch}/{step.Epochs} step {step.Step}/{step.Steps}: {Losses(step.Loss, step.Fine, step.Margin)}, ") + Format.Invariant(
+        $"{step.Stage.Name()} epoch {step.Epoch}/{step.Epochs} step {step.Step}/{step.Steps}: {Losses(step.Loss, step.Fine, step.Margin)}, ") + Format.Invariant(
         $"lr {step.LearningRate:0.0e-00}, {step.ImagesPerSecond:F0} images/s, waiting {100 * step.WaitShare:F0} %, {Format.Bytes(step.MemoryBytes)}, ") +
         $"{Format.Duration(step.Remaining)} left{(step.Skipped ? ", step skipped: gradient not finite" : "")}";
 
     /// <summary>As in "stage2 epoch 3/4: loss 1.20 (fine 0.80, margin 0.40), ..., validation WAR 61.2 % UAR 58.0 %".</summary>
     public static string Line(EpochEvent epoch) => Format.Invariant(
-        $"{epoch.Stage} epoch {epoch.Epoch}/{epoch.Epochs}: {Losses(epoch.Loss, epoch.Fine, epoch.Margin)}, ") + Format.Invariant(
+        $"{epoch.Stage.Name()} epoch {epoch.Epoch}/{epoch.Epochs}: {Losses(epoch.Loss, epoch.Fine, epoch.Margin)}, ") + Format.Invariant(
         $"lr {epoch.LearningRate:0.0e-00}, {epoch.ImagesPerSecond:F0} images/s, waiting {100 * epoch.WaitShare:F0} %, ") +
         Format.Duration(TimeSpan.FromSeconds(epoch.Seconds)) +
         (epoch.SkippedSteps > 0 ? $", {epoch.SkippedSteps} steps skipped: gradient not finite" : "") +
@@ -43,7 +44,7 @@ internal static class TrainingProgress
 
     /// <summary>The same beside a bar, as in "stage1 1/2  loss 3.41  812 images/s  waiting 0 %  213 MiB  0:31 left".</summary>
     private static string ShortLine(StepEvent step) => Format.Invariant(
-        $"{step.Stage} {step.Epoch}/{step.Epochs}  loss {step.Loss:F2}  {step.ImagesPerSecond:F0} images/s  ") + Format.Invariant(
+        $"{step.Stage.Name()} {step.Epoch}/{step.Epochs}  loss {step.Loss:F2}  {step.ImagesPerSecond:F0} images/s  ") + Format.Invariant(
         $"waiting {100 * step.WaitShare:F0} %  ") + $"{Format.Bytes(step.MemoryBytes)}  {Format.Duration(step.Remaining)} left";
 
     private static string Losses(float loss, float? fine, float? margin) => Format.Invariant($"loss {loss:F3}") +
@@ -78,7 +79,7 @@ internal static class TrainingProgress
     private sealed class Bar(Terminal terminal, ProgressContext context) : IProgress<TrainEvent>
     {
         private ProgressTask? _task;
-        private string _phase = "";
+        private TrainingStage _stage;
 
         public void Report(TrainEvent value)
         {
@@ -91,11 +92,11 @@ internal static class TrainingProgress
                     terminal.Progress.Write(new WholeLine(Line(epoch), Style.Plain));
                     break;
                 case StepEvent step:
-                    if (_task is null || _phase != step.Stage)
+                    if (_task is null || _stage != step.Stage)
                     {
                         _task?.StopTask();
-                        _task = context.AddTask(step.Stage);
-                        _phase = step.Stage;
+                        _task = context.AddTask(step.Stage.Name());
+                        _stage = step.Stage;
                     }
                     _task.MaxValue = (double)step.Epochs * step.Steps;
                     _task.Value = (step.Epoch - 1.0) * step.Steps + step.Step;

@@ -11,8 +11,8 @@ namespace Cliper.Model.Clip;
 /// <param name="prefix">Such as "visual.transformer.resblocks.0.".</param>
 /// <param name="heads">Attention heads.</param>
 /// <param name="causal">Whether a token sees only itself and those before it.</param>
-/// <param name="activation">Of the MLP.</param>
-/// <param name="epsilon">Of the LayerNorms.</param>
+/// <param name="activation">Activation of the MLP.</param>
+/// <param name="epsilon">Epsilon of the LayerNorms.</param>
 internal sealed class ResidualBlock(ParameterSet parameters, string prefix, int heads, bool causal,
     Activation activation, float epsilon)
 {

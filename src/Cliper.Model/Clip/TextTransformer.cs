@@ -53,7 +53,7 @@ public sealed class TextTransformer
     /// <param name="tape">The step.</param>
     /// <param name="embeddings">[P, T, W], without positions.</param>
     /// <param name="ends">Position of the end-of-text token of each.</param>
-    /// <param name="observe">As in <see cref="Forward"/>.</param>
+    /// <param name="observe">The same as for <see cref="Forward"/>.</param>
     /// <returns>[P, D].</returns>
     public Tensor Encode(Tape tape, Tensor embeddings, int[] ends, Action<string, Tensor>? observe = null)
     {

@@ -9,8 +9,8 @@ public sealed record BenchmarkSizes
 {
     /// <summary>Attention at one shape.</summary>
     /// <param name="Samples">Pictures or prompts.</param>
-    /// <param name="Tokens">Of each.</param>
-    /// <param name="Width">Of the model.</param>
+    /// <param name="Tokens">Number of tokens of each.</param>
+    /// <param name="Width">Width of the model.</param>
     /// <param name="Heads">That the width is divided among.</param>
     /// <param name="Causal">Whether a token sees only those before it.</param>
     public readonly record struct AttentionShape(int Samples, int Tokens, int Width, int Heads, bool Causal);

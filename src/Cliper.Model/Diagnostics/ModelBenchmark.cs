@@ -70,16 +70,15 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
 
     private double First(CliperModel model, ModelShape shape)
     {
-        model.Clip.Parameters.Train(_ => false);
-        model.Metd.Vectors.RequiresGrad = true;
-        double seconds = Step(model, shape, [(Metd.ParameterName, model.Metd.Vectors)], (tape, images) =>
+        model.Train(model.Prompts.Parameters);
+        double seconds = Step(model, shape, [.. model.Prompts.Parameters], (tape, images) =>
         {
             Tensor features = tape.New(new Shape(shape.Samples, shape.Config.EmbedSize));
             using (var frozen = new Tape(device, recording: false))
                 device.Copy(model.ImageFeatures(frozen, images, shape.Frames).Data, features.Data);
-            return (features, model.DescriptorFeatures(tape));
+            return (features, model.ClassFeatures(tape));
         });
-        model.Metd.Vectors.RequiresGrad = false;
+        model.Train([]);
         return seconds;
     }
 
@@ -87,7 +86,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
     {
         model.Clip.Parameters.Train(ClipModel.IsVision);
         using var outer = new Tape(device, recording: false);
-        Tensor descriptors = model.DescriptorFeatures(outer);
+        Tensor? descriptors = model.ClassFeatures(outer);
         double seconds = Step(model, shape, Trained(model), (tape, images) =>
             (model.ImageFeatures(tape, images, shape.Frames), descriptors));
         model.Clip.Parameters.Train(_ => false);
@@ -95,7 +94,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
     }
 
     private double Step(CliperModel model, ModelShape shape, (string Name, Tensor Tensor)[] trained,
-        Func<Tape, Tensor, (Tensor Features, Tensor Descriptors)> forward)
+        Func<Tape, Tensor, (Tensor Features, Tensor? Descriptors)> forward)
     {
         using var optimizer = new AdamW(epsilon: Epsilon);
         optimizer.AddGroup(trained, weightDecay: 0.1f);
@@ -109,7 +108,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
             {
                 using (var tape = new Tape(device))
                 {
-                    (Tensor features, Tensor descriptors) = forward(tape, images);
+                    (Tensor features, Tensor? descriptors) = forward(tape, images);
                     Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels, EmptySubclasses.MinusOneNinetyNinth);
                     tape.Backward(tape.Sum(losses), scaler.Scale);
                 }
@@ -191,7 +190,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
             [.. Enumerable.Range(0, Classes).Select(index => $"class {index}")]);
     }
 
-    // As the loader hands them over: a GPU has made patches of them.
+    // The images have the loader's form: a GPU has made patches of them.
     private Tensor Images(CliperModel model, int count)
     {
         ClipConfig config = model.Clip.Config;

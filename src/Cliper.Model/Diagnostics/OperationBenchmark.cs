@@ -83,7 +83,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         }
     }
 
-    // Of y = x Wᵀ, with y in the place of its gradient. A weight's gradient is fp32.
+    // The gradients of y = x Wᵀ, with y in the place of its gradient. A weight's gradient is fp32.
     private IEnumerable<Case> Gradients(Matrix x, Matrix weight, Matrix y)
     {
         var dx = new Matrix(Numbers(x.Rows, x.Columns), x.Rows, x.Columns);
@@ -246,7 +246,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     private Case Product(string name, int rows, int inner, int columns, Action run) =>
         Compute(name, $"{rows}x{inner}x{columns}", 2.0 * rows * inner * columns, run);
 
-    // Of a few operations a byte, on a GPU the bytes can take longer.
+    // An operation with few FLOPs a byte can be bound by memory on a GPU.
     private Case Compute(string name, string shape, double flops, Action run, long bytes = 0) => new(name, () =>
     {
         double seconds = Timing.Median(device, run, sizes.OperationSeconds), gflops = flops / seconds / 1e9;

@@ -25,9 +25,9 @@ public sealed class OperationTest(Device device)
     private readonly List<DeviceArray> _arrays = [];
     private readonly List<Result> _results = [];
 
-    /// <summary>What one operation gave.</summary>
+    /// <summary>Result of the test of one operation.</summary>
     /// <param name="Name">The operation.</param>
-    /// <param name="Implementation">What computed it, such as "AVX2" or "tensor cores".</param>
+    /// <param name="Implementation">Name of the implementation, such as "AVX2" or "tensor cores".</param>
     /// <param name="Deviation">Largest difference from the reference over its largest entry.</param>
     /// <param name="Bound">Most that it may be.</param>
     public readonly record struct Result(string Name, string Implementation, double Deviation, double Bound)
@@ -169,7 +169,7 @@ public sealed class OperationTest(Device device)
                 k == label ? Places(k).MinBy(at => s[row * Width + at]) : Places(k).MaxBy(at => s[row * Width + at]))];
             margin += CrossEntropy(hardest[label], hardest, 1);
 
-            // Of one logit of the row against several; leaves the gradient.
+            // The check of one logit of the row against several leaves the gradient.
             double CrossEntropy(int right, int[] places, double weight)
             {
                 double total = places.Sum(at => Math.Exp(s[row * Width + at]));
@@ -306,7 +306,7 @@ public sealed class OperationTest(Device device)
         }, p.Length);
     }
 
-    // What was computed last, element by element beside what a row and a column of it should be.
+    // Compares the last result, element by element beside what a row and a column of it should be.
     private void Compare(string name, DeviceArray actual, Func<int, int, double> expected, int columns) =>
         Compare(name, device.ToFloats(actual), expected, columns, Roundings * Roundoff(actual.Type));
 
@@ -335,7 +335,7 @@ public sealed class OperationTest(Device device)
         return [.. Enumerable.Range(0, count).Select(_ => random.Next(-127, 128) / 128.0)];
     }
 
-    // What is stored in fp32 is off by the sums' bound alone.
+    // A result stored in fp32 is off by the sums' bound alone.
     private static double Roundoff(ElementType type) => type switch
     {
         ElementType.Float16 => 1.0 / (1 << 11),

@@ -14,7 +14,7 @@ public static class SelfTest
     // third derivative from truncation, over the largest entry.
     private const float Bound = 5e-3f;
 
-    /// <summary>What one check found.</summary>
+    /// <summary>Result of one check.</summary>
     /// <param name="Name">The operation.</param>
     /// <param name="Error">Largest difference over the largest entry of the gradient.</param>
     public readonly record struct Result(string Name, float Error)

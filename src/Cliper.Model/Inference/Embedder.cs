@@ -9,7 +9,7 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Inference;
 
-/// <summary>What <see cref="Embedder.Write"/> wrote.</summary>
+/// <summary>Summary of a file that <see cref="Embedder.Write"/> wrote.</summary>
 /// <param name="Images">Paths of the pictures, in the order of the rows.</param>
 /// <param name="Texts">The texts, in the order of the rows.</param>
 /// <param name="Dimension">Width of a feature.</param>
@@ -41,8 +41,8 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
     public EmbeddingSummary Write(string path, IReadOnlyList<Sample> pictures, IReadOnlyList<string> texts, string textsName,
         string? tokenizerPath, bool strict, CancellationToken cancellation)
     {
-        // What can fail in a moment does so before minutes of work.
-        IReadOnlyList<int[]> ids = texts.Count == 0 ? [] : Encode(texts, textsName, ClipTokenizer.For(_weights, weightsPath, tokenizerPath));
+        // Steps that can fail in a moment come before minutes of work.
+        IReadOnlyList<int[]> ids = texts.Count == 0 ? [] : Encode(texts, textsName, WeightsTokenizer.For(_weights, weightsPath, tokenizerPath));
         using var clip = new ClipModel(device, _weights);
         using var tape = new Tape(device, recording: false);
         var writer = new SafeTensorsWriter();
@@ -90,7 +90,7 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
         Dictionary<string, string> skipped, CancellationToken cancellation)
     {
         var features = new List<float>();
-        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], pictures), clip.Config, device, frames: 1, strict);
+        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], pictures), clip, frames: 1, strict);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;

@@ -8,7 +8,7 @@ using Cliper.Model.Video;
 
 namespace Cliper.Model.Inference;
 
-/// <summary>What a model says of a stretch of a video.</summary>
+/// <summary>A model's answer for a stretch of a video.</summary>
 /// <param name="Start">Its beginning, in seconds.</param>
 /// <param name="End">Its end, in seconds.</param>
 /// <param name="Prediction">The answer, from the mean of the features of all its frames.</param>

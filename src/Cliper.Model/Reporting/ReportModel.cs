@@ -4,7 +4,7 @@ using Cliper.Model.Metrics;
 
 namespace Cliper.Model.Reporting;
 
-/// <summary>What report.html shows. Sections without content are left out.</summary>
+/// <summary>Content of report.html. Sections without content are left out.</summary>
 public sealed record ReportModel
 {
     /// <summary>Headline, such as "CLIPER on fer2013".</summary>
@@ -80,6 +80,6 @@ public sealed record ReportDescriptor(string Class, int Number, IReadOnlyList<IR
 /// <summary>A sample that was predicted wrong.</summary>
 /// <param name="Picture">The sample.</param>
 /// <param name="Actual">Its class.</param>
-/// <param name="Predicted">What was predicted.</param>
+/// <param name="Predicted">Name of the predicted class.</param>
 /// <param name="Probability">Probability of the prediction, 0 to 1.</param>
 public sealed record ReportMistake(ReportImage Picture, string Actual, string Predicted, double Probability);

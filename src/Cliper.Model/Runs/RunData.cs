@@ -28,8 +28,8 @@ public static class RunData
         DataSetSplits splits = OpenSplits(settings);
         foreach (string note in splits.Notes)
             progress.Report(new MessageEvent(note));
-        if (settings.Recipe == "afew" && settings.Init.Length == 0)
-            progress.Report(new MessageEvent("the paper begins with a model trained on DFEW's fold 1: --init names such a run, "
+        if (settings.Init.Length == 0 && Recipes.PaperInitOf(settings.Recipe) is { } begins)
+            progress.Report(new MessageEvent($"the paper begins with {begins}: --init names such a run, "
                 + "and without it the figure is not the paper's protocol", Warning: true));
         if (splits is { Validation: { } reported, Test: null })
         {

@@ -140,7 +140,7 @@ public sealed class RunFolder : IDisposable
             _json.WriteLine(row.ToJson());
             _csv.WriteLine(row.ToCsv());
             // Means over an epoch would overwrite the step of the same number: they get tags of their own.
-            string prefix = row.Event == MetricRow.StepEvent ? row.Stage : $"{row.Stage}/{row.Event}";
+            string prefix = row.Event == MetricRow.StepEvent ? row.Stage.Name() : $"{row.Stage.Name()}/{row.Event}";
             _events.Scalars(row.Step, _clock.GetUtcNow(), MetricRow.Quantities
                 .Where(quantity => quantity.Value(row) != null)
                 .Select(quantity => ($"{prefix}/{quantity.Name}", quantity.Value(row)!.Value)));

@@ -46,7 +46,7 @@ public static class RunReport
             Notes = notes,
             History = history,
             Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
-            Paper = result.Paper,
+            Paper = PaperResults.DataSetOf(result.DataFormat, settings.Choices),
             Descriptors = Descriptors(result, split),
             Mistakes = Mistakes(result, split),
         };
@@ -66,12 +66,17 @@ public static class RunReport
         Paper = result.Paper,
     };
 
-    /// <summary>For every learned vector of the model, class by class, its nearest words of the vocabulary.</summary>
+    /// <summary>
+    /// For every learned vector of the model, class by class, its nearest words of the vocabulary; empty where the prompt method
+    /// learns no vectors of that kind.
+    /// </summary>
     public static IReadOnlyList<IReadOnlyList<NearestWord>> NearestWordsOf(CliperModel model, ClipTokenizer tokenizer, int count)
     {
         BpeVocabulary vocabulary = tokenizer.Vocabulary;
+        if (model.Prompts is not Metd metd)
+            return [];
         return NearestWords.Find(model.Clip.Parameters["token_embedding.weight"].ToArray(), model.Clip.Config.TextWidth,
-            model.Metd.Vectors.ToArray(), id => BpeVocabulary.ToText(vocabulary.Tokens[id]), count, id => IsWord(vocabulary.Tokens[id]));
+            metd.Vectors.ToArray(), id => BpeVocabulary.ToText(vocabulary.Tokens[id]), count, id => IsWord(vocabulary.Tokens[id]));
     }
 
     private static bool IsWord(string token) => token.EndsWith(BpeVocabulary.EndOfWord, StringComparison.Ordinal)
@@ -86,11 +91,12 @@ public static class RunReport
             .Where(p => p.Prediction is not null && p.Prediction.Class == split.Samples[p.Index].Label)
             .ToLookup(p => (p.Prediction!.Class, p.Prediction.Subclass));
         List<ReportDescriptor> descriptors = [];
-        for (int k = 0; k < model.Metd.Classes; k++)
-            for (int m = 0; m < model.Metd.Subclasses; m++)
+        int prompts = model.Prompts.PromptsPerClass, tokens = words.Count / (model.Classes.Count * prompts);
+        for (int k = 0; k < model.Classes.Count; k++)
+            for (int m = 0; m < prompts; m++)
             {
-                int first = (k * model.Metd.Subclasses + m) * model.Metd.Tokens;
-                descriptors.Add(new ReportDescriptor(model.Classes[k], m + 1, [.. words.Skip(first).Take(model.Metd.Tokens)],
+                int first = (k * prompts + m) * tokens;
+                descriptors.Add(new ReportDescriptor(model.Classes[k], m + 1, [.. words.Skip(first).Take(tokens)],
                     own[(k, m)].Count(), [.. own[(k, m)].OrderByDescending(p => p.Prediction!.Probabilities[k])
                         .Take(ExamplesPerDescriptor).Select(p => Picture(split.Samples[p.Index])).OfType<ReportImage>()]));
             }
@@ -123,13 +129,13 @@ public static class RunReport
     }
 
     private static string TitleOf(TrainSettings settings) =>
-        $"CLIPER on {(settings.Recipe == "custom" ? settings.DataSet : settings.Recipe)}";
+        $"CLIPER on {(settings.Recipe == TrainSettings.CustomRecipe ? settings.DataSet : settings.Recipe)}";
 
     private static string Describe(CliperModel model)
     {
         ClipConfig c = model.Clip.Config;
         return $"ViT {c.VisionLayers} x {c.VisionWidth}, patch {c.PatchSize}, {c.ImageSize} px; "
-            + $"M = {model.Metd.Subclasses}, L = {model.Metd.Tokens}";
+            + $"M = {model.Prompts.PromptsPerClass}" + (model.Prompts is Metd metd ? $", L = {metd.Tokens}" : "");
     }
 
     private static List<KeyValuePair<string, string>> Flatten(JsonObject settings, string prefix) =>

@@ -6,7 +6,7 @@ using Cliper.Model.Stages;
 
 namespace Cliper.Model.Runs;
 
-/// <summary>What a finished run's result.json holds: the counts, rows by true class, and the scores that follow from them.</summary>
+/// <summary>Content of a finished run's result.json: the counts, rows by true class, and the scores that follow from them.</summary>
 /// <param name="Split">Name of the split.</param>
 /// <param name="Classes">Class names in the order of rows and columns.</param>
 /// <param name="Confusion">The trained model's counts.</param>
@@ -39,7 +39,7 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
     /// <summary>Path of the file in a run's folder. It is there when the run is finished.</summary>
     public static string PathIn(string folder) => Path.Combine(folder, FileName);
 
-    /// <summary>Of a run that has just ended.</summary>
+    /// <summary>The result of a run that has just ended.</summary>
     public static RunResult Of(TrainResult result) => new(result.Result.Split, result.Result.Confusion.Classes, result.Result.Confusion.ToRows(),
         result.ZeroShot?.Confusion.ToRows(), result.AfterStage1?.Confusion.ToRows(), result.BestEpoch);
 

@@ -21,7 +21,7 @@ public static class TrainingRun
     /// <param name="folder">The run's folder.</param>
     /// <param name="resume">Whether to go on from the folder's last checkpoint.</param>
     /// <param name="overwrite">Whether a run that is there already is written over.</param>
-    /// <param name="progress">Told of every step, epoch and message.</param>
+    /// <param name="progress">Receives every step, epoch and message.</param>
     /// <param name="cancellation">Ends the current step, writes a checkpoint and throws.</param>
     /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
     /// <exception cref="InputException">Data or weights are missing or damaged, or the folder cannot be used.</exception>
@@ -36,7 +36,7 @@ public static class TrainingRun
         TrainingData data = RunData.Open(settings, ImageSizeOf(settings), messages);
         using RunFolder run = resume ? Continue(folder, settings) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
-        // What is there when the run ends; until then there is none.
+        // The file is there when the run has ended; until then there is none.
         File.Delete(RunResult.PathIn(folder));
         var trainer = new Trainer(device, settings, data, folder, new Logger(run, messages));
         TrainResult result = trainer.Run(resume, cancellation);
@@ -79,8 +79,8 @@ public static class TrainingRun
         TrainingState? state;
         using (Checkpoint.CheckpointReader reader = new RunCheckpoints(folder).OpenLast())
             state = reader.State;
-        RunFolder run = RunFolder.Resume(folder, row => state is null || Trainer.IsBefore(row.Stage, row.Epoch, row.Event == MetricRow.EpochEvent
-            ? int.MaxValue : row.StepOfEpoch ?? 0, state));
+        RunFolder run = RunFolder.Resume(folder, row => state is null || state.Contains(row.Stage, row.Epoch,
+            row.Event == MetricRow.EpochEvent ? int.MaxValue : row.StepOfEpoch ?? 0));
         try
         {
             TrainSettings begun = SettingsJson.Read(run.ConfigPath, new TrainSettings());
@@ -111,20 +111,16 @@ public static class TrainingRun
                     + "leave it as it was, or begin a new run with --out");
     }
 
-    /// <summary>What the run has trained already stands in config.json as it was.</summary>
+    /// <summary>Settings of stages that the run has trained already must be as config.json has them.</summary>
     private static void CheckSamePast(TrainSettings settings, TrainSettings begun, TrainingState state, string folder)
     {
-        (string Name, StageSettings Now, StageSettings Then)[] phases =
-        [
-            (Trainer.PretrainPhase, settings.Pretrain, begun.Pretrain), (Trainer.Stage1Phase, settings.Stage1, begun.Stage1),
-            (Trainer.Stage2Phase, settings.Stage2, begun.Stage2),
-        ];
-        foreach ((string name, StageSettings now, StageSettings then) in phases)
+        foreach (TrainingStage stage in TrainingStages.All)
         {
-            if (Trainer.IsPast(name, state) && now != then)
+            (string name, StageSettings now) = (stage.Name(), settings.Of(stage));
+            if (state.HasCompleted(stage) && now != begun.Of(stage))
                 throw new SettingsException($"{folder}: {name} has been trained with other settings of {name} than these: leave them as they were, "
                     + "or begin a new run with --out, from this one's model with --init");
-            if (name == state.Stage && now.Epochs < state.Epoch)
+            if (stage == state.Stage && now.Epochs < state.Epoch)
                 throw new SettingsException(
                     $"{folder}: {state.Epoch} epochs of {name} have been trained, more than {now.Epochs}: leave their number as it was");
         }

@@ -55,7 +55,7 @@ public static class Recipes
         Schedule = ScheduleKind.Cosine,
         WeightDecay = 0.1f,
         Beta2 = 0.98,
-        ClipNorm = 1,
+        MaxGradientNorm = 1,
         Augmentation = "light",
     };
 
@@ -65,7 +65,7 @@ public static class Recipes
         Schedule = ScheduleKind.Cosine,
         WeightDecay = 0.1f,
         Epsilon = 1e-6,
-        ClipNorm = 1,
+        MaxGradientNorm = 1,
         Augmentation = "light",
     };
 
@@ -84,7 +84,7 @@ public static class Recipes
         // The authors' five folds, each a run of its own.
         ["dfew"] = Clips("dfew") with { Fold = TrainSettings.AllFolds },
         ["ferv39k"] = Clips("ferv39k"),
-        // The paper begins with a model trained on DFEW's fold 1: --init names it.
+        // The paper begins with another model: see PaperInits.
         ["afew"] = Clips("afew"),
         // From nothing on two cores: FER2013's training split pre-trains a small CLIP, with captions made of the labels.
         ["fer2013"] = new TrainSettings
@@ -140,6 +140,9 @@ public static class Recipes
         },
     };
 
+    /// <summary>Models that the paper begins the training of a recipe with, where it is not a CLIP.</summary>
+    private static readonly Dictionary<string, string> PaperInits = new() { ["afew"] = "a model trained on DFEW's fold 1" };
+
     /// <summary>Names of the recipes.</summary>
     public static IReadOnlyCollection<string> Names => ByName.Keys;
 
@@ -148,6 +151,9 @@ public static class Recipes
     public static TrainSettings Get(string name) => ByName.TryGetValue(name, out TrainSettings? settings)
         ? settings
         : throw new SettingsException($"no recipe '{name}'; there are {string.Join(", ", Names)}");
+
+    /// <summary>The model that the paper begins a recipe's training with, in words; null where it begins with a CLIP.</summary>
+    public static string? PaperInitOf(string recipe) => PaperInits.GetValueOrDefault(recipe);
 
     /// <summary>AffectNet, rare classes drawn as often as others, for its training split is far from balanced.</summary>
     private static TrainSettings AffectNet(int classes) => new()

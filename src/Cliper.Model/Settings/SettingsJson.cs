@@ -22,6 +22,9 @@ public static class SettingsJson
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    /// <summary>Names that settings had in version 0.1, which files and options may still use.</summary>
+    private static readonly Dictionary<string, string> FormerNames = new() { ["clipNorm"] = "maxGradientNorm" };
+
     /// <summary>Every setting, indented, for config.json.</summary>
     public static string Write<T>(T settings) where T : notnull => JsonSerializer.Serialize(settings, Options) + "\n";
 
@@ -44,7 +47,7 @@ public static class SettingsJson
     /// <summary>The settings in <paramref name="text"/> over <paramref name="defaults"/>.</summary>
     /// <param name="text">A JSON object; comments and trailing commas are allowed.</param>
     /// <param name="origin">Names the text in errors.</param>
-    /// <param name="defaults">What holds where the text says nothing.</param>
+    /// <param name="defaults">Settings that hold where the text says nothing.</param>
     /// <exception cref="SettingsException">No JSON object, or it holds something unknown.</exception>
     public static T Parse<T>(string text, string origin, T defaults) where T : notnull
     {
@@ -70,7 +73,7 @@ public static class SettingsJson
     }
 
     /// <summary>The settings with single values replaced.</summary>
-    /// <param name="settings">What the values go over.</param>
+    /// <param name="settings">Settings that the values replace.</param>
     /// <param name="values">Pairs of a setting's path, such as "stage1.epochs", and its value as text.</param>
     /// <exception cref="SettingsException">A path is unknown, or a value of the wrong kind.</exception>
     public static T With<T>(T settings, IEnumerable<(string Path, string Value)> values) where T : notnull
@@ -119,8 +122,9 @@ public static class SettingsJson
 
     private static void Overlay(JsonObject target, JsonObject layer, string prefix, string origin)
     {
-        foreach ((string name, JsonNode? value) in layer)
+        foreach ((string given, JsonNode? value) in layer)
         {
+            string name = NameOf(target, given);
             if (!target.ContainsKey(name))
                 throw new SettingsException($"{origin}: unknown setting '{prefix}{name}'" +
                     Suggestion.Hint(name, target.Select(known => known.Key)));
@@ -137,6 +141,7 @@ public static class SettingsJson
         JsonObject holder = all;
         for (int depth = 0; ; depth++)
         {
+            names[depth] = NameOf(holder, names[depth]);
             if (!holder.ContainsKey(names[depth]))
                 throw new SettingsException($"unknown setting '{path}'" + Suggestion.Hint(path, Paths(all, "")));
             if (depth == names.Length - 1)
@@ -145,6 +150,10 @@ public static class SettingsJson
                 ?? throw new SettingsException($"unknown setting '{path}': {string.Join('.', names[..(depth + 1)])} is a single value");
         }
     }
+
+    /// <summary>The present name of a setting that is given by a former one; any other name as it is.</summary>
+    private static string NameOf(JsonObject holder, string given) =>
+        !holder.ContainsKey(given) && FormerNames.TryGetValue(given, out string? name) && holder.ContainsKey(name) ? name : given;
 
     /// <summary>Paths of all single settings.</summary>
     private static IEnumerable<string> Paths(JsonObject all, string prefix) => all.SelectMany(pair => pair.Value is JsonObject inner

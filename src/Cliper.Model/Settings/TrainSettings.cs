@@ -8,13 +8,13 @@ using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Settings;
 
-/// <summary>How a learning rate changes over a phase.</summary>
+/// <summary>How a learning rate changes over a stage.</summary>
 public enum ScheduleKind
 {
     /// <summary>It does not.</summary>
     Constant,
 
-    /// <summary>Half a cosine from the full rate to zero at the end of the phase (the paper).</summary>
+    /// <summary>Half a cosine from the full rate to zero at the end of the stage (the paper).</summary>
     Cosine,
 
     /// <summary>A cosine anew every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).</summary>
@@ -37,10 +37,10 @@ public enum Selection
     BestOnTest,
 }
 
-/// <summary>One phase of training: pre-training, stage 1 or stage 2.</summary>
+/// <summary>Settings of one stage of training: pre-training, stage 1 or stage 2.</summary>
 public sealed record StageSettings
 {
-    /// <summary>Passes over the training split; 0 leaves the phase out.</summary>
+    /// <summary>Passes over the training split; 0 leaves the stage out.</summary>
     public int Epochs { get; init; }
 
     /// <summary>Samples (pictures or clips) a step.</summary>
@@ -71,7 +71,7 @@ public sealed record StageSettings
     public double Beta2 { get; init; } = 0.999;
 
     /// <summary>Largest global gradient norm; 0 for no limit.</summary>
-    public float ClipNorm { get; init; }
+    public float MaxGradientNorm { get; init; }
 
     /// <summary>Micro-batches whose gradients add up to one step.</summary>
     public int Accumulate { get; init; } = 1;
@@ -98,8 +98,11 @@ public sealed record TrainSettings
     /// <summary>The value of <see cref="Fold"/> that stands for all of them.</summary>
     public const int AllFolds = 0;
 
-    /// <summary>Name of the recipe the settings began as.</summary>
-    public string Recipe { get; init; } = "custom";
+    /// <summary>The value of <see cref="Recipe"/> for settings that began as no recipe.</summary>
+    public const string CustomRecipe = "custom";
+
+    /// <summary>Name of the recipe that the settings began as.</summary>
+    public string Recipe { get; init; } = CustomRecipe;
 
     /// <summary>Folder or file of the data.</summary>
     public string Data { get; init; } = "";
@@ -146,7 +149,7 @@ public sealed record TrainSettings
     /// </summary>
     public float Temperature { get; init; }
 
-    /// <summary>What subclasses count for that no sample of a batch is nearest to.</summary>
+    /// <summary>Weight of subclasses that no sample of a batch is nearest to.</summary>
     public EmptySubclasses EmptySubclasses { get; init; }
 
     /// <summary>Frames of a clip; 1 for pictures.</summary>
@@ -155,7 +158,7 @@ public sealed record TrainSettings
     /// <summary>Consecutive frames of each segment of a clip: 1, or 2 as Former-DFER; divides <see cref="Frames"/>.</summary>
     public int FramesPerSegment { get; init; } = 1;
 
-    /// <summary>What becomes of clips with fewer frames than segments.</summary>
+    /// <summary>Rule for clips with fewer frames than segments.</summary>
     public ShortClips ShortClips { get; init; } = ShortClips.RepeatLast;
 
     /// <summary>Whether epochs draw every class alike, samples of rare classes more than once.</summary>
@@ -212,6 +215,15 @@ public sealed record TrainSettings
     /// <summary>Fine-tunes the image tower; descriptors and text tower frozen.</summary>
     public StageSettings Stage2 { get; init; } = new();
 
+    /// <summary>Settings of a stage.</summary>
+    public StageSettings Of(TrainingStage stage) => stage switch
+    {
+        TrainingStage.Pretrain => Pretrain,
+        TrainingStage.Stage1 => Stage1,
+        TrainingStage.Stage2 => Stage2,
+        _ => throw new ArgumentOutOfRangeException(nameof(stage), stage, "no such stage"),
+    };
+
     /// <summary>With the full paths of what is there, so that a run can be resumed from any folder; a hub's name stays as it is.</summary>
     public TrainSettings WithFullPaths()
     {
@@ -248,26 +260,26 @@ public sealed record TrainSettings
             throw new SettingsException("no weights: give CLIP weights with --weights, or a recipe that pre-trains");
         if (Pretrain.Epochs > 0 && CaptionTemplates.Count == 0)
             throw new SettingsException("captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
-        foreach ((StageSettings phase, string name) in new[] { (Pretrain, "pretrain"), (Stage1, "stage1"), (Stage2, "stage2") })
-            CheckPhase(phase, name);
+        foreach (TrainingStage stage in TrainingStages.All)
+            CheckStage(Of(stage), stage.Name());
     }
 
-    private static void CheckPhase(StageSettings phase, string name)
+    private static void CheckStage(StageSettings stage, string name)
     {
-        Range(phase.Epochs, 0, 100_000, $"{name}.epochs");
-        if (phase.Epochs == 0)
+        Range(stage.Epochs, 0, 100_000, $"{name}.epochs");
+        if (stage.Epochs == 0)
             return;
-        Range(phase.BatchSize, 1, 65_536, $"{name}.batchSize");
-        Range(phase.LearningRate, 1e-12, 10, $"{name}.learningRate");
-        Range(phase.RestartEpochs, 1, 100_000, $"{name}.restartEpochs");
-        Range(phase.WarmUpEpochs, 0, phase.Epochs, $"{name}.warmUpEpochs");
-        Range(phase.WeightDecay, 0, 10, $"{name}.weightDecay");
-        Range(phase.Epsilon, 0, 1, $"{name}.epsilon");
-        Range(phase.Beta1, 0, 0.99999, $"{name}.beta1");
-        Range(phase.Beta2, 0, 0.9999999, $"{name}.beta2");
-        Range(phase.ClipNorm, 0, float.MaxValue, $"{name}.clipNorm");
-        Range(phase.AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
-        Range(phase.Accumulate, 1, 65_536, $"{name}.accumulate");
+        Range(stage.BatchSize, 1, 65_536, $"{name}.batchSize");
+        Range(stage.LearningRate, 1e-12, 10, $"{name}.learningRate");
+        Range(stage.RestartEpochs, 1, 100_000, $"{name}.restartEpochs");
+        Range(stage.WarmUpEpochs, 0, stage.Epochs, $"{name}.warmUpEpochs");
+        Range(stage.WeightDecay, 0, 10, $"{name}.weightDecay");
+        Range(stage.Epsilon, 0, 1, $"{name}.epsilon");
+        Range(stage.Beta1, 0, 0.99999, $"{name}.beta1");
+        Range(stage.Beta2, 0, 0.9999999, $"{name}.beta2");
+        Range(stage.MaxGradientNorm, 0, float.MaxValue, $"{name}.maxGradientNorm");
+        Range(stage.AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
+        Range(stage.Accumulate, 1, 65_536, $"{name}.accumulate");
     }
 
     private static void Range(double value, double low, double high, string name)

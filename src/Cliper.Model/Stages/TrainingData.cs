@@ -3,7 +3,6 @@ using Cliper.Model.Clip;
 using Cliper.Model.DataSets;
 using Cliper.Model.Images;
 using Cliper.Model.Loading;
-using Cliper.Model.Reporting;
 using Cliper.Model.Samples;
 using Cliper.Model.Settings;
 using Cliper.Model.Text;
@@ -11,11 +10,11 @@ using Cliper.Model.Text;
 namespace Cliper.Model.Stages;
 
 /// <summary>The splits of a run, and the captions of its pictures where a CLIP is pre-trained.</summary>
-/// <param name="Train">What is trained on.</param>
-/// <param name="Validation">What an epoch may be selected on; null if there is none.</param>
-/// <param name="Test">What is reported; null if there is none.</param>
+/// <param name="Train">The training split.</param>
+/// <param name="Validation">The split that an epoch may be selected on; null if there is none.</param>
+/// <param name="Test">The split that is reported; null if there is none.</param>
 /// <param name="Settings">The run's settings.</param>
-/// <param name="Note">What a reader of the result has to know of the data; may be empty.</param>
+/// <param name="Note">Note on the data for readers of the result; may be empty.</param>
 /// <param name="Captions">A picture's own caption, by its index in <paramref name="Train"/> and the epoch; null to make
 /// captions of the labels by the settings' templates.</param>
 public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSplit? Test, TrainSettings Settings,
@@ -26,9 +25,6 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
 
     /// <summary>How faces lie in the pictures.</summary>
     public FaceAlignment Alignment { get; init; }
-
-    /// <summary>The data set whose published results stand beside the run's; null for none.</summary>
-    public PaperDataSet? Paper => PaperResults.DataSetOf(Format, Settings.Choices);
 
     /// <summary>The split whose result is reported.</summary>
     /// <exception cref="InputException">The data has a training split alone.</exception>
@@ -64,28 +60,28 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     }
 
     /// <summary>Shuffled and augmented batches of the training split.</summary>
-    public BatchLoader TrainLoader(StageSettings phase, ClipConfig config, Device device) =>
-        new(Train, Options(config, device) with
+    public BatchLoader TrainLoader(StageSettings stage, ImageInput input, Device device) =>
+        new(Train, Options(input, device) with
         {
-            BatchSize = phase.BatchSize,
+            BatchSize = stage.BatchSize,
             Order = Settings.Balanced ? SampleOrder.Balanced : SampleOrder.Shuffled,
             RandomFrames = true,
-            DropLast = Train.Samples.Count >= phase.BatchSize,
-            Augmentation = Augmentation.Named(phase.Augmentation),
-            AugmentationRampEpochs = phase.AugmentationRampEpochs,
+            DropLast = Train.Samples.Count >= stage.BatchSize,
+            Augmentation = Augmentation.Named(stage.Augmentation),
+            AugmentationRampEpochs = stage.AugmentationRampEpochs,
         });
 
     /// <summary>All samples of a split once, in order, with the test transform.</summary>
-    public BatchLoader TestLoader(DataSplit split, ClipConfig config, Device device) => new(split, Options(config, device));
+    public BatchLoader TestLoader(DataSplit split, ImageInput input, Device device) => new(split, Options(input, device));
 
-    private LoaderOptions Options(ClipConfig config, Device device) => new()
+    private LoaderOptions Options(ImageInput input, Device device) => new()
     {
         Device = device,
         BatchSize = 64,
-        ImageSize = config.ImageSize,
-        PatchSize = config.PatchSize,
-        Mean = config.Mean.ToArray(),
-        Std = config.Std.ToArray(),
+        ImageSize = input.ImageSize,
+        PatchSize = input.PatchSize,
+        Mean = input.Mean.ToArray(),
+        Std = input.Std.ToArray(),
         Frames = Settings.Frames,
         FramesPerSegment = Settings.FramesPerSegment,
         ShortClips = Settings.ShortClips,

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Cliper.Model.IO;
-using Cliper.Model.Weights;
 
 namespace Cliper.Model.Text;
 
@@ -47,14 +46,14 @@ public sealed class BpeVocabulary
         foreach ((string token, int id) in ids)
         {
             if (id < 0 || id >= _tokens.Length || _tokens[id] is not null)
-                throw new InputException($"{path}: token {TensorEntry.Quote(token)} has id {id}; expected every id "
+                throw new InputException($"{path}: token {ErrorText.Quote(token)} has id {id}; expected every id "
                     + $"from 0 to {_tokens.Length - 1} once; {Remedy}");
             _tokens[id] = token;
         }
         string[] absent = [.. Specials().Concat(ByteTokens()).Where(token => !ids.ContainsKey(token))];
         if (absent.Length > 0)
             throw new InputException($"{path}: {absent.Length} of CLIP's own tokens are missing, such as "
-                + $"{TensorEntry.Quote(absent[0])}; {Remedy}");
+                + $"{ErrorText.Quote(absent[0])}; {Remedy}");
         if (EndId != Count - 1)
             throw new InputException($"{path}: {End} has id {EndId}, expected the largest, {Count - 1}; {Remedy}");
         var seen = new HashSet<(string, string)>();
@@ -63,7 +62,7 @@ public sealed class BpeVocabulary
             (string left, string right) = merges[rank];
             if (!ids.ContainsKey(left) || !ids.ContainsKey(right) || !ids.ContainsKey(left + right)
                 || !seen.Add((left, right)))
-                throw new InputException($"{path}: merge {rank + 1}, {TensorEntry.Quote($"{left} {right}")}: expected "
+                throw new InputException($"{path}: merge {rank + 1}, {ErrorText.Quote($"{left} {right}")}: expected "
                     + $"two tokens that make a third, once; {Remedy}");
         }
     }
@@ -255,7 +254,7 @@ public sealed class BpeVocabulary
         foreach (JsonProperty token in vocabulary.EnumerateObject())
             ids.Add(token.Name, token.Value.ValueKind == JsonValueKind.Number && token.Value.TryGetInt32(out int id)
                 ? id
-                : throw new InputException($"{path}: token {TensorEntry.Quote(token.Name)}: expected a whole number "
+                : throw new InputException($"{path}: token {ErrorText.Quote(token.Name)}: expected a whole number "
                     + $"as its id; {Remedy}"));
         return ids;
     }
@@ -284,7 +283,7 @@ public sealed class BpeVocabulary
 
     private static InputException BadMerge(string path, int line, string found) =>
         new($"{path}: line or merge {line}: expected two tokens with a space between them, found "
-            + $"{TensorEntry.Quote(found)}; {Remedy}");
+            + $"{ErrorText.Quote(found)}; {Remedy}");
 
     private static byte[] Unzip(string path)
     {

@@ -1,5 +1,3 @@
-using Cliper.Model.IO;
-using Cliper.Model.Weights;
 using Microsoft.ML.Tokenizers;
 
 namespace Cliper.Model.Text;
@@ -10,9 +8,6 @@ namespace Cliper.Model.Text;
 /// </summary>
 public sealed class ClipTokenizer
 {
-    /// <summary>Where a run keeps the vocabulary, from the folder of its checkpoints.</summary>
-    private static readonly string BesideCheckpoints = Path.Combine("..", "tokenizer");
-
     private readonly BpeTokenizer _engine;
 
     /// <summary>A tokenizer of the given vocabulary.</summary>
@@ -34,33 +29,6 @@ public sealed class ClipTokenizer
     /// <summary>Reads a tokenizer; see <see cref="BpeVocabulary.Load"/>.</summary>
     /// <exception cref="InputException">There is none, or it is damaged.</exception>
     public static ClipTokenizer Load(string path) => new(BpeVocabulary.Load(path));
-
-    /// <summary>
-    /// The tokenizer that belongs to weights: the one that is named, else the one in the weights' metadata, else the
-    /// one in their folder, else that of the run whose checkpoint they are.
-    /// </summary>
-    /// <param name="weights">The opened weights.</param>
-    /// <param name="weightsPath">The file or folder they were opened from.</param>
-    /// <param name="tokenizerPath">A tokenizer that the user names, or null.</param>
-    /// <exception cref="InputException">There is none, it is damaged, or it has another number of tokens than the
-    /// weights.</exception>
-    public static ClipTokenizer For(ClipWeights weights, string weightsPath, string? tokenizerPath = null)
-    {
-        string found = HuggingFaceCache.Find(weightsPath);
-        string folder = Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!;
-        BpeVocabulary vocabulary = tokenizerPath is not null ? BpeVocabulary.Load(tokenizerPath)
-            : BpeVocabulary.FromMetadata(weights.Metadata, weightsPath) ?? BpeVocabulary.LoadFolder(folder)
-            ?? BpeVocabulary.LoadFolder(Path.Combine(folder, BesideCheckpoints))
-            ?? throw new InputException($"{weightsPath}: no tokenizer in the weights' metadata or folder: put OpenAI's "
-                + $"{BpeVocabulary.OpenAIName}, or {BpeVocabulary.VocabularyName} and {BpeVocabulary.MergesName}, "
-                + "beside them, or name one");
-        if (vocabulary.Count != weights.Config.VocabularySize)
-            throw new InputException($"{tokenizerPath ?? folder}: the tokenizer has {vocabulary.Count} tokens, "
-                + "expected "
-                + $"{weights.Config.VocabularySize} as the weights {weightsPath} have; use the tokenizer that the "
-                + "weights were trained with");
-        return new ClipTokenizer(vocabulary);
-    }
 
     /// <summary>Ids of a text without start and end token; none for an empty text. "&lt;|startoftext|&gt;" and
     /// "&lt;|endoftext|&gt;" in it become their tokens.</summary>
@@ -89,7 +57,7 @@ public sealed class ClipTokenizer
         int[] words = EncodeWords(text);
         if (words.Length + 2 > contextLength)
             words = truncate ? words[..(contextLength - 2)]
-                : throw new InputException($"text {TensorEntry.Quote(text)} has {words.Length + 2} tokens with start "
+                : throw new InputException($"text {ErrorText.Quote(text)} has {words.Length + 2} tokens with start "
                     + $"and end, the model takes {contextLength}; shorten it");
         return [Vocabulary.StartId, .. words, Vocabulary.EndId];
     }

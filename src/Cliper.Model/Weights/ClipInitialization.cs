@@ -117,7 +117,7 @@ internal static class ClipInitialization
         };
     }
 
-    // As Philox.Normal, but into the host's memory: element 4 i + j from word j of the counter (i, stream, step,
+    // The same as Philox.Normal, but into the host's memory: element 4 i + j from word j of the counter (i, stream, step,
     // purpose).
     private static void Normal(Span<float> target, double deviation, ulong seed, uint stream)
     {

@@ -5,7 +5,7 @@ using Cliper.Model.Clip;
 
 namespace Cliper.Model.Weights;
 
-/// <summary>What the shapes of the tensors do not say about a model; null where it is not stated.</summary>
+/// <summary>Facts on a model that the shapes of its tensors do not tell; null where they are not stated.</summary>
 internal sealed record ClipFacts
 {
     public int? VisionHeads { get; init; }
@@ -77,12 +77,10 @@ internal static class ClipMetadata
         if (Text(ActivationKey) is { } name)
             facts = facts with
             {
-                Activation = name.ToUpperInvariant() switch
-                {
-                    "QUICKGELU" => Activation.QuickGelu,
-                    "GELU" => Activation.Gelu,
-                    _ => throw Wrong(ActivationKey, name, "'QuickGelu' or 'Gelu'"),
-                },
+                Activation = Activations.All.FirstOrDefault(entry =>
+                        string.Equals(entry.Activation.ToString(), name, StringComparison.OrdinalIgnoreCase))?.Activation
+                    ?? throw Wrong(ActivationKey, name,
+                        string.Join(" or ", Activations.All.Select(entry => $"'{entry.Activation}'"))),
             };
         if (Text(Epsilon) is { } epsilon)
             facts = facts with
@@ -125,7 +123,7 @@ internal static class ClipMetadata
         }
 
         InputException Wrong(string key, string found, string expected) => new(
-            $"{source.Path}: metadata '{key}': expected {expected}, found {TensorEntry.Quote(found)}; correct the "
+            $"{source.Path}: metadata '{key}': expected {expected}, found {ErrorText.Quote(found)}; correct the "
                 + "file");
     }
 

@@ -9,7 +9,7 @@ namespace Cliper.Model.Weights;
 /// A CLIP's tensors in single precision under OpenAI's names, wherever they come from: a file of either naming and of
 /// any floating-point type, arrays, or the random generator. Each is read and converted when asked for.
 /// </summary>
-public sealed class ClipWeights : IDisposable
+public sealed class ClipWeights : IParameterSource, IDisposable
 {
     private readonly Dictionary<string, (Shape Shape, Action<Span<float>> Read)> _tensors = [];
     private readonly List<string> _names = [];
@@ -50,7 +50,7 @@ public sealed class ClipWeights : IDisposable
     /// they are OpenAI's (heads of 64, QuickGELU).
     /// </summary>
     /// <param name="path">A file, a folder, or a model's name in the local cache.</param>
-    /// <param name="prefix">What stands before the names of the model that is meant; null where there is but one.</param>
+    /// <param name="prefix">Prefix of the names of the model that is meant; null where there is but one.</param>
     /// <exception cref="InputException">Something is missing, damaged or contradicts itself. Missing, unexpected and
     /// misshapen tensors are all listed.</exception>
     public static ClipWeights Load(string path, string? prefix = null)
@@ -151,7 +151,7 @@ public sealed class ClipWeights : IDisposable
     public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32) =>
         AddTo(writer, naming, type, check: null);
 
-    /// <summary>As above; <paramref name="check"/> is given each tensor's name and elements when it is written.</summary>
+    /// <summary>The same; <paramref name="check"/> receives each tensor's name and elements when it is written.</summary>
     internal void AddTo(SafeTensorsWriter writer, ClipNaming naming, TensorType type, Action<string, float[]>? check)
     {
         foreach (string name in Names)

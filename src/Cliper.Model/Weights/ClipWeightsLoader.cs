@@ -31,7 +31,7 @@ internal sealed class ClipWeightsLoader
 
     /// <summary>Weights from an open file.</summary>
     /// <param name="source">The file, which the weights take over.</param>
-    /// <param name="prefix">What stands before all names; null to find it.</param>
+    /// <param name="prefix">Prefix of all names; null to find it.</param>
     public static ClipWeights Load(TensorSource source, string? prefix = null) =>
         new ClipWeightsLoader(source, prefix).Load();
 
@@ -44,7 +44,7 @@ internal sealed class ClipWeightsLoader
         Compare(shape ?? AnyShape(visionLayers, textLayers), checkShapes: shape is not null);
         if (_faults.Count > 0 || shape is null)
             throw new InputException($"{_source.Path}: not the weights of a CLIP of this program's kind ({_naming} "
-                + $"naming{(_prefix.Length == 0 ? "" : $" after {TensorEntry.Quote(_prefix)}")}): {string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
+                + $"naming{(_prefix.Length == 0 ? "" : $" after {ErrorText.Quote(_prefix)}")}): {string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
 
         ClipFacts facts = new();
         if (HuggingFaceConfig.FolderOf(_source.Path, _naming) is { } folder)
@@ -80,7 +80,7 @@ internal sealed class ClipWeightsLoader
         }
         return prefixes.Count <= 1 ? prefixes.FirstOrDefault("")
             : throw new InputException($"{source.Path}: holds {prefixes.Count} CLIPs, whose names begin with "
-                + $"{string.Join(", ", prefixes.Take(5).Select(TensorEntry.Quote))}; write the one that is meant to a file of its "
+                + $"{string.Join(", ", prefixes.Take(5).Select(ErrorText.Quote))}; write the one that is meant to a file of its "
                 + "own: cliper-gpu weights convert --prefix");
     }
 
@@ -97,7 +97,7 @@ internal sealed class ClipWeightsLoader
             || name.StartsWith(ClipTensors.TextBlocks, StringComparison.Ordinal)))
             return ClipNaming.OpenAI;
         string found = _source.Tensors.Count == 0 ? "no tensors at all"
-            : string.Join(", ", _source.Tensors.Keys.Take(3).Select(TensorEntry.Quote));
+            : string.Join(", ", _source.Tensors.Keys.Take(3).Select(ErrorText.Quote));
         throw new InputException($"{_source.Path}: no CLIP weights: expected names such as visual.conv1.weight "
             + $"(OpenAI) or vision_model.embeddings.patch_embedding.weight (Hugging Face), found {found}; "
             + "check that this is the file that is meant");
@@ -203,7 +203,7 @@ internal sealed class ClipWeightsLoader
         }
         foreach (string name in Names)
             if (!expected.Contains(name) && !ClipTensors.IsRedundant(name))
-                unexpected.Add(TensorEntry.Quote(name));
+                unexpected.Add(ErrorText.Quote(name));
         AddFault("missing", missing);
         AddFault("unexpected", unexpected);
         AddFault("of another shape or type", misshapen);
@@ -232,7 +232,7 @@ internal sealed class ClipWeightsLoader
             : heads.Length == 1 && int.TryParse(heads[0], NumberStyles.None, CultureInfo.InvariantCulture, out int number)
             ? number
             : throw new InputException($"{_source.Path}: {_prefix}{blocks}*.attn.num_heads: expected the same whole number in "
-                + $"every block, found {string.Join(", ", heads.Take(5).Select(TensorEntry.Quote))}; get the file anew");
+                + $"every block, found {string.Join(", ", heads.Take(5).Select(ErrorText.Quote))}; get the file anew");
     }
 
     private int UsualHeads(int width, string tower) => width % ClipConfig.UsualHeadWidth == 0

@@ -14,7 +14,7 @@ namespace Cliper.Model.Weights;
 /// </summary>
 public sealed class PyTorchCheckpoint : TensorSource
 {
-    /// <summary>What the file is called in a folder of Hugging Face's layout.</summary>
+    /// <summary>Name of the file in a folder of Hugging Face's layout.</summary>
     public const string DefaultName = "pytorch_model.bin";
 
     private const string PickleRecord = "data.pkl", DataFolder = "data/", CodeFolder = "code/", ByteOrder = "byteorder";
@@ -110,9 +110,9 @@ public sealed class PyTorchCheckpoint : TensorSource
     }
 
     private ZipEntry Stored(string name) => !_records.TryGetValue(name, out ZipEntry? entry)
-        ? throw Fault($"no record {TensorEntry.Quote(name)} in the archive; get or write the file anew")
+        ? throw Fault($"no record {ErrorText.Quote(name)} in the archive; get or write the file anew")
         : entry.Stored ? entry
-        : throw Fault($"record {TensorEntry.Quote(name)} is compressed or encrypted, which PyTorch never does; unpack the "
+        : throw Fault($"record {ErrorText.Quote(name)} is compressed or encrypted, which PyTorch never does; unpack the "
             + "archive and save it anew with PyTorch");
 
     private void ReadLegacy()
@@ -216,7 +216,7 @@ public sealed class PyTorchCheckpoint : TensorSource
 
     private void AddTensor(string name, PickleTensor tensor, Func<PickleStorage, long> place)
     {
-        string what = $"tensor {TensorEntry.Quote(name)}";
+        string what = $"tensor {ErrorText.Quote(name)}";
         long extent = 1;
         var entry = new TensorEntry(name, tensor.Storage.Type, tensor.Shape);
         if (tensor.Shape.Length > MostAxes || tensor.Strides.Length != tensor.Shape.Length || tensor.Offset < 0
@@ -245,7 +245,7 @@ public sealed class PyTorchCheckpoint : TensorSource
         if (!contiguous && extent > Array.MaxLength / entry.Type.Size())
             throw Fault($"{what} is spread over more than 2 GiB; store it with .contiguous()");
         if (!_tensors.TryAdd(name, entry))
-            throw Fault($"two tensors have the path {TensorEntry.Quote(name)}; save one state dict alone");
+            throw Fault($"two tensors have the path {ErrorText.Quote(name)}; save one state dict alone");
         _placements.Add(name, new Placement(start, tensor.Offset, tensor.Strides, contiguous,
             contiguous ? 0 : (int)extent));
 
@@ -321,7 +321,7 @@ public sealed class PyTorchCheckpoint : TensorSource
     internal override IEnumerable<string> DamagedRecords() => _records.Values.Where(record => record.Stored)
         .Select(Damage).OfType<string>();
 
-    /// <summary>What is wrong with a record's checksum; null if nothing. Writers that leave the checksum out put zero.</summary>
+    /// <summary>Fault of a record's checksum; null if there is none. Writers that leave the checksum out put zero.</summary>
     private string? Damage(ZipEntry record)
     {
         if (record.Crc == 0)
@@ -333,11 +333,11 @@ public sealed class PyTorchCheckpoint : TensorSource
             crc.Append(piece.Span);
         }
         return crc.Value == record.Crc ? null
-            : $"record {TensorEntry.Quote(record.Name)} is damaged: its checksum is {crc.Value:x8}, expected "
+            : $"record {ErrorText.Quote(record.Name)} is damaged: its checksum is {crc.Value:x8}, expected "
                 + $"{record.Crc:x8}; get or write the file anew";
     }
 
-    private static string Shown(string key) => TensorEntry.Quote(key);
+    private static string Shown(string key) => ErrorText.Quote(key);
 
     private InputException Fault(string fault) => new($"{Path}: {fault}");
 

@@ -161,7 +161,7 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
             or ("torch", "Size") or ("_codecs", "encode") or ("__builtin__" or "builtins", "set")
             || (module == "torch" && StorageType(name) is not null);
         return known ? new PickleGlobal(module, name) : throw fault(
-            $"asks for {TensorEntry.Quote($"{module} {name}")}, which is neither a tensor nor a plain container. It was not "
+            $"asks for {ErrorText.Quote($"{module} {name}")}, which is neither a tensor nor a plain container. It was not "
             + "loaded: a pickle may run anything. If you trust the file, open it with PyTorch and save its tensors "
             + "alone: torch.save(model.state_dict(), 'weights.pt')");
     }
@@ -274,7 +274,7 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
             _ => throw Damaged($"a key that is neither text nor a whole number: {Describe(pair[0])}"),
         };
         if (!dictionary.Items.TryAdd(key, pair[1]))
-            throw Damaged($"{TensorEntry.Quote(key)} occurs twice");
+            throw Damaged($"{ErrorText.Quote(key)} occurs twice");
     }
 
     private void Memoize(uint index) => _memo[index] = Top();
@@ -312,9 +312,9 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
     /// <summary>Values below the last mark are out of reach.</summary>
     private int Floor => _marks.Count == 0 ? 0 : _marks[^1];
 
-    /// <summary>What a value may be shown as: the name of a class, or only its kind.</summary>
+    /// <summary>Text by which an error shows a value: the name of a class, or only its kind.</summary>
     private static string Describe(object? value) =>
-        value is PickleGlobal global ? TensorEntry.Quote(global.ToString()) : value?.GetType().Name ?? "None";
+        value is PickleGlobal global ? ErrorText.Quote(global.ToString()) : value?.GetType().Name ?? "None";
 
     private void Spend(int steps)
     {

@@ -14,7 +14,7 @@ namespace Cliper.Model.Weights;
 /// <param name="Total">Bytes of all files.</param>
 public sealed record DownloadProgress(string File, long Done, long Total);
 
-/// <summary>What was downloaded.</summary>
+/// <summary>Result of a download.</summary>
 /// <param name="Folder">The snapshot's folder, which loads as weights.</param>
 /// <param name="Commit">The version.</param>
 /// <param name="Files">Names in the folder.</param>
@@ -35,7 +35,7 @@ public sealed partial class WeightsDownload : IDisposable
     private const string Incomplete = ".incomplete";
     private const int Attempts = 5, LongestAnswer = 16 << 20, MostShards = 200;
 
-    // Of each line the first that the model has; the weights are among them.
+    // The first name of each line that the model has is taken; the weights are among them.
     private static readonly string[] Weights =
     [
         SafeTensors.DefaultName, SafeTensors.DefaultName + ShardIndex.Suffix, PyTorchCheckpoint.DefaultName,
@@ -85,7 +85,7 @@ public sealed partial class WeightsDownload : IDisposable
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>Fetches what is missing of a model.</summary>
-    /// <param name="model">As in openai/clip-vit-base-patch16.</param>
+    /// <param name="model">Name of the model, such as openai/clip-vit-base-patch16.</param>
     /// <param name="revision">A branch, tag or commit.</param>
     /// <param name="progress">Told every few hundred kilobytes.</param>
     /// <param name="cancellation">Stops; what is there is kept for the next call.</param>
@@ -121,7 +121,7 @@ public sealed partial class WeightsDownload : IDisposable
         {
             List<RemoteFile> shards = [.. ShardIndex.FilesOf(Path.Combine(snapshot, weights)).Select(name =>
                 all.TryGetValue(name, out RemoteFile? shard) ? shard
-                : throw new InputException($"{model}: {weights} names {TensorEntry.Quote(name)}, which the model does not have; "
+                : throw new InputException($"{model}: {weights} names {ErrorText.Quote(name)}, which the model does not have; "
                     + "choose another model or revision"))];
             if (shards.Count > MostShards)
                 throw new InputException($"{model}: {weights} names {shards.Count} files, expected at most {MostShards}");
@@ -187,7 +187,7 @@ public sealed partial class WeightsDownload : IDisposable
             throw Strange(address, "no commit or list of files");
         foreach (JsonElement sibling in siblings.EnumerateArray())
         {
-            // What is not one of the names that are wanted never becomes a path.
+            // A name that is not wanted never becomes a path.
             if (sibling.ValueKind != JsonValueKind.Object || Text(sibling, "rfilename") is not { } name || !PlainName().IsMatch(name))
                 continue;
             bool large = sibling.TryGetProperty("lfs", out JsonElement lfs) && lfs.ValueKind == JsonValueKind.Object;

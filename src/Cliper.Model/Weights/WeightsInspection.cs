@@ -2,7 +2,7 @@ using Cliper.Model.Clip;
 
 namespace Cliper.Model.Weights;
 
-/// <summary>What a file of tensors is, whether a CLIP or not.</summary>
+/// <summary>Description of a file of tensors, whether a CLIP or not.</summary>
 public sealed record WeightsInspection
 {
     private WeightsInspection(TensorSource source)
@@ -17,7 +17,7 @@ public sealed record WeightsInspection
     /// <summary>The file that was opened: of a folder or a name in the cache, where it was found.</summary>
     public string Path { get; }
 
-    /// <summary>What kind of file it is.</summary>
+    /// <summary>Kind of the file.</summary>
     public string Format { get; }
 
     /// <summary>Its tensors, in its order.</summary>

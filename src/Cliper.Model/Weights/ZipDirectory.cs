@@ -42,7 +42,7 @@ internal static class ZipDirectory
         {
             (ZipEntry entry, long header) = ReadEntry(file, directory, ref at, start);
             if (!entries.TryAdd(entry.Name, entry))
-                throw Damaged(file, $"{TensorEntry.Quote(entry.Name)} occurs twice");
+                throw Damaged(file, $"{ErrorText.Quote(entry.Name)} occurs twice");
             extents.Add((header, entry.Start + entry.Length, entry.Name));
         }
         if (at != directory.Length)
@@ -50,8 +50,8 @@ internal static class ZipDirectory
         extents.Sort();
         for (int i = 1; i < extents.Count; i++)
             if (extents[i].Start < extents[i - 1].End)
-                throw Damaged(file, $"{TensorEntry.Quote(extents[i].Name)} overlaps "
-                    + $"{TensorEntry.Quote(extents[i - 1].Name)}");
+                throw Damaged(file, $"{ErrorText.Quote(extents[i].Name)} overlaps "
+                    + $"{ErrorText.Quote(extents[i - 1].Name)}");
         return entries;
     }
 
@@ -98,17 +98,17 @@ internal static class ZipDirectory
         long packed = U32(entry, 20), unpacked = U32(entry, 24), header = U32(entry, 42);
         ReadExtra64(entry.Slice(EntryBytes + nameLength, extraLength), ref unpacked, ref packed, ref header);
         if (header < 0 || header > limit - LocalBytes || packed < 0)
-            throw Damaged(file, $"{TensorEntry.Quote(name)} is said to be at byte {header}");
+            throw Damaged(file, $"{ErrorText.Quote(name)} is said to be at byte {header}");
 
         ReadOnlySpan<byte> local = file.Read(header, (int)Math.Min(LocalBytes + nameLength, limit - header));
         if (U32(local, 0) != LocalSignature || U16(local, 26) != nameLength || !local[LocalBytes..].SequenceEqual(nameBytes))
-            throw Damaged(file, $"{TensorEntry.Quote(name)} is not where the list of files says");
+            throw Damaged(file, $"{ErrorText.Quote(name)} is not where the list of files says");
         long start = header + LocalBytes + nameLength + U16(local, 28);
         if (start > limit || packed > limit - start)
-            throw Damaged(file, $"{TensorEntry.Quote(name)} of {packed} bytes does not fit the file");
+            throw Damaged(file, $"{ErrorText.Quote(name)} of {packed} bytes does not fit the file");
         bool stored = U16(entry, 10) == StoredMethod && (U16(entry, 8) & Encrypted) == 0;
         if (stored && packed != unpacked)
-            throw Damaged(file, $"{TensorEntry.Quote(name)} is stored as it is, but has {packed} bytes and {unpacked}");
+            throw Damaged(file, $"{ErrorText.Quote(name)} is stored as it is, but has {packed} bytes and {unpacked}");
         return (new ZipEntry(name, start, packed, U32(entry, 16), stored), header);
     }
 

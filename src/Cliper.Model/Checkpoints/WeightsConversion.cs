@@ -1,10 +1,10 @@
 using System.Numerics.Tensors;
 using Cliper.Autograd;
 using Cliper.Kernels.Cpu;
-using Cliper.Model.Checkpoints;
 using Cliper.Model.Prompts;
+using Cliper.Model.Weights;
 
-namespace Cliper.Model.Weights;
+namespace Cliper.Model.Checkpoints;
 
 /// <summary>Weights from any form to one safetensors file.</summary>
 /// <param name="Architecture">The CLIP that was written; null where the names were kept and are none of a CLIP's.</param>
@@ -22,7 +22,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
     /// <param name="output">The file; replaced if it exists. It is there whole or not at all.</param>
     /// <param name="naming">Whose names; null for those it has.</param>
     /// <param name="type">F32, F16 or BF16 for floating-point numbers (the temperature stays F32).</param>
-    /// <param name="prefix">What stands before the names that are meant, where there are several CLIPs.</param>
+    /// <param name="prefix">Prefix of the names that are meant, where there are several CLIPs.</param>
     /// <param name="cancellation">Stops between tensors; nothing is then left.</param>
     /// <exception cref="InputException">The file cannot be read, is no CLIP though a naming is asked for, or has numbers that
     /// the type cannot hold.</exception>
@@ -37,7 +37,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             return WriteAsItIs(source, output, type, prefix ?? "", cancellation);
         using ClipWeights weights = ClipWeightsLoader.Load(source, prefix);
         var writer = new SafeTensorsWriter();
-        // What a checkpoint says of its training is not true of the CLIP alone.
+        // Metadata on a checkpoint's training does not hold for the CLIP alone.
         if (!ClipMetadata.IsOfCheckpoint(source))
             foreach ((string key, string value) in source.Metadata)
                 writer.Metadata[key] = value;
@@ -50,7 +50,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
     {
         try
         {
-            // What is loaded here keeps nothing open but the source, which the caller closes.
+            // The loaded weights keep nothing open but the source, which the caller closes.
             _ = ClipWeightsLoader.Load(source, prefix);
             return true;
         }
@@ -88,7 +88,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
         {
             string name = entry.Name[prefix.Length..];
             if (name.Length == 0 || name == SafeTensors.MetadataKey)
-                throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(entry.Name)} has no name that safetensors can "
+                throw new InputException($"{source.Path}: tensor {ErrorText.Quote(entry.Name)} has no name that safetensors can "
                     + "hold; choose another --prefix");
             if (!TensorSource.IsFloating(entry.Type))
             {
@@ -96,7 +96,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
                 continue;
             }
             if (entry.Shape.Any(size => size > int.MaxValue) || entry.Bytes > Array.MaxLength)
-                throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(entry.Name)} is {entry}, expected at most 2 GiB; "
+                throw new InputException($"{source.Path}: tensor {ErrorText.Quote(entry.Name)} is {entry}, expected at most 2 GiB; "
                     + "split it");
             writer.Add(name, [.. entry.Shape.Select(size => (int)size)], () =>
             {
@@ -106,7 +106,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             }, type);
         }
         if (writer.Count == 0)
-            throw new InputException($"{source.Path}: no tensors begin with {TensorEntry.Quote(prefix)}; "
+            throw new InputException($"{source.Path}: no tensors begin with {ErrorText.Quote(prefix)}; "
                 + "'cliper-gpu weights inspect' lists the names");
         return Written(writer, output, null, null);
     }
@@ -131,7 +131,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             foreach (float value in values)
                 count += float.IsFinite(value) && Math.Abs(value) >= Beyond ? 1 : 0;
         if (count > 0)
-            throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(name)}: {count} of {values.Length} numbers are beyond "
+            throw new InputException($"{source.Path}: tensor {ErrorText.Quote(name)}: {count} of {values.Length} numbers are beyond "
                 + "the range of fp16; convert to bf16 or f32");
     }
 }
