@@ -1,8 +1,8 @@
 namespace Cliper.Model;
 
 /// <summary>
-/// Data or weights are missing, damaged or of the wrong shape. The message names the file (and line or tensor), what was
-/// expected, what was found, and what to do. The program ends with exit code 3.
+/// Data or weights are missing, damaged or of the wrong shape. The message names the file (and line or tensor), what
+/// was expected, what was found, and what to do. The program ends with exit code 3.
 /// </summary>
 public sealed class InputException : Exception
 {

@@ -2,7 +2,8 @@ using System.Text.Json.Serialization;
 
 namespace Cliper.Model;
 
-/// <summary>A stage of training, in the order in which they run. Files name it "pretrain", "stage1" or "stage2".</summary>
+/// <summary>A stage of training, in the order in which they run. Files name it "pretrain", "stage1" or
+/// "stage2".</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<TrainingStage>))]
 public enum TrainingStage
 {

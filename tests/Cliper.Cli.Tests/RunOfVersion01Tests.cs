@@ -6,15 +6,15 @@ using Cliper.Kernels.Cpu;
 namespace Cliper.Cli.Tests;
 
 /// <summary>
-/// A run that version 0.1 made and left interrupted in stage 2 (tests/fixtures/run-0.1) is evaluated, predicted with and
-/// resumed, and a run from nothing is trained, to the bits that version 0.1 computes.
+/// A run that version 0.1 made and left interrupted in stage 2 (tests/fixtures/run-0.1) is evaluated, predicted with
+/// and resumed, and a run from nothing is trained, to the bits that version 0.1 computes.
 /// </summary>
 public sealed class RunOfVersion01Tests
 {
     private const string Placeholder = "FOLDER";
 
-    // Three logits that differ in their last bits by the instruction set: between AVX2 and AVX-512 version 0.1 itself differs
-    // by 2.6e-7 in these probabilities.
+    // Three logits that differ in their last bits by the instruction set: between AVX2 and AVX-512 version 0.1 itself
+    // differs by 2.6e-7 in these probabilities.
     private const double Tolerance = 1e-5;
 
     private static readonly string Fixture = Path.Combine(Checkout.Root, "tests", "fixtures", "run-0.1");

@@ -5,8 +5,8 @@ using Cliper.Model.Stages;
 namespace Cliper.Model.Tests;
 
 /// <summary>
-/// Holds the layers of the folders of Cliper.Model, as the compiled assembly has them: no type uses a type of a folder that
-/// stands in its own line of the list or in a later one.
+/// Holds the layers of the folders of Cliper.Model, as the compiled assembly has them: no type uses a type of a folder
+/// that stands in its own line of the list or in a later one.
 /// </summary>
 public sealed class FolderLayersTests
 {

@@ -8,8 +8,8 @@ namespace Cliper.Autograd;
 public sealed partial class Tape
 {
     /// <summary>
-    /// activation(x Wᵀ + b), in one pass. Keeps x and, with an activation, what it was applied to. A weight that this tape
-    /// does not train is packed once and kept packed until it is written.
+    /// activation(x Wᵀ + b), in one pass. Keeps x and, with an activation, what it was applied to. A weight that this
+    /// tape does not train is packed once and kept packed until it is written.
     /// </summary>
     /// <param name="x">[..., in].</param>
     /// <param name="weight">[out, in], or [out, ...] with in elements each, such as a convolution's.</param>
@@ -109,7 +109,8 @@ public sealed partial class Tape
         before.GradientHasPassed = true;
     }
 
-    /// <summary>y = activation(x Wᵀ + b), what the activation is applied to being kept in <paramref name="pre"/>.</summary>
+    /// <summary>y = activation(x Wᵀ + b), what the activation is applied to being kept in
+    /// <paramref name="pre"/>.</summary>
     private readonly struct ActivatedProjection(Tape tape, Tensor x, Tensor weight, Tensor y, DeviceArray bias,
         DeviceArray pre) : IActivationVisitor
     {
@@ -144,7 +145,8 @@ internal sealed class PreActivation(Activation activation, DeviceArray data)
     /// <summary>Whether the result's gradient already is the gradient by <see cref="Data"/>.</summary>
     public bool GradientHasPassed { get; set; }
 
-    /// <summary>Makes the gradient by the result that by <see cref="Data"/>, in place, where that has not been done.</summary>
+    /// <summary>Makes the gradient by the result that by <see cref="Data"/>, in place, where that has not been
+    /// done.</summary>
     public void PassGradient(DeviceArray gradient)
     {
         if (GradientHasPassed)

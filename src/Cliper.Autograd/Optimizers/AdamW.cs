@@ -4,10 +4,10 @@ using Kernel = Cliper.Kernels.Operations.AdamWUpdate;
 namespace Cliper.Autograd.Optimizers;
 
 /// <summary>
-/// Adam with decoupled weight decay (<see cref="Kernel"/>) over groups of named parameters. A parameter without a gradient in
-/// a step is left as it is, decay included; each counts its own steps, as PyTorch does. Moments are made when a
-/// parameter's first gradient comes, so what is frozen costs nothing. Dispose it to free the moments; the parameters are
-/// their owner's.
+/// Adam with decoupled weight decay (<see cref="Kernel"/>) over groups of named parameters. A parameter without a
+/// gradient in a step is left as it is, decay included; each counts its own steps, as PyTorch does. Moments are made
+/// when a parameter's first gradient comes, so what is frozen costs nothing. Dispose it to free the moments; the
+/// parameters are their owner's.
 /// </summary>
 /// <param name="beta1">Decay of the first moment.</param>
 /// <param name="beta2">Decay of the second moment.</param>

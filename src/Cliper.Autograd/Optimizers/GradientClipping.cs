@@ -4,8 +4,9 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Autograd.Optimizers;
 
 /// <summary>
-/// Clips by global norm: computes the L2 norm over all gradients and the factor min(1, maximum / norm). The factor stays on the
-/// device and is applied inside the fused optimizer step: no extra pass over the gradients, and no synchronization.
+/// Clips by global norm: computes the L2 norm over all gradients and the factor min(1, maximum / norm). The factor
+/// stays on the device and is applied inside the fused optimizer step: no extra pass over the gradients, and no
+/// synchronization.
 /// </summary>
 public sealed class GradientClipping : IDisposable
 {
@@ -24,7 +25,8 @@ public sealed class GradientClipping : IDisposable
 
     /// <summary>Result of a measurement.</summary>
     /// <param name="Norm">Length of the gradients; NaN or infinite when any of them is (or overflows squared).</param>
-    /// <param name="Factor">1, or maximum / norm where the norm is above the maximum; divided by the loss's scale. 0 where the norm is not finite.</param>
+    /// <param name="Factor">1, or maximum / norm where the norm is above the maximum; divided by the loss's scale. 0
+    /// where the norm is not finite.</param>
     public readonly record struct Measurement(float Norm, float Factor)
     {
         /// <summary>Whether the step was taken; otherwise count it as left out.</summary>
@@ -38,7 +40,8 @@ public sealed class GradientClipping : IDisposable
     /// Measures the gradients of those parameters that have one, in their order.
     /// </summary>
     /// <param name="parameters">Those without a gradient count as zero.</param>
-    /// <param name="scale">Factor that the loss was multiplied with, a power of two: the norm is that of the gradients divided by it.</param>
+    /// <param name="scale">Factor that the loss was multiplied with, a power of two: the norm is that of the gradients
+    /// divided by it.</param>
     public void Measure(IEnumerable<Tensor> parameters, double scale = 1) => GradientNorm.Measure(
         [.. parameters.Where(parameter => parameter.HasGradient).Select(parameter => parameter.Gradient)], _maximum, scale, _result);
 

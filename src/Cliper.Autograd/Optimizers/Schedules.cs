@@ -1,8 +1,8 @@
 namespace Cliper.Autograd.Optimizers;
 
 /// <summary>
-/// A learning rate over the course of training. Positions are in whatever unit the schedule's lengths are given in: steps, or
-/// epochs with a fraction. Pure: the rate depends on the position alone, so a resumed run continues exactly.
+/// A learning rate over the course of training. Positions are in whatever unit the schedule's lengths are given in:
+/// steps, or epochs with a fraction. Pure: the rate depends on the position alone, so a resumed run continues exactly.
 /// </summary>
 public interface ISchedule
 {
@@ -33,8 +33,8 @@ public sealed record CosineSchedule(double Rate, double Length, double Floor = 0
 }
 
 /// <summary>
-/// The cosine begun again every <paramref name="Period"/> (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5 with
-/// T_mult = 1). CLIPER's script restarts every 10 epochs and moves once an epoch: give it whole epochs.
+/// The cosine begun again every <paramref name="Period"/> (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5
+/// with T_mult = 1). CLIPER's script restarts every 10 epochs and moves once an epoch: give it whole epochs.
 /// </summary>
 /// <param name="Rate">After each restart.</param>
 /// <param name="Period">From one restart to the next, above zero.</param>

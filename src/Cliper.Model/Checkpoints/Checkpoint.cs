@@ -31,9 +31,10 @@ public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
 }
 
 /// <summary>
-/// A trained model in one safetensors file: "clip.*" in OpenAI's naming, the prompt learner's tensors, and "text_features",
-/// the class features where they are the same for every image. A run's own checkpoint also holds the optimizer's state and
-/// the place where the run goes on. Written under a temporary name and renamed, so that an interruption leaves the one before.
+/// A trained model in one safetensors file: "clip.*" in OpenAI's naming, the prompt learner's tensors, and
+/// "text_features", the class features where they are the same for every image. A run's own checkpoint also holds the
+/// optimizer's state and the place where the run goes on. Written under a temporary name and renamed, so that an
+/// interruption leaves the one before.
 /// </summary>
 public static class Checkpoint
 {
@@ -94,7 +95,8 @@ public static class Checkpoint
         }
     }
 
-    /// <summary>The checkpoint that <paramref name="path"/> means: a file as it is, or the model of a run's folder.</summary>
+    /// <summary>The checkpoint that <paramref name="path"/> means: a file as it is, or the model of a run's
+    /// folder.</summary>
     /// <exception cref="InputException">A folder without a checkpoint.</exception>
     public static string Find(string path) => Directory.Exists(path) ? RunCheckpoints.Find(path) : path;
 

@@ -1,6 +1,7 @@
 namespace Cliper.Model.Checkpoints;
 
-/// <summary>Sums over the steps of an epoch; kept in checkpoints, so that a resumed epoch reports all of its steps.</summary>
+/// <summary>Sums over the steps of an epoch; kept in checkpoints, so that a resumed epoch reports all of its
+/// steps.</summary>
 /// <param name="Loss">Sum of the steps' losses.</param>
 /// <param name="Fine">Sum of the fine-grained cross-entropies.</param>
 /// <param name="Margin">Sum of the margin losses.</param>

@@ -5,7 +5,8 @@ using Cliper.Autograd.Optimizers;
 namespace Cliper.Model.Checkpoints;
 
 /// <summary>The place where an interrupted run goes on.</summary>
-/// <param name="Stage">The current stage; null for a finished run. Files call it "phase", and "done" when it is null.</param>
+/// <param name="Stage">The current stage; null for a finished run. Files call it "phase", and "done" when it is
+/// null.</param>
 /// <param name="Epoch">The epoch to run next, or in progress, from 0.</param>
 /// <param name="Step">Steps of that epoch already taken.</param>
 /// <param name="BestWar">Best accuracy of a selection so far; negative for none.</param>

@@ -7,16 +7,17 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Checkpoints;
 
 /// <summary>Weights from any form to one safetensors file.</summary>
-/// <param name="Architecture">The CLIP that was written; null where the names were kept and are none of a CLIP's.</param>
+/// <param name="Architecture">The CLIP that was written; null where the names were kept and are none of a
+/// CLIP's.</param>
 /// <param name="Naming">Whose names were written; null for those of no CLIP.</param>
 /// <param name="Tensors">Tensors that were written.</param>
 /// <param name="Bytes">Size of the file.</param>
 public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming, int Tensors, long Bytes)
 {
     /// <summary>
-    /// Writes the CLIP that a file holds, heads, activation and normalisation in the metadata. If no naming is asked for, a
-    /// trained CLIPER stays one, without what only resuming needs, and a file that holds no CLIP is written as it is,
-    /// integers unchanged.
+    /// Writes the CLIP that a file holds, heads, activation and normalisation in the metadata. If no naming is asked
+    /// for, a trained CLIPER stays one, without what only resuming needs, and a file that holds no CLIP is written as
+    /// it is, integers unchanged.
     /// </summary>
     /// <param name="path">Any form that <see cref="TensorSource.Open"/> knows.</param>
     /// <param name="output">The file; replaced if it exists. It is there whole or not at all.</param>
@@ -24,8 +25,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
     /// <param name="type">F32, F16 or BF16 for floating-point numbers (the temperature stays F32).</param>
     /// <param name="prefix">Prefix of the names that are meant, where there are several CLIPs.</param>
     /// <param name="cancellation">Stops between tensors; nothing is then left.</param>
-    /// <exception cref="InputException">The file cannot be read, is no CLIP though a naming is asked for, or has numbers that
-    /// the type cannot hold.</exception>
+    /// <exception cref="InputException">The file cannot be read, is no CLIP though a naming is asked for, or has
+    /// numbers that the type cannot hold.</exception>
     /// <exception cref="IOException">The output cannot be written.</exception>
     public static WeightsConversion Convert(string path, string output, ClipNaming? naming, TensorType type, string? prefix,
         CancellationToken cancellation = default)

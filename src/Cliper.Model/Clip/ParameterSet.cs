@@ -34,7 +34,8 @@ public sealed class ParameterSet : IDisposable
     public IEnumerable<(string Name, Tensor Tensor)> Trainable() =>
         StartingWith().Where(parameter => !_buffers.Contains(parameter.Name));
 
-    /// <summary>Declares tensors as state without a gradient: they are saved with the others and never trained.</summary>
+    /// <summary>Declares tensors as state without a gradient: they are saved with the others and never
+    /// trained.</summary>
     /// <exception cref="KeyNotFoundException">A name is none of the set.</exception>
     public void MarkBuffers(IEnumerable<string> names)
     {

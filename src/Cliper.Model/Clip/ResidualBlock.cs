@@ -4,8 +4,8 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.Clip;
 
 /// <summary>
-/// A pre-norm transformer block: x + attention(LayerNorm(x)), then that + MLP(LayerNorm(that)), the MLP four times as wide
-/// in CLIP (any width by its weights).
+/// A pre-norm transformer block: x + attention(LayerNorm(x)), then that + MLP(LayerNorm(that)), the MLP four times as
+/// wide in CLIP (any width by its weights).
 /// </summary>
 /// <param name="parameters">Holds the block's tensors in OpenAI's naming.</param>
 /// <param name="prefix">Such as "visual.transformer.resblocks.0.".</param>
@@ -39,8 +39,8 @@ internal sealed class ResidualBlock(ParameterSet parameters, string prefix, int 
     }
 
     /// <summary>
-    /// The last block of a tower, whose other outputs nobody reads: keys and values of all tokens, all else for one token
-    /// a sample. Saves 7 % of a ViT-B's operations, forward and backward.
+    /// The last block of a tower, whose other outputs nobody reads: keys and values of all tokens, all else for one
+    /// token a sample. Saves 7 % of a ViT-B's operations, forward and backward.
     /// </summary>
     /// <param name="tape">The step.</param>
     /// <param name="x">[N, T, W].</param>

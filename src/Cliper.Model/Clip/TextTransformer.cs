@@ -3,9 +3,9 @@ using Cliper.Autograd;
 namespace Cliper.Model.Clip;
 
 /// <summary>
-/// CLIP's text tower, a causal transformer: token and position embeddings, blocks, LayerNorm; the state at the end-of-text
-/// token, projected, is the text's feature. Being causal it need not see what stands after that token, so texts run at
-/// their real length.
+/// CLIP's text tower, a causal transformer: token and position embeddings, blocks, LayerNorm; the state at the
+/// end-of-text token, projected, is the text's feature. Being causal it need not see what stands after that token, so
+/// texts run at their real length.
 /// </summary>
 public sealed class TextTransformer
 {
@@ -23,10 +23,10 @@ public sealed class TextTransformer
 
     /// <summary>Features of texts.</summary>
     /// <param name="tape">The step.</param>
-    /// <param name="ids">A text each: ids with start and end token; what follows the end token (the largest id, at its first
-    /// place) is ignored. Lengths may differ.</param>
-    /// <param name="observe">Given the name and value of every intermediate result ("block.0" and so on, "ln_final"); the
-    /// texts must then be of equal length, which is not cut.</param>
+    /// <param name="ids">A text each: ids with start and end token; what follows the end token (the largest id, at its
+    /// first place) is ignored. Lengths may differ.</param>
+    /// <param name="observe">Given the name and value of every intermediate result ("block.0" and so on, "ln_final");
+    /// the texts must then be of equal length, which is not cut.</param>
     /// <returns>[P, D], projected and not normalised.</returns>
     /// <exception cref="ArgumentException">An id outside the vocabulary, or a text longer than the context.</exception>
     public Tensor Forward(Tape tape, IReadOnlyList<int[]> ids, Action<string, Tensor>? observe = null)
@@ -42,7 +42,8 @@ public sealed class TextTransformer
         return scope.Keep(Encode(tape, x, ends, observe));
     }
 
-    /// <summary>Token embeddings without positions, [count, tokens, W], of ids given one text after the other.</summary>
+    /// <summary>Token embeddings without positions, [count, tokens, W], of ids given one text after the
+    /// other.</summary>
     public Tensor Embed(Tape tape, ReadOnlySpan<int> ids, int count, int tokens)
     {
         Tensor rows = tape.Own(Tensor.From(tape.Device, ids, new Shape(count, tokens)));

@@ -39,7 +39,8 @@ public sealed record BenchmarkSizes
         Models = [new("ViT-B/32", Vit(32), [1, 16], 8), new("ViT-B/16", Vit(16), [1, 8], 4)],
     };
 
-    /// <summary>A card's: ViT-B/16 with 128 pictures and ViT-B/32 with 48 clips of 16 frames, as CLIPER is trained.</summary>
+    /// <summary>A card's: ViT-B/16 with 128 pictures and ViT-B/32 with 48 clips of 16 frames, as CLIPER is
+    /// trained.</summary>
     public static BenchmarkSizes Gpu { get; } = new()
     {
         MatMulRows = [25_216, 38_400],

@@ -13,13 +13,14 @@ using ModelShape = Cliper.Model.Diagnostics.BenchmarkSizes.ModelShape;
 namespace Cliper.Model.Diagnostics;
 
 /// <summary>
-/// Times whole models with random weights: features of pictures, a training step of each of CLIPER's stages as the trainer takes it
-/// (stage 1 learns 35 descriptors through the text tower, stage 2 the image tower against fixed ones), and what the optimiser does in it.
-/// GFLOP/s count the matrix products alone.
+/// Times whole models with random weights: features of pictures, a training step of each of CLIPER's stages as the
+/// trainer takes it (stage 1 learns 35 descriptors through the text tower, stage 2 the image tower against fixed ones),
+/// and what the optimiser does in it. GFLOP/s count the matrix products alone.
 /// </summary>
 /// <param name="device">Where to run.</param>
 /// <param name="sizes">The models.</param>
-/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and <see cref="GpuRoofline"/>.</param>
+/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and
+/// <see cref="GpuRoofline"/>.</param>
 /// <param name="bandwidth">The device's memory bandwidth, GB/s.</param>
 public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth)
 {
@@ -138,7 +139,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
             tape.Backward(tape.Sum(model.ImageFeatures(tape, images)));
         long count = trained.Sum(entry => entry.Tensor.Shape.Count);
         string tensors = $"{count} of {trained.Length} tensors";
-        // Weight, moments read and written, the gradient read; what products take of a weight on a GPU is written in the same pass.
+        // Weight, moments read and written, the gradient read; what products take of a weight on a GPU is written in
+        // the same pass.
         long moved = 7 * sizeof(float) * count + trained.Sum(entry => entry.Tensor.OperandBytes);
         double stepping = Timing.Median(device, () => optimizer.Step(1e-6f), sizes.OperationSeconds);
         yield return Move("AdamW", tensors, moved, stepping);

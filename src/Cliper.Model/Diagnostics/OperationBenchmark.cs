@@ -11,15 +11,17 @@ namespace Cliper.Model.Diagnostics;
 /// <param name="Milliseconds">Median of the repetitions.</param>
 /// <param name="Gflops">Floating-point operations a second / 1e9; null where only memory can be the limit.</param>
 /// <param name="GigabytesPerSecond">Bytes of operands and results a second / 1e9, where they are what counts.</param>
-/// <param name="Ratio">To the device's measured rate of arithmetic or of memory, whichever takes longer; above 1 where the operands stay
-/// in a cache.</param>
+/// <param name="Ratio">To the device's measured rate of arithmetic or of memory, whichever takes longer; above 1 where
+/// the operands stay in a cache.</param>
 public sealed record BenchmarkRow(string Name, string Shape, double Milliseconds, double? Gflops, double? GigabytesPerSecond,
     double Ratio);
 
-/// <summary>Times every operation at the shapes of ViT-B/32 and ViT-B/16, with numbers stored as the device stores them.</summary>
+/// <summary>Times every operation at the shapes of ViT-B/32 and ViT-B/16, with numbers stored as the device stores
+/// them.</summary>
 /// <param name="device">Where to run.</param>
 /// <param name="sizes">The shapes.</param>
-/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and <see cref="GpuRoofline"/>.</param>
+/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and
+/// <see cref="GpuRoofline"/>.</param>
 /// <param name="bandwidth">The device's memory bandwidth, GB/s.</param>
 public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth) : IDisposable
 {
@@ -265,8 +267,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     });
 
     /// <summary>
-    /// Random numbers in [-1, 1): zeros would make arithmetic look cheaper than it is. A million and then the same again, for
-    /// drawing all would take longer than measuring.
+    /// Random numbers in [-1, 1): zeros would make arithmetic look cheaper than it is. A million and then the same
+    /// again, for drawing all would take longer than measuring.
     /// </summary>
     internal static float[] Random(long count, int seed)
     {

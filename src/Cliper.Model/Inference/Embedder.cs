@@ -27,11 +27,12 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
     private readonly ClipWeights _weights = ClipWeights.Load(weightsPath);
 
     /// <summary>
-    /// Writes a safetensors file: image_features [N, D] and text_features [P, D], fp32, not normalised, and logits_per_image
-    /// [N, P] where there are both; paths and texts as JSON lists in the metadata ("images", "texts").
+    /// Writes a safetensors file: image_features [N, D] and text_features [P, D], fp32, not normalised, and
+    /// logits_per_image [N, P] where there are both; paths and texts as JSON lists in the metadata ("images", "texts").
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="pictures">Pictures, preprocessed by CLIP's test transform at the model's size; may be empty.</param>
+    /// <param name="pictures">Pictures, preprocessed by CLIP's test transform at the model's size; may be
+    /// empty.</param>
     /// <param name="texts">Texts; may be empty.</param>
     /// <param name="textsName">Where they come from, a text a line, for errors.</param>
     /// <param name="tokenizerPath">Tokenizer file or folder; null to look beside the weights.</param>

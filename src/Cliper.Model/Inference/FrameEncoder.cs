@@ -8,8 +8,8 @@ using Cliper.Model.Prompts;
 namespace Cliper.Model.Inference;
 
 /// <summary>
-/// Features of single frames, and predictions from their means: a clip's feature is the mean of its frames' features, so
-/// windows that overlap share them.
+/// Features of single frames, and predictions from their means: a clip's feature is the mean of its frames' features,
+/// so windows that overlap share them.
 /// </summary>
 internal sealed class FrameEncoder
 {

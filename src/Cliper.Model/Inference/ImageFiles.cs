@@ -14,8 +14,8 @@ public static class ImageFiles
         StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
-    /// The pictures: files as they are named, folders with all below them that <paramref name="codec"/> can read; each once,
-    /// sorted by path (ordinal).
+    /// The pictures: files as they are named, folders with all below them that <paramref name="codec"/> can read; each
+    /// once, sorted by path (ordinal).
     /// </summary>
     /// <exception cref="InputException">A path does not exist, or a folder has no picture.</exception>
     public static IReadOnlyList<Sample> Pictures(IEnumerable<string> paths, IImageCodec? codec = null) =>
@@ -25,14 +25,16 @@ public static class ImageFiles
     /// <summary>The samples with every picture cut to its face.</summary>
     /// <param name="samples">The samples.</param>
     /// <param name="crop">Which part of a picture.</param>
-    /// <param name="found">Told each picture's name and its face as it is read, from several threads; null where there is none.</param>
+    /// <param name="found">Told each picture's name and its face as it is read, from several threads; null where there
+    /// is none.</param>
     public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, FaceCrop crop, Action<string, PixelBox?> found) =>
         [.. samples.Select(sample => sample with { Frames = [.. sample.Frames.Select(frame => new FaceFrame(frame, crop, found))] })];
 
     /// <summary>Whether a path names a file that is taken for a video, by its extension.</summary>
     public static bool IsVideo(string path) => VideoExtensions.Contains(Path.GetExtension(path)) && !Directory.Exists(path);
 
-    /// <summary>The clips: every folder, the named ones or below them, that has pictures, its frames sorted by name.</summary>
+    /// <summary>The clips: every folder, the named ones or below them, that has pictures, its frames sorted by
+    /// name.</summary>
     /// <exception cref="InputException">A path is no folder, or there is no picture below it.</exception>
     public static IReadOnlyList<Sample> Clips(IEnumerable<string> paths, IImageCodec? codec = null) =>
         [.. paths.SelectMany(path => Directory.Exists(path)

@@ -43,7 +43,8 @@ public sealed class Predictor : IDisposable
 
     /// <summary>Predicts samples, in their order, as they are computed.</summary>
     /// <param name="samples">Pictures, or clips.</param>
-    /// <param name="clips">Whether a sample is a clip, of which the model takes as many frames as it was trained on.</param>
+    /// <param name="clips">Whether a sample is a clip, of which the model takes as many frames as it was trained
+    /// on.</param>
     /// <param name="strict">Whether an unreadable picture is an error.</param>
     /// <param name="skipped">Given the name of each sample left out, and why.</param>
     /// <param name="cancellation">Stops between batches.</param>
@@ -76,7 +77,8 @@ public sealed class Predictor : IDisposable
 
     /// <summary>Evaluates the model on a split, whose classes are matched by name.</summary>
     /// <param name="split">The samples.</param>
-    /// <param name="strict">Whether an unreadable picture is an error; else it is left out and among the skipped.</param>
+    /// <param name="strict">Whether an unreadable picture is an error; else it is left out and among the
+    /// skipped.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <exception cref="InputException">The data has classes that the model has not, or cannot be read.</exception>
     public (Evaluation Evaluation, IReadOnlyDictionary<string, string> Skipped) Evaluate(DataSplit split, bool strict,

@@ -14,7 +14,8 @@ namespace Cliper.Model.Inference;
 /// <param name="Prediction">The answer, from the mean of the features of all its frames.</param>
 public sealed record TimelineRow(double Start, double End, Prediction Prediction);
 
-/// <summary>A model on videos: one answer for all, or one for every window of frames. Memory does not grow with the length.</summary>
+/// <summary>A model on videos: one answer for all, or one for every window of frames. Memory does not grow with the
+/// length.</summary>
 public sealed class VideoPredictor
 {
     /// <summary>Frames of a video that a model of single pictures looks at.</summary>
@@ -37,8 +38,8 @@ public sealed class VideoPredictor
     }
 
     /// <summary>
-    /// One answer for a video: as many frames as the model was trained on (16 for a model of pictures), the middle of each of
-    /// as many equal stretches.
+    /// One answer for a video: as many frames as the model was trained on (16 for a model of pictures), the middle of
+    /// each of as many equal stretches.
     /// </summary>
     /// <exception cref="InputException">Nothing can be decoded; or strict, and a part cannot.</exception>
     public Prediction Predict(VideoFile video, CancellationToken cancellation)

@@ -5,8 +5,8 @@ using Cliper.Model.Clip;
 namespace Cliper.Model.Prompts;
 
 /// <summary>
-/// CLIPER: a CLIP and a prompt learner. Logits score the feature of an image (or clip) against those of K classes with M
-/// prompts each; a class's score is the mean over its prompts.
+/// CLIPER: a CLIP and a prompt learner. Logits score the feature of an image (or clip) against those of K classes with
+/// M prompts each; a class's score is the mean over its prompts.
 /// </summary>
 /// <param name="clip">The CLIP, taken over.</param>
 /// <param name="prompts">The prompt learner, taken over.</param>
@@ -50,7 +50,8 @@ public sealed class CliperModel(ClipModel clip, IPromptLearner prompts, IReadOnl
     /// Features of images or clips: a clip's is the mean of its frames' projected features, before normalization.
     /// </summary>
     /// <param name="tape">The tape of the step.</param>
-    /// <param name="images">Input of <see cref="IImageTower.Forward"/>, samples * frames, a clip's frames together.</param>
+    /// <param name="images">Input of <see cref="IImageTower.Forward"/>, samples * frames, a clip's frames
+    /// together.</param>
     /// <param name="frames">Number of frames of each sample; 1 for images.</param>
     /// <returns>[samples, D], not normalized.</returns>
     public Tensor ImageFeatures(Tape tape, Tensor images, int frames = 1)

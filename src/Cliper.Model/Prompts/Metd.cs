@@ -7,7 +7,8 @@ namespace Cliper.Model.Prompts;
 
 /// <summary>
 /// Multiple expression text descriptors (CLIPER, section III-B): for each of K classes M prompts of L learnable vectors
-/// inside a fixed text, "an ID photo of [V1] ... [VL] .". No class name appears; training alone gives a prompt its class.
+/// inside a fixed text, "an ID photo of [V1] ... [VL] .". No class name appears; training alone gives a prompt its
+/// class.
 /// </summary>
 public sealed class Metd : IPromptLearner
 {

@@ -64,7 +64,8 @@ internal static class PixelFont
     /// <summary>Columns of a text, in squares.</summary>
     public static int WidthOf(string text) => Math.Max(0, Advance * text.Length - 1);
 
-    /// <summary>Writes a text; small letters become capitals, unknown signs question marks, what lies outside is cut off.</summary>
+    /// <summary>Writes a text; small letters become capitals, unknown signs question marks, what lies outside is cut
+    /// off.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="x">Left edge, in pixels.</param>
     /// <param name="y">Upper edge, in pixels.</param>

@@ -86,7 +86,8 @@ public static class TimelinePlot
 
     private static int LegendY(int label) => Top + 18 * label;
 
-    /// <summary>A line of two pixels' thickness: every column from the height where it enters to where it leaves.</summary>
+    /// <summary>A line of two pixels' thickness: every column from the height where it enters to where it
+    /// leaves.</summary>
     private static void Line(RgbImage image, (double X, double Y)[] points, int colour)
     {
         for (int i = 1; i < points.Length; i++)

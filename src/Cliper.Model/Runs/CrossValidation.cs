@@ -43,8 +43,8 @@ public sealed record FoldsResult(IReadOnlyList<FoldResult> Folds, PaperDataSet? 
 }
 
 /// <summary>
-/// Trains every fold in turn, each as a run in a folder of its own (fold1, fold2, ...), and leaves config.json, folds.csv and
-/// report.html beside them. Folds that are finished are not run again when it is resumed.
+/// Trains every fold in turn, each as a run in a folder of its own (fold1, fold2, ...), and leaves config.json,
+/// folds.csv and report.html beside them. Folds that are finished are not run again when it is resumed.
 /// </summary>
 public static class CrossValidation
 {
@@ -66,8 +66,8 @@ public static class CrossValidation
     /// <param name="cancellation">Ends the current step, writes the fold's checkpoint and throws.</param>
     /// <exception cref="OperationCanceledException">Cancelled; it can be resumed.</exception>
     /// <exception cref="InputException">Data or weights are missing or damaged, or a folder cannot be used.</exception>
-    /// <exception cref="SettingsException">A setting is out of range, the data has no folds, or a fold was finished with other
-    /// settings.</exception>
+    /// <exception cref="SettingsException">A setting is out of range, the data has no folds, or a fold was finished
+    /// with other settings.</exception>
     public static FoldsResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
         IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
@@ -112,7 +112,8 @@ public static class CrossValidation
         return new FoldResult(settings.Fold, folder, RunResult.Of(result));
     }
 
-    /// <summary>Opens every fold once, so that a list that is not there is told before days of work, not after.</summary>
+    /// <summary>Opens every fold once, so that a list that is not there is told before days of work, not
+    /// after.</summary>
     private static PaperDataSet? CheckFolds(TrainSettings settings)
     {
         if (settings.DataSet == RunData.Drawn)

@@ -52,7 +52,8 @@ public static class RunReport
         };
     }
 
-    /// <summary>The report of several folds: the means, and the confusion matrix of all folds' test splits together.</summary>
+    /// <summary>The report of several folds: the means, and the confusion matrix of all folds' test splits
+    /// together.</summary>
     internal static ReportModel Of(FoldsResult result, TrainSettings settings, IReadOnlyList<ReportNote> notes, Device device) => new()
     {
         Title = TitleOf(settings),
@@ -67,8 +68,8 @@ public static class RunReport
     };
 
     /// <summary>
-    /// For every learned vector of the model, class by class, its nearest words of the vocabulary; empty where the prompt method
-    /// learns no vectors of that kind.
+    /// For every learned vector of the model, class by class, its nearest words of the vocabulary; empty where the
+    /// prompt method learns no vectors of that kind.
     /// </summary>
     public static IReadOnlyList<IReadOnlyList<NearestWord>> NearestWordsOf(CliperModel model, ClipTokenizer tokenizer, int count)
     {

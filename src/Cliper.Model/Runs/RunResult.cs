@@ -6,7 +6,8 @@ using Cliper.Model.Stages;
 
 namespace Cliper.Model.Runs;
 
-/// <summary>Content of a finished run's result.json: the counts, rows by true class, and the scores that follow from them.</summary>
+/// <summary>Content of a finished run's result.json: the counts, rows by true class, and the scores that follow from
+/// them.</summary>
 /// <param name="Split">Name of the split.</param>
 /// <param name="Classes">Class names in the order of rows and columns.</param>
 /// <param name="Confusion">The trained model's counts.</param>

@@ -10,8 +10,8 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Runs;
 
 /// <summary>
-/// A whole run: opens the data, trains, evaluates, and leaves a folder with config.json, metrics, checkpoints, result.json and
-/// report.html.
+/// A whole run: opens the data, trains, evaluates, and leaves a folder with config.json, metrics, checkpoints,
+/// result.json and report.html.
 /// </summary>
 public static class TrainingRun
 {
@@ -24,7 +24,8 @@ public static class TrainingRun
     /// <param name="progress">Receives every step, epoch and message.</param>
     /// <param name="cancellation">Ends the current step, writes a checkpoint and throws.</param>
     /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
-    /// <exception cref="InputException">Data or weights are missing or damaged, or the folder cannot be used.</exception>
+    /// <exception cref="InputException">Data or weights are missing or damaged, or the folder cannot be
+    /// used.</exception>
     /// <exception cref="SettingsException">A setting is out of range.</exception>
     public static TrainResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
         IProgress<TrainEvent> progress, CancellationToken cancellation = default)
@@ -47,8 +48,8 @@ public static class TrainingRun
     }
 
     /// <summary>
-    /// Pre-trains a CLIP alone, on <see cref="RunData.OpenCaptioned"/>, and leaves it as clip.safetensors in the folder,
-    /// vocabulary included.
+    /// Pre-trains a CLIP alone, on <see cref="RunData.OpenCaptioned"/>, and leaves it as clip.safetensors in the
+    /// folder, vocabulary included.
     /// </summary>
     /// <returns>Path of the weights.</returns>
     /// <inheritdoc cref="Run"/>
@@ -72,7 +73,8 @@ public static class TrainingRun
         return weights.Config.ImageSize;
     }
 
-    /// <summary>Opens a run's folder and forgets the metrics of steps that the last checkpoint does not contain.</summary>
+    /// <summary>Opens a run's folder and forgets the metrics of steps that the last checkpoint does not
+    /// contain.</summary>
     /// <exception cref="SettingsException">A setting differs from the run's that its model was made by.</exception>
     private static RunFolder Continue(string folder, TrainSettings settings)
     {
@@ -96,7 +98,8 @@ public static class TrainingRun
         }
     }
 
-    /// <summary>The model is the checkpoint's: settings that would make another must not seem to have been followed.</summary>
+    /// <summary>The model is the checkpoint's: settings that would make another must not seem to have been
+    /// followed.</summary>
     private static void CheckSameModel(TrainSettings settings, TrainSettings begun, string folder)
     {
         (string Name, object Now, object Then)[] fixedOnes =

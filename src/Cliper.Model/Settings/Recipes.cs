@@ -86,7 +86,8 @@ public static class Recipes
         ["ferv39k"] = Clips("ferv39k"),
         // The paper begins with another model: see PaperInits.
         ["afew"] = Clips("afew"),
-        // From nothing on two cores: FER2013's training split pre-trains a small CLIP, with captions made of the labels.
+        // From nothing on two cores: FER2013's training split pre-trains a small CLIP, with captions made of the
+        // labels.
         ["fer2013"] = new TrainSettings
         {
             Recipe = "fer2013",
@@ -128,7 +129,8 @@ public static class Recipes
                 Augmentation = "none",
             },
         },
-        // The CLIP that ships with the program has learned from paintings; the demo's faces are sketches. Half a minute.
+        // The CLIP that ships with the program has learned from paintings; the demo's faces are sketches. Half a
+        // minute.
         ["demo"] = new TrainSettings
         {
             Recipe = "demo",
@@ -152,10 +154,12 @@ public static class Recipes
         ? settings
         : throw new SettingsException($"no recipe '{name}'; there are {string.Join(", ", Names)}");
 
-    /// <summary>The model that the paper begins a recipe's training with, in words; null where it begins with a CLIP.</summary>
+    /// <summary>The model that the paper begins a recipe's training with, in words; null where it begins with a
+    /// CLIP.</summary>
     public static string? PaperInitOf(string recipe) => PaperInits.GetValueOrDefault(recipe);
 
-    /// <summary>AffectNet, rare classes drawn as often as others, for its training split is far from balanced.</summary>
+    /// <summary>AffectNet, rare classes drawn as often as others, for its training split is far from
+    /// balanced.</summary>
     private static TrainSettings AffectNet(int classes) => new()
     {
         Recipe = $"affectnet{classes}",

@@ -28,7 +28,8 @@ public static class SettingsJson
     /// <summary>Every setting, indented, for config.json.</summary>
     public static string Write<T>(T settings) where T : notnull => JsonSerializer.Serialize(settings, Options) + "\n";
 
-    /// <summary>The settings in a file that <see cref="Write"/> wrote, or a part of them over <paramref name="defaults"/>.</summary>
+    /// <summary>The settings in a file that <see cref="Write"/> wrote, or a part of them over
+    /// <paramref name="defaults"/>.</summary>
     /// <exception cref="SettingsException">The file is missing, no JSON object, or holds something unknown.</exception>
     public static T Read<T>(string path, T defaults) where T : notnull
     {

@@ -1,5 +1,4 @@
 using Cliper.Kernels.Operations;
-using Cliper.Model.Clip;
 using Cliper.Model.DataSets;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
@@ -8,26 +7,14 @@ using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Settings;
 
-/// <summary>How a learning rate changes over a stage.</summary>
-public enum ScheduleKind
-{
-    /// <summary>It does not.</summary>
-    Constant,
-
-    /// <summary>Half a cosine from the full rate to zero at the end of the stage (the paper).</summary>
-    Cosine,
-
-    /// <summary>A cosine anew every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).</summary>
-    CosineRestarts,
-}
-
 /// <summary>Which epoch's model a run ends with.</summary>
 public enum Selection
 {
     /// <summary>The last one's.</summary>
     Last,
 
-    /// <summary>The one with the best WAR on a validation split, or on a part of the training split held out for it.</summary>
+    /// <summary>The one with the best WAR on a validation split, or on a part of the training split held out for
+    /// it.</summary>
     BestOnValidation,
 
     /// <summary>
@@ -37,61 +24,9 @@ public enum Selection
     BestOnTest,
 }
 
-/// <summary>Settings of one stage of training: pre-training, stage 1 or stage 2.</summary>
-public sealed record StageSettings
-{
-    /// <summary>Passes over the training split; 0 leaves the stage out.</summary>
-    public int Epochs { get; init; }
-
-    /// <summary>Samples (pictures or clips) a step.</summary>
-    public int BatchSize { get; init; } = 128;
-
-    /// <summary>Peak learning rate.</summary>
-    public float LearningRate { get; init; }
-
-    /// <summary>How the rate changes.</summary>
-    public ScheduleKind Schedule { get; init; }
-
-    /// <summary>Epochs of one cosine with <see cref="ScheduleKind.CosineRestarts"/>.</summary>
-    public int RestartEpochs { get; init; } = 10;
-
-    /// <summary>Epochs (fractions allowed) in which the rate grows linearly from zero.</summary>
-    public float WarmUpEpochs { get; init; }
-
-    /// <summary>AdamW's decoupled weight decay.</summary>
-    public float WeightDecay { get; init; }
-
-    /// <summary>AdamW's epsilon.</summary>
-    public double Epsilon { get; init; } = 1e-8;
-
-    /// <summary>AdamW's decay of the mean gradient.</summary>
-    public double Beta1 { get; init; } = 0.9;
-
-    /// <summary>AdamW's decay of the mean squared gradient.</summary>
-    public double Beta2 { get; init; } = 0.999;
-
-    /// <summary>Largest global gradient norm; 0 for no limit.</summary>
-    public float MaxGradientNorm { get; init; }
-
-    /// <summary>Micro-batches whose gradients add up to one step.</summary>
-    public int Accumulate { get; init; } = 1;
-
-    /// <summary>Name of the augmentation: none, light, script or paper.</summary>
-    public string Augmentation { get; init; } = "none";
-
-    /// <summary>
-    /// Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first. A model that
-    /// begins with random weights finds the signal sooner in pictures that stay where they are, and is kept from learning
-    /// them by heart later.
-    /// </summary>
-    public int AugmentationRampEpochs { get; init; }
-
-    /// <summary>Computes blocks again in the backward pass: less memory, a third more work.</summary>
-    public bool RecomputeBlocks { get; init; }
-}
-
 /// <summary>
-/// All that decides a run's result. Written to the run's config.json; the same settings, data and device give the same bits.
+/// All that decides a run's result. Written to the run's config.json; the same settings, data and device give the same
+/// bits.
 /// </summary>
 public sealed record TrainSettings
 {
@@ -113,12 +48,13 @@ public sealed record TrainSettings
     /// <summary>Choices that data sets leave open.</summary>
     public DataChoices Choices { get; init; } = new();
 
-    /// <summary>CLIP weights: a safetensors file or a Hugging Face folder. Empty to pre-train a CLIP of <see cref="Shape"/>.</summary>
+    /// <summary>CLIP weights: a safetensors file or a Hugging Face folder. Empty to pre-train a CLIP of
+    /// <see cref="Shape"/>.</summary>
     public string Weights { get; init; } = "";
 
     /// <summary>
-    /// Checkpoint whose model the training begins with, towers and descriptors: a file, or a run's folder. Empty for new
-    /// descriptors.
+    /// Checkpoint whose model the training begins with, towers and descriptors: a file, or a run's folder. Empty for
+    /// new descriptors.
     /// </summary>
     public string Init { get; init; } = "";
 
@@ -144,8 +80,8 @@ public sealed record TrainSettings
     public DrawingStyle DrawnStyle { get; init; }
 
     /// <summary>
-    /// Divisor of the cosines, tau; 0 for the one that the CLIP itself learned, which is the paper's 0.01 in OpenAI's CLIPs. A
-    /// CLIP's features are as far apart as its own temperature needs; at another the losses start far off.
+    /// Divisor of the cosines, tau; 0 for the one that the CLIP itself learned, which is the paper's 0.01 in OpenAI's
+    /// CLIPs. A CLIP's features are as far apart as its own temperature needs; at another the losses start far off.
     /// </summary>
     public float Temperature { get; init; }
 
@@ -155,7 +91,8 @@ public sealed record TrainSettings
     /// <summary>Frames of a clip; 1 for pictures.</summary>
     public int Frames { get; init; } = 1;
 
-    /// <summary>Consecutive frames of each segment of a clip: 1, or 2 as Former-DFER; divides <see cref="Frames"/>.</summary>
+    /// <summary>Consecutive frames of each segment of a clip: 1, or 2 as Former-DFER; divides
+    /// <see cref="Frames"/>.</summary>
     public int FramesPerSegment { get; init; } = 1;
 
     /// <summary>Rule for clips with fewer frames than segments.</summary>
@@ -174,8 +111,8 @@ public sealed record TrainSettings
     public int Folds { get; init; } = 5;
 
     /// <summary>
-    /// Which fold is the test split, from 1; <see cref="AllFolds"/> for each in turn, every one a run of its own. Data sets
-    /// with published folds have them, others are parted into <see cref="Folds"/>.
+    /// Which fold is the test split, from 1; <see cref="AllFolds"/> for each in turn, every one a run of its own. Data
+    /// sets with published folds have them, others are parted into <see cref="Folds"/>.
     /// </summary>
     public int Fold { get; init; } = 1;
 
@@ -201,8 +138,9 @@ public sealed record TrainSettings
     public IReadOnlyList<string> CaptionTemplates { get; init; } = ["a photo of a {} face."];
 
     /// <summary>
-    /// First epochs of pre-training that use such captions where pictures have captions of their own. Those name hair, light and
-    /// much else that is easier to see than an expression; equal captions of a class leave nothing else to learn first.
+    /// First epochs of pre-training that use such captions where pictures have captions of their own. Those name hair,
+    /// light and much else that is easier to see than an expression; equal captions of a class leave nothing else to
+    /// learn first.
     /// </summary>
     public int LabelCaptionEpochs { get; init; }
 
@@ -224,7 +162,8 @@ public sealed record TrainSettings
         _ => throw new ArgumentOutOfRangeException(nameof(stage), stage, "no such stage"),
     };
 
-    /// <summary>With the full paths of what is there, so that a run can be resumed from any folder; a hub's name stays as it is.</summary>
+    /// <summary>With the full paths of what is there, so that a run can be resumed from any folder; a hub's name stays
+    /// as it is.</summary>
     public TrainSettings WithFullPaths()
     {
         return this with { Data = Full(Data), Weights = Full(Weights), Init = Full(Init) };
@@ -287,51 +226,4 @@ public sealed record TrainSettings
         if (!(value >= low && value <= high))
             throw new SettingsException($"{name} is {value}; it must lie within {low} and {high}");
     }
-}
-
-/// <summary>Shape of a CLIP made from nothing; heads are 64 wide.</summary>
-public sealed record ClipShape
-{
-    /// <summary>Side of the square input, pixels.</summary>
-    public int ImageSize { get; init; } = 48;
-
-    /// <summary>Side of a patch, pixels.</summary>
-    public int PatchSize { get; init; } = 8;
-
-    /// <summary>Width of the image tower.</summary>
-    public int VisionWidth { get; init; } = 192;
-
-    /// <summary>Blocks of the image tower.</summary>
-    public int VisionLayers { get; init; } = 6;
-
-    /// <summary>Width of the text tower.</summary>
-    public int TextWidth { get; init; } = 128;
-
-    /// <summary>Blocks of the text tower.</summary>
-    public int TextLayers { get; init; } = 2;
-
-    /// <summary>Longest text, tokens.</summary>
-    public int ContextLength { get; init; } = 32;
-
-    /// <summary>Size of the common feature space, D.</summary>
-    public int EmbedSize { get; init; } = 128;
-
-    /// <summary>Most entries of the vocabulary learned from the captions.</summary>
-    public int VocabularySize { get; init; } = 640;
-
-    /// <summary>The configuration of such a CLIP.</summary>
-    public ClipConfig ToConfig(int vocabularySize) => new()
-    {
-        ImageSize = ImageSize,
-        PatchSize = PatchSize,
-        VisionWidth = VisionWidth,
-        VisionLayers = VisionLayers,
-        VisionHeads = VisionWidth / ClipConfig.UsualHeadWidth,
-        TextWidth = TextWidth,
-        TextLayers = TextLayers,
-        TextHeads = TextWidth / ClipConfig.UsualHeadWidth,
-        VocabularySize = vocabularySize,
-        ContextLength = ContextLength,
-        EmbedSize = EmbedSize,
-    };
 }

@@ -6,8 +6,9 @@ using Cliper.Model.Clip;
 namespace Cliper.Model.Stages;
 
 /// <summary>
-/// CLIP's objective (arXiv 2103.00020, figure 3): with logits l[i, j] = exp(logit_scale) cos(image i, caption j), the mean
-/// of the cross-entropies over rows and over columns. Equal captions of a batch are all right answers, with equal shares.
+/// CLIP's objective (arXiv 2103.00020, figure 3): with logits l[i, j] = exp(logit_scale) cos(image i, caption j), the
+/// mean of the cross-entropies over rows and over columns. Equal captions of a batch are all right answers, with equal
+/// shares.
 /// </summary>
 internal static class ContrastiveLoss
 {
@@ -21,7 +22,8 @@ internal static class ContrastiveLoss
             SetScale(clip, MaxLogitScale);
     }
 
-    /// <summary>Sets the temperature, the divisor of the cosines, to what pre-training begins with: CLIP's 0.07.</summary>
+    /// <summary>Sets the temperature, the divisor of the cosines, to what pre-training begins with: CLIP's
+    /// 0.07.</summary>
     public static void SetInitialTemperature(ClipModel clip) => SetScale(clip, -MathF.Log(0.07f));
 
     /// <summary>The learned temperature.</summary>

@@ -14,8 +14,8 @@ namespace Cliper.Model.Stages;
 internal readonly record struct StepLoss(Tensor Total, Tensor? Parts);
 
 /// <summary>
-/// The loop of one stage: batches in, loss, backward, clipping by global norm, optimizer step; the same for every stage.
-/// It can stop after any step and go on there.
+/// The loop of one stage: batches in, loss, backward, clipping by global norm, optimizer step; the same for every
+/// stage. It can stop after any step and go on there.
 /// </summary>
 /// <param name="stage">The stage.</param>
 /// <param name="settings">Settings of this stage.</param>
@@ -57,10 +57,11 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <param name="loader">The training data.</param>
     /// <param name="loss">Builds a micro-batch's loss; also given the epoch.</param>
     /// <param name="progress">Told of every step.</param>
-    /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and <see cref="Step"/> still
-    /// stand at its end, so that a run that is interrupted in there comes back to it.</param>
+    /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and
+    /// <see cref="Step"/> still stand at its end, so that a run that is interrupted in there comes back to it.</param>
     /// <param name="cancellation">When it is asked for, the current step is ended first.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; <see cref="Epoch"/> and <see cref="Step"/> say where.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; <see cref="Epoch"/> and <see cref="Step"/> say
+    /// where.</exception>
     public void Run(BatchLoader loader, Func<Tape, Batch, int, StepLoss> loss, IProgress<TrainEvent> progress,
         Action<EpochEvent> epochEnded, CancellationToken cancellation)
     {

@@ -12,9 +12,9 @@ using Cliper.Model.Text;
 namespace Cliper.Model.Stages;
 
 /// <summary>
-/// CLIPER's training: pre-training of a CLIP where no weights are given, stage 1 (the descriptors; both towers frozen) and
-/// stage 2 (the image tower against fixed text features). Prints nothing; reports its work by events, and keeps its state
-/// in the run's checkpoints/last.safetensors, from which an interrupted run goes on to the same bits.
+/// CLIPER's training: pre-training of a CLIP where no weights are given, stage 1 (the descriptors; both towers frozen)
+/// and stage 2 (the image tower against fixed text features). Prints nothing; reports its work by events, and keeps its
+/// state in the run's checkpoints/last.safetensors, from which an interrupted run goes on to the same bits.
 /// </summary>
 public sealed class Trainer
 {
@@ -134,7 +134,8 @@ public sealed class Trainer
             : $"going on in {stage.Name()}, epoch {_state.Epoch + 1}, step {_state.Step + 1}"));
     }
 
-    /// <summary>Runs a stage unless it is completed or has no epochs; afterwards the state stands at the next.</summary>
+    /// <summary>Runs a stage unless it is completed or has no epochs; afterwards the state stands at the
+    /// next.</summary>
     private void RunStage(ITrainingStage stage, CancellationToken cancellation)
     {
         // A completed stage is never the current one.

@@ -31,13 +31,14 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     public DataSplit Result => Test ?? Validation
         ?? throw new InputException("the data has neither a test nor a validation split: nothing to measure the result on");
 
-    /// <summary>The split evaluated after epochs; the result's own only where no other is there or it is asked for.</summary>
+    /// <summary>The split evaluated after epochs; the result's own only where no other is there or it is asked
+    /// for.</summary>
     public DataSplit? Selection => Settings.Select == Model.Settings.Selection.BestOnTest ? Result : Validation ?? Test;
 
     /// <summary>
-    /// Captions of a batch. Made of labels, all of a batch use one template, another each batch, so that two pictures of one
-    /// class have equal captions and count as each other's right answer. Pictures with captions of their own use these
-    /// after the epochs that the settings leave to labels.
+    /// Captions of a batch. Made of labels, all of a batch use one template, another each batch, so that two pictures
+    /// of one class have equal captions and count as each other's right answer. Pictures with captions of their own use
+    /// these after the epochs that the settings leave to labels.
     /// </summary>
     public IEnumerable<string> CaptionsOf(Batch batch, int epoch)
     {

@@ -34,10 +34,10 @@ internal static class ClipInitialization
     }
 
     /// <summary>
-    /// Turns white noise into patch filters that answer equally to all spatial frequencies. Pictures' amplitudes fall as
-    /// one over the frequency, so that plain noise sees little but each patch's brightness, and a small model trained on
-    /// few pictures needs epochs to look past it. Each filter's cosine transform is weighted by the frequency; the finest
-    /// quarter, mostly noise, is left out.
+    /// Turns white noise into patch filters that answer equally to all spatial frequencies. Pictures' amplitudes fall
+    /// as one over the frequency, so that plain noise sees little but each patch's brightness, and a small model
+    /// trained on few pictures needs epochs to look past it. Each filter's cosine transform is weighted by the
+    /// frequency; the finest quarter, mostly noise, is left out.
     /// </summary>
     private static void Whiten(Span<float> filters, int patch)
     {
@@ -117,8 +117,8 @@ internal static class ClipInitialization
         };
     }
 
-    // The same as Philox.Normal, but into the host's memory: element 4 i + j from word j of the counter (i, stream, step,
-    // purpose).
+    // The same as Philox.Normal, but into the host's memory: element 4 i + j from word j of the counter (i, stream,
+    // step, purpose).
     private static void Normal(Span<float> target, double deviation, ulong seed, uint stream)
     {
         var scale = (float)deviation;

@@ -44,10 +44,10 @@ public sealed class ClipWeights : IParameterSource, IDisposable
 
     /// <summary>
     /// Opens weights in any form that <see cref="TensorSource.Open"/> knows, the CLIP in a checkpoint of a training
-    /// included ("state_dict.module.visual.conv1.weight"), this program's too. The model's shape follows from the tensors'
-    /// shapes; heads, activation, epsilon and normalisation from config.json and preprocessor_config.json (in the folder, or
-    /// beside a file of Hugging Face's naming), from the file's metadata or from the modules of a TorchScript archive, else
-    /// they are OpenAI's (heads of 64, QuickGELU).
+    /// included ("state_dict.module.visual.conv1.weight"), this program's too. The model's shape follows from the
+    /// tensors' shapes; heads, activation, epsilon and normalisation from config.json and preprocessor_config.json (in
+    /// the folder, or beside a file of Hugging Face's naming), from the file's metadata or from the modules of a
+    /// TorchScript archive, else they are OpenAI's (heads of 64, QuickGELU).
     /// </summary>
     /// <param name="path">A file, a folder, or a model's name in the local cache.</param>
     /// <param name="prefix">Prefix of the names of the model that is meant; null where there is but one.</param>
@@ -146,12 +146,13 @@ public sealed class ClipWeights : IParameterSource, IDisposable
         writer.Write(path);
     }
 
-    /// <summary>Adds every tensor to a file that is being made, such as a checkpoint. Values are read one tensor at a time
-    /// when the file is written, so these weights have to be open until then.</summary>
+    /// <summary>Adds every tensor to a file that is being made, such as a checkpoint. Values are read one tensor at a
+    /// time when the file is written, so these weights have to be open until then.</summary>
     public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32) =>
         AddTo(writer, naming, type, check: null);
 
-    /// <summary>The same; <paramref name="check"/> receives each tensor's name and elements when it is written.</summary>
+    /// <summary>The same; <paramref name="check"/> receives each tensor's name and elements when it is
+    /// written.</summary>
     internal void AddTo(SafeTensorsWriter writer, ClipNaming naming, TensorType type, Action<string, float[]>? check)
     {
         foreach (string name in Names)

@@ -7,8 +7,8 @@ namespace Cliper.Model.Weights;
 
 /// <summary>
 /// Makes <see cref="ClipWeights"/> of a file: finds the naming and what stands before all names (as in
-/// "state_dict.module."), takes the model's shape from a few tensors, then compares every tensor with what that model has,
-/// so that one error can list all that is wrong.
+/// "state_dict.module."), takes the model's shape from a few tensors, then compares every tensor with what that model
+/// has, so that one error can list all that is wrong.
 /// </summary>
 internal sealed class ClipWeightsLoader
 {
@@ -66,7 +66,8 @@ internal sealed class ClipWeightsLoader
         return new ClipWeights(config, _naming, Reader, _source);
     }
 
-    /// <summary>Checkpoints of a training put other names before those of the model; the landmark ends in its own.</summary>
+    /// <summary>Checkpoints of a training put other names before those of the model; the landmark ends in its
+    /// own.</summary>
     private static string FindPrefix(TensorSource source)
     {
         var prefixes = new SortedSet<string>(StringComparer.Ordinal);

@@ -6,11 +6,11 @@ using Cliper.Model.IO;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// A file that torch.save or torch.jit.save wrote, mapped into memory: an archive (zip; PyTorch 1.6 and later, or TorchScript
-/// such as OpenAI's ViT-B-32.pt), or the legacy form of pickles one after the other with the storages behind them. Every
-/// tensor in it has the path to it as its name: keys of dictionaries, attributes of objects and places in lists, joined by
-/// dots; a state dict's names are its keys. Tensors may share a storage and have any strides. Nothing in the file is
-/// run: see <see cref="PyTorchPickle"/>.
+/// A file that torch.save or torch.jit.save wrote, mapped into memory: an archive (zip; PyTorch 1.6 and later, or
+/// TorchScript such as OpenAI's ViT-B-32.pt), or the legacy form of pickles one after the other with the storages
+/// behind them. Every tensor in it has the path to it as its name: keys of dictionaries, attributes of objects and
+/// places in lists, joined by dots; a state dict's names are its keys. Tensors may share a storage and have any
+/// strides. Nothing in the file is run: see <see cref="PyTorchPickle"/>.
 /// </summary>
 public sealed class PyTorchCheckpoint : TensorSource
 {
@@ -291,8 +291,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         return new MappedBytes(elements);
     }
 
-    /// <summary>Fills <paramref name="target"/> with elements from the one at byte <paramref name="offset"/> of the tensor
-    /// in row-major order on, a row of the last axis at a time.</summary>
+    /// <summary>Fills <paramref name="target"/> with elements from the one at byte <paramref name="offset"/> of the
+    /// tensor in row-major order on, a row of the last axis at a time.</summary>
     private void Gather<T>(byte[] target, TensorEntry entry, Placement placement, long offset) where T : unmanaged
     {
         Span<T> elements = MemoryMarshal.Cast<byte, T>(target.AsSpan());
@@ -321,7 +321,8 @@ public sealed class PyTorchCheckpoint : TensorSource
     internal override IEnumerable<string> DamagedRecords() => _records.Values.Where(record => record.Stored)
         .Select(Damage).OfType<string>();
 
-    /// <summary>Fault of a record's checksum; null if there is none. Writers that leave the checksum out put zero.</summary>
+    /// <summary>Fault of a record's checksum; null if there is none. Writers that leave the checksum out put
+    /// zero.</summary>
     private string? Damage(ZipEntry record)
     {
         if (record.Crc == 0)

@@ -28,10 +28,10 @@ internal sealed record PickleStorage(string Key, TensorType Type, long Elements)
 internal sealed record PickleTensor(PickleStorage Storage, long Offset, long[] Shape, long[] Strides);
 
 /// <summary>
-/// Reads the pickles that PyTorch writes (protocols 2 to 5) with an allow-list: it makes tensors, dictionaries, lists, tuples,
-/// numbers and texts, and nothing else. A pickle is a program that may name and call anything; here names outside the list are
-/// refused, and those on it are understood, never called. What it makes takes memory in proportion to the pickle's
-/// bytes and is limited in number.
+/// Reads the pickles that PyTorch writes (protocols 2 to 5) with an allow-list: it makes tensors, dictionaries, lists,
+/// tuples, numbers and texts, and nothing else. A pickle is a program that may name and call anything; here names
+/// outside the list are refused, and those on it are understood, never called. What it makes takes memory in proportion
+/// to the pickle's bytes and is limited in number.
 /// </summary>
 /// <param name="bytes">The bytes with the pickle.</param>
 /// <param name="fault">Makes the error of a sentence.</param>
@@ -147,7 +147,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         }
     }
 
-    /// <summary>Whether a class is one that TorchScript compiled: its objects are nothing but their attributes.</summary>
+    /// <summary>Whether a class is one that TorchScript compiled: its objects are nothing but their
+    /// attributes.</summary>
     private static bool IsScript(string module) =>
         module == "__torch__" || module.StartsWith("__torch__.", StringComparison.Ordinal);
 
@@ -334,7 +335,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         return taken;
     }
 
-    /// <summary>A length of 4 or 8 bytes; one beyond the pickle's end is a fault before anything is made of it.</summary>
+    /// <summary>A length of 4 or 8 bytes; one beyond the pickle's end is a fault before anything is made of
+    /// it.</summary>
     private int Length(int size)
     {
         ReadOnlySpan<byte> field = Take(size);

@@ -101,8 +101,8 @@ public abstract class TensorSource : IDisposable
         return values;
     }
 
-    /// <summary>A floating-point tensor in single precision (F64 is rounded). A piece of the file at a time is mapped, so
-    /// that this takes no memory of its own.</summary>
+    /// <summary>A floating-point tensor in single precision (F64 is rounded). A piece of the file at a time is mapped,
+    /// so that this takes no memory of its own.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="target">Span of as many elements as the tensor has.</param>
     /// <exception cref="InputException">No such tensor, or one of integers.</exception>

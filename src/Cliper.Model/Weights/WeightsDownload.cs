@@ -22,10 +22,11 @@ public sealed record DownloadProgress(string File, long Done, long Total);
 public sealed record DownloadResult(string Folder, string Commit, IReadOnlyList<string> Files, long Fetched);
 
 /// <summary>
-/// Fetches a model's weights, configuration and tokenizer from Hugging Face, or a mirror of it, into the local cache in the
-/// layout that its own programs share. Every file is checked against the size and checksum that the hub states (SHA-256, or
-/// git's SHA-1 for small files) before it gets its name; what is there stays as NAME.incomplete and is gone on with by the
-/// next attempt or the next call. Proxies are taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+/// Fetches a model's weights, configuration and tokenizer from Hugging Face, or a mirror of it, into the local cache in
+/// the layout that its own programs share. Every file is checked against the size and checksum that the hub states
+/// (SHA-256, or git's SHA-1 for small files) before it gets its name; what is there stays as NAME.incomplete and is
+/// gone on with by the next attempt or the next call. Proxies are taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and
+/// NO_PROXY.
 /// </summary>
 public sealed partial class WeightsDownload : IDisposable
 {
@@ -90,8 +91,8 @@ public sealed partial class WeightsDownload : IDisposable
     /// <param name="progress">Told every few hundred kilobytes.</param>
     /// <param name="cancellation">Stops; what is there is kept for the next call.</param>
     /// <exception cref="SettingsException">That is no model's name or revision.</exception>
-    /// <exception cref="InputException">There is no such model or it has no weights, a file is not what the hub says, or the
-    /// network fails again and again.</exception>
+    /// <exception cref="InputException">There is no such model or it has no weights, a file is not what the hub says,
+    /// or the network fails again and again.</exception>
     /// <exception cref="IOException">The cache cannot be written, or the disk is full.</exception>
     public DownloadResult Run(string model, string revision = HuggingFaceCache.DefaultRevision,
         IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)

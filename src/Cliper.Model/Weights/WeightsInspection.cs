@@ -47,7 +47,8 @@ public sealed record WeightsInspection
     /// <summary>Bytes of all tensors; a storage that several share counts for each.</summary>
     public long Bytes => Tensors.Sum(tensor => tensor.Bytes);
 
-    /// <summary>Looks at a file in any form that <see cref="TensorSource.Open"/> knows. Only its header is read.</summary>
+    /// <summary>Looks at a file in any form that <see cref="TensorSource.Open"/> knows. Only its header is
+    /// read.</summary>
     /// <exception cref="InputException">It cannot be read.</exception>
     public static WeightsInspection Of(string path)
     {
@@ -69,8 +70,8 @@ public sealed record WeightsInspection
         }
     }
 
-    /// <summary>The name of a CLIP's architecture, as in "CLIP ViT-B/16" or, of no published width, "CLIP ViT 64x2/4, 12
-    /// pixels".</summary>
+    /// <summary>The name of a CLIP's architecture, as in "CLIP ViT-B/16" or, of no published width, "CLIP ViT 64x2/4,
+    /// 12 pixels".</summary>
     public static string NameOf(ClipConfig config)
     {
         const int UsualPixels = 224;

@@ -15,8 +15,8 @@ public sealed record WeightsVerification(string Path, string Format, string? Arc
     private const int MostFaults = 100;
 
     /// <summary>
-    /// Reads every byte of a file in any form that <see cref="TensorSource.Open"/> knows: checksums where the form has them,
-    /// every number finite, and names and shapes those of a CLIP.
+    /// Reads every byte of a file in any form that <see cref="TensorSource.Open"/> knows: checksums where the form has
+    /// them, every number finite, and names and shapes those of a CLIP.
     /// </summary>
     /// <param name="path">The file or folder, or a name in the local cache.</param>
     /// <param name="cancellation">Stops between tensors.</param>

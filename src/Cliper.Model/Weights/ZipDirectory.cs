@@ -14,8 +14,8 @@ internal sealed record ZipEntry(string Name, long Start, long Length, uint Crc, 
 
 /// <summary>
 /// The list of files in a zip archive and where the bytes of each lie, so that they can be mapped: ZipArchive of the
-/// standard library does not tell. Read strictly: what the list at the end says has to agree with what stands before each
-/// file, no two files overlap (as in a zip bomb), and no name occurs twice. Nothing is ever unpacked.
+/// standard library does not tell. Read strictly: what the list at the end says has to agree with what stands before
+/// each file, no two files overlap (as in a zip bomb), and no name occurs twice. Nothing is ever unpacked.
 /// </summary>
 internal static class ZipDirectory
 {

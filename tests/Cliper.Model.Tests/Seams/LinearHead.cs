@@ -31,8 +31,8 @@ internal sealed class LinearHead(Device device, int classes, int width) : IPromp
 }
 
 /// <summary>
-/// A third one whose prompts depend on the image, as CoCoOp's do: a class's feature is a learned vector plus the image's own
-/// feature times a learned factor of each dimension.
+/// A third one whose prompts depend on the image, as CoCoOp's do: a class's feature is a learned vector plus the
+/// image's own feature times a learned factor of each dimension.
 /// </summary>
 internal sealed class ConditionalPrompts(Device device, int classes, int width) : IPromptLearner
 {

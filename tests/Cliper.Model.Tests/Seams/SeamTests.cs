@@ -6,6 +6,7 @@ using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
+using Cliper.Model.Metrics;
 using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
 using Cliper.Model.Settings;
@@ -16,8 +17,8 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Tests.Seams;
 
 /// <summary>
-/// A second prompt method, a second kind of image tower and a second optimizer train, evaluate and keep their state through
-/// the interfaces alone.
+/// A second prompt method, a second kind of image tower and a second optimizer train, evaluate and keep their state
+/// through the interfaces alone.
 /// </summary>
 public sealed class SeamTests : TemporaryFolder
 {
@@ -164,7 +165,7 @@ public sealed class SeamTests : TemporaryFolder
         return losses;
     }
 
-    private Metrics.ConfusionMatrix Evaluate(CliperModel model) => Answered(model).Confusion;
+    private ConfusionMatrix Evaluate(CliperModel model) => Answered(model).Confusion;
 
     private float[] Answers(CliperModel model) => [.. Answered(model).Predictions.SelectMany(answer => answer!.Probabilities)];
 
