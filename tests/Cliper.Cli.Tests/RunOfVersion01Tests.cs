@@ -43,20 +43,23 @@ public sealed class RunOfVersion01Tests
     [Test]
     public void Predict_CheckpointOfVersion01_GivesItsAnswers()
     {
-        ProgramRun run = ProgramRun.InProcess(["predict", "--checkpoint", _run, Path.Combine(_run, "data", "test"), "--json",
+        ProgramRun run = ProgramRun.InProcess(
+            ["predict", "--checkpoint", _run, Path.Combine(_run, "data", "test"), "--json",
             .. OnCpu]);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        JsonNode answers = JsonNode.Parse(run.Out.Replace(_run + "/", "", StringComparison.Ordinal))!, expected = Expected("predict");
+        JsonNode answers = JsonNode.Parse(run.Out.Replace(_run + "/", "", StringComparison.Ordinal))!,
+            expected = Expected("predict");
         AssertClose(answers, expected);
-        if (HashOf("resumed") is not null)
-            Assert.That(JsonNode.DeepEquals(answers, expected) || SimdLevels.Best != SimdLevel.Avx512, Is.True, run.Out);
+        if (HashOf("resumed") is not null && SimdLevels.Best == SimdLevel.Avx512)
+            Assert.That(JsonNode.DeepEquals(answers, expected), Is.True, run.Out);
     }
 
     [Test]
     public void Evaluate_RunOfVersion01_CountsAlike()
     {
-        ProgramRun run = ProgramRun.InProcess(["eval", "--run", _run, "--data", Path.Combine(_run, "data"), "--dataset", "folder",
+        ProgramRun run = ProgramRun.InProcess(
+            ["eval", "--run", _run, "--data", Path.Combine(_run, "data"), "--dataset", "folder",
             "--json", .. OnCpu]);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
@@ -113,7 +116,8 @@ public sealed class RunOfVersion01Tests
         {
             Assert.That((string?)answer!["file"], Is.EqualTo((string?)wanted!["file"]));
             foreach ((string name, JsonNode? share) in wanted["probabilities"]!.AsObject())
-                Assert.That((double)answer["probabilities"]![name]!, Is.EqualTo((double)share!).Within(Tolerance), name);
+                Assert.That((double)answer["probabilities"]![name]!, Is.EqualTo((double)share!).Within(Tolerance),
+                    name);
         }
     }
 }

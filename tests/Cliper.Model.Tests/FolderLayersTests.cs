@@ -40,7 +40,8 @@ public sealed class FolderLayersTests
     private static readonly string[] Unmended =
         ["Faces -> DataSets", "Samples -> DataSets", "Samples -> Video", "Video -> DataSets"];
 
-    private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static
+    private const BindingFlags All =
+        BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static
         | BindingFlags.DeclaredOnly;
 
     private static readonly OpCode[] OneByte = Table(size: 1), TwoBytes = Table(size: 2);
@@ -61,29 +62,34 @@ public sealed class FolderLayersTests
                     back.TryAdd($"{from} -> {to}", $"{type.FullName} uses {used.FullName}");
             }
 
-        Assert.That(back.Where(edge => !Unmended.Contains(edge.Key)).Select(edge => $"{edge.Key}: {edge.Value}"), Is.Empty);
+        Assert.That(back.Where(edge => !Unmended.Contains(edge.Key)).Select(edge => $"{edge.Key}: {edge.Value}"),
+            Is.Empty);
         Assert.That(Unmended, Is.SubsetOf(back.Keys), "an edge that has been mended leaves the list");
     }
 
     private static Type[] Types() => [.. typeof(Trainer).Assembly.GetTypes()
         .Where(type => type.Namespace?.StartsWith(Root, StringComparison.Ordinal) == true)];
 
-    private static string FolderOf(Type type) => type.Namespace!.Length > Root.Length ? type.Namespace[(Root.Length + 1)..] : "";
+    private static string FolderOf(Type type) => type.Namespace!.Length > Root.Length
+        ? type.Namespace[(Root.Length + 1)..] : "";
 
     private static int LayerOf(string folder) => Array.FindIndex(Layers, layer => layer.Contains(folder));
 
     private static IEnumerable<Type> TypesUsedBy(Type type)
     {
-        IEnumerable<Type?> used = [type.BaseType, .. type.GetInterfaces(), .. type.GetFields(All).Select(field => field.FieldType)];
+        IEnumerable<Type?> used =
+            [type.BaseType, .. type.GetInterfaces(), .. type.GetFields(All).Select(field => field.FieldType)];
         foreach (MethodBase method in type.GetMethods(All).Concat<MethodBase>(type.GetConstructors(All)))
         {
             used = used.Concat(method.GetParameters().Select(parameter => parameter.ParameterType));
             if (method is MethodInfo { ReturnType: var result })
                 used = used.Append(result);
             if (method.GetMethodBody() is { } body)
-                used = used.Concat(body.LocalVariables.Select(local => local.LocalType)).Concat(TypesInBody(method, body));
+                used = used.Concat(body.LocalVariables
+                    .Select(local => local.LocalType)).Concat(TypesInBody(method, body));
         }
-        return used.OfType<Type>().SelectMany(Parts).Where(part => part.Namespace?.StartsWith(Root, StringComparison.Ordinal) == true)
+        return used.OfType<Type>().SelectMany(Parts)
+            .Where(part => part.Namespace?.StartsWith(Root, StringComparison.Ordinal) == true)
             .Distinct();
     }
 
@@ -96,7 +102,8 @@ public sealed class FolderLayersTests
     private static IEnumerable<Type?> TypesInBody(MethodBase method, MethodBody body)
     {
         byte[] code = body.GetILAsByteArray()!;
-        Type[] ofType = method.DeclaringType!.GetGenericArguments(), ofMethod = method.IsGenericMethod ? method.GetGenericArguments() : [];
+        Type[] ofType = method.DeclaringType!.GetGenericArguments(), ofMethod = method.IsGenericMethod
+            ? method.GetGenericArguments() : [];
         for (int at = 0; at < code.Length;)
         {
             OpCode instruction = code[at] == 0xFE ? TwoBytes[code[at + 1]] : OneByte[code[at]];
@@ -106,7 +113,8 @@ public sealed class FolderLayersTests
             {
                 MemberInfo member = method.Module.ResolveMember(BitConverter.ToInt32(code, at), ofType, ofMethod)!;
                 yield return member as Type ?? member.DeclaringType;
-                foreach (Type argument in member is MethodInfo { IsGenericMethod: true } generic ? generic.GetGenericArguments() : [])
+                foreach (Type argument in member is MethodInfo { IsGenericMethod: true } generic
+                    ? generic.GetGenericArguments() : [])
                     yield return argument;
             }
             at += instruction.OperandType == OperandType.InlineSwitch ? 4 + 4 * BitConverter.ToInt32(code, at)
@@ -126,7 +134,8 @@ public sealed class FolderLayersTests
     private static OpCode[] Table(int size)
     {
         var table = new OpCode[256];
-        foreach (OpCode code in typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static).Select(field => (OpCode)field.GetValue(null)!))
+        foreach (OpCode code in typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Select(field => (OpCode)field.GetValue(null)!))
             if (code.Size == size)
                 table[code.Value & 0xFF] = code;
         return table;

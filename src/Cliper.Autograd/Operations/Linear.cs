@@ -50,7 +50,8 @@ public sealed partial class Tape
     {
         int outputs = Outputs(x, weight);
         if (residual.Shape != x.Shape.WithWidth(outputs))
-            throw new ArgumentException($"residual is {residual.Shape}, expected {x.Shape.WithWidth(outputs)}", nameof(residual));
+            throw new ArgumentException($"residual is {residual.Shape}, expected {x.Shape.WithWidth(outputs)}",
+                nameof(residual));
         Tensor y = New(residual.Shape, residual.Type);
         Project(x, weight, y, new ResidualEpilogue(bias?.Data ?? default, residual.Data, outputs));
         if (Needs(x, weight, bias, residual))
@@ -66,18 +67,22 @@ public sealed partial class Tape
     {
         int outputs = weight.Shape[0];
         if (weight.Shape.Count != (long)outputs * x.Shape.Width)
-            throw new ArgumentException($"x is {x.Shape}, weight {weight.Shape}: the innermost sizes differ", nameof(weight));
+            throw new ArgumentException($"x is {x.Shape}, weight {weight.Shape}: the innermost sizes differ",
+                nameof(weight));
         return outputs;
     }
 
-    private void Project<TEpilogue>(Tensor x, Tensor weight, Tensor y, TEpilogue epilogue) where TEpilogue : struct, ICpuEpilogue
+    private void Project<TEpilogue>(Tensor x, Tensor weight, Tensor y, TEpilogue epilogue)
+        where TEpilogue : struct, ICpuEpilogue
     {
         int rows = x.Shape.Rows, inputs = x.Shape.Width, outputs = weight.Shape[0];
-        Multiply(new Matrix(x.Data, rows, inputs), weight, new Matrix(weight.AsOperand(), outputs, inputs).Transposed, "transposed",
+        Multiply(new Matrix(x.Data, rows, inputs), weight, new Matrix(weight.AsOperand(), outputs, inputs).Transposed,
+            "transposed",
             new Matrix(y.Data, rows, outputs), epilogue, false);
     }
 
-    private void Multiply<TEpilogue>(Matrix left, Tensor weight, Matrix right, string kind, Matrix result, TEpilogue epilogue,
+    private void Multiply<TEpilogue>(Matrix left, Tensor weight, Matrix right, string kind, Matrix result,
+        TEpilogue epilogue,
         bool accumulate) where TEpilogue : struct, ICpuEpilogue
     {
         if (Device is CpuDevice && (KeepsPackedWeights || !weight.RequiresGrad))
@@ -97,7 +102,7 @@ public sealed partial class Tape
             ColumnSum.Forward(dy, Target(bias, out bool add), add, rows, outputs, outputs);
         if (!x.RequiresGrad)
             return;
-        PreActivation? before = x.PreActivation is { } candidate && x.Consumers == 1 && !x.HasGradient ? candidate : null;
+        PreActivation? before = x.Consumers == 1 && !x.HasGradient ? x.PreActivation : null;
         Matrix right = new(weight.AsOperand(), outputs, inputs), target = new(Target(x, out bool addX), rows, inputs);
         if (before is null)
         {
@@ -119,7 +124,8 @@ public sealed partial class Tape
     }
 
     /// <summary>The gradient by x, multiplied by the derivative of the activation that x is the result of.</summary>
-    private readonly struct GradientThroughActivation(Tape tape, Matrix gradient, Tensor weight, Matrix right, Matrix target,
+    private readonly struct GradientThroughActivation(Tape tape, Matrix gradient, Tensor weight, Matrix right,
+        Matrix target,
         DeviceArray pre, bool accumulate) : IActivationVisitor
     {
         public void Visit<TOperation>() where TOperation : struct, IUnaryOperation =>

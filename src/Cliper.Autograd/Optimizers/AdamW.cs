@@ -41,7 +41,8 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
 
     /// <inheritdoc/>
     /// <remarks>The decay is decoupled: a step takes learning rate times decay off the parameter.</remarks>
-    public void AddGroup(IEnumerable<(string Name, Tensor Parameter)> parameters, float weightDecay, float learningRateFactor = 1)
+    public void AddGroup(IEnumerable<(string Name, Tensor Parameter)> parameters, float weightDecay,
+        float learningRateFactor = 1)
     {
         foreach ((string name, Tensor parameter) in parameters)
         {
@@ -65,7 +66,8 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
             entry.Second ??= Zeros(entry.Parameter);
             entry.Step++;
             _stepped.Add(entry);
-            slots.Add(new Kernel.Slot(entry.Parameter.Data, entry.Parameter.Gradient, entry.First.Data, entry.Second.Data, entry.Step,
+            slots.Add(new Kernel.Slot(entry.Parameter.Data, entry.Parameter.Gradient, entry.First.Data,
+                entry.Second.Data, entry.Step,
                 learningRate * entry.RateFactor, entry.WeightDecay, entry.Parameter.OperandCopy));
             entry.Parameter.MarkWrittenWithCopy();
         }
@@ -98,7 +100,8 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
         (float[] first, float[] second) = (values[0], values[1]);
         if (first.Length != count || second.Length != count)
             throw new ArgumentException(
-                $"moments of {first.Length} and {second.Length} elements for {name} {entry.Parameter.Shape}", nameof(values));
+                $"moments of {first.Length} and {second.Length} elements for {name} {entry.Parameter.Shape}",
+                    nameof(values));
         entry.Step = step;
         entry.First ??= new Tensor(entry.Parameter.Device, entry.Parameter.Shape);
         entry.Second ??= new Tensor(entry.Parameter.Device, entry.Parameter.Shape);

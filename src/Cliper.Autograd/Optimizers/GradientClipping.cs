@@ -43,7 +43,8 @@ public sealed class GradientClipping : IDisposable
     /// <param name="scale">Factor that the loss was multiplied with, a power of two: the norm is that of the gradients
     /// divided by it.</param>
     public void Measure(IEnumerable<Tensor> parameters, double scale = 1) => GradientNorm.Measure(
-        [.. parameters.Where(parameter => parameter.HasGradient).Select(parameter => parameter.Gradient)], _maximum, scale, _result);
+        [.. parameters.Where(parameter => parameter.HasGradient).Select(parameter => parameter.Gradient)], _maximum,
+            scale, _result);
 
     /// <summary>Reads the result of the last measurement. Waits for it.</summary>
     public Measurement Read()

@@ -30,7 +30,8 @@ public interface IOptimizer : IDisposable
     /// <param name="weightDecay">Weight decay, as the optimizer defines it.</param>
     /// <param name="learningRateFactor">Factor on the learning rate given to <see cref="Step"/>.</param>
     /// <exception cref="ArgumentException">A name is there already.</exception>
-    void AddGroup(IEnumerable<(string Name, Tensor Parameter)> parameters, float weightDecay, float learningRateFactor = 1);
+    void AddGroup(IEnumerable<(string Name, Tensor Parameter)> parameters, float weightDecay,
+        float learningRateFactor = 1);
 
     /// <summary>Updates every parameter that has a gradient and marks it written. Gradients stay: clear them
     /// after.</summary>

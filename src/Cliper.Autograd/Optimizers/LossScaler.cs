@@ -17,7 +17,8 @@ public sealed class LossScaler(float initial = 1 << 16, int interval = 2000)
 
     /// <summary>The scaler that a loss on <paramref name="device"/> needs; it changes nothing where gradients have the
     /// range of fp32, as bf16's do.</summary>
-    public static LossScaler For(Device device) => device.Activations == ElementType.Float16 ? new LossScaler() : new LossScaler(1, 0);
+    public static LossScaler For(Device device) => device.Activations == ElementType.Float16 ? new LossScaler()
+        : new LossScaler(1, 0);
 
     /// <summary>Factor of the loss, and divisor of the gradients.</summary>
     public float Scale { get; private set; } = initial;
@@ -43,7 +44,8 @@ public sealed class LossScaler(float initial = 1 << 16, int interval = 2000)
     public void Restore(State state)
     {
         if (!state.IsValid)
-            throw new ArgumentException($"a loss scale of {state.Scale} after {state.FiniteSteps} finite steps", nameof(state));
+            throw new ArgumentException($"a loss scale of {state.Scale} after {state.FiniteSteps} finite steps",
+                nameof(state));
         if (interval > 0)
             (Scale, _finite) = (state.Scale, state.FiniteSteps);
     }

@@ -29,7 +29,8 @@ public sealed record CosineSchedule(double Rate, double Length, double Floor = 0
 {
     /// <inheritdoc/>
     public float At(double position) =>
-        (float)(Floor + (Rate - Floor) * (1 + Math.Cos(Math.PI * (Length > 0 ? Math.Clamp(position / Length, 0, 1) : position > 0 ? 1 : 0))) / 2);
+        (float)(Floor + (Rate - Floor) * (1
+            + Math.Cos(Math.PI * (Length > 0 ? Math.Clamp(position / Length, 0, 1) : position > 0 ? 1 : 0))) / 2);
 }
 
 /// <summary>

@@ -55,7 +55,8 @@ public static class Checkpoint
         Save(path, model, info, type, null, null);
 
     /// <summary>Writes a run's state, to be resumed bit by bit.</summary>
-    internal static void Save(string path, CliperModel model, CheckpointInfo info, TensorType type, TrainingState? state,
+    internal static void Save(string path, CliperModel model, CheckpointInfo info, TensorType type,
+        TrainingState? state,
         IOptimizer? optimizer)
     {
         var writer = new SafeTensorsWriter();
@@ -119,7 +120,8 @@ public static class Checkpoint
             if (_source.Metadata.GetValueOrDefault("format") != Format)
             {
                 _source.Dispose();
-                throw new InputException($"{path}: not a checkpoint of cliper-gpu ('format' in the metadata is not {Format}): "
+                throw new InputException(
+                    $"{path}: not a checkpoint of cliper-gpu ('format' in the metadata is not {Format}): "
                     + "give a file from a run's checkpoints/ folder; CLIP weights go to --weights");
             }
         }
@@ -149,7 +151,8 @@ public static class Checkpoint
                 .ToDictionary(name => name[ClipPrefix.Length..], _source.ReadFloats);
             try
             {
-                return new CliperModel(new ClipModel(device, ClipWeights.From(config, values)), prompts, classes, temperature);
+                return new CliperModel(new ClipModel(device, ClipWeights.From(config, values)), prompts, classes,
+                    temperature);
             }
             catch
             {
@@ -163,7 +166,8 @@ public static class Checkpoint
         {
             const string Suffix = ":" + StepName;
             foreach (string key in _source.Tensors.Keys.Where(key =>
-                key.StartsWith(OptimizerPrefix, StringComparison.Ordinal) && key.EndsWith(Suffix, StringComparison.Ordinal)))
+                key.StartsWith(OptimizerPrefix, StringComparison.Ordinal)
+                    && key.EndsWith(Suffix, StringComparison.Ordinal)))
             {
                 string stem = key[..^Suffix.Length];
                 optimizer.Restore(stem[OptimizerPrefix.Length..], (int)_source.ReadIntegers(key)[0],
@@ -188,9 +192,11 @@ public static class Checkpoint
         }
 
         private InputException Damaged(string what, string expected, string found) =>
-            new($"{_source.Path}: {what}: expected {expected}, found {found}: the checkpoint is damaged; use another of the run");
+            new($"{_source.Path}: {what}: expected {expected}, found {found}: the checkpoint is damaged; use another "
+                + "of the run");
 
-        private sealed class PromptSource(CheckpointReader reader, Device device, ClipConfig config, IReadOnlyList<string> classes)
+        private sealed class PromptSource(CheckpointReader reader, Device device, ClipConfig config,
+            IReadOnlyList<string> classes)
             : IPromptSource
         {
             public Device Device => device;
@@ -205,7 +211,8 @@ public static class Checkpoint
 
             public float[] ReadFloats(string name) => reader._source.ReadFloats(name);
 
-            public InputException Damaged(string what, string expected, string found) => reader.Damaged(what, expected, found);
+            public InputException Damaged(string what, string expected, string found) =>
+                reader.Damaged(what, expected, found);
         }
     }
 }

@@ -44,7 +44,8 @@ internal sealed class RunCheckpoints
             if (File.Exists(Path.Combine(run, FolderName, name)))
                 return Path.Combine(run, FolderName, name);
         if (Directory.Exists(Path.Combine(run, FoldName(1))))
-            throw new InputException($"{run}: holds a run for each fold: name one, such as {Path.Combine(run, FoldName(1))}");
+            throw new InputException(
+                $"{run}: holds a run for each fold: name one, such as {Path.Combine(run, FoldName(1))}");
         throw new InputException($"{run}: holds no {FolderName}/{ModelName} nor {FolderName}/{LastName}: "
             + "expected the folder that 'cliper-gpu train --out' wrote");
     }
@@ -62,7 +63,8 @@ internal sealed class RunCheckpoints
 
     public Checkpoint.CheckpointReader OpenLast() => File.Exists(LastPath)
         ? new Checkpoint.CheckpointReader(LastPath)
-        : throw new InputException($"{LastPath}: no such file: the run has not reached its first checkpoint; start it anew, with --out and --overwrite");
+        : throw new InputException($"{LastPath}: no such file: the run has not reached its first checkpoint; start it "
+            + "anew, with --out and --overwrite");
 
     /// <summary>Writes the CLIP alone, as fp16 weights that bring their vocabulary. Returns the path.</summary>
     public string SaveClip(ClipModel clip, ClipTokenizer tokenizer)

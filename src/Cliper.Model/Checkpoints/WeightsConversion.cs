@@ -28,7 +28,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
     /// <exception cref="InputException">The file cannot be read, is no CLIP though a naming is asked for, or has
     /// numbers that the type cannot hold.</exception>
     /// <exception cref="IOException">The output cannot be written.</exception>
-    public static WeightsConversion Convert(string path, string output, ClipNaming? naming, TensorType type, string? prefix,
+    public static WeightsConversion Convert(string path, string output, ClipNaming? naming, TensorType type,
+        string? prefix,
         CancellationToken cancellation = default)
     {
         using TensorSource source = TensorSource.Open(path);
@@ -43,7 +44,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             foreach ((string key, string value) in source.Metadata)
                 writer.Metadata[key] = value;
         ClipMetadata.Write(weights.Config, writer.Metadata);
-        weights.AddTo(writer, naming ?? weights.Naming, type, (name, values) => Check(source, name, values, type, cancellation));
+        weights.AddTo(writer, naming ?? weights.Naming, type,
+            (name, values) => Check(source, name, values, type, cancellation));
         return Written(writer, output, WeightsInspection.NameOf(weights.Config), naming ?? weights.Naming);
     }
 
@@ -74,7 +76,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             Checkpoint.Save(output, model, info, type);
         }
         using TensorSource written = TensorSource.Open(output);
-        return new WeightsConversion(WeightsInspection.NameOf(model.Clip.Config), ClipNaming.OpenAI, written.Tensors.Count,
+        return new WeightsConversion(WeightsInspection.NameOf(model.Clip.Config), ClipNaming.OpenAI,
+            written.Tensors.Count,
             new FileInfo(output).Length);
     }
 
@@ -85,11 +88,13 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
         foreach ((string key, string value) in source.Metadata)
             writer.Metadata[key] = value;
         writer.Metadata["format"] = "pt";
-        foreach (TensorEntry entry in source.Tensors.Values.Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        foreach (TensorEntry entry in source.Tensors.Values
+            .Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal)))
         {
             string name = entry.Name[prefix.Length..];
             if (name.Length == 0 || name == SafeTensors.MetadataKey)
-                throw new InputException($"{source.Path}: tensor {ErrorText.Quote(entry.Name)} has no name that safetensors can "
+                throw new InputException(
+                    $"{source.Path}: tensor {ErrorText.Quote(entry.Name)} has no name that safetensors can "
                     + "hold; choose another --prefix");
             if (!TensorSource.IsFloating(entry.Type))
             {
@@ -97,7 +102,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
                 continue;
             }
             if (entry.Shape.Any(size => size > int.MaxValue) || entry.Bytes > Array.MaxLength)
-                throw new InputException($"{source.Path}: tensor {ErrorText.Quote(entry.Name)} is {entry}, expected at most 2 GiB; "
+                throw new InputException(
+                    $"{source.Path}: tensor {ErrorText.Quote(entry.Name)} is {entry}, expected at most 2 GiB; "
                     + "split it");
             writer.Add(name, [.. entry.Shape.Select(size => (int)size)], () =>
             {
@@ -112,7 +118,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
         return Written(writer, output, null, null);
     }
 
-    private static WeightsConversion Written(SafeTensorsWriter writer, string output, string? architecture, ClipNaming? naming)
+    private static WeightsConversion Written(SafeTensorsWriter writer, string output, string? architecture,
+        ClipNaming? naming)
     {
         writer.Write(output);
         return new WeightsConversion(architecture, naming, writer.Count, new FileInfo(output).Length);
@@ -132,7 +139,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             foreach (float value in values)
                 count += float.IsFinite(value) && Math.Abs(value) >= Beyond ? 1 : 0;
         if (count > 0)
-            throw new InputException($"{source.Path}: tensor {ErrorText.Quote(name)}: {count} of {values.Length} numbers are beyond "
+            throw new InputException(
+                $"{source.Path}: tensor {ErrorText.Quote(name)}: {count} of {values.Length} numbers are beyond "
                 + "the range of fp16; convert to bf16 or f32");
     }
 }

@@ -55,7 +55,8 @@ internal sealed class ResidualBlock(ParameterSet parameters, string prefix, int 
         Tensor keysAndValues = tape.Linear(norm, _inWeight.Rows(width, 2 * width), _inBias.Rows(width, 2 * width));
         Tensor readNorm = tape.Gather(norm.Reshape(new Shape(samples * tokens, width)), rows);
         Tensor queries = tape.Linear(readNorm, _inWeight.Rows(0, width), _inBias.Rows(0, width));
-        Tensor attended = tape.Attention(queries.Reshape(new Shape(samples, 1, width)), keysAndValues, heads, keyLengths);
+        Tensor attended = tape.Attention(queries.Reshape(new Shape(samples, 1, width)), keysAndValues, heads,
+            keyLengths);
         Tensor readX = tape.Gather(x.Reshape(new Shape(samples * tokens, width)), rows);
         return scope.Keep(Mlp(tape,
             tape.LinearResidual(attended.Reshape(new Shape(samples, width)), _outWeight, _outBias, readX)));
@@ -65,7 +66,8 @@ internal sealed class ResidualBlock(ParameterSet parameters, string prefix, int 
 
     private Tensor Mlp(Tape tape, Tensor x)
     {
-        Tensor hidden = tape.Linear(tape.LayerNorm(x, _norm2Weight, _norm2Bias, epsilon), _upWeight, _upBias, activation);
+        Tensor hidden = tape.Linear(tape.LayerNorm(x, _norm2Weight, _norm2Bias, epsilon), _upWeight, _upBias,
+            activation);
         return tape.LinearResidual(hidden, _downWeight, _downBias, x);
     }
 }

@@ -18,7 +18,8 @@ public sealed class TextTransformer
         _parameters = parameters;
         _config = config;
         _blocks = [.. Enumerable.Range(0, config.TextLayers).Select(layer => new ResidualBlock(parameters,
-            $"transformer.resblocks.{layer}.", config.TextHeads, causal: true, config.Activation, config.LayerNormEpsilon))];
+            $"transformer.resblocks.{layer}.", config.TextHeads, causal: true, config.Activation,
+                config.LayerNormEpsilon))];
     }
 
     /// <summary>Features of texts.</summary>

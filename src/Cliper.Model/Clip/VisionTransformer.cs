@@ -39,7 +39,8 @@ public sealed class VisionTransformer : IImageTower
     public Tensor Forward(Tape tape, Tensor images, Action<string, Tensor>? observe = null)
     {
         int size = _config.ImageSize, samples = images.Shape[0];
-        Shape planes = new(samples, 3, size, size), patches = new(samples, _config.Patches, 3 * _config.PatchSize * _config.PatchSize);
+        Shape planes = new(samples, 3, size, size),
+            patches = new(samples, _config.Patches, 3 * _config.PatchSize * _config.PatchSize);
         if (images.Shape != planes && images.Shape != patches)
             throw new ArgumentException($"images are {images.Shape}, the model takes {planes} or {patches}");
         using Tape.Scope scope = tape.BeginScope();

@@ -39,11 +39,13 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
     /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <exception cref="InputException">Weights, tokenizer, a text or every picture cannot be used.</exception>
-    public EmbeddingSummary Write(string path, IReadOnlyList<Sample> pictures, IReadOnlyList<string> texts, string textsName,
+    public EmbeddingSummary Write(string path, IReadOnlyList<Sample> pictures, IReadOnlyList<string> texts,
+        string textsName,
         string? tokenizerPath, bool strict, CancellationToken cancellation)
     {
         // Steps that can fail in a moment come before minutes of work.
-        IReadOnlyList<int[]> ids = texts.Count == 0 ? [] : Encode(texts, textsName, WeightsTokenizer.For(_weights, weightsPath, tokenizerPath));
+        IReadOnlyList<int[]> ids = texts.Count == 0 ? []
+            : Encode(texts, textsName, WeightsTokenizer.For(_weights, weightsPath, tokenizerPath));
         using var clip = new ClipModel(device, _weights);
         using var tape = new Tape(device, recording: false);
         var writer = new SafeTensorsWriter();
@@ -51,11 +53,13 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
         var skipped = new Dictionary<string, string>();
         Tensor? imageFeatures = null, textFeatures = null;
         if (pictures.Count > 0)
-            imageFeatures = Add("image_features", Images(clip, pictures, strict, names, skipped, cancellation), names.Count);
+            imageFeatures = Add("image_features", Images(clip, pictures, strict, names, skipped, cancellation),
+                names.Count);
         if (ids.Count > 0)
             textFeatures = Add("text_features", Texts(clip, ids, cancellation), ids.Count);
         if (imageFeatures is not null && textFeatures is not null)
-            writer.Add("logits_per_image", [names.Count, ids.Count], clip.LogitsPerImage(tape, imageFeatures, textFeatures).ToArray());
+            writer.Add("logits_per_image", [names.Count, ids.Count],
+                clip.LogitsPerImage(tape, imageFeatures, textFeatures).ToArray());
         writer.Metadata["images"] = JsonSerializer.Serialize(names);
         writer.Metadata["texts"] = JsonSerializer.Serialize(texts);
         writer.Write(path);
@@ -91,7 +95,8 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
         Dictionary<string, string> skipped, CancellationToken cancellation)
     {
         var features = new List<float>();
-        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], pictures), clip, frames: 1, strict);
+        using BatchLoader loader =
+            SampleReader.Open(new DataSplit("given", ["any"], pictures), clip, frames: 1, strict);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;

@@ -33,20 +33,23 @@ public static class Evaluator
     public static Evaluation Run(CliperModel model, Tensor? classFeatures, BatchLoader loader,
         CancellationToken cancellation = default) =>
         Run(model.Clip.Device, loader, model.Classes, model.Prompts.PromptsPerClass, (tape, batch) =>
-            model.Logits(tape, model.ImageFeatures(tape, Pixels(tape, batch), batch.Frames), classFeatures), cancellation);
+            model.Logits(tape, model.ImageFeatures(tape, Pixels(tape, batch), batch.Frames), classFeatures),
+                cancellation);
 
     /// <summary>Predicts every sample zero-shot, by captions of the classes: see <see cref="FixedPrompts"/>.</summary>
     /// <param name="model">Gives the towers, classes and temperature; its own prompts play no part.</param>
     /// <param name="captions">Token ids of each class's captions, [class][template].</param>
     /// <param name="loader">Unshuffled, without augmentation.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    public static Evaluation ZeroShot(CliperModel model, IReadOnlyList<IReadOnlyList<int[]>> captions, BatchLoader loader,
+    public static Evaluation ZeroShot(CliperModel model, IReadOnlyList<IReadOnlyList<int[]>> captions,
+        BatchLoader loader,
         CancellationToken cancellation = default)
     {
         using var tape = new Tape(model.Clip.Device, recording: false);
         IPromptLearner prompts = new FixedPrompts(captions);
         Tensor classes = prompts.ClassFeatures(tape, model.Clip, imageFeatures: null);
-        return Run(model.Clip.Device, loader, model.Classes, prompts.PromptsPerClass, (inner, batch) => prompts.Logits(inner,
+        return Run(model.Clip.Device, loader, model.Classes, prompts.PromptsPerClass, (inner, batch) =>
+            prompts.Logits(inner,
             model.ImageFeatures(inner, Pixels(inner, batch), batch.Frames), classes, model.Temperature), cancellation);
     }
 

@@ -24,7 +24,8 @@ internal sealed class FrameEncoder
     {
         (_model, _classFeatures) = (model, classFeatures);
         ImageInput input = model.Clip.Vision.Input;
-        _pipeline = new PixelPipeline(input.ImageSize, Augmentation.None, Normalize.Table(input.Mean.ToArray(), input.Std.ToArray()));
+        _pipeline = new PixelPipeline(input.ImageSize, Augmentation.None,
+            Normalize.Table(input.Mean.ToArray(), input.Std.ToArray()));
     }
 
     /// <summary>Values of a feature.</summary>
@@ -59,6 +60,7 @@ internal sealed class FrameEncoder
     {
         using var tape = new Tape(_model.Clip.Device, recording: false);
         Tensor row = tape.Own(Tensor.From(tape.Device, feature, new Shape(1, Width)));
-        return Prediction.FromLogits(_model.Logits(tape, row, _classFeatures).ToArray(), _model.Prompts.PromptsPerClass);
+        return Prediction.FromLogits(_model.Logits(tape, row, _classFeatures).ToArray(),
+            _model.Prompts.PromptsPerClass);
     }
 }

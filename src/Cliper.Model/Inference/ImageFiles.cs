@@ -27,11 +27,14 @@ public static class ImageFiles
     /// <param name="crop">Which part of a picture.</param>
     /// <param name="found">Told each picture's name and its face as it is read, from several threads; null where there
     /// is none.</param>
-    public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, FaceCrop crop, Action<string, PixelBox?> found) =>
-        [.. samples.Select(sample => sample with { Frames = [.. sample.Frames.Select(frame => new FaceFrame(frame, crop, found))] })];
+    public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, FaceCrop crop,
+        Action<string, PixelBox?> found) =>
+        [.. samples.Select(sample =>
+            sample with { Frames = [.. sample.Frames.Select(frame => new FaceFrame(frame, crop, found))] })];
 
     /// <summary>Whether a path names a file that is taken for a video, by its extension.</summary>
-    public static bool IsVideo(string path) => VideoExtensions.Contains(Path.GetExtension(path)) && !Directory.Exists(path);
+    public static bool IsVideo(string path) => VideoExtensions.Contains(Path.GetExtension(path))
+        && !Directory.Exists(path);
 
     /// <summary>The clips: every folder, the named ones or below them, that has pictures, its frames sorted by
     /// name.</summary>
@@ -42,7 +45,8 @@ public static class ImageFiles
                 : throw new InputException($"{path}: no such folder; a clip is a folder of its frames"))
             .Distinct(StringComparer.Ordinal)
             .GroupBy(file => Path.GetDirectoryName(file)!).OrderBy(clip => clip.Key, StringComparer.Ordinal)
-            .Select(clip => new Sample(clip.Key, 0, [.. clip.Order(StringComparer.Ordinal).Select(file => new FileFrame(file))]))];
+            .Select(clip => new Sample(clip.Key, 0,
+                [.. clip.Order(StringComparer.Ordinal).Select(file => new FileFrame(file))]))];
 
     private static string[] Expand(string path, IImageCodec codec)
     {
@@ -53,7 +57,8 @@ public static class ImageFiles
         string[] files;
         try
         {
-            files = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(file => codec.CanRead(Path.GetExtension(file)))];
+            files = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+                .Where(file => codec.CanRead(Path.GetExtension(file)))];
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

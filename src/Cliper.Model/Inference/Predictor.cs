@@ -57,7 +57,8 @@ public sealed class Predictor : IDisposable
         {
             using Batch current = batch;
             using var tape = new Tape(_model.Clip.Device, recording: false);
-            float[] logits = _model.Logits(tape, _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures).ToArray();
+            float[] logits = _model.Logits(tape,
+                _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures).ToArray();
             int width = logits.Length / batch.Count;
             for (int i = 0; i < batch.Count; i++)
                 yield return new FilePrediction(samples[batch.Indices[i]].Name,
@@ -84,7 +85,8 @@ public sealed class Predictor : IDisposable
     public (Evaluation Evaluation, IReadOnlyDictionary<string, string> Skipped) Evaluate(DataSplit split, bool strict,
         CancellationToken cancellation)
     {
-        using BatchLoader loader = SampleReader.Open(split.WithClasses(Classes), _model.Clip, Info.Frames, strict, Info);
+        using BatchLoader loader =
+            SampleReader.Open(split.WithClasses(Classes), _model.Clip, Info.Frames, strict, Info);
         return (Evaluator.Run(_model, _classFeatures, loader, cancellation), loader.Skipped);
     }
 

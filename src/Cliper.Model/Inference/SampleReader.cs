@@ -16,7 +16,8 @@ internal static class SampleReader
     /// <param name="frames">Frames a sample; 1 for pictures.</param>
     /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
     /// <param name="model">Facts of a checkpoint on how frames are taken of a clip; null for evenly.</param>
-    public static BatchLoader Open(DataSplit split, ClipModel clip, int frames, bool strict, CheckpointInfo? model = null) =>
+    public static BatchLoader Open(DataSplit split, ClipModel clip, int frames, bool strict,
+        CheckpointInfo? model = null) =>
         new(split, new LoaderOptions
         {
             Device = clip.Device,

@@ -31,7 +31,8 @@ public sealed class VideoPredictor
     private readonly Action<string> _faceless;
     private readonly Action<string> _damage;
 
-    internal VideoPredictor(FrameEncoder encoder, int frames, FaceCrop crop, bool strict, Action<string> faceless, Action<string> damage)
+    internal VideoPredictor(FrameEncoder encoder, int frames, FaceCrop crop, bool strict, Action<string> faceless,
+        Action<string> damage)
     {
         (_encoder, _crop, _strict, _faceless, _damage) = (encoder, crop, strict, faceless, damage);
         _frames = frames > 1 ? frames : UsualFrames;
@@ -59,14 +60,16 @@ public sealed class VideoPredictor
     /// <param name="whole">Given the answer for the mean over all frames.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">Nothing can be decoded; or strict, and a part cannot.</exception>
-    public IEnumerable<TimelineRow> Timeline(VideoFile video, int window, int stride, Action<Prediction> whole, CancellationToken cancellation)
+    public IEnumerable<TimelineRow> Timeline(VideoFile video, int window, int stride, Action<Prediction> whole,
+        CancellationToken cancellation)
     {
         if (window < 1 || stride < 1)
             throw new SettingsException($"window and stride are at least 1 frame, given were {window} and {stride}");
         return Rows(video, window, stride, whole, cancellation);
     }
 
-    private IEnumerable<TimelineRow> Rows(VideoFile video, int window, int stride, Action<Prediction> whole, CancellationToken cancellation)
+    private IEnumerable<TimelineRow> Rows(VideoFile video, int window, int stride, Action<Prediction> whole,
+        CancellationToken cancellation)
     {
         int width = _encoder.Width, seen = 0;
         var recent = new float[window * width];
@@ -91,13 +94,15 @@ public sealed class VideoPredictor
         Say(video, track);
         whole(_encoder.Classify([.. sum.Select(value => (float)(value / seen))]));
 
-        TimelineRow Row(int first, float[] features) => new(first / video.Rate, seen / video.Rate, _encoder.Classify(Mean(features)));
+        TimelineRow Row(int first, float[] features) =>
+            new(first / video.Rate, seen / video.Rate, _encoder.Classify(Mean(features)));
     }
 
     private void Say(VideoFile video, FaceTrack track)
     {
         if (track.Missing > 0)
-            _faceless(string.Create(CultureInfo.InvariantCulture, $"{video.Path}: no face was found in {track.Missing} of {track.Frames} frames; ")
+            _faceless(string.Create(CultureInfo.InvariantCulture,
+                $"{video.Path}: no face was found in {track.Missing} of {track.Frames} frames; ")
                 + "the one of the frame before them holds there, and before the first the centre");
     }
 

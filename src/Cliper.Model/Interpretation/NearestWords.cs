@@ -27,7 +27,8 @@ public static class NearestWords
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         if (table.Length % width != 0 || vectors.Length % width != 0)
-            throw new ArgumentException($"{table.Length} and {vectors.Length} elements in rows of {width}", nameof(width));
+            throw new ArgumentException($"{table.Length} and {vectors.Length} elements in rows of {width}",
+                nameof(width));
 
         int rows = vectors.Length / width;
         var nearest = new SortedSet<(float Distance, int Id)>[rows];

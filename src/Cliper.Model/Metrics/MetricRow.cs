@@ -105,5 +105,6 @@ public sealed record MetricRow
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
     /// <exception cref="JsonException">The line is no such row.</exception>
     public static MetricRow FromJson(string line) =>
-        JsonSerializer.Deserialize<MetricRow>(line, Options) ?? throw new JsonException("a row is an object, found null");
+        JsonSerializer.Deserialize<MetricRow>(line, Options)
+            ?? throw new JsonException("a row is an object, found null");
 }

@@ -40,8 +40,10 @@ public sealed class FixedPrompts(IReadOnlyList<IReadOnlyList<int[]>> captions) :
     {
         var captions = source.Read<int[][][]>(CaptionsKey);
         int templates = captions.FirstOrDefault()?.Length ?? 0;
-        if (captions.Length != source.Classes.Count || templates == 0 || captions.Any(texts => texts.Length != templates))
-            throw source.Damaged($"metadata '{CaptionsKey}'", $"equally many captions for each of {source.Classes.Count} classes",
+        if (captions.Length != source.Classes.Count || templates == 0
+            || captions.Any(texts => texts.Length != templates))
+            throw source.Damaged($"metadata '{CaptionsKey}'",
+                $"equally many captions for each of {source.Classes.Count} classes",
                 $"{string.Join(", ", captions.Select(texts => texts.Length))}");
         return new FixedPrompts(captions);
     }

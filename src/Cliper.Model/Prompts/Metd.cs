@@ -32,7 +32,8 @@ public sealed class Metd : IPromptLearner
     public Metd(Tensor vectors, DescriptorPrompt prompt)
     {
         if (vectors.Shape.Rank != 4 || vectors.Shape[2] != prompt.Slots)
-            throw new ArgumentException($"descriptors are {vectors.Shape}, expected [classes, subclasses, {prompt.Slots}, width]");
+            throw new ArgumentException(
+                $"descriptors are {vectors.Shape}, expected [classes, subclasses, {prompt.Slots}, width]");
         Vectors = vectors;
         Prompt = prompt;
     }
@@ -65,10 +66,12 @@ public sealed class Metd : IPromptLearner
     public int Tokens => Vectors.Shape[2];
 
     /// <summary>Descriptors drawn from N(0, 1)/1000 by <paramref name="seed"/>.</summary>
-    public static Metd Random(Device device, int classes, int subclasses, int textWidth, DescriptorPrompt prompt, ulong seed)
+    public static Metd Random(Device device, int classes, int subclasses, int textWidth, DescriptorPrompt prompt,
+        ulong seed)
     {
         var vectors = new Tensor(device, new Shape(classes, subclasses, prompt.Slots, textWidth));
-        Philox.Normal(vectors.Data, seed, RandomPurpose.Initialisation, stream: RandomStream, deviation: InitialDeviation);
+        Philox.Normal(vectors.Data, seed, RandomPurpose.Initialisation, stream: RandomStream,
+            deviation: InitialDeviation);
         return new Metd(vectors, prompt);
     }
 

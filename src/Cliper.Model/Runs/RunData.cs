@@ -47,7 +47,8 @@ public static class RunData
             DuplicateReport report = DuplicateFinder.Find(train, other);
             if (report.Pairs.Count == 0)
             {
-                progress.Report(new MessageEvent($"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
+                progress.Report(new MessageEvent(
+                    $"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
                 continue;
             }
             progress.Report(new MessageEvent(report + (settings.DropDuplicates
@@ -91,7 +92,8 @@ public static class RunData
         if (settings.DataSet == Drawn || !File.Exists(Path.Combine(settings.Data, CaptionFile.FileName)))
             return Open(settings, settings.Shape.ImageSize, progress);
         if (settings.LabelCaptionEpochs > 0)
-            throw new SettingsException($"labelCaptionEpochs is {settings.LabelCaptionEpochs}; pictures of a {CaptionFile.FileName} have "
+            throw new SettingsException(
+                $"labelCaptionEpochs is {settings.LabelCaptionEpochs}; pictures of a {CaptionFile.FileName} have "
                 + "no labels to make captions of: set it to 0");
         (DataSplit split, IReadOnlyList<string> captions) = CaptionFile.Open(settings.Data);
         progress.Report(new MessageEvent($"{settings.Data}: {split.Samples.Count} pictures with captions"));
@@ -102,7 +104,8 @@ public static class RunData
     private static TrainingData OpenDrawn(TrainSettings settings, int imageSize, string set)
     {
         var faces = new SyntheticFacesData(set, settings.Seed, settings.DrawnPictures, imageSize, settings.DrawnStyle);
-        DataSplit test = new SyntheticFacesData("test", settings.Seed, DrawnTest, imageSize, settings.DrawnStyle).ToSplit();
+        DataSplit test = new SyntheticFacesData("test", settings.Seed, DrawnTest, imageSize,
+            settings.DrawnStyle).ToSplit();
         return new TrainingData(faces.ToSplit(), null, test, settings,
             "The faces are drawn by the program: the figures say nothing about photographs.",
             (index, epoch) => faces.Caption(index, (uint)epoch));

@@ -20,14 +20,16 @@ public static class RunReport
     private const int ExamplesPerDescriptor = 4;
     private const int MostMistakes = 24;
 
-    internal static ReportModel Of(TrainResult result, TrainSettings settings, TrainingData data, List<ReportNote> notes,
+    internal static ReportModel Of(TrainResult result, TrainSettings settings, TrainingData data,
+        List<ReportNote> notes,
         IReadOnlyList<MetricRow> history, Device device, TimeSpan elapsed)
     {
         DataSplit split = data.Result;
         if (data.Note.Length > 0)
             notes.Add(new ReportNote(data.Note));
         if (settings.Select == Selection.BestOnTest)
-            notes.Add(new ReportNote($"The epoch was chosen by its result on {split.Name} itself, as the authors' script does: "
+            notes.Add(new ReportNote(
+                $"The epoch was chosen by its result on {split.Name} itself, as the authors' script does: "
                 + "the figure is too good by as much as that choice gains.", Warning: true));
         List<ReportBaseline> baselines = [];
         if (result.ZeroShot is { } zeroShot)
@@ -38,7 +40,8 @@ public static class RunReport
         return new ReportModel
         {
             Title = TitleOf(settings),
-            Subtitle = $"{Describe(result.Model)}; {device.Name}; {elapsed.TotalMinutes:F0} min; {images} samples of {split.Name}",
+            Subtitle = $"{Describe(result.Model)}; {device.Name}; {elapsed.TotalMinutes:F0} min; {images} samples of "
+                + $"{split.Name}",
             Created = DateTimeOffset.Now,
             SplitName = split.Name,
             Result = result.Result.Confusion,
@@ -54,14 +57,16 @@ public static class RunReport
 
     /// <summary>The report of several folds: the means, and the confusion matrix of all folds' test splits
     /// together.</summary>
-    internal static ReportModel Of(FoldsResult result, TrainSettings settings, IReadOnlyList<ReportNote> notes, Device device) => new()
+    internal static ReportModel Of(FoldsResult result, TrainSettings settings, IReadOnlyList<ReportNote> notes,
+        Device device) => new()
     {
         Title = TitleOf(settings),
         Subtitle = $"{result.Folds.Count} folds; {device.Name}; {result.Confusion.Samples} samples in all",
         Created = DateTimeOffset.Now,
         SplitName = $"{result.Folds[0].Result.Split} of all folds",
         Result = result.Confusion,
-        Folds = [.. result.Folds.Select(fold => new ReportFold(fold.Fold, $"{CrossValidation.NameOf(fold.Fold)}/report.html", fold.Result.Matrix))],
+        Folds = [.. result.Folds.Select(fold =>
+            new ReportFold(fold.Fold, $"{CrossValidation.NameOf(fold.Fold)}/report.html", fold.Result.Matrix))],
         Notes = notes,
         Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
         Paper = result.Paper,
@@ -71,13 +76,15 @@ public static class RunReport
     /// For every learned vector of the model, class by class, its nearest words of the vocabulary; empty where the
     /// prompt method learns no vectors of that kind.
     /// </summary>
-    public static IReadOnlyList<IReadOnlyList<NearestWord>> NearestWordsOf(CliperModel model, ClipTokenizer tokenizer, int count)
+    public static IReadOnlyList<IReadOnlyList<NearestWord>> NearestWordsOf(CliperModel model, ClipTokenizer tokenizer,
+        int count)
     {
         BpeVocabulary vocabulary = tokenizer.Vocabulary;
         if (model.Prompts is not Metd metd)
             return [];
         return NearestWords.Find(model.Clip.Parameters["token_embedding.weight"].ToArray(), model.Clip.Config.TextWidth,
-            metd.Vectors.ToArray(), id => BpeVocabulary.ToText(vocabulary.Tokens[id]), count, id => IsWord(vocabulary.Tokens[id]));
+            metd.Vectors.ToArray(), id => BpeVocabulary.ToText(vocabulary.Tokens[id]), count, id =>
+                IsWord(vocabulary.Tokens[id]));
     }
 
     private static bool IsWord(string token) => token.EndsWith(BpeVocabulary.EndOfWord, StringComparison.Ordinal)
@@ -99,14 +106,16 @@ public static class RunReport
                 int first = (k * prompts + m) * tokens;
                 descriptors.Add(new ReportDescriptor(model.Classes[k], m + 1, [.. words.Skip(first).Take(tokens)],
                     own[(k, m)].Count(), [.. own[(k, m)].OrderByDescending(p => p.Prediction!.Probabilities[k])
-                        .Take(ExamplesPerDescriptor).Select(p => Picture(split.Samples[p.Index])).OfType<ReportImage>()]));
+                        .Take(ExamplesPerDescriptor)
+                            .Select(p => Picture(split.Samples[p.Index])).OfType<ReportImage>()]));
             }
         return descriptors;
     }
 
     private static List<ReportMistake> Mistakes(TrainResult result, DataSplit split) =>
     [
-        .. result.Result.Predictions.Select((prediction, index) => (Prediction: prediction, Sample: split.Samples[index]))
+        .. result.Result.Predictions
+            .Select((prediction, index) => (Prediction: prediction, Sample: split.Samples[index]))
             .Where(p => p.Prediction is not null && p.Prediction.Class != p.Sample.Label)
             .OrderByDescending(p => p.Prediction!.Probabilities[p.Prediction.Class])
             .Take(MostMistakes)

@@ -104,13 +104,15 @@ public static class TrainingRun
     {
         (string Name, object Now, object Then)[] fixedOnes =
         [
-            ("shape", settings.Shape, begun.Shape), ("subclasses", settings.Subclasses, begun.Subclasses), ("tokens", settings.Tokens, begun.Tokens),
-            ("template", settings.Template, begun.Template), ("weights", settings.Weights, begun.Weights), ("init", settings.Init, begun.Init),
+            ("shape", settings.Shape, begun.Shape), ("subclasses", settings.Subclasses, begun.Subclasses),
+            ("tokens", settings.Tokens, begun.Tokens), ("template", settings.Template, begun.Template),
+            ("weights", settings.Weights, begun.Weights), ("init", settings.Init, begun.Init),
             ("tokenizer", settings.Tokenizer, begun.Tokenizer),
         ];
         foreach ((string name, object now, object then) in fixedOnes)
             if (!now.Equals(then))
-                throw new SettingsException($"{folder}: the setting {name} is not the one that the run began with, and its model cannot follow it: "
+                throw new SettingsException($"{folder}: the setting {name} is not the one that the run began with, and "
+                    + "its model cannot follow it: "
                     + "leave it as it was, or begin a new run with --out");
     }
 
@@ -121,11 +123,13 @@ public static class TrainingRun
         {
             (string name, StageSettings now) = (stage.Name(), settings.Of(stage));
             if (state.HasCompleted(stage) && now != begun.Of(stage))
-                throw new SettingsException($"{folder}: {name} has been trained with other settings of {name} than these: leave them as they were, "
+                throw new SettingsException($"{folder}: {name} has been trained with other settings of {name} than "
+                    + "these: leave them as they were, "
                     + "or begin a new run with --out, from this one's model with --init");
             if (stage == state.Stage && now.Epochs < state.Epoch)
                 throw new SettingsException(
-                    $"{folder}: {state.Epoch} epochs of {name} have been trained, more than {now.Epochs}: leave their number as it was");
+                    $"{folder}: {state.Epoch} epochs of {name} have been trained, more than {now.Epochs}: leave their "
+                        + "number as it was");
         }
     }
 

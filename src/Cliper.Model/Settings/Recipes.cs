@@ -94,7 +94,8 @@ public static class Recipes
             DataSet = "fer2013",
             CaptionTemplates = Captions,
             Shape = SmallShape,
-            Pretrain = SmallPretrain with { Epochs = 50, BatchSize = 64, WarmUpEpochs = 0.5f, AugmentationRampEpochs = 16 },
+            Pretrain = SmallPretrain with { Epochs = 50, BatchSize = 64, WarmUpEpochs = 0.5f,
+                AugmentationRampEpochs = 16 },
             Stage1 = PaperStage1 with { Augmentation = "light" },
             Stage2 = SmallStage2 with { Epochs = 6, BatchSize = 64 },
         },
@@ -107,7 +108,8 @@ public static class Recipes
             Frames = 3,
             CaptionTemplates = Captions,
             Shape = SmallShape,
-            Pretrain = SmallPretrain with { Epochs = 300, BatchSize = 24, WarmUpEpochs = 5, AugmentationRampEpochs = 100 },
+            Pretrain = SmallPretrain with { Epochs = 300, BatchSize = 24, WarmUpEpochs = 5,
+                AugmentationRampEpochs = 100 },
             Stage1 = PaperStage1 with { Epochs = 5, BatchSize = 48, Augmentation = "light" },
             Stage2 = SmallStage2 with { Epochs = 15, BatchSize = 24 },
         },
@@ -143,7 +145,8 @@ public static class Recipes
     };
 
     /// <summary>Models that the paper begins the training of a recipe with, where it is not a CLIP.</summary>
-    private static readonly Dictionary<string, string> PaperInits = new() { ["afew"] = "a model trained on DFEW's fold 1" };
+    private static readonly Dictionary<string, string> PaperInits =
+        new() { ["afew"] = "a model trained on DFEW's fold 1" };
 
     /// <summary>Names of the recipes.</summary>
     public static IReadOnlyCollection<string> Names => ByName.Keys;

@@ -93,12 +93,15 @@ public static class SettingsJson
     /// <param name="settings">One.</param>
     /// <param name="others">The other.</param>
     /// <param name="ignored">Settings that may differ.</param>
-    public static string? FirstDifference<T>(T settings, T others, IReadOnlyCollection<string> ignored) where T : notnull
+    public static string? FirstDifference<T>(T settings, T others, IReadOnlyCollection<string> ignored)
+        where T : notnull
     {
         return Differs(ToNode(settings), ToNode(others), "");
 
-        string? Differs(JsonObject one, JsonObject other, string prefix) => one.Where(pair => !ignored.Contains(prefix + pair.Key))
-            .Select(pair => pair.Value is JsonObject inner && other[pair.Key] is JsonObject same ? Differs(inner, same, $"{prefix}{pair.Key}.")
+        string? Differs(JsonObject one, JsonObject other, string prefix) =>
+            one.Where(pair => !ignored.Contains(prefix + pair.Key))
+            .Select(pair => pair.Value is JsonObject inner && other[pair.Key] is JsonObject same
+                ? Differs(inner, same, $"{prefix}{pair.Key}.")
                 : JsonNode.DeepEquals(pair.Value, other[pair.Key]) ? null : prefix + pair.Key)
             .FirstOrDefault(path => path is not null);
     }
@@ -114,7 +117,8 @@ public static class SettingsJson
         catch (JsonException failure)
         {
             string path = (failure.Path ?? "").TrimStart('$', '.');
-            JsonNode? found = path.Split('.').Aggregate<string, JsonNode?>(all, (node, name) => (node as JsonObject)?[name]);
+            JsonNode? found = path.Split('.').Aggregate<string, JsonNode?>(all, (node, name) =>
+                (node as JsonObject)?[name]);
             Type? type = TypeOf(typeof(T), path.Split('.'));
             throw new SettingsException(
                 $"{(origin == path ? "" : $"{origin}: ")}{path} cannot be {found?.ToJsonString() ?? "null"}; expected {Describe(type)}", failure);
@@ -148,16 +152,19 @@ public static class SettingsJson
             if (depth == names.Length - 1)
                 return (holder, names[depth]);
             holder = holder[names[depth]] as JsonObject
-                ?? throw new SettingsException($"unknown setting '{path}': {string.Join('.', names[..(depth + 1)])} is a single value");
+                ?? throw new SettingsException(
+                    $"unknown setting '{path}': {string.Join('.', names[..(depth + 1)])} is a single value");
         }
     }
 
     /// <summary>The present name of a setting that is given by a former one; any other name as it is.</summary>
     private static string NameOf(JsonObject holder, string given) =>
-        !holder.ContainsKey(given) && FormerNames.TryGetValue(given, out string? name) && holder.ContainsKey(name) ? name : given;
+        !holder.ContainsKey(given) && FormerNames.TryGetValue(given, out string? name) && holder.ContainsKey(name)
+            ? name : given;
 
     /// <summary>Paths of all single settings.</summary>
-    private static IEnumerable<string> Paths(JsonObject all, string prefix) => all.SelectMany(pair => pair.Value is JsonObject inner
+    private static IEnumerable<string> Paths(JsonObject all, string prefix) =>
+        all.SelectMany(pair => pair.Value is JsonObject inner
         ? Paths(inner, $"{prefix}{pair.Key}.")
         : [prefix + pair.Key]);
 
@@ -177,8 +184,10 @@ public static class SettingsJson
         }
     }
 
-    private static Type? TypeOf(Type type, IEnumerable<string> path) => path.Aggregate<string, Type?>(type, (holder, name) =>
-        holder?.GetProperties().FirstOrDefault(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name)?.PropertyType);
+    private static Type? TypeOf(Type type, IEnumerable<string> path) =>
+        path.Aggregate<string, Type?>(type, (holder, name) =>
+        holder?.GetProperties().FirstOrDefault(property =>
+            JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name)?.PropertyType);
 
     private static string Describe(Type? type) => type switch
     {

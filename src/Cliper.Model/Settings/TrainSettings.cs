@@ -181,7 +181,8 @@ public sealed record TrainSettings
         Range(Frames, 1, 1024, nameof(Frames));
         Range(FramesPerSegment, 1, Frames, nameof(FramesPerSegment));
         if (Frames % FramesPerSegment != 0)
-            throw new SettingsException($"framesPerSegment is {FramesPerSegment}, which does not divide the {Frames} frames");
+            throw new SettingsException(
+                $"framesPerSegment is {FramesPerSegment}, which does not divide the {Frames} frames");
         Range(Folds, 2, 1000, nameof(Folds));
         Range(Fold, AllFolds, Folds, nameof(Fold));
         Range(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));
@@ -192,13 +193,16 @@ public sealed record TrainSettings
         if (Cache == CacheMode.Disk && CacheFolder.Length == 0)
             throw new SettingsException("cache is disk and cacheFolder is empty: name the folder of the cache file");
         if (Weights.Length > 0 && Pretrain.Epochs > 0)
-            throw new SettingsException("weights are given and pretrain.epochs is not 0: either start from weights or pre-train");
+            throw new SettingsException(
+                "weights are given and pretrain.epochs is not 0: either start from weights or pre-train");
         if (Init.Length > 0 && (Weights.Length > 0 || Pretrain.Epochs > 0))
-            throw new SettingsException("init is given beside weights or pretrain.epochs: a training begins with one of them");
+            throw new SettingsException(
+                "init is given beside weights or pretrain.epochs: a training begins with one of them");
         if (Weights.Length == 0 && Init.Length == 0 && Pretrain.Epochs == 0)
             throw new SettingsException("no weights: give CLIP weights with --weights, or a recipe that pre-trains");
         if (Pretrain.Epochs > 0 && CaptionTemplates.Count == 0)
-            throw new SettingsException("captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
+            throw new SettingsException(
+                "captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
         foreach (TrainingStage stage in TrainingStages.All)
             CheckStage(Of(stage), stage.Name());
     }

@@ -14,7 +14,8 @@ internal static class CliperLoss
     /// <param name="classFeatures">Class features; null to compute them in this step.</param>
     /// <param name="labels">Class index of each sample.</param>
     /// <param name="rule">Weight of a subclass that no sample of the batch is nearest to.</param>
-    public static StepLoss Of(Tape tape, CliperModel model, Tensor features, Tensor? classFeatures, ReadOnlySpan<int> labels,
+    public static StepLoss Of(Tape tape, CliperModel model, Tensor features, Tensor? classFeatures,
+        ReadOnlySpan<int> labels,
         EmptySubclasses rule)
     {
         Tensor onDevice = tape.Own(Tensor.From(tape.Device, labels, new Shape(labels.Length)));

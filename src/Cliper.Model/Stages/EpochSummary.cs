@@ -6,7 +6,8 @@ namespace Cliper.Model.Stages;
 internal static class EpochSummary
 {
     /// <summary>The sums with one more step.</summary>
-    public static EpochSums After(this EpochSums sums, StageLoop.StepSums step, int microBatches, bool skipped, TimeSpan took,
+    public static EpochSums After(this EpochSums sums, StageLoop.StepSums step, int microBatches, bool skipped,
+        TimeSpan took,
         TimeSpan waited) => new(
         sums.Loss + step.Loss / microBatches, sums.Fine + (step.Fine ?? 0) / microBatches,
         sums.Margin + (step.Margin ?? 0) / microBatches, sums.HasParts || step.Fine is not null, sums.Steps + 1,
@@ -14,12 +15,14 @@ internal static class EpochSummary
         sums.Waited + waited.TotalSeconds);
 
     /// <summary>The epoch's means.</summary>
-    public static EpochEvent ToEvent(this EpochSums sums, TrainingStage stage, int epoch, int epochs, int steps, float rate)
+    public static EpochEvent ToEvent(this EpochSums sums, TrainingStage stage, int epoch, int epochs, int steps,
+        float rate)
     {
         int taken = Math.Max(1, sums.Steps);
         double seconds = Math.Max(sums.Seconds, 1e-9);
         return new EpochEvent(stage, epoch, epochs, steps, (float)(sums.Loss / taken),
-            sums.HasParts ? (float)(sums.Fine / taken) : null, sums.HasParts ? (float)(sums.Margin / taken) : null, rate,
+            sums.HasParts ? (float)(sums.Fine / taken) : null,
+            sums.HasParts ? (float)(sums.Margin / taken) : null, rate,
             sums.Images / seconds, sums.Waited / seconds, sums.Seconds, sums.Skipped, null, null, null);
     }
 }

@@ -67,7 +67,8 @@ internal sealed class PromptStage(CliperModel model, TrainSettings settings) : I
         // The frozen image tower needs no tape: nothing of it is kept.
         Tensor features = tape.New(new Shape(batch.Count, model.Clip.Config.EmbedSize));
         using (var frozen = new Tape(tape.Device, recording: false))
-            tape.Device.Copy(model.ImageFeatures(frozen, Evaluator.Pixels(frozen, batch), batch.Frames).Data, features.Data);
+            tape.Device.Copy(model.ImageFeatures(frozen, Evaluator.Pixels(frozen, batch), batch.Frames).Data,
+                features.Data);
         return CliperLoss.Of(tape, model, features, model.ClassFeatures(tape), batch.Labels.AsSpan(0, batch.Count),
             settings.EmptySubclasses);
     }

@@ -21,7 +21,8 @@ internal readonly record struct StepLoss(Tensor Total, Tensor? Parts);
 /// <param name="settings">Settings of this stage.</param>
 /// <param name="device">Device of the model.</param>
 /// <param name="optimizer">Optimizer over the trained parameters; the loop disposes it.</param>
-internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Device device, IOptimizer optimizer) : IDisposable
+internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Device device, IOptimizer optimizer)
+    : IDisposable
 {
     private const double RateWindowSeconds = 5;
 
@@ -29,7 +30,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     private const int Losses = 3;
 
     private readonly ISchedule _schedule = ScheduleOf(settings);
-    private readonly GradientClipping _clipping = new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
+    private readonly GradientClipping _clipping =
+        new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
     private bool _hasParts;
 
@@ -77,7 +79,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
             {
                 while (Step < steps && next is not null)
                 {
-                    int microBatches = Math.Min(settings.Accumulate, loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0;
+                    int microBatches = Math.Min(settings.Accumulate,
+                        loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0;
                     float rate = RateAt(Epoch + (double)Step / steps);
                     bool updated = false;
                     for (; taken < microBatches && next is not null; taken++)
@@ -104,8 +107,10 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
                     (stepBegan, waitedAtStep) = (Stopwatch.GetTimestamp(), loader.Waited);
                     Sums = Sums.After(sums, microBatches, !gradient.IsFinite, took, waited);
                     window.Add(sums.Images, took, waited);
-                    progress.Report(new StepEvent(stage, Epoch + 1, settings.Epochs, Step, steps, sums.Loss / microBatches,
-                        sums.Fine / microBatches, sums.Margin / microBatches, rate, gradient.Norm, !gradient.IsFinite, window.ImagesPerSecond,
+                    progress.Report(new StepEvent(stage, Epoch + 1, settings.Epochs, Step, steps,
+                        sums.Loss / microBatches,
+                        sums.Fine / microBatches, sums.Margin / microBatches, rate, gradient.Norm, !gradient.IsFinite,
+                            window.ImagesPerSecond,
                         window.WaitShare, window.SecondsPerStep * ((settings.Epochs - Epoch) * (long)steps - Step),
                         device.PeakBytes));
                     cancellation.ThrowIfCancellationRequested();
@@ -136,7 +141,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         ISchedule schedule = settings.Schedule switch
         {
             ScheduleKind.Cosine => new CosineSchedule(settings.LearningRate, settings.Epochs - settings.WarmUpEpochs),
-            ScheduleKind.CosineRestarts => new CosineWithRestartsSchedule(settings.LearningRate, settings.RestartEpochs),
+            ScheduleKind.CosineRestarts =>
+                new CosineWithRestartsSchedule(settings.LearningRate, settings.RestartEpochs),
             _ => new ConstantSchedule(settings.LearningRate),
         };
         return new WarmUpSchedule(schedule, settings.WarmUpEpochs);

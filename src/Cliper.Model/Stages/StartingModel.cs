@@ -13,7 +13,8 @@ namespace Cliper.Model.Stages;
 /// <param name="settings">Settings of the run.</param>
 /// <param name="data">Data of the run: its classes, and its captions for a vocabulary.</param>
 /// <param name="progress">Receives a message when a checkpoint is used.</param>
-internal sealed class StartingModel(Device device, TrainSettings settings, TrainingData data, IProgress<TrainEvent> progress)
+internal sealed class StartingModel(Device device, TrainSettings settings, TrainingData data,
+    IProgress<TrainEvent> progress)
 {
     private string? Tokenizer => settings.Tokenizer.Length > 0 ? settings.Tokenizer : null;
 
@@ -30,7 +31,8 @@ internal sealed class StartingModel(Device device, TrainSettings settings, Train
             ClipTokenizer tokenizer = WeightsTokenizer.For(loaded, settings.Weights, Tokenizer);
             return (WithNewPrompts(new ClipModel(device, loaded), tokenizer), tokenizer);
         }
-        var learned = new ClipTokenizer(BpeTrainer.Train(data.AllCaptions(), settings.Shape.VocabularySize, data.Train.Classes));
+        var learned = new ClipTokenizer(
+            BpeTrainer.Train(data.AllCaptions(), settings.Shape.VocabularySize, data.Train.Classes));
         using ClipWeights random = ClipWeights.Random(settings.Shape.ToConfig(learned.Vocabulary.Count), settings.Seed);
         var clip = new ClipModel(device, random);
         ContrastiveLoss.SetInitialTemperature(clip);
@@ -57,12 +59,14 @@ internal sealed class StartingModel(Device device, TrainSettings settings, Train
         try
         {
             if (!model.Classes.SequenceEqual(data.Train.Classes))
-                throw new InputException($"{checkpoint} was trained on {string.Join(", ", model.Classes)}; the data has "
+                throw new InputException($"{checkpoint} was trained on {string.Join(", ", model.Classes)}; the data "
+                    + "has "
                     + $"{string.Join(", ", data.Train.Classes)}: its descriptors serve the same classes alone; "
                     + "take its CLIP with --weights");
             if (model.Prompts is Metd metd
                 && (metd.PromptsPerClass, metd.Tokens) != (settings.Subclasses, settings.Tokens))
-                throw new SettingsException($"{checkpoint} has {metd.PromptsPerClass} descriptors a class of {metd.Tokens} "
+                throw new SettingsException(
+                    $"{checkpoint} has {metd.PromptsPerClass} descriptors a class of {metd.Tokens} "
                     + $"tokens; subclasses is {settings.Subclasses} and tokens {settings.Tokens}: "
                     + "set them as the checkpoint has them");
         }

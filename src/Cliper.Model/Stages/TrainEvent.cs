@@ -44,6 +44,7 @@ public sealed record StepEvent(TrainingStage Stage, int Epoch, int Epochs, int S
 /// <param name="EvaluatedOn">Name of the split evaluated; null if none was.</param>
 /// <param name="War">Accuracy on it, 0 to 1.</param>
 /// <param name="Uar">Mean recall over the classes on it, 0 to 1.</param>
-public sealed record EpochEvent(TrainingStage Stage, int Epoch, int Epochs, int Steps, float Loss, float? Fine, float? Margin,
+public sealed record EpochEvent(TrainingStage Stage, int Epoch, int Epochs, int Steps, float Loss, float? Fine,
+    float? Margin,
     float LearningRate, double ImagesPerSecond, double WaitShare, double Seconds, int SkippedSteps, string? EvaluatedOn,
     double? War, double? Uar) : TrainEvent;

@@ -38,7 +38,8 @@ public sealed class Trainer
     /// <param name="data">The splits, and captions where a CLIP is pre-trained.</param>
     /// <param name="folder">The run's folder; checkpoints/ is made in it.</param>
     /// <param name="progress">Receives every step, epoch and message.</param>
-    public Trainer(Device device, TrainSettings settings, TrainingData data, string folder, IProgress<TrainEvent> progress)
+    public Trainer(Device device, TrainSettings settings, TrainingData data, string folder,
+        IProgress<TrainEvent> progress)
     {
         settings.Check();
         (_device, _settings, _data, _progress) = (device, settings, data, progress);
@@ -69,13 +70,15 @@ public sealed class Trainer
         try
         {
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
-            _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature : ContrastiveLoss.TemperatureOf(_model.Clip);
+            _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature
+                : ContrastiveLoss.TemperatureOf(_model.Clip);
             // Prompts that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
             if (!_state.HasCompleted(TrainingStage.Stage1) && _settings.Init.Length == 0 && _state.ZeroShot is null)
                 _state = _state with { ZeroShot = ZeroShot(cancellation).Confusion.ToRows() };
             RunStage(new PromptStage(_model, _settings), cancellation);
             // The image tower is measured before the first step of stage 2, or never.
-            if (_state is { Stage: TrainingStage.Stage2, Epoch: 0, Step: 0, AfterStage1: null } && _settings.Stage1.Epochs > 0)
+            if (_state is { Stage: TrainingStage.Stage2, Epoch: 0, Step: 0, AfterStage1: null }
+                && _settings.Stage1.Epochs > 0)
                 _state = _state with { AfterStage1 = Evaluate(_data.Result, cancellation).Confusion.ToRows() };
             using (var stage2 = new ImageTowerStage(_model, _settings))
             {
@@ -84,7 +87,8 @@ public sealed class Trainer
             }
             TakeSelected();
             _checkpoints.SaveModel(_model, _info);
-            return new TrainResult(_model, _tokenizer, Evaluate(_data.Result, cancellation), Kept(_state.ZeroShot), Kept(_state.AfterStage1),
+            return new TrainResult(_model, _tokenizer, Evaluate(_data.Result, cancellation), Kept(_state.ZeroShot),
+                Kept(_state.AfterStage1),
                 _state.BestEpoch)
             {
                 DataFormat = _data.Format,
@@ -121,16 +125,20 @@ public sealed class Trainer
     {
         using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
         _model = reader.ReadModel(_device);
-        _state = reader.State ?? throw new InputException($"{_checkpoints.LastPath}: holds no training state to go on from");
+        _state = reader.State
+            ?? throw new InputException($"{_checkpoints.LastPath}: holds no training state to go on from");
         _tokenizer = _checkpoints.LoadTokenizer();
         if (!_model.Classes.SequenceEqual(_data.Train.Classes))
             throw new InputException($"{_checkpoints.LastPath} was trained on {string.Join(", ", _model.Classes)}; "
                 + $"the data has {string.Join(", ", _data.Train.Classes)}: resume with the data the run began with");
         foreach (long[][] rows in new[] { _state.ZeroShot, _state.AfterStage1 }.OfType<long[][]>())
-            if (rows.Length != _model.Classes.Count || rows.Any(row => row?.Length != rows.Length || row.Any(count => count < 0)))
-                throw new InputException($"{_checkpoints.LastPath}: its counts are not {_model.Classes.Count} rows of as many; the file is damaged");
+            if (rows.Length != _model.Classes.Count
+                || rows.Any(row => row?.Length != rows.Length || row.Any(count => count < 0)))
+                throw new InputException($"{_checkpoints.LastPath}: its counts are not {_model.Classes.Count} rows of "
+                    + "as many; the file is damaged");
         _progress.Report(new MessageEvent(_state.Stage is not { } stage
-            ? "the run is finished: only its evaluation and report are made anew; to train further begin a run with --init"
+            ? "the run is finished: only its evaluation and report are made anew; to train further begin a run with "
+                + "--init"
             : $"going on in {stage.Name()}, epoch {_state.Epoch + 1}, step {_state.Step + 1}"));
     }
 
@@ -226,7 +234,8 @@ public sealed class Trainer
             return;
         _model.Dispose();
         (_model, _) = Checkpoint.Load(_checkpoints.BestPath, _device);
-        _progress.Report(new MessageEvent($"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
+        _progress.Report(new MessageEvent(
+            $"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
     }
 
     private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
@@ -245,7 +254,8 @@ public sealed class Trainer
             if (_skipped.Add(name) && _skipped.Count <= MostNamed)
                 _progress.Report(new MessageEvent($"skipped: {reason}", Warning: true));
         if (_skipped.Count > before)
-            _progress.Report(new MessageEvent($"skipped {_skipped.Count} unreadable {(_skipped.Count == 1 ? "sample" : "samples")} so far "
+            _progress.Report(new MessageEvent($"skipped {_skipped.Count} unreadable "
+                + $"{(_skipped.Count == 1 ? "sample" : "samples")} so far "
                 + "(the setting strict makes this an error)", Warning: true));
     }
 
@@ -253,8 +263,10 @@ public sealed class Trainer
     {
         using BatchLoader loader = _data.TestLoader(_data.Result, _model.Clip.Vision.Input, _device);
         // A CLIP pre-trained here knows the words of its captions and no others.
-        IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces : _settings.CaptionTemplates;
-        return Evaluator.ZeroShot(_model, [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
+        IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces
+            : _settings.CaptionTemplates;
+        return Evaluator.ZeroShot(_model,
+            [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
             _tokenizer.Encode(PromptTemplates.Fill(template, name), _model.Clip.Config.ContextLength))])],
             loader, cancellation);
     }

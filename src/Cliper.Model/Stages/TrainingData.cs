@@ -29,7 +29,8 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     /// <summary>The split whose result is reported.</summary>
     /// <exception cref="InputException">The data has a training split alone.</exception>
     public DataSplit Result => Test ?? Validation
-        ?? throw new InputException("the data has neither a test nor a validation split: nothing to measure the result on");
+        ?? throw new InputException(
+            "the data has neither a test nor a validation split: nothing to measure the result on");
 
     /// <summary>The split evaluated after epochs; the result's own only where no other is there or it is asked
     /// for.</summary>
@@ -44,7 +45,8 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     {
         if (Captions is not null && epoch >= Settings.LabelCaptionEpochs)
             return batch.Indices.Take(batch.Count).Select(index => Captions(index, epoch));
-        string template = Settings.CaptionTemplates[(int)((uint)(epoch + batch.Number) % Settings.CaptionTemplates.Count)];
+        string template = Settings.CaptionTemplates[(int)(
+            (uint)(epoch + batch.Number) % Settings.CaptionTemplates.Count)];
         return batch.Labels.Take(batch.Count)
             .Select(label => PromptTemplates.Fill(template, Train.Classes[label]));
     }
@@ -56,7 +58,8 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
             ? Settings.CaptionTemplates.SelectMany(template =>
                 Train.Classes.Select(name => PromptTemplates.Fill(template, name)))
             : [];
-        IEnumerable<string> own = Captions is null ? [] : Enumerable.Range(0, Train.Samples.Count).Select(index => Captions(index, 0));
+        IEnumerable<string> own = Captions is null ? []
+            : Enumerable.Range(0, Train.Samples.Count).Select(index => Captions(index, 0));
         return ofLabels.Concat(own).Append(Settings.Template + ".");
     }
 
@@ -73,7 +76,8 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
         });
 
     /// <summary>All samples of a split once, in order, with the test transform.</summary>
-    public BatchLoader TestLoader(DataSplit split, ImageInput input, Device device) => new(split, Options(input, device));
+    public BatchLoader TestLoader(DataSplit split, ImageInput input, Device device) =>
+        new(split, Options(input, device));
 
     private LoaderOptions Options(ImageInput input, Device device) => new()
     {

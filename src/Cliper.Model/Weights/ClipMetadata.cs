@@ -29,7 +29,8 @@ internal sealed record ClipFacts
 
     private static T? Join<T>(T? first, T? second, string what, string path) where T : struct =>
         first is { } a && second is { } b && !a.Equals(b)
-            ? throw new InputException($"{path}: {what}: config.json or the file's metadata says {a}, the file itself {b}; "
+            ? throw new InputException(
+                $"{path}: {what}: config.json or the file's metadata says {a}, the file itself {b}; "
                 + "correct or remove one of them")
             : first ?? second;
 }
@@ -78,7 +79,8 @@ internal static class ClipMetadata
             facts = facts with
             {
                 Activation = Activations.All.FirstOrDefault(entry =>
-                        string.Equals(entry.Activation.ToString(), name, StringComparison.OrdinalIgnoreCase))?.Activation
+                        string.Equals(entry.Activation.ToString(), name,
+                            StringComparison.OrdinalIgnoreCase))?.Activation
                     ?? throw Wrong(ActivationKey, name,
                         string.Join(" or ", Activations.All.Select(entry => $"'{entry.Activation}'"))),
             };
@@ -95,7 +97,8 @@ internal static class ClipMetadata
         {
             try
             {
-                ClipConfig config = JsonSerializer.Deserialize<ClipConfig>(json, Json) ?? throw new JsonException("null");
+                ClipConfig config = JsonSerializer.Deserialize<ClipConfig>(json, Json)
+                    ?? throw new JsonException("null");
                 return new ClipFacts
                 {
                     VisionHeads = config.VisionHeads,

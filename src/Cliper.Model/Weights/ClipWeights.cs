@@ -148,7 +148,8 @@ public sealed class ClipWeights : IParameterSource, IDisposable
 
     /// <summary>Adds every tensor to a file that is being made, such as a checkpoint. Values are read one tensor at a
     /// time when the file is written, so these weights have to be open until then.</summary>
-    public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32) =>
+    public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI,
+        TensorType type = TensorType.F32) =>
         AddTo(writer, naming, type, check: null);
 
     /// <summary>The same; <paramref name="check"/> receives each tensor's name and elements when it is

@@ -44,7 +44,8 @@ internal sealed class ClipWeightsLoader
         Compare(shape ?? AnyShape(visionLayers, textLayers), checkShapes: shape is not null);
         if (_faults.Count > 0 || shape is null)
             throw new InputException($"{_source.Path}: not the weights of a CLIP of this program's kind ({_naming} "
-                + $"naming{(_prefix.Length == 0 ? "" : $" after {ErrorText.Quote(_prefix)}")}): {string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
+                + $"naming{(_prefix.Length == 0 ? "" : $" after {ErrorText.Quote(_prefix)}")}): "
+                + $"{string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
 
         ClipFacts facts = new();
         if (HuggingFaceConfig.FolderOf(_source.Path, _naming) is { } folder)
@@ -81,7 +82,8 @@ internal sealed class ClipWeightsLoader
         }
         return prefixes.Count <= 1 ? prefixes.FirstOrDefault("")
             : throw new InputException($"{source.Path}: holds {prefixes.Count} CLIPs, whose names begin with "
-                + $"{string.Join(", ", prefixes.Take(5).Select(ErrorText.Quote))}; write the one that is meant to a file of its "
+                + $"{string.Join(", ", prefixes.Take(5).Select(ErrorText.Quote))}; write the one that is meant to a "
+                + "file of its "
                 + "own: cliper-gpu weights convert --prefix");
     }
 
@@ -227,12 +229,16 @@ internal sealed class ClipWeightsLoader
 
     private int? HeadsOfModules(string blocks)
     {
-        string[] heads = [.. _source.Values.Where(value => value.Key.StartsWith(_prefix + blocks, StringComparison.Ordinal)
-            && value.Key.EndsWith(".attn.num_heads", StringComparison.Ordinal)).Select(value => value.Value).Distinct()];
+        string[] heads = [.. _source.Values
+            .Where(value => value.Key.StartsWith(_prefix + blocks, StringComparison.Ordinal)
+            && value.Key.EndsWith(".attn.num_heads", StringComparison.Ordinal))
+                .Select(value => value.Value).Distinct()];
         return heads.Length == 0 ? null
-            : heads.Length == 1 && int.TryParse(heads[0], NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            : heads.Length == 1 && int.TryParse(heads[0], NumberStyles.None, CultureInfo.InvariantCulture,
+                out int number)
             ? number
-            : throw new InputException($"{_source.Path}: {_prefix}{blocks}*.attn.num_heads: expected the same whole number in "
+            : throw new InputException(
+                $"{_source.Path}: {_prefix}{blocks}*.attn.num_heads: expected the same whole number in "
                 + $"every block, found {string.Join(", ", heads.Take(5).Select(ErrorText.Quote))}; get the file anew");
     }
 

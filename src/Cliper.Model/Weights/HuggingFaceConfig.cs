@@ -77,7 +77,8 @@ internal static class HuggingFaceConfig
     {
         if (section.Text("hidden_act") is not { } name)
             return Activation.QuickGelu;
-        return Activations.All.FirstOrDefault(entry => entry.Name == name)?.Activation ?? throw section.Wrong("hidden_act",
+        return Activations.All.FirstOrDefault(entry => entry.Name == name)?.Activation
+            ?? throw section.Wrong("hidden_act",
             string.Join(" or ", Activations.All.Select(entry => $"'{entry.Name}'")), ErrorText.Quote(name));
     }
 

@@ -51,7 +51,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         try
         {
             using (MappedBytes start = _file.Map(0, (int)Math.Min(_file.Length, FileKind.Looked)))
-                _format = FileKind.Of(start.Span) == FileKind.Zip ? "PyTorch checkpoint" : "PyTorch checkpoint, legacy form";
+                _format = FileKind.Of(start.Span) == FileKind.Zip ? "PyTorch checkpoint"
+                    : "PyTorch checkpoint, legacy form";
             if (_format == "PyTorch checkpoint")
                 _format = ReadArchive();
             else
@@ -90,7 +91,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         string folder = pickles[0][..^PickleRecord.Length];
         ZipEntry record = Stored(pickles[0]);
         if (record.Length > PyTorchPickle.LongestPickle)
-            throw Fault($"{PickleRecord} has {record.Length:N0} bytes, expected at most {PyTorchPickle.LongestPickle:N0}; "
+            throw Fault($"{PickleRecord} has {record.Length:N0} bytes, expected at most "
+                + $"{PyTorchPickle.LongestPickle:N0}; "
                 + "save the model's state dict alone");
         if (Damage(record) is { } damage)
             throw Fault(damage);
@@ -102,7 +104,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         {
             ZipEntry data = Stored(folder + DataFolder + storage.Key);
             return data.Length == Bytes(storage) ? data.Start
-                : throw Fault($"{DataFolder}{Shown(storage.Key)} has {data.Length} bytes, expected {Bytes(storage)} for "
+                : throw Fault($"{DataFolder}{Shown(storage.Key)} has {data.Length} bytes, expected {Bytes(storage)} "
+                    + "for "
                     + $"{storage.Elements} of {storage.Type.SafeTensorsName()}; get or write the file anew");
         }, 0);
         return _records.Keys.Any(name => name.StartsWith(folder + CodeFolder, StringComparison.Ordinal))
@@ -112,7 +115,8 @@ public sealed class PyTorchCheckpoint : TensorSource
     private ZipEntry Stored(string name) => !_records.TryGetValue(name, out ZipEntry? entry)
         ? throw Fault($"no record {ErrorText.Quote(name)} in the archive; get or write the file anew")
         : entry.Stored ? entry
-        : throw Fault($"record {ErrorText.Quote(name)} is compressed or encrypted, which PyTorch never does; unpack the "
+        : throw Fault($"record {ErrorText.Quote(name)} is compressed or encrypted, which PyTorch never does; unpack "
+            + "the "
             + "archive and save it anew with PyTorch");
 
     private void ReadLegacy()
@@ -120,7 +124,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         int length = (int)Math.Min(_file.Length, PyTorchPickle.LongestPickle);
         var pickle = new PyTorchPickle(_file.Read(0, length), Fault);
         if (pickle.Read() is not BigInteger magic || magic != LegacyMagic)
-            throw Fault("a pickle, but not one that torch.save wrote; save the tensors with torch.save or as safetensors");
+            throw Fault("a pickle, but not one that torch.save wrote; save the tensors with torch.save or as "
+                + "safetensors");
         if (pickle.Read() is not (long)LegacyProtocol)
             throw Fault($"another version of PyTorch's legacy form than {LegacyProtocol}; save it anew");
         if (pickle.Read() is not PickleDictionary { Items: var system }
@@ -151,7 +156,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         Flatten("", content, storage => !elements.TryGetValue(storage.Key, out (long At, long Elements) place)
             ? throw Fault($"no storage {Shown(storage.Key)}; get or write the file anew")
             : place.Elements == storage.Elements ? place.At
-            : throw Fault($"storage {Shown(storage.Key)} has {place.Elements} elements, expected {storage.Elements}; get or "
+            : throw Fault($"storage {Shown(storage.Key)} has {place.Elements} elements, expected {storage.Elements}; "
+                + "get or "
                 + "write the file anew"), 0);
     }
 
@@ -189,7 +195,8 @@ public sealed class PyTorchCheckpoint : TensorSource
     private void Flatten(string name, object? value, Func<PickleStorage, long> place, int depth)
     {
         if (++_leaves > MostLeaves || depth > DeepestPath || name.Length > LongestName)
-            throw Fault($"unfolds to more than {MostLeaves:N0} values, {DeepestPath} levels or names of {LongestName} letters; "
+            throw Fault($"unfolds to more than {MostLeaves:N0} values, {DeepestPath} levels or names of {LongestName} "
+                + "letters; "
                 + "save the model's state dict alone");
         switch (value)
         {
@@ -233,7 +240,8 @@ public sealed class PyTorchCheckpoint : TensorSource
                 if (entry.Count > 0 && extent > tensor.Storage.Elements - tensor.Offset)
                     throw Impossible();
                 if (entry.Bytes > Math.Max(SmallView, Bytes(tensor.Storage)))
-                    throw Fault($"{what} shows {entry.Count} elements of {tensor.Storage.Elements} that are stored (an expanded "
+                    throw Fault($"{what} shows {entry.Count} elements of {tensor.Storage.Elements} that are stored (an "
+                        + "expanded "
                         + "tensor); store it with .contiguous()");
             }
         }
@@ -270,7 +278,8 @@ public sealed class PyTorchCheckpoint : TensorSource
 
     private long Bytes(PickleStorage storage) => storage.Elements <= _file.Length
         ? storage.Elements * storage.Type.Size()
-        : throw Fault($"storage {Shown(storage.Key)} is said to have {storage.Elements} elements, more than the file has "
+        : throw Fault($"storage {Shown(storage.Key)} is said to have {storage.Elements} elements, more than the file "
+            + "has "
             + "bytes; get or write the file anew");
 
     internal override MappedBytes Map(TensorEntry entry, long offset, int length)

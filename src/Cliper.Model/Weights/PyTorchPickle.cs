@@ -162,7 +162,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
             or ("torch", "Size") or ("_codecs", "encode") or ("__builtin__" or "builtins", "set")
             || (module == "torch" && StorageType(name) is not null);
         return known ? new PickleGlobal(module, name) : throw fault(
-            $"asks for {ErrorText.Quote($"{module} {name}")}, which is neither a tensor nor a plain container. It was not "
+            $"asks for {ErrorText.Quote($"{module} {name}")}, which is neither a tensor nor a plain container. It was "
+                + "not "
             + "loaded: a pickle may run anything. If you trust the file, open it with PyTorch and save its tensors "
             + "alone: torch.save(model.state_dict(), 'weights.pt')");
     }
@@ -187,7 +188,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         object?[] given = arguments ?? throw Damaged("a call without arguments");
         switch (callable?.Name)
         {
-            case "_rebuild_tensor" or "_rebuild_tensor_v2" when given is [PickleStorage storage, long offset, object?[] shape,
+            case "_rebuild_tensor" or "_rebuild_tensor_v2" when given is [PickleStorage storage, long offset,
+                object?[] shape,
                 object?[] strides, ..]:
                 // The seventh says that the tensor is to be negated or conjugated when read, which is never stored by
                 // models.
@@ -202,7 +204,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
                 var dictionary = new PickleDictionary();
                 foreach (object? pair in pairs)
                     Set(dictionary, pair is object?[] { Length: 2 } two ? two
-                        : pair is List<object?> { Count: 2 } listed ? [.. listed] : throw Damaged("a pair that is none"));
+                        : pair is List<object?> { Count: 2 } listed ? [.. listed]
+                            : throw Damaged("a pair that is none"));
                 return dictionary;
             case "Size" when given is [object?[] sizes]:
                 return sizes;

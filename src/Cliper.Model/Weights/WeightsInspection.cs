@@ -82,6 +82,7 @@ public sealed record WeightsInspection
             (1280, 32) => "ViT-H",
             _ => $"ViT {config.VisionWidth}x{config.VisionLayers}",
         };
-        return $"CLIP {size}/{config.PatchSize}" + (config.ImageSize == UsualPixels ? "" : $", {config.ImageSize} pixels");
+        return $"CLIP {size}/{config.PatchSize}"
+            + (config.ImageSize == UsualPixels ? "" : $", {config.ImageSize} pixels");
     }
 }

@@ -32,7 +32,8 @@ internal static class ZipDirectory
     {
         (long count, long start, long length) = FindDirectory(file);
         if (count > MostEntries || length > LongestDirectory)
-            throw Damaged(file, $"{count:N0} files and a list of {length:N0} bytes, expected at most {MostEntries:N0} and "
+            throw Damaged(file, $"{count:N0} files and a list of {length:N0} bytes, expected at most {MostEntries:N0} "
+                + "and "
                 + $"{LongestDirectory:N0}");
         byte[] directory = file.Read(start, (int)length);
         var entries = new Dictionary<string, ZipEntry>(StringComparer.Ordinal);
@@ -101,7 +102,8 @@ internal static class ZipDirectory
             throw Damaged(file, $"{ErrorText.Quote(name)} is said to be at byte {header}");
 
         ReadOnlySpan<byte> local = file.Read(header, (int)Math.Min(LocalBytes + nameLength, limit - header));
-        if (U32(local, 0) != LocalSignature || U16(local, 26) != nameLength || !local[LocalBytes..].SequenceEqual(nameBytes))
+        if (U32(local, 0) != LocalSignature || U16(local, 26) != nameLength
+            || !local[LocalBytes..].SequenceEqual(nameBytes))
             throw Damaged(file, $"{ErrorText.Quote(name)} is not where the list of files says");
         long start = header + LocalBytes + nameLength + U16(local, 28);
         if (start > limit || packed > limit - start)

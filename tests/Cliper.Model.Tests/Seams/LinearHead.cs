@@ -57,7 +57,8 @@ internal sealed class ConditionalPrompts(Device device, int classes, int width) 
         int batch = imageFeatures.Shape[0];
         Tensor Rows(Tensor table, Func<int, int> row) => tape.Gather(table, tape.Own(Tensor.From(tape.Device,
             [.. Enumerable.Range(0, batch * classes).Select(row)], new Shape(batch * classes))));
-        Tensor vectors = Rows(_vectors, index => index % classes), images = Rows(imageFeatures, index => index / classes);
+        Tensor vectors = Rows(_vectors, index => index % classes),
+            images = Rows(imageFeatures, index => index / classes);
         return tape.L2Normalize(tape.Add(vectors, images)).Reshape(new Shape(batch, classes, width));
     }
 
@@ -65,7 +66,8 @@ internal sealed class ConditionalPrompts(Device device, int classes, int width) 
     {
         int batch = imageFeatures.Shape[0];
         Tensor rows = tape.L2Normalize(imageFeatures).Reshape(new Shape(batch, 1, width));
-        return tape.MatMul(rows, classFeatures, transposeB: true, scale: 1 / temperature).Reshape(new Shape(batch, classes));
+        return tape.MatMul(rows, classFeatures, transposeB: true,
+            scale: 1 / temperature).Reshape(new Shape(batch, classes));
     }
 
     public void Dispose() => _vectors.Dispose();

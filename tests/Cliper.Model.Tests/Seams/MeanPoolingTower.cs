@@ -17,7 +17,8 @@ internal sealed class MeanPoolingTower : IImageTower
     private readonly ParameterSet _parameters;
     private readonly ClipConfig _config;
 
-    private MeanPoolingTower(ParameterSet parameters, ClipConfig config) => (_parameters, _config) = (parameters, config);
+    private MeanPoolingTower(ParameterSet parameters, ClipConfig config) =>
+        (_parameters, _config) = (parameters, config);
 
     public ImageInput Input => _config.ImageInput with { PatchSize = _config.ImageSize };
 
@@ -72,7 +73,8 @@ internal sealed class MeanPoolingTower : IImageTower
             int size = config.ImageSize, width = config.EmbedSize;
             return name == RunningMean
                 ? Tensor.From(device, new float[size], new Shape(size))
-                : Tensor.From(device, [.. Enumerable.Range(0, size * width).Select(i => MathF.Sin(i))], new Shape(size, width));
+                : Tensor.From(device, [.. Enumerable.Range(0, size * width).Select(i => MathF.Sin(i))],
+                    new Shape(size, width));
         }
     }
 }

@@ -19,7 +19,8 @@ internal sealed class MomentumDescent : IOptimizer
     public IEnumerable<OptimizerState> State => _entries.Where(entry => entry.Step > 0)
         .Select(entry => new OptimizerState(entry.Name, entry.Step, [entry.Velocity]));
 
-    public void AddGroup(IEnumerable<(string Name, Tensor Parameter)> parameters, float weightDecay, float learningRateFactor = 1)
+    public void AddGroup(IEnumerable<(string Name, Tensor Parameter)> parameters, float weightDecay,
+        float learningRateFactor = 1)
     {
         foreach ((string name, Tensor parameter) in parameters)
             _entries.Add(new Entry(name, parameter,

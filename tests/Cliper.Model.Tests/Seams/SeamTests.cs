@@ -46,7 +46,8 @@ public sealed class SeamTests : TemporaryFolder
     [Test]
     public void Stage2_TowerWithoutPatches_TrainsItAndLeavesItsBuffersToIt()
     {
-        using var model = new CliperModel(MeanPoolingTower.Create(_device, Config), Captions(), Split.Classes, temperature: 1);
+        using var model = new CliperModel(MeanPoolingTower.Create(_device, Config), Captions(), Split.Classes,
+            temperature: 1);
         float[] buffer = model.Clip.Parameters["visual.running_mean"].ToArray();
         using var stage = new ImageTowerStage(model, new TrainSettings());
         model.Clip.Vision.IsTraining = stage.TrainsImageTower;
@@ -76,7 +77,8 @@ public sealed class SeamTests : TemporaryFolder
     [Test]
     public void Stage1_PromptsOfTheImage_LearnAndAreScoredPerImage()
     {
-        using var model = new CliperModel(Clip(), new ConditionalPrompts(_device, 2, Config.EmbedSize), Split.Classes, 0.1f);
+        using var model = new CliperModel(Clip(), new ConditionalPrompts(_device, 2, Config.EmbedSize), Split.Classes,
+            0.1f);
         using (var tape = new Tape(_device, recording: false))
             Assert.That(model.ClassFeatures(tape), Is.Null);
 
@@ -109,7 +111,8 @@ public sealed class SeamTests : TemporaryFolder
         Checkpoint.Save(In("head.safetensors"), model, new CheckpointInfo(1, "test", ""));
 
         Assert.That(() => Checkpoint.Load(In("head.safetensors"), _device), Throws.TypeOf<InputException>()
-            .With.Message.Contains("head.safetensors: metadata 'method': expected metd or fixed-prompts, found 'linear-head'"));
+            .With.Message.Contains(
+                "head.safetensors: metadata 'method': expected metd or fixed-prompts, found 'linear-head'"));
     }
 
     [Test]
@@ -120,7 +123,8 @@ public sealed class SeamTests : TemporaryFolder
 
         using var half = new CliperModel(Clip(), new LinearHead(_device, 2, Config.EmbedSize), Split.Classes);
         IOptimizer? stopped = null;
-        Train(half, new PromptStage(half, new TrainSettings()), epochs: 2, (settings, trained) => stopped = Descent(settings, trained),
+        Train(half, new PromptStage(half, new TrainSettings()), epochs: 2, (settings, trained) =>
+            stopped = Descent(settings, trained),
             () => Checkpoint.Save(In("half.safetensors"), half, new CheckpointInfo(1, "test", ""), TensorType.F32,
                 new TrainingState(TrainingStage.Stage1, 2, 0, -1, 0), stopped));
         using (var reader = new Checkpoint.CheckpointReader(In("half.safetensors")))
@@ -131,7 +135,8 @@ public sealed class SeamTests : TemporaryFolder
                 return resumed;
             }, begin: 2);
 
-        Assert.That(half.Prompts.Parameters[0].Tensor.ToArray(), Is.EqualTo(whole.Prompts.Parameters[0].Tensor.ToArray()));
+        Assert.That(half.Prompts.Parameters[0].Tensor.ToArray(),
+            Is.EqualTo(whole.Prompts.Parameters[0].Tensor.ToArray()));
     }
 
     [Test]
@@ -151,11 +156,13 @@ public sealed class SeamTests : TemporaryFolder
 
     /// <summary>Runs a stage and returns the mean loss of each epoch.</summary>
     private List<float> Train(CliperModel model, ITrainingStage stage, int epochs,
-        Func<StageSettings, IReadOnlyList<(string Name, Tensor Tensor)>, IOptimizer> optimizer, Action? ended = null, int begin = 0)
+        Func<StageSettings, IReadOnlyList<(string Name, Tensor Tensor)>, IOptimizer> optimizer, Action? ended = null,
+            int begin = 0)
     {
         var settings = new StageSettings { Epochs = epochs, BatchSize = 4, LearningRate = 1e-2f };
         model.Train(stage.Trained);
-        using var loop = new StageLoop(stage.Stage, settings, _device, optimizer(settings, stage.Trained)) { Epoch = begin };
+        using var loop = new StageLoop(stage.Stage, settings, _device,
+            optimizer(settings, stage.Trained)) { Epoch = begin };
         using BatchLoader loader = new TrainingData(Split, null, null, new TrainSettings())
             .TrainLoader(settings, model.Clip.Vision.Input, _device);
         List<float> losses = [];
@@ -167,7 +174,8 @@ public sealed class SeamTests : TemporaryFolder
 
     private ConfusionMatrix Evaluate(CliperModel model) => Answered(model).Confusion;
 
-    private float[] Answers(CliperModel model) => [.. Answered(model).Predictions.SelectMany(answer => answer!.Probabilities)];
+    private float[] Answers(CliperModel model) =>
+        [.. Answered(model).Predictions.SelectMany(answer => answer!.Probabilities)];
 
     private Evaluation Answered(CliperModel model)
     {
