@@ -12,7 +12,7 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Checkpoints;
 
 /// <summary>Facts that a checkpoint states beside its tensors.</summary>
-/// <param name="Frames">Frames of a clip the model was trained on; 1 for pictures.</param>
+/// <param name="Frames">Frames of a clip the model was trained on; 1 for images.</param>
 /// <param name="Recipe">Name of the recipe.</param>
 /// <param name="Note">Note for readers of the result, such as where captions came from; may be empty.</param>
 public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
@@ -26,7 +26,7 @@ public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
     /// <summary>Margin added to each side of a face box, as a fraction of the box's size.</summary>
     public float FaceMargin { get; init; }
 
-    /// <summary>How faces lay in the pictures.</summary>
+    /// <summary>How faces lay in the images.</summary>
     public FaceAlignment Alignment { get; init; }
 }
 

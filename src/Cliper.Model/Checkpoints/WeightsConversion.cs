@@ -15,7 +15,7 @@ namespace Cliper.Model.Checkpoints;
 public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming, int Tensors, long Bytes)
 {
     /// <summary>
-    /// Writes the CLIP that a file holds, heads, activation and normalisation in the metadata. If no naming is asked
+    /// Writes the CLIP that a file holds, heads, activation and normalization in the metadata. If no naming is asked
     /// for, a trained CLIPER stays one, without what only resuming needs, and a file that holds no CLIP is written as
     /// it is, integers unchanged.
     /// </summary>

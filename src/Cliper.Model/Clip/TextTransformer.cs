@@ -28,7 +28,7 @@ public sealed class TextTransformer
     /// first place) is ignored. Lengths may differ.</param>
     /// <param name="observe">Given the name and value of every intermediate result ("block.0" and so on, "ln_final");
     /// the texts must then be of equal length, which is not cut.</param>
-    /// <returns>[P, D], projected and not normalised.</returns>
+    /// <returns>[P, D], projected and not normalized.</returns>
     /// <exception cref="ArgumentException">An id outside the vocabulary, or a text longer than the context.</exception>
     public Tensor Forward(Tape tape, IReadOnlyList<int[]> ids, Action<string, Tensor>? observe = null)
     {
@@ -74,7 +74,7 @@ public sealed class TextTransformer
         }
         if (whole || _blocks.Length == 0)
         {
-            // LayerNorm works row by row: normalising all rows first changes nothing for those read.
+            // LayerNorm works row by row: normalizing all rows first changes nothing for those read.
             x = Norm(tape, x);
             observe?.Invoke("ln_final", x);
             x = tape.Gather(x.Reshape(new Shape(texts * tokens, width)), endRows);

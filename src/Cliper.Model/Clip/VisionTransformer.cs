@@ -4,7 +4,7 @@ namespace Cliper.Model.Clip;
 
 /// <summary>
 /// CLIP's image tower, a vision transformer: patches to tokens by a linear map, a class token before them, positions,
-/// LayerNorm, blocks; the class token's last state, normalised and projected, is the image's feature.
+/// LayerNorm, blocks; the class token's last state, normalized and projected, is the image's feature.
 /// </summary>
 public sealed class VisionTransformer : IImageTower
 {

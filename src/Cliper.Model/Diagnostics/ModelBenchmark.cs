@@ -13,9 +13,9 @@ using ModelShape = Cliper.Model.Diagnostics.BenchmarkSizes.ModelShape;
 namespace Cliper.Model.Diagnostics;
 
 /// <summary>
-/// Times whole models with random weights: features of pictures, a training step of each of CLIPER's stages as the
+/// Times whole models with random weights: features of images, a training step of each of CLIPER's stages as the
 /// trainer takes it (stage 1 learns 35 descriptors through the text tower, stage 2 the image tower against fixed ones),
-/// and what the optimiser does in it. GFLOP/s count the matrix products alone.
+/// and what the optimizer does in it. GFLOP/s count the matrix products alone.
 /// </summary>
 /// <param name="device">Where to run.</param>
 /// <param name="sizes">The models.</param>

@@ -176,7 +176,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         }
     }
 
-    // On the processor the threads that load pictures do this, each for itself.
+    // On the CPU the threads that load images do this, each for itself.
     private IEnumerable<Case> Pictures()
     {
         if (device is not GpuDevice)

@@ -7,7 +7,7 @@ namespace Cliper.Model.Diagnostics;
 
 /// <summary>
 /// Every main operation on small random data, on any device, beside the same in double: what it is computed by there,
-/// and whether rightly. Takes a fraction of a second, on a card mostly for loading the kernels.
+/// and whether rightly. Takes a fraction of a second, on a GPU mostly for loading the kernels.
 /// </summary>
 /// <param name="device">Where to compute.</param>
 public sealed class OperationTest(Device device)

@@ -31,7 +31,7 @@ internal sealed class FrameEncoder
     /// <summary>Values of a feature.</summary>
     public int Width => _model.Clip.Config.EmbedSize;
 
-    /// <summary>Features of frames, not normalised, [frames, <see cref="Width"/>].</summary>
+    /// <summary>Features of frames, not normalized, [frames, <see cref="Width"/>].</summary>
     public float[] Encode(IReadOnlyList<RgbImage> frames)
     {
         using var tape = new Tape(_model.Clip.Device, recording: false);

@@ -14,19 +14,19 @@ public static class ImageFiles
         StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
-    /// The pictures: files as they are named, folders with all below them that <paramref name="codec"/> can read; each
+    /// The images: files as they are named, folders with all below them that <paramref name="codec"/> can read; each
     /// once, sorted by path (ordinal).
     /// </summary>
-    /// <exception cref="InputException">A path does not exist, or a folder has no picture.</exception>
+    /// <exception cref="InputException">A path does not exist, or a folder has no image.</exception>
     public static IReadOnlyList<Sample> Pictures(IEnumerable<string> paths, IImageCodec? codec = null) =>
         [.. paths.SelectMany(path => Expand(path, codec ?? SkiaImageCodec.Instance)).Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal).Select(file => new Sample(file, 0, [new FileFrame(file)]))];
 
-    /// <summary>The samples with every picture cut to its face.</summary>
+    /// <summary>The samples with every image cut to its face.</summary>
     /// <param name="samples">The samples.</param>
-    /// <param name="crop">Which part of a picture.</param>
-    /// <param name="found">Told each picture's name and its face as it is read, from several threads; null where there
-    /// is none.</param>
+    /// <param name="crop">Which part of an image.</param>
+    /// <param name="found">Receives each image's name and its face as it is read, from several threads; null where
+    /// there is none.</param>
     public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, FaceCrop crop,
         Action<string, PixelBox?> found) =>
         [.. samples.Select(sample =>
@@ -36,9 +36,9 @@ public static class ImageFiles
     public static bool IsVideo(string path) => VideoExtensions.Contains(Path.GetExtension(path))
         && !Directory.Exists(path);
 
-    /// <summary>The clips: every folder, the named ones or below them, that has pictures, its frames sorted by
+    /// <summary>The clips: every folder, the named ones or below them, that has images, its frames sorted by
     /// name.</summary>
-    /// <exception cref="InputException">A path is no folder, or there is no picture below it.</exception>
+    /// <exception cref="InputException">A path is no folder, or there is no image below it.</exception>
     public static IReadOnlyList<Sample> Clips(IEnumerable<string> paths, IImageCodec? codec = null) =>
         [.. paths.SelectMany(path => Directory.Exists(path)
                 ? Expand(path, codec ?? SkiaImageCodec.Instance)

@@ -13,7 +13,7 @@ namespace Cliper.Model.Inference;
 /// <param name="Prediction">The answer.</param>
 public sealed record FilePrediction(string File, Prediction Prediction);
 
-/// <summary>A trained model with its descriptors' features at hand: pictures in, expressions out.</summary>
+/// <summary>A trained model with its descriptors' features at hand: images in, expressions out.</summary>
 public sealed class Predictor : IDisposable
 {
     private readonly CliperModel _model;
@@ -42,10 +42,10 @@ public sealed class Predictor : IDisposable
     }
 
     /// <summary>Predicts samples, in their order, as they are computed.</summary>
-    /// <param name="samples">Pictures, or clips.</param>
+    /// <param name="samples">Images, or clips.</param>
     /// <param name="clips">Whether a sample is a clip, of which the model takes as many frames as it was trained
     /// on.</param>
-    /// <param name="strict">Whether an unreadable picture is an error.</param>
+    /// <param name="strict">Whether an unreadable image is an error.</param>
     /// <param name="skipped">Given the name of each sample left out, and why.</param>
     /// <param name="cancellation">Stops between batches.</param>
     public IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips, bool strict,
@@ -70,15 +70,15 @@ public sealed class Predictor : IDisposable
 
     /// <summary>The model on videos.</summary>
     /// <param name="crop">Which part of a frame.</param>
-    /// <param name="faceless">Told of frames without a face, a sentence a video.</param>
+    /// <param name="faceless">Receives a message on frames without a face, a sentence a video.</param>
     /// <param name="strict">Whether damage to a video is an error.</param>
-    /// <param name="damage">Else told of it, a sentence each.</param>
+    /// <param name="damage">Receives damage otherwise, a sentence each.</param>
     public VideoPredictor ForVideo(FaceCrop crop, bool strict, Action<string> faceless, Action<string> damage) =>
         new(new FrameEncoder(_model, _classFeatures), Info.Frames, crop, strict, faceless, damage);
 
     /// <summary>Evaluates the model on a split, whose classes are matched by name.</summary>
     /// <param name="split">The samples.</param>
-    /// <param name="strict">Whether an unreadable picture is an error; else it is left out and among the
+    /// <param name="strict">Whether an unreadable image is an error; else it is left out and among the
     /// skipped.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <exception cref="InputException">The data has classes that the model has not, or cannot be read.</exception>

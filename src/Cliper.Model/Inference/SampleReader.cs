@@ -13,8 +13,8 @@ internal static class SampleReader
     /// <summary>Opens <paramref name="split"/>.</summary>
     /// <param name="split">The samples.</param>
     /// <param name="clip">The model that takes the images.</param>
-    /// <param name="frames">Frames a sample; 1 for pictures.</param>
-    /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
+    /// <param name="frames">Frames a sample; 1 for images.</param>
+    /// <param name="strict">Whether an unreadable image is an error; else it is left out.</param>
     /// <param name="model">Facts of a checkpoint on how frames are taken of a clip; null for evenly.</param>
     public static BatchLoader Open(DataSplit split, ClipModel clip, int frames, bool strict,
         CheckpointInfo? model = null) =>

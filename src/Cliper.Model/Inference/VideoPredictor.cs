@@ -18,7 +18,7 @@ public sealed record TimelineRow(double Start, double End, Prediction Prediction
 /// length.</summary>
 public sealed class VideoPredictor
 {
-    /// <summary>Frames of a video that a model of single pictures looks at.</summary>
+    /// <summary>Frames of a video that a model of single images looks at.</summary>
     private const int UsualFrames = 16;
 
     /// <summary>Frames encoded at once.</summary>
@@ -39,7 +39,7 @@ public sealed class VideoPredictor
     }
 
     /// <summary>
-    /// One answer for a video: as many frames as the model was trained on (16 for a model of pictures), the middle of
+    /// One answer for a video: as many frames as the model was trained on (16 for a model of images), the middle of
     /// each of as many equal stretches.
     /// </summary>
     /// <exception cref="InputException">Nothing can be decoded; or strict, and a part cannot.</exception>

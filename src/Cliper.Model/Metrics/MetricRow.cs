@@ -39,7 +39,7 @@ public sealed record MetricRow
     /// <summary>Step within the epoch, from 1; of step rows.</summary>
     public int? StepOfEpoch { get; init; }
 
-    /// <summary>The loss that is minimised; over an epoch its mean.</summary>
+    /// <summary>The loss that is minimized; over an epoch its mean.</summary>
     public double? Loss { get; init; }
 
     /// <summary>Fine-grained cross-entropy of it.</summary>

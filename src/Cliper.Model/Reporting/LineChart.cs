@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Cliper.Model.Reporting;
 
 /// <summary>
-/// A chart of curves as inline SVG. Colours come from the page's style, so it follows light and dark.
+/// A chart of curves as inline SVG. Colors come from the page's style, so it follows light and dark.
 /// </summary>
 internal static class LineChart
 {

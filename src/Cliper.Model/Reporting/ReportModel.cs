@@ -63,9 +63,9 @@ public sealed record ReportBaseline(string Name, ConfusionMatrix Result);
 /// <param name="Warning">Whether it qualifies the result: "the best epoch was chosen on the test set".</param>
 public sealed record ReportNote(string Text, bool Warning = false);
 
-/// <summary>A picture that the report shows.</summary>
+/// <summary>An image that the report shows.</summary>
 /// <param name="Name">Its file or name.</param>
-/// <param name="Image">The picture; shown small.</param>
+/// <param name="Image">The image; shown small.</param>
 public sealed record ReportImage(string Name, RgbImage Image);
 
 /// <summary>A descriptor (subclass) of a class.</summary>

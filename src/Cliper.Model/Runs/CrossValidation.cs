@@ -62,7 +62,7 @@ public static class CrossValidation
     /// <param name="folder">Folder of the folds' folders.</param>
     /// <param name="resume">Whether to go on where an earlier call was interrupted.</param>
     /// <param name="overwrite">Whether what is there already is written over.</param>
-    /// <param name="progress">Told of every step, epoch and message of every fold.</param>
+    /// <param name="progress">Receives every step, epoch and message of every fold.</param>
     /// <param name="cancellation">Ends the current step, writes the fold's checkpoint and throws.</param>
     /// <exception cref="OperationCanceledException">Cancelled; it can be resumed.</exception>
     /// <exception cref="InputException">Data or weights are missing or damaged, or a folder cannot be used.</exception>
@@ -108,7 +108,7 @@ public static class CrossValidation
             return new FoldResult(settings.Fold, folder, RunResult.Read(finished));
         }
         progress.Report(new MessageEvent($"fold {settings.Fold} of {settings.Folds}: {folder}"));
-        // A fold that was interrupted before its first checkpoint begins anew.
+        // A fold that was interrupted before its first checkpoint begins again.
         bool goOn = resume && RunCheckpoints.HasLast(folder);
         TrainResult result = TrainingRun.Run(device, settings, folder, goOn, overwrite || resume, progress,
             cancellation);
@@ -116,7 +116,7 @@ public static class CrossValidation
         return new FoldResult(settings.Fold, folder, RunResult.Of(result));
     }
 
-    /// <summary>Opens every fold once, so that a list that is not there is told before days of work, not
+    /// <summary>Opens every fold once, so that a list that is not there is reported before days of work, not
     /// after.</summary>
     private static PaperDataSet? CheckFolds(TrainSettings settings)
     {

@@ -6,7 +6,7 @@ using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Runs;
 
-/// <summary>Opens the data that a run's settings name, and looks for pictures that stand in two splits.</summary>
+/// <summary>Opens the data that a run's settings name, and looks for images that stand in two splits.</summary>
 public static class RunData
 {
     /// <summary>Name of the data set that the program draws itself.</summary>
@@ -17,8 +17,8 @@ public static class RunData
 
     /// <summary>The splits of a run.</summary>
     /// <param name="settings">Checked settings.</param>
-    /// <param name="imageSize">Edge of drawn pictures.</param>
-    /// <param name="progress">Told what was found.</param>
+    /// <param name="imageSize">Edge of drawn images.</param>
+    /// <param name="progress">Receives messages on what was found.</param>
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
     public static TrainingData Open(TrainSettings settings, int imageSize, IProgress<TrainEvent> progress)
     {
@@ -81,11 +81,11 @@ public static class RunData
     }
 
     /// <summary>
-    /// Pictures and captions for pre-training alone: drawn faces, a folder with captions.csv, or labelled pictures with
+    /// Images and captions for pre-training alone: drawn faces, a folder with captions.csv, or labeled images with
     /// captions made by the settings' templates.
     /// </summary>
     /// <param name="settings">Checked settings.</param>
-    /// <param name="progress">Told what was found.</param>
+    /// <param name="progress">Receives messages on what was found.</param>
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
     public static TrainingData OpenCaptioned(TrainSettings settings, IProgress<TrainEvent> progress)
     {

@@ -63,7 +63,7 @@ public static class TrainingRun
         return new Trainer(device, settings, data, folder, new Logger(run, progress)).Pretrain(resume, cancellation);
     }
 
-    /// <summary>Edge of the pictures that the settings' model takes.</summary>
+    /// <summary>Edge of the images that the settings' model takes.</summary>
     private static int ImageSizeOf(TrainSettings settings)
     {
         string path = settings.Init.Length > 0 ? Checkpoint.Find(settings.Init) : settings.Weights;

@@ -3,7 +3,7 @@ using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Settings;
 
-/// <summary>Settings by name: the paper's protocols and those that run from nothing on a processor.</summary>
+/// <summary>Settings by name: the paper's protocols and those that run from nothing on a CPU.</summary>
 public static class Recipes
 {
     private static readonly string[] Captions =

@@ -9,7 +9,7 @@ public enum ScheduleKind
     /// <summary>Half a cosine from the full rate to zero at the end of the stage (the paper).</summary>
     Cosine,
 
-    /// <summary>A cosine anew every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).</summary>
+    /// <summary>A cosine that restarts every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).</summary>
     CosineRestarts,
 }
 
@@ -19,7 +19,7 @@ public sealed record StageSettings
     /// <summary>Passes over the training split; 0 leaves the stage out.</summary>
     public int Epochs { get; init; }
 
-    /// <summary>Samples (pictures or clips) a step.</summary>
+    /// <summary>Samples (images or clips) a step.</summary>
     public int BatchSize { get; init; } = 128;
 
     /// <summary>Peak learning rate.</summary>
@@ -57,7 +57,7 @@ public sealed record StageSettings
 
     /// <summary>
     /// Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first. A model
-    /// that begins with random weights finds the signal sooner in pictures that stay where they are, and is kept from
+    /// that begins with random weights finds the signal sooner in images that stay where they are, and is kept from
     /// learning them by heart later.
     /// </summary>
     public int AugmentationRampEpochs { get; init; }

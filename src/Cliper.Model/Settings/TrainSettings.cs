@@ -88,7 +88,7 @@ public sealed record TrainSettings
     /// <summary>Weight of subclasses that no sample of a batch is nearest to.</summary>
     public EmptySubclasses EmptySubclasses { get; init; }
 
-    /// <summary>Frames of a clip; 1 for pictures.</summary>
+    /// <summary>Frames of a clip; 1 for images.</summary>
     public int Frames { get; init; } = 1;
 
     /// <summary>Consecutive frames of each segment of a clip: 1, or 2 as Former-DFER; divides
@@ -119,7 +119,7 @@ public sealed record TrainSettings
     /// <summary>Leaves training samples out that stand in another split too, exactly or nearly.</summary>
     public bool DropDuplicates { get; init; } = true;
 
-    /// <summary>Makes an unreadable picture an error instead of leaving it out.</summary>
+    /// <summary>Makes an unreadable image an error instead of leaving it out.</summary>
     public bool Strict { get; init; }
 
     /// <summary>Where decoded pixels are kept.</summary>
@@ -134,11 +134,11 @@ public sealed record TrainSettings
     /// <summary>Shape of the CLIP to pre-train when there are no weights.</summary>
     public ClipShape Shape { get; init; } = new();
 
-    /// <summary>Captions of pre-training, {} standing for the class; a step uses one for all its pictures.</summary>
+    /// <summary>Captions of pre-training, {} standing for the class; a step uses one for all its images.</summary>
     public IReadOnlyList<string> CaptionTemplates { get; init; } = ["a photo of a {} face."];
 
     /// <summary>
-    /// First epochs of pre-training that use such captions where pictures have captions of their own. Those name hair,
+    /// First epochs of pre-training that use such captions where images have captions of their own. Those name hair,
     /// light and much else that is easier to see than an expression; equal captions of a class leave nothing else to
     /// learn first.
     /// </summary>

@@ -39,8 +39,8 @@ internal static class ContrastiveLoss
     /// <summary>The loss of a batch, [1]. Each different caption is encoded once.</summary>
     /// <param name="tape">The step.</param>
     /// <param name="clip">Both towers.</param>
-    /// <param name="imageFeatures">[B, D], not normalised.</param>
-    /// <param name="captions">Token ids of each picture's caption.</param>
+    /// <param name="imageFeatures">[B, D], not normalized.</param>
+    /// <param name="captions">Token ids of each image's caption.</param>
     public static Tensor Of(Tape tape, ClipModel clip, Tensor imageFeatures, IReadOnlyList<int[]> captions)
     {
         int batch = captions.Count;

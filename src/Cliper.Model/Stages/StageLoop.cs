@@ -58,7 +58,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// </summary>
     /// <param name="loader">The training data.</param>
     /// <param name="loss">Builds a micro-batch's loss; also given the epoch.</param>
-    /// <param name="progress">Told of every step.</param>
+    /// <param name="progress">Receives every step.</param>
     /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and
     /// <see cref="Step"/> still stand at its end, so that a run that is interrupted in there comes back to it.</param>
     /// <param name="cancellation">When it is asked for, the current step is ended first.</param>

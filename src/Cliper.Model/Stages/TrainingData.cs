@@ -9,13 +9,13 @@ using Cliper.Model.Text;
 
 namespace Cliper.Model.Stages;
 
-/// <summary>The splits of a run, and the captions of its pictures where a CLIP is pre-trained.</summary>
+/// <summary>The splits of a run, and the captions of its images where a CLIP is pre-trained.</summary>
 /// <param name="Train">The training split.</param>
 /// <param name="Validation">The split that an epoch may be selected on; null if there is none.</param>
 /// <param name="Test">The split that is reported; null if there is none.</param>
 /// <param name="Settings">The run's settings.</param>
 /// <param name="Note">Note on the data for readers of the result; may be empty.</param>
-/// <param name="Captions">A picture's own caption, by its index in <paramref name="Train"/> and the epoch; null to make
+/// <param name="Captions">An image's own caption, by its index in <paramref name="Train"/> and the epoch; null to make
 /// captions of the labels by the settings' templates.</param>
 public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSplit? Test, TrainSettings Settings,
     string Note = "", Func<int, int, string>? Captions = null)
@@ -23,7 +23,7 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     /// <summary>Name of the data's layout; empty for data made by the program.</summary>
     public string Format { get; init; } = "";
 
-    /// <summary>How faces lie in the pictures.</summary>
+    /// <summary>How faces lie in the images.</summary>
     public FaceAlignment Alignment { get; init; }
 
     /// <summary>The split whose result is reported.</summary>
@@ -37,8 +37,8 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
     public DataSplit? Selection => Settings.Select == Model.Settings.Selection.BestOnTest ? Result : Validation ?? Test;
 
     /// <summary>
-    /// Captions of a batch. Made of labels, all of a batch use one template, another each batch, so that two pictures
-    /// of one class have equal captions and count as each other's right answer. Pictures with captions of their own use
+    /// Captions of a batch. Made of labels, all of a batch use one template, another each batch, so that two images
+    /// of one class have equal captions and count as each other's right answer. Images with captions of their own use
     /// these after the epochs that the settings leave to labels.
     /// </summary>
     public IEnumerable<string> CaptionsOf(Batch batch, int epoch)

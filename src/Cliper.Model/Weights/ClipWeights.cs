@@ -45,7 +45,7 @@ public sealed class ClipWeights : IParameterSource, IDisposable
     /// <summary>
     /// Opens weights in any form that <see cref="TensorSource.Open"/> knows, the CLIP in a checkpoint of a training
     /// included ("state_dict.module.visual.conv1.weight"), this program's too. The model's shape follows from the
-    /// tensors' shapes; heads, activation, epsilon and normalisation from config.json and preprocessor_config.json (in
+    /// tensors' shapes; heads, activation, epsilon and normalization from config.json and preprocessor_config.json (in
     /// the folder, or beside a file of Hugging Face's naming), from the file's metadata or from the modules of a
     /// TorchScript archive, else they are OpenAI's (heads of 64, QuickGELU).
     /// </summary>
@@ -115,7 +115,7 @@ public sealed class ClipWeights : IParameterSource, IDisposable
         return values;
     }
 
-    /// <summary>A tensor on a device; the caller's. On the host it is converted straight into place.</summary>
+    /// <summary>A tensor on a device; the caller's. On the CPU it is converted straight into place.</summary>
     /// <exception cref="KeyNotFoundException">CLIP has no such tensor.</exception>
     public Tensor ToTensor(Device device, string name)
     {
@@ -128,7 +128,7 @@ public sealed class ClipWeights : IParameterSource, IDisposable
 
     /// <summary>
     /// Writes the weights as one safetensors file that <see cref="Load"/> reads back to the same model: heads,
-    /// activation, epsilon and normalisation are in the metadata.
+    /// activation, epsilon and normalization are in the metadata.
     /// </summary>
     /// <param name="path">The file; replaced if it exists.</param>
     /// <param name="naming">Whose names and layouts.</param>

@@ -328,7 +328,7 @@ public sealed partial class WeightsDownload : IDisposable
         CancellationToken cancellation)
     {
         TimeSpan pause = _pause;
-        // Farther than ever before: a server that lets one begin anew and drops the connection is none that gets on.
+        // Farther than ever before: a server that lets one begin again and drops the connection is none that gets on.
         long best = done();
         for (int left = Attempts; ;)
         {
