@@ -1,8 +1,8 @@
 namespace Cliper.Model.Checkpoints;
 
 /// <summary>
-/// The small models that come with the program, in models/ beside it: trained on faces that the program draws, so that
-/// it runs with nothing downloaded. They are no use on photographs.
+/// The small models that come with the program, in models/ beside it: trained on faces that the program draws, so that it
+/// runs with nothing downloaded. They are no use on photographs.
 /// </summary>
 public static class ShippedModels
 {

@@ -11,17 +11,15 @@ namespace Cliper.Model.Diagnostics;
 /// <param name="Milliseconds">Median of the repetitions.</param>
 /// <param name="Gflops">Floating-point operations a second / 1e9; null where only memory can be the limit.</param>
 /// <param name="GigabytesPerSecond">Bytes of operands and results a second / 1e9, where they are what counts.</param>
-/// <param name="Ratio">To the device's measured rate of arithmetic or of memory, whichever takes longer; above 1 where
-/// the operands stay in a cache.</param>
+/// <param name="Ratio">To the device's measured rate of arithmetic or of memory, whichever takes longer; above 1 where the operands stay
+/// in a cache.</param>
 public sealed record BenchmarkRow(string Name, string Shape, double Milliseconds, double? Gflops, double? GigabytesPerSecond,
     double Ratio);
 
-/// <summary>Times every operation at the shapes of ViT-B/32 and ViT-B/16, with numbers stored as the device stores
-/// them.</summary>
+/// <summary>Times every operation at the shapes of ViT-B/32 and ViT-B/16, with numbers stored as the device stores them.</summary>
 /// <param name="device">Where to run.</param>
 /// <param name="sizes">The shapes.</param>
-/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and
-/// <see cref="GpuRoofline"/>.</param>
+/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and <see cref="GpuRoofline"/>.</param>
 /// <param name="bandwidth">The device's memory bandwidth, GB/s.</param>
 public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth) : IDisposable
 {
@@ -85,7 +83,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         }
     }
 
-    // The gradients of y = x Wᵀ, with y in the place of its gradient. A weight's gradient is fp32.
+    // Of y = x Wᵀ, with y in the place of its gradient. A weight's gradient is fp32.
     private IEnumerable<Case> Gradients(Matrix x, Matrix weight, Matrix y)
     {
         var dx = new Matrix(Numbers(x.Rows, x.Columns), x.Rows, x.Columns);
@@ -176,7 +174,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
         }
     }
 
-    // On the CPU the threads that load images do this, each for itself.
+    // On the processor the threads that load pictures do this, each for itself.
     private IEnumerable<Case> Pictures()
     {
         if (device is not GpuDevice)
@@ -248,7 +246,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     private Case Product(string name, int rows, int inner, int columns, Action run) =>
         Compute(name, $"{rows}x{inner}x{columns}", 2.0 * rows * inner * columns, run);
 
-    // An operation with few FLOPs a byte can be bound by memory on a GPU.
+    // Of a few operations a byte, on a GPU the bytes can take longer.
     private Case Compute(string name, string shape, double flops, Action run, long bytes = 0) => new(name, () =>
     {
         double seconds = Timing.Median(device, run, sizes.OperationSeconds), gflops = flops / seconds / 1e9;
@@ -267,8 +265,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     });
 
     /// <summary>
-    /// Random numbers in [-1, 1): zeros would make arithmetic look cheaper than it is. A million and then the same
-    /// again, for drawing all would take longer than measuring.
+    /// Random numbers in [-1, 1): zeros would make arithmetic look cheaper than it is. A million and then the same again, for
+    /// drawing all would take longer than measuring.
     /// </summary>
     internal static float[] Random(long count, int seed)
     {

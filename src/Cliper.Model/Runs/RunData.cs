@@ -6,7 +6,7 @@ using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Runs;
 
-/// <summary>Opens the data that a run's settings name, and looks for images that stand in two splits.</summary>
+/// <summary>Opens the data that a run's settings name, and looks for pictures that stand in two splits.</summary>
 public static class RunData
 {
     /// <summary>Name of the data set that the program draws itself.</summary>
@@ -17,8 +17,8 @@ public static class RunData
 
     /// <summary>The splits of a run.</summary>
     /// <param name="settings">Checked settings.</param>
-    /// <param name="imageSize">Edge of drawn images.</param>
-    /// <param name="progress">Receives messages on what was found.</param>
+    /// <param name="imageSize">Edge of drawn pictures.</param>
+    /// <param name="progress">Told what was found.</param>
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
     public static TrainingData Open(TrainSettings settings, int imageSize, IProgress<TrainEvent> progress)
     {
@@ -47,8 +47,7 @@ public static class RunData
             DuplicateReport report = DuplicateFinder.Find(train, other);
             if (report.Pairs.Count == 0)
             {
-                progress.Report(new MessageEvent(
-                    $"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
+                progress.Report(new MessageEvent($"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
                 continue;
             }
             progress.Report(new MessageEvent(report + (settings.DropDuplicates
@@ -81,19 +80,18 @@ public static class RunData
     }
 
     /// <summary>
-    /// Images and captions for pre-training alone: drawn faces, a folder with captions.csv, or labeled images with
+    /// Pictures and captions for pre-training alone: drawn faces, a folder with captions.csv, or labelled pictures with
     /// captions made by the settings' templates.
     /// </summary>
     /// <param name="settings">Checked settings.</param>
-    /// <param name="progress">Receives messages on what was found.</param>
+    /// <param name="progress">Told what was found.</param>
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
     public static TrainingData OpenCaptioned(TrainSettings settings, IProgress<TrainEvent> progress)
     {
         if (settings.DataSet == Drawn || !File.Exists(Path.Combine(settings.Data, CaptionFile.FileName)))
             return Open(settings, settings.Shape.ImageSize, progress);
         if (settings.LabelCaptionEpochs > 0)
-            throw new SettingsException(
-                $"labelCaptionEpochs is {settings.LabelCaptionEpochs}; pictures of a {CaptionFile.FileName} have "
+            throw new SettingsException($"labelCaptionEpochs is {settings.LabelCaptionEpochs}; pictures of a {CaptionFile.FileName} have "
                 + "no labels to make captions of: set it to 0");
         (DataSplit split, IReadOnlyList<string> captions) = CaptionFile.Open(settings.Data);
         progress.Report(new MessageEvent($"{settings.Data}: {split.Samples.Count} pictures with captions"));
@@ -104,8 +102,7 @@ public static class RunData
     private static TrainingData OpenDrawn(TrainSettings settings, int imageSize, string set)
     {
         var faces = new SyntheticFacesData(set, settings.Seed, settings.DrawnPictures, imageSize, settings.DrawnStyle);
-        DataSplit test = new SyntheticFacesData("test", settings.Seed, DrawnTest, imageSize,
-            settings.DrawnStyle).ToSplit();
+        DataSplit test = new SyntheticFacesData("test", settings.Seed, DrawnTest, imageSize, settings.DrawnStyle).ToSplit();
         return new TrainingData(faces.ToSplit(), null, test, settings,
             "The faces are drawn by the program: the figures say nothing about photographs.",
             (index, epoch) => faces.Caption(index, (uint)epoch));
