@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Cliper.Kernels.Memory;
-using Cliper.Model.Checkpoints;
+using Cliper.Model;
 using Cliper.Model.Prompts;
 using Cliper.Model.Runs;
 using Cliper.Model.Settings;

@@ -1,4 +1,4 @@
-namespace Cliper.Model.Checkpoints;
+namespace Cliper.Model;
 
 /// <summary>
 /// The small models that come with the program, in models/ beside it: trained on faces that the program draws, so that it
