@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Cliper.Autograd;
 using Cliper.Kernels.Cpu;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
 using Cliper.Model.Weights;
 

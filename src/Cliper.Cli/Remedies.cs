@@ -63,7 +63,7 @@ internal static class Remedies
             "leave them as they were, or begin a new run with --out, from this one's model with --init",
         Remedy.GiveRunFolder => "expected the folder that 'cliper-gpu train --out' wrote",
         Remedy.RestartRun => "start it again, with --out and --overwrite",
-        Remedy.StartFromDfew => "--init names such a run",
+        Remedy.StartFromRun => "--init names such a run",
         Remedy.GiveData => "name its folder or file with --data",
         Remedy.GiveOneFold => "give --fold N",
         Remedy.GiveFirstFold => "give --fold 1",

@@ -1,8 +1,8 @@
 namespace Cliper.Model;
 
 /// <summary>
-/// Data or weights are missing, damaged or of the wrong shape. The message names the file (and line or tensor), what was
-/// expected and what was found, and the way out where it is the same for every caller.
+/// Data or weights are missing, damaged or of the wrong shape. The message names the file (and line or tensor), what
+/// was expected and what was found, and the way out where it is the same for every caller.
 /// </summary>
 public sealed class InputException : Exception
 {

@@ -39,8 +39,8 @@ public enum Remedy
     /// <summary>Start the run again from its beginning.</summary>
     RestartRun,
 
-    /// <summary>Give a run that was trained on DFEW's fold 1 to start from.</summary>
-    StartFromDfew,
+    /// <summary>Give the run that the message names to start from.</summary>
+    StartFromRun,
 
     /// <summary>Give the data's folder or file.</summary>
     GiveData,

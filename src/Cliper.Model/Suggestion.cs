@@ -5,7 +5,8 @@ public static class Suggestion
 {
     /// <summary>
     /// The candidate with the fewest insertions, deletions, replacements and swaps of neighbours away from
-    /// <paramref name="word"/>, letter case aside; null when none is near (at most a third of the longer word's letters).
+    /// <paramref name="word"/>, letter case aside; null when none is near (at most a third of the longer word's
+    /// letters).
     /// </summary>
     public static string? Nearest(string word, IEnumerable<string> candidates)
     {

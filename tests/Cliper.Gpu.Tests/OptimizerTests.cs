@@ -145,13 +145,13 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
             var scaler = new LossScaler(4, interval: 3);
             for (int step = 0; step < 2; step++)
                 Train(straight, optimizer, scaler, step);
-            var state = new TrainingState("stage1", 0, 2, -1, 0, hasScale ? scaler.Current : null);
+            var state = new TrainingState(TrainingStage.Stage1, 0, 2, -1, 0, hasScale ? scaler.Current : null);
             Checkpoint.Save(path, straight, new CheckpointInfo(1, "test", ""), TensorType.F32, state, optimizer);
 
             using Checkpoint.CheckpointReader reader = new(path);
             Assert.That(reader.State, Is.EqualTo(state));
             using CliperModel resumed = reader.ReadModel(Device);
-            resumed.Metd.Vectors.RequiresGrad = true;
+            ((Metd)resumed.Prompts).Vectors.RequiresGrad = true;
             using var resumedOptimizer = OptimizerOf(resumed);
             reader.Restore(resumedOptimizer);
             var resumedScaler = new LossScaler(2, interval: 3);
@@ -166,7 +166,7 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
             Assert.That(scaler.Scale, Is.EqualTo(8));
             Assert.That(resumedScaler.Scale, Is.EqualTo(hasScale ? 8 : 2), "without a saved scale it begins anew");
             if (hasScale)
-                Assert.That(resumed.Metd.Vectors.ToArray(), Is.EqualTo(straight.Metd.Vectors.ToArray()));
+                Assert.That(((Metd)resumed.Prompts).Vectors.ToArray(), Is.EqualTo(((Metd)straight.Prompts).Vectors.ToArray()));
         }
         finally
         {
@@ -182,7 +182,7 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         {
             using CliperModel model = Create();
             Checkpoint.Save(path, model, new CheckpointInfo(1, "test", ""), TensorType.F32,
-                new TrainingState("stage1", 0, 2, -1, 0, new LossScaler.State(-2, 0)), null);
+                new TrainingState(TrainingStage.Stage1, 0, 2, -1, 0, new LossScaler.State(-2, 0)), null);
             using Checkpoint.CheckpointReader reader = new(path);
             Assert.That(() => reader.State, Throws.TypeOf<InputException>().With.Message.Contains("a loss scale from 1 to 2^24"));
         }
@@ -195,7 +195,7 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
     private static AdamW OptimizerOf(CliperModel model)
     {
         var optimizer = new AdamW(epsilon: 1e-4);
-        optimizer.AddGroup([(Metd.ParameterName, model.Metd.Vectors)], weightDecay: 0);
+        optimizer.AddGroup([(Metd.ParameterName, ((Metd)model.Prompts).Vectors)], weightDecay: 0);
         return optimizer;
     }
 
@@ -207,7 +207,7 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
             int width = model.Clip.Config.EmbedSize;
             Tensor features = tape.Own(Tensor.From(Device, Random(Batch * width, step), new Shape(Batch, width)));
             Tensor labels = tape.Own(Tensor.From(Device, (ReadOnlySpan<int>)[0, 1, 0], new Shape(Batch)));
-            Tensor logits = model.Logits(tape, features, model.DescriptorFeatures(tape));
+            Tensor logits = model.Logits(tape, features, model.ClassFeatures(tape));
             Tensor losses = model.Losses(tape, logits, labels, EmptySubclasses.MinusOneNinetyNinth);
             tape.Backward(tape.Sum(losses), scaler.Scale);
         }

@@ -4,6 +4,7 @@ using Cliper.Kernels;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Operations;
+using Cliper.Model;
 using Cliper.Model.Clip;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
@@ -125,9 +126,9 @@ public sealed class StepGraphTests
         using var model = new CliperModel(new ClipModel(device, weights),
             Metd.Random(device, 2, 2, BenchmarkTests.Config.TextWidth, new DescriptorPrompt(prompt, 3, 2), seed: 1), ["a", "b"]);
         model.Clip.Parameters.Train(name => stage == 2 && ClipModel.IsVision(name));
-        model.Metd.Vectors.RequiresGrad = stage == 1;
+        ((Metd)model.Prompts).Vectors.RequiresGrad = stage == 1;
         (string Name, Tensor Tensor)[] trained = stage == 1
-            ? [(Metd.ParameterName, model.Metd.Vectors)]
+            ? [(Metd.ParameterName, ((Metd)model.Prompts).Vectors)]
             : [.. model.Clip.Parameters.StartingWith().Where(parameter => parameter.Tensor.RequiresGrad)];
         var settings = new StageSettings
         {
@@ -135,7 +136,7 @@ public sealed class StepGraphTests
             BatchSize = 2,
             Accumulate = accumulate,
             LearningRate = 1e-2f,
-            ClipNorm = 1,
+            MaxGradientNorm = 1,
             Schedule = ScheduleKind.Cosine,
         };
         using var loader = new BatchLoader(TestImages.Split(5, width: 16, height: 16),
@@ -149,14 +150,15 @@ public sealed class StepGraphTests
                 Threads = 0,
             });
         using var outer = new Tape(device, recording: false);
-        Tensor? descriptors = stage == 2 ? model.DescriptorFeatures(outer) : null;
+        Tensor? descriptors = stage == 2 ? model.ClassFeatures(outer) : null;
         List<StepEvent> steps = [];
-        using var phase = new StageLoop($"stage{stage}", settings, device, trained);
+        using var phase = new StageLoop(stage == 1 ? TrainingStage.Stage1 : TrainingStage.Stage2, settings, device,
+            StageLoop.OptimizerOf(settings, trained));
         phase.Run(loader, (tape, batch, _) =>
         {
             Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
             Tensor labels = tape.Own(Tensor.From(device, batch.Labels.AsSpan(0, batch.Count), new Shape(batch.Count)));
-            Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors ?? model.DescriptorFeatures(tape)), labels,
+            Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors ?? model.ClassFeatures(tape)), labels,
                 EmptySubclasses.MinusOneNinetyNinth);
             return new StepLoss(tape.Sum(losses), losses);
         }, new Progress(steps), _ => { }, default);

@@ -252,20 +252,20 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
             _model = new CliperModel(clip, Descriptors(descriptors ? "metd.init" : "metd.final"),
                 [.. Enumerable.Range(0, Classes).Select(label => $"class {label}")]);
             clip.Parameters.Train(name => !descriptors && ClipModel.IsVision(name));
-            _model.Metd.Vectors.RequiresGrad = descriptors;
-            _trained = descriptors ? [(Metd.ParameterName, _model.Metd.Vectors)] : [.. clip.Parameters.StartingWith("visual.")];
+            ((Metd)_model.Prompts).Vectors.RequiresGrad = descriptors;
+            _trained = descriptors ? [(Metd.ParameterName, ((Metd)_model.Prompts).Vectors)] : [.. clip.Parameters.StartingWith("visual.")];
             _optimizer.AddGroup(_trained, descriptors ? 0 : .1f);
             Rate = golden.ReadFloats(descriptors ? "stage1.lr" : "stage2.lr")[0];
             if (descriptors)
                 return;
             using var tape = new Tape(device, recording: false);
-            Tensor features = _model.DescriptorFeatures(tape);
+            Tensor features = _model.ClassFeatures(tape)!;
             _descriptors = Tensor.From(device, features.ToArray(), features.Shape);
         }
 
         public float Rate { get; }
 
-        public int Subclasses => _model.Metd.Subclasses;
+        public int Subclasses => _model.Prompts.PromptsPerClass;
 
         /// <summary>Root of the mean squared distance of the descriptors' features, of length 1, from their mean; in stage 2.</summary>
         public double DescriptorSpread
@@ -299,7 +299,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
                     Tensor labels = tape.Own(Tensor.From(_device,
                         [.. _golden.ReadIntegers("labels").Skip(step * batch).Take(batch).Select(label => (int)label)], new Shape(batch)));
                     Tensor logits = _model.Logits(tape, _model.ImageFeatures(tape, images),
-                        _descriptors ?? _model.DescriptorFeatures(tape));
+                        _descriptors ?? _model.ClassFeatures(tape));
                     values = logits.ToArray();
                     if (replaceLogits is not null)
                         _device.Upload(MemoryMarshal.AsBytes(replaceLogits(values).AsSpan()), logits.Data);

@@ -56,12 +56,12 @@ public sealed class ShippedModelsTests
     private double ZeroShot(DataSplit split)
     {
         using ClipWeights weights = ClipWeights.Load(ShippedModels.Clip);
-        ClipTokenizer tokenizer = ClipTokenizer.For(weights.Metadata, weights.Config.VocabularySize, ShippedModels.Clip, null);
+        ClipTokenizer tokenizer = WeightsTokenizer.For(weights, ShippedModels.Clip, null);
         var clip = new ClipModel(_device, weights);
         DescriptorPrompt prompt = DescriptorPrompt.Create(tokenizer, 1, clip.Config.ContextLength, DescriptorPrompt.DefaultWords);
         using var model = new CliperModel(clip,
             Metd.Random(_device, split.Classes.Count, 1, clip.Config.TextWidth, prompt, seed: 1), split.Classes);
-        using BatchLoader loader = SampleReader.Open(split, clip.Config, _device, frames: 1, strict: true);
+        using BatchLoader loader = SampleReader.Open(split, clip, frames: 1, strict: true);
         return Evaluator.ZeroShot(model, [.. split.Classes.Select(name => (IReadOnlyList<int[]>)[.. PromptTemplates.Faces.Select(template =>
             tokenizer.Encode(PromptTemplates.Fill(template, name), clip.Config.ContextLength))])], loader).Confusion.War!.Value;
     }

@@ -41,9 +41,9 @@ internal static class StageCases
     private static void Stage1(Bench bench, string name, CpuDevice device, CliperModel model, Tensor images, Tensor labels)
     {
         model.Clip.Parameters.Train(_ => false);
-        model.Metd.Vectors.RequiresGrad = true;
+        ((Metd)model.Prompts).Vectors.RequiresGrad = true;
         using var optimizer = new AdamW(epsilon: Epsilon);
-        optimizer.AddGroup([("metd.vectors", model.Metd.Vectors)], weightDecay: 0);
+        optimizer.AddGroup([("metd.vectors", ((Metd)model.Prompts).Vectors)], weightDecay: 0);
         Measure(bench, name, device, () =>
         {
             optimizer.ClearGradients();
@@ -51,10 +51,10 @@ internal static class StageCases
             Tensor features = tape.New(new Shape(Batch, ClipShape.Features));
             using (var frozen = new Tape(device, recording: false))
                 device.Copy(model.ImageFeatures(frozen, images).Data, features.Data);
-            Backward(tape, model, features, model.DescriptorFeatures(tape), labels);
+            Backward(tape, model, features, model.ClassFeatures(tape)!, labels);
             optimizer.Step(0.01f);
         });
-        model.Metd.Vectors.RequiresGrad = false;
+        ((Metd)model.Prompts).Vectors.RequiresGrad = false;
     }
 
     private static void Stage2(Bench bench, string name, CpuDevice device, CliperModel model, Tensor images, Tensor labels)
@@ -63,7 +63,7 @@ internal static class StageCases
         using var optimizer = new AdamW(epsilon: Epsilon);
         optimizer.AddGroup(model.Clip.Parameters.StartingWith("visual."), weightDecay: 0.1f);
         using var outer = new Tape(device, recording: false);
-        Tensor descriptors = model.DescriptorFeatures(outer);
+        Tensor descriptors = model.ClassFeatures(outer)!;
         Measure(bench, name, device, () =>
         {
             optimizer.ClearGradients();

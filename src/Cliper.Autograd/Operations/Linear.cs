@@ -8,8 +8,8 @@ namespace Cliper.Autograd;
 public sealed partial class Tape
 {
     /// <summary>
-    /// activation(x Wᵀ + b), in one pass. Keeps x and, with an activation, what it was applied to. A weight that this tape
-    /// does not train is packed once and kept packed until it is written.
+    /// activation(x Wᵀ + b), in one pass. Keeps x and, with an activation, what it was applied to. A weight that this
+    /// tape does not train is packed once and kept packed until it is written.
     /// </summary>
     /// <param name="x">[..., in].</param>
     /// <param name="weight">[out, in], or [out, ...] with in elements each, such as a convolution's.</param>
@@ -23,23 +23,12 @@ public sealed partial class Tape
         DeviceArray offset = bias?.Data ?? default;
         bool record = Needs(x, weight, bias);
         DeviceArray pre = record && activation != Activation.None ? Device.Allocate(y.Shape.Count, y.Type) : default;
-        switch (activation)
-        {
-            case Activation.QuickGelu:
-                Project(x, weight, y, new ActivationEpilogue<QuickGelu>(offset, pre, outputs));
-                break;
-            case Activation.Gelu:
-                Project(x, weight, y, new ActivationEpilogue<Gelu>(offset, pre, outputs));
-                break;
-            case Activation.None when bias is not null:
-                Project(x, weight, y, new BiasEpilogue(offset));
-                break;
-            case Activation.None:
-                Project(x, weight, y, default(NoEpilogue));
-                break;
-            default:
-                throw new ArgumentOutOfRangeException(nameof(activation), activation, "no such activation");
-        }
+        if (activation != Activation.None)
+            Activations.Find(activation).Accept(new ActivatedProjection(this, x, weight, y, offset, pre));
+        else if (bias is not null)
+            Project(x, weight, y, new BiasEpilogue(offset));
+        else
+            Project(x, weight, y, default(NoEpilogue));
         if (!record)
             return y;
         PreActivation? before = y.PreActivation = pre.IsNull ? null : new PreActivation(activation, pre);
@@ -51,7 +40,7 @@ public sealed partial class Tape
         return y;
     }
 
-    /// <summary>residual + x Wᵀ + b, in one pass: what ends both halves of a transformer block. Keeps x.</summary>
+    /// <summary>residual + x Wᵀ + b, in one pass: the end of both halves of a transformer block. Keeps x.</summary>
     /// <param name="x">[..., in].</param>
     /// <param name="weight">[out, in].</param>
     /// <param name="bias">[out]; null for none.</param>
@@ -61,7 +50,8 @@ public sealed partial class Tape
     {
         int outputs = Outputs(x, weight);
         if (residual.Shape != x.Shape.WithWidth(outputs))
-            throw new ArgumentException($"residual is {residual.Shape}, expected {x.Shape.WithWidth(outputs)}", nameof(residual));
+            throw new ArgumentException($"residual is {residual.Shape}, expected {x.Shape.WithWidth(outputs)}",
+                nameof(residual));
         Tensor y = New(residual.Shape, residual.Type);
         Project(x, weight, y, new ResidualEpilogue(bias?.Data ?? default, residual.Data, outputs));
         if (Needs(x, weight, bias, residual))
@@ -77,18 +67,22 @@ public sealed partial class Tape
     {
         int outputs = weight.Shape[0];
         if (weight.Shape.Count != (long)outputs * x.Shape.Width)
-            throw new ArgumentException($"x is {x.Shape}, weight {weight.Shape}: the innermost sizes differ", nameof(weight));
+            throw new ArgumentException($"x is {x.Shape}, weight {weight.Shape}: the innermost sizes differ",
+                nameof(weight));
         return outputs;
     }
 
-    private void Project<TEpilogue>(Tensor x, Tensor weight, Tensor y, TEpilogue epilogue) where TEpilogue : struct, ICpuEpilogue
+    private void Project<TEpilogue>(Tensor x, Tensor weight, Tensor y, TEpilogue epilogue)
+        where TEpilogue : struct, ICpuEpilogue
     {
         int rows = x.Shape.Rows, inputs = x.Shape.Width, outputs = weight.Shape[0];
-        Multiply(new Matrix(x.Data, rows, inputs), weight, new Matrix(weight.AsOperand(), outputs, inputs).Transposed, "transposed",
+        Multiply(new Matrix(x.Data, rows, inputs), weight, new Matrix(weight.AsOperand(), outputs, inputs).Transposed,
+            "transposed",
             new Matrix(y.Data, rows, outputs), epilogue, false);
     }
 
-    private void Multiply<TEpilogue>(Matrix left, Tensor weight, Matrix right, string kind, Matrix result, TEpilogue epilogue,
+    private void Multiply<TEpilogue>(Matrix left, Tensor weight, Matrix right, string kind, Matrix result,
+        TEpilogue epilogue,
         bool accumulate) where TEpilogue : struct, ICpuEpilogue
     {
         if (Device is CpuDevice && (KeepsPackedWeights || !weight.RequiresGrad))
@@ -108,49 +102,67 @@ public sealed partial class Tape
             ColumnSum.Forward(dy, Target(bias, out bool add), add, rows, outputs, outputs);
         if (!x.RequiresGrad)
             return;
-        PreActivation? before = x.PreActivation is { } candidate && x.Consumers == 1 && !x.HasGradient ? candidate : null;
+        PreActivation? before = x.Consumers == 1 && !x.HasGradient ? x.PreActivation : null;
         Matrix right = new(weight.AsOperand(), outputs, inputs), target = new(Target(x, out bool addX), rows, inputs);
-        switch (before?.Activation)
+        if (before is null)
         {
-            case Activation.QuickGelu:
-                Multiply(gradient, weight, right, "plain", target, new DerivativeEpilogue<QuickGelu>(before.Data, inputs), addX);
-                break;
-            case Activation.Gelu:
-                Multiply(gradient, weight, right, "plain", target, new DerivativeEpilogue<Gelu>(before.Data, inputs), addX);
-                break;
-            default:
-                Multiply(gradient, weight, right, "plain", target, default(NoEpilogue), addX);
-                break;
+            Multiply(gradient, weight, right, "plain", target, default(NoEpilogue), addX);
+            return;
         }
-        before?.GradientHasPassed = true;
+        Activations.Find(before.Activation).Accept(
+            new GradientThroughActivation(this, gradient, weight, right, target, before.Data, addX));
+        before.GradientHasPassed = true;
+    }
+
+    /// <summary>y = activation(x Wᵀ + b), what the activation is applied to being kept in
+    /// <paramref name="pre"/>.</summary>
+    private readonly struct ActivatedProjection(Tape tape, Tensor x, Tensor weight, Tensor y, DeviceArray bias,
+        DeviceArray pre) : IActivationVisitor
+    {
+        public void Visit<TOperation>() where TOperation : struct, IUnaryOperation =>
+            tape.Project(x, weight, y, new ActivationEpilogue<TOperation>(bias, pre, weight.Shape[0]));
+    }
+
+    /// <summary>The gradient by x, multiplied by the derivative of the activation that x is the result of.</summary>
+    private readonly struct GradientThroughActivation(Tape tape, Matrix gradient, Tensor weight, Matrix right,
+        Matrix target,
+        DeviceArray pre, bool accumulate) : IActivationVisitor
+    {
+        public void Visit<TOperation>() where TOperation : struct, IUnaryOperation =>
+            tape.Multiply(gradient, weight, right, "plain", target,
+                new DerivativeEpilogue<TOperation>(pre, target.Columns), accumulate);
     }
 }
 
 /// <summary>
-/// The tensor that an activation was applied to. The only operation that reads the activation's result can pass the gradient through
+/// The input of an activation. The only operation that reads the activation's result can pass the gradient through
 /// the activation in the epilogue of its own GEMM; else that takes a pass over memory.
 /// </summary>
 /// <param name="activation">The activation.</param>
-/// <param name="data">The elements that it was applied to.</param>
+/// <param name="data">Its input.</param>
 internal sealed class PreActivation(Activation activation, DeviceArray data)
 {
     /// <summary>The activation.</summary>
     public Activation Activation { get; } = activation;
 
-    /// <summary>The elements that it was applied to.</summary>
+    /// <summary>The activation's input.</summary>
     public DeviceArray Data { get; } = data;
 
     /// <summary>Whether the result's gradient already is the gradient by <see cref="Data"/>.</summary>
     public bool GradientHasPassed { get; set; }
 
-    /// <summary>Makes the gradient by the result that by <see cref="Data"/>, in place, where that has not been done.</summary>
+    /// <summary>Makes the gradient by the result that by <see cref="Data"/>, in place, where that has not been
+    /// done.</summary>
     public void PassGradient(DeviceArray gradient)
     {
         if (GradientHasPassed)
             return;
-        if (Activation == Activation.QuickGelu)
-            Elementwise.Backward<QuickGelu>(Data, gradient, gradient, false);
-        else
-            Elementwise.Backward<Gelu>(Data, gradient, gradient, false);
+        Activations.Find(Activation).Accept(new BackwardInPlace(Data, gradient));
+    }
+
+    private readonly struct BackwardInPlace(DeviceArray x, DeviceArray gradient) : IActivationVisitor
+    {
+        public void Visit<TOperation>() where TOperation : struct, IUnaryOperation =>
+            Elementwise.Backward<TOperation>(x, gradient, gradient, false);
     }
 }

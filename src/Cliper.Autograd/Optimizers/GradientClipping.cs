@@ -4,8 +4,9 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Autograd.Optimizers;
 
 /// <summary>
-/// Clips by global norm: computes the L2 norm over all gradients and the factor min(1, maximum / norm). The factor stays where the
-/// gradients are and goes to the optimiser's step, which saves a pass over the gradients and waits for nothing.
+/// Clips by global norm: computes the L2 norm over all gradients and the factor min(1, maximum / norm). The factor
+/// stays on the device and is applied inside the fused optimizer step: no extra pass over the gradients, and no
+/// synchronization.
 /// </summary>
 public sealed class GradientClipping : IDisposable
 {
@@ -22,9 +23,10 @@ public sealed class GradientClipping : IDisposable
         (_maximum, _result) = (maximum, device.Allocate(GradientNorm.Results));
     }
 
-    /// <summary>A measurement.</summary>
+    /// <summary>Result of a measurement.</summary>
     /// <param name="Norm">Length of the gradients; NaN or infinite when any of them is (or overflows squared).</param>
-    /// <param name="Factor">1, or maximum / norm where the norm is above the maximum; divided by the loss's scale. 0 where the norm is not finite.</param>
+    /// <param name="Factor">1, or maximum / norm where the norm is above the maximum; divided by the loss's scale. 0
+    /// where the norm is not finite.</param>
     public readonly record struct Measurement(float Norm, float Factor)
     {
         /// <summary>Whether the step was taken; otherwise count it as left out.</summary>
@@ -38,13 +40,13 @@ public sealed class GradientClipping : IDisposable
     /// Measures the gradients of those parameters that have one, in their order.
     /// </summary>
     /// <param name="parameters">Those without a gradient count as zero.</param>
-    /// <param name="scale">
-    /// The factor that the loss was multiplied by, a power of two: the norm is that of the gradients divided by it.
-    /// </param>
+    /// <param name="scale">Factor that the loss was multiplied with, a power of two: the norm is that of the gradients
+    /// divided by it.</param>
     public void Measure(IEnumerable<Tensor> parameters, double scale = 1) => GradientNorm.Measure(
-        [.. parameters.Where(parameter => parameter.HasGradient).Select(parameter => parameter.Gradient)], _maximum, scale, _result);
+        [.. parameters.Where(parameter => parameter.HasGradient).Select(parameter => parameter.Gradient)], _maximum,
+            scale, _result);
 
-    /// <summary>The result of the last measurement; waits for it.</summary>
+    /// <summary>Reads the result of the last measurement. Waits for it.</summary>
     public Measurement Read()
     {
         float[] values = _result.Device.ToFloats(_result);

@@ -1,8 +1,8 @@
 namespace Cliper.Autograd.Optimizers;
 
 /// <summary>
-/// A learning rate over the course of training. Positions are in whatever unit the schedule's lengths are given in: steps, or
-/// epochs with a fraction. Pure: the rate depends on the position alone, so a resumed run continues exactly.
+/// A learning rate over the course of training. Positions are in whatever unit the schedule's lengths are given in:
+/// steps, or epochs with a fraction. Pure: the rate depends on the position alone, so a resumed run continues exactly.
 /// </summary>
 public interface ISchedule
 {
@@ -23,18 +23,19 @@ public sealed record ConstantSchedule(double Rate) : ISchedule
 /// floor + (rate - floor) (1 + cos(pi position / length)) / 2; the floor from there on.
 /// </summary>
 /// <param name="Rate">At the beginning.</param>
-/// <param name="Length">Number of steps of the whole training; where it is zero, the floor follows at once.</param>
-/// <param name="Floor">Learning rate at the end.</param>
+/// <param name="Length">Length of the whole training; where it is zero, the floor follows at once.</param>
+/// <param name="Floor">At the end.</param>
 public sealed record CosineSchedule(double Rate, double Length, double Floor = 0) : ISchedule
 {
     /// <inheritdoc/>
     public float At(double position) =>
-        (float)(Floor + (Rate - Floor) * (1 + Math.Cos(Math.PI * (Length > 0 ? Math.Clamp(position / Length, 0, 1) : position > 0 ? 1 : 0))) / 2);
+        (float)(Floor + (Rate - Floor) * (1
+            + Math.Cos(Math.PI * (Length > 0 ? Math.Clamp(position / Length, 0, 1) : position > 0 ? 1 : 0))) / 2);
 }
 
 /// <summary>
-/// The cosine restarted every <paramref name="Period"/> (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5 with
-/// T_mult = 1). CLIPER's script restarts every 10 epochs and moves once an epoch: give it whole epochs.
+/// The cosine begun again every <paramref name="Period"/> (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5
+/// with T_mult = 1). CLIPER's script restarts every 10 epochs and moves once an epoch: give it whole epochs.
 /// </summary>
 /// <param name="Rate">After each restart.</param>
 /// <param name="Period">From one restart to the next, above zero.</param>
@@ -49,7 +50,7 @@ public sealed record CosineWithRestartsSchedule(double Rate, double Period, doub
 /// A straight line from <paramref name="From"/> times the first rate of <paramref name="After"/> up to it over
 /// <paramref name="Length"/>, then that schedule from its beginning.
 /// </summary>
-/// <param name="After">The schedule that follows.</param>
+/// <param name="After">Schedule after the warm-up.</param>
 /// <param name="Length">Length of the warm-up; 0 for none.</param>
 /// <param name="From">Share of the rate at position 0.</param>
 public sealed record WarmUpSchedule(ISchedule After, double Length, double From = 0) : ISchedule

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Cliper.Kernels.Memory;
-using Cliper.Model.Checkpoints;
+using Cliper.Model;
 using Cliper.Model.Prompts;
 using Cliper.Model.Runs;
 using Cliper.Model.Settings;
@@ -38,7 +38,7 @@ internal sealed class DemoCommand : CliCommand
         TrainResult result = TrainingProgress.Show(Terminal, progress =>
             TrainingRun.Run(device, settings, folder, resume: false, overwrite: true, progress, Cancellation));
         using CliperModel model = result.Model;
-        TrainOutput.Write(Terminal, folder, result);
+        TrainOutput.Write(Terminal, folder, result, paper: null);
         return ExitCode.Done;
     }
 }

@@ -3,7 +3,7 @@ using System.Text.Json;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Gpu.Cuda;
 using Cliper.Kernels.Memory;
-using Cliper.Model.Checkpoints;
+using Cliper.Model;
 using Cliper.Model.Diagnostics;
 using Spectre.Console;
 

@@ -1,5 +1,6 @@
 using Cliper.Kernels.Memory;
 using Cliper.Model.Prompts;
+using Cliper.Model.Reporting;
 using Cliper.Model.Runs;
 using Cliper.Model.Settings;
 using Cliper.Model.Stages;
@@ -31,6 +32,7 @@ internal sealed class TrainCommand : RunCommand
             TrainingRun.Run(device, request.Settings, request.Folder, request.Resume, request.Overwrite, progress,
             Cancellation));
         using CliperModel model = result.Model;
-        TrainOutput.Write(Terminal, request.Folder, result);
+        TrainOutput.Write(Terminal, request.Folder, result,
+            PaperResults.DataSetOf(result.DataFormat, request.Settings.Choices));
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Cliper.Model;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Commands;

@@ -15,20 +15,20 @@ internal static class TrainOutput
     private const int WordsShown = 2;
 
     /// <summary>Writes the result to standard output.</summary>
-    public static void Write(Terminal terminal, string folder, TrainResult result)
+    public static void Write(Terminal terminal, string folder, TrainResult result, PaperDataSet? paper)
     {
         if (terminal.Json)
-            terminal.WriteJson(json => Write(json, folder, result));
+            terminal.WriteJson(json => Write(json, folder, result, paper));
         else
-            WriteText(terminal, folder, result);
+            WriteText(terminal, folder, result, paper);
     }
 
-    private static void Write(Utf8JsonWriter json, string folder, TrainResult result)
+    private static void Write(Utf8JsonWriter json, string folder, TrainResult result, PaperDataSet? paper)
     {
         json.WriteStartObject();
         json.WriteString("run", folder);
         EvaluationOutput.Write(json, result.Result);
-        WritePaper(json, result.Paper);
+        WritePaper(json, paper);
         json.WriteNumber("bestEpoch", result.BestEpoch);
         foreach ((string name, Evaluation? evaluation) in new[] { ("zeroShot", result.ZeroShot),
             ("afterStage1", result.AfterStage1) })
@@ -111,7 +111,7 @@ internal static class TrainOutput
             Format.Percent(paper.War / 100), Format.Percent(paper.Uar / 100));
     }
 
-    private static void WriteText(Terminal terminal, string folder, TrainResult result)
+    private static void WriteText(Terminal terminal, string folder, TrainResult result, PaperDataSet? paper)
     {
         EvaluationOutput.Write(terminal, result.Result);
         Table table = new Table().Border(TableBorder.Simple).AddColumn(Markup.Escape($"on {result.Result.Split}"));
@@ -122,7 +122,7 @@ internal static class TrainOutput
                 ("stage 1: descriptors", result.AfterStage1), ("CLIPER", result.Result) })
             if (evaluation is not null)
                 table.AddRow(name, Format.Percent(evaluation.Confusion.War), Format.Percent(evaluation.Confusion.Uar));
-        AddPaper(table, result.Paper);
+        AddPaper(table, paper);
         terminal.Human.Write(table);
         WriteWords(terminal, result);
         terminal.Out.WriteLine($"run: {folder}, report: {Path.Combine(folder, "report.html")}");
@@ -137,11 +137,12 @@ internal static class TrainOutput
             return;
         Table table = new Table().Border(TableBorder.Simple).AddColumns("class",
             "words nearest to the learned tokens of its first descriptor");
+        int tokens = words.Count / (model.Classes.Count * model.Prompts.PromptsPerClass);
         for (int k = 0; k < model.Classes.Count; k++)
         {
-            int first = k * model.Metd.Subclasses * model.Metd.Tokens;
+            int first = k * words.Count / model.Classes.Count;
             table.AddRow(Markup.Escape(model.Classes[k]), Markup.Escape(string.Join("  ",
-                words.Skip(first).Take(model.Metd.Tokens).Select(nearest =>
+                words.Skip(first).Take(tokens).Select(nearest =>
                 string.Join('/', nearest.Select(word => word.Word))))));
         }
         terminal.Human.Write(table);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Cliper.Model;
 using Cliper.Model.Stages;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -32,7 +33,7 @@ internal static class TrainingProgress
     /// ...".
     /// </summary>
     public static string Line(StepEvent step) => Format.Invariant(
-        $"{step.Stage} epoch {step.Epoch}/{step.Epochs} step {step.Step}/{step.Steps}: ",
+        $"{step.Stage.Name()} epoch {step.Epoch}/{step.Epochs} step {step.Step}/{step.Steps}: ",
         $"{Losses(step.Loss, step.Fine, step.Margin)}, ") + Format.Invariant(
         $"lr {step.LearningRate:0.0e-00}, {step.ImagesPerSecond:F0} images/s, waiting {100 * step.WaitShare:F0} %, ",
         $"{Format.Bytes(step.MemoryBytes)}, ") +
@@ -42,7 +43,7 @@ internal static class TrainingProgress
     /// An epoch, such as "stage2 epoch 3/4: loss 1.20 (fine 0.80, margin 0.40), ..., validation WAR 61.2 % UAR 58.0 %".
     /// </summary>
     public static string Line(EpochEvent epoch) => Format.Invariant(
-        $"{epoch.Stage} epoch {epoch.Epoch}/{epoch.Epochs}: {Losses(epoch.Loss, epoch.Fine, epoch.Margin)}, ")
+        $"{epoch.Stage.Name()} epoch {epoch.Epoch}/{epoch.Epochs}: {Losses(epoch.Loss, epoch.Fine, epoch.Margin)}, ")
         + Format.Invariant(
         $"lr {epoch.LearningRate:0.0e-00}, {epoch.ImagesPerSecond:F0} images/s, waiting {100 * epoch.WaitShare:F0} ",
         $"%, ") +
@@ -55,7 +56,7 @@ internal static class TrainingProgress
     /// A step beside a bar, such as "stage1 1/2  loss 3.41  812 images/s  waiting 0 %  213 MiB  0:31 left".
     /// </summary>
     private static string ShortLine(StepEvent step) => Format.Invariant(
-        $"{step.Stage} {step.Epoch}/{step.Epochs}  loss {step.Loss:F2}  {step.ImagesPerSecond:F0} images/s  ",
+        $"{step.Stage.Name()} {step.Epoch}/{step.Epochs}  loss {step.Loss:F2}  {step.ImagesPerSecond:F0} images/s  ",
         $"waiting {100 * step.WaitShare:F0} %  ")
         + $"{Format.Bytes(step.MemoryBytes)}  {Format.Duration(step.Remaining)} left";
 
@@ -91,7 +92,7 @@ internal static class TrainingProgress
     private sealed class Bar(Terminal terminal, ProgressContext context) : IProgress<TrainEvent>
     {
         private ProgressTask? _task;
-        private string _phase = "";
+        private TrainingStage _stage;
 
         public void Report(TrainEvent value)
         {
@@ -104,11 +105,11 @@ internal static class TrainingProgress
                     terminal.Progress.Write(new WholeLine(Line(epoch), Style.Plain));
                     break;
                 case StepEvent step:
-                    if (_task is null || _phase != step.Stage)
+                    if (_task is null || _stage != step.Stage)
                     {
                         _task?.StopTask();
-                        _task = context.AddTask(step.Stage);
-                        _phase = step.Stage;
+                        _task = context.AddTask(step.Stage.Name());
+                        _stage = step.Stage;
                     }
                     _task.MaxValue = (double)step.Epochs * step.Steps;
                     _task.Value = (step.Epoch - 1.0) * step.Steps + step.Step;

@@ -1,18 +1,19 @@
+using System.Text.Json.Serialization;
 using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Clip;
 
-/// <summary>A number for each of a picture's channels.</summary>
-/// <param name="Red">Of the red channel.</param>
-/// <param name="Green">Of the green channel.</param>
-/// <param name="Blue">Of the blue channel.</param>
+/// <summary>A number for each channel of an image.</summary>
+/// <param name="Red">Value of the red channel.</param>
+/// <param name="Green">Value of the green channel.</param>
+/// <param name="Blue">Value of the blue channel.</param>
 public readonly record struct ChannelValues(float Red, float Green, float Blue)
 {
     /// <summary>Red, green, blue.</summary>
     public float[] ToArray() => [Red, Green, Blue];
 }
 
-/// <summary>The shape of a CLIP with two transformers, and how its pictures are normalised.</summary>
+/// <summary>The shape of a CLIP with two transformers, and how its images are normalized.</summary>
 public sealed record ClipConfig
 {
     /// <summary>Width of a head in OpenAI's models, from which the number of heads follows where nothing states
@@ -25,7 +26,7 @@ public sealed record ClipConfig
     /// <summary>OpenAI's channel standard deviations.</summary>
     public static readonly ChannelValues ClipStd = new(.26862954f, .26130258f, .27577711f);
 
-    /// <summary>Side of the square input picture, in pixels.</summary>
+    /// <summary>Side of the square input image, in pixels.</summary>
     public required int ImageSize { get; init; }
 
     /// <summary>Side of a square patch, in pixels.</summary>
@@ -58,7 +59,7 @@ public sealed record ClipConfig
     /// <summary>Width of the features.</summary>
     public required int EmbedSize { get; init; }
 
-    /// <summary>Of the MLPs.</summary>
+    /// <summary>Activation of the MLPs.</summary>
     public Activation Activation { get; init; } = Activation.QuickGelu;
 
     /// <summary>Added to the variance in every LayerNorm.</summary>
@@ -67,13 +68,17 @@ public sealed record ClipConfig
     /// <summary>Subtracted from pixels in [0, 1].</summary>
     public ChannelValues Mean { get; init; } = ClipMean;
 
-    /// <summary>What they are then divided by.</summary>
+    /// <summary>Divisor of pixels after the mean is subtracted.</summary>
     public ChannelValues Std { get; init; } = ClipStd;
 
-    /// <summary>Patches of a picture.</summary>
+    /// <summary>Number of patches of an image.</summary>
     public int Patches => ImageSize / PatchSize * (ImageSize / PatchSize);
 
-    /// <summary>Says what is impossible about these numbers, a sentence each; empty when they make a model.</summary>
+    /// <summary>Form of the images that the image tower takes.</summary>
+    [JsonIgnore]
+    public ImageInput ImageInput => new(ImageSize, PatchSize, Mean, Std);
+
+    /// <summary>Names what is impossible about these numbers, a sentence each; empty when they make a model.</summary>
     public IEnumerable<string> Faults()
     {
         (string Name, int Value)[] sizes =
@@ -93,8 +98,9 @@ public sealed record ClipConfig
             yield return $"VisionWidth {VisionWidth} is not a multiple of VisionHeads {VisionHeads}";
         if (TextHeads > 0 && TextWidth % TextHeads != 0)
             yield return $"TextWidth {TextWidth} is not a multiple of TextHeads {TextHeads}";
-        if (Activation is not (Activation.QuickGelu or Activation.Gelu))
-            yield return $"Activation is {Activation}, expected QuickGelu or Gelu";
+        if (Activations.All.All(entry => entry.Activation != Activation))
+            yield return $"Activation is {Activation}, expected "
+                + string.Join(" or ", Activations.All.Select(entry => entry.Activation));
         if (!(LayerNormEpsilon > 0 && float.IsFinite(LayerNormEpsilon)))
             yield return $"LayerNormEpsilon is {LayerNormEpsilon}, expected a positive number";
         if (Mean.ToArray().Any(value => !float.IsFinite(value))

@@ -1,7 +1,6 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
-using Cliper.Model.Weights;
 
 namespace Cliper.Model.Clip;
 
@@ -12,27 +11,31 @@ namespace Cliper.Model.Clip;
 public sealed class ClipModel : IDisposable
 {
     /// <summary>A model on <paramref name="device"/> with the given weights.</summary>
-    public ClipModel(Device device, ClipWeights weights)
+    /// <param name="device">Device of all tensors.</param>
+    /// <param name="weights">Configuration and tensors; only read here.</param>
+    /// <param name="tower">Makes the image tower; null for a vision transformer.</param>
+    public ClipModel(Device device, IParameterSource weights, Func<ParameterSet, ClipConfig, IImageTower>? tower = null)
     {
         Device = device;
         Config = weights.Config;
         foreach (string name in weights.Names)
             Parameters.Add(name, weights.ToTensor(device, name));
-        Vision = new VisionTransformer(Parameters, Config);
+        Vision = tower?.Invoke(Parameters, Config) ?? new VisionTransformer(Parameters, Config);
+        Parameters.MarkBuffers(Vision.Buffers);
         Text = new TextTransformer(Parameters, Config);
     }
 
-    /// <summary>Where it runs.</summary>
+    /// <summary>Device of all tensors.</summary>
     public Device Device { get; }
 
-    /// <summary>Its shape.</summary>
+    /// <summary>Configuration of both towers.</summary>
     public ClipConfig Config { get; }
 
-    /// <summary>All its tensors, in OpenAI's naming.</summary>
+    /// <summary>All tensors, in OpenAI's naming.</summary>
     public ParameterSet Parameters { get; } = new();
 
     /// <summary>The image tower.</summary>
-    public VisionTransformer Vision { get; }
+    public IImageTower Vision { get; }
 
     /// <summary>The text tower.</summary>
     public TextTransformer Text { get; }
@@ -41,9 +44,9 @@ public sealed class ClipModel : IDisposable
     public static bool IsVision(string name) => name.StartsWith("visual.", StringComparison.Ordinal);
 
     /// <summary>exp(logit_scale) * cos(image, text), [N, P].</summary>
-    /// <param name="tape">The step.</param>
-    /// <param name="imageFeatures">[N, D], not normalised.</param>
-    /// <param name="textFeatures">[P, D], not normalised.</param>
+    /// <param name="tape">The tape of the step.</param>
+    /// <param name="imageFeatures">[N, D], not normalized.</param>
+    /// <param name="textFeatures">[P, D], not normalized.</param>
     public Tensor LogitsPerImage(Tape tape, Tensor imageFeatures, Tensor textFeatures)
     {
         Tensor cosines = tape.MatMul(tape.L2Normalize(imageFeatures), tape.L2Normalize(textFeatures), transposeB: true);

@@ -7,6 +7,7 @@ public sealed class ParameterSet : IDisposable
 {
     private readonly Dictionary<string, Tensor> _tensors = [];
     private readonly List<string> _names = [];
+    private readonly HashSet<string> _buffers = [];
 
     /// <summary>Names, in order.</summary>
     public IReadOnlyList<string> Names => _names;
@@ -29,15 +30,31 @@ public sealed class ParameterSet : IDisposable
     public IEnumerable<(string Name, Tensor Tensor)> StartingWith(string prefix = "") =>
         _names.Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Select(name => (name, _tensors[name]));
 
+    /// <summary>Name and tensor of all that can be trained, in order: buffers are left out.</summary>
+    public IEnumerable<(string Name, Tensor Tensor)> Trainable() =>
+        StartingWith().Where(parameter => !_buffers.Contains(parameter.Name));
+
+    /// <summary>Declares tensors as state without a gradient: they are saved with the others and never
+    /// trained.</summary>
+    /// <exception cref="KeyNotFoundException">A name is none of the set.</exception>
+    public void MarkBuffers(IEnumerable<string> names)
+    {
+        foreach (string name in names)
+        {
+            this[name].RequiresGrad = false;
+            _buffers.Add(name);
+        }
+    }
+
     /// <summary>
-    /// Lets exactly the parameters that <paramref name="selected"/> picks be trained and freezes the others, whose
-    /// gradients are freed.
+    /// Lets exactly the parameters that <paramref name="selected"/> picks be trained, buffers excepted, and freezes
+    /// the others, whose gradients are freed.
     /// </summary>
     public void Train(Func<string, bool> selected)
     {
         foreach ((string name, Tensor tensor) in StartingWith())
         {
-            tensor.RequiresGrad = selected(name);
+            tensor.RequiresGrad = !_buffers.Contains(name) && selected(name);
             if (!tensor.RequiresGrad)
                 tensor.FreeGradient();
         }

@@ -4,15 +4,15 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.Clip;
 
 /// <summary>
-/// A pre-norm transformer block: x + attention(LayerNorm(x)), then that + MLP(LayerNorm(that)), the MLP four times as wide
-/// in CLIP (any width by its weights).
+/// A pre-norm transformer block: x + attention(LayerNorm(x)), then that + MLP(LayerNorm(that)), the MLP four times as
+/// wide in CLIP (any width by its weights).
 /// </summary>
 /// <param name="parameters">Holds the block's tensors in OpenAI's naming.</param>
 /// <param name="prefix">Such as "visual.transformer.resblocks.0.".</param>
 /// <param name="heads">Attention heads.</param>
 /// <param name="causal">Whether a token sees only itself and those before it.</param>
-/// <param name="activation">Of the MLP.</param>
-/// <param name="epsilon">Of the LayerNorms.</param>
+/// <param name="activation">Activation of the MLP.</param>
+/// <param name="epsilon">Epsilon of the LayerNorms.</param>
 internal sealed class ResidualBlock(ParameterSet parameters, string prefix, int heads, bool causal,
     Activation activation, float epsilon)
 {
@@ -39,8 +39,8 @@ internal sealed class ResidualBlock(ParameterSet parameters, string prefix, int 
     }
 
     /// <summary>
-    /// The last block of a tower, whose other outputs nobody reads: keys and values of all tokens, all else for one token
-    /// a sample. Saves 7 % of a ViT-B's operations, forward and backward.
+    /// The last block of a tower, whose other outputs nobody reads: keys and values of all tokens, all else for one
+    /// token a sample. Saves 7 % of a ViT-B's operations, forward and backward.
     /// </summary>
     /// <param name="tape">The step.</param>
     /// <param name="x">[N, T, W].</param>
@@ -55,7 +55,8 @@ internal sealed class ResidualBlock(ParameterSet parameters, string prefix, int 
         Tensor keysAndValues = tape.Linear(norm, _inWeight.Rows(width, 2 * width), _inBias.Rows(width, 2 * width));
         Tensor readNorm = tape.Gather(norm.Reshape(new Shape(samples * tokens, width)), rows);
         Tensor queries = tape.Linear(readNorm, _inWeight.Rows(0, width), _inBias.Rows(0, width));
-        Tensor attended = tape.Attention(queries.Reshape(new Shape(samples, 1, width)), keysAndValues, heads, keyLengths);
+        Tensor attended = tape.Attention(queries.Reshape(new Shape(samples, 1, width)), keysAndValues, heads,
+            keyLengths);
         Tensor readX = tape.Gather(x.Reshape(new Shape(samples * tokens, width)), rows);
         return scope.Keep(Mlp(tape,
             tape.LinearResidual(attended.Reshape(new Shape(samples, width)), _outWeight, _outBias, readX)));
@@ -65,7 +66,8 @@ internal sealed class ResidualBlock(ParameterSet parameters, string prefix, int 
 
     private Tensor Mlp(Tape tape, Tensor x)
     {
-        Tensor hidden = tape.Linear(tape.LayerNorm(x, _norm2Weight, _norm2Bias, epsilon), _upWeight, _upBias, activation);
+        Tensor hidden = tape.Linear(tape.LayerNorm(x, _norm2Weight, _norm2Bias, epsilon), _upWeight, _upBias,
+            activation);
         return tape.LinearResidual(hidden, _downWeight, _downBias, x);
     }
 }

@@ -3,9 +3,9 @@ using Cliper.Autograd;
 namespace Cliper.Model.Clip;
 
 /// <summary>
-/// CLIP's text tower, a causal transformer: token and position embeddings, blocks, LayerNorm; the state at the end-of-text
-/// token, projected, is the text's feature. Being causal it need not see what stands after that token, so texts run at
-/// their real length.
+/// CLIP's text tower, a causal transformer: token and position embeddings, blocks, LayerNorm; the state at the
+/// end-of-text token, projected, is the text's feature. Being causal it need not see what stands after that token, so
+/// texts run at their real length.
 /// </summary>
 public sealed class TextTransformer
 {
@@ -18,16 +18,17 @@ public sealed class TextTransformer
         _parameters = parameters;
         _config = config;
         _blocks = [.. Enumerable.Range(0, config.TextLayers).Select(layer => new ResidualBlock(parameters,
-            $"transformer.resblocks.{layer}.", config.TextHeads, causal: true, config.Activation, config.LayerNormEpsilon))];
+            $"transformer.resblocks.{layer}.", config.TextHeads, causal: true, config.Activation,
+                config.LayerNormEpsilon))];
     }
 
     /// <summary>Features of texts.</summary>
     /// <param name="tape">The step.</param>
-    /// <param name="ids">A text each: ids with start and end token; what follows the end token (the largest id, at its first
-    /// place) is ignored. Lengths may differ.</param>
-    /// <param name="observe">Given the name and value of every intermediate result ("block.0" and so on, "ln_final"); the
-    /// texts must then be of equal length, which is not cut.</param>
-    /// <returns>[P, D], projected and not normalised.</returns>
+    /// <param name="ids">A text each: ids with start and end token; what follows the end token (the largest id, at its
+    /// first place) is ignored. Lengths may differ.</param>
+    /// <param name="observe">Given the name and value of every intermediate result ("block.0" and so on, "ln_final");
+    /// the texts must then be of equal length, which is not cut.</param>
+    /// <returns>[P, D], projected and not normalized.</returns>
     /// <exception cref="ArgumentException">An id outside the vocabulary, or a text longer than the context.</exception>
     public Tensor Forward(Tape tape, IReadOnlyList<int[]> ids, Action<string, Tensor>? observe = null)
     {
@@ -42,7 +43,8 @@ public sealed class TextTransformer
         return scope.Keep(Encode(tape, x, ends, observe));
     }
 
-    /// <summary>Token embeddings without positions, [count, tokens, W], of ids given one text after the other.</summary>
+    /// <summary>Token embeddings without positions, [count, tokens, W], of ids given one text after the
+    /// other.</summary>
     public Tensor Embed(Tape tape, ReadOnlySpan<int> ids, int count, int tokens)
     {
         Tensor rows = tape.Own(Tensor.From(tape.Device, ids, new Shape(count, tokens)));
@@ -53,7 +55,7 @@ public sealed class TextTransformer
     /// <param name="tape">The step.</param>
     /// <param name="embeddings">[P, T, W], without positions.</param>
     /// <param name="ends">Position of the end-of-text token of each.</param>
-    /// <param name="observe">As in <see cref="Forward"/>.</param>
+    /// <param name="observe">The same as for <see cref="Forward"/>.</param>
     /// <returns>[P, D].</returns>
     public Tensor Encode(Tape tape, Tensor embeddings, int[] ends, Action<string, Tensor>? observe = null)
     {
@@ -72,7 +74,7 @@ public sealed class TextTransformer
         }
         if (whole || _blocks.Length == 0)
         {
-            // LayerNorm works row by row: normalising all rows first changes nothing for those read.
+            // LayerNorm works row by row: normalizing all rows first changes nothing for those read.
             x = Norm(tape, x);
             observe?.Invoke("ln_final", x);
             x = tape.Gather(x.Reshape(new Shape(texts * tokens, width)), endRows);

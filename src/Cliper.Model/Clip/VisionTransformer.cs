@@ -4,9 +4,9 @@ namespace Cliper.Model.Clip;
 
 /// <summary>
 /// CLIP's image tower, a vision transformer: patches to tokens by a linear map, a class token before them, positions,
-/// LayerNorm, blocks; the class token's last state, normalised and projected, is the image's feature.
+/// LayerNorm, blocks; the class token's last state, normalized and projected, is the image's feature.
 /// </summary>
-public sealed class VisionTransformer
+public sealed class VisionTransformer : IImageTower
 {
     private readonly ParameterSet _parameters;
     private readonly ClipConfig _config;
@@ -21,20 +21,26 @@ public sealed class VisionTransformer
             config.LayerNormEpsilon))];
     }
 
-    /// <summary>Whether the backward pass computes each block again instead of keeping its activations.</summary>
+    /// <inheritdoc/>
+    public ImageInput Input => _config.ImageInput;
+
+    /// <summary>Empty: every tensor of a vision transformer has a gradient.</summary>
+    public IReadOnlyCollection<string> Buffers => [];
+
+    /// <summary>Without effect: a vision transformer computes the same in training and in inference.</summary>
+    public bool IsTraining { get; set; }
+
+    /// <inheritdoc/>
     public bool RecomputeBlocks { get; set; }
 
-    /// <summary>Features of images.</summary>
-    /// <param name="tape">The step.</param>
-    /// <param name="images">Normalised pixels, [N, 3, size, size] or as patches, [N, patches, 3 p p].</param>
-    /// <param name="observe">Given the name and value of every intermediate result ("patch_embed", "ln_pre", "block.0" and
-    /// so on, "ln_post"), for tests and analysis; the last block then computes all tokens.</param>
-    /// <returns>[N, D], projected and not normalised.</returns>
-    /// <exception cref="ArgumentException">The images have another size than the model.</exception>
+    /// <inheritdoc/>
+    /// <remarks>It observes "patch_embed", "ln_pre", "block.0" and so on, and "ln_post"; while observed, the last block
+    /// computes all tokens.</remarks>
     public Tensor Forward(Tape tape, Tensor images, Action<string, Tensor>? observe = null)
     {
         int size = _config.ImageSize, samples = images.Shape[0];
-        Shape planes = new(samples, 3, size, size), patches = new(samples, _config.Patches, 3 * _config.PatchSize * _config.PatchSize);
+        Shape planes = new(samples, 3, size, size),
+            patches = new(samples, _config.Patches, 3 * _config.PatchSize * _config.PatchSize);
         if (images.Shape != planes && images.Shape != patches)
             throw new ArgumentException($"images are {images.Shape}, the model takes {planes} or {patches}");
         using Tape.Scope scope = tape.BeginScope();

@@ -8,9 +8,9 @@ namespace Cliper.Model.Diagnostics;
 public sealed record BenchmarkSizes
 {
     /// <summary>Attention at one shape.</summary>
-    /// <param name="Samples">Pictures or prompts.</param>
-    /// <param name="Tokens">Of each.</param>
-    /// <param name="Width">Of the model.</param>
+    /// <param name="Samples">Images or prompts.</param>
+    /// <param name="Tokens">Number of tokens of each.</param>
+    /// <param name="Width">Width of the model.</param>
     /// <param name="Heads">That the width is divided among.</param>
     /// <param name="Causal">Whether a token sees only those before it.</param>
     public readonly record struct AttentionShape(int Samples, int Tokens, int Width, int Heads, bool Causal);
@@ -20,14 +20,14 @@ public sealed record BenchmarkSizes
     /// <param name="Config">Its shape.</param>
     /// <param name="Forward">Batches of the forward pass.</param>
     /// <param name="Samples">Batch of the training steps.</param>
-    /// <param name="Frames">Pictures of a sample.</param>
+    /// <param name="Frames">Images of a sample.</param>
     public sealed record ModelShape(string Name, ClipConfig Config, int[] Forward, int Samples, int Frames = 1)
     {
         /// <summary>The training batch in words.</summary>
         public string Batch => Frames == 1 ? $"batch {Samples}" : $"batch {Samples} of {Frames} frames";
     }
 
-    /// <summary>The processor's: a picture, a clip of a few frames, and small batches.</summary>
+    /// <summary>Sizes for a CPU: an image, a clip of a few frames, and small batches.</summary>
     public static BenchmarkSizes Host { get; } = new()
     {
         MatMulRows = [50, 197, 800, 1576],
@@ -39,7 +39,8 @@ public sealed record BenchmarkSizes
         Models = [new("ViT-B/32", Vit(32), [1, 16], 8), new("ViT-B/16", Vit(16), [1, 8], 4)],
     };
 
-    /// <summary>A card's: ViT-B/16 with 128 pictures and ViT-B/32 with 48 clips of 16 frames, as CLIPER is trained.</summary>
+    /// <summary>Sizes for a GPU: ViT-B/16 with 128 images and ViT-B/32 with 48 clips of 16 frames, as CLIPER is
+    /// trained.</summary>
     public static BenchmarkSizes Gpu { get; } = new()
     {
         MatMulRows = [25_216, 38_400],
@@ -124,13 +125,13 @@ public sealed record BenchmarkSizes
     /// <summary>Width of the features.</summary>
     public int Embed { get; init; } = 512;
 
-    /// <summary>Side of a picture.</summary>
+    /// <summary>Side of an image.</summary>
     public int ImageSize { get; init; } = 224;
 
     /// <summary>Side of its patches.</summary>
     public int PatchSize { get; init; } = 16;
 
-    /// <summary>Patches of a picture.</summary>
+    /// <summary>Patches of an image.</summary>
     public int Patches => ImageSize / PatchSize * (ImageSize / PatchSize);
 
     /// <summary>Tokens that the text tower knows.</summary>

@@ -13,13 +13,14 @@ using ModelShape = Cliper.Model.Diagnostics.BenchmarkSizes.ModelShape;
 namespace Cliper.Model.Diagnostics;
 
 /// <summary>
-/// Times whole models with random weights: features of pictures, a training step of each of CLIPER's stages as the trainer takes it
-/// (stage 1 learns 35 descriptors through the text tower, stage 2 the image tower against fixed ones), and what the optimiser does in it.
-/// GFLOP/s count the matrix products alone.
+/// Times whole models with random weights: features of images, a training step of each of CLIPER's stages as the
+/// trainer takes it (stage 1 learns 35 descriptors through the text tower, stage 2 the image tower against fixed ones),
+/// and what the optimizer does in it. GFLOP/s count the matrix products alone.
 /// </summary>
 /// <param name="device">Where to run.</param>
 /// <param name="sizes">The models.</param>
-/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and <see cref="GpuRoofline"/>.</param>
+/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and
+/// <see cref="GpuRoofline"/>.</param>
 /// <param name="bandwidth">The device's memory bandwidth, GB/s.</param>
 public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth)
 {
@@ -80,16 +81,15 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
 
     private double First(CliperModel model, ModelShape shape)
     {
-        model.Clip.Parameters.Train(_ => false);
-        model.Metd.Vectors.RequiresGrad = true;
-        double seconds = Step(model, shape, [(Metd.ParameterName, model.Metd.Vectors)], (tape, images) =>
+        model.Train(model.Prompts.Parameters);
+        double seconds = Step(model, shape, [.. model.Prompts.Parameters], (tape, images) =>
         {
             Tensor features = tape.New(new Shape(shape.Samples, shape.Config.EmbedSize));
             using (var frozen = new Tape(device, recording: false))
                 device.Copy(model.ImageFeatures(frozen, images, shape.Frames).Data, features.Data);
-            return (features, model.DescriptorFeatures(tape));
+            return (features, model.ClassFeatures(tape));
         });
-        model.Metd.Vectors.RequiresGrad = false;
+        model.Train([]);
         return seconds;
     }
 
@@ -97,7 +97,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
     {
         model.Clip.Parameters.Train(ClipModel.IsVision);
         using var outer = new Tape(device, recording: false);
-        Tensor descriptors = model.DescriptorFeatures(outer);
+        Tensor? descriptors = model.ClassFeatures(outer);
         double seconds = Step(model, shape, Trained(model), (tape, images) =>
             (model.ImageFeatures(tape, images, shape.Frames), descriptors));
         model.Clip.Parameters.Train(_ => false);
@@ -105,7 +105,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
     }
 
     private double Step(CliperModel model, ModelShape shape, (string Name, Tensor Tensor)[] trained,
-        Func<Tape, Tensor, (Tensor Features, Tensor Descriptors)> forward)
+        Func<Tape, Tensor, (Tensor Features, Tensor? Descriptors)> forward)
     {
         using var optimizer = new AdamW(epsilon: Epsilon);
         optimizer.AddGroup(trained, weightDecay: 0.1f);
@@ -119,7 +119,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
             {
                 using (var tape = new Tape(device))
                 {
-                    (Tensor features, Tensor descriptors) = forward(tape, images);
+                    (Tensor features, Tensor? descriptors) = forward(tape, images);
                     Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels, EmptySubclasses.MinusOneNinetyNinth);
                     tape.Backward(tape.Sum(losses), scaler.Scale);
                 }
@@ -149,7 +149,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
             tape.Backward(tape.Sum(model.ImageFeatures(tape, images)));
         long count = trained.Sum(entry => entry.Tensor.Shape.Count);
         string tensors = $"{count} of {trained.Length} tensors";
-        // Weight, moments read and written, the gradient read; what products take of a weight on a GPU is written in the same pass.
+        // Weight, moments read and written, the gradient read; what products take of a weight on a GPU is written in
+        // the same pass.
         long moved = 7 * sizeof(float) * count + trained.Sum(entry => entry.Tensor.OperandBytes);
         if (wanted.Contains(Stepping))
             yield return Move(Stepping, tensors, moved,
@@ -203,7 +204,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
             [.. Enumerable.Range(0, Classes).Select(index => $"class {index}")]);
     }
 
-    // As the loader hands them over: a GPU has made patches of them.
+    // The images have the loader's form: a GPU has made patches of them.
     private Tensor Images(CliperModel model, int count)
     {
         ClipConfig config = model.Clip.Config;

@@ -6,8 +6,8 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.Diagnostics;
 
 /// <summary>
-/// Every main operation on small random data, on any device, beside the same in double: what it is computed by there, and whether rightly.
-/// Takes a fraction of a second, on a card mostly for loading the kernels.
+/// Every main operation on small random data, on any device, beside the same in double: what it is computed by there,
+/// and whether rightly. Takes a fraction of a second, on a GPU mostly for loading the kernels.
 /// </summary>
 /// <param name="device">Where to compute.</param>
 public sealed class OperationTest(Device device)
@@ -15,19 +15,20 @@ public sealed class OperationTest(Device device)
     // Multiples of eight, so that tensor cores are used where there are any.
     private const int Rows = 40, Depth = 64, Columns = 48, Heads = 2, Tokens = 21, HeadSize = Depth / Heads, Classes = 7;
 
-    // Sums of at most 64 products in fp32, cut instead of rounded: 2 64 2^-24 times the products' sizes, which together are at most about
-    // sqrt(64) times the largest result.
+    // Sums of at most 64 products in fp32, cut instead of rounded: 2 64 2^-24 times the products' sizes, which together
+    // are at most about sqrt(64) times the largest result.
     private const double OfSums = 64.0 / (1 << 20);
 
-    // At most eight roundings of the activations' format on the way: results, and inside attention the probabilities and their gradients.
+    // At most eight roundings of the activations' format on the way: results, and inside attention the probabilities
+    // and their gradients.
     private const int Roundings = 8;
 
     private readonly List<DeviceArray> _arrays = [];
     private readonly List<Result> _results = [];
 
-    /// <summary>What one operation gave.</summary>
+    /// <summary>Result of the test of one operation.</summary>
     /// <param name="Name">The operation.</param>
-    /// <param name="Implementation">What computed it, such as "AVX2" or "tensor cores".</param>
+    /// <param name="Implementation">Name of the implementation, such as "AVX2" or "tensor cores".</param>
     /// <param name="Deviation">Largest difference from the reference over its largest entry.</param>
     /// <param name="Bound">Most that it may be.</param>
     public readonly record struct Result(string Name, string Implementation, double Deviation, double Bound)
@@ -169,7 +170,7 @@ public sealed class OperationTest(Device device)
                 k == label ? Places(k).MinBy(at => s[row * Width + at]) : Places(k).MaxBy(at => s[row * Width + at]))];
             margin += CrossEntropy(hardest[label], hardest, 1);
 
-            // Of one logit of the row against several; leaves the gradient.
+            // The check of one logit of the row against several leaves the gradient.
             double CrossEntropy(int right, int[] places, double weight)
             {
                 double total = places.Sum(at => Math.Exp(s[row * Width + at]));
@@ -225,7 +226,8 @@ public sealed class OperationTest(Device device)
         }
     }
 
-    // Bytes, read back as parts of 255: a result is off by half a step for each rounding on the way, or by one where it is cut.
+    // Bytes, read back as parts of 255: a result is off by half a step for each rounding on the way, or by one where it
+    // is cut.
     private void Pixels()
     {
         const int Width = 24, Height = 20, Side = 16, Patch = 8, Count = 3 * Side * Side;
@@ -248,7 +250,8 @@ public sealed class OperationTest(Device device)
         }
 
         Resize.Forward<Bicubic>([new(source, new(0, 0, Width, Height), Side, Side, new(0, 0, Side, Side), false, target)]);
-        // The first rounding counts by the weights' absolute values, which sum up to 1.3; the largest result is about 2/3.
+        // The first rounding counts by the weights' absolute values, which sum up to 1.3; the largest result is about
+        // 2/3.
         Read("resize", target, (row, column, channel) => Sum(Height, i => Share(i, row, Height) * Sum(Width, j =>
             Share(j, column, Width) * large[(i * Width + j) * 3 + channel] / 255.0)), 1.2 * 3 / 2);
 
@@ -306,7 +309,7 @@ public sealed class OperationTest(Device device)
         }, p.Length);
     }
 
-    // What was computed last, element by element beside what a row and a column of it should be.
+    // Compares the last result, element by element beside what a row and a column of it should be.
     private void Compare(string name, DeviceArray actual, Func<int, int, double> expected, int columns) =>
         Compare(name, device.ToFloats(actual), expected, columns, Roundings * Roundoff(actual.Type));
 
@@ -335,7 +338,7 @@ public sealed class OperationTest(Device device)
         return [.. Enumerable.Range(0, count).Select(_ => random.Next(-127, 128) / 128.0)];
     }
 
-    // What is stored in fp32 is off by the sums' bound alone.
+    // A result stored in fp32 is off by the sums' bound alone.
     private static double Roundoff(ElementType type) => type switch
     {
         ElementType.Float16 => 1.0 / (1 << 11),

@@ -10,11 +10,11 @@ namespace Cliper.Model.Diagnostics;
 /// </summary>
 public static class SelfTest
 {
-    // Central differences in fp32 with h = 1e-2, see GradientCheck: 1e-5 of the output's sum from rounding, 2e-5 times the
-    // third derivative from truncation, over the largest entry.
+    // Central differences in fp32 with h = 1e-2, see GradientCheck: 1e-5 of the output's sum from rounding, 2e-5 times
+    // the third derivative from truncation, over the largest entry.
     private const float Bound = 5e-3f;
 
-    /// <summary>What one check found.</summary>
+    /// <summary>Result of one check.</summary>
     /// <param name="Name">The operation.</param>
     /// <param name="Error">Largest difference over the largest entry of the gradient.</param>
     public readonly record struct Result(string Name, float Error)

@@ -13,7 +13,8 @@ internal static class Timing
     private const double SecondsASample = 0.02;
 
     /// <summary>
-    /// Median seconds of a call, after some that are not counted. On a card a sample is many calls, waited for at the end.
+    /// Median seconds of a call, after some that are not counted. On a GPU a sample is many calls, waited for at the
+    /// end.
     /// </summary>
     /// <param name="device">Where it runs.</param>
     /// <param name="run">The call.</param>

@@ -9,15 +9,15 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Inference;
 
-/// <summary>What <see cref="Embedder.Write"/> wrote.</summary>
-/// <param name="Images">Paths of the pictures, in the order of the rows.</param>
+/// <summary>Summary of a file that <see cref="Embedder.Write"/> wrote.</summary>
+/// <param name="Images">Paths of the images, in the order of the rows.</param>
 /// <param name="Texts">The texts, in the order of the rows.</param>
 /// <param name="Dimension">Width of a feature.</param>
-/// <param name="Skipped">Pictures left out, and why.</param>
+/// <param name="Skipped">Images left out, and why.</param>
 public sealed record EmbeddingSummary(IReadOnlyList<string> Images, IReadOnlyList<string> Texts, int Dimension,
     IReadOnlyDictionary<string, string> Skipped);
 
-/// <summary>A CLIP's features of pictures and texts, as tensors in a file.</summary>
+/// <summary>A CLIP's features of images and texts, as tensors in a file.</summary>
 /// <param name="device">Where to compute.</param>
 /// <param name="weightsPath">A .safetensors file, or a Hugging Face folder.</param>
 public sealed class Embedder(Device device, string weightsPath) : IDisposable
@@ -27,22 +27,25 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
     private readonly ClipWeights _weights = ClipWeights.Load(weightsPath);
 
     /// <summary>
-    /// Writes a safetensors file: image_features [N, D] and text_features [P, D], fp32, not normalised, and logits_per_image
-    /// [N, P] where there are both; paths and texts as JSON lists in the metadata ("images", "texts").
+    /// Writes a safetensors file: image_features [N, D] and text_features [P, D], fp32, not normalized, and
+    /// logits_per_image [N, P] where there are both; paths and texts as JSON lists in the metadata ("images", "texts").
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="pictures">Pictures, preprocessed by CLIP's test transform at the model's size; may be empty.</param>
+    /// <param name="pictures">Images, preprocessed by CLIP's test transform at the model's size; may be
+    /// empty.</param>
     /// <param name="texts">Texts; may be empty.</param>
     /// <param name="textsName">Where they come from, a text a line, for errors.</param>
     /// <param name="tokenizerPath">Tokenizer file or folder; null to look beside the weights.</param>
-    /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
+    /// <param name="strict">Whether an unreadable image is an error; else it is left out.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    /// <exception cref="InputException">Weights, tokenizer, a text or every picture cannot be used.</exception>
-    public EmbeddingSummary Write(string path, IReadOnlyList<Sample> pictures, IReadOnlyList<string> texts, string textsName,
+    /// <exception cref="InputException">Weights, tokenizer, a text or every image cannot be used.</exception>
+    public EmbeddingSummary Write(string path, IReadOnlyList<Sample> pictures, IReadOnlyList<string> texts,
+        string textsName,
         string? tokenizerPath, bool strict, CancellationToken cancellation)
     {
-        // What can fail in a moment does so before minutes of work.
-        List<int[]> ids = texts.Count == 0 ? [] : Encode(texts, textsName, ClipTokenizer.For(_weights.Metadata, _weights.Config.VocabularySize, weightsPath, tokenizerPath));
+        // Steps that can fail in a moment come before minutes of work.
+        List<int[]> ids = texts.Count == 0 ? []
+            : Encode(texts, textsName, WeightsTokenizer.For(_weights, weightsPath, tokenizerPath));
         using var clip = new ClipModel(device, _weights);
         using var tape = new Tape(device, recording: false);
         var writer = new SafeTensorsWriter();
@@ -50,11 +53,13 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
         var skipped = new Dictionary<string, string>();
         Tensor? imageFeatures = null, textFeatures = null;
         if (pictures.Count > 0)
-            imageFeatures = Add("image_features", Images(clip, pictures, strict, names, skipped, cancellation), names.Count);
+            imageFeatures = Add("image_features", Images(clip, pictures, strict, names, skipped, cancellation),
+                names.Count);
         if (ids.Count > 0)
             textFeatures = Add("text_features", Texts(clip, ids, cancellation), ids.Count);
         if (imageFeatures is not null && textFeatures is not null)
-            writer.Add("logits_per_image", [names.Count, ids.Count], clip.LogitsPerImage(tape, imageFeatures, textFeatures).ToArray());
+            writer.Add("logits_per_image", [names.Count, ids.Count],
+                clip.LogitsPerImage(tape, imageFeatures, textFeatures).ToArray());
         writer.Metadata["images"] = JsonSerializer.Serialize(names);
         writer.Metadata["texts"] = JsonSerializer.Serialize(texts);
         writer.Write(path);
@@ -90,7 +95,8 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
         Dictionary<string, string> skipped, CancellationToken cancellation)
     {
         var features = new List<float>();
-        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], pictures), clip.Config, device, frames: 1, strict);
+        using BatchLoader loader =
+            SampleReader.Open(new DataSplit("given", ["any"], pictures), clip, frames: 1, strict);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;

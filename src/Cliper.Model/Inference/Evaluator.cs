@@ -22,39 +22,41 @@ public static class Evaluator
     public static Evaluation Run(CliperModel model, BatchLoader loader, CancellationToken cancellation = default)
     {
         using var tape = new Tape(model.Clip.Device, recording: false);
-        Tensor descriptors = model.DescriptorFeatures(tape);
-        return Run(model, descriptors, loader, cancellation);
+        return Run(model, model.ClassFeatures(tape), loader, cancellation);
     }
 
-    /// <summary>As above, with the descriptors' features at hand, [K * M, D], normalised.</summary>
-    public static Evaluation Run(CliperModel model, Tensor descriptors, BatchLoader loader,
+    /// <summary>Predicts every sample with class features that were computed before.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="classFeatures">Class features that serve every image; null where there are none.</param>
+    /// <param name="loader">Unshuffled, without augmentation.</param>
+    /// <param name="cancellation">Stops between batches.</param>
+    public static Evaluation Run(CliperModel model, Tensor? classFeatures, BatchLoader loader,
         CancellationToken cancellation = default) =>
-        Run(model.Clip.Device, loader, model.Classes, descriptors.Shape[0] / model.Classes.Count, (tape, batch) =>
-            model.Logits(tape, model.ImageFeatures(tape, Pixels(tape, batch), batch.Frames), descriptors), cancellation);
+        Run(model.Clip.Device, loader, model.Classes, model.Prompts.PromptsPerClass, (tape, batch) =>
+            model.Logits(tape, model.ImageFeatures(tape, Pixels(tape, batch), batch.Frames), classFeatures),
+                cancellation);
 
-    /// <summary>
-    /// Zero-shot: class features are the normalised mean of the normalised features of every template's caption.
-    /// </summary>
-    /// <param name="model">Gives the towers, classes and temperature; its descriptors play no part.</param>
+    /// <summary>Predicts every sample zero-shot, by captions of the classes: see <see cref="FixedPrompts"/>.</summary>
+    /// <param name="model">Gives the towers, classes and temperature; its own prompts play no part.</param>
     /// <param name="captions">Token ids of each class's captions, [class][template].</param>
     /// <param name="loader">Unshuffled, without augmentation.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    public static Evaluation ZeroShot(CliperModel model, IReadOnlyList<IReadOnlyList<int[]>> captions, BatchLoader loader,
+    public static Evaluation ZeroShot(CliperModel model, IReadOnlyList<IReadOnlyList<int[]>> captions,
+        BatchLoader loader,
         CancellationToken cancellation = default)
     {
         using var tape = new Tape(model.Clip.Device, recording: false);
-        int templates = captions[0].Count;
-        Tensor features = tape.L2Normalize(model.Clip.Text.Forward(tape, [.. captions.SelectMany(c => c)]));
-        Tensor classes = tape.L2Normalize(tape.Mean(
-            features.Reshape(new Shape(captions.Count, templates, features.Shape.Width))));
-        return Run(model.Clip.Device, loader, model.Classes, 1, (inner, batch) => model.Logits(inner,
-            model.ImageFeatures(inner, Pixels(inner, batch), batch.Frames), classes), cancellation);
+        IPromptLearner prompts = new FixedPrompts(captions);
+        Tensor classes = prompts.ClassFeatures(tape, model.Clip, imageFeatures: null);
+        return Run(model.Clip.Device, loader, model.Classes, prompts.PromptsPerClass, (inner, batch) =>
+            prompts.Logits(inner,
+            model.ImageFeatures(inner, Pixels(inner, batch), batch.Frames), classes, model.Temperature), cancellation);
     }
 
     /// <summary>A batch's pixels as an input of the step, see <see cref="Batch.TakePixels"/>.</summary>
     internal static Tensor Pixels(Tape tape, Batch batch) => tape.Own(batch.TakePixels(tape.Device));
 
-    private static Evaluation Run(Device device, BatchLoader loader, IReadOnlyList<string> classes, int subclasses,
+    private static Evaluation Run(Device device, BatchLoader loader, IReadOnlyList<string> classes, int promptsPerClass,
         Func<Tape, Batch, Tensor> logits, CancellationToken cancellation)
     {
         var predictions = new Prediction?[loader.Split.Samples.Count];
@@ -64,10 +66,10 @@ public static class Evaluator
             using Batch current = batch;
             using var tape = new Tape(device, recording: false);
             float[] rows = logits(tape, batch).ToArray();
-            int width = classes.Count * subclasses;
+            int width = classes.Count * promptsPerClass;
             for (int i = 0; i < batch.Count; i++)
             {
-                Prediction prediction = Prediction.FromLogits(rows.AsSpan(i * width, width), subclasses);
+                Prediction prediction = Prediction.FromLogits(rows.AsSpan(i * width, width), promptsPerClass);
                 predictions[batch.Indices[i]] = prediction;
                 confusion.Add(batch.Labels[i], prediction.Class);
             }

@@ -8,29 +8,30 @@ using Cliper.Model.Prompts;
 namespace Cliper.Model.Inference;
 
 /// <summary>
-/// Features of single frames, and predictions from their means: a clip's feature is the mean of its frames' features, so
-/// windows that overlap share them.
+/// Features of single frames, and predictions from their means: a clip's feature is the mean of its frames' features,
+/// so windows that overlap share them.
 /// </summary>
 internal sealed class FrameEncoder
 {
     private readonly CliperModel _model;
-    private readonly Tensor _descriptors;
+    private readonly Tensor? _classFeatures;
     private readonly PixelPipeline _pipeline;
 
     /// <summary>An encoder for a model.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="descriptors">Its descriptors' features.</param>
-    public FrameEncoder(CliperModel model, Tensor descriptors)
+    /// <param name="classFeatures">Class features that serve every image; null where there are none.</param>
+    public FrameEncoder(CliperModel model, Tensor? classFeatures)
     {
-        (_model, _descriptors) = (model, descriptors);
-        ClipConfig config = model.Clip.Config;
-        _pipeline = new PixelPipeline(config.ImageSize, Augmentation.None, Normalize.Table(config.Mean.ToArray(), config.Std.ToArray()));
+        (_model, _classFeatures) = (model, classFeatures);
+        ImageInput input = model.Clip.Vision.Input;
+        _pipeline = new PixelPipeline(input.ImageSize, Augmentation.None,
+            Normalize.Table(input.Mean.ToArray(), input.Std.ToArray()));
     }
 
     /// <summary>Values of a feature.</summary>
     public int Width => _model.Clip.Config.EmbedSize;
 
-    /// <summary>Features of frames, not normalised, [frames, <see cref="Width"/>].</summary>
+    /// <summary>Features of frames, not normalized, [frames, <see cref="Width"/>].</summary>
     public float[] Encode(IReadOnlyList<RgbImage> frames)
     {
         using var tape = new Tape(_model.Clip.Device, recording: false);
@@ -46,7 +47,7 @@ internal sealed class FrameEncoder
             return (image, _pipeline.Draw(image, default));
         })];
         if (RawImages.AreFor(device))
-            return new RawImages(stored, _pipeline, _model.Clip.Config.PatchSize).Render(device);
+            return new RawImages(stored, _pipeline, _model.Clip.Vision.Input.PatchSize).Render(device);
         int size = _pipeline.Size, plane = 3 * size * size;
         var pixels = new float[frames.Count * plane];
         for (int i = 0; i < stored.Length; i++)
@@ -59,6 +60,7 @@ internal sealed class FrameEncoder
     {
         using var tape = new Tape(_model.Clip.Device, recording: false);
         Tensor row = tape.Own(Tensor.From(tape.Device, feature, new Shape(1, Width)));
-        return Prediction.FromLogits(_model.Logits(tape, row, _descriptors).ToArray(), _model.Metd.Subclasses);
+        return Prediction.FromLogits(_model.Logits(tape, row, _classFeatures).ToArray(),
+            _model.Prompts.PromptsPerClass);
     }
 }

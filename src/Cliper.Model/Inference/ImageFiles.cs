@@ -14,33 +14,39 @@ public static class ImageFiles
         StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
-    /// The pictures: files as they are named, folders with all below them that <paramref name="codec"/> can read; each once,
-    /// sorted by path (ordinal).
+    /// The images: files as they are named, folders with all below them that <paramref name="codec"/> can read; each
+    /// once, sorted by path (ordinal).
     /// </summary>
-    /// <exception cref="InputException">A path does not exist, or a folder has no picture.</exception>
+    /// <exception cref="InputException">A path does not exist, or a folder has no image.</exception>
     public static IReadOnlyList<Sample> Pictures(IEnumerable<string> paths, IImageCodec? codec = null) =>
         [.. paths.SelectMany(path => Expand(path, codec ?? ImageCodec.Instance)).Distinct(StringComparer.Ordinal)
             .Order(StringComparer.Ordinal).Select(file => new Sample(file, 0, [new FileFrame(file)]))];
 
-    /// <summary>The samples with every picture cut to its face.</summary>
+    /// <summary>The samples with every image cut to its face.</summary>
     /// <param name="samples">The samples.</param>
-    /// <param name="crop">Which part of a picture.</param>
-    /// <param name="found">Told each picture's name and its face as it is read, from several threads; null where there is none.</param>
-    public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, FaceCrop crop, Action<string, PixelBox?> found) =>
-        [.. samples.Select(sample => sample with { Frames = [.. sample.Frames.Select(frame => new FaceFrame(frame, crop, found))] })];
+    /// <param name="crop">Which part of an image.</param>
+    /// <param name="found">Receives each image's name and its face as it is read, from several threads; null where
+    /// there is none.</param>
+    public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, FaceCrop crop,
+        Action<string, PixelBox?> found) =>
+        [.. samples.Select(sample =>
+            sample with { Frames = [.. sample.Frames.Select(frame => new FaceFrame(frame, crop, found))] })];
 
     /// <summary>Whether a path names a file that is taken for a video, by its extension.</summary>
-    public static bool IsVideo(string path) => VideoExtensions.Contains(Path.GetExtension(path)) && !Directory.Exists(path);
+    public static bool IsVideo(string path) => VideoExtensions.Contains(Path.GetExtension(path))
+        && !Directory.Exists(path);
 
-    /// <summary>The clips: every folder, the named ones or below them, that has pictures, its frames sorted by name.</summary>
-    /// <exception cref="InputException">A path is no folder, or there is no picture below it.</exception>
+    /// <summary>The clips: every folder, the named ones or below them, that has images, its frames sorted by
+    /// name.</summary>
+    /// <exception cref="InputException">A path is no folder, or there is no image below it.</exception>
     public static IReadOnlyList<Sample> Clips(IEnumerable<string> paths, IImageCodec? codec = null) =>
         [.. paths.SelectMany(path => Directory.Exists(path)
                 ? Expand(path, codec ?? ImageCodec.Instance)
                 : throw new InputException($"{path}: no such folder; a clip is a folder of its frames"))
             .Distinct(StringComparer.Ordinal)
             .GroupBy(file => Path.GetDirectoryName(file)!).OrderBy(clip => clip.Key, StringComparer.Ordinal)
-            .Select(clip => new Sample(clip.Key, 0, [.. clip.Order(StringComparer.Ordinal).Select(file => new FileFrame(file))]))];
+            .Select(clip => new Sample(clip.Key, 0,
+                [.. clip.Order(StringComparer.Ordinal).Select(file => new FileFrame(file))]))];
 
     private static string[] Expand(string path, IImageCodec codec)
     {
@@ -51,7 +57,8 @@ public static class ImageFiles
         string[] files;
         try
         {
-            files = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(file => codec.CanRead(Path.GetExtension(file)))];
+            files = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+                .Where(file => codec.CanRead(Path.GetExtension(file)))];
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -8,29 +8,29 @@ using Cliper.Model.Samples;
 
 namespace Cliper.Model.Inference;
 
-/// <summary>What a model says of one file or clip.</summary>
+/// <summary>A model's answer for one file or clip.</summary>
 /// <param name="File">Its path.</param>
 /// <param name="Prediction">The answer.</param>
 public sealed record FilePrediction(string File, Prediction Prediction);
 
-/// <summary>A trained model with its descriptors' features at hand: pictures in, expressions out.</summary>
+/// <summary>A trained model with its descriptors' features at hand: images in, expressions out.</summary>
 public sealed class Predictor : IDisposable
 {
     private readonly CliperModel _model;
     private readonly Tape _tape;
-    private readonly Tensor _descriptors;
+    private readonly Tensor? _classFeatures;
 
     private Predictor(CliperModel model, CheckpointInfo info)
     {
         (_model, Info) = (model, info);
         _tape = new Tape(model.Clip.Device, recording: false);
-        _descriptors = model.DescriptorFeatures(_tape);
+        _classFeatures = model.ClassFeatures(_tape);
     }
 
     /// <summary>Class names, in the order of the probabilities.</summary>
     public IReadOnlyList<string> Classes => _model.Classes;
 
-    /// <summary>What the checkpoint says of itself.</summary>
+    /// <summary>Facts that the checkpoint states.</summary>
     public CheckpointInfo Info { get; }
 
     /// <summary>Reads a checkpoint.</summary>
@@ -42,25 +42,27 @@ public sealed class Predictor : IDisposable
     }
 
     /// <summary>Predicts samples, in their order, as they are computed.</summary>
-    /// <param name="samples">Pictures, or clips.</param>
-    /// <param name="clips">Whether a sample is a clip, of which the model takes as many frames as it was trained on.</param>
-    /// <param name="strict">Whether an unreadable picture is an error.</param>
+    /// <param name="samples">Images, or clips.</param>
+    /// <param name="clips">Whether a sample is a clip, of which the model takes as many frames as it was trained
+    /// on.</param>
+    /// <param name="strict">Whether an unreadable image is an error.</param>
     /// <param name="skipped">Given the name of each sample left out, and why.</param>
     /// <param name="cancellation">Stops between batches.</param>
     public IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips, bool strict,
         Action<string, string> skipped, CancellationToken cancellation)
     {
-        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], samples), _model.Clip.Config, _model.Clip.Device,
+        using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], samples), _model.Clip,
             clips ? Info.Frames : 1, strict, Info);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
             using var tape = new Tape(_model.Clip.Device, recording: false);
-            float[] logits = _model.Logits(tape, _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _descriptors).ToArray();
+            float[] logits = _model.Logits(tape,
+                _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures).ToArray();
             int width = logits.Length / batch.Count;
             for (int i = 0; i < batch.Count; i++)
                 yield return new FilePrediction(samples[batch.Indices[i]].Name,
-                    Prediction.FromLogits(logits.AsSpan(i * width, width), _model.Metd.Subclasses));
+                    Prediction.FromLogits(logits.AsSpan(i * width, width), _model.Prompts.PromptsPerClass));
         }
         foreach ((string name, string reason) in loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             skipped(name, reason);
@@ -68,22 +70,24 @@ public sealed class Predictor : IDisposable
 
     /// <summary>The model on videos.</summary>
     /// <param name="crop">Which part of a frame.</param>
-    /// <param name="faceless">Told of frames without a face, a sentence a video.</param>
+    /// <param name="faceless">Receives a message on frames without a face, a sentence a video.</param>
     /// <param name="strict">Whether damage to a video is an error.</param>
-    /// <param name="damage">Else told of it, a sentence each.</param>
+    /// <param name="damage">Receives damage otherwise, a sentence each.</param>
     public VideoPredictor ForVideo(FaceCrop crop, bool strict, Action<string> faceless, Action<string> damage) =>
-        new(new FrameEncoder(_model, _descriptors), Info.Frames, crop, strict, faceless, damage);
+        new(new FrameEncoder(_model, _classFeatures), Info.Frames, crop, strict, faceless, damage);
 
     /// <summary>Evaluates the model on a split, whose classes are matched by name.</summary>
     /// <param name="split">The samples.</param>
-    /// <param name="strict">Whether an unreadable picture is an error; else it is left out and among the skipped.</param>
+    /// <param name="strict">Whether an unreadable image is an error; else it is left out and among the
+    /// skipped.</param>
     /// <param name="cancellation">Stops between batches.</param>
     /// <exception cref="InputException">The data has classes that the model has not, or cannot be read.</exception>
     public (Evaluation Evaluation, IReadOnlyDictionary<string, string> Skipped) Evaluate(DataSplit split, bool strict,
         CancellationToken cancellation)
     {
-        using BatchLoader loader = SampleReader.Open(split.WithClasses(Classes), _model.Clip.Config, _model.Clip.Device, Info.Frames, strict, Info);
-        return (Evaluator.Run(_model, _descriptors, loader, cancellation), loader.Skipped);
+        using BatchLoader loader =
+            SampleReader.Open(split.WithClasses(Classes), _model.Clip, Info.Frames, strict, Info);
+        return (Evaluator.Run(_model, _classFeatures, loader, cancellation), loader.Skipped);
     }
 
     /// <inheritdoc/>

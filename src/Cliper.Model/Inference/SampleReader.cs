@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
 using Cliper.Model.Loading;
@@ -12,14 +11,14 @@ internal static class SampleReader
     private const int BatchSize = 16;
 
     /// <summary>Opens <paramref name="split"/>.</summary>
-    /// <param name="split">What to read.</param>
-    /// <param name="config">The model whose input is wanted.</param>
-    /// <param name="device">Where it is.</param>
-    /// <param name="frames">Frames a sample; 1 for pictures.</param>
-    /// <param name="strict">Whether an unreadable picture is an error; else it is left out.</param>
-    /// <param name="model">What a checkpoint says of how frames are taken of a clip; null for evenly.</param>
-    public static BatchLoader Open(DataSplit split, ClipConfig config, Device device, int frames, bool strict, CheckpointInfo? model = null) =>
-        new(split, LoaderOptions.For(config, device) with
+    /// <param name="split">The samples.</param>
+    /// <param name="clip">The model that takes the images.</param>
+    /// <param name="frames">Frames a sample; 1 for images.</param>
+    /// <param name="strict">Whether an unreadable image is an error; else it is left out.</param>
+    /// <param name="model">Facts of a checkpoint on how frames are taken of a clip; null for evenly.</param>
+    public static BatchLoader Open(DataSplit split, ClipModel clip, int frames, bool strict,
+        CheckpointInfo? model = null) =>
+        new(split, LoaderOptions.For(clip.Vision.Input, clip.Device) with
         {
             BatchSize = Math.Min(BatchSize, Math.Max(1, split.Samples.Count)),
             Frames = frames,

@@ -8,16 +8,17 @@ using Cliper.Model.Video;
 
 namespace Cliper.Model.Inference;
 
-/// <summary>What a model says of a stretch of a video.</summary>
+/// <summary>A model's answer for a stretch of a video.</summary>
 /// <param name="Start">Its beginning, in seconds.</param>
 /// <param name="End">Its end, in seconds.</param>
 /// <param name="Prediction">The answer, from the mean of the features of all its frames.</param>
 public sealed record TimelineRow(double Start, double End, Prediction Prediction);
 
-/// <summary>A model on videos: one answer for all, or one for every window of frames. Memory does not grow with the length.</summary>
+/// <summary>A model on videos: one answer for all, or one for every window of frames. Memory does not grow with the
+/// length.</summary>
 public sealed class VideoPredictor
 {
-    /// <summary>Frames of a video that a model of single pictures looks at.</summary>
+    /// <summary>Frames of a video that a model of single images looks at.</summary>
     private const int UsualFrames = 16;
 
     /// <summary>Frames encoded at once.</summary>
@@ -30,15 +31,16 @@ public sealed class VideoPredictor
     private readonly Action<string> _faceless;
     private readonly Action<string> _damage;
 
-    internal VideoPredictor(FrameEncoder encoder, int frames, FaceCrop crop, bool strict, Action<string> faceless, Action<string> damage)
+    internal VideoPredictor(FrameEncoder encoder, int frames, FaceCrop crop, bool strict, Action<string> faceless,
+        Action<string> damage)
     {
         (_encoder, _crop, _strict, _faceless, _damage) = (encoder, crop, strict, faceless, damage);
         _frames = frames > 1 ? frames : UsualFrames;
     }
 
     /// <summary>
-    /// One answer for a video: as many frames as the model was trained on (16 for a model of pictures), the middle of each of
-    /// as many equal stretches.
+    /// One answer for a video: as many frames as the model was trained on (16 for a model of images), the middle of
+    /// each of as many equal stretches.
     /// </summary>
     /// <exception cref="InputException">Nothing can be decoded; or strict, and a part cannot.</exception>
     public Prediction Predict(VideoFile video, CancellationToken cancellation)
@@ -58,14 +60,16 @@ public sealed class VideoPredictor
     /// <param name="whole">Given the answer for the mean over all frames.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">Nothing can be decoded; or strict, and a part cannot.</exception>
-    public IEnumerable<TimelineRow> Timeline(VideoFile video, int window, int stride, Action<Prediction> whole, CancellationToken cancellation)
+    public IEnumerable<TimelineRow> Timeline(VideoFile video, int window, int stride, Action<Prediction> whole,
+        CancellationToken cancellation)
     {
         if (window < 1 || stride < 1)
             throw new SettingsException($"window and stride are at least 1 frame, given were {window} and {stride}");
         return Rows(video, window, stride, whole, cancellation);
     }
 
-    private IEnumerable<TimelineRow> Rows(VideoFile video, int window, int stride, Action<Prediction> whole, CancellationToken cancellation)
+    private IEnumerable<TimelineRow> Rows(VideoFile video, int window, int stride, Action<Prediction> whole,
+        CancellationToken cancellation)
     {
         int width = _encoder.Width, seen = 0;
         var recent = new float[window * width];
@@ -90,13 +94,15 @@ public sealed class VideoPredictor
         Say(video, track);
         whole(_encoder.Classify([.. sum.Select(value => (float)(value / seen))]));
 
-        TimelineRow Row(int first, float[] features) => new(first / video.Rate, seen / video.Rate, _encoder.Classify(Mean(features)));
+        TimelineRow Row(int first, float[] features) =>
+            new(first / video.Rate, seen / video.Rate, _encoder.Classify(Mean(features)));
     }
 
     private void Say(VideoFile video, FaceTrack track)
     {
         if (track.Missing > 0)
-            _faceless(string.Create(CultureInfo.InvariantCulture, $"{video.Path}: no face was found in {track.Missing} of {track.Frames} frames; ")
+            _faceless(string.Create(CultureInfo.InvariantCulture,
+                $"{video.Path}: no face was found in {track.Missing} of {track.Frames} frames; ")
                 + "the one of the frame before them holds there, and before the first the centre");
     }
 

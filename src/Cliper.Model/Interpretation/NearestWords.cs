@@ -15,7 +15,7 @@ public static class NearestWords
     /// <param name="table">Token embeddings, [vocabulary, width].</param>
     /// <param name="width">Elements of a vector.</param>
     /// <param name="vectors">Learned vectors, [count, width]; for METD the rows are class, descriptor, token.</param>
-    /// <param name="word">What a token id reads as.</param>
+    /// <param name="word">Gives the text of a token id.</param>
     /// <param name="count">Words wanted of each vector; fewer when the vocabulary is smaller.</param>
     /// <param name="include">Token ids to consider, such as whole words only; null for all.</param>
     /// <returns>For each vector its nearest words, nearest first; the lower id first at equal distance. A vector with
@@ -27,7 +27,8 @@ public static class NearestWords
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         if (table.Length % width != 0 || vectors.Length % width != 0)
-            throw new ArgumentException($"{table.Length} and {vectors.Length} elements in rows of {width}", nameof(width));
+            throw new ArgumentException($"{table.Length} and {vectors.Length} elements in rows of {width}",
+                nameof(width));
 
         int rows = vectors.Length / width;
         var nearest = new SortedSet<(float Distance, int Id)>[rows];
@@ -60,6 +61,6 @@ public static class NearestWords
 
 /// <summary>A word near a learned vector.</summary>
 /// <param name="Id">The token's id.</param>
-/// <param name="Word">What it reads as.</param>
+/// <param name="Word">Text of the token.</param>
 /// <param name="Distance">Euclidean distance of the embedding to the vector.</param>
 public sealed record NearestWord(int Id, string Word, float Distance);

@@ -107,16 +107,16 @@ public sealed record LoaderOptions
     /// <summary>Decodes the files.</summary>
     public IImageCodec Codec { get; init; } = ImageCodec.Instance;
 
-    /// <summary>The options that a model's input determines: image and patch size, mean, std and device.</summary>
-    /// <param name="config">Architecture of the model.</param>
+    /// <summary>The options that a model determines: image and patch size, mean, std and device.</summary>
+    /// <param name="input">Form of the images that the model's image tower takes.</param>
     /// <param name="device">Device that the model is on.</param>
-    public static LoaderOptions For(ClipConfig config, Device device) => new()
+    public static LoaderOptions For(ImageInput input, Device device) => new()
     {
         Device = device,
-        ImageSize = config.ImageSize,
-        PatchSize = config.PatchSize,
-        Mean = config.Mean.ToArray(),
-        Std = config.Std.ToArray(),
+        ImageSize = input.ImageSize,
+        PatchSize = input.PatchSize,
+        Mean = input.Mean.ToArray(),
+        Std = input.Std.ToArray(),
     };
 
     /// <summary>Throws unless every value is in its range.</summary>

@@ -21,7 +21,7 @@ public sealed class ConfusionMatrix
 
     /// <summary>The matrix of raw counts, rows by true class, as <see cref="ToRows"/> gives them.</summary>
     /// <param name="classes">Names by class index; at least one.</param>
-    /// <param name="rows">As many rows of as many counts.</param>
+    /// <param name="rows">One row a class, of one count a class.</param>
     public static ConfusionMatrix FromRows(IReadOnlyList<string> classes, long[][] rows)
     {
         var matrix = new ConfusionMatrix(classes);

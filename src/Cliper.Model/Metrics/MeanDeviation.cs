@@ -2,7 +2,8 @@ namespace Cliper.Model.Metrics;
 
 /// <summary>A score over several folds.</summary>
 /// <param name="Mean">Arithmetic mean; null when a fold has no such score, or there are no folds.</param>
-/// <param name="Deviation">Standard deviation of a sample (n - 1 in the divisor); null for fewer than two folds.</param>
+/// <param name="Deviation">Standard deviation of a sample (n - 1 in the divisor); null for fewer than two
+/// folds.</param>
 public readonly record struct MeanDeviation(double? Mean, double? Deviation)
 {
     /// <summary>Mean and deviation of <paramref name="scores"/>.</summary>

@@ -6,7 +6,7 @@ using Cliper.Model.IO;
 namespace Cliper.Model.Metrics;
 
 /// <summary>
-/// What is known after a step or an epoch: a line of metrics.jsonl and metrics.csv, and a point of each curve. Values
+/// Measurements of a step or an epoch: a line of metrics.jsonl and metrics.csv, and a point of each curve. Values
 /// that were not measured are null and left out.
 /// </summary>
 public sealed record MetricRow
@@ -18,17 +18,17 @@ public sealed record MetricRow
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     };
 
-    /// <summary>What a value of <see cref="Event"/> is after a training step.</summary>
+    /// <summary>Value of <see cref="Event"/> after a training step.</summary>
     public const string StepEvent = "step";
 
-    /// <summary>What a value of <see cref="Event"/> is after an epoch.</summary>
+    /// <summary>Value of <see cref="Event"/> after an epoch.</summary>
     public const string EpochEvent = "epoch";
 
     /// <summary>"step" or "epoch".</summary>
     public required string Event { get; init; }
 
-    /// <summary>"pretrain", "stage1" or "stage2".</summary>
-    public required string Stage { get; init; }
+    /// <summary>The stage that the step or epoch belongs to.</summary>
+    public required TrainingStage Stage { get; init; }
 
     /// <summary>Steps of the stage done.</summary>
     public required long Step { get; init; }
@@ -39,7 +39,7 @@ public sealed record MetricRow
     /// <summary>Step within the epoch, from 1; of step rows.</summary>
     public int? StepOfEpoch { get; init; }
 
-    /// <summary>The loss that is minimised; over an epoch its mean.</summary>
+    /// <summary>The loss that is minimized; over an epoch its mean.</summary>
     public double? Loss { get; init; }
 
     /// <summary>Fine-grained cross-entropy of it.</summary>
@@ -93,7 +93,7 @@ public sealed record MetricRow
     /// <summary>The row as a line of metrics.csv; what was not measured is empty.</summary>
     public string ToCsv() => Csv.Line(
     [
-        Event, Stage, Step.ToString(CultureInfo.InvariantCulture), Epoch.ToString(CultureInfo.InvariantCulture),
+        Event, Stage.Name(), Step.ToString(CultureInfo.InvariantCulture), Epoch.ToString(CultureInfo.InvariantCulture),
         .. Quantities.Select(quantity => quantity.Value(this)?.ToString("R", CultureInfo.InvariantCulture) ?? ""),
     ]);
 
@@ -105,5 +105,6 @@ public sealed record MetricRow
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
     /// <exception cref="JsonException">The line is no such row.</exception>
     public static MetricRow FromJson(string line) =>
-        JsonSerializer.Deserialize<MetricRow>(line, Options) ?? throw new JsonException("a row is an object, found null");
+        JsonSerializer.Deserialize<MetricRow>(line, Options)
+            ?? throw new JsonException("a row is an object, found null");
 }

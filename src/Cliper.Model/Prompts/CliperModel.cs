@@ -5,14 +5,14 @@ using Cliper.Model.Clip;
 namespace Cliper.Model.Prompts;
 
 /// <summary>
-/// CLIPER: a CLIP and its learned expression descriptors. Logits are cosines of the image (or clip) feature and every
-/// descriptor's text feature, divided by a temperature; a class's score is the mean over its descriptors.
+/// CLIPER: a CLIP and a prompt learner. Logits score the feature of an image (or clip) against those of K classes with
+/// M prompts each; a class's score is the mean over its prompts.
 /// </summary>
 /// <param name="clip">The CLIP, taken over.</param>
-/// <param name="metd">The descriptors, taken over.</param>
-/// <param name="classes">Class names, in the order of the descriptors.</param>
-/// <param name="temperature">The divisor of the cosines, tau.</param>
-public sealed class CliperModel(ClipModel clip, Metd metd, IReadOnlyList<string> classes,
+/// <param name="prompts">The prompt learner, taken over.</param>
+/// <param name="classes">Class names, in the order of the prompts.</param>
+/// <param name="temperature">Divisor of the cosines, tau.</param>
+public sealed class CliperModel(ClipModel clip, IPromptLearner prompts, IReadOnlyList<string> classes,
     float temperature = CliperModel.DefaultTemperature) : IDisposable
 {
     /// <summary>The authors' temperature.</summary>
@@ -21,24 +21,39 @@ public sealed class CliperModel(ClipModel clip, Metd metd, IReadOnlyList<string>
     /// <summary>The CLIP.</summary>
     public ClipModel Clip { get; } = clip;
 
-    /// <summary>The descriptors.</summary>
-    public Metd Metd { get; } = metd;
+    /// <summary>The prompt learner.</summary>
+    public IPromptLearner Prompts { get; } = prompts;
 
-    /// <summary>Class names, in the order of the descriptors.</summary>
-    public IReadOnlyList<string> Classes { get; } = classes.Count == metd.Classes
+    /// <summary>Class names, in the order of the prompts.</summary>
+    public IReadOnlyList<string> Classes { get; } = classes.Count == prompts.Classes
         ? classes
-        : throw new ArgumentException($"{classes.Count} class names for descriptors of {metd.Classes} classes");
+        : throw new ArgumentException($"{classes.Count} class names for prompts of {prompts.Classes} classes");
 
-    /// <summary>The divisor of the cosines, tau.</summary>
+    /// <summary>Divisor of the cosines, tau.</summary>
     public float Temperature { get; set; } = temperature;
 
+    /// <summary>Lets exactly these parameters be trained and freezes all others, whose gradients are freed.</summary>
+    /// <param name="trained">Parameters of the CLIP or of the prompt learner; empty to freeze the model.</param>
+    public void Train(IEnumerable<(string Name, Tensor Tensor)> trained)
+    {
+        HashSet<Tensor> wanted = [.. trained.Select(parameter => parameter.Tensor)];
+        Clip.Parameters.Train(name => wanted.Contains(Clip.Parameters[name]));
+        foreach ((_, Tensor tensor) in Prompts.Parameters)
+        {
+            tensor.RequiresGrad = wanted.Contains(tensor);
+            if (!tensor.RequiresGrad)
+                tensor.FreeGradient();
+        }
+    }
+
     /// <summary>
-    /// Features of pictures or clips: a clip's is the mean of its frames' projected features, before normalisation.
+    /// Features of images or clips: a clip's is the mean of its frames' projected features, before normalization.
     /// </summary>
-    /// <param name="tape">The step.</param>
-    /// <param name="images">As <see cref="VisionTransformer.Forward"/> takes them, samples * frames, a clip's frames together.</param>
-    /// <param name="frames">Frames a sample; 1 for pictures.</param>
-    /// <returns>[samples, D], not normalised.</returns>
+    /// <param name="tape">The tape of the step.</param>
+    /// <param name="images">Input of <see cref="IImageTower.Forward"/>, samples * frames, a clip's frames
+    /// together.</param>
+    /// <param name="frames">Number of frames of each sample; 1 for images.</param>
+    /// <returns>[samples, D], not normalized.</returns>
     public Tensor ImageFeatures(Tape tape, Tensor images, int frames = 1)
     {
         Tensor features = Clip.Vision.Forward(tape, images);
@@ -47,33 +62,32 @@ public sealed class CliperModel(ClipModel clip, Metd metd, IReadOnlyList<string>
             : tape.Mean(features.Reshape(new Shape(features.Shape[0] / frames, frames, features.Shape[1])));
     }
 
-    /// <summary>Text features of the descriptors, normalised, [K * M, D].</summary>
-    public Tensor DescriptorFeatures(Tape tape)
-    {
-        using Tape.Scope scope = tape.BeginScope();
-        return scope.Keep(tape.L2Normalize(Metd.Encode(tape, Clip.Text)));
-    }
+    /// <summary>Class features that serve every image, to be computed once and given to <see cref="Logits"/>.</summary>
+    /// <param name="tape">The tape that owns them.</param>
+    /// <returns>[K * M, D]; null where they depend on the image.</returns>
+    public Tensor? ClassFeatures(Tape tape) =>
+        Prompts.DependsOnImage ? null : Prompts.ClassFeatures(tape, Clip, imageFeatures: null);
 
-    /// <summary>s[b, k * M + m] = cos(f_b, t[k, m]) / tau.</summary>
-    /// <param name="tape">The step.</param>
-    /// <param name="imageFeatures">[B, D], not normalised.</param>
-    /// <param name="descriptorFeatures">[K * M, D], normalised.</param>
+    /// <summary>Scores of every prompt of every class, by the rule of the prompt learner.</summary>
+    /// <param name="tape">The tape of the step.</param>
+    /// <param name="imageFeatures">[B, D], not normalized.</param>
+    /// <param name="classFeatures">Result of <see cref="ClassFeatures"/>; null to compute them in this step.</param>
     /// <returns>[B, K * M].</returns>
-    public Tensor Logits(Tape tape, Tensor imageFeatures, Tensor descriptorFeatures) =>
-        tape.MatMul(tape.L2Normalize(imageFeatures), descriptorFeatures, transposeB: true, scale: 1 / Temperature);
+    public Tensor Logits(Tape tape, Tensor imageFeatures, Tensor? classFeatures) => Prompts.Logits(tape, imageFeatures,
+        classFeatures ?? Prompts.ClassFeatures(tape, Clip, imageFeatures), Temperature);
 
     /// <summary>CLIPER's two losses: [2] = (fine-grained cross-entropy, margin).</summary>
-    /// <param name="tape">The step.</param>
+    /// <param name="tape">The tape of the step.</param>
     /// <param name="logits">[B, K * M], as <see cref="Logits"/> gives them.</param>
     /// <param name="labels">Class indices, int32 [B].</param>
-    /// <param name="rule">What a subclass that no sample of the batch is nearest to counts for.</param>
+    /// <param name="rule">Weight of a subclass that no sample of the batch is nearest to.</param>
     public Tensor Losses(Tape tape, Tensor logits, Tensor labels, EmptySubclasses rule) =>
-        tape.CliperLoss(logits, labels, Metd.Classes, Metd.Subclasses, rule);
+        tape.CliperLoss(logits, labels, Prompts.Classes, Prompts.PromptsPerClass, rule);
 
     /// <inheritdoc/>
     public void Dispose()
     {
         Clip.Dispose();
-        Metd.Dispose();
+        Prompts.Dispose();
     }
 }

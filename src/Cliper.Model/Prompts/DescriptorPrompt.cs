@@ -1,5 +1,5 @@
+using Cliper.Model.IO;
 using Cliper.Model.Text;
-using Cliper.Model.Weights;
 
 namespace Cliper.Model.Prompts;
 
@@ -24,7 +24,7 @@ public sealed record DescriptorPrompt(int[] Ids, int SlotStart, int Slots)
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="slots">L, at least 1.</param>
     /// <param name="contextLength">The longest text of the model.</param>
-    /// <param name="words">What stands before the learned vectors.</param>
+    /// <param name="words">Text before the learned vectors.</param>
     /// <exception cref="SettingsException">The prompt is longer than the model takes.</exception>
     public static DescriptorPrompt Create(ClipTokenizer tokenizer, int slots, int contextLength,
         string words = DefaultWords)
@@ -35,7 +35,7 @@ public sealed record DescriptorPrompt(int[] Ids, int SlotStart, int Slots)
         int[] ids = [tokenizer.Vocabulary.StartId, .. before, .. Enumerable.Repeat(standIn, slots),
             .. tokenizer.EncodeWords(FullStop), tokenizer.Vocabulary.EndId];
         if (ids.Length > contextLength)
-            throw new SettingsException($"descriptors of {slots} learned tokens after {TensorEntry.Quote(words)} take "
+            throw new SettingsException($"descriptors of {slots} learned tokens after {ForeignText.Quote(words)} take "
                 + $"{ids.Length} tokens, the model takes {contextLength}; take fewer");
         return new DescriptorPrompt(ids, 1 + before.Length, slots);
     }

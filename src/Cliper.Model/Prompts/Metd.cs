@@ -7,17 +7,23 @@ namespace Cliper.Model.Prompts;
 
 /// <summary>
 /// Multiple expression text descriptors (CLIPER, section III-B): for each of K classes M prompts of L learnable vectors
-/// inside a fixed text, "an ID photo of [V1] ... [VL] .". No class name appears; training alone gives a prompt its class.
+/// inside a fixed text, "an ID photo of [V1] ... [VL] .". No class name appears; training alone gives a prompt its
+/// class.
 /// </summary>
-public sealed class Metd : IDisposable
+public sealed class Metd : IPromptLearner
 {
-    /// <summary>What the vectors are called in checkpoints.</summary>
+    /// <summary>Name of the method in checkpoints; a checkpoint that names none holds METD.</summary>
+    public const string MethodName = "metd";
+
+    private const string PromptKey = "prompt";
+
+    /// <summary>Name of the vectors in checkpoints.</summary>
     public const string ParameterName = "metd.vectors";
 
     /// <summary>Standard deviation of the learnable vectors before training: the authors' randn / 1000.</summary>
     public const float InitialDeviation = 1e-3f;
 
-    // Apart from the streams that a CLIP's weights are drawn from.
+    // Distinct from the streams that a CLIP's weights are drawn from.
     private const uint RandomStream = 0x4D455444;
 
     /// <summary>Descriptors around <paramref name="vectors"/>, which it takes over.</summary>
@@ -26,7 +32,8 @@ public sealed class Metd : IDisposable
     public Metd(Tensor vectors, DescriptorPrompt prompt)
     {
         if (vectors.Shape.Rank != 4 || vectors.Shape[2] != prompt.Slots)
-            throw new ArgumentException($"descriptors are {vectors.Shape}, expected [classes, subclasses, {prompt.Slots}, width]");
+            throw new ArgumentException(
+                $"descriptors are {vectors.Shape}, expected [classes, subclasses, {prompt.Slots}, width]");
         Vectors = vectors;
         Prompt = prompt;
     }
@@ -37,30 +44,64 @@ public sealed class Metd : IDisposable
     /// <summary>The fixed text around the vectors.</summary>
     public DescriptorPrompt Prompt { get; }
 
-    /// <summary>Number of classes, K.</summary>
+    /// <inheritdoc/>
+    public string Method => MethodName;
+
+    /// <inheritdoc/>
     public int Classes => Vectors.Shape[0];
 
-    /// <summary>Descriptors a class, M.</summary>
-    public int Subclasses => Vectors.Shape[1];
+    /// <summary>Number of descriptors of each class, M.</summary>
+    public int PromptsPerClass => Vectors.Shape[1];
 
-    /// <summary>Learnable tokens a descriptor, L.</summary>
+    /// <inheritdoc/>
+    public bool DependsOnImage => false;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<(string Name, Tensor Tensor)> Parameters => [(ParameterName, Vectors)];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<(string Key, object Value)> Metadata => [(PromptKey, Prompt)];
+
+    /// <summary>Number of learnable tokens of each descriptor, L.</summary>
     public int Tokens => Vectors.Shape[2];
 
     /// <summary>Descriptors drawn from N(0, 1)/1000 by <paramref name="seed"/>.</summary>
-    public static Metd Random(Device device, int classes, int subclasses, int textWidth, DescriptorPrompt prompt, ulong seed)
+    public static Metd Random(Device device, int classes, int subclasses, int textWidth, DescriptorPrompt prompt,
+        ulong seed)
     {
         var vectors = new Tensor(device, new Shape(classes, subclasses, prompt.Slots, textWidth));
-        Philox.Normal(vectors.Data, seed, RandomPurpose.Initialisation, stream: RandomStream, deviation: InitialDeviation);
+        Philox.Normal(vectors.Data, seed, RandomPurpose.Initialisation, stream: RandomStream,
+            deviation: InitialDeviation);
         return new Metd(vectors, prompt);
     }
 
-    /// <summary>Text features of all prompts.</summary>
-    /// <param name="tape">The step.</param>
+    /// <summary>Reads descriptors from a checkpoint.</summary>
+    /// <exception cref="InputException">They do not fit the checkpoint's classes, prompt or text tower.</exception>
+    public static Metd Read(IPromptSource source)
+    {
+        var prompt = source.Read<DescriptorPrompt>(PromptKey);
+        IReadOnlyList<long> shape = source.ShapeOf(ParameterName);
+        (int classes, int width) = (source.Classes.Count, source.Config.TextWidth);
+        if (shape.Count != 4 || shape[0] != classes || shape[2] != prompt.Slots || shape[3] != width)
+            throw source.Damaged(ParameterName, $"[{classes}, M, {prompt.Slots}, {width}]", $"[{string.Join(", ", shape)}]");
+        return new Metd(Tensor.From(source.Device, source.ReadFloats(ParameterName),
+            new Shape([.. shape.Select(size => (int)size)])), prompt);
+    }
+
+    /// <inheritdoc/>
+    public Tensor ClassFeatures(Tape tape, ClipModel clip, Tensor? imageFeatures)
+    {
+        using Tape.Scope scope = tape.BeginScope();
+        return scope.Keep(tape.L2Normalize(Encode(tape, clip.Text)));
+    }
+
+    /// <summary>Computes the text features of all prompts.</summary>
+    /// <param name="tape">The tape of the step.</param>
     /// <param name="text">The text tower.</param>
-    /// <returns>[K * M, D], projected and not normalised; class by class.</returns>
+    /// <returns>[K * M, D], projected and not normalized; class by class.</returns>
     public Tensor Encode(Tape tape, TextTransformer text)
     {
-        int prompts = Classes * Subclasses, tokens = Prompt.Ids.Length;
+        int prompts = Classes * PromptsPerClass, tokens = Prompt.Ids.Length;
         using Tape.Scope scope = tape.BeginScope();
         var ids = new int[prompts * tokens];
         for (int prompt = 0; prompt < prompts; prompt++)

@@ -1,8 +1,8 @@
 namespace Cliper.Model.Prompts;
 
-/// <summary>What the model says of one picture or clip.</summary>
+/// <summary>A model's answer for one image or video clip.</summary>
 /// <param name="Class">Index of the most probable class.</param>
-/// <param name="Probabilities">Of each class; they sum to 1.</param>
+/// <param name="Probabilities">Probability of each class; they sum to 1.</param>
 /// <param name="Subclass">Index of the nearest descriptor of that class, 0 to M - 1.</param>
 public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
 {

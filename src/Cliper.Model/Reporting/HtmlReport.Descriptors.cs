@@ -2,7 +2,7 @@ using Cliper.Model.Interpretation;
 
 namespace Cliper.Model.Reporting;
 
-// What the descriptors learned, how they are used, and what went wrong.
+// This part shows the nearest words of the descriptors, how often each is used, and the mistakes.
 public static partial class HtmlReport
 {
     private const int MostExamples = 8;

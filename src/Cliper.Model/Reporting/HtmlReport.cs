@@ -134,7 +134,7 @@ public static partial class HtmlReport
     private static Html Curves(ReportModel report)
     {
         Html stages = Html.Join(report.History.GroupBy(row => row.Stage)
-            .Select(stage => (stage.Key, Charts: Html.Join(StageCharts([.. stage]))))
+            .Select(stage => (Key: stage.Key.Name(), Charts: Html.Join(StageCharts([.. stage]))))
             .Where(stage => !stage.Charts.IsEmpty)
             .Select(stage => Html.Of($"""<h3>{stage.Key}</h3><div class="charts">{stage.Charts}</div>""")));
         return stages.IsEmpty ? Html.Empty : Html.Of($"<section><h2>Training</h2>{stages}</section>");

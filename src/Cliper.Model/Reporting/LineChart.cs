@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Cliper.Model.Reporting;
 
 /// <summary>
-/// A chart of curves as inline SVG. Colours come from the page's style, so it follows light and dark.
+/// A chart of curves as inline SVG. Colors come from the page's style, so it follows light and dark.
 /// </summary>
 internal static class LineChart
 {
@@ -21,8 +21,8 @@ internal static class LineChart
     public sealed record Curve(string Name, IReadOnlyList<(double X, double Y)> Points);
 
     /// <summary>Draws the chart.</summary>
-    /// <param name="title">What it shows.</param>
-    /// <param name="xLabel">What x counts.</param>
+    /// <param name="title">Title of the chart.</param>
+    /// <param name="xLabel">Label of the x axis.</param>
     /// <param name="curves">Up to four.</param>
     /// <param name="percent">Whether y is a share, written in percent.</param>
     /// <param name="dots">Whether each point gets a dot.</param>

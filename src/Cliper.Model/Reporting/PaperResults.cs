@@ -73,7 +73,7 @@ public static class PaperResults
             .OrderByDescending(result => result.War),
     ];
 
-    /// <summary>What the paper reports of its own method on a data set.</summary>
+    /// <summary>The paper's result of its own method on a data set.</summary>
     public static PaperResult Cliper(PaperDataSet dataSet) => For(dataSet).First(result => result.Method == Rows[0].Method);
 
     /// <summary>The data set of a layout, as it was read; null where the paper has no results.</summary>

@@ -3,7 +3,7 @@ using Cliper.Model.Images;
 namespace Cliper.Model.Reporting;
 
 /// <summary>
-/// Capital letters, digits and a few signs as 5 x 7 squares, to write on pictures where no font may be installed.
+/// Capital letters, digits and a few signs as 5 x 7 squares, to write on images where no font may be installed.
 /// </summary>
 internal static class PixelFont
 {
@@ -64,8 +64,9 @@ internal static class PixelFont
     /// <summary>Columns of a text, in squares.</summary>
     public static int WidthOf(string text) => Math.Max(0, Advance * text.Length - 1);
 
-    /// <summary>Writes a text; small letters become capitals, unknown signs question marks, what lies outside is cut off.</summary>
-    /// <param name="image">The picture.</param>
+    /// <summary>Writes a text; small letters become capitals, unknown signs question marks, what lies outside is cut
+    /// off.</summary>
+    /// <param name="image">The image.</param>
     /// <param name="x">Left edge, in pixels.</param>
     /// <param name="y">Upper edge, in pixels.</param>
     /// <param name="text">The text.</param>

@@ -4,7 +4,7 @@ using Cliper.Model.Metrics;
 
 namespace Cliper.Model.Reporting;
 
-/// <summary>What report.html shows. Sections without content are left out.</summary>
+/// <summary>Content of report.html. Sections without content are left out.</summary>
 public sealed record ReportModel
 {
     /// <summary>Headline, such as "CLIPER on fer2013".</summary>
@@ -63,9 +63,9 @@ public sealed record ReportBaseline(string Name, ConfusionMatrix Result);
 /// <param name="Warning">Whether it qualifies the result: "the best epoch was chosen on the test set".</param>
 public sealed record ReportNote(string Text, bool Warning = false);
 
-/// <summary>A picture that the report shows.</summary>
+/// <summary>An image that the report shows.</summary>
 /// <param name="Name">Its file or name.</param>
-/// <param name="Image">The picture; shown small.</param>
+/// <param name="Image">The image; shown small.</param>
 public sealed record ReportImage(string Name, RgbImage Image);
 
 /// <summary>A descriptor (subclass) of a class.</summary>
@@ -80,6 +80,6 @@ public sealed record ReportDescriptor(string Class, int Number, IReadOnlyList<IR
 /// <summary>A sample that was predicted wrong.</summary>
 /// <param name="Picture">The sample.</param>
 /// <param name="Actual">Its class.</param>
-/// <param name="Predicted">What was predicted.</param>
+/// <param name="Predicted">Name of the predicted class.</param>
 /// <param name="Probability">Probability of the prediction, 0 to 1.</param>
 public sealed record ReportMistake(ReportImage Picture, string Actual, string Predicted, double Probability);

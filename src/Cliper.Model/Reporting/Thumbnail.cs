@@ -2,12 +2,12 @@ using Cliper.Model.Images;
 
 namespace Cliper.Model.Reporting;
 
-/// <summary>Small pictures inside a page.</summary>
+/// <summary>Small images inside a page.</summary>
 internal static class Thumbnail
 {
     private const int LargestEdge = 96;
 
-    /// <summary>The picture as a data URI, at most 96 pixels wide and high.</summary>
+    /// <summary>The image as a data URI, at most 96 pixels wide and high.</summary>
     public static string DataUri(RgbImage image)
     {
         RgbImage small = Shrink(image);

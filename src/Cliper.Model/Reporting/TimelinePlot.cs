@@ -5,18 +5,18 @@ using Cliper.Model.Inference;
 
 namespace Cliper.Model.Reporting;
 
-/// <summary>Probabilities of the classes over the time of a video, as a picture or as SVG.</summary>
+/// <summary>Probabilities of the classes over the time of a video, as an image or as SVG.</summary>
 public static class TimelinePlot
 {
     private const int Width = 960, Height = 400, Left = 56, Right = 150, Top = 16, Bottom = 40;
     private const int White = 0xFFFFFF, Black = 0x222222, Gray = 0xDDDDDD;
     private const int Ticks = 4;
 
-    // Told apart by people who see few colours, too (Okabe and Ito 2008), then what is left.
+    // Told apart by people who see few colors, too (Okabe and Ito 2008), then what is left.
     private static readonly int[] Palette =
         [0xD55E00, 0x0072B2, 0x009E73, 0xE69F00, 0x999999, 0x56B4E9, 0xCC79A7, 0x000000, 0x8C564B, 0x7F7F00, 0x5F3FBF];
 
-    /// <summary>Colour of a class, 0xRRGGBB.</summary>
+    /// <summary>Color of a class, 0xRRGGBB.</summary>
     internal static int ColourOf(int label) => Palette[label % Palette.Length];
 
     /// <summary>The plot as SVG, for a file of its own.</summary>
@@ -51,7 +51,7 @@ public static class TimelinePlot
         return svg.Append("</svg>\n").ToString();
     }
 
-    /// <summary>The plot as a picture.</summary>
+    /// <summary>The plot as an image.</summary>
     /// <inheritdoc cref="Svg"/>
     public static RgbImage Picture(IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes)
     {
@@ -86,7 +86,8 @@ public static class TimelinePlot
 
     private static int LegendY(int label) => Top + 18 * label;
 
-    /// <summary>A line of two pixels' thickness: every column from the height where it enters to where it leaves.</summary>
+    /// <summary>A line of two pixels' thickness: every column from the height where it enters to where it
+    /// leaves.</summary>
     private static void Line(RgbImage image, (double X, double Y)[] points, int colour)
     {
         for (int i = 1; i < points.Length; i++)

@@ -16,7 +16,7 @@ public static class VideoAnnotation
     /// <summary>Writes the annotated video, with the sound of the original.</summary>
     /// <param name="path">The file.</param>
     /// <param name="video">The video, at its own rate.</param>
-    /// <param name="rows">What was said, by rising time, at least one row.</param>
+    /// <param name="rows">Answers by rising time, at least one row.</param>
     /// <param name="classes">Class names.</param>
     /// <param name="crop">Which part of a frame was looked at.</param>
     /// <param name="cancellation">Ends it, leaving no file.</param>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Cliper.Kernels.Memory;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.IO;
 using Cliper.Model.Metrics;
 using Cliper.Model.Prompts;
@@ -14,10 +15,10 @@ namespace Cliper.Model.Runs;
 /// <summary>One fold of a cross-validation.</summary>
 /// <param name="Fold">From 1.</param>
 /// <param name="Folder">Folder of its run.</param>
-/// <param name="Result">What it ended with.</param>
+/// <param name="Result">Result of its run.</param>
 public sealed record FoldResult(int Fold, string Folder, RunResult Result);
 
-/// <summary>What all folds ended with.</summary>
+/// <summary>Results of all folds.</summary>
 /// <param name="Folds">In order.</param>
 /// <param name="Paper">The data set whose published results stand beside; null for none.</param>
 public sealed record FoldsResult(IReadOnlyList<FoldResult> Folds, PaperDataSet? Paper)
@@ -53,7 +54,7 @@ public static class CrossValidation
     private static readonly string[] Places = ["data", "weights", "tokenizer", "init", "cache", "cacheFolder"];
 
     /// <summary>Name of a fold's folder.</summary>
-    public static string NameOf(int fold) => string.Create(CultureInfo.InvariantCulture, $"fold{fold}");
+    public static string NameOf(int fold) => RunCheckpoints.FoldName(fold);
 
     /// <summary>Runs, or goes on with, all folds.</summary>
     /// <param name="device">Where to train.</param>
@@ -61,7 +62,7 @@ public static class CrossValidation
     /// <param name="folder">Folder of the folds' folders.</param>
     /// <param name="resume">Whether to go on where an earlier call was interrupted.</param>
     /// <param name="overwrite">Whether what is there already is written over.</param>
-    /// <param name="progress">Told of every step, epoch and message of every fold.</param>
+    /// <param name="progress">Receives every step, epoch and message of every fold.</param>
     /// <param name="cancellation">Ends the current step, writes the fold's checkpoint and throws.</param>
     /// <exception cref="OperationCanceledException">Cancelled; it can be resumed.</exception>
     /// <exception cref="InputException">Data or weights are missing or damaged, or a folder cannot be used.</exception>

@@ -31,9 +31,9 @@ public static class RunData
         DataSetSplits splits = OpenSplits(settings, cancellation);
         foreach (string note in splits.Notes)
             progress.Report(new MessageEvent(note));
-        if (settings.Recipe == "afew" && settings.Init.Length == 0)
-            progress.Report(new MessageEvent("the paper begins with a model trained on DFEW's fold 1; without it the figure "
-                + "is not the paper's protocol", Warning: true) { Remedy = Remedy.StartFromDfew });
+        if (settings.Init.Length == 0 && Recipes.PaperInitOf(settings.Recipe) is { } begins)
+            progress.Report(new MessageEvent($"the paper begins with {begins}; without it the figure is not the "
+                + "paper's protocol", Warning: true) { Remedy = Remedy.StartFromRun });
         if (splits is { Validation: { } reported, Test: null })
         {
             // The only split there is to report on must not choose the epoch.

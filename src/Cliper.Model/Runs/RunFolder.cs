@@ -34,14 +34,16 @@ public sealed class RunFolder : IDisposable
             _json = new StreamWriter(MetricsPath, append: true, Utf8) { NewLine = "\n", AutoFlush = true };
             _csv = new StreamWriter(CsvPath, append: true, Utf8) { NewLine = "\n", AutoFlush = true };
             string events = System.IO.Path.Combine(path, EventFileWriter.FileName(now));
-            _events = new EventFileWriter(new FileStream(events, FileMode.Create, FileAccess.Write, FileShare.Read), now);
+            _events = new EventFileWriter(new FileStream(events, FileMode.Create, FileAccess.Write, FileShare.Read),
+                now);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             _csv?.Dispose();
             _json?.Dispose();
             throw new IOException(
-                $"{path}: cannot be written: {failure.Message.TrimEnd('.')}; choose a folder with room that you may write to", failure);
+                $"{path}: cannot be written: {failure.Message.TrimEnd('.')}; choose a folder with room that you may "
+                    + "write to", failure);
         }
     }
 
@@ -120,7 +122,8 @@ public sealed class RunFolder : IDisposable
             }
             catch (JsonException failure)
             {
-                throw new InputException($"{file}, line {line + 1}: not a row of metrics ({JsonInput.Reason(failure)}); remove the line", failure);
+                throw new InputException($"{file}, line {line + 1}: not a row of metrics "
+                    + $"({JsonInput.Reason(failure)}); remove the line", failure);
             }
         }
         return rows;
@@ -140,7 +143,7 @@ public sealed class RunFolder : IDisposable
             _json.WriteLine(row.ToJson());
             _csv.WriteLine(row.ToCsv());
             // Means over an epoch would overwrite the step of the same number: they get tags of their own.
-            string prefix = row.Event == MetricRow.StepEvent ? row.Stage : $"{row.Stage}/{row.Event}";
+            string prefix = row.Event == MetricRow.StepEvent ? row.Stage.Name() : $"{row.Stage.Name()}/{row.Event}";
             _events.Scalars(row.Step, _clock.GetUtcNow(), MetricRow.Quantities
                 .Where(quantity => quantity.Value(row) != null)
                 .Select(quantity => ($"{prefix}/{quantity.Name}", quantity.Value(row)!.Value)));

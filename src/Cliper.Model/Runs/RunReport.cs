@@ -20,14 +20,16 @@ public static class RunReport
     private const int ExamplesPerDescriptor = 4;
     private const int MostMistakes = 24;
 
-    internal static ReportModel Of(TrainResult result, TrainSettings settings, TrainingData data, List<ReportNote> notes,
+    internal static ReportModel Of(TrainResult result, TrainSettings settings, TrainingData data,
+        List<ReportNote> notes,
         IReadOnlyList<MetricRow> history, Device device, TimeSpan elapsed)
     {
         DataSplit split = data.Result;
         if (data.Note.Length > 0)
             notes.Add(new ReportNote(data.Note));
         if (settings.Select == Selection.BestOnTest)
-            notes.Add(new ReportNote($"The epoch was chosen by its result on {split.Name} itself, as the authors' script does: "
+            notes.Add(new ReportNote(
+                $"The epoch was chosen by its result on {split.Name} itself, as the authors' script does: "
                 + "the figure is too good by as much as that choice gains.", Warning: true));
         List<ReportBaseline> baselines = [];
         if (result.ZeroShot is { } zeroShot)
@@ -38,7 +40,8 @@ public static class RunReport
         return new ReportModel
         {
             Title = TitleOf(settings),
-            Subtitle = $"{Describe(result.Model)}; {device.Name}; {elapsed.TotalMinutes:F0} min; {images} samples of {split.Name}",
+            Subtitle = $"{Describe(result.Model)}; {device.Name}; {elapsed.TotalMinutes:F0} min; {images} samples of "
+                + $"{split.Name}",
             Created = DateTimeOffset.Now,
             SplitName = split.Name,
             Result = result.Result.Confusion,
@@ -46,32 +49,42 @@ public static class RunReport
             Notes = notes,
             History = history,
             Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
-            Paper = result.Paper,
+            Paper = PaperResults.DataSetOf(result.DataFormat, settings.Choices),
             Descriptors = Descriptors(result, split),
             Mistakes = Mistakes(result, split),
         };
     }
 
-    /// <summary>The report of several folds: the means, and the confusion matrix of all folds' test splits together.</summary>
-    internal static ReportModel Of(FoldsResult result, TrainSettings settings, IReadOnlyList<ReportNote> notes, Device device) => new()
+    /// <summary>The report of several folds: the means, and the confusion matrix of all folds' test splits
+    /// together.</summary>
+    internal static ReportModel Of(FoldsResult result, TrainSettings settings, IReadOnlyList<ReportNote> notes,
+        Device device) => new()
     {
         Title = TitleOf(settings),
         Subtitle = $"{result.Folds.Count} folds; {device.Name}; {result.Confusion.Samples} samples in all",
         Created = DateTimeOffset.Now,
         SplitName = $"{result.Folds[0].Result.Split} of all folds",
         Result = result.Confusion,
-        Folds = [.. result.Folds.Select(fold => new ReportFold(fold.Fold, $"{CrossValidation.NameOf(fold.Fold)}/report.html", fold.Result.Matrix))],
+        Folds = [.. result.Folds.Select(fold =>
+            new ReportFold(fold.Fold, $"{CrossValidation.NameOf(fold.Fold)}/report.html", fold.Result.Matrix))],
         Notes = notes,
         Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
         Paper = result.Paper,
     };
 
-    /// <summary>For every learned vector of the model, class by class, its nearest words of the vocabulary.</summary>
-    public static IReadOnlyList<IReadOnlyList<NearestWord>> NearestWordsOf(CliperModel model, ClipTokenizer tokenizer, int count)
+    /// <summary>
+    /// For every learned vector of the model, class by class, its nearest words of the vocabulary; empty where the
+    /// prompt method learns no vectors of that kind.
+    /// </summary>
+    public static IReadOnlyList<IReadOnlyList<NearestWord>> NearestWordsOf(CliperModel model, ClipTokenizer tokenizer,
+        int count)
     {
         BpeVocabulary vocabulary = tokenizer.Vocabulary;
+        if (model.Prompts is not Metd metd)
+            return [];
         return NearestWords.Find(model.Clip.Parameters["token_embedding.weight"].ToArray(), model.Clip.Config.TextWidth,
-            model.Metd.Vectors.ToArray(), id => BpeVocabulary.ToText(vocabulary.Tokens[id]), count, id => IsWord(vocabulary.Tokens[id]));
+            metd.Vectors.ToArray(), id => BpeVocabulary.ToText(vocabulary.Tokens[id]), count, id =>
+                IsWord(vocabulary.Tokens[id]));
     }
 
     private static bool IsWord(string token) => token.EndsWith(BpeVocabulary.EndOfWord, StringComparison.Ordinal)
@@ -86,20 +99,23 @@ public static class RunReport
             .Where(p => p.Prediction is not null && p.Prediction.Class == split.Samples[p.Index].Label)
             .ToLookup(p => (p.Prediction!.Class, p.Prediction.Subclass));
         List<ReportDescriptor> descriptors = [];
-        for (int k = 0; k < model.Metd.Classes; k++)
-            for (int m = 0; m < model.Metd.Subclasses; m++)
+        int prompts = model.Prompts.PromptsPerClass, tokens = words.Count / (model.Classes.Count * prompts);
+        for (int k = 0; k < model.Classes.Count; k++)
+            for (int m = 0; m < prompts; m++)
             {
-                int first = (k * model.Metd.Subclasses + m) * model.Metd.Tokens;
-                descriptors.Add(new ReportDescriptor(model.Classes[k], m + 1, [.. words.Skip(first).Take(model.Metd.Tokens)],
+                int first = (k * prompts + m) * tokens;
+                descriptors.Add(new ReportDescriptor(model.Classes[k], m + 1, [.. words.Skip(first).Take(tokens)],
                     own[(k, m)].Count(), [.. own[(k, m)].OrderByDescending(p => p.Prediction!.Probabilities[k])
-                        .Take(ExamplesPerDescriptor).Select(p => Picture(split.Samples[p.Index])).OfType<ReportImage>()]));
+                        .Take(ExamplesPerDescriptor)
+                            .Select(p => Picture(split.Samples[p.Index])).OfType<ReportImage>()]));
             }
         return descriptors;
     }
 
     private static List<ReportMistake> Mistakes(TrainResult result, DataSplit split) =>
     [
-        .. result.Result.Predictions.Select((prediction, index) => (Prediction: prediction, Sample: split.Samples[index]))
+        .. result.Result.Predictions
+            .Select((prediction, index) => (Prediction: prediction, Sample: split.Samples[index]))
             .Where(p => p.Prediction is not null && p.Prediction.Class != p.Sample.Label)
             .OrderByDescending(p => p.Prediction!.Probabilities[p.Prediction.Class])
             .Take(MostMistakes)
@@ -123,13 +139,13 @@ public static class RunReport
     }
 
     private static string TitleOf(TrainSettings settings) =>
-        $"CLIPER on {(settings.Recipe == "custom" ? settings.DataSet : settings.Recipe)}";
+        $"CLIPER on {(settings.Recipe == TrainSettings.CustomRecipe ? settings.DataSet : settings.Recipe)}";
 
     private static string Describe(CliperModel model)
     {
         ClipConfig c = model.Clip.Config;
         return $"ViT {c.VisionLayers} x {c.VisionWidth}, patch {c.PatchSize}, {c.ImageSize} px; "
-            + $"M = {model.Metd.Subclasses}, L = {model.Metd.Tokens}";
+            + $"M = {model.Prompts.PromptsPerClass}" + (model.Prompts is Metd metd ? $", L = {metd.Tokens}" : "");
     }
 
     private static List<KeyValuePair<string, string>> Flatten(JsonObject settings, string prefix) =>

@@ -6,7 +6,8 @@ using Cliper.Model.Stages;
 
 namespace Cliper.Model.Runs;
 
-/// <summary>What a finished run's result.json holds: the counts, rows by true class, and the scores that follow from them.</summary>
+/// <summary>Content of a finished run's result.json: the counts, rows by true class, and the scores that follow from
+/// them.</summary>
 /// <param name="Split">Name of the split.</param>
 /// <param name="Classes">Class names in the order of rows and columns.</param>
 /// <param name="Confusion">The trained model's counts.</param>
@@ -39,8 +40,9 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
     /// <summary>Path of the file in a run's folder. It is there when the run is finished.</summary>
     public static string PathIn(string folder) => Path.Combine(folder, FileName);
 
-    /// <summary>Of a run that has just ended.</summary>
-    public static RunResult Of(TrainResult result) => new(result.Result.Split, result.Result.Confusion.Classes, result.Result.Confusion.ToRows(),
+    /// <summary>The result of a run that has just ended.</summary>
+    public static RunResult Of(TrainResult result) =>
+        new(result.Result.Split, result.Result.Confusion.Classes, result.Result.Confusion.ToRows(),
         result.ZeroShot?.Confusion.ToRows(), result.AfterStage1?.Confusion.ToRows(), result.BestEpoch);
 
     /// <summary>Reads the file.</summary>
@@ -49,16 +51,21 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
     {
         try
         {
-            RunResult result = JsonSerializer.Deserialize<RunResult>(File.ReadAllBytes(path), Json) ?? throw new JsonException("null");
+            RunResult result = JsonSerializer.Deserialize<RunResult>(File.ReadAllBytes(path), Json)
+                ?? throw new JsonException("null");
             int classes = result.Classes.Count;
-            foreach (long[][] rows in new[] { result.Confusion, result.ZeroShot, result.AfterStage1 }.OfType<long[][]>())
-                if (classes == 0 || rows.Length != classes || rows.Any(row => row?.Length != classes || row.Any(count => count < 0)))
+            long[][]?[] all = [result.Confusion, result.ZeroShot, result.AfterStage1];
+            foreach (long[][] rows in all.OfType<long[][]>())
+                if (classes == 0 || rows.Length != classes
+                    || rows.Any(row => row?.Length != classes || row.Any(count => count < 0)))
                     throw new JsonException($"expected {classes} rows of as many counts");
             return result;
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+        catch (Exception failure) when (
+            failure is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
         {
-            throw new InputException($"{path}: no result of a run ({JsonInput.Reason(failure)}); remove the file, and the fold is run again", failure);
+            throw new InputException($"{path}: no result of a run ({JsonInput.Reason(failure)}); remove the file, and "
+                + "the fold is run again", failure);
         }
     }
 

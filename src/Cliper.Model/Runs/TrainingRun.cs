@@ -10,8 +10,8 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Runs;
 
 /// <summary>
-/// A whole run: opens the data, trains, evaluates, and leaves a folder with config.json, metrics, checkpoints, result.json and
-/// report.html.
+/// A whole run: opens the data, trains, evaluates, and leaves a folder with config.json, metrics, checkpoints,
+/// result.json and report.html.
 /// </summary>
 public static class TrainingRun
 {
@@ -21,10 +21,11 @@ public static class TrainingRun
     /// <param name="folder">The run's folder.</param>
     /// <param name="resume">Whether to go on from the folder's last checkpoint.</param>
     /// <param name="overwrite">Whether a run that is there already is written over.</param>
-    /// <param name="progress">Told of every step, epoch and message.</param>
+    /// <param name="progress">Receives every step, epoch and message.</param>
     /// <param name="cancellation">Ends the current step, writes a checkpoint and throws.</param>
     /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
-    /// <exception cref="InputException">Data or weights are missing or damaged, or the folder cannot be used.</exception>
+    /// <exception cref="InputException">Data or weights are missing or damaged, or the folder cannot be
+    /// used.</exception>
     /// <exception cref="SettingsException">A setting is out of range.</exception>
     public static TrainResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
         IProgress<TrainEvent> progress, CancellationToken cancellation = default)
@@ -36,7 +37,7 @@ public static class TrainingRun
         TrainingData data = RunData.Open(settings, ImageSizeOf(settings), messages, cancellation);
         using RunFolder run = resume ? Continue(folder, settings) : RunFolder.Create(folder, overwrite);
         run.WriteConfig(SettingsJson.Write(settings));
-        // What is there when the run ends; until then there is none.
+        // The file is there when the run has ended; until then there is none.
         File.Delete(RunResult.PathIn(folder));
         using var trainer = new Trainer(device, settings, data, folder, new Logger(run, messages));
         TrainResult result = trainer.Run(resume, cancellation);
@@ -47,8 +48,8 @@ public static class TrainingRun
     }
 
     /// <summary>
-    /// Pre-trains a CLIP alone, on <see cref="RunData.OpenCaptioned"/>, and leaves it as clip.safetensors in the folder,
-    /// vocabulary included.
+    /// Pre-trains a CLIP alone, on <see cref="RunData.OpenCaptioned"/>, and leaves it as clip.safetensors in the
+    /// folder, vocabulary included.
     /// </summary>
     /// <returns>Path of the weights.</returns>
     /// <inheritdoc cref="Run"/>
@@ -63,7 +64,7 @@ public static class TrainingRun
         return trainer.Pretrain(resume, cancellation);
     }
 
-    /// <summary>Edge of the pictures that the settings' model takes.</summary>
+    /// <summary>Edge of the images that the settings' model takes.</summary>
     private static int ImageSizeOf(TrainSettings settings)
     {
         string path = settings.Init.Length > 0 ? Checkpoint.Find(settings.Init) : settings.Weights;
@@ -73,15 +74,16 @@ public static class TrainingRun
         return weights.Config.ImageSize;
     }
 
-    /// <summary>Opens a run's folder and forgets the metrics of steps that the last checkpoint does not contain.</summary>
+    /// <summary>Opens a run's folder and forgets the metrics of steps that the last checkpoint does not
+    /// contain.</summary>
     /// <exception cref="SettingsException">A setting differs from the run's that its model was made by.</exception>
     private static RunFolder Continue(string folder, TrainSettings settings)
     {
         TrainingState? state;
         using (Checkpoint.CheckpointReader reader = new RunCheckpoints(folder).OpenLast())
             state = reader.State;
-        RunFolder run = RunFolder.Resume(folder, row => state is null || Trainer.IsBefore(row.Stage, row.Epoch, row.Event == MetricRow.EpochEvent
-            ? int.MaxValue : row.StepOfEpoch ?? 0, state));
+        RunFolder run = RunFolder.Resume(folder, row => state is null || state.Contains(row.Stage, row.Epoch,
+            row.Event == MetricRow.EpochEvent ? int.MaxValue : row.StepOfEpoch ?? 0));
         try
         {
             TrainSettings begun = SettingsJson.Read(run.ConfigPath, new TrainSettings());
@@ -97,37 +99,38 @@ public static class TrainingRun
         }
     }
 
-    /// <summary>The model is the checkpoint's: settings that would make another must not seem to have been followed.</summary>
+    /// <summary>The model is the checkpoint's: settings that would make another must not seem to have been
+    /// followed.</summary>
     private static void CheckSameModel(TrainSettings settings, TrainSettings begun, string folder)
     {
         (string Name, object Now, object Then)[] fixedOnes =
         [
-            ("shape", settings.Shape, begun.Shape), ("subclasses", settings.Subclasses, begun.Subclasses), ("tokens", settings.Tokens, begun.Tokens),
-            ("template", settings.Template, begun.Template), ("weights", settings.Weights, begun.Weights), ("init", settings.Init, begun.Init),
+            ("shape", settings.Shape, begun.Shape), ("subclasses", settings.Subclasses, begun.Subclasses),
+            ("tokens", settings.Tokens, begun.Tokens), ("template", settings.Template, begun.Template),
+            ("weights", settings.Weights, begun.Weights), ("init", settings.Init, begun.Init),
             ("tokenizer", settings.Tokenizer, begun.Tokenizer),
         ];
         foreach ((string name, object now, object then) in fixedOnes)
             if (!now.Equals(then))
-                throw new SettingsException($"{folder}: the setting {name} is not the one that the run began with, and its model cannot follow it")
+                throw new SettingsException($"{folder}: the setting {name} is not the one that the run began with, and "
+                    + "its model cannot follow it")
                 { Remedy = Remedy.KeepSetting };
     }
 
-    /// <summary>What the run has trained already stands in config.json as it was.</summary>
+    /// <summary>Settings of stages that the run has trained already must be as config.json has them.</summary>
     private static void CheckSamePast(TrainSettings settings, TrainSettings begun, TrainingState state, string folder)
     {
-        (string Name, StageSettings Now, StageSettings Then)[] phases =
-        [
-            (Trainer.PretrainPhase, settings.Pretrain, begun.Pretrain), (Trainer.Stage1Phase, settings.Stage1, begun.Stage1),
-            (Trainer.Stage2Phase, settings.Stage2, begun.Stage2),
-        ];
-        foreach ((string name, StageSettings now, StageSettings then) in phases)
+        foreach (TrainingStage stage in TrainingStages.All)
         {
-            if (Trainer.IsPast(name, state) && now != then)
-                throw new SettingsException($"{folder}: {name} has been trained with other settings of {name} than these")
+            (string name, StageSettings now) = (stage.Name(), settings.Of(stage));
+            if (state.HasCompleted(stage) && now != begun.Of(stage))
+                throw new SettingsException($"{folder}: {name} has been trained with other settings of {name} than "
+                    + "these")
                 { Remedy = Remedy.KeepSettingsOrBeginFromModel };
-            if (name == state.Stage && now.Epochs < state.Epoch)
+            if (stage == state.Stage && now.Epochs < state.Epoch)
                 throw new SettingsException(
-                    $"{folder}: {state.Epoch} epochs of {name} have been trained, more than {now.Epochs}: leave their number as it was");
+                    $"{folder}: {state.Epoch} epochs of {name} have been trained, more than {now.Epochs}: leave their "
+                        + "number as it was");
         }
     }
 

@@ -3,7 +3,7 @@ using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Settings;
 
-/// <summary>Settings by name: the paper's protocols and those that run from nothing on a processor.</summary>
+/// <summary>Settings by name: the paper's protocols and those that run from nothing on a CPU.</summary>
 public static class Recipes
 {
     private static readonly string[] Captions =
@@ -55,7 +55,7 @@ public static class Recipes
         Schedule = ScheduleKind.Cosine,
         WeightDecay = 0.1f,
         Beta2 = 0.98,
-        ClipNorm = 1,
+        MaxGradientNorm = 1,
         Augmentation = "light",
     };
 
@@ -65,7 +65,7 @@ public static class Recipes
         Schedule = ScheduleKind.Cosine,
         WeightDecay = 0.1f,
         Epsilon = 1e-6,
-        ClipNorm = 1,
+        MaxGradientNorm = 1,
         Augmentation = "light",
     };
 
@@ -84,16 +84,18 @@ public static class Recipes
         // The authors' five folds, each a run of its own.
         ["dfew"] = Clips("dfew") with { Fold = TrainSettings.AllFolds },
         ["ferv39k"] = Clips("ferv39k"),
-        // The paper begins with a model trained on DFEW's fold 1: --init names it.
+        // The paper begins with another model: see PaperInits.
         ["afew"] = Clips("afew"),
-        // From nothing on two cores: FER2013's training split pre-trains a small CLIP, with captions made of the labels.
+        // From nothing on two cores: FER2013's training split pre-trains a small CLIP, with captions made of the
+        // labels.
         ["fer2013"] = new TrainSettings
         {
             Recipe = "fer2013",
             DataSet = "fer2013",
             CaptionTemplates = Captions,
             Shape = SmallShape,
-            Pretrain = SmallPretrain with { Epochs = 50, BatchSize = 64, WarmUpEpochs = 0.5f, AugmentationRampEpochs = 16 },
+            Pretrain = SmallPretrain with { Epochs = 50, BatchSize = 64, WarmUpEpochs = 0.5f,
+                AugmentationRampEpochs = 16 },
             Stage1 = PaperStage1 with { Augmentation = "light" },
             Stage2 = SmallStage2 with { Epochs = 6, BatchSize = 64 },
         },
@@ -106,7 +108,8 @@ public static class Recipes
             Frames = 3,
             CaptionTemplates = Captions,
             Shape = SmallShape,
-            Pretrain = SmallPretrain with { Epochs = 300, BatchSize = 24, WarmUpEpochs = 5, AugmentationRampEpochs = 100 },
+            Pretrain = SmallPretrain with { Epochs = 300, BatchSize = 24, WarmUpEpochs = 5,
+                AugmentationRampEpochs = 100 },
             Stage1 = PaperStage1 with { Epochs = 5, BatchSize = 48, Augmentation = "light" },
             Stage2 = SmallStage2 with { Epochs = 15, BatchSize = 24 },
         },
@@ -128,7 +131,8 @@ public static class Recipes
                 Augmentation = "none",
             },
         },
-        // The CLIP that ships with the program has learned from paintings; the demo's faces are sketches. Half a minute.
+        // The CLIP that ships with the program has learned from paintings; the demo's faces are sketches. Half a
+        // minute.
         ["demo"] = new TrainSettings
         {
             Recipe = "demo",
@@ -140,6 +144,10 @@ public static class Recipes
         },
     };
 
+    /// <summary>Models that the paper begins the training of a recipe with, where it is not a CLIP.</summary>
+    private static readonly Dictionary<string, string> PaperInits =
+        new() { ["afew"] = "a model trained on DFEW's fold 1" };
+
     /// <summary>Names of the recipes.</summary>
     public static IReadOnlyCollection<string> Names => ByName.Keys;
 
@@ -149,7 +157,12 @@ public static class Recipes
         ? settings
         : throw new SettingsException($"no recipe '{name}'; there are {string.Join(", ", Names)}");
 
-    /// <summary>AffectNet, rare classes drawn as often as others, for its training split is far from balanced.</summary>
+    /// <summary>The model that the paper begins a recipe's training with, in words; null where it begins with a
+    /// CLIP.</summary>
+    public static string? PaperInitOf(string recipe) => PaperInits.GetValueOrDefault(recipe);
+
+    /// <summary>AffectNet, rare classes drawn as often as others, for its training split is far from
+    /// balanced.</summary>
     private static TrainSettings AffectNet(int classes) => new()
     {
         Recipe = $"affectnet{classes}",

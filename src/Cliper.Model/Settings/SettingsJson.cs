@@ -22,10 +22,14 @@ public static class SettingsJson
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    /// <summary>Names that settings had in version 0.1, which files and options may still use.</summary>
+    private static readonly Dictionary<string, string> FormerNames = new() { ["clipNorm"] = "maxGradientNorm" };
+
     /// <summary>Every setting, indented, for config.json.</summary>
     public static string Write<T>(T settings) where T : notnull => JsonSerializer.Serialize(settings, Options) + "\n";
 
-    /// <summary>The settings in a file that <see cref="Write"/> wrote, or a part of them over <paramref name="defaults"/>.</summary>
+    /// <summary>The settings in a file that <see cref="Write"/> wrote, or a part of them over
+    /// <paramref name="defaults"/>.</summary>
     /// <exception cref="SettingsException">The file is missing, no JSON object, or holds something unknown.</exception>
     public static T Read<T>(string path, T defaults) where T : notnull
     {
@@ -44,7 +48,7 @@ public static class SettingsJson
     /// <summary>The settings in <paramref name="text"/> over <paramref name="defaults"/>.</summary>
     /// <param name="text">A JSON object; comments and trailing commas are allowed.</param>
     /// <param name="origin">Names the text in errors.</param>
-    /// <param name="defaults">What holds where the text says nothing.</param>
+    /// <param name="defaults">Settings that hold where the text says nothing.</param>
     /// <exception cref="SettingsException">No JSON object, or it holds something unknown.</exception>
     public static T Parse<T>(string text, string origin, T defaults) where T : notnull
     {
@@ -70,7 +74,7 @@ public static class SettingsJson
     }
 
     /// <summary>The settings with single values replaced.</summary>
-    /// <param name="settings">What the values go over.</param>
+    /// <param name="settings">Settings that the values replace.</param>
     /// <param name="values">Pairs of a setting's path, such as "stage1.epochs", and its value as text.</param>
     /// <exception cref="SettingsException">A path is unknown, or a value of the wrong kind.</exception>
     public static T With<T>(T settings, IEnumerable<(string Path, string Value)> values) where T : notnull
@@ -89,12 +93,15 @@ public static class SettingsJson
     /// <param name="settings">One.</param>
     /// <param name="others">The other.</param>
     /// <param name="ignored">Settings that may differ.</param>
-    public static string? FirstDifference<T>(T settings, T others, IReadOnlyCollection<string> ignored) where T : notnull
+    public static string? FirstDifference<T>(T settings, T others, IReadOnlyCollection<string> ignored)
+        where T : notnull
     {
         return Differs(ToNode(settings), ToNode(others), "");
 
-        string? Differs(JsonObject one, JsonObject other, string prefix) => one.Where(pair => !ignored.Contains(prefix + pair.Key))
-            .Select(pair => pair.Value is JsonObject inner && other[pair.Key] is JsonObject same ? Differs(inner, same, $"{prefix}{pair.Key}.")
+        string? Differs(JsonObject one, JsonObject other, string prefix) =>
+            one.Where(pair => !ignored.Contains(prefix + pair.Key))
+            .Select(pair => pair.Value is JsonObject inner && other[pair.Key] is JsonObject same
+                ? Differs(inner, same, $"{prefix}{pair.Key}.")
                 : JsonNode.DeepEquals(pair.Value, other[pair.Key]) ? null : prefix + pair.Key)
             .FirstOrDefault(path => path is not null);
     }
@@ -110,7 +117,8 @@ public static class SettingsJson
         catch (JsonException failure)
         {
             string path = (failure.Path ?? "").TrimStart('$', '.');
-            JsonNode? found = path.Split('.').Aggregate<string, JsonNode?>(all, (node, name) => (node as JsonObject)?[name]);
+            JsonNode? found = path.Split('.').Aggregate<string, JsonNode?>(all, (node, name) =>
+                (node as JsonObject)?[name]);
             Type? type = TypeOf(typeof(T), path.Split('.'));
             throw new SettingsException(
                 $"{(origin == path ? "" : $"{origin}: ")}{path} cannot be {found?.ToJsonString() ?? "null"}; expected {Describe(type)}", failure);
@@ -119,8 +127,9 @@ public static class SettingsJson
 
     private static void Overlay(JsonObject target, JsonObject layer, string prefix, string origin)
     {
-        foreach ((string name, JsonNode? value) in layer)
+        foreach ((string given, JsonNode? value) in layer)
         {
+            string name = NameOf(target, given);
             if (!target.ContainsKey(name))
                 throw new SettingsException($"{origin}: unknown setting '{prefix}{name}'" +
                     Suggestion.Hint(name, target.Select(known => known.Key)));
@@ -137,17 +146,25 @@ public static class SettingsJson
         JsonObject holder = all;
         for (int depth = 0; ; depth++)
         {
+            names[depth] = NameOf(holder, names[depth]);
             if (!holder.ContainsKey(names[depth]))
                 throw new SettingsException($"unknown setting '{path}'" + Suggestion.Hint(path, Paths(all, "")));
             if (depth == names.Length - 1)
                 return (holder, names[depth]);
             holder = holder[names[depth]] as JsonObject
-                ?? throw new SettingsException($"unknown setting '{path}': {string.Join('.', names[..(depth + 1)])} is a single value");
+                ?? throw new SettingsException(
+                    $"unknown setting '{path}': {string.Join('.', names[..(depth + 1)])} is a single value");
         }
     }
 
+    /// <summary>The present name of a setting that is given by a former one; any other name as it is.</summary>
+    private static string NameOf(JsonObject holder, string given) =>
+        !holder.ContainsKey(given) && FormerNames.TryGetValue(given, out string? name) && holder.ContainsKey(name)
+            ? name : given;
+
     /// <summary>Paths of all single settings.</summary>
-    private static IEnumerable<string> Paths(JsonObject all, string prefix) => all.SelectMany(pair => pair.Value is JsonObject inner
+    private static IEnumerable<string> Paths(JsonObject all, string prefix) =>
+        all.SelectMany(pair => pair.Value is JsonObject inner
         ? Paths(inner, $"{prefix}{pair.Key}.")
         : [prefix + pair.Key]);
 
@@ -167,8 +184,10 @@ public static class SettingsJson
         }
     }
 
-    private static Type? TypeOf(Type type, IEnumerable<string> path) => path.Aggregate<string, Type?>(type, (holder, name) =>
-        holder?.GetProperties().FirstOrDefault(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name)?.PropertyType);
+    private static Type? TypeOf(Type type, IEnumerable<string> path) =>
+        path.Aggregate<string, Type?>(type, (holder, name) =>
+        holder?.GetProperties().FirstOrDefault(property =>
+            JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name)?.PropertyType);
 
     private static string Describe(Type? type) => type switch
     {

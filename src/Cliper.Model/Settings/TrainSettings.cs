@@ -1,5 +1,4 @@
 using Cliper.Kernels.Operations;
-using Cliper.Model.Clip;
 using Cliper.Model.DataSets;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
@@ -8,26 +7,14 @@ using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Settings;
 
-/// <summary>How a learning rate changes over a phase.</summary>
-public enum ScheduleKind
-{
-    /// <summary>It does not.</summary>
-    Constant,
-
-    /// <summary>Half a cosine from the full rate to zero at the end of the phase (the paper).</summary>
-    Cosine,
-
-    /// <summary>A cosine anew every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).</summary>
-    CosineRestarts,
-}
-
 /// <summary>Which epoch's model a run ends with.</summary>
 public enum Selection
 {
     /// <summary>The last one's.</summary>
     Last,
 
-    /// <summary>The one with the best WAR on a validation split, or on a part of the training split held out for it.</summary>
+    /// <summary>The one with the best WAR on a validation split, or on a part of the training split held out for
+    /// it.</summary>
     BestOnValidation,
 
     /// <summary>
@@ -37,69 +24,20 @@ public enum Selection
     BestOnTest,
 }
 
-/// <summary>One phase of training: pre-training, stage 1 or stage 2.</summary>
-public sealed record StageSettings
-{
-    /// <summary>Passes over the training split; 0 leaves the phase out.</summary>
-    public int Epochs { get; init; }
-
-    /// <summary>Samples (pictures or clips) a step.</summary>
-    public int BatchSize { get; init; } = 128;
-
-    /// <summary>Peak learning rate.</summary>
-    public float LearningRate { get; init; }
-
-    /// <summary>How the rate changes.</summary>
-    public ScheduleKind Schedule { get; init; }
-
-    /// <summary>Epochs of one cosine with <see cref="ScheduleKind.CosineRestarts"/>.</summary>
-    public int RestartEpochs { get; init; } = 10;
-
-    /// <summary>Epochs (fractions allowed) in which the rate grows linearly from zero.</summary>
-    public float WarmUpEpochs { get; init; }
-
-    /// <summary>AdamW's decoupled weight decay.</summary>
-    public float WeightDecay { get; init; }
-
-    /// <summary>AdamW's epsilon.</summary>
-    public double Epsilon { get; init; } = 1e-8;
-
-    /// <summary>AdamW's decay of the mean gradient.</summary>
-    public double Beta1 { get; init; } = 0.9;
-
-    /// <summary>AdamW's decay of the mean squared gradient.</summary>
-    public double Beta2 { get; init; } = 0.999;
-
-    /// <summary>Largest global gradient norm; 0 for no limit.</summary>
-    public float ClipNorm { get; init; }
-
-    /// <summary>Micro-batches whose gradients add up to one step.</summary>
-    public int Accumulate { get; init; } = 1;
-
-    /// <summary>Name of the augmentation: none, light, script or paper.</summary>
-    public string Augmentation { get; init; } = "none";
-
-    /// <summary>
-    /// Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first. A model that
-    /// begins with random weights finds the signal sooner in pictures that stay where they are, and is kept from learning
-    /// them by heart later.
-    /// </summary>
-    public int AugmentationRampEpochs { get; init; }
-
-    /// <summary>Computes blocks again in the backward pass: less memory, a third more work.</summary>
-    public bool RecomputeBlocks { get; init; }
-}
-
 /// <summary>
-/// All that decides a run's result. Written to the run's config.json; the same settings, data and device give the same bits.
+/// All that decides a run's result. Written to the run's config.json; the same settings, data and device give the same
+/// bits.
 /// </summary>
 public sealed record TrainSettings
 {
     /// <summary>The value of <see cref="Fold"/> that stands for all of them.</summary>
     public const int AllFolds = 0;
 
-    /// <summary>Name of the recipe the settings began as.</summary>
-    public string Recipe { get; init; } = "custom";
+    /// <summary>The value of <see cref="Recipe"/> for settings that began as no recipe.</summary>
+    public const string CustomRecipe = "custom";
+
+    /// <summary>Name of the recipe that the settings began as.</summary>
+    public string Recipe { get; init; } = CustomRecipe;
 
     /// <summary>Folder or file of the data.</summary>
     public string Data { get; init; } = "";
@@ -110,12 +48,13 @@ public sealed record TrainSettings
     /// <summary>Choices that data sets leave open.</summary>
     public DataChoices Choices { get; init; } = new();
 
-    /// <summary>CLIP weights: a safetensors file or a Hugging Face folder. Empty to pre-train a CLIP of <see cref="Shape"/>.</summary>
+    /// <summary>CLIP weights: a safetensors file or a Hugging Face folder. Empty to pre-train a CLIP of
+    /// <see cref="Shape"/>.</summary>
     public string Weights { get; init; } = "";
 
     /// <summary>
-    /// Checkpoint whose model the training begins with, towers and descriptors: a file, or a run's folder. Empty for new
-    /// descriptors.
+    /// Checkpoint whose model the training begins with, towers and descriptors: a file, or a run's folder. Empty for
+    /// new descriptors.
     /// </summary>
     public string Init { get; init; } = "";
 
@@ -141,21 +80,22 @@ public sealed record TrainSettings
     public FaceStyle DrawnStyle { get; init; }
 
     /// <summary>
-    /// Divisor of the cosines, tau; 0 for the one that the CLIP itself learned, which is the paper's 0.01 in OpenAI's CLIPs. A
-    /// CLIP's features are as far apart as its own temperature needs; at another the losses start far off.
+    /// Divisor of the cosines, tau; 0 for the one that the CLIP itself learned, which is the paper's 0.01 in OpenAI's
+    /// CLIPs. A CLIP's features are as far apart as its own temperature needs; at another the losses start far off.
     /// </summary>
     public float Temperature { get; init; }
 
-    /// <summary>What subclasses count for that no sample of a batch is nearest to.</summary>
+    /// <summary>Weight of subclasses that no sample of a batch is nearest to.</summary>
     public EmptySubclasses EmptySubclasses { get; init; }
 
-    /// <summary>Frames of a clip; 1 for pictures.</summary>
+    /// <summary>Frames of a clip; 1 for images.</summary>
     public int Frames { get; init; } = 1;
 
-    /// <summary>Consecutive frames of each segment of a clip: 1, or 2 as Former-DFER; divides <see cref="Frames"/>.</summary>
+    /// <summary>Consecutive frames of each segment of a clip: 1, or 2 as Former-DFER; divides
+    /// <see cref="Frames"/>.</summary>
     public int FramesPerSegment { get; init; } = 1;
 
-    /// <summary>What becomes of clips with fewer frames than segments.</summary>
+    /// <summary>Rule for clips with fewer frames than segments.</summary>
     public ShortClips ShortClips { get; init; } = ShortClips.RepeatLast;
 
     /// <summary>Whether epochs draw every class alike, samples of rare classes more than once.</summary>
@@ -171,15 +111,15 @@ public sealed record TrainSettings
     public int Folds { get; init; } = 5;
 
     /// <summary>
-    /// Which fold is the test split, from 1; <see cref="AllFolds"/> for each in turn, every one a run of its own. Data sets
-    /// with published folds have them, others are parted into <see cref="Folds"/>.
+    /// Which fold is the test split, from 1; <see cref="AllFolds"/> for each in turn, every one a run of its own. Data
+    /// sets with published folds have them, others are parted into <see cref="Folds"/>.
     /// </summary>
     public int Fold { get; init; } = 1;
 
     /// <summary>Leaves training samples out that stand in another split too, exactly or nearly.</summary>
     public bool DropDuplicates { get; init; } = true;
 
-    /// <summary>Makes an unreadable picture an error instead of leaving it out.</summary>
+    /// <summary>Makes an unreadable image an error instead of leaving it out.</summary>
     public bool Strict { get; init; }
 
     /// <summary>Where decoded pixels are kept.</summary>
@@ -194,12 +134,13 @@ public sealed record TrainSettings
     /// <summary>Shape of the CLIP to pre-train when there are no weights.</summary>
     public ClipShape Shape { get; init; } = new();
 
-    /// <summary>Captions of pre-training, {} standing for the class; a step uses one for all its pictures.</summary>
+    /// <summary>Captions of pre-training, {} standing for the class; a step uses one for all its images.</summary>
     public IReadOnlyList<string> CaptionTemplates { get; init; } = ["a photo of a {} face."];
 
     /// <summary>
-    /// First epochs of pre-training that use such captions where pictures have captions of their own. Those name hair, light and
-    /// much else that is easier to see than an expression; equal captions of a class leave nothing else to learn first.
+    /// First epochs of pre-training that use such captions where images have captions of their own. Those name hair,
+    /// light and much else that is easier to see than an expression; equal captions of a class leave nothing else to
+    /// learn first.
     /// </summary>
     public int LabelCaptionEpochs { get; init; }
 
@@ -212,7 +153,17 @@ public sealed record TrainSettings
     /// <summary>Fine-tunes the image tower; descriptors and text tower frozen.</summary>
     public StageSettings Stage2 { get; init; } = new();
 
-    /// <summary>With the full paths of what is there, so that a run can be resumed from any folder; a hub's name stays as it is.</summary>
+    /// <summary>Settings of a stage.</summary>
+    public StageSettings Of(TrainingStage stage) => stage switch
+    {
+        TrainingStage.Pretrain => Pretrain,
+        TrainingStage.Stage1 => Stage1,
+        TrainingStage.Stage2 => Stage2,
+        _ => throw new ArgumentOutOfRangeException(nameof(stage), stage, "no such stage"),
+    };
+
+    /// <summary>With the full paths of what is there, so that a run can be resumed from any folder; a hub's name stays
+    /// as it is.</summary>
     public TrainSettings WithFullPaths()
     {
         return this with { Data = Full(Data), Weights = Full(Weights), Init = Full(Init) };
@@ -230,7 +181,8 @@ public sealed record TrainSettings
         Range(Frames, 1, 1024, nameof(Frames));
         Range(FramesPerSegment, 1, Frames, nameof(FramesPerSegment));
         if (Frames % FramesPerSegment != 0)
-            throw new SettingsException($"framesPerSegment is {FramesPerSegment}, which does not divide the {Frames} frames");
+            throw new SettingsException(
+                $"framesPerSegment is {FramesPerSegment}, which does not divide the {Frames} frames");
         Range(Folds, 2, 1000, nameof(Folds));
         Range(Fold, AllFolds, Folds, nameof(Fold));
         Range(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));
@@ -241,33 +193,36 @@ public sealed record TrainSettings
         if (Cache == CacheMode.Disk && CacheFolder.Length == 0)
             throw new SettingsException("cache is disk and cacheFolder is empty: name the folder of the cache file");
         if (Weights.Length > 0 && Pretrain.Epochs > 0)
-            throw new SettingsException("weights are given and pretrain.epochs is not 0: either start from weights or pre-train");
+            throw new SettingsException(
+                "weights are given and pretrain.epochs is not 0: either start from weights or pre-train");
         if (Init.Length > 0 && (Weights.Length > 0 || Pretrain.Epochs > 0))
-            throw new SettingsException("init is given beside weights or pretrain.epochs: a training begins with one of them");
+            throw new SettingsException(
+                "init is given beside weights or pretrain.epochs: a training begins with one of them");
         if (Weights.Length == 0 && Init.Length == 0 && Pretrain.Epochs == 0)
             throw new SettingsException("no weights") { Remedy = Remedy.GiveWeights };
         if (Pretrain.Epochs > 0 && CaptionTemplates.Count == 0)
-            throw new SettingsException("captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
-        foreach ((StageSettings phase, string name) in new[] { (Pretrain, "pretrain"), (Stage1, "stage1"), (Stage2, "stage2") })
-            CheckPhase(phase, name);
+            throw new SettingsException(
+                "captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
+        foreach (TrainingStage stage in TrainingStages.All)
+            CheckStage(Of(stage), stage.Name());
     }
 
-    private static void CheckPhase(StageSettings phase, string name)
+    private static void CheckStage(StageSettings stage, string name)
     {
-        Range(phase.Epochs, 0, 100_000, $"{name}.epochs");
-        if (phase.Epochs == 0)
+        Range(stage.Epochs, 0, 100_000, $"{name}.epochs");
+        if (stage.Epochs == 0)
             return;
-        Range(phase.BatchSize, 1, 65_536, $"{name}.batchSize");
-        Range(phase.LearningRate, 1e-12, 10, $"{name}.learningRate");
-        Range(phase.RestartEpochs, 1, 100_000, $"{name}.restartEpochs");
-        Range(phase.WarmUpEpochs, 0, phase.Epochs, $"{name}.warmUpEpochs");
-        Range(phase.WeightDecay, 0, 10, $"{name}.weightDecay");
-        Range(phase.Epsilon, 0, 1, $"{name}.epsilon");
-        Range(phase.Beta1, 0, 0.99999, $"{name}.beta1");
-        Range(phase.Beta2, 0, 0.9999999, $"{name}.beta2");
-        Range(phase.ClipNorm, 0, float.MaxValue, $"{name}.clipNorm");
-        Range(phase.AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
-        Range(phase.Accumulate, 1, 65_536, $"{name}.accumulate");
+        Range(stage.BatchSize, 1, 65_536, $"{name}.batchSize");
+        Range(stage.LearningRate, 1e-12, 10, $"{name}.learningRate");
+        Range(stage.RestartEpochs, 1, 100_000, $"{name}.restartEpochs");
+        Range(stage.WarmUpEpochs, 0, stage.Epochs, $"{name}.warmUpEpochs");
+        Range(stage.WeightDecay, 0, 10, $"{name}.weightDecay");
+        Range(stage.Epsilon, 0, 1, $"{name}.epsilon");
+        Range(stage.Beta1, 0, 0.99999, $"{name}.beta1");
+        Range(stage.Beta2, 0, 0.9999999, $"{name}.beta2");
+        Range(stage.MaxGradientNorm, 0, float.MaxValue, $"{name}.maxGradientNorm");
+        Range(stage.AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
+        Range(stage.Accumulate, 1, 65_536, $"{name}.accumulate");
     }
 
     private static void Range(double value, double low, double high, string name)
@@ -275,51 +230,4 @@ public sealed record TrainSettings
         if (!(value >= low && value <= high))
             throw new SettingsException($"{name} is {value}; it must lie within {low} and {high}");
     }
-}
-
-/// <summary>Shape of a CLIP made from nothing; heads are 64 wide.</summary>
-public sealed record ClipShape
-{
-    /// <summary>Side of the square input, pixels.</summary>
-    public int ImageSize { get; init; } = 48;
-
-    /// <summary>Side of a patch, pixels.</summary>
-    public int PatchSize { get; init; } = 8;
-
-    /// <summary>Width of the image tower.</summary>
-    public int VisionWidth { get; init; } = 192;
-
-    /// <summary>Blocks of the image tower.</summary>
-    public int VisionLayers { get; init; } = 6;
-
-    /// <summary>Width of the text tower.</summary>
-    public int TextWidth { get; init; } = 128;
-
-    /// <summary>Blocks of the text tower.</summary>
-    public int TextLayers { get; init; } = 2;
-
-    /// <summary>Longest text, tokens.</summary>
-    public int ContextLength { get; init; } = 32;
-
-    /// <summary>Size of the common feature space, D.</summary>
-    public int EmbedSize { get; init; } = 128;
-
-    /// <summary>Most entries of the vocabulary learned from the captions.</summary>
-    public int VocabularySize { get; init; } = 640;
-
-    /// <summary>The configuration of such a CLIP.</summary>
-    public ClipConfig ToConfig(int vocabularySize) => new()
-    {
-        ImageSize = ImageSize,
-        PatchSize = PatchSize,
-        VisionWidth = VisionWidth,
-        VisionLayers = VisionLayers,
-        VisionHeads = VisionWidth / ClipConfig.UsualHeadWidth,
-        TextWidth = TextWidth,
-        TextLayers = TextLayers,
-        TextHeads = TextWidth / ClipConfig.UsualHeadWidth,
-        VocabularySize = vocabularySize,
-        ContextLength = ContextLength,
-        EmbedSize = EmbedSize,
-    };
 }

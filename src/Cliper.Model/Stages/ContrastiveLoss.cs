@@ -6,8 +6,9 @@ using Cliper.Model.Clip;
 namespace Cliper.Model.Stages;
 
 /// <summary>
-/// CLIP's objective (arXiv 2103.00020, figure 3): with logits l[i, j] = exp(logit_scale) cos(image i, caption j), the mean
-/// of the cross-entropies over rows and over columns. Equal captions of a batch are all right answers, with equal shares.
+/// CLIP's objective (arXiv 2103.00020, figure 3): with logits l[i, j] = exp(logit_scale) cos(image i, caption j), the
+/// mean of the cross-entropies over rows and over columns. Equal captions of a batch are all right answers, with equal
+/// shares.
 /// </summary>
 internal static class ContrastiveLoss
 {
@@ -21,7 +22,8 @@ internal static class ContrastiveLoss
             SetScale(clip, MaxLogitScale);
     }
 
-    /// <summary>Sets the temperature, the divisor of the cosines, to what pre-training begins with: CLIP's 0.07.</summary>
+    /// <summary>Sets the temperature, the divisor of the cosines, to what pre-training begins with: CLIP's
+    /// 0.07.</summary>
     public static void SetInitialTemperature(ClipModel clip) => SetScale(clip, -MathF.Log(0.07f));
 
     /// <summary>The learned temperature.</summary>
@@ -37,8 +39,8 @@ internal static class ContrastiveLoss
     /// <summary>The loss of a batch, [1]. Each different caption is encoded once.</summary>
     /// <param name="tape">The step.</param>
     /// <param name="clip">Both towers.</param>
-    /// <param name="imageFeatures">[B, D], not normalised.</param>
-    /// <param name="captions">Token ids of each picture's caption.</param>
+    /// <param name="imageFeatures">[B, D], not normalized.</param>
+    /// <param name="captions">Token ids of each image's caption.</param>
     public static Tensor Of(Tape tape, ClipModel clip, Tensor imageFeatures, IReadOnlyList<int[]> captions)
     {
         int batch = captions.Count;

@@ -2,51 +2,55 @@ using System.Diagnostics;
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Memory;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Loading;
 using Cliper.Model.Settings;
 
 namespace Cliper.Model.Stages;
 
-/// <summary>A micro-batch's loss, and its two parts where it has them.</summary>
+/// <summary>Loss of a micro-batch.</summary>
+/// <param name="Total">The loss, [1].</param>
+/// <param name="Parts">Its two parts, [2]; null for a loss that has none.</param>
 internal readonly record struct StepLoss(Tensor Total, Tensor? Parts);
 
 /// <summary>
-/// The loop of one phase: batches in, loss, backward, clipping, AdamW; the same for pre-training and both stages, which
-/// differ in what they train and minimise. Can stop after any step and go on there.
+/// The loop of one stage: batches in, loss, backward, clipping by global norm, optimizer step; the same for every
+/// stage. It can stop after any step and go on there.
 /// </summary>
-/// <param name="name">"pretrain", "stage1" or "stage2".</param>
-/// <param name="settings">Of this phase.</param>
-/// <param name="device">Where it runs.</param>
-/// <param name="parameters">What is trained.</param>
-internal sealed class StageLoop(string name, StageSettings settings, Device device,
-    IReadOnlyList<(string Name, Tensor Tensor)> parameters) : IDisposable
+/// <param name="stage">The stage.</param>
+/// <param name="settings">Settings of this stage.</param>
+/// <param name="device">Device of the model.</param>
+/// <param name="optimizer">Optimizer over the trained parameters; the loop disposes it.</param>
+internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Device device, IOptimizer optimizer)
+    : IDisposable
 {
     private const double RateWindowSeconds = 5;
 
-    // Of a micro-batch: the loss and its two parts.
+    // A micro-batch gives three numbers: the loss and its two parts.
     private const int Losses = 3;
 
     private readonly WarmUpSchedule _schedule = ScheduleOf(settings);
-    private readonly GradientClipping _clipping = new(device, settings.ClipNorm > 0 ? settings.ClipNorm : double.PositiveInfinity);
+    private readonly GradientClipping _clipping =
+        new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
     private bool _hasParts;
 
-    /// <summary>The phase's name.</summary>
-    public string Name => name;
+    /// <summary>The stage.</summary>
+    public TrainingStage Stage => stage;
 
-    /// <summary>Moments and step count of AdamW.</summary>
-    public AdamW Optimizer { get; } = OptimizerOf(settings, parameters);
+    /// <summary>The optimizer, whose state checkpoints keep.</summary>
+    public IOptimizer Optimizer => optimizer;
 
-    /// <summary>What keeps fp16 gradients within their range.</summary>
+    /// <summary>Dynamic loss scaling, which keeps fp16 gradients within their range.</summary>
     public LossScaler Scaler { get; } = LossScaler.For(device);
 
     /// <summary>The epoch to run next, or in progress, from 0.</summary>
     public int Epoch { get; set; }
 
-    /// <summary>Optimiser steps of that epoch already taken.</summary>
+    /// <summary>Optimizer steps of that epoch already taken.</summary>
     public int Step { get; set; }
 
-    /// <summary>What those steps add up to.</summary>
+    /// <summary>Sums over those steps.</summary>
     public EpochSums Sums { get; set; }
 
     /// <summary>
@@ -54,12 +58,13 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
     /// </summary>
     /// <param name="loader">The training data.</param>
     /// <param name="loss">Builds a micro-batch's loss; also given the epoch.</param>
-    /// <param name="progress">Told of every step.</param>
-    /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and <see cref="Step"/> still
-    /// stand at its end, so that a run that is interrupted in there comes back to it.</param>
+    /// <param name="progress">Receives every step.</param>
+    /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and
+    /// <see cref="Step"/> still stand at its end, so that a run that is interrupted in there comes back to it.</param>
     /// <param name="cancellation">When it is asked for, a step whose update has begun is ended first; one that still
     /// gathers micro-batches counts as not begun.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; <see cref="Epoch"/> and <see cref="Step"/> say where.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; <see cref="Epoch"/> and <see cref="Step"/> say
+    /// where.</exception>
     public void Run(BatchLoader loader, Func<Tape, Batch, int, StepLoss> loss, IProgress<TrainEvent> progress,
         Action<EpochEvent> epochEnded, CancellationToken cancellation)
     {
@@ -76,7 +81,8 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
             {
                 while (Step < steps && next is not null)
                 {
-                    int microBatches = Math.Min(settings.Accumulate, loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0;
+                    int microBatches = Math.Min(settings.Accumulate,
+                        loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0;
                     float rate = RateAt(Epoch + (double)Step / steps);
                     bool updated = false;
                     for (; taken < microBatches && next is not null; taken++)
@@ -103,8 +109,10 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
                     (stepBegan, waitedAtStep) = (Stopwatch.GetTimestamp(), loader.Waited);
                     Sums = Sums.After(sums, microBatches, !gradient.IsFinite, took, waited);
                     window.Add(sums.Images, took, waited);
-                    progress.Report(new StepEvent(name, Epoch + 1, settings.Epochs, Step, steps, sums.Loss / microBatches,
-                        sums.Fine / microBatches, sums.Margin / microBatches, rate, gradient.Norm, !gradient.IsFinite, window.ImagesPerSecond,
+                    progress.Report(new StepEvent(stage, Epoch + 1, settings.Epochs, Step, steps,
+                        sums.Loss / microBatches,
+                        sums.Fine / microBatches, sums.Margin / microBatches, rate, gradient.Norm, !gradient.IsFinite,
+                            window.ImagesPerSecond,
                         window.WaitShare, window.SecondsPerStep * ((settings.Epochs - Epoch) * (long)steps - Step),
                         device.PeakBytes));
                     cancellation.ThrowIfCancellationRequested();
@@ -114,7 +122,7 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
             {
                 next?.Dispose();
             }
-            epochEnded(Sums.ToEvent(name, Epoch + 1, settings.Epochs, steps, RateAt(Epoch + (steps - 1d) / steps)));
+            epochEnded(Sums.ToEvent(stage, Epoch + 1, settings.Epochs, steps, RateAt(Epoch + (steps - 1d) / steps)));
         }
     }
 
@@ -135,13 +143,17 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
         ISchedule schedule = settings.Schedule switch
         {
             ScheduleKind.Cosine => new CosineSchedule(settings.LearningRate, settings.Epochs - settings.WarmUpEpochs),
-            ScheduleKind.CosineRestarts => new CosineWithRestartsSchedule(settings.LearningRate, settings.RestartEpochs),
+            ScheduleKind.CosineRestarts =>
+                new CosineWithRestartsSchedule(settings.LearningRate, settings.RestartEpochs),
             _ => new ConstantSchedule(settings.LearningRate),
         };
         return new WarmUpSchedule(schedule, settings.WarmUpEpochs);
     }
 
-    private static AdamW OptimizerOf(StageSettings settings, IReadOnlyList<(string Name, Tensor Tensor)> parameters)
+    /// <summary>The optimizer that a stage's settings ask for.</summary>
+    /// <param name="settings">Settings of the stage.</param>
+    /// <param name="parameters">Parameters that it trains.</param>
+    public static IOptimizer OptimizerOf(StageSettings settings, IReadOnlyList<(string Name, Tensor Tensor)> parameters)
     {
         var optimizer = new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon);
         optimizer.AddGroup(parameters, settings.WeightDecay);
@@ -197,7 +209,7 @@ internal sealed class StageLoop(string name, StageSettings settings, Device devi
         return new StepSums(sums[0], _hasParts ? sums[1] : null, _hasParts ? sums[2] : null, images);
     }
 
-    /// <summary>Of a step's micro-batches.</summary>
+    /// <summary>Sums over a step's micro-batches.</summary>
     internal readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images);
 
     /// <summary>Rates over the last few seconds.</summary>

@@ -1,50 +1,25 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
-using Cliper.Model.Clip;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Metrics;
 using Cliper.Model.Prompts;
-using Cliper.Model.Reporting;
-using Cliper.Model.Runs;
 using Cliper.Model.Samples;
 using Cliper.Model.Settings;
 using Cliper.Model.Text;
-using Cliper.Model.Weights;
 
 namespace Cliper.Model.Stages;
 
-/// <summary>What a run ended with.</summary>
-/// <param name="Model">The trained model; the caller's to dispose.</param>
-/// <param name="Tokenizer">Of the model's text tower.</param>
-/// <param name="Result">The final evaluation, on the test split (or the validation split where there is no other).</param>
-/// <param name="ZeroShot">The CLIP alone on the same split, with captions of the class names.</param>
-/// <param name="AfterStage1">The descriptors with the image tower not yet fine-tuned, on the same split.</param>
-/// <param name="BestEpoch">Epoch of stage 2 whose model it is, from 1; 0 for the last.</param>
-public sealed record TrainResult(CliperModel Model, ClipTokenizer Tokenizer, Evaluation Result, Evaluation? ZeroShot,
-    Evaluation? AfterStage1, int BestEpoch)
-{
-    /// <summary>The data set whose published results stand beside; null for none.</summary>
-    public PaperDataSet? Paper { get; init; }
-}
-
 /// <summary>
-/// CLIPER's training: pre-training of a CLIP where no weights are given, stage 1 (the descriptors; both towers frozen) and
-/// stage 2 (the image tower against fixed text features). Prints nothing; tells of its work by events, and keeps its state
-/// in the run's checkpoints/last.safetensors, from which an interrupted run goes on to the same bits.
+/// CLIPER's training: pre-training of a CLIP where no weights are given, stage 1 (the descriptors; both towers frozen)
+/// and stage 2 (the image tower against fixed text features). Prints nothing; reports its work by events, and keeps its
+/// state in the run's checkpoints/last.safetensors, from which an interrupted run goes on to the same bits.
 /// </summary>
 public sealed class Trainer : IDisposable
 {
-    internal const string PretrainPhase = "pretrain";
-    internal const string Stage1Phase = "stage1";
-    internal const string Stage2Phase = "stage2";
-    private const string DonePhase = "done";
-
     /// <summary>How many unreadable samples are named; the others are counted.</summary>
     private const int MostNamed = 10;
-
-    private static readonly string[] Order = [PretrainPhase, Stage1Phase, Stage2Phase, DonePhase];
 
     private readonly Device _device;
     private readonly TrainSettings _settings;
@@ -55,15 +30,16 @@ public sealed class Trainer : IDisposable
     private readonly HashSet<string> _skipped = [];
     private CliperModel _model = null!;
     private ClipTokenizer _tokenizer = null!;
-    private TrainingState _state = new(PretrainPhase, 0, 0, -1, 0);
+    private TrainingState _state = new(TrainingStage.Pretrain, 0, 0, -1, 0);
 
     /// <summary>A run that has not begun.</summary>
     /// <param name="device">Where to train.</param>
     /// <param name="settings">All that decides the result.</param>
     /// <param name="data">The splits, and captions where a CLIP is pre-trained.</param>
     /// <param name="folder">The run's folder; checkpoints/ is made in it.</param>
-    /// <param name="progress">Told of every step, epoch and message.</param>
-    public Trainer(Device device, TrainSettings settings, TrainingData data, string folder, IProgress<TrainEvent> progress)
+    /// <param name="progress">Receives every step, epoch and message.</param>
+    public Trainer(Device device, TrainSettings settings, TrainingData data, string folder,
+        IProgress<TrainEvent> progress)
     {
         settings.Check();
         (_device, _settings, _data, _progress) = (device, settings, data, progress);
@@ -87,25 +63,27 @@ public sealed class Trainer : IDisposable
         if (resume)
             Resume();
         else
-            Create();
+        {
+            (_model, _tokenizer) = new StartingModel(_device, _settings, _data, _progress).Create();
+            _checkpoints.SaveTokenizer(_tokenizer);
+        }
         try
         {
-            RunPhase(PretrainPhase, _settings.Pretrain, name => true, Contrastive, cancellation);
-            _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature : ContrastiveLoss.TemperatureOf(_model.Clip);
-            // Descriptors that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
-            if (NotPast(Stage1Phase) && _settings.Init.Length == 0 && _state.ZeroShot is null)
+            RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
+            _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature
+                : ContrastiveLoss.TemperatureOf(_model.Clip);
+            // Prompts that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
+            if (!_state.HasCompleted(TrainingStage.Stage1) && _settings.Init.Length == 0 && _state.ZeroShot is null)
                 _state = _state with { ZeroShot = ZeroShot(cancellation).Confusion.ToRows() };
-            RunPhase(Stage1Phase, _settings.Stage1, name => false, Stage1Loss(), cancellation);
-            // Of the image tower before the first step of stage 2, or never.
-            if (_state is { Stage: Stage2Phase, Epoch: 0, Step: 0, AfterStage1: null } && _settings.Stage1.Epochs > 0)
+            RunStage(new PromptStage(_model, _settings), cancellation);
+            // The image tower is measured before the first step of stage 2, or never.
+            if (_state is { Stage: TrainingStage.Stage2, Epoch: 0, Step: 0, AfterStage1: null }
+                && _settings.Stage1.Epochs > 0)
                 _state = _state with { AfterStage1 = Evaluate(_data.Result, cancellation).Confusion.ToRows() };
-            using (var tape = new Tape(_device, recording: false))
+            using (var stage2 = new ImageTowerStage(_model, _settings))
             {
-                Tensor descriptors = tape.New(new Shape(_model.Metd.Classes * _model.Metd.Subclasses, _model.Clip.Config.EmbedSize));
-                using (var inner = new Tape(_device, recording: false))
-                    _device.Copy(_model.DescriptorFeatures(inner).Data, descriptors.Data);
                 _model.Clip.Vision.RecomputeBlocks = _settings.Stage2.RecomputeBlocks;
-                RunPhase(Stage2Phase, _settings.Stage2, ClipModel.IsVision, Stage2Loss(descriptors), cancellation);
+                RunStage(stage2, cancellation);
             }
             TakeSelected();
             _checkpoints.SaveModel(_model, _info);
@@ -113,7 +91,7 @@ public sealed class Trainer : IDisposable
             var trained = new TrainResult(_model, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
                 _state.BestEpoch)
             {
-                Paper = _data.Paper,
+                DataFormat = _data.Format,
             };
             // From here on the model is the caller's.
             _model = null!;
@@ -138,157 +116,99 @@ public sealed class Trainer : IDisposable
         if (resume)
             Resume();
         else
-            Create();
-        RunPhase(PretrainPhase, _settings.Pretrain, name => true, Contrastive, cancellation);
+        {
+            (_model, _tokenizer) = new StartingModel(_device, _settings, _data, _progress).Create();
+            _checkpoints.SaveTokenizer(_tokenizer);
+        }
+        RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
         return _checkpoints.SaveClip(_model.Clip, _tokenizer);
-    }
-
-    /// <summary>Whether a step of an epoch (both from 1) lies before where <paramref name="state"/> goes on.</summary>
-    internal static bool IsBefore(string phase, int epoch, int step, TrainingState state) =>
-        (Array.IndexOf(Order, phase), epoch - 1, step).CompareTo((Array.IndexOf(Order, state.Stage), state.Epoch, state.Step + 1)) < 0;
-
-    /// <summary>Whether a phase lies before the one that <paramref name="state"/> goes on in.</summary>
-    internal static bool IsPast(string phase, TrainingState state) => Array.IndexOf(Order, state.Stage) > Array.IndexOf(Order, phase);
-
-    private bool NotPast(string phase) => !IsPast(phase, _state);
-
-    private void Create()
-    {
-        if (_settings.Init.Length > 0)
-        {
-            CreateFrom(Checkpoint.Find(_settings.Init));
-            return;
-        }
-        ClipWeights weights;
-        if (_settings.Weights.Length > 0)
-        {
-            weights = ClipWeights.Load(_settings.Weights);
-            _tokenizer = ClipTokenizer.For(weights.Metadata, weights.Config.VocabularySize, _settings.Weights,
-                _settings.Tokenizer.Length > 0 ? _settings.Tokenizer : null);
-        }
-        else
-        {
-            _tokenizer = new ClipTokenizer(BpeTrainer.Train(_data.AllCaptions(), _settings.Shape.VocabularySize,
-                _data.Train.Classes));
-            weights = ClipWeights.Random(_settings.Shape.ToConfig(_tokenizer.Vocabulary.Count), _settings.Seed);
-        }
-        using (weights)
-        {
-            var clip = new ClipModel(_device, weights);
-            if (_settings.Weights.Length == 0)
-                ContrastiveLoss.SetInitialTemperature(clip);
-            DescriptorPrompt prompt = DescriptorPrompt.Create(_tokenizer, _settings.Tokens, clip.Config.ContextLength,
-                _settings.Template);
-            Metd metd = Metd.Random(_device, _data.Train.Classes.Count, _settings.Subclasses, clip.Config.TextWidth, prompt,
-                _settings.Seed);
-            _model = new CliperModel(clip, metd, _data.Train.Classes);
-        }
-        _checkpoints.SaveTokenizer(_tokenizer);
-    }
-
-    /// <summary>Begins where another training has ended: with its towers and its descriptors.</summary>
-    private void CreateFrom(string checkpoint)
-    {
-        using Checkpoint.CheckpointReader reader = new(checkpoint);
-        using (ClipWeights weights = ClipWeights.Load(checkpoint))
-            _tokenizer = ClipTokenizer.For(weights.Metadata, weights.Config.VocabularySize, checkpoint, _settings.Tokenizer.Length > 0 ? _settings.Tokenizer : null);
-        _model = reader.ReadModel(_device);
-        try
-        {
-            if (!_model.Classes.SequenceEqual(_data.Train.Classes))
-                throw new InputException($"{checkpoint} was trained on {string.Join(", ", _model.Classes)}; the data has "
-                    + $"{string.Join(", ", _data.Train.Classes)}: its descriptors serve the same classes alone")
-                { Remedy = Remedy.TakeClipOfCheckpoint };
-            if ((_model.Metd.Subclasses, _model.Metd.Tokens) != (_settings.Subclasses, _settings.Tokens))
-                throw new SettingsException($"{checkpoint} has {_model.Metd.Subclasses} descriptors a class of {_model.Metd.Tokens} tokens; "
-                    + $"subclasses is {_settings.Subclasses} and tokens {_settings.Tokens}: set them as the checkpoint has them");
-        }
-        catch
-        {
-            _model.Dispose();
-            throw;
-        }
-        _progress.Report(new MessageEvent($"begins with the model of {checkpoint}, towers and descriptors"));
-        _checkpoints.SaveTokenizer(_tokenizer);
     }
 
     private void Resume()
     {
         using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
         _model = reader.ReadModel(_device);
-        _state = reader.State ?? throw new InputException($"{_checkpoints.LastPath}: holds no training state to go on from");
+        _state = reader.State
+            ?? throw new InputException($"{_checkpoints.LastPath}: holds no training state to go on from");
         _tokenizer = _checkpoints.LoadTokenizer();
         if (!_model.Classes.SequenceEqual(_data.Train.Classes))
             throw new InputException($"{_checkpoints.LastPath} was trained on {string.Join(", ", _model.Classes)}; "
                 + $"the data has {string.Join(", ", _data.Train.Classes)}: resume with the data the run began with");
         foreach (long[][] rows in new[] { _state.ZeroShot, _state.AfterStage1 }.OfType<long[][]>())
-            if (rows.Length != _model.Classes.Count || rows.Any(row => row?.Length != rows.Length || row.Any(count => count < 0)))
-                throw new InputException($"{_checkpoints.LastPath}: its counts are not {_model.Classes.Count} rows of as many; the file is damaged");
-        _progress.Report(_state.Stage == DonePhase
-            ? new MessageEvent("the run is finished: only its evaluation and report are made again")
-            { Remedy = Remedy.BeginFromModel }
-            : new MessageEvent($"going on in {_state.Stage}, epoch {_state.Epoch + 1}, step {_state.Step + 1}"));
+            if (rows.Length != _model.Classes.Count
+                || rows.Any(row => row?.Length != rows.Length || row.Any(count => count < 0)))
+                throw new InputException($"{_checkpoints.LastPath}: its counts are not {_model.Classes.Count} rows of "
+                    + "as many; the file is damaged");
+        _progress.Report(_state.Stage is { } stage
+            ? new MessageEvent($"going on in {stage.Name()}, epoch {_state.Epoch + 1}, step {_state.Step + 1}")
+            : new MessageEvent("the run is finished: only its evaluation and report are made again")
+            { Remedy = Remedy.BeginFromModel });
     }
 
-    /// <summary>Runs a phase unless it lies behind or has no epochs; afterwards the state stands at the next.</summary>
-    private void RunPhase(string name, StageSettings settings, Func<string, bool> trainsClip,
-        Func<Tape, Batch, int, StepLoss> loss, CancellationToken cancellation)
+    /// <summary>Runs a stage unless it is completed or has no epochs; afterwards the state stands at the
+    /// next.</summary>
+    private void RunStage(ITrainingStage stage, CancellationToken cancellation)
     {
-        if (!NotPast(name) || _state.Stage != name)
+        // A completed stage is never the current one.
+        if (_state.Stage != stage.Stage)
             return;
-        string next = Order[Array.IndexOf(Order, name) + 1];
+        StageSettings settings = _settings.Of(stage.Stage);
         if (settings.Epochs == 0)
         {
-            _state = _state with { Stage = next, Epoch = 0, Step = 0, Sums = default, LossScale = null };
+            _state = _state.AtNextStage();
             return;
         }
-        _model.Clip.Parameters.Train(trainsClip);
-        _model.Metd.Vectors.RequiresGrad = name == Stage1Phase;
-        List<(string Name, Tensor Tensor)> parameters = name == Stage1Phase
-            ? [(Metd.ParameterName, _model.Metd.Vectors)]
-            : [.. _model.Clip.Parameters.StartingWith().Where(p => p.Tensor.RequiresGrad)];
-        using var phase = new StageLoop(name, settings, _device, parameters)
+        IReadOnlyList<(string Name, Tensor Tensor)> trained = stage.Trained;
+        _model.Train(trained);
+        using var loop = new StageLoop(stage.Stage, settings, _device, StageLoop.OptimizerOf(settings, trained))
         {
             Epoch = _state.Epoch,
             Step = _state.Step,
             Sums = _state.Sums,
         };
         if (_state.Epoch > 0 || _state.Step > 0)
-        {
-            using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
-            reader.Restore(phase.Optimizer);
-            // Checkpoints of earlier versions have none: the scale finds its value again within some steps.
-            if (_state.LossScale is { } scale)
-                phase.Scaler.Restore(scale);
-        }
-        using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Config, _device);
+            Restore(loop);
+        using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Vision.Input, _device);
+        _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
         try
         {
-            phase.Run(loader, loss, _progress, ended =>
+            loop.Run(loader, stage.Loss, _progress, ended =>
             {
                 TellSkipped(loader);
-                EpochEnded(phase, settings, ended, cancellation);
+                EpochEnded(loop, stage, ended, cancellation);
             }, cancellation);
         }
         catch (OperationCanceledException)
         {
-            SaveState(phase, phase.Epoch, phase.Step, phase.Sums);
+            SaveState(loop, loop.Epoch, loop.Step, loop.Sums);
             throw;
         }
-        _model.Clip.Parameters.Train(_ => false);
-        _model.Metd.Vectors.RequiresGrad = false;
-        _model.Metd.Vectors.FreeGradient();
-        _state = _state with { Stage = next, Epoch = 0, Step = 0, Sums = default, LossScale = null };
+        finally
+        {
+            _model.Clip.Vision.IsTraining = false;
+        }
+        _model.Train([]);
+        _state = _state.AtNextStage();
         _checkpoints.SaveLast(_model, _info, _state, null);
     }
 
-    private void EpochEnded(StageLoop phase, StageSettings settings, EpochEvent ended, CancellationToken cancellation)
+    private void Restore(StageLoop loop)
     {
-        bool last = ended.Epoch == settings.Epochs;
-        if (phase.Name == Stage2Phase && _data.Selection is { } split
-            && (last || ended.Epoch % _settings.EvaluateEvery == 0))
+        using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
+        reader.Restore(loop.Optimizer);
+        // Checkpoints of earlier versions have no loss scale: it finds its value again within some steps.
+        if (_state.LossScale is { } scale)
+            loop.Scaler.Restore(scale);
+    }
+
+    private void EpochEnded(StageLoop loop, ITrainingStage stage, EpochEvent ended, CancellationToken cancellation)
+    {
+        bool last = ended.Epoch == ended.Epochs;
+        if (stage.IsEvaluated && _data.Selection is { } split && (last || ended.Epoch % _settings.EvaluateEvery == 0))
         {
+            _model.Clip.Vision.IsTraining = false;
             Evaluation evaluation = Evaluate(split, cancellation);
+            _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
             double war = evaluation.Confusion.War ?? 0;
             ended = ended with { EvaluatedOn = split.Name, War = war, Uar = evaluation.Confusion.Uar };
             if (_settings.Select != Selection.Last && war > _state.BestWar)
@@ -299,16 +219,16 @@ public sealed class Trainer : IDisposable
         }
         _progress.Report(ended);
         if (!last)
-            SaveState(phase, phase.Epoch + 1, 0, default);
+            SaveState(loop, loop.Epoch + 1, 0, default);
     }
 
     private Evaluation? Kept(long[][]? rows) => rows is null ? null
         : new Evaluation(_data.Result.Name, ConfusionMatrix.FromRows(_model.Classes, rows), []);
 
-    private void SaveState(StageLoop phase, int epoch, int step, EpochSums sums)
+    private void SaveState(StageLoop loop, int epoch, int step, EpochSums sums)
     {
-        _state = _state with { Epoch = epoch, Step = step, Sums = sums, LossScale = phase.Scaler.Current };
-        _checkpoints.SaveLast(_model, _info, _state, phase.Optimizer);
+        _state = _state with { Epoch = epoch, Step = step, Sums = sums, LossScale = loop.Scaler.Current };
+        _checkpoints.SaveLast(_model, _info, _state, loop.Optimizer);
     }
 
     private void TakeSelected()
@@ -317,40 +237,13 @@ public sealed class Trainer : IDisposable
             return;
         _model.Dispose();
         (_model, _) = Checkpoint.Load(_checkpoints.BestPath, _device);
-        _progress.Report(new MessageEvent($"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
-    }
-
-    private StepLoss Contrastive(Tape tape, Batch batch, int epoch)
-    {
-        ContrastiveLoss.LimitScale(_model.Clip);
-        IReadOnlyList<int[]> captions = [.. _data.CaptionsOf(batch, epoch)
-            .Select(caption => _tokenizer.Encode(caption, _model.Clip.Config.ContextLength))];
-        Tensor features = _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
-        return new StepLoss(ContrastiveLoss.Of(tape, _model.Clip, features, captions), null);
-    }
-
-    private Func<Tape, Batch, int, StepLoss> Stage1Loss() => (tape, batch, _) =>
-    {
-        // The frozen image tower needs no tape: nothing of it is kept.
-        Tensor features = tape.New(new Shape(batch.Count, _model.Clip.Config.EmbedSize));
-        using (var frozen = new Tape(_device, recording: false))
-            _device.Copy(_model.ImageFeatures(frozen, Evaluator.Pixels(frozen, batch), batch.Frames).Data, features.Data);
-        return CliperLosses(tape, features, _model.DescriptorFeatures(tape), batch);
-    };
-
-    private Func<Tape, Batch, int, StepLoss> Stage2Loss(Tensor descriptors) => (tape, batch, _) =>
-        CliperLosses(tape, _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), descriptors, batch);
-
-    private StepLoss CliperLosses(Tape tape, Tensor features, Tensor descriptors, Batch batch)
-    {
-        Tensor labels = tape.Own(Tensor.From(_device, batch.Labels.AsSpan(0, batch.Count), new Shape(batch.Count)));
-        Tensor losses = _model.Losses(tape, _model.Logits(tape, features, descriptors), labels, _settings.EmptySubclasses);
-        return new StepLoss(tape.Sum(losses), losses);
+        _progress.Report(new MessageEvent(
+            $"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
     }
 
     private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Config, _device);
+        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
         Evaluation evaluation = Evaluator.Run(_model, loader, cancellation);
         TellSkipped(loader);
         return evaluation;
@@ -364,16 +257,19 @@ public sealed class Trainer : IDisposable
             if (_skipped.Add(name) && _skipped.Count <= MostNamed)
                 _progress.Report(new MessageEvent($"skipped: {reason}", Warning: true));
         if (_skipped.Count > before)
-            _progress.Report(new MessageEvent($"skipped {_skipped.Count} unreadable {(_skipped.Count == 1 ? "sample" : "samples")} so far "
+            _progress.Report(new MessageEvent($"skipped {_skipped.Count} unreadable "
+                + $"{(_skipped.Count == 1 ? "sample" : "samples")} so far "
                 + "(the setting strict makes this an error)", Warning: true));
     }
 
     private Evaluation ZeroShot(CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(_data.Result, _model.Clip.Config, _device);
+        using BatchLoader loader = _data.TestLoader(_data.Result, _model.Clip.Vision.Input, _device);
         // A CLIP pre-trained here knows the words of its captions and no others.
-        IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces : _settings.CaptionTemplates;
-        return Evaluator.ZeroShot(_model, [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
+        IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces
+            : _settings.CaptionTemplates;
+        return Evaluator.ZeroShot(_model,
+            [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
             _tokenizer.Encode(PromptTemplates.Fill(template, name), _model.Clip.Config.ContextLength))])],
             loader, cancellation);
     }

@@ -9,9 +9,6 @@ namespace Cliper.Model.Text;
 /// </summary>
 public sealed class ClipTokenizer
 {
-    /// <summary>Where a run keeps the vocabulary, from the folder of its checkpoints.</summary>
-    private static readonly string BesideCheckpoints = Path.Combine("..", "tokenizer");
-
     private readonly BpeTokenizer _engine;
 
     /// <summary>A tokenizer of the given vocabulary.</summary>
@@ -33,35 +30,6 @@ public sealed class ClipTokenizer
     /// <summary>Reads a tokenizer; see <see cref="BpeVocabulary.Load"/>.</summary>
     /// <exception cref="InputException">There is none, or it is damaged.</exception>
     public static ClipTokenizer Load(string path) => new(BpeVocabulary.Load(path));
-
-    /// <summary>
-    /// The tokenizer that belongs to weights: the one that is named, else the one in the weights' metadata, else the
-    /// one in their folder, else that of the run whose checkpoint they are.
-    /// </summary>
-    /// <param name="metadata">Metadata of the weights.</param>
-    /// <param name="vocabularySize">Number of tokens that the weights have an embedding for.</param>
-    /// <param name="weightsPath">File or folder that the weights were opened from.</param>
-    /// <param name="tokenizerPath">A tokenizer that the user names, or null.</param>
-    /// <exception cref="InputException">There is none, it is damaged, or it has another number of tokens than the
-    /// weights.</exception>
-    public static ClipTokenizer For(IReadOnlyDictionary<string, string> metadata, int vocabularySize,
-        string weightsPath,
-        string? tokenizerPath = null)
-    {
-        string found = HuggingFaceCache.Find(weightsPath);
-        string folder = Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!;
-        BpeVocabulary vocabulary = tokenizerPath is not null ? BpeVocabulary.Load(tokenizerPath)
-            : BpeVocabulary.FromMetadata(metadata, weightsPath) ?? BpeVocabulary.LoadFolder(folder)
-            ?? BpeVocabulary.LoadFolder(Path.Combine(folder, BesideCheckpoints))
-            ?? throw new InputException($"{weightsPath}: no tokenizer in the weights' metadata or folder: put OpenAI's "
-                + $"{BpeVocabulary.OpenAIName}, or {BpeVocabulary.VocabularyName} and {BpeVocabulary.MergesName}, "
-                + "beside them, or name one");
-        if (vocabulary.Count != vocabularySize)
-            throw new InputException($"{tokenizerPath ?? folder}: the tokenizer has {vocabulary.Count} tokens, "
-                + $"expected {vocabularySize} as the weights {weightsPath} have; use the tokenizer that the "
-                + "weights were trained with");
-        return new ClipTokenizer(vocabulary);
-    }
 
     /// <summary>Ids of a text without start and end token; none for an empty text. "&lt;|startoftext|&gt;" and
     /// "&lt;|endoftext|&gt;" in it become their tokens.</summary>

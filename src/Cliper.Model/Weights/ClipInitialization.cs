@@ -34,10 +34,10 @@ internal static class ClipInitialization
     }
 
     /// <summary>
-    /// Turns white noise into patch filters that answer equally to all spatial frequencies. Pictures' amplitudes fall as
-    /// one over the frequency, so that plain noise sees little but each patch's brightness, and a small model trained on
-    /// few pictures needs epochs to look past it. Each filter's cosine transform is weighted by the frequency; the finest
-    /// quarter, mostly noise, is left out.
+    /// Turns white noise into patch filters that answer equally to all spatial frequencies. Images' amplitudes fall
+    /// as one over the frequency, so that plain noise sees little but each patch's brightness, and a small model
+    /// trained on few images needs epochs to look past it. Each filter's cosine transform is weighted by the
+    /// frequency; the finest quarter, mostly noise, is left out.
     /// </summary>
     private static void Whiten(Span<float> filters, int patch)
     {
@@ -106,7 +106,7 @@ internal static class ClipInitialization
         int layers = vision ? config.VisionLayers : config.TextLayers;
         return name switch
         {
-            // So that whitened answers to pictures of deviation one are of the positions' size.
+            // So that whitened answers to images of deviation one are of the positions' size.
             "visual.conv1.weight" => .5 / config.PatchSize,
             "token_embedding.weight" => .02,
             "positional_embedding" => .01,
@@ -117,8 +117,8 @@ internal static class ClipInitialization
         };
     }
 
-    // As Philox.Normal, but into the host's memory: element 4 i + j from word j of the counter (i, stream, step,
-    // purpose).
+    // The same as Philox.Normal, but into the CPU's memory: element 4 i + j from word j of the counter (i, stream,
+    // step, purpose).
     private static void Normal(Span<float> target, double deviation, ulong seed, uint stream)
     {
         var scale = (float)deviation;

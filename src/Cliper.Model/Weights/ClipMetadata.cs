@@ -2,10 +2,11 @@ using System.Globalization;
 using System.Text.Json;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 
-/// <summary>What the shapes of the tensors do not say about a model; null where it is not stated.</summary>
+/// <summary>Facts on a model that the shapes of its tensors do not tell; null where they are not stated.</summary>
 internal sealed record ClipFacts
 {
     public int? VisionHeads { get; init; }
@@ -29,7 +30,8 @@ internal sealed record ClipFacts
 
     private static T? Join<T>(T? first, T? second, string what, string path) where T : struct =>
         first is { } a && second is { } b && !a.Equals(b)
-            ? throw new InputException($"{path}: {what}: config.json or the file's metadata says {a}, the file itself {b}; "
+            ? throw new InputException(
+                $"{path}: {what}: config.json or the file's metadata says {a}, the file itself {b}; "
                 + "correct or remove one of them")
             : first ?? second;
 }
@@ -77,12 +79,11 @@ internal static class ClipMetadata
         if (Text(ActivationKey) is { } name)
             facts = facts with
             {
-                Activation = name.ToUpperInvariant() switch
-                {
-                    "QUICKGELU" => Activation.QuickGelu,
-                    "GELU" => Activation.Gelu,
-                    _ => throw Wrong(ActivationKey, name, "'QuickGelu' or 'Gelu'"),
-                },
+                Activation = Activations.All.FirstOrDefault(entry =>
+                        string.Equals(entry.Activation.ToString(), name,
+                            StringComparison.OrdinalIgnoreCase))?.Activation
+                    ?? throw Wrong(ActivationKey, name,
+                        string.Join(" or ", Activations.All.Select(entry => $"'{entry.Activation}'"))),
             };
         if (Text(Epsilon) is { } epsilon)
             facts = facts with
@@ -97,7 +98,8 @@ internal static class ClipMetadata
         {
             try
             {
-                ClipConfig config = JsonSerializer.Deserialize<ClipConfig>(json, Json) ?? throw new JsonException("null");
+                ClipConfig config = JsonSerializer.Deserialize<ClipConfig>(json, Json)
+                    ?? throw new JsonException("null");
                 return new ClipFacts
                 {
                     VisionHeads = config.VisionHeads,
@@ -125,7 +127,7 @@ internal static class ClipMetadata
         }
 
         InputException Wrong(string key, string found, string expected) => new(
-            $"{source.Path}: metadata '{key}': expected {expected}, found {TensorEntry.Quote(found)}; correct the "
+            $"{source.Path}: metadata '{key}': expected {expected}, found {ForeignText.Quote(found)}; correct the "
                 + "file");
     }
 

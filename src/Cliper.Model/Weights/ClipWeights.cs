@@ -9,7 +9,7 @@ namespace Cliper.Model.Weights;
 /// A CLIP's tensors in single precision under OpenAI's names, wherever they come from: a file of either naming and of
 /// any floating-point type, arrays, or the random generator. Each is read and converted when asked for.
 /// </summary>
-public sealed class ClipWeights : IDisposable
+public sealed class ClipWeights : IParameterSource, IDisposable
 {
     private readonly Dictionary<string, (Shape Shape, Action<Span<float>> Read)> _tensors = [];
     private readonly List<string> _names = [];
@@ -44,13 +44,13 @@ public sealed class ClipWeights : IDisposable
 
     /// <summary>
     /// Opens weights in any form that <see cref="TensorSource.Open"/> knows, the CLIP in a checkpoint of a training
-    /// included ("state_dict.module.visual.conv1.weight"), this program's too. The model's shape follows from the tensors'
-    /// shapes; heads, activation, epsilon and normalisation from config.json and preprocessor_config.json (in the folder, or
-    /// beside a file of Hugging Face's naming), from the file's metadata or from the modules of a TorchScript archive, else
-    /// they are OpenAI's (heads of 64, QuickGELU).
+    /// included ("state_dict.module.visual.conv1.weight"), this program's too. The model's shape follows from the
+    /// tensors' shapes; heads, activation, epsilon and normalization from config.json and preprocessor_config.json (in
+    /// the folder, or beside a file of Hugging Face's naming), from the file's metadata or from the modules of a
+    /// TorchScript archive, else they are OpenAI's (heads of 64, QuickGELU).
     /// </summary>
     /// <param name="path">A file, a folder, or a model's name in the local cache.</param>
-    /// <param name="prefix">What stands before the names of the model that is meant; null where there is but one.</param>
+    /// <param name="prefix">Prefix of the names of the model that is meant; null where there is but one.</param>
     /// <exception cref="InputException">Something is missing, damaged or contradicts itself. Missing, unexpected and
     /// misshapen tensors are all listed.</exception>
     public static ClipWeights Load(string path, string? prefix = null)
@@ -115,7 +115,7 @@ public sealed class ClipWeights : IDisposable
         return values;
     }
 
-    /// <summary>A tensor on a device; the caller's. On the host it is converted straight into place.</summary>
+    /// <summary>A tensor on a device; the caller's. On the CPU it is converted straight into place.</summary>
     /// <exception cref="KeyNotFoundException">CLIP has no such tensor.</exception>
     public Tensor ToTensor(Device device, string name)
     {
@@ -128,7 +128,7 @@ public sealed class ClipWeights : IDisposable
 
     /// <summary>
     /// Writes the weights as one safetensors file that <see cref="Load"/> reads back to the same model: heads,
-    /// activation, epsilon and normalisation are in the metadata.
+    /// activation, epsilon and normalization are in the metadata.
     /// </summary>
     /// <param name="path">The file; replaced if it exists.</param>
     /// <param name="naming">Whose names and layouts.</param>
@@ -146,12 +146,14 @@ public sealed class ClipWeights : IDisposable
         writer.Write(path);
     }
 
-    /// <summary>Adds every tensor to a file that is being made, such as a checkpoint. Values are read one tensor at a time
-    /// when the file is written, so these weights have to be open until then.</summary>
-    public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32) =>
+    /// <summary>Adds every tensor to a file that is being made, such as a checkpoint. Values are read one tensor at a
+    /// time when the file is written, so these weights have to be open until then.</summary>
+    public void AddTo(SafeTensorsWriter writer, ClipNaming naming = ClipNaming.OpenAI,
+        TensorType type = TensorType.F32) =>
         AddTo(writer, naming, type, check: null);
 
-    /// <summary>As above; <paramref name="check"/> is given each tensor's name and elements when it is written.</summary>
+    /// <summary>The same; <paramref name="check"/> receives each tensor's name and elements when it is
+    /// written.</summary>
     internal void AddTo(SafeTensorsWriter writer, ClipNaming naming, TensorType type, Action<string, float[]>? check)
     {
         foreach (string name in Names)

@@ -2,13 +2,14 @@ using System.Globalization;
 using Cliper.Autograd;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 
 /// <summary>
 /// Makes <see cref="ClipWeights"/> of a file: finds the naming and what stands before all names (as in
-/// "state_dict.module."), takes the model's shape from a few tensors, then compares every tensor with what that model has,
-/// so that one error can list all that is wrong.
+/// "state_dict.module."), takes the model's shape from a few tensors, then compares every tensor with what that model
+/// has, so that one error can list all that is wrong.
 /// </summary>
 internal sealed class ClipWeightsLoader
 {
@@ -31,7 +32,7 @@ internal sealed class ClipWeightsLoader
 
     /// <summary>Weights from an open file.</summary>
     /// <param name="source">The file, which the weights take over.</param>
-    /// <param name="prefix">What stands before all names; null to find it.</param>
+    /// <param name="prefix">Prefix of all names; null to find it.</param>
     public static ClipWeights Load(TensorSource source, string? prefix = null) =>
         new ClipWeightsLoader(source, prefix).Load();
 
@@ -44,7 +45,8 @@ internal sealed class ClipWeightsLoader
         Compare(shape ?? AnyShape(visionLayers, textLayers), checkShapes: shape is not null);
         if (_faults.Count > 0 || shape is null)
             throw new InputException($"{_source.Path}: not the weights of a CLIP of this program's kind ({_naming} "
-                + $"naming{(_prefix.Length == 0 ? "" : $" after {TensorEntry.Quote(_prefix)}")}): {string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
+                + $"naming{(_prefix.Length == 0 ? "" : $" after {ForeignText.Quote(_prefix)}")}): "
+                + $"{string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
 
         ClipFacts facts = new();
         if (HuggingFaceConfig.FolderOf(_source.Path, _naming) is { } folder)
@@ -66,7 +68,8 @@ internal sealed class ClipWeightsLoader
         return new ClipWeights(config, _naming, Reader, _source);
     }
 
-    /// <summary>Checkpoints of a training put other names before those of the model; the landmark ends in its own.</summary>
+    /// <summary>Checkpoints of a training put other names before those of the model; the landmark ends in its
+    /// own.</summary>
     private static string FindPrefix(TensorSource source)
     {
         var prefixes = new SortedSet<string>(StringComparer.Ordinal);
@@ -80,7 +83,7 @@ internal sealed class ClipWeightsLoader
         }
         return prefixes.Count <= 1 ? prefixes.FirstOrDefault("")
             : throw new InputException($"{source.Path}: holds {prefixes.Count} CLIPs, whose names begin with "
-                + $"{string.Join(", ", prefixes.Take(5).Select(TensorEntry.Quote))}")
+                + $"{string.Join(", ", prefixes.Take(5).Select(ForeignText.Quote))}")
             { Remedy = Remedy.ExtractOneClip };
     }
 
@@ -97,7 +100,7 @@ internal sealed class ClipWeightsLoader
             || name.StartsWith(ClipTensors.TextBlocks, StringComparison.Ordinal)))
             return ClipNaming.OpenAI;
         string found = _source.Tensors.Count == 0 ? "no tensors at all"
-            : string.Join(", ", _source.Tensors.Keys.Take(3).Select(TensorEntry.Quote));
+            : string.Join(", ", _source.Tensors.Keys.Take(3).Select(ForeignText.Quote));
         throw new InputException($"{_source.Path}: no CLIP weights: expected names such as visual.conv1.weight "
             + $"(OpenAI) or vision_model.embeddings.patch_embedding.weight (Hugging Face), found {found}; "
             + "check that this is the file that is meant");
@@ -203,7 +206,7 @@ internal sealed class ClipWeightsLoader
         }
         foreach (string name in Names)
             if (!expected.Contains(name) && !ClipTensors.IsRedundant(name))
-                unexpected.Add(TensorEntry.Quote(name));
+                unexpected.Add(ForeignText.Quote(name));
         AddFault("missing", missing);
         AddFault("unexpected", unexpected);
         AddFault("of another shape or type", misshapen);
@@ -226,13 +229,17 @@ internal sealed class ClipWeightsLoader
 
     private int? HeadsOfModules(string blocks)
     {
-        string[] heads = [.. _source.Values.Where(value => value.Key.StartsWith(_prefix + blocks, StringComparison.Ordinal)
-            && value.Key.EndsWith(".attn.num_heads", StringComparison.Ordinal)).Select(value => value.Value).Distinct()];
+        string[] heads = [.. _source.Values
+            .Where(value => value.Key.StartsWith(_prefix + blocks, StringComparison.Ordinal)
+            && value.Key.EndsWith(".attn.num_heads", StringComparison.Ordinal))
+                .Select(value => value.Value).Distinct()];
         return heads.Length == 0 ? null
-            : heads.Length == 1 && int.TryParse(heads[0], NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            : heads.Length == 1 && int.TryParse(heads[0], NumberStyles.None, CultureInfo.InvariantCulture,
+                out int number)
             ? number
-            : throw new InputException($"{_source.Path}: {_prefix}{blocks}*.attn.num_heads: expected the same whole number in "
-                + $"every block, found {string.Join(", ", heads.Take(5).Select(TensorEntry.Quote))}; get the file anew");
+            : throw new InputException(
+                $"{_source.Path}: {_prefix}{blocks}*.attn.num_heads: expected the same whole number in "
+                + $"every block, found {string.Join(", ", heads.Take(5).Select(ForeignText.Quote))}; get the file anew");
     }
 
     private int UsualHeads(int width, string tower) => width % ClipConfig.UsualHeadWidth == 0

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Cliper.Model.Weights;
 
-/// <summary>What a file of weights is by its first bytes, whatever its name says.</summary>
+/// <summary>Kind of a file of weights by its first bytes, whatever its name says.</summary>
 internal static class FileKind
 {
     /// <summary>A zip archive: PyTorch's checkpoints since 1.6, and TorchScript.</summary>

@@ -20,7 +20,7 @@ internal static class HuggingFaceConfig
         : naming == ClipNaming.HuggingFace ? Path.GetDirectoryName(Path.GetFullPath(path))
         : null;
 
-    /// <summary>What the folder's files say beyond the shapes.</summary>
+    /// <summary>Reads the facts that the folder's files state beyond the shapes.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="shape">The model's shape as its tensors have it; heads are not used.</param>
     /// <exception cref="InputException">A file is damaged, of another kind of model, or contradicts the
@@ -41,7 +41,7 @@ internal static class HuggingFaceConfig
         var root = new Section(path, "", document.RootElement, default);
         string type = root.Text("model_type") ?? "clip";
         if (type != "clip")
-            throw new InputException($"{path}: model_type: expected 'clip', found {TensorEntry.Quote(type)}; this "
+            throw new InputException($"{path}: model_type: expected 'clip', found {ForeignText.Quote(type)}; this "
                 + "program runs no other");
         Section vision = root.Below("vision_config", "vision_config_dict"),
             text = root.Below("text_config", "text_config_dict");
@@ -57,7 +57,7 @@ internal static class HuggingFaceConfig
         text.Check("num_hidden_layers", shape.TextLayers);
         text.Check("vocab_size", shape.VocabularySize);
         text.Check("max_position_embeddings", shape.ContextLength);
-        // What is left out has Hugging Face's default.
+        // A value that is left out has Hugging Face's default.
         Activation activation = ReadActivation(vision);
         float epsilon = vision.Number("layer_norm_eps") ?? LayerNorm.DefaultEpsilon;
         if (ReadActivation(text) != activation
@@ -73,12 +73,14 @@ internal static class HuggingFaceConfig
         };
     }
 
-    private static Activation ReadActivation(Section section) => section.Text("hidden_act") switch
+    private static Activation ReadActivation(Section section)
     {
-        null or "quick_gelu" => Activation.QuickGelu,
-        "gelu" => Activation.Gelu,
-        string other => throw section.Wrong("hidden_act", "'quick_gelu' or 'gelu'", TensorEntry.Quote(other)),
-    };
+        if (section.Text("hidden_act") is not { } name)
+            return Activation.QuickGelu;
+        return Activations.All.FirstOrDefault(entry => entry.Name == name)?.Activation
+            ?? throw section.Wrong("hidden_act",
+            string.Join(" or ", Activations.All.Select(entry => $"'{entry.Name}'")), ForeignText.Quote(name));
+    }
 
     private static ClipFacts ReadPreprocessor(string path, ClipConfig shape, ClipFacts facts)
     {
@@ -123,11 +125,11 @@ internal static class HuggingFaceConfig
 
         public int? Whole(string key) => !Find(key, out JsonElement value) ? null
             : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
-            : throw Wrong(key, "a whole number", TensorEntry.Quote(value.GetRawText()));
+            : throw Wrong(key, "a whole number", ForeignText.Quote(value.GetRawText()));
 
         public float? Number(string key) => !Find(key, out JsonElement value) ? null
             : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) ? number
-            : throw Wrong(key, "a number", TensorEntry.Quote(value.GetRawText()));
+            : throw Wrong(key, "a number", ForeignText.Quote(value.GetRawText()));
 
         public ChannelValues? Channels(string key)
         {
@@ -135,10 +137,10 @@ internal static class HuggingFaceConfig
                 return null;
             var numbers = new float[3];
             if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() != numbers.Length)
-                throw Wrong(key, "three numbers", TensorEntry.Quote(value.GetRawText()));
+                throw Wrong(key, "three numbers", ForeignText.Quote(value.GetRawText()));
             for (int i = 0; i < numbers.Length; i++)
                 if (value[i].ValueKind != JsonValueKind.Number || !value[i].TryGetSingle(out numbers[i]))
-                    throw Wrong(key, "three numbers", TensorEntry.Quote(value.GetRawText()));
+                    throw Wrong(key, "three numbers", ForeignText.Quote(value.GetRawText()));
             return new ChannelValues(numbers[0], numbers[1], numbers[2]);
         }
 

@@ -6,15 +6,15 @@ using Cliper.Model.IO;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// A file that torch.save or torch.jit.save wrote, mapped into memory: an archive (zip; PyTorch 1.6 and later, or TorchScript
-/// such as OpenAI's ViT-B-32.pt), or the legacy form of pickles one after the other with the storages behind them. Every
-/// tensor in it has the path to it as its name: keys of dictionaries, attributes of objects and places in lists, joined by
-/// dots; a state dict's names are its keys. Tensors may share a storage and have any strides. Nothing in the file is
-/// run: see <see cref="PyTorchPickle"/>.
+/// A file that torch.save or torch.jit.save wrote, mapped into memory: an archive (zip; PyTorch 1.6 and later, or
+/// TorchScript such as OpenAI's ViT-B-32.pt), or the legacy form of pickles one after the other with the storages
+/// behind them. Every tensor in it has the path to it as its name: keys of dictionaries, attributes of objects and
+/// places in lists, joined by dots; a state dict's names are its keys. Tensors may share a storage and have any
+/// strides. Nothing in the file is run: see <see cref="PyTorchPickle"/>.
 /// </summary>
 public sealed class PyTorchCheckpoint : TensorSource
 {
-    /// <summary>What the file is called in a folder of Hugging Face's layout.</summary>
+    /// <summary>Name of the file in a folder of Hugging Face's layout.</summary>
     public const string DefaultName = "pytorch_model.bin";
 
     private const string PickleRecord = "data.pkl", DataFolder = "data/", CodeFolder = "code/", ByteOrder = "byteorder";
@@ -51,7 +51,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         try
         {
             using (MappedBytes start = _file.Map(0, (int)Math.Min(_file.Length, FileKind.Looked)))
-                _format = FileKind.Of(start.Span) == FileKind.Zip ? "PyTorch checkpoint" : "PyTorch checkpoint, legacy form";
+                _format = FileKind.Of(start.Span) == FileKind.Zip ? "PyTorch checkpoint"
+                    : "PyTorch checkpoint, legacy form";
             if (_format == "PyTorch checkpoint")
                 _format = ReadArchive();
             else
@@ -90,7 +91,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         string folder = pickles[0][..^PickleRecord.Length];
         ZipEntry record = Stored(pickles[0]);
         if (record.Length > PyTorchPickle.LongestPickle)
-            throw Fault($"{PickleRecord} has {record.Length:N0} bytes, expected at most {PyTorchPickle.LongestPickle:N0}; "
+            throw Fault($"{PickleRecord} has {record.Length:N0} bytes, expected at most "
+                + $"{PyTorchPickle.LongestPickle:N0}; "
                 + "save the model's state dict alone");
         if (Damage(record) is { } damage)
             throw Fault(damage);
@@ -102,7 +104,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         {
             ZipEntry data = Stored(folder + DataFolder + storage.Key);
             return data.Length == Bytes(storage) ? data.Start
-                : throw Fault($"{DataFolder}{Shown(storage.Key)} has {data.Length} bytes, expected {Bytes(storage)} for "
+                : throw Fault($"{DataFolder}{Shown(storage.Key)} has {data.Length} bytes, expected {Bytes(storage)} "
+                    + "for "
                     + $"{storage.Elements} of {storage.Type.SafeTensorsName()}; get or write the file anew");
         }, 0);
         return _records.Keys.Any(name => name.StartsWith(folder + CodeFolder, StringComparison.Ordinal))
@@ -110,9 +113,10 @@ public sealed class PyTorchCheckpoint : TensorSource
     }
 
     private ZipEntry Stored(string name) => !_records.TryGetValue(name, out ZipEntry? entry)
-        ? throw Fault($"no record {TensorEntry.Quote(name)} in the archive; get or write the file anew")
+        ? throw Fault($"no record {ForeignText.Quote(name)} in the archive; get or write the file anew")
         : entry.Stored ? entry
-        : throw Fault($"record {TensorEntry.Quote(name)} is compressed or encrypted, which PyTorch never does; unpack the "
+        : throw Fault($"record {ForeignText.Quote(name)} is compressed or encrypted, which PyTorch never does; unpack "
+            + "the "
             + "archive and save it anew with PyTorch");
 
     private void ReadLegacy()
@@ -120,7 +124,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         int length = (int)Math.Min(_file.Length, PyTorchPickle.LongestPickle);
         var pickle = new PyTorchPickle(_file.Read(0, length), Fault);
         if (pickle.Read() is not BigInteger magic || magic != LegacyMagic)
-            throw Fault("a pickle, but not one that torch.save wrote; save the tensors with torch.save or as safetensors");
+            throw Fault("a pickle, but not one that torch.save wrote; save the tensors with torch.save or as "
+                + "safetensors");
         if (pickle.Read() is not (long)LegacyProtocol)
             throw Fault($"another version of PyTorch's legacy form than {LegacyProtocol}; save it anew");
         if (pickle.Read() is not PickleDictionary { Items: var system }
@@ -151,7 +156,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         Flatten("", content, storage => !elements.TryGetValue(storage.Key, out (long At, long Elements) place)
             ? throw Fault($"no storage {Shown(storage.Key)}; get or write the file anew")
             : place.Elements == storage.Elements ? place.At
-            : throw Fault($"storage {Shown(storage.Key)} has {place.Elements} elements, expected {storage.Elements}; get or "
+            : throw Fault($"storage {Shown(storage.Key)} has {place.Elements} elements, expected {storage.Elements}; "
+                + "get or "
                 + "write the file anew"), 0);
     }
 
@@ -189,7 +195,8 @@ public sealed class PyTorchCheckpoint : TensorSource
     private void Flatten(string name, object? value, Func<PickleStorage, long> place, int depth)
     {
         if (++_leaves > MostLeaves || depth > DeepestPath || name.Length > LongestName)
-            throw Fault($"unfolds to more than {MostLeaves:N0} values, {DeepestPath} levels or names of {LongestName} letters; "
+            throw Fault($"unfolds to more than {MostLeaves:N0} values, {DeepestPath} levels or names of {LongestName} "
+                + "letters; "
                 + "save the model's state dict alone");
         switch (value)
         {
@@ -216,7 +223,7 @@ public sealed class PyTorchCheckpoint : TensorSource
 
     private void AddTensor(string name, PickleTensor tensor, Func<PickleStorage, long> place)
     {
-        string what = $"tensor {TensorEntry.Quote(name)}";
+        string what = $"tensor {ForeignText.Quote(name)}";
         long extent = 1;
         var entry = new TensorEntry(name, tensor.Storage.Type, tensor.Shape);
         if (tensor.Shape.Length > MostAxes || tensor.Strides.Length != tensor.Shape.Length || tensor.Offset < 0
@@ -233,7 +240,8 @@ public sealed class PyTorchCheckpoint : TensorSource
                 if (entry.Count > 0 && extent > tensor.Storage.Elements - tensor.Offset)
                     throw Impossible();
                 if (entry.Bytes > Math.Max(SmallView, Bytes(tensor.Storage)))
-                    throw Fault($"{what} shows {entry.Count} elements of {tensor.Storage.Elements} that are stored (an expanded "
+                    throw Fault($"{what} shows {entry.Count} elements of {tensor.Storage.Elements} that are stored (an "
+                        + "expanded "
                         + "tensor); store it with .contiguous()");
             }
         }
@@ -245,7 +253,7 @@ public sealed class PyTorchCheckpoint : TensorSource
         if (!contiguous && extent > Array.MaxLength / entry.Type.Size())
             throw Fault($"{what} is spread over more than 2 GiB; store it with .contiguous()");
         if (!_tensors.TryAdd(name, entry))
-            throw Fault($"two tensors have the path {TensorEntry.Quote(name)}; save one state dict alone");
+            throw Fault($"two tensors have the path {ForeignText.Quote(name)}; save one state dict alone");
         _placements.Add(name, new Placement(start, tensor.Offset, tensor.Strides, contiguous,
             contiguous ? 0 : (int)extent));
 
@@ -270,7 +278,8 @@ public sealed class PyTorchCheckpoint : TensorSource
 
     private long Bytes(PickleStorage storage) => storage.Elements <= _file.Length
         ? storage.Elements * storage.Type.Size()
-        : throw Fault($"storage {Shown(storage.Key)} is said to have {storage.Elements} elements, more than the file has "
+        : throw Fault($"storage {Shown(storage.Key)} is said to have {storage.Elements} elements, more than the file "
+            + "has "
             + "bytes; get or write the file anew");
 
     internal override MappedBytes Map(TensorEntry entry, long offset, int length)
@@ -291,8 +300,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         return new MappedBytes(elements);
     }
 
-    /// <summary>Fills <paramref name="target"/> with elements from the one at byte <paramref name="offset"/> of the tensor
-    /// in row-major order on, a row of the last axis at a time.</summary>
+    /// <summary>Fills <paramref name="target"/> with elements from the one at byte <paramref name="offset"/> of the
+    /// tensor in row-major order on, a row of the last axis at a time.</summary>
     private void Gather<T>(byte[] target, TensorEntry entry, Placement placement, long offset) where T : unmanaged
     {
         Span<T> elements = MemoryMarshal.Cast<byte, T>(target.AsSpan());
@@ -321,7 +330,8 @@ public sealed class PyTorchCheckpoint : TensorSource
     internal override IEnumerable<string> DamagedRecords() => _records.Values.Where(record => record.Stored)
         .Select(Damage).OfType<string>();
 
-    /// <summary>What is wrong with a record's checksum; null if nothing. Writers that leave the checksum out put zero.</summary>
+    /// <summary>Fault of a record's checksum; null if there is none. Writers that leave the checksum out put
+    /// zero.</summary>
     private string? Damage(ZipEntry record)
     {
         if (record.Crc == 0)
@@ -333,11 +343,11 @@ public sealed class PyTorchCheckpoint : TensorSource
             crc.Append(piece.Span);
         }
         return crc.Value == record.Crc ? null
-            : $"record {TensorEntry.Quote(record.Name)} is damaged: its checksum is {crc.Value:x8}, expected "
+            : $"record {ForeignText.Quote(record.Name)} is damaged: its checksum is {crc.Value:x8}, expected "
                 + $"{record.Crc:x8}; get or write the file anew";
     }
 
-    private static string Shown(string key) => TensorEntry.Quote(key);
+    private static string Shown(string key) => ForeignText.Quote(key);
 
     private InputException Fault(string fault) => new($"{Path}: {fault}");
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
 using System.Text;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 
@@ -28,10 +29,10 @@ internal sealed record PickleStorage(string Key, TensorType Type, long Elements)
 internal sealed record PickleTensor(PickleStorage Storage, long Offset, long[] Shape, long[] Strides);
 
 /// <summary>
-/// Reads the pickles that PyTorch writes (protocols 2 to 5) with an allow-list: it makes tensors, dictionaries, lists, tuples,
-/// numbers and texts, and nothing else. A pickle is a program that may name and call anything; here names outside the list are
-/// refused, and those on it are understood, never called. What it makes takes memory in proportion to the pickle's
-/// bytes and is limited in number.
+/// Reads the pickles that PyTorch writes (protocols 2 to 5) with an allow-list: it makes tensors, dictionaries, lists,
+/// tuples, numbers and texts, and nothing else. A pickle is a program that may name and call anything; here names
+/// outside the list are refused, and those on it are understood, never called. What it makes takes memory in proportion
+/// to the pickle's bytes and is limited in number.
 /// </summary>
 /// <param name="bytes">The bytes with the pickle.</param>
 /// <param name="fault">Makes the error of a sentence.</param>
@@ -147,7 +148,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         }
     }
 
-    /// <summary>Whether a class is one that TorchScript compiled: its objects are nothing but their attributes.</summary>
+    /// <summary>Whether a class is one that TorchScript compiled: its objects are nothing but their
+    /// attributes.</summary>
     private static bool IsScript(string module) =>
         module == "__torch__" || module.StartsWith("__torch__.", StringComparison.Ordinal);
 
@@ -161,7 +163,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
             or ("torch", "Size") or ("_codecs", "encode") or ("__builtin__" or "builtins", "set")
             || (module == "torch" && StorageType(name) is not null);
         return known ? new PickleGlobal(module, name) : throw fault(
-            $"asks for {TensorEntry.Quote($"{module} {name}")}, which is neither a tensor nor a plain container. It was not "
+            $"asks for {ForeignText.Quote($"{module} {name}")}, which is neither a tensor nor a plain container. It was "
+                + "not "
             + "loaded: a pickle may run anything. If you trust the file, open it with PyTorch and save its tensors "
             + "alone: torch.save(model.state_dict(), 'weights.pt')");
     }
@@ -186,7 +189,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         object?[] given = arguments ?? throw Damaged("a call without arguments");
         switch (callable?.Name)
         {
-            case "_rebuild_tensor" or "_rebuild_tensor_v2" when given is [PickleStorage storage, long offset, object?[] shape,
+            case "_rebuild_tensor" or "_rebuild_tensor_v2" when given is [PickleStorage storage, long offset,
+                object?[] shape,
                 object?[] strides, ..]:
                 // The seventh says that the tensor is to be negated or conjugated when read, which is never stored by
                 // models.
@@ -201,7 +205,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
                 var dictionary = new PickleDictionary();
                 foreach (object? pair in pairs)
                     Set(dictionary, pair is object?[] { Length: 2 } two ? two
-                        : pair is List<object?> { Count: 2 } listed ? [.. listed] : throw Damaged("a pair that is none"));
+                        : pair is List<object?> { Count: 2 } listed ? [.. listed]
+                            : throw Damaged("a pair that is none"));
                 return dictionary;
             case "Size" when given is [object?[] sizes]:
                 return sizes;
@@ -274,7 +279,7 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
             _ => throw Damaged($"a key that is neither text nor a whole number: {Describe(pair[0])}"),
         };
         if (!dictionary.Items.TryAdd(key, pair[1]))
-            throw Damaged($"{TensorEntry.Quote(key)} occurs twice");
+            throw Damaged($"{ForeignText.Quote(key)} occurs twice");
     }
 
     private void Memoize(uint index) => _memo[index] = Top();
@@ -312,9 +317,9 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
     /// <summary>Values below the last mark are out of reach.</summary>
     private int Floor => _marks.Count == 0 ? 0 : _marks[^1];
 
-    /// <summary>What a value may be shown as: the name of a class, or only its kind.</summary>
+    /// <summary>Text by which an error shows a value: the name of a class, or only its kind.</summary>
     private static string Describe(object? value) =>
-        value is PickleGlobal global ? TensorEntry.Quote(global.ToString()) : value?.GetType().Name ?? "None";
+        value is PickleGlobal global ? ForeignText.Quote(global.ToString()) : value?.GetType().Name ?? "None";
 
     private void Spend(int steps)
     {
@@ -334,7 +339,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         return taken;
     }
 
-    /// <summary>A length of 4 or 8 bytes; one beyond the pickle's end is a fault before anything is made of it.</summary>
+    /// <summary>A length of 4 or 8 bytes; one beyond the pickle's end is a fault before anything is made of
+    /// it.</summary>
     private int Length(int size)
     {
         ReadOnlySpan<byte> field = Take(size);

@@ -12,7 +12,7 @@ namespace Cliper.Model.Weights;
 /// </summary>
 public sealed class SafeTensors : TensorSource
 {
-    /// <summary>What the file is called in a folder of Hugging Face's layout.</summary>
+    /// <summary>Name of the file in a folder of Hugging Face's layout.</summary>
     public const string DefaultName = "model.safetensors";
 
     internal const string MetadataKey = "__metadata__";
@@ -87,7 +87,7 @@ public sealed class SafeTensors : TensorSource
                 }
                 (TensorEntry entry, long begin, long end) = ReadEntry(ref reader, name);
                 if (!_tensors.TryAdd(name, entry))
-                    throw Damaged($"tensor {TensorEntry.Quote(name)} occurs twice");
+                    throw Damaged($"tensor {ForeignText.Quote(name)} occurs twice");
                 _begins[name] = begin;
                 spans.Add((begin, end, name));
             }
@@ -110,13 +110,13 @@ public sealed class SafeTensors : TensorSource
             string key = reader.GetString()!;
             Expect(ref reader, JsonTokenType.String, MetadataKey);
             if (!_metadata.TryAdd(key, reader.GetString()!))
-                throw Damaged($"{MetadataKey} has {TensorEntry.Quote(key)} twice");
+                throw Damaged($"{MetadataKey} has {ForeignText.Quote(key)} twice");
         }
     }
 
     private (TensorEntry Entry, long Begin, long End) ReadEntry(ref Utf8JsonReader reader, string name)
     {
-        string what = $"tensor {TensorEntry.Quote(name)}";
+        string what = $"tensor {ForeignText.Quote(name)}";
         TensorType? type = null;
         List<long>? shape = null, offsets = null;
         Expect(ref reader, JsonTokenType.StartObject, what);
@@ -128,7 +128,7 @@ public sealed class SafeTensors : TensorSource
                 Expect(ref reader, JsonTokenType.String, $"{what}: dtype");
                 string text = reader.GetString()!;
                 type = TensorTypes.TryParse(text, out TensorType parsed) ? parsed
-                    : throw Damaged($"{what}: dtype {TensorEntry.Quote(text)}, expected one of " +
+                    : throw Damaged($"{what}: dtype {ForeignText.Quote(text)}, expected one of " +
                         string.Join(", ", Enum.GetValues<TensorType>().Select(TensorTypes.SafeTensorsName)));
             }
             else if (field == "shape" && shape is null)
@@ -136,7 +136,7 @@ public sealed class SafeTensors : TensorSource
             else if (field == "data_offsets" && offsets is null)
                 offsets = ReadNumbers(ref reader, $"{what}: data_offsets");
             else
-                throw Damaged($"{what}: unexpected or repeated field {TensorEntry.Quote(field)}");
+                throw Damaged($"{what}: unexpected or repeated field {ForeignText.Quote(field)}");
         }
         if (type is null || shape is null || offsets is not { Count: 2 })
             throw Damaged($"{what}: expected dtype, shape and two data_offsets");
@@ -180,10 +180,10 @@ public sealed class SafeTensors : TensorSource
         foreach ((long begin, long end, string name) in spans)
         {
             if (end > dataLength)
-                throw Damaged($"tensor {TensorEntry.Quote(name)} ends at byte {end} of the data, but there are only " +
+                throw Damaged($"tensor {ForeignText.Quote(name)} ends at byte {end} of the data, but there are only " +
                     $"{dataLength} (a file that was cut short?)");
             if (begin != at)
-                throw Damaged($"tensor {TensorEntry.Quote(name)} begins at byte {begin} of the data, expected {at}: " +
+                throw Damaged($"tensor {ForeignText.Quote(name)} begins at byte {begin} of the data, expected {at}: " +
                     (begin < at ? "it overlaps another" : "there is a gap"));
             at = end;
         }

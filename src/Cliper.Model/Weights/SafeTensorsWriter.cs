@@ -47,7 +47,8 @@ public sealed class SafeTensorsWriter
         Add(name, shape, count, values, type);
     }
 
-    private void Add(string name, ReadOnlySpan<int> shape, int count, Func<ReadOnlyMemory<float>> values, TensorType type)
+    private void Add(string name, ReadOnlySpan<int> shape, int count, Func<ReadOnlyMemory<float>> values,
+        TensorType type)
     {
         if (type is not (TensorType.F32 or TensorType.F16 or TensorType.BF16))
             throw new ArgumentException($"{type}: expected F32, F16 or BF16", nameof(type));

@@ -32,7 +32,7 @@ public sealed class ShardIndex : TensorSource
                 if (!_files.TryGetValue(file, out TensorSource? holder))
                     _files[file] = holder = OpenShard(file);
                 if (!holder.Tensors.TryGetValue(tensor, out TensorEntry? entry))
-                    throw Fault($"tensor {TensorEntry.Quote(tensor)} is not in {file}");
+                    throw Fault($"tensor {ForeignText.Quote(tensor)} is not in {file}");
                 _tensors.Add(tensor, entry);
                 _holders.Add(tensor, holder);
             }
@@ -40,7 +40,7 @@ public sealed class ShardIndex : TensorSource
             {
                 foreach (string tensor in holder.Tensors.Keys)
                     if (!_holders.TryGetValue(tensor, out TensorSource? owner) || owner != holder)
-                        throw Fault($"tensor {TensorEntry.Quote(tensor)} of {file} is not in the index");
+                        throw Fault($"tensor {ForeignText.Quote(tensor)} of {file} is not in the index");
                 foreach ((string key, string value) in holder.Metadata)
                     _metadata[key] = value;
             }
@@ -89,10 +89,10 @@ public sealed class ShardIndex : TensorSource
         foreach (JsonProperty property in map.EnumerateObject())
         {
             string file = property.Value.ValueKind == JsonValueKind.String ? property.Value.GetString()!
-                : throw Fault(path, $"weight_map of {TensorEntry.Quote(property.Name)}: expected a file name");
+                : throw Fault(path, $"weight_map of {ForeignText.Quote(property.Name)}: expected a file name");
             // The index may come from anywhere: it must not lead out of its own folder.
             if (file.Length == 0 || file is "." or ".." || file.IndexOfAny(['/', '\\', ':', '\0']) >= 0)
-                throw Fault(path, $"{TensorEntry.Quote(file)} is not a plain file name");
+                throw Fault(path, $"{ForeignText.Quote(file)} is not a plain file name");
             files.Add(property.Name, file);
         }
         return files;

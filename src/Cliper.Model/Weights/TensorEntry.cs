@@ -1,8 +1,6 @@
-using Cliper.Model.IO;
-
 namespace Cliper.Model.Weights;
 
-/// <summary>What the elements of a stored tensor are. The names are safetensors' own.</summary>
+/// <summary>Type of the elements of a stored tensor. The names are safetensors' own.</summary>
 public enum TensorType
 {
     /// <summary>One byte, 0 or 1.</summary>
@@ -79,7 +77,7 @@ public static class TensorTypes
 
 /// <summary>A stored tensor as a file's header describes it.</summary>
 /// <param name="Name">Its name, unique in the file.</param>
-/// <param name="Type">What its elements are.</param>
+/// <param name="Type">Type of its elements.</param>
 /// <param name="Shape">Sizes of its axes, outermost first; empty for a scalar. Not negative.</param>
 public sealed record TensorEntry(string Name, TensorType Type, IReadOnlyList<long> Shape)
 {
@@ -102,14 +100,8 @@ public sealed record TensorEntry(string Name, TensorType Type, IReadOnlyList<lon
     /// <summary>Number of bytes.</summary>
     public long Bytes => checked(Count * Type.Size());
 
-    /// <summary>As in "F32 [768, 512]".</summary>
+    /// <summary>Type and shape, such as "F32 [768, 512]".</summary>
     public override string ToString() => $"{Type.SafeTensorsName()} {ShapeText(Shape)}";
 
     internal static string ShapeText(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";
-
-    /// <summary>
-    /// A name from a file as an error message shows it: quoted, control characters escaped, cut when very long, so that
-    /// a hostile file cannot fill or garble a terminal.
-    /// </summary>
-    internal static string Quote(string name) => ForeignText.Quote(name);
 }

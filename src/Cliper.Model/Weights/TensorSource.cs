@@ -12,7 +12,7 @@ namespace Cliper.Model.Weights;
 /// </summary>
 public abstract class TensorSource : IDisposable
 {
-    /// <summary>What is mapped at once; whole elements of every type.</summary>
+    /// <summary>Bytes that are mapped at once; whole elements of every type.</summary>
     internal const int PieceBytes = 8 << 20;
 
     private protected TensorSource(string path) => Path = path;
@@ -20,13 +20,13 @@ public abstract class TensorSource : IDisposable
     /// <summary>The file or folder that was opened, for messages.</summary>
     public string Path { get; }
 
-    /// <summary>What is there, by name, in the order of the files.</summary>
+    /// <summary>Every tensor by its name, in the order of the files.</summary>
     public abstract IReadOnlyDictionary<string, TensorEntry> Tensors { get; }
 
     /// <summary>The files' free-form metadata.</summary>
     public abstract IReadOnlyDictionary<string, string> Metadata { get; }
 
-    /// <summary>What kind of file it is, as in "safetensors".</summary>
+    /// <summary>Kind of the file, such as "safetensors".</summary>
     public abstract string Format { get; }
 
     /// <summary>Numbers, truth values and texts that a PyTorch checkpoint holds beside its tensors, as text, by
@@ -85,10 +85,10 @@ public abstract class TensorSource : IDisposable
     /// checksums have none.</summary>
     internal virtual IEnumerable<string> DamagedRecords() => [];
 
-    /// <summary>What the source says of a tensor.</summary>
+    /// <summary>Type and shape of a tensor.</summary>
     /// <exception cref="InputException">No such tensor.</exception>
     public TensorEntry Entry(string name) => Tensors.TryGetValue(name, out TensorEntry? entry) ? entry
-        : throw new InputException($"{Path}: no tensor {TensorEntry.Quote(name)} among its {Tensors.Count}; " +
+        : throw new InputException($"{Path}: no tensor {ForeignText.Quote(name)} among its {Tensors.Count}; " +
             "check that this is the file that is meant");
 
     /// <summary>A floating-point tensor in single precision (F64 is rounded).</summary>
@@ -101,10 +101,10 @@ public abstract class TensorSource : IDisposable
         return values;
     }
 
-    /// <summary>A floating-point tensor in single precision (F64 is rounded). A piece of the file at a time is mapped, so
-    /// that this takes no memory of its own.</summary>
+    /// <summary>A floating-point tensor in single precision (F64 is rounded). A piece of the file at a time is mapped,
+    /// so that this takes no memory of its own.</summary>
     /// <param name="name">Its name.</param>
-    /// <param name="target">As many elements as the tensor has.</param>
+    /// <param name="target">Span of as many elements as the tensor has.</param>
     /// <exception cref="InputException">No such tensor, or one of integers.</exception>
     public void ReadFloats(string name, Span<float> target)
     {
@@ -209,7 +209,7 @@ public abstract class TensorSource : IDisposable
         TensorPrimitives.ConvertTruncating(MemoryMarshal.Cast<byte, T>(bytes), target.AsSpan());
 
     private protected InputException Wrong(string tensor, string expected, string found, string remedy) =>
-        new($"{Path}: tensor {TensorEntry.Quote(tensor)}: expected {expected}, found {found}; {remedy}");
+        new($"{Path}: tensor {ForeignText.Quote(tensor)}: expected {expected}, found {found}; {remedy}");
 
     /// <summary>Closes the files.</summary>
     public abstract void Dispose();

@@ -14,7 +14,7 @@ namespace Cliper.Model.Weights;
 /// <param name="Total">Bytes of all files.</param>
 public sealed record DownloadProgress(string File, long Done, long Total);
 
-/// <summary>What was downloaded.</summary>
+/// <summary>Result of a download.</summary>
 /// <param name="Folder">The snapshot's folder, which loads as weights.</param>
 /// <param name="Commit">The version.</param>
 /// <param name="Files">Names in the folder.</param>
@@ -22,10 +22,11 @@ public sealed record DownloadProgress(string File, long Done, long Total);
 public sealed record DownloadResult(string Folder, string Commit, IReadOnlyList<string> Files, long Fetched);
 
 /// <summary>
-/// Fetches a model's weights, configuration and tokenizer from Hugging Face, or a mirror of it, into the local cache in the
-/// layout that its own programs share. Every file is checked against the size and checksum that the hub states (SHA-256, or
-/// git's SHA-1 for small files) before it gets its name; what is there stays as NAME.incomplete and is gone on with by the
-/// next attempt or the next call. Proxies are taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+/// Fetches a model's weights, configuration and tokenizer from Hugging Face, or a mirror of it, into the local cache in
+/// the layout that its own programs share. Every file is checked against the size and checksum that the hub states
+/// (SHA-256, or git's SHA-1 for small files) before it gets its name; what is there stays as NAME.incomplete and is
+/// gone on with by the next attempt or the next call. Proxies are taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and
+/// NO_PROXY.
 /// </summary>
 public sealed partial class WeightsDownload : IDisposable
 {
@@ -35,7 +36,7 @@ public sealed partial class WeightsDownload : IDisposable
     private const string Incomplete = ".incomplete";
     private const int Attempts = 5, LongestAnswer = 16 << 20, MostShards = 200;
 
-    // Of each line the first that the model has; the weights are among them.
+    // The first name of each line that the model has is taken; the weights are among them.
     private static readonly string[] Weights =
     [
         SafeTensors.DefaultName, SafeTensors.DefaultName + ShardIndex.Suffix, PyTorchCheckpoint.DefaultName,
@@ -43,7 +44,8 @@ public sealed partial class WeightsDownload : IDisposable
     ];
 
     private static readonly string[] Companions =
-        ["config.json", "preprocessor_config.json", "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json",
+        ["config.json", "preprocessor_config.json", "vocab.json", "merges.txt", "tokenizer.json",
+            "tokenizer_config.json",
             "special_tokens_map.json"];
 
     private readonly HttpClient _client;
@@ -63,9 +65,11 @@ public sealed partial class WeightsDownload : IDisposable
     public WeightsDownload(string? endpoint = null, string? cache = null, TimeSpan? pause = null)
     {
         if (Environment.GetEnvironmentVariable("HF_HUB_OFFLINE") is "1" or "true" or "TRUE" or "ON" or "YES")
-            throw new SettingsException("HF_HUB_OFFLINE is set: nothing is downloaded; unset it, or name a file or a model that is in "
+            throw new SettingsException(
+                "HF_HUB_OFFLINE is set: nothing is downloaded; unset it, or name a file or a model that is in "
                 + "the cache");
-        endpoint ??= Environment.GetEnvironmentVariable("HF_ENDPOINT") is { Length: > 0 } mirror ? mirror : DefaultEndpoint;
+        endpoint ??= Environment.GetEnvironmentVariable("HF_ENDPOINT") is { Length: > 0 } mirror ? mirror
+            : DefaultEndpoint;
         if (!Uri.TryCreate(endpoint, UriKind.Absolute, out Uri? address) || address.Scheme is not ("http" or "https"))
             throw new SettingsException($"HF_ENDPOINT is '{endpoint}'; expected an address such as {DefaultEndpoint}");
         _endpoint = endpoint.TrimEnd('/');
@@ -85,13 +89,13 @@ public sealed partial class WeightsDownload : IDisposable
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>Fetches what is missing of a model.</summary>
-    /// <param name="model">As in openai/clip-vit-base-patch16.</param>
+    /// <param name="model">Name of the model, such as openai/clip-vit-base-patch16.</param>
     /// <param name="revision">A branch, tag or commit.</param>
     /// <param name="progress">Told every few hundred kilobytes.</param>
     /// <param name="cancellation">Stops; what is there is kept for the next call.</param>
     /// <exception cref="SettingsException">That is no model's name or revision.</exception>
-    /// <exception cref="InputException">There is no such model or it has no weights, a file is not what the hub says, or the
-    /// network fails again and again.</exception>
+    /// <exception cref="InputException">There is no such model or it has no weights, a file is not what the hub says,
+    /// or the network fails again and again.</exception>
     /// <exception cref="IOException">The cache cannot be written, or the disk is full.</exception>
     public DownloadResult Run(string model, string revision = HuggingFaceCache.DefaultRevision,
         IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
@@ -107,10 +111,12 @@ public sealed partial class WeightsDownload : IDisposable
     private async Task<DownloadResult> RunAsync(string model, string revision, IProgress<DownloadProgress>? progress,
         CancellationToken cancellation)
     {
-        (string commit, Dictionary<string, RemoteFile> all) = await ListAsync(model, revision, cancellation).ConfigureAwait(false);
+        (string commit, Dictionary<string, RemoteFile> all) =
+            await ListAsync(model, revision, cancellation).ConfigureAwait(false);
         string folder = HuggingFaceCache.FolderOf(_cache, model), snapshot = Path.Combine(folder, "snapshots", commit);
         string weights = Weights.FirstOrDefault(all.ContainsKey)
-            ?? throw new InputException($"{model}: has none of {string.Join(", ", Weights)}; choose a model with weights for "
+            ?? throw new InputException($"{model}: has none of {string.Join(", ", Weights)}; choose a model with "
+                + "weights for "
                 + "PyTorch");
         List<RemoteFile> wanted = [.. Companions.Where(all.ContainsKey).Select(name => all[name]), all[weights]];
         _total = wanted.Sum(file => file.Size);
@@ -121,16 +127,19 @@ public sealed partial class WeightsDownload : IDisposable
         {
             List<RemoteFile> shards = [.. ShardIndex.FilesOf(Path.Combine(snapshot, weights)).Select(name =>
                 all.TryGetValue(name, out RemoteFile? shard) ? shard
-                : throw new InputException($"{model}: {weights} names {TensorEntry.Quote(name)}, which the model does not have; "
+                : throw new InputException(
+                    $"{model}: {weights} names {ForeignText.Quote(name)}, which the model does not have; "
                     + "choose another model or revision"))];
             if (shards.Count > MostShards)
-                throw new InputException($"{model}: {weights} names {shards.Count} files, expected at most {MostShards}");
+                throw new InputException(
+                    $"{model}: {weights} names {shards.Count} files, expected at most {MostShards}");
             _total += shards.Sum(file => file.Size);
             foreach (RemoteFile shard in shards)
                 await AddAsync(shard).ConfigureAwait(false);
         }
         // Only a whole snapshot becomes the one that a name stands for.
-        AtomicFile.Write(Path.Combine(folder, "refs", revision), stream => stream.Write(Encoding.ASCII.GetBytes(commit)));
+        AtomicFile.Write(Path.Combine(folder, "refs", revision), stream =>
+            stream.Write(Encoding.ASCII.GetBytes(commit)));
         return new DownloadResult(snapshot, commit, files, _fetched);
 
         async Task AddAsync(RemoteFile file)
@@ -173,7 +182,8 @@ public sealed partial class WeightsDownload : IDisposable
         {
             using HttpResponseMessage response = await SendAsync(address, null, cancellation).ConfigureAwait(false);
             if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Unauthorized)
-                throw new InputException($"{model}: no such public model or revision at {_endpoint} ({(int)response.StatusCode}); check "
+                throw new InputException(
+                    $"{model}: no such public model or revision at {_endpoint} ({(int)response.StatusCode}); check "
                     + "the name");
             Check(response, address);
             answer = await ReadAnswerAsync(response, address, cancellation).ConfigureAwait(false);
@@ -181,14 +191,17 @@ public sealed partial class WeightsDownload : IDisposable
 
         using JsonDocument document = JsonInput.Parse(answer, address);
         var files = new Dictionary<string, RemoteFile>(StringComparer.Ordinal);
-        if (document.RootElement.ValueKind != JsonValueKind.Object || Text(document.RootElement, "sha") is not { } commit
+        if (document.RootElement.ValueKind != JsonValueKind.Object
+            || Text(document.RootElement, "sha") is not { } commit
             || !HuggingFaceCache.Commit().IsMatch(commit)
-            || !document.RootElement.TryGetProperty("siblings", out JsonElement siblings) || siblings.ValueKind != JsonValueKind.Array)
+            || !document.RootElement.TryGetProperty("siblings", out JsonElement siblings)
+                || siblings.ValueKind != JsonValueKind.Array)
             throw Strange(address, "no commit or list of files");
         foreach (JsonElement sibling in siblings.EnumerateArray())
         {
-            // What is not one of the names that are wanted never becomes a path.
-            if (sibling.ValueKind != JsonValueKind.Object || Text(sibling, "rfilename") is not { } name || !PlainName().IsMatch(name))
+            // A name that is not wanted never becomes a path.
+            if (sibling.ValueKind != JsonValueKind.Object || Text(sibling, "rfilename") is not { } name
+                || !PlainName().IsMatch(name))
                 continue;
             bool large = sibling.TryGetProperty("lfs", out JsonElement lfs) && lfs.ValueKind == JsonValueKind.Object;
             string? checksum = large ? Text(lfs, "sha256") ?? Text(lfs, "oid") : Text(sibling, "blobId");
@@ -198,13 +211,15 @@ public sealed partial class WeightsDownload : IDisposable
         return (commit, files);
 
         static string? Text(JsonElement of, string key) =>
-            of.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+            of.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString()
+                : null;
 
         static long? Size(JsonElement of) => of.TryGetProperty("size", out JsonElement value)
             && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long size) && size >= 0 ? size : null;
     }
 
-    private async Task FetchAsync(string model, string commit, RemoteFile file, string blob, IProgress<DownloadProgress>? progress,
+    private async Task FetchAsync(string model, string commit, RemoteFile file, string blob,
+        IProgress<DownloadProgress>? progress,
         CancellationToken cancellation)
     {
         string address = $"{_endpoint}/{model}/resolve/{commit}/{file.Name}", partial = blob + Incomplete;
@@ -227,7 +242,8 @@ public sealed partial class WeightsDownload : IDisposable
             {
                 if (stream.Length < file.Size)
                     await FetchRestAsync(address, stream, file, () => progress?.Report(
-                        new DownloadProgress(file.Name, before + stream.Length, _total)), cancellation).ConfigureAwait(false);
+                        new DownloadProgress(file.Name, before + stream.Length, _total)),
+                            cancellation).ConfigureAwait(false);
                 if (stream.Length < file.Size)
                     throw new HttpRequestException($"it ended after {stream.Length:N0} bytes of {file.Size:N0}");
             }, cancellation).ConfigureAwait(false);
@@ -236,7 +252,8 @@ public sealed partial class WeightsDownload : IDisposable
             {
                 // Going on with it would only lead here again.
                 stream.SetLength(0);
-                throw new InputException($"{address}: the checksum is {found}, expected {file.Checksum}; it was thrown away: download it "
+                throw new InputException(
+                    $"{address}: the checksum is {found}, expected {file.Checksum}; it was thrown away: download it "
                     + "again, and if that fails too, from another mirror (HF_ENDPOINT)");
             }
             stream.Flush(flushToDisk: true);
@@ -251,7 +268,8 @@ public sealed partial class WeightsDownload : IDisposable
         CancellationToken cancellation)
     {
         long from = stream.Length;
-        using HttpResponseMessage response = await SendAsync(address, from > 0 ? from : null, cancellation).ConfigureAwait(false);
+        using HttpResponseMessage response =
+            await SendAsync(address, from > 0 ? from : null, cancellation).ConfigureAwait(false);
         if (response.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
         {
             stream.SetLength(0);
@@ -269,13 +287,15 @@ public sealed partial class WeightsDownload : IDisposable
         var buffer = new byte[1 << 18];
         while (true)
         {
-            int read = await WithPatienceAsync(token => body.ReadAsync(buffer, token).AsTask(), cancellation).ConfigureAwait(false);
+            int read = await WithPatienceAsync(token =>
+                body.ReadAsync(buffer, token).AsTask(), cancellation).ConfigureAwait(false);
             if (read == 0)
                 return;
             if (stream.Length + read > file.Size)
             {
                 stream.SetLength(0);
-                throw new InputException($"{address}: sends more than the {file.Size:N0} bytes that the hub states; it was thrown away: "
+                throw new InputException(
+                    $"{address}: sends more than the {file.Size:N0} bytes that the hub states; it was thrown away: "
                     + "download it again, or from another mirror (HF_ENDPOINT)");
             }
             // A full disk is no fault of the network: it leaves this loop as what it is.
@@ -294,7 +314,8 @@ public sealed partial class WeightsDownload : IDisposable
         }
         catch (IOException e)
         {
-            throw new CacheException($"{stream.Name}: cannot be written: {e.Message}; make room, or choose another folder with "
+            throw new CacheException(
+                $"{stream.Name}: cannot be written: {e.Message}; make room, or choose another folder with "
                 + "HF_HUB_CACHE", e);
         }
     }
@@ -303,10 +324,11 @@ public sealed partial class WeightsDownload : IDisposable
     private sealed class CacheException(string message, Exception inner) : IOException(message, inner);
 
     /// <summary>Tries again after a failure of the network, up to a number of times without progress.</summary>
-    private async Task RepeatedlyAsync(string address, Func<long> done, Func<Task> attempt, CancellationToken cancellation)
+    private async Task RepeatedlyAsync(string address, Func<long> done, Func<Task> attempt,
+        CancellationToken cancellation)
     {
         TimeSpan pause = _pause;
-        // Farther than ever before: a server that lets one begin anew and drops the connection is none that gets on.
+        // Farther than ever before: a server that lets one begin again and drops the connection is none that gets on.
         long best = done();
         for (int left = Attempts; ;)
         {
@@ -315,13 +337,15 @@ public sealed partial class WeightsDownload : IDisposable
                 await attempt().ConfigureAwait(false);
                 return;
             }
-            catch (Exception e) when (e is HttpRequestException or TimeoutException || (e is IOException and not CacheException))
+            catch (Exception e) when (e is HttpRequestException or TimeoutException
+                || (e is IOException and not CacheException))
             {
                 left--;
                 if (done() > best)
                     (best, left, pause) = (done(), Attempts - 1, _pause);
                 if (left == 0)
-                    throw new InputException($"{address}: cannot be fetched: {e.Message} ({Attempts} attempts); check the network and the "
+                    throw new InputException(
+                        $"{address}: cannot be fetched: {e.Message} ({Attempts} attempts); check the network and the "
                         + "proxy, and call again: it goes on where it stopped", e);
             }
             await Task.Delay(pause, cancellation).ConfigureAwait(false);
@@ -334,7 +358,8 @@ public sealed partial class WeightsDownload : IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Get, address);
         if (from is not null)
             request.Headers.Range = new RangeHeaderValue(from, null);
-        return await WithPatienceAsync(token => _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), cancellation)
+        return await WithPatienceAsync(token =>
+            _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, token), cancellation)
             .ConfigureAwait(false);
     }
 
@@ -353,7 +378,8 @@ public sealed partial class WeightsDownload : IDisposable
     }
 
     /// <summary>An answer that is held in memory.</summary>
-    private async Task<byte[]> ReadAnswerAsync(HttpResponseMessage response, string address, CancellationToken cancellation)
+    private async Task<byte[]> ReadAnswerAsync(HttpResponseMessage response, string address,
+        CancellationToken cancellation)
     {
         using Stream body = await response.Content.ReadAsStreamAsync(cancellation).ConfigureAwait(false);
         using var answer = new MemoryStream();

@@ -2,7 +2,7 @@ using Cliper.Model.Clip;
 
 namespace Cliper.Model.Weights;
 
-/// <summary>What a file of tensors is, whether a CLIP or not.</summary>
+/// <summary>Description of a file of tensors, whether a CLIP or not.</summary>
 public sealed record WeightsInspection
 {
     private WeightsInspection(TensorSource source)
@@ -17,7 +17,7 @@ public sealed record WeightsInspection
     /// <summary>The file that was opened: of a folder or a name in the cache, where it was found.</summary>
     public string Path { get; }
 
-    /// <summary>What kind of file it is.</summary>
+    /// <summary>Kind of the file.</summary>
     public string Format { get; }
 
     /// <summary>Its tensors, in its order.</summary>
@@ -47,7 +47,8 @@ public sealed record WeightsInspection
     /// <summary>Bytes of all tensors; a storage that several share counts for each.</summary>
     public long Bytes => Tensors.Sum(tensor => tensor.Bytes);
 
-    /// <summary>Looks at a file in any form that <see cref="TensorSource.Open"/> knows. Only its header is read.</summary>
+    /// <summary>Looks at a file in any form that <see cref="TensorSource.Open"/> knows. Only its header is
+    /// read.</summary>
     /// <exception cref="InputException">It cannot be read.</exception>
     public static WeightsInspection Of(string path)
     {
@@ -69,8 +70,8 @@ public sealed record WeightsInspection
         }
     }
 
-    /// <summary>The name of a CLIP's architecture, as in "CLIP ViT-B/16" or, of no published width, "CLIP ViT 64x2/4, 12
-    /// pixels".</summary>
+    /// <summary>The name of a CLIP's architecture, as in "CLIP ViT-B/16" or, of no published width, "CLIP ViT 64x2/4,
+    /// 12 pixels".</summary>
     public static string NameOf(ClipConfig config)
     {
         const int UsualPixels = 224;
@@ -81,6 +82,7 @@ public sealed record WeightsInspection
             (1280, 32) => "ViT-H",
             _ => $"ViT {config.VisionWidth}x{config.VisionLayers}",
         };
-        return $"CLIP {size}/{config.PatchSize}" + (config.ImageSize == UsualPixels ? "" : $", {config.ImageSize} pixels");
+        return $"CLIP {size}/{config.PatchSize}"
+            + (config.ImageSize == UsualPixels ? "" : $", {config.ImageSize} pixels");
     }
 }

@@ -1,22 +1,23 @@
 using System.Numerics.Tensors;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 
-/// <summary>What reading a whole file of weights showed.</summary>
+/// <summary>Result of reading a whole file of weights.</summary>
 /// <param name="Path">The file.</param>
-/// <param name="Format">What kind of file it is.</param>
+/// <param name="Format">Kind of the file.</param>
 /// <param name="Architecture">The CLIP in it; null if it is none, which is a fault.</param>
 /// <param name="Tensors">Tensors that were read.</param>
 /// <param name="Parameters">Floating-point numbers that were read.</param>
-/// <param name="Faults">What is wrong, a sentence each; none if the file is sound.</param>
+/// <param name="Faults">Faults, a sentence each; none if the file is sound.</param>
 public sealed record WeightsVerification(string Path, string Format, string? Architecture, int Tensors, long Parameters,
     IReadOnlyList<string> Faults)
 {
     private const int MostFaults = 100;
 
     /// <summary>
-    /// Reads every byte of a file in any form that <see cref="TensorSource.Open"/> knows: checksums where the form has them,
-    /// every number finite, and names and shapes those of a CLIP.
+    /// Reads every byte of a file in any form that <see cref="TensorSource.Open"/> knows: checksums where the form has
+    /// them, every number finite, and names and shapes those of a CLIP.
     /// </summary>
     /// <param name="path">The file or folder, or a name in the local cache.</param>
     /// <param name="cancellation">Stops between tensors.</param>
@@ -38,7 +39,7 @@ public sealed record WeightsVerification(string Path, string Format, string? Arc
             cancellation.ThrowIfCancellationRequested();
             if (entry.Bytes > Array.MaxLength)
             {
-                faults.Add($"tensor {TensorEntry.Quote(entry.Name)} has more than 2 GiB");
+                faults.Add($"tensor {ForeignText.Quote(entry.Name)} has more than 2 GiB");
                 continue;
             }
             if (buffer.Length < entry.Count)
@@ -48,7 +49,8 @@ public sealed record WeightsVerification(string Path, string Format, string? Arc
             parameters += values.Length;
             int finite = TensorPrimitives.IsFiniteAll<float>(values) ? values.Length : CountFinite(values);
             if (finite < values.Length)
-                faults.Add($"tensor {TensorEntry.Quote(entry.Name)}: {values.Length - finite} of {values.Length} numbers are not "
+                faults.Add($"tensor {ForeignText.Quote(entry.Name)}: {values.Length - finite} of {values.Length} numbers "
+                    + "are not "
                     + "finite");
         }
         int count = source.Tensors.Count;

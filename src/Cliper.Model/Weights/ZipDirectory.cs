@@ -14,8 +14,8 @@ internal sealed record ZipEntry(string Name, long Start, long Length, uint Crc, 
 
 /// <summary>
 /// The list of files in a zip archive and where the bytes of each lie, so that they can be mapped: ZipArchive of the
-/// standard library does not tell. Read strictly: what the list at the end says has to agree with what stands before each
-/// file, no two files overlap (as in a zip bomb), and no name occurs twice. Nothing is ever unpacked.
+/// standard library does not tell. Read strictly: what the list at the end says has to agree with what stands before
+/// each file, no two files overlap (as in a zip bomb), and no name occurs twice. Nothing is ever unpacked.
 /// </summary>
 internal static class ZipDirectory
 {
@@ -32,7 +32,8 @@ internal static class ZipDirectory
     {
         (long count, long start, long length) = FindDirectory(file);
         if (count > MostEntries || length > LongestDirectory)
-            throw Damaged(file, $"{count:N0} files and a list of {length:N0} bytes, expected at most {MostEntries:N0} and "
+            throw Damaged(file, $"{count:N0} files and a list of {length:N0} bytes, expected at most {MostEntries:N0} "
+                + "and "
                 + $"{LongestDirectory:N0}");
         byte[] directory = file.Read(start, (int)length);
         var entries = new Dictionary<string, ZipEntry>(StringComparer.Ordinal);
@@ -42,7 +43,7 @@ internal static class ZipDirectory
         {
             (ZipEntry entry, long header) = ReadEntry(file, directory, ref at, start);
             if (!entries.TryAdd(entry.Name, entry))
-                throw Damaged(file, $"{TensorEntry.Quote(entry.Name)} occurs twice");
+                throw Damaged(file, $"{ForeignText.Quote(entry.Name)} occurs twice");
             extents.Add((header, entry.Start + entry.Length, entry.Name));
         }
         if (at != directory.Length)
@@ -50,8 +51,8 @@ internal static class ZipDirectory
         extents.Sort();
         for (int i = 1; i < extents.Count; i++)
             if (extents[i].Start < extents[i - 1].End)
-                throw Damaged(file, $"{TensorEntry.Quote(extents[i].Name)} overlaps "
-                    + $"{TensorEntry.Quote(extents[i - 1].Name)}");
+                throw Damaged(file, $"{ForeignText.Quote(extents[i].Name)} overlaps "
+                    + $"{ForeignText.Quote(extents[i - 1].Name)}");
         return entries;
     }
 
@@ -98,17 +99,18 @@ internal static class ZipDirectory
         long packed = U32(entry, 20), unpacked = U32(entry, 24), header = U32(entry, 42);
         ReadExtra64(entry.Slice(EntryBytes + nameLength, extraLength), ref unpacked, ref packed, ref header);
         if (header < 0 || header > limit - LocalBytes || packed < 0)
-            throw Damaged(file, $"{TensorEntry.Quote(name)} is said to be at byte {header}");
+            throw Damaged(file, $"{ForeignText.Quote(name)} is said to be at byte {header}");
 
         ReadOnlySpan<byte> local = file.Read(header, (int)Math.Min(LocalBytes + nameLength, limit - header));
-        if (U32(local, 0) != LocalSignature || U16(local, 26) != nameLength || !local[LocalBytes..].SequenceEqual(nameBytes))
-            throw Damaged(file, $"{TensorEntry.Quote(name)} is not where the list of files says");
+        if (U32(local, 0) != LocalSignature || U16(local, 26) != nameLength
+            || !local[LocalBytes..].SequenceEqual(nameBytes))
+            throw Damaged(file, $"{ForeignText.Quote(name)} is not where the list of files says");
         long start = header + LocalBytes + nameLength + U16(local, 28);
         if (start > limit || packed > limit - start)
-            throw Damaged(file, $"{TensorEntry.Quote(name)} of {packed} bytes does not fit the file");
+            throw Damaged(file, $"{ForeignText.Quote(name)} of {packed} bytes does not fit the file");
         bool stored = U16(entry, 10) == StoredMethod && (U16(entry, 8) & Encrypted) == 0;
         if (stored && packed != unpacked)
-            throw Damaged(file, $"{TensorEntry.Quote(name)} is stored as it is, but has {packed} bytes and {unpacked}");
+            throw Damaged(file, $"{ForeignText.Quote(name)} is stored as it is, but has {packed} bytes and {unpacked}");
         return (new ZipEntry(name, start, packed, U32(entry, 16), stored), header);
     }
 

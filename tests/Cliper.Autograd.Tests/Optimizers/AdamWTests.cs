@@ -47,12 +47,12 @@ public sealed class AdamWTests : TapeTests
             {
                 if (step == interruptAfter)
                 {
-                    AdamW.Moments kept = optimizer.State.Single();
-                    (float[] first, float[] second) = (kept.First.ToArray(), kept.Second.ToArray());
+                    OptimizerState kept = optimizer.State.Single();
+                    (float[] first, float[] second) = (kept.Tensors[0].ToArray(), kept.Tensors[1].ToArray());
                     optimizer.Dispose();
                     optimizer = new AdamW();
                     optimizer.AddGroup([("x", x)], weightDecay: 0.1f);
-                    optimizer.Restore("x", kept.Step, first, second);
+                    optimizer.Restore("x", kept.Step, [first, second]);
                 }
                 Descend(x, target, optimizer, 0.1f);
             }
@@ -85,8 +85,8 @@ public sealed class AdamWTests : TapeTests
         using var optimizer = new AdamW();
         optimizer.AddGroup([("x", x)], 0);
         Assert.That(() => optimizer.AddGroup([("x", x)], 0), Throws.ArgumentException.With.Message.Contains("two parameters called x"));
-        Assert.That(() => optimizer.Restore("y", 1, [], []), Throws.ArgumentException.With.Message.Contains("no parameter called y"));
-        Assert.That(() => optimizer.Restore("x", 1, new float[7], new float[6]),
+        Assert.That(() => optimizer.Restore("y", 1, [[], []]), Throws.ArgumentException.With.Message.Contains("no parameter called y"));
+        Assert.That(() => optimizer.Restore("x", 1, [new float[7], new float[6]]),
             Throws.ArgumentException.With.Message.Contains("7 and 6 elements for x [7]"));
     }
 

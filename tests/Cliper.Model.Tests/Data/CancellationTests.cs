@@ -49,13 +49,14 @@ public sealed class CancellationTests : TemporaryFolder
     {
         using var device = new CpuDevice(1);
         using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Images });
-        using var phase = new StageLoop("stage1", new StageSettings { Epochs = 1, BatchSize = Images }, device, []);
+        var settings = new StageSettings { Epochs = 1, BatchSize = Images };
+        using var loop = new StageLoop(TrainingStage.Stage1, settings, device, StageLoop.OptimizerOf(settings, []));
 
         EndsWithinASecond(token =>
-            phase.Run(loader, (_, _, _) => throw new InvalidOperationException("there was a batch"),
+            loop.Run(loader, (_, _, _) => throw new InvalidOperationException("there was a batch"),
             new Progress<TrainEvent>(), _ => { }, token));
 
-        Assert.That((phase.Epoch, phase.Step), Is.EqualTo((0, 0)));
+        Assert.That((loop.Epoch, loop.Step), Is.EqualTo((0, 0)));
     }
 
     [Test]

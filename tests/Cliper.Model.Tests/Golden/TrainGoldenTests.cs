@@ -31,27 +31,27 @@ public sealed class TrainGoldenTests : GoldenTests
         var clip = new ClipModel(Device, weights);
         using CliperModel model = Model(golden, clip);
         clip.Parameters.Train(_ => false);
-        model.Metd.Vectors.RequiresGrad = true;
+        ((Metd)model.Prompts).Vectors.RequiresGrad = true;
         int steps = (int)golden.Entry("images").Shape[0];
         var losses = new List<float>();
 
         using (var optimizer = new AdamW(epsilon: Epsilon))
         {
-            optimizer.AddGroup([("metd", model.Metd.Vectors)], weightDecay: 0);
+            optimizer.AddGroup([("metd", ((Metd)model.Prompts).Vectors)], weightDecay: 0);
             for (int step = 0; step < steps / 2; step++)
-                Step(step, optimizer, golden.ReadFloats("stage1.lr")[0], tape => model.DescriptorFeatures(tape));
+                Step(step, optimizer, golden.ReadFloats("stage1.lr")[0], tape => model.ClassFeatures(tape)!);
         }
-        GoldenSet.AssertClose(model.Metd.Vectors.ToArray(), golden.ReadFloats("metd.final"), DescriptorBound,
+        GoldenSet.AssertClose(((Metd)model.Prompts).Vectors.ToArray(), golden.ReadFloats("metd.final"), DescriptorBound,
             "descriptors");
 
         // The descriptors' features no longer change: computed once, as the program does.
-        model.Metd.Vectors.RequiresGrad = false;
-        model.Metd.Vectors.FreeGradient();
+        ((Metd)model.Prompts).Vectors.RequiresGrad = false;
+        ((Metd)model.Prompts).Vectors.FreeGradient();
         clip.Parameters.Train(ClipModel.IsVision);
         Tensor features;
         using (var tape = new Tape(Device, recording: false))
         {
-            Tensor computed = model.DescriptorFeatures(tape);
+            Tensor computed = model.ClassFeatures(tape)!;
             features = Tensor.From(Device, computed.ToArray(), computed.Shape);
         }
         using (features)

@@ -9,7 +9,7 @@ public class RunFolderTests : TemporaryFolder
     private static MetricRow Step(long step, double loss) => new()
     {
         Event = MetricRow.StepEvent,
-        Stage = "stage1",
+        Stage = TrainingStage.Stage1,
         Step = step,
         Epoch = 1,
         Loss = loss,

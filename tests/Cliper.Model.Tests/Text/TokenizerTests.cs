@@ -207,15 +207,15 @@ public sealed class TokenizerTests : TemporaryFolder
         random.Save(In("whole"), metadata: metadata);
         using ClipWeights bare = ClipWeights.Load(In("bare")), whole = ClipWeights.Load(In("whole"));
 
-        Assert.That(() => ClipTokenizer.For(bare.Metadata, bare.Config.VocabularySize, In("bare")),
+        Assert.That(() => WeightsTokenizer.For(bare, In("bare")),
             Throws.TypeOf<InputException>().With.Message.Contains("no tokenizer"));
-        Assert.That(ClipTokenizer.For(whole.Metadata, whole.Config.VocabularySize, In("whole")).Vocabulary.Tokens,
+        Assert.That(WeightsTokenizer.For(whole, In("whole")).Vocabulary.Tokens,
             Is.EqualTo(Small.Value.Vocabulary.Tokens));
         Small.Value.Vocabulary.Save(Folder);
-        Assert.That(ClipTokenizer.For(bare.Metadata, bare.Config.VocabularySize, In("bare")).Vocabulary.Tokens,
+        Assert.That(WeightsTokenizer.For(bare, In("bare")).Vocabulary.Tokens,
             Is.EqualTo(Small.Value.Vocabulary.Tokens));
         BpeTrainer.Train(Captions, 520, []).Save(In("other"));
-        Assert.That(() => ClipTokenizer.For(bare.Metadata, bare.Config.VocabularySize, In("bare"), In("other")),
+        Assert.That(() => WeightsTokenizer.For(bare, In("bare"), In("other")),
             Throws.TypeOf<InputException>().With.Message.Contains("520 tokens"));
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Runs;
 using Cliper.Model.Settings;
 using Cliper.Model.Stages;

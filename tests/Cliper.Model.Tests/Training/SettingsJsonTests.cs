@@ -33,6 +33,16 @@ public sealed class SettingsJsonTests
     }
 
     [Test]
+    public void Read_NameOfVersion01_IsThePresentSetting()
+    {
+        TrainSettings fromFile = SettingsJson.Parse("""{ "stage2": { "clipNorm": 3 } }""", "test", new TrainSettings());
+        TrainSettings fromOption = SettingsJson.With(new TrainSettings(), [("stage2.clipNorm", "3")]);
+
+        Assert.That((fromFile.Stage2.MaxGradientNorm, fromOption.Stage2.MaxGradientNorm), Is.EqualTo((3, 3)));
+        Assert.That(SettingsJson.Write(fromFile), Does.Contain("\"maxGradientNorm\": 3").And.Not.Contain("clipNorm"));
+    }
+
+    [Test]
     public void WhatIsWrittenIsReadBack()
     {
         var settings = new Outer { Name = "ü \"q\"", Stage1 = new Inner { LearningRate = 1e-7f, Schedule = Kind.WithRestarts } };

@@ -15,7 +15,7 @@ public sealed class TrainingDataTests
         var settings = new TrainSettings { CaptionTemplates = ["a {} face.", "looks {}."], LabelCaptionEpochs = 1 };
         var data = new TrainingData(faces.ToSplit(), null, null, settings, "", (index, epoch) => $"picture {index} in epoch {epoch}");
         using var device = new CpuDevice(1);
-        using BatchLoader loader = data.TrainLoader(new StageSettings { BatchSize = 14 }, new ClipShape { ImageSize = 16 }.ToConfig(600), device);
+        using BatchLoader loader = data.TrainLoader(new StageSettings { BatchSize = 14 }, new ClipShape { ImageSize = 16 }.ToConfig(600).ImageInput, device);
         using Batch batch = loader.Epoch(0).First();
 
         string[] names = [.. batch.Labels.Take(14).Select(label => data.Train.Classes[label])];

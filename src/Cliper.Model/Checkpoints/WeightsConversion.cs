@@ -1,33 +1,36 @@
 using System.Numerics.Tensors;
 using Cliper.Autograd;
 using Cliper.Kernels.Cpu;
-using Cliper.Model.Checkpoints;
+using Cliper.Model.IO;
 using Cliper.Model.Prompts;
+using Cliper.Model.Weights;
 
-namespace Cliper.Model.Weights;
+namespace Cliper.Model.Checkpoints;
 
 /// <summary>Weights from any form to one safetensors file.</summary>
-/// <param name="Architecture">The CLIP that was written; null where the names were kept and are none of a CLIP's.</param>
+/// <param name="Architecture">The CLIP that was written; null where the names were kept and are none of a
+/// CLIP's.</param>
 /// <param name="Naming">Whose names were written; null for those of no CLIP.</param>
 /// <param name="Tensors">Tensors that were written.</param>
 /// <param name="Bytes">Size of the file.</param>
 public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming, int Tensors, long Bytes)
 {
     /// <summary>
-    /// Writes the CLIP that a file holds, heads, activation and normalisation in the metadata. If no naming is asked for, a
-    /// trained CLIPER stays one, without what only resuming needs, and a file that holds no CLIP is written as it is,
-    /// integers unchanged.
+    /// Writes the CLIP that a file holds, heads, activation and normalization in the metadata. If no naming is asked
+    /// for, a trained CLIPER stays one, without what only resuming needs, and a file that holds no CLIP is written as
+    /// it is, integers unchanged.
     /// </summary>
     /// <param name="path">Any form that <see cref="TensorSource.Open"/> knows.</param>
     /// <param name="output">The file; replaced if it exists. It is there whole or not at all.</param>
     /// <param name="naming">Whose names; null for those it has.</param>
     /// <param name="type">F32, F16 or BF16 for floating-point numbers (the temperature stays F32).</param>
-    /// <param name="prefix">What stands before the names that are meant, where there are several CLIPs.</param>
+    /// <param name="prefix">Prefix of the names that are meant, where there are several CLIPs.</param>
     /// <param name="cancellation">Stops between tensors; nothing is then left.</param>
-    /// <exception cref="InputException">The file cannot be read, is no CLIP though a naming is asked for, or has numbers that
-    /// the type cannot hold.</exception>
+    /// <exception cref="InputException">The file cannot be read, is no CLIP though a naming is asked for, or has
+    /// numbers that the type cannot hold.</exception>
     /// <exception cref="IOException">The output cannot be written.</exception>
-    public static WeightsConversion Convert(string path, string output, ClipNaming? naming, TensorType type, string? prefix,
+    public static WeightsConversion Convert(string path, string output, ClipNaming? naming, TensorType type,
+        string? prefix,
         CancellationToken cancellation = default)
     {
         using TensorSource source = TensorSource.Open(path);
@@ -37,12 +40,13 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             return WriteAsItIs(source, output, type, prefix ?? "", cancellation);
         using ClipWeights weights = ClipWeightsLoader.Load(source, prefix);
         var writer = new SafeTensorsWriter();
-        // What a checkpoint says of its training is not true of the CLIP alone.
+        // Metadata on a checkpoint's training does not hold for the CLIP alone.
         if (!ClipMetadata.IsOfCheckpoint(source))
             foreach ((string key, string value) in source.Metadata)
                 writer.Metadata[key] = value;
         ClipMetadata.Write(weights.Config, writer.Metadata);
-        weights.AddTo(writer, naming ?? weights.Naming, type, (name, values) => Check(source, name, values, type, cancellation));
+        weights.AddTo(writer, naming ?? weights.Naming, type,
+            (name, values) => Check(source, name, values, type, cancellation));
         return Written(writer, output, WeightsInspection.NameOf(weights.Config), naming ?? weights.Naming);
     }
 
@@ -50,7 +54,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
     {
         try
         {
-            // What is loaded here keeps nothing open but the source, which the caller closes.
+            // The loaded weights keep nothing open but the source, which the caller closes.
             _ = ClipWeightsLoader.Load(source, prefix);
             return true;
         }
@@ -73,7 +77,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             Checkpoint.Save(output, model, info, type);
         }
         using TensorSource written = TensorSource.Open(output);
-        return new WeightsConversion(WeightsInspection.NameOf(model.Clip.Config), ClipNaming.OpenAI, written.Tensors.Count,
+        return new WeightsConversion(WeightsInspection.NameOf(model.Clip.Config), ClipNaming.OpenAI,
+            written.Tensors.Count,
             new FileInfo(output).Length);
     }
 
@@ -84,12 +89,13 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
         foreach ((string key, string value) in source.Metadata)
             writer.Metadata[key] = value;
         writer.Metadata["format"] = "pt";
-        foreach (TensorEntry entry in source.Tensors.Values.Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        foreach (TensorEntry entry in source.Tensors.Values
+            .Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal)))
         {
             string name = entry.Name[prefix.Length..];
             if (name.Length == 0 || name == SafeTensors.MetadataKey)
-                throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(entry.Name)} has no name that safetensors can "
-                    + "hold")
+                throw new InputException(
+                    $"{source.Path}: tensor {ForeignText.Quote(entry.Name)} has no name that safetensors can hold")
                 { Remedy = Remedy.ChooseOtherPrefix };
             if (!TensorSource.IsFloating(entry.Type))
             {
@@ -97,7 +103,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
                 continue;
             }
             if (entry.Shape.Any(size => size > int.MaxValue) || entry.Bytes > Array.MaxLength)
-                throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(entry.Name)} is {entry}, expected at most 2 GiB; "
+                throw new InputException(
+                    $"{source.Path}: tensor {ForeignText.Quote(entry.Name)} is {entry}, expected at most 2 GiB; "
                     + "split it");
             writer.Add(name, [.. entry.Shape.Select(size => (int)size)], () =>
             {
@@ -107,12 +114,13 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             }, type);
         }
         if (writer.Count == 0)
-            throw new InputException($"{source.Path}: no tensors begin with {TensorEntry.Quote(prefix)}; "
+            throw new InputException($"{source.Path}: no tensors begin with {ForeignText.Quote(prefix)}; "
                 + "'cliper-gpu weights inspect' lists the names");
         return Written(writer, output, null, null);
     }
 
-    private static WeightsConversion Written(SafeTensorsWriter writer, string output, string? architecture, ClipNaming? naming)
+    private static WeightsConversion Written(SafeTensorsWriter writer, string output, string? architecture,
+        ClipNaming? naming)
     {
         writer.Write(output);
         return new WeightsConversion(architecture, naming, writer.Count, new FileInfo(output).Length);
@@ -132,7 +140,8 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
             foreach (float value in values)
                 count += float.IsFinite(value) && Math.Abs(value) >= Beyond ? 1 : 0;
         if (count > 0)
-            throw new InputException($"{source.Path}: tensor {TensorEntry.Quote(name)}: {count} of {values.Length} numbers are beyond "
+            throw new InputException(
+                $"{source.Path}: tensor {ForeignText.Quote(name)}: {count} of {values.Length} numbers are beyond "
                 + "the range of fp16; convert to bf16 or f32");
     }
 }

@@ -1,11 +1,11 @@
+using System.Globalization;
 using Cliper.Autograd.Optimizers;
-using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
 using Cliper.Model.Prompts;
 using Cliper.Model.Text;
 using Cliper.Model.Weights;
 
-namespace Cliper.Model.Runs;
+namespace Cliper.Model.Checkpoints;
 
 /// <summary>The files of a run's checkpoints/ folder, and the vocabulary beside it.</summary>
 internal sealed class RunCheckpoints
@@ -26,11 +26,15 @@ internal sealed class RunCheckpoints
         Directory.CreateDirectory(_folder);
     }
 
-    /// <summary>State of the run: model, moments, place.</summary>
+    /// <summary>State of the run: model, optimizer state, place.</summary>
     public string LastPath => Path.Combine(_folder, LastName);
 
     /// <summary>The best model so far, where one is selected.</summary>
     public string BestPath => Path.Combine(_folder, "best.safetensors");
+
+    /// <summary>Name of the folder of a fold's run, within the folder of a run over all folds.</summary>
+    /// <param name="fold">Number of the fold, from 1.</param>
+    public static string FoldName(int fold) => string.Create(CultureInfo.InvariantCulture, $"fold{fold}");
 
     /// <summary>The model of a finished run, or the last state of an unfinished one.</summary>
     /// <exception cref="InputException">Neither is there.</exception>
@@ -39,8 +43,9 @@ internal sealed class RunCheckpoints
         foreach (string name in new[] { ModelName, LastName })
             if (File.Exists(Path.Combine(run, FolderName, name)))
                 return Path.Combine(run, FolderName, name);
-        if (Directory.Exists(Path.Combine(run, CrossValidation.NameOf(1))))
-            throw new InputException($"{run}: holds a run for each fold: name one, such as {Path.Combine(run, CrossValidation.NameOf(1))}");
+        if (Directory.Exists(Path.Combine(run, FoldName(1))))
+            throw new InputException(
+                $"{run}: holds a run for each fold: name one, such as {Path.Combine(run, FoldName(1))}");
         throw new InputException($"{run}: holds no {FolderName}/{ModelName} nor {FolderName}/{LastName}")
         { Remedy = Remedy.GiveRunFolder };
     }
@@ -53,7 +58,7 @@ internal sealed class RunCheckpoints
 
     public void SaveBest(CliperModel model, CheckpointInfo info) => Checkpoint.Save(BestPath, model, info);
 
-    public void SaveLast(CliperModel model, CheckpointInfo info, TrainingState state, AdamW? optimizer) =>
+    public void SaveLast(CliperModel model, CheckpointInfo info, TrainingState state, IOptimizer? optimizer) =>
         Checkpoint.Save(LastPath, model, info, TensorType.F32, state, optimizer);
 
     public Checkpoint.CheckpointReader OpenLast() => File.Exists(LastPath)

@@ -1,8 +1,8 @@
-namespace Cliper.Model.Checkpoints;
+namespace Cliper.Model;
 
 /// <summary>
-/// The small models that come with the program, in models/ beside it. Those of expressions are trained on faces that the program
-/// draws, so that it runs with nothing downloaded, and are no use on photographs; the face detector is.
+/// The small models that come with the program, in models/ beside it. Those of expressions are trained on faces that
+/// the program draws, so that it runs with nothing downloaded, and are no use on photographs; the face detector is.
 /// </summary>
 public static class ShippedModels
 {

@@ -1,0 +1,67 @@
+namespace Cliper.Model.Settings;
+
+/// <summary>How a learning rate changes over a stage.</summary>
+public enum ScheduleKind
+{
+    /// <summary>It does not.</summary>
+    Constant,
+
+    /// <summary>Half a cosine from the full rate to zero at the end of the stage (the paper).</summary>
+    Cosine,
+
+    /// <summary>A cosine that restarts every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).</summary>
+    CosineRestarts,
+}
+
+/// <summary>Settings of one stage of training: pre-training, stage 1 or stage 2.</summary>
+public sealed record StageSettings
+{
+    /// <summary>Passes over the training split; 0 leaves the stage out.</summary>
+    public int Epochs { get; init; }
+
+    /// <summary>Samples (images or clips) a step.</summary>
+    public int BatchSize { get; init; } = 128;
+
+    /// <summary>Peak learning rate.</summary>
+    public float LearningRate { get; init; }
+
+    /// <summary>How the rate changes.</summary>
+    public ScheduleKind Schedule { get; init; }
+
+    /// <summary>Epochs of one cosine with <see cref="ScheduleKind.CosineRestarts"/>.</summary>
+    public int RestartEpochs { get; init; } = 10;
+
+    /// <summary>Epochs (fractions allowed) in which the rate grows linearly from zero.</summary>
+    public float WarmUpEpochs { get; init; }
+
+    /// <summary>AdamW's decoupled weight decay.</summary>
+    public float WeightDecay { get; init; }
+
+    /// <summary>AdamW's epsilon.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>AdamW's decay of the mean gradient.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>AdamW's decay of the mean squared gradient.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>Largest global gradient norm; 0 for no limit.</summary>
+    public float MaxGradientNorm { get; init; }
+
+    /// <summary>Micro-batches whose gradients add up to one step.</summary>
+    public int Accumulate { get; init; } = 1;
+
+    /// <summary>Name of the augmentation: none, light, script or paper.</summary>
+    public string Augmentation { get; init; } = "none";
+
+    /// <summary>
+    /// Epochs over which the augmentation grows from nothing to its full strength; 0 for full from the first. A model
+    /// that begins with random weights finds the signal sooner in images that stay where they are, and is kept from
+    /// learning them by heart later.
+    /// </summary>
+    public int AugmentationRampEpochs { get; init; }
+
+    /// <summary>Computes blocks again in the backward pass: less memory, a third more work.</summary>
+    public bool RecomputeBlocks { get; init; }
+}

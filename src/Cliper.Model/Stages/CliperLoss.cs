@@ -1,0 +1,25 @@
+using Cliper.Autograd;
+using Cliper.Kernels.Operations;
+using Cliper.Model.Prompts;
+
+namespace Cliper.Model.Stages;
+
+/// <summary>CLIPER's objective of stages 1 and 2: fine-grained cross-entropy plus margin loss.</summary>
+internal static class CliperLoss
+{
+    /// <summary>The loss of a batch and its two parts.</summary>
+    /// <param name="tape">The tape of the step.</param>
+    /// <param name="model">Scores images by its prompt learner's rule.</param>
+    /// <param name="features">[B, D], not normalized.</param>
+    /// <param name="classFeatures">Class features; null to compute them in this step.</param>
+    /// <param name="labels">Class index of each sample.</param>
+    /// <param name="rule">Weight of a subclass that no sample of the batch is nearest to.</param>
+    public static StepLoss Of(Tape tape, CliperModel model, Tensor features, Tensor? classFeatures,
+        ReadOnlySpan<int> labels,
+        EmptySubclasses rule)
+    {
+        Tensor onDevice = tape.Own(Tensor.From(tape.Device, labels, new Shape(labels.Length)));
+        Tensor losses = model.Losses(tape, model.Logits(tape, features, classFeatures), onDevice, rule);
+        return new StepLoss(tape.Sum(losses), losses);
+    }
+}

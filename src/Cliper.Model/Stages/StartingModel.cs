@@ -1,0 +1,80 @@
+using Cliper.Kernels.Memory;
+using Cliper.Model.Checkpoints;
+using Cliper.Model.Clip;
+using Cliper.Model.Prompts;
+using Cliper.Model.Settings;
+using Cliper.Model.Text;
+using Cliper.Model.Weights;
+
+namespace Cliper.Model.Stages;
+
+/// <summary>The model that a run begins with: of a checkpoint, of CLIP weights, or of random numbers.</summary>
+/// <param name="device">Device of the model.</param>
+/// <param name="settings">Settings of the run.</param>
+/// <param name="data">Data of the run: its classes, and its captions for a vocabulary.</param>
+/// <param name="progress">Receives a message when a checkpoint is used.</param>
+internal sealed class StartingModel(Device device, TrainSettings settings, TrainingData data,
+    IProgress<TrainEvent> progress)
+{
+    private string? Tokenizer => settings.Tokenizer.Length > 0 ? settings.Tokenizer : null;
+
+    /// <summary>Makes the model, which is the caller's, and its tokenizer.</summary>
+    /// <exception cref="InputException">Weights or checkpoint are missing, damaged, or of other classes.</exception>
+    /// <exception cref="SettingsException">The settings do not fit the checkpoint.</exception>
+    public (CliperModel Model, ClipTokenizer Tokenizer) Create()
+    {
+        if (settings.Init.Length > 0)
+            return OfCheckpoint(Checkpoint.Find(settings.Init));
+        if (settings.Weights.Length > 0)
+        {
+            using ClipWeights loaded = ClipWeights.Load(settings.Weights);
+            ClipTokenizer tokenizer = WeightsTokenizer.For(loaded, settings.Weights, Tokenizer);
+            return (WithNewPrompts(new ClipModel(device, loaded), tokenizer), tokenizer);
+        }
+        var learned = new ClipTokenizer(
+            BpeTrainer.Train(data.AllCaptions(), settings.Shape.VocabularySize, data.Train.Classes));
+        using ClipWeights random = ClipWeights.Random(settings.Shape.ToConfig(learned.Vocabulary.Count), settings.Seed);
+        var clip = new ClipModel(device, random);
+        ContrastiveLoss.SetInitialTemperature(clip);
+        return (WithNewPrompts(clip, learned), learned);
+    }
+
+    private CliperModel WithNewPrompts(ClipModel clip, ClipTokenizer tokenizer)
+    {
+        DescriptorPrompt prompt = DescriptorPrompt.Create(tokenizer, settings.Tokens, clip.Config.ContextLength,
+            settings.Template);
+        Metd metd = Metd.Random(device, data.Train.Classes.Count, settings.Subclasses, clip.Config.TextWidth, prompt,
+            settings.Seed);
+        return new CliperModel(clip, metd, data.Train.Classes);
+    }
+
+    /// <summary>Begins where another training has ended: with its towers and its prompts.</summary>
+    private (CliperModel Model, ClipTokenizer Tokenizer) OfCheckpoint(string checkpoint)
+    {
+        using Checkpoint.CheckpointReader reader = new(checkpoint);
+        ClipTokenizer tokenizer;
+        using (ClipWeights weights = ClipWeights.Load(checkpoint))
+            tokenizer = WeightsTokenizer.For(weights, checkpoint, Tokenizer);
+        CliperModel model = reader.ReadModel(device);
+        try
+        {
+            if (!model.Classes.SequenceEqual(data.Train.Classes))
+                throw new InputException($"{checkpoint} was trained on {string.Join(", ", model.Classes)}; the data "
+                    + $"has {string.Join(", ", data.Train.Classes)}: its descriptors serve the same classes alone")
+                { Remedy = Remedy.TakeClipOfCheckpoint };
+            if (model.Prompts is Metd metd
+                && (metd.PromptsPerClass, metd.Tokens) != (settings.Subclasses, settings.Tokens))
+                throw new SettingsException(
+                    $"{checkpoint} has {metd.PromptsPerClass} descriptors a class of {metd.Tokens} "
+                    + $"tokens; subclasses is {settings.Subclasses} and tokens {settings.Tokens}: "
+                    + "set them as the checkpoint has them");
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+        progress.Report(new MessageEvent($"begins with the model of {checkpoint}, towers and descriptors"));
+        return (model, tokenizer);
+    }
+}
