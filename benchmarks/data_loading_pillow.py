@@ -1,4 +1,4 @@
-"""Pillow's side of data-loading.sh: decodes the given pictures, shorter side to 224 by bicubic, centre crop, for a second of processor time;
+"""Pillow's side of data-loading.sh: decodes the given pictures, shorter side to 224 by bicubic, center crop, for a second of processor time;
 prints pictures a second."""
 
 import sys

@@ -233,7 +233,7 @@ def cpu_check(folder):
 
 
 class Timer:
-    """Median milliseconds of a call: many calls for each synchronisation, as the program times its own."""
+    """Median milliseconds of a call: many calls for each synchronization, as the program times its own."""
 
     SECONDS = 0.4
 

@@ -73,7 +73,7 @@ def main():
     for factor in [-0.5, -0.3, 0.1, 0.3, 0.5]:
         tensors[f"aug.hue.{factor}"] = tensor(turn_hue(source, factor))
     save(arguments.out, tensors, {"seed": str(arguments.seed), "made_with": f"Pillow {Image.__version__}",
-                                  "note": f"*.clip = shorter side to {size} (bicubic, antialiased), centre crop, /255, CLIP mean and std"})
+                                  "note": f"*.clip = shorter side to {size} (bicubic, antialiased), center crop, /255, CLIP mean and std"})
 
 
 if __name__ == "__main__":

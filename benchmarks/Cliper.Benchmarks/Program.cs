@@ -31,7 +31,8 @@ root.SetAction(parsed =>
         Console.Error.WriteLine($"  [{bench.Elapsed.TotalSeconds:F0} s]");
     }
     Report report = bench.Report;
-    Console.Error.WriteLine($"samples: {bench.Contest.Samples.Kept} kept, {bench.Contest.Samples.Dropped} disturbed by other processes");
+    Console.Error.WriteLine(
+        $"samples: {bench.Contest.Samples.Kept} kept, {bench.Contest.Samples.Dropped} disturbed by other processes");
     foreach ((string name, double ratio) in report.Summary())
         Console.Error.WriteLine($"  {name}: {ratio:F2} (geometric mean)");
     if (parsed.GetValue(output) is { } file)

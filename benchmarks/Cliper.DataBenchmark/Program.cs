@@ -15,9 +15,11 @@ switch (args)
     case ["make", string folder]:
         foreach ((string name, int width, int height) in sizes)
             for (int index = 0; index < Pictures; index++)
-                Write(Path.Combine(folder, name, index % 2 == 0 ? "a" : "b", $"{index}.jpg"), Draw(index, width, height), ImageFormat.Jpeg);
+                Write(Path.Combine(folder, name, index % 2 == 0 ? "a" : "b", $"{index}.jpg"),
+                    Draw(index, width, height), ImageFormat.Jpeg);
         for (int index = 0; index < Pictures; index++)
-            Write(Path.Combine(folder, "48x48", index % 2 == 0 ? "a" : "b", $"{index}.png"), Draw(index, 48, 48), ImageFormat.Png);
+            Write(Path.Combine(folder, "48x48", index % 2 == 0 ? "a" : "b", $"{index}.png"), Draw(index, 48, 48),
+                ImageFormat.Png);
         return 0;
     case [string folder, string python, string script]:
         Measure(folder, python, script);
@@ -33,12 +35,14 @@ void Measure(string folder, string python, string script)
     foreach ((string name, _, _) in sizes)
     {
         string pictures = Path.Combine(folder, name);
-        string[] files = [.. Directory.EnumerateFiles(pictures, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        string[] files = [.. Directory.EnumerateFiles(pictures, "*", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal)];
         using BatchLoader loader = Open(pictures, 224, CacheMode.None, Augmentation.None);
         Row("decode", name, 224, () => Epoch(loader), () => Skia(files, 224), () => Pillow(python, script, files));
     }
     foreach ((string name, int input, Augmentation augmentation) in new[]
-        { ("256x256", 224, Augmentation.None), ("256x256", 224, Augmentation.Script), ("48x48", 48, Augmentation.None), ("48x48", 48, Augmentation.Light) })
+        { ("256x256", 224, Augmentation.None), ("256x256", 224, Augmentation.Script), ("48x48", 48, Augmentation.None),
+            ("48x48", 48, Augmentation.Light) })
     {
         using BatchLoader loader = Open(Path.Combine(folder, name), input, CacheMode.Disk, augmentation);
         loader.Prepare();
@@ -88,9 +92,11 @@ double Skia(string[] files, int input) => Speed(() =>
     {
         using SKBitmap whole = SKBitmap.Decode(file);
         double scale = (double)input / Math.Min(whole.Width, whole.Height);
-        using SKBitmap small = whole.Resize(new SKImageInfo((int)(whole.Width * scale), (int)(whole.Height * scale)), new SKSamplingOptions(SKCubicResampler.CatmullRom));
+        using SKBitmap small = whole.Resize(new SKImageInfo((int)(whole.Width * scale), (int)(whole.Height * scale)),
+            new SKSamplingOptions(SKCubicResampler.CatmullRom));
         using var square = new SKBitmap();
-        small.ExtractSubset(square, SKRectI.Create((small.Width - input) / 2, (small.Height - input) / 2, input, input));
+        small.ExtractSubset(square, SKRectI.Create((small.Width - input) / 2, (small.Height - input) / 2,
+            input, input));
     }
     return files.Length;
 });
@@ -111,7 +117,8 @@ double Speed(Func<int> work)
 
 double Pillow(string python, string script, string[] files)
 {
-    using Process process = Process.Start(new ProcessStartInfo(python, [script, .. files]) { RedirectStandardOutput = true })!;
+    using Process process =
+        Process.Start(new ProcessStartInfo(python, [script, .. files]) { RedirectStandardOutput = true })!;
     string line = process.StandardOutput.ReadToEnd();
     process.WaitForExit();
     return double.Parse(line, CultureInfo.InvariantCulture);
@@ -126,7 +133,8 @@ RgbImage Draw(int seed, int width, int height)
     for (int y = 0, at = 0; y < height; y++)
         for (int x = 0; x < width; x++)
             for (int c = 0; c < 3; c++, at++)
-                pixels[at] = (byte)Math.Clamp(128 + 50 * Math.Sin(phase[c] + 9.0 * x / width) + 50 * Math.Cos(phase[c + 3] + 7.0 * y / height) + 8 * random.NextDouble(), 0, 255);
+                pixels[at] = (byte)Math.Clamp(128 + 50 * Math.Sin(phase[c] + 9.0 * x / width) + 50
+                    * Math.Cos(phase[c + 3] + 7.0 * y / height) + 8 * random.NextDouble(), 0, 255);
     return new RgbImage(width, height, pixels);
 }
 

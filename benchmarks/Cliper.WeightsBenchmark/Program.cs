@@ -14,7 +14,8 @@ const int Repeats = 7;
 (string Name, ClipNaming Naming, TensorType Type)[] forms =
 [
     ("openai-f32", ClipNaming.OpenAI, TensorType.F32), ("openai-f16", ClipNaming.OpenAI, TensorType.F16),
-    ("huggingface-f32", ClipNaming.HuggingFace, TensorType.F32), ("huggingface-bf16", ClipNaming.HuggingFace, TensorType.BF16),
+    ("huggingface-f32", ClipNaming.HuggingFace, TensorType.F32), ("huggingface-bf16", ClipNaming.HuggingFace,
+    TensorType.BF16),
 ];
 switch (args)
 {
@@ -64,8 +65,10 @@ void Load(string file)
     using var clip = new ClipModel(device, weights);
     double ready = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
     // As the kernel counts resident pages, those of the file included.
-    string peak = File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-    double megabytes = double.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024 / 1e6;
+    string peak = File.ReadLines("/proc/self/status").First(line =>
+        line.StartsWith("VmHWM:", StringComparison.Ordinal));
+    double megabytes = double.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+        CultureInfo.InvariantCulture) * 1024 / 1e6;
     double model = weights.Names.Sum(name => (double)weights.ShapeOf(name).Count) * sizeof(float) / 1e6;
     start = Stopwatch.GetTimestamp();
     using var tape = new Tape(device, recording: false);
@@ -83,8 +86,10 @@ void Measure(string folder)
         // The first run warms the page cache and does not count.
         List<double[]> runs = [.. Enumerable.Range(0, Repeats + 1).Select(_ => Start(path)).Skip(1)];
         double Median(int column) => runs.Select(run => run[column]).Order().ElementAt(Repeats / 2);
-        Console.WriteLine(FormattableString.Invariant($"{Path.GetFileNameWithoutExtension(path)},{new FileInfo(path).Length / 1e6:F0},{Median(2):F0},")
-            + FormattableString.Invariant($"{Median(0):F0},{Median(4):F0},{Median(1):F0},{Median(1) / Median(2):F2},{Median(3):F0}"));
+        Console.WriteLine(FormattableString.Invariant(
+            $"{Path.GetFileNameWithoutExtension(path)},{new FileInfo(path).Length / 1e6:F0},{Median(2):F0},")
+            + FormattableString.Invariant(
+            $"{Median(0):F0},{Median(4):F0},{Median(1):F0},{Median(1) / Median(2):F2},{Median(3):F0}"));
     }
 }
 
@@ -92,8 +97,10 @@ void Measure(string folder)
 double[] Start(string path)
 {
     long start = Stopwatch.GetTimestamp();
-    using Process process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["load", path]) { RedirectStandardOutput = true })!;
+    using Process process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!,
+        ["load", path]) { RedirectStandardOutput = true })!;
     string line = process.StandardOutput.ReadToEnd();
     process.WaitForExit();
-    return [.. line.Split(' ').Select(number => double.Parse(number, CultureInfo.InvariantCulture)), Stopwatch.GetElapsedTime(start).TotalMilliseconds];
+    return [.. line.Split(' ').Select(number => double.Parse(number, CultureInfo.InvariantCulture)),
+        Stopwatch.GetElapsedTime(start).TotalMilliseconds];
 }

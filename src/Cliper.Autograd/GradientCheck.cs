@@ -19,13 +19,15 @@ public static class GradientCheck
     /// The largest difference over all elements of all operands. In fp32 the difference itself is uncertain by about
     /// 2^-24 |f| / h from rounding and h² f'''/6 from truncation; h = 1e-2 balances the two for values about 1.
     /// </summary>
-    /// <param name="function">Builds the output from the operands, any shape; called once for the gradient and twice an element.</param>
+    /// <param name="function">Builds the output from the operands, any shape; called once for the gradient and twice an
+    /// element.</param>
     /// <param name="operands">Tensors to differentiate by; their RequiresGrad is set.</param>
     /// <param name="h">Step.</param>
     /// <param name="seed">
     /// Seed of the fixed random weights that reduce the output to one number; it differs from the operands' seed.
     /// </param>
-    public static Worst Run(Func<Tape, Tensor> function, IReadOnlyList<Tensor> operands, float h = 1e-2f, int seed = 12345)
+    public static Worst Run(Func<Tape, Tensor> function, IReadOnlyList<Tensor> operands, float h = 1e-2f,
+        int seed = 12345)
     {
         float[] weights;
         foreach (Tensor operand in operands)
@@ -48,7 +50,8 @@ public static class GradientCheck
         for (int index = 0; index < operands.Count; index++)
         {
             Tensor operand = operands[index];
-            float[] analytic = operand.HasGradient ? operand.Device.ToFloats(operand.Gradient) : new float[operand.Shape.Count];
+            float[] analytic = operand.HasGradient ? operand.Device.ToFloats(operand.Gradient)
+                : new float[operand.Shape.Count];
             var numeric = new float[analytic.Length];
             float[] values = operand.ToArray();
             for (int element = 0; element < values.Length; element++)
@@ -67,7 +70,8 @@ public static class GradientCheck
             {
                 float error = MathF.Abs(analytic[element] - numeric[element]) / MathF.Max(largest, 1e-3f);
                 if (error > worst.Error || float.IsNaN(error))
-                    worst = new(index, element, analytic[element], numeric[element], float.IsNaN(error) ? float.PositiveInfinity : error);
+                    worst = new(index, element, analytic[element], numeric[element], float.IsNaN(error)
+                        ? float.PositiveInfinity : error);
             }
         }
         return worst;

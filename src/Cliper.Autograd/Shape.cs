@@ -1,6 +1,8 @@
 namespace Cliper.Autograd;
 
-/// <summary>Sizes of a tensor's axes, outermost first; row-major, always contiguous. Up to four axes; none is a scalar.</summary>
+/// <summary>
+/// Sizes of a tensor's axes, outermost first; row-major, always contiguous. Up to four axes; none is a scalar.
+/// </summary>
 public readonly struct Shape : IEquatable<Shape>
 {
     private readonly int _a, _b, _c, _d;

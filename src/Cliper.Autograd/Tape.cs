@@ -4,8 +4,8 @@ namespace Cliper.Autograd;
 
 /// <summary>
 /// One step's arithmetic. Operations are methods of the tape (one file each under Operations/); those that depend on a
-/// tensor with <see cref="Tensor.RequiresGrad"/> are recorded, and <see cref="Backward"/> plays them back, freeing every
-/// activation as soon as its last reader is done. Disposing the tape ends whatever its operations made.
+/// tensor with <see cref="Tensor.RequiresGrad"/> are recorded, and <see cref="Backward"/> plays them back, freeing
+/// every activation as soon as its last reader is done. Disposing the tape ends whatever its operations made.
 /// Gradients of parameters add up over steps until <see cref="Tensor.ClearGradient"/>. Not thread-safe.
 /// </summary>
 /// <param name="device">Where the operations run.</param>
@@ -15,7 +15,8 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     private readonly List<Tensor> _made = [];
     private readonly List<Node> _nodes = [];
 
-    // Whether an operation has met an operand that requires a gradient, recorded or not: Recompute asks its silent tape.
+    // Whether an operation has met an operand that requires a gradient, recorded or not: Recompute asks its silent
+    // tape.
     private bool _metParameter;
 
     private readonly record struct Node(Tensor Output, Action Backward, DeviceArray[] Saved);
@@ -27,7 +28,8 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     public bool Recording { get; } = recording;
 
     /// <summary>
-    /// Whether weights keep packed copies beside them that later calls use. Not where weights change before the next call.
+    /// Whether weights keep packed copies beside them that later calls use. Not where weights change before the next
+    /// call.
     /// </summary>
     internal bool KeepsPackedWeights { get; init; } = !recording;
 
@@ -45,8 +47,8 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     }
 
     /// <summary>
-    /// Starts a stretch of work, such as one block of a tower, after which temporaries are ended at once: all that was made
-    /// since, except what is kept, what requires a gradient, and what a recorded operation still reads.
+    /// Starts a stretch of work, such as one block of a tower, after which temporaries are ended at once: all that was
+    /// made since, except what is kept, what requires a gradient, and what a recorded operation still reads.
     /// </summary>
     public Scope BeginScope() => new(this);
 
@@ -66,8 +68,8 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     }
 
     /// <summary>
-    /// Records how the gradient of <paramref name="output"/> flows back. <paramref name="backward"/> reads output.Gradient
-    /// and writes the GradientTarget of each operand that requires one.
+    /// Records how the gradient of <paramref name="output"/> flows back. <paramref name="backward"/> reads
+    /// output.Gradient and writes the GradientTarget of each operand that requires one.
     /// </summary>
     /// <param name="output">The result of the operation.</param>
     /// <param name="backward">The backward pass; run once.</param>

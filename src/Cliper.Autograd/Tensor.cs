@@ -4,8 +4,9 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Autograd;
 
 /// <summary>
-/// A contiguous row-major array on a device and, where asked for, its gradient. Made either as a parameter or input, which
-/// its owner disposes, or by an operation of a <see cref="Tape"/>, which disposes it when the step no longer needs it.
+/// A contiguous row-major array on a device and, where asked for, its gradient. Made either as a parameter or input,
+/// which its owner disposes, or by an operation of a <see cref="Tape"/>, which disposes it when the step no longer
+/// needs it.
 /// </summary>
 public sealed class Tensor : IDisposable
 {
@@ -42,7 +43,8 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>An fp32 tensor of the given values.</summary>
-    public static Tensor From(Device device, ReadOnlySpan<float> values, Shape shape) => new(device.From(values), shape);
+    public static Tensor From(Device device, ReadOnlySpan<float> values, Shape shape) =>
+        new(device.From(values), shape);
 
     /// <summary>An int32 tensor of the given values: ids, labels, row indices.</summary>
     public static Tensor From(Device device, ReadOnlySpan<int> values, Shape shape) => new(device.From(values), shape);
@@ -73,8 +75,8 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>
-    /// Whether gradients flow here. Set it on parameters to train them and clear it to freeze them; operations set it on
-    /// what depends on such a parameter. A view shares its tensor's.
+    /// Whether gradients flow here. Set it on parameters to train them and clear it to freeze them; operations set it
+    /// on what depends on such a parameter. A view shares its tensor's.
     /// </summary>
     public bool RequiresGrad
     {
@@ -96,7 +98,7 @@ public sealed class Tensor : IDisposable
         : _gradientSet ? _gradient
         : throw new InvalidOperationException("no gradient has been written");
 
-    /// <summary>Counts writes by an optimiser or loader.</summary>
+    /// <summary>Counts writes by an optimizer or loader.</summary>
     public int Version => _base?.Version ?? _version;
 
     private int _version;
@@ -119,7 +121,8 @@ public sealed class Tensor : IDisposable
     /// The 16-bit copy that <see cref="AsOperand"/> made of the whole tensor, if it still exists; else the null array.
     /// </summary>
     internal DeviceArray OperandCopy =>
-        Root._companions is { } companions && companions.TryGetValue((0, Root.Shape, OperandKind), out IDisposable? found)
+        Root._companions is { } companions && companions.TryGetValue((0, Root.Shape, OperandKind),
+        out IDisposable? found)
             ? ((Converted)found).Data
             : default;
 
@@ -129,7 +132,8 @@ public sealed class Tensor : IDisposable
     public long OperandBytes => OperandCopy.Bytes;
 
     /// <summary>
-    /// Makes the next gradient overwrite instead of add. No memory is touched: the gradient counts as zero from here on.
+    /// Makes the next gradient overwrite instead of add. No memory is touched: the gradient counts as zero from here
+    /// on.
     /// </summary>
     public void ClearGradient()
     {
@@ -146,7 +150,10 @@ public sealed class Tensor : IDisposable
         return new Tensor(_base ?? this, _offset, shape);
     }
 
-    /// <summary>Rows [<paramref name="start"/>, <paramref name="start"/> + <paramref name="count"/>) of the outermost axis, as a view.</summary>
+    /// <summary>
+    /// Rows [<paramref name="start"/>, <paramref name="start"/> + <paramref name="count"/>) of the outermost axis, as a
+    /// view.
+    /// </summary>
     public Tensor Rows(int start, int count)
     {
         if (start < 0 || count < 0 || start > Shape[0] - count)
@@ -189,13 +196,15 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>
-    /// Hands this tensor's gradient on to <paramref name="target"/> (of equal count), whose gradient it then is: what the
-    /// backward of an addition does with an operand when nothing has been written there yet. Saves a copy.
+    /// Hands this tensor's gradient on to <paramref name="target"/> (of equal count), whose gradient it then is: what
+    /// the backward of an addition does with an operand when nothing has been written there yet. Saves a copy.
     /// </summary>
-    /// <returns>False, and nothing done, if the target already has a gradient, or either is a view or differs in type.</returns>
+    /// <returns>False, and nothing done, if the target already has a gradient, or either is a view or differs in
+    /// type.</returns>
     internal bool TryMoveGradientTo(Tensor target)
     {
-        if (_base is not null || target._base is not null || !target._gradient.IsNull || !_gradientSet || target.Type != Type)
+        if (_base is not null || target._base is not null || !target._gradient.IsNull || !_gradientSet
+            || target.Type != Type)
             return false;
         target._gradient = _gradient;
         target._gradientSet = true;
@@ -207,7 +216,9 @@ public sealed class Tensor : IDisposable
     /// <summary>The tensor whose memory this is: itself unless a view.</summary>
     internal Tensor Root => _base ?? this;
 
-    /// <summary>Set by a tape on what a recorded operation will read in its backward, so that a scope leaves it alone.</summary>
+    /// <summary>
+    /// Set by a tape on what a recorded operation will read in its backward, so that a scope leaves it alone.
+    /// </summary>
     internal void MarkSaved() => (_base ?? this).IsSaved = true;
 
     internal bool IsSaved { get; private set; }
@@ -221,8 +232,8 @@ public sealed class Tensor : IDisposable
     internal PreActivation? PreActivation { get; set; }
 
     /// <summary>
-    /// A packed or converted copy of this tensor (or view: each has its own), made when first asked for and kept until the
-    /// elements are next written or the tensor ends.
+    /// A packed or converted copy of this tensor (or view: each has its own), made when first asked for and kept until
+    /// the elements are next written or the tensor ends.
     /// </summary>
     /// <param name="kind">Distinguishes copies of the same elements.</param>
     /// <param name="make">Makes the copy.</param>
@@ -237,16 +248,17 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>
-    /// The elements as GEMMs on this tensor's device read a weight: itself on the CPU, a 16-bit copy on a GPU, where the
-    /// tensor holds the fp32 that the optimiser steps.
+    /// The elements as GEMMs on this tensor's device read a weight: itself on the CPU, a 16-bit copy on a GPU, where
+    /// the tensor holds the fp32 that the optimizer steps.
     /// </summary>
     internal DeviceArray AsOperand()
     {
         if (Type == Device.Activations)
             return Data;
-        // One copy for all views, which the optimiser can write in its own pass.
+        // One copy for all views, which the optimizer can write in its own pass.
         Tensor whole = Root;
-        return whole.Companion(OperandKind, () => new Converted(whole.Data, whole.Device.Activations)).Data.Slice(_offset, Shape.Count);
+        return whole.Companion(OperandKind, () =>
+            new Converted(whole.Data, whole.Device.Activations)).Data.Slice(_offset, Shape.Count);
     }
 
     /// <summary>A copy in another type.</summary>

@@ -28,7 +28,8 @@ internal static class ExitCode
     public static string Message(Exception failure) => failure switch
     {
         OperationCanceledException => "interrupted",
-        OutOfMemoryException => "out of memory: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
+        OutOfMemoryException =>
+        "out of memory: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
         SettingsException or InputException or DeviceException or IOException or UnauthorizedAccessException =>
             Remedies.Explain(failure),
         _ => $"internal error: {failure.GetType().Name}: {failure.Message} (--verbose shows where)",

@@ -5,7 +5,8 @@ using Cliper.Model.Stages;
 namespace Cliper.Cli;
 
 /// <summary>
-/// The way out of each failure, in the names of the command line's options. The libraries state facts and know no options.
+/// The way out of each failure, in the names of the command line's options. The libraries state facts and know no
+/// options.
 /// </summary>
 internal static class Remedies
 {
@@ -40,10 +41,12 @@ internal static class Remedies
         DeviceFailure.ReservationTooSmall => "raise --gpu-memory",
         DeviceFailure.TooLittleMemory => "end what else uses the GPU",
         DeviceFailure.OutOfMemory =>
-            "a smaller batch, more accumulated micro-batches or recomputed blocks need less, --gpu-memory reserves more",
+            "a smaller batch, more accumulated micro-batches or recomputed blocks need less, --gpu-memory reserves "
+            + "more",
         DeviceFailure.DriverOutOfMemory => "lower --gpu-memory, beside which the driver needs some memory of its own",
         DeviceFailure.KernelRefused => $"a newer driver may take it, or {OnCpu}",
-        DeviceFailure.Stopped => "the run has to start again from its last checkpoint; if it happens again, please report "
+        DeviceFailure.Stopped =>
+        "the run has to start again from its last checkpoint; if it happens again, please report "
             + "it with what CLIPER_CUDA_SYNC=1 says, which names the kernel",
         DeviceFailure.DriverCallFailed => null,
         _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, null),

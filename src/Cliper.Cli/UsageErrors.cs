@@ -15,15 +15,17 @@ internal static class UsageErrors
         Command command = parsed.CommandResult.Command;
         string[] unknown = [.. UnknownOptions(parsed)];
         if (unknown.Length > 0)
-            return [.. unknown.Select(option => $"unknown option '{option}'" + Suggestion.Hint(option, OptionNames(command)))];
+            return [.. unknown.Select(option => $"unknown option '{option}'" + Suggestion.Hint(option,
+                OptionNames(command)))];
         if (command.Action is null && parsed.UnmatchedTokens is [var word, ..])
             return [$"unknown command '{word}'" + Suggestion.Hint(word, command.Subcommands.Select(c => c.Name))];
         return [.. parsed.Errors.Select(error => error.Message.TrimEnd('.')).Distinct()];
     }
 
     /// <summary>
-    /// Words that look like options and are none, wherever the parser put them: among the arguments of a command that takes
-    /// files, or as the value of the option before. A negative number is a value, and so is all that follows "--".
+    /// Words that look like options and are none, wherever the parser put them: among the arguments of a command that
+    /// takes files, or as the value of the option before. A negative number is a value, and so is all that follows
+    /// "--".
     /// </summary>
     private static IEnumerable<string> UnknownOptions(ParseResult parsed) => parsed.Tokens
         .TakeWhile(token => token.Type != TokenType.DoubleDash)
@@ -35,7 +37,8 @@ internal static class UsageErrors
     private static IEnumerable<string> OptionNames(Command command)
     {
         IEnumerable<Option> own = command.Options;
-        IEnumerable<Option> inherited = Above(command).SelectMany(parent => parent.Options).Where(option => option.Recursive);
+        IEnumerable<Option> inherited = Above(command).SelectMany(parent => parent.Options).Where(option =>
+            option.Recursive);
         return own.Concat(inherited).SelectMany(option => option.Aliases.Append(option.Name));
     }
 

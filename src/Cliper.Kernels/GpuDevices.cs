@@ -8,7 +8,9 @@ namespace Cliper.Kernels;
 /// <summary>Opens GPUs with the kernels of all operations.</summary>
 public static class GpuDevices
 {
-    /// <summary>Opens an NVIDIA GPU. Its kernels are compiled and loaded in the background, or at their first launch.</summary>
+    /// <summary>
+    /// Opens an NVIDIA GPU. Its kernels are compiled and loaded in the background, or at their first launch.
+    /// </summary>
     /// <param name="ordinal">The GPU's number, from 0.</param>
     /// <param name="memory">Bytes to reserve; 0 for nine tenths of the free memory.</param>
     /// <param name="activations">fp16 or bf16.</param>

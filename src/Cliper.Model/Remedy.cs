@@ -1,8 +1,8 @@
 namespace Cliper.Model;
 
 /// <summary>
-/// The way out of an error, for errors whose way out has another name in every front end. The message of the error states
-/// the fact alone; a program adds the remedy in the names of its own options.
+/// The way out of an error, for errors whose way out has another name in every front end. The message of the error
+/// states the fact alone; a program adds the remedy in the names of its own options.
 /// </summary>
 public enum Remedy
 {

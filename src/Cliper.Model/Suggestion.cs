@@ -4,7 +4,7 @@ namespace Cliper.Model;
 public static class Suggestion
 {
     /// <summary>
-    /// The candidate with the fewest insertions, deletions, replacements and swaps of neighbours away from
+    /// The candidate with the fewest insertions, deletions, replacements and swaps of neighbors away from
     /// <paramref name="word"/>, letter case aside; null when none is near (at most a third of the longer word's
     /// letters).
     /// </summary>
@@ -28,7 +28,8 @@ public static class Suggestion
     /// <summary>Optimal string alignment: rows of the edit table, the last three kept.</summary>
     private static int Distance(string a, string b)
     {
-        int[] beforeLast = new int[b.Length + 1], last = [.. Enumerable.Range(0, b.Length + 1)], current = new int[b.Length + 1];
+        int[] beforeLast = new int[b.Length + 1], last = [.. Enumerable.Range(0, b.Length + 1)],
+            current = new int[b.Length + 1];
         for (int i = 1; i <= a.Length; i++)
         {
             current[0] = i;

@@ -76,7 +76,8 @@ public sealed class TapeLifetimeTests : TapeTests
     {
         using var tape = new Tape(Device);
         Assert.That(() => tape.Backward(tape.Sum(Random([3], 1))), Throws.InvalidOperationException);
-        Assert.That(() => tape.Backward(tape.Scale(Parameter([3]), 2)), Throws.InvalidOperationException.With.Message.Contains("[3]"));
+        Assert.That(() => tape.Backward(tape.Scale(Parameter([3]), 2)),
+            Throws.InvalidOperationException.With.Message.Contains("[3]"));
     }
 
     [Test]

@@ -21,7 +21,8 @@ public sealed class TensorTests : TapeTests
     public void ARangeOrShapeThatDoesNotFitIsNamed()
     {
         Tensor x = Random([4, 3], 1);
-        Assert.That(() => x.Rows(3, 2), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("rows [3, 5) of [4, 3]"));
+        Assert.That(() => x.Rows(3, 2),
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("rows [3, 5) of [4, 3]"));
         Assert.That(() => x.Rows(-1, 2), Throws.InstanceOf<ArgumentOutOfRangeException>());
         Assert.That(() => x.Reshape(new Shape(5, 2)), Throws.ArgumentException.With.Message.Contains("12 elements"));
         Assert.That(() => new Tensor(x.Data, new Shape(5)), Throws.ArgumentException);
@@ -47,7 +48,8 @@ public sealed class TensorTests : TapeTests
         AssertGradients(tape =>
         {
             Tensor y = tape.Multiply(x, x);
-            return tape.Multiply(tape.Add(y.Rows(0, 2), x.Rows(1, 2)), y.Reshape(new Shape(2, 6)).Rows(1, 1).Reshape(new Shape(2, 3)));
+            return tape.Multiply(tape.Add(y.Rows(0, 2), x.Rows(1, 2)), y.Reshape(new Shape(2, 6)).Rows(1, 1)
+                .Reshape(new Shape(2, 3)));
         }, x);
     }
 

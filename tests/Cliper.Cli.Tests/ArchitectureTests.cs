@@ -5,12 +5,13 @@ using System.Xml.Linq;
 namespace Cliper.Cli.Tests;
 
 /// <summary>
-/// Holds the house's walls: Cli -> Model -> Autograd -> Kernels and nothing the other way, in the project files and in what
-/// the built assemblies really refer to.
+/// Holds the house's walls: Cli -> Model -> Autograd -> Kernels and nothing the other way, in the project files and in
+/// what the built assemblies really refer to.
 /// </summary>
 public sealed class ArchitectureTests
 {
-    private const string Kernels = "Cliper.Kernels", Autograd = "Cliper.Autograd", Model = "Cliper.Model", Cli = "Cliper.Cli";
+    private const string Kernels = "Cliper.Kernels", Autograd = "Cliper.Autograd", Model = "Cliper.Model",
+        Cli = "Cliper.Cli";
 
     private static readonly string[] Projects = [Kernels, Autograd, Model, Cli];
 
@@ -21,14 +22,16 @@ public sealed class ArchitectureTests
     public void AProjectRefersToTheOneBelow(string project, params string[] below)
     {
         string[] referenced = [.. ProjectFile(project).Descendants("ProjectReference")
-            .Select(reference => Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')))];
+            .Select(reference =>
+            Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')))];
 
         Assert.That(referenced, Is.EqualTo(below));
     }
 
     [Test]
     public void EverySourceProjectIsOneOfTheFour() =>
-        Assert.That(Directory.GetDirectories(Path.Combine(Checkout.Root, "src")).Select(Path.GetFileName), Is.EquivalentTo(Projects));
+        Assert.That(Directory.GetDirectories(Path.Combine(Checkout.Root, "src")).Select(Path.GetFileName),
+        Is.EquivalentTo(Projects));
 
     [TestCase("System.CommandLine", Cli)]
     [TestCase("Spectre.Console", Cli)]
@@ -40,7 +43,8 @@ public sealed class ArchitectureTests
     {
         foreach (string project in Projects.Where(project => project != owner))
         {
-            Assert.That(ProjectFile(project).Descendants("PackageReference").Select(reference => reference.Attribute("Include")!.Value),
+            Assert.That(ProjectFile(project).Descendants("PackageReference").Select(reference =>
+                reference.Attribute("Include")!.Value),
                 Has.None.StartsWith(package), project);
             Assert.That(References(project).Namespaces, Has.None.StartsWith(package), project);
         }
@@ -60,10 +64,12 @@ public sealed class ArchitectureTests
     {
         Names names = References(project);
         Assert.That(names.Types, Does.Not.Contain("System.Console"));
-        Assert.That(names.Members, Does.Not.Contain("System.Environment.Exit").And.Not.Contain("System.Environment.FailFast"));
+        Assert.That(names.Members,
+            Does.Not.Contain("System.Environment.Exit").And.Not.Contain("System.Environment.FailFast"));
     }
 
-    private sealed record Names(HashSet<string> Assemblies, HashSet<string> Namespaces, HashSet<string> Types, HashSet<string> Members);
+    private sealed record Names(HashSet<string> Assemblies, HashSet<string> Namespaces, HashSet<string> Types,
+        HashSet<string> Members);
 
     private static XDocument ProjectFile(string project) =>
         XDocument.Load(Path.Combine(Checkout.Root, "src", project, $"{project}.csproj"));

@@ -19,8 +19,10 @@ public sealed class BenchTests
             Assert.That(row.GetProperty("name").GetString(), Does.Contain(only));
             Assert.That(row.GetProperty("ms").GetDouble(), Is.Positive);
             // Rounded away where a device moves a few kilobytes in milliseconds.
-            Assert.That(row.GetProperty("gbPerSecond").GetDouble(), device == "cpu" ? Is.Positive : Is.GreaterThanOrEqualTo(0));
-            Assert.That(row.GetProperty("ratio").GetDouble(), device == "cpu" ? Is.Positive : Is.GreaterThanOrEqualTo(0));
+            Assert.That(row.GetProperty("gbPerSecond").GetDouble(), device == "cpu" ? Is.Positive
+                : Is.GreaterThanOrEqualTo(0));
+            Assert.That(row.GetProperty("ratio").GetDouble(), device == "cpu" ? Is.Positive
+                : Is.GreaterThanOrEqualTo(0));
         }
     }
 
@@ -28,7 +30,8 @@ public sealed class BenchTests
     [TestCase("emulated --precision bf16", "bf16")]
     public void ItSaysHowActivationsAreStored(string device, string precision)
     {
-        ProgramRun run = ProgramRun.InProcess(["bench", "--only", "column sum", "--json", "--device", .. device.Split(' ')]);
+        ProgramRun run = ProgramRun.InProcess(["bench", "--only", "column sum", "--json", "--device",
+            .. device.Split(' ')]);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Json.GetProperty("precision").GetString(), Is.EqualTo(precision));
@@ -123,10 +126,13 @@ public sealed class BenchTests
 
     [TestCase("", 4, "gpu.sh: no usable CUDA device: this machine has no NVIDIA driver (libcuda.so.1 is not found)\n")]
     [TestCase("--budget 9m", 2, "gpu.sh: --budget is '9m', expected seconds\n")]
-    [TestCase("--only facts,peer,matmul", 2, "gpu.sh: --only names 'matmul'; the steps are facts doctor ptxas tests-matmul tests-attention "
+    [TestCase("--only facts,peer,matmul", 2,
+        "gpu.sh: --only names 'matmul'; the steps are facts doctor ptxas tests-matmul tests-attention "
         + "tests-host tests-model tests-optimizer tests-graphs sync bench-matmul bench-attention bench-norm bench-adamw bench-steps peer "
         + "training sanitizer tests-device tests-rest bench peer-compiled bench-bf16 peer-bf16\n")]
-    [TestCase("--fast", 2, "gpu.sh: unknown option --fast; the options are --continue DIR, --only STEP, --budget SECONDS and --pack DIR\n")]
+    [TestCase("--fast", 2,
+        "gpu.sh: unknown option --fast; the options are --continue DIR, --only STEP, --budget SECONDS and --pack "
+        + "DIR\n")]
     public void TheScriptForACardSaysWhatIsMissing(string arguments, int exitCode, string message)
     {
         if (!OperatingSystem.IsLinux() || CudaDevice.HasDriver)

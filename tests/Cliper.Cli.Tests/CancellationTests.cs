@@ -27,7 +27,8 @@ public sealed class CancellationTests
     [TestCase("", "data", "verify", "folder", "DATA", TestName = "lists are read")]
     [TestCase("", "data", "cache", "folder", "DATA", "--out", "OUT", TestName = "a cache is made")]
     [TestCase("copies within train", "data", "verify", "folder", "DATA", TestName = "copies are sought by data verify")]
-    [TestCase("train 4 pictures", "train", "--recipe", "fer2013", "--dataset", "folder", "--data", "DATA", "--out", "OUT",
+    [TestCase("train 4 pictures", "train", "--recipe", "fer2013", "--dataset", "folder", "--data", "DATA",
+        "--out", "OUT",
         TestName = "copies are sought by train")]
     public void AnInterruptedCommandEndsWith130WhenThisIsDone(string sign, params string[] args)
     {
@@ -35,12 +36,14 @@ public sealed class CancellationTests
         using var output = new StringWriter();
         using var error = new CancellingWriter(source, sign);
 
-        int exitCode = Application.Run([.. args.Select(arg => arg switch { "DATA" => In("data"), "OUT" => In("out"), _ => arg })],
+        int exitCode =
+            Application.Run([.. args.Select(arg => arg switch { "DATA" => In("data"), "OUT" => In("out"), _ => arg })],
             new Terminal(output, error), source.Token);
 
         Assert.That(exitCode, Is.EqualTo(130), error.ToString());
         Assert.That(error.ToString(), Does.EndWith("cliper-gpu: interrupted\n"));
-        Assert.That(Directory.Exists(In("out")) ? Directory.GetFiles(In("out"), "*", SearchOption.AllDirectories) : [], Is.Empty);
+        Assert.That(Directory.Exists(In("out")) ? Directory.GetFiles(In("out"), "*", SearchOption.AllDirectories)
+            : [], Is.Empty);
     }
 
     private string In(string name) => Path.Combine(_folder, name);

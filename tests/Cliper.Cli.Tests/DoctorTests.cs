@@ -17,13 +17,15 @@ public sealed class DoctorTests
         Assert.That(run.Json.GetProperty("selfTest").EnumerateArray(), Is.Not.Empty);
         Assert.That(run.Json.GetProperty("passed").GetBoolean());
         foreach (JsonElement operation in run.Json.GetProperty("operations").EnumerateArray())
-            Assert.That(operation.GetProperty("implementation").GetString(), Is.EqualTo(run.Json.GetProperty("instructionSet").GetString()));
+            Assert.That(operation.GetProperty("implementation").GetString(),
+                Is.EqualTo(run.Json.GetProperty("instructionSet").GetString()));
     }
 
     [Test]
     public void EveryOperationSaysWhatComputesItOnEachDevice([Values("fp16", "bf16")] string precision)
     {
-        ProgramRun run = ProgramRun.InProcess("doctor", "--json", "--threads", "1", "--device", "emulated", "--precision", precision);
+        ProgramRun run = ProgramRun.InProcess("doctor", "--json", "--threads", "1", "--device", "emulated",
+            "--precision", precision);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Json.GetProperty("precision").GetString(), Is.EqualTo(precision));
@@ -34,14 +36,19 @@ public sealed class DoctorTests
             Is.EqualTo(new[] { $"emulated GPU, portable kernels, {precision}", $"CPU, {Level(run)}, 1 thread" }));
         Assert.That(devices[0][1..], Is.EqualTo(devices[1][1..]).And.SupersetOf(new[]
         {
-            "matrix product", "attention, causal, gradient", "CLIPER losses", "CLIPER losses, gradient", "gather", "gather, gradient", "splice",
-            "splice, gradient", "patch embedding", "patch embedding, gradient", "resize", "warp", "normalise, erase", "colour jitter",
+            "matrix product", "attention, causal, gradient", "CLIPER losses", "CLIPER losses, gradient", "gather",
+                "gather, gradient", "splice",
+            "splice, gradient", "patch embedding", "patch embedding, gradient", "resize", "warp", "normalize, erase",
+                "color jitter",
         }));
         foreach (JsonElement operation in operations)
         {
-            bool emulated = operation.GetProperty("device").GetString()!.StartsWith("emulated", StringComparison.Ordinal);
-            Assert.That(operation.GetProperty("implementation").GetString(), Is.EqualTo(emulated ? "portable" : Level(run)));
-            Assert.That(operation.GetProperty("deviation").GetDouble(), Is.LessThanOrEqualTo(operation.GetProperty("bound").GetDouble()));
+            bool emulated = operation.GetProperty("device").GetString()!.StartsWith("emulated",
+                StringComparison.Ordinal);
+            Assert.That(operation.GetProperty("implementation").GetString(), Is.EqualTo(emulated ? "portable"
+                : Level(run)));
+            Assert.That(operation.GetProperty("deviation").GetDouble(),
+                Is.LessThanOrEqualTo(operation.GetProperty("bound").GetDouble()));
             Assert.That(operation.GetProperty("passed").GetBoolean());
         }
 
@@ -54,7 +61,8 @@ public sealed class DoctorTests
         ProgramRun run = ProgramRun.InProcess("doctor");
 
         Assert.That(run.ExitCode, Is.Zero);
-        foreach (string row in new[] { "processor", "instruction set", "threads", "memory", "FMA peak", "GPU", "precision", "ffmpeg", "self-test", "operations on", "  matrix product" })
+        foreach (string row in new[] { "processor", "instruction set", "threads", "memory", "FMA peak", "GPU",
+            "precision", "ffmpeg", "self-test", "operations on", "  matrix product" })
             Assert.That(run.Out, Does.Match($"(?m)^{row}"));
     }
 }

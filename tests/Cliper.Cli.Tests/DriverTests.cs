@@ -9,12 +9,13 @@ namespace Cliper.Cli.Tests;
 /// </summary>
 public sealed class DriverTests
 {
-    private const string Refused = "cliper-gpu: steps are launched kernel by kernel: Stand-in's driver makes no CUDA graph of them ";
+    private const string Refused =
+        "cliper-gpu: steps are launched kernel by kernel: Stand-in's driver makes no CUDA graph of them ";
 
     private string _folder = "";
 
-    // Training runs on the fake driver that several tests look at; in the second one commands execute only when somebody
-    // waits for them.
+    // Training runs on the fake driver that several tests look at; in the second one commands execute only when
+    // somebody waits for them.
     private Lazy<ProgramRun> _plain = null!, _late = null!;
 
     [OneTimeSetUp]
@@ -24,7 +25,8 @@ public sealed class DriverTests
             Assert.Ignore("no C compiler");
         _folder = Directory.CreateTempSubdirectory("cliper-driver").FullName;
         using Process cc = Process.Start("cc",
-            ["-shared", "-fPIC", "-o", Path.Combine(_folder, "libcuda.so.1"), Path.Combine(AppContext.BaseDirectory, "Driver", "cuda.c")]);
+            ["-shared", "-fPIC", "-o", Path.Combine(_folder, "libcuda.so.1"), Path.Combine(AppContext.BaseDirectory,
+            "Driver", "cuda.c")]);
         cc.WaitForExit();
         Assert.That(cc.ExitCode, Is.Zero);
         _plain = new Lazy<ProgramRun>(() => Train("", "plain"));
@@ -38,23 +40,32 @@ public sealed class DriverTests
             Directory.Delete(_folder, recursive: true);
     }
 
-    [TestCase("FAKE_VERSION=11040", "cuda", "driver is for CUDA 11.4, too old; one for 11.8 or later is needed; install one, or use --device cpu")]
+    [TestCase("FAKE_VERSION=11040", "cuda",
+        "driver is for CUDA 11.4, too old; one for 11.8 or later is needed; install one, or use --device cpu")]
     [TestCase("FAKE_INIT=100", "cuda", "the NVIDIA driver finds none; use --device cpu")]
     [TestCase("FAKE_INIT=802", "cuda", "the NVIDIA driver does not start: "
         + "cuInit failed: CUDA_ERROR_SYSTEM_NOT_READY (802); use --device cpu")]
     [TestCase("FAKE_COUNT=0", "cuda", "the NVIDIA driver finds none; use --device cpu")]
-    [TestCase("FAKE_OPEN=46", "cuda", "Stand-in cannot be used now: another program has it to itself (its compute mode), or nobody may "
+    [TestCase("FAKE_OPEN=46", "cuda",
+        "Stand-in cannot be used now: another program has it to itself (its compute mode), or nobody may "
         + "have it; choose another GPU with --device cuda:N, or use --device cpu")]
-    [TestCase("FAKE_COUNT=2", "cuda:2", "there is no CUDA device 2: this machine has 2, numbered from 0; choose one with --device cuda:N")]
-    [TestCase("FAKE_CAPABILITY=61", "cuda", "has compute capability 6.1; the kernels need 7.0 (Volta) or later: use --device cpu")]
+    [TestCase("FAKE_COUNT=2", "cuda:2",
+        "there is no CUDA device 2: this machine has 2, numbered from 0; choose one with --device cuda:N")]
+    [TestCase("FAKE_CAPABILITY=61", "cuda",
+        "has compute capability 6.1; the kernels need 7.0 (Volta) or later: use --device cpu")]
     [TestCase("FAKE_CAPABILITY=75", "cuda --precision bf16",
         "has compute capability 7.5; bf16 needs 8.0 (Ampere) or later: use --precision fp16")]
-    [TestCase("FAKE_FREE_MIB=32", "cuda", "32 MiB of 4096 MiB free; at least 64 MiB are needed: end what else uses the GPU")]
-    [TestCase("FAKE_FREE_MIB=128", "cuda --gpu-memory 256MiB", "128 MiB of 4096 MiB free; 256 MiB were asked for: lower --gpu-memory")]
-    [TestCase("FAKE_ALLOC=2", "cuda", "out of GPU memory: 921 MiB were asked for, 1024 MiB of 4096 MiB were free; lower --gpu-memory")]
-    [TestCase("FAKE_LOAD=2", "cuda", "out of GPU memory, loading Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16>: "
+    [TestCase("FAKE_FREE_MIB=32", "cuda",
+        "32 MiB of 4096 MiB free; at least 64 MiB are needed: end what else uses the GPU")]
+    [TestCase("FAKE_FREE_MIB=128", "cuda --gpu-memory 256MiB",
+        "128 MiB of 4096 MiB free; 256 MiB were asked for: lower --gpu-memory")]
+    [TestCase("FAKE_ALLOC=2", "cuda",
+        "out of GPU memory: 921 MiB were asked for, 1024 MiB of 4096 MiB were free; lower --gpu-memory")]
+    [TestCase("FAKE_LOAD=2", "cuda",
+        "out of GPU memory, loading Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16>: "
         + "cuModuleLoadDataEx failed: CUDA_ERROR_OUT_OF_MEMORY (2); lower --gpu-memory")]
-    [TestCase("FAKE_LOAD=222", "cuda", "(PTX 7.8): cuModuleLoadDataEx failed: CUDA_ERROR_OTHER (222): ptxas fatal: Unsupported "
+    [TestCase("FAKE_LOAD=222", "cuda",
+        "(PTX 7.8): cuModuleLoadDataEx failed: CUDA_ERROR_OTHER (222): ptxas fatal: Unsupported "
         + ".version 7.8; current version is '7.4'; a newer driver may take it, or use --device cpu")]
     public void AGpuThatCannotBeOpenedIsOneLine(string driver, string device, string message)
     {
@@ -71,7 +82,8 @@ public sealed class DriverTests
         ProgramRun run = Run("FAKE_LAUNCHES=3", $"bench --only softmax --device {device}");
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
-        Assert.That(run.Error, Does.Contain("cliper-gpu: the GPU stopped").And.Contain("failed: CUDA_ERROR_LAUNCH_FAILED (719); ")
+        Assert.That(run.Error,
+            Does.Contain("cliper-gpu: the GPU stopped").And.Contain("failed: CUDA_ERROR_LAUNCH_FAILED (719); ")
             .And.Not.Contain("on the processor"));
     }
 
@@ -145,7 +157,8 @@ public sealed class DriverTests
         ProgramRun run = Run("FAKE_COUNT=1", "bench --only matmul --device cuda --gpu-memory 64MiB");
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((4, "")));
-        Assert.That(run.Error, Does.Match(@"cliper-gpu: out of GPU memory: \d+ MiB were asked for, \d+ MiB of the 64 MiB reserved are "
+        Assert.That(run.Error,
+            Does.Match(@"cliper-gpu: out of GPU memory: \d+ MiB were asked for, \d+ MiB of the 64 MiB reserved are "
             + "free; a smaller batch, .*--gpu-memory reserves more"));
     }
 
@@ -161,12 +174,15 @@ public sealed class DriverTests
     [Test]
     public void WithoutADriverAutoComputesOnTheProcessorWithoutAWord()
     {
-        // The loader stops at the first file of the name; one that is no library is as good as none, whatever the machine has.
+        // The loader stops at the first file of the name; one that is no library is as good as none, whatever the
+        // machine has.
         string folder = Directory.CreateDirectory(Path.Combine(_folder, "none")).FullName;
         File.WriteAllText(Path.Combine(folder, "libcuda.so.1"), "not a library");
 
-        ProgramRun auto = ProgramRun.Shell($"LD_LIBRARY_PATH='{folder}' $PROGRAM doctor --json --threads 1 --device auto");
-        ProgramRun cuda = ProgramRun.Shell($"LD_LIBRARY_PATH='{folder}' $PROGRAM doctor --json --threads 1 --device cuda");
+        ProgramRun auto =
+            ProgramRun.Shell($"LD_LIBRARY_PATH='{folder}' $PROGRAM doctor --json --threads 1 --device auto");
+        ProgramRun cuda =
+            ProgramRun.Shell($"LD_LIBRARY_PATH='{folder}' $PROGRAM doctor --json --threads 1 --device cuda");
 
         Assert.That((auto.ExitCode, auto.Error), Is.EqualTo((0, "")));
         Assert.That(auto.Json.GetProperty("gpuReason").GetString(), Does.Contain("this machine has no NVIDIA driver"));
@@ -193,15 +209,16 @@ public sealed class DriverTests
         Assert.That(_plain.Value.ExitCode, Is.Zero, _plain.Value.Error);
         string[] log = Log("plain");
 
-        // Eight steps in each stage. The first two make what lasts (moments, copies of weights); then all repeat one of two, which differ in
-        // the buffer of the steps' pair that they use.
+        // Eight steps in each stage. The first two make what lasts (moments, copies of weights); then all repeat one of
+        // two, which differ in the buffer of the steps' pair that they use.
         Assert.That(Count(log, "replay"), Is.GreaterThanOrEqualTo(2 * 4));
         Assert.That(Count(log, "captured"), Is.InRange(2, 2 * 2));
         Assert.That(Count(log, "ended"), Is.EqualTo(Count(log, "captured")), "graphs left");
         Assert.That((Count(log, "allocate"), Count(log, "pin")), Is.EqualTo((1, 4)));
         Assert.That(Array.FindLastIndex(log, line => line.StartsWith("pin", StringComparison.Ordinal)),
             Is.LessThan(Array.FindIndex(log, line => line.StartsWith("upload", StringComparison.Ordinal))));
-        Assert.That(log.Where(line => line.StartsWith("load", StringComparison.Ordinal)).Distinct().Count(), Is.GreaterThan(1), "threads that load");
+        Assert.That(log.Where(line => line.StartsWith("load", StringComparison.Ordinal)).Distinct().Count(),
+            Is.GreaterThan(1), "threads that load");
     }
 
     [Test]
@@ -245,7 +262,8 @@ public sealed class DriverTests
         ProgramRun run = Train("FAKE_CAPTURED_LAUNCH=2", "refused");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(run.Error.Split('\n').Count(line => line.StartsWith(Refused + "(out of GPU memory, launching", StringComparison.Ordinal)),
+        Assert.That(run.Error.Split('\n').Count(line => line.StartsWith(Refused + "(out of GPU memory, launching",
+            StringComparison.Ordinal)),
             Is.EqualTo(1), run.Error);
         Assert.That(Count(Log("refused"), "replay"), Is.Zero);
     }
@@ -272,7 +290,8 @@ public sealed class DriverTests
     [TestCase("FAKE_CAPABILITY=80", true, "")]
     [TestCase("FAKE_CAPABILITY=75", false, "")]
     [TestCase("FAKE_CAPTURE=801", true, Refused + "(cuStreamBeginCapture failed: CUDA_ERROR_NOT_SUPPORTED (801))")]
-    [TestCase("FAKE_INSTANTIATE=2", true, Refused + "(cuGraphInstantiateWithFlags failed: CUDA_ERROR_OUT_OF_MEMORY (2))")]
+    [TestCase("FAKE_INSTANTIATE=2", true,
+        Refused + "(cuGraphInstantiateWithFlags failed: CUDA_ERROR_OUT_OF_MEMORY (2))")]
     public void DoctorSaysWhetherTensorCoresAndGraphsAreUsed(string driver, bool tensorCores, string refused)
     {
         // The driver's compiler says this of every kernel, and so doctor does.
@@ -284,11 +303,13 @@ public sealed class DriverTests
             Is.Unique.And.Contains("Element Sum GlobalPtr16<Fp16> GlobalPtr16<Fp16> GlobalPtr16<Fp16>"));
         Assert.That(logs.Select(entry => entry.GetProperty("log").GetString()), Has.All.EqualTo(Log));
         JsonElement gpu = run.Json.GetProperty("gpu");
-        Assert.That((gpu.GetProperty("tensorCores").GetBoolean(), gpu.GetProperty("graphs").GetBoolean()), Is.EqualTo((tensorCores, refused.Length == 0)));
+        Assert.That((gpu.GetProperty("tensorCores").GetBoolean(), gpu.GetProperty("graphs").GetBoolean()),
+            Is.EqualTo((tensorCores, refused.Length == 0)));
         Assert.That(run.Error.Trim(), Is.EqualTo(refused));
     }
 
-    private static int Count(string[] log, string what) => log.Count(line => line.StartsWith(what, StringComparison.Ordinal));
+    private static int Count(string[] log, string what) =>
+        log.Count(line => line.StartsWith(what, StringComparison.Ordinal));
 
     private string[] Log(string run) => File.ReadAllLines(Path.Combine(_folder, run + ".log"));
 
@@ -299,9 +320,12 @@ public sealed class DriverTests
             foreach ((string split, int count) in new[] { ("train", 12), ("test", 4) })
                 for (int label = 0; label < 3; label++)
                     for (int index = 0; index < count; index++)
-                        RunTests.Draw(Path.Combine(data, split, $"{label}", $"{index}.png"), label, split.Length * 100 + index);
-        return Run($"FAKE_LOG='{_folder}/{run}.log' {driver}", $"train --device cuda --out '{_folder}/{run}' --overwrite --pretrain-epochs 1 "
-            + $"{options} {string.Join(' ', RunTests.TinyOn(data).Select(word => $"'{word}'"))} --set stage1.epochs=2 --set stage2.epochs=2");
+                        RunTests.Draw(Path.Combine(data, split, $"{label}", $"{index}.png"), label,
+                            split.Length * 100 + index);
+        return Run($"FAKE_LOG='{_folder}/{run}.log' {driver}",
+            $"train --device cuda --out '{_folder}/{run}' --overwrite --pretrain-epochs 1 "
+            + $"{options} {string.Join(' ', RunTests.TinyOn(data).Select(word => $"'{word}'"))} --set "
+            + "stage1.epochs=2 --set stage2.epochs=2");
     }
 
     private ProgramRun Run(string driver, string args) =>

@@ -19,7 +19,8 @@ public sealed class EvaluationOutputTests
         string[] lines = written.ToString().Split('\n');
         Assert.That(lines.Select(line => line.TrimEnd().Length), Is.All.LessThanOrEqualTo(80));
         foreach (string name in FaceExpressions.Names)
-            Assert.That(lines.Count(line => line.TrimStart().StartsWith(name + " ", StringComparison.Ordinal)), Is.EqualTo(1),
+            Assert.That(lines.Count(line => line.TrimStart().StartsWith(name + " ", StringComparison.Ordinal)),
+                Is.EqualTo(1),
                 written.ToString());
     }
 }

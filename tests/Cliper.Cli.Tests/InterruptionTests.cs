@@ -18,7 +18,8 @@ public sealed class InterruptionTests
     [Test]
     public void OnlyThisTypeRegistersSignals()
     {
-        string[] files = [.. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "src"), "*.cs", SearchOption.AllDirectories)
+        string[] files = [.. Directory.EnumerateFiles(Path.Combine(Checkout.Root, "src"), "*.cs",
+            SearchOption.AllDirectories)
             .Where(file => File.ReadAllText(file).Contains("PosixSignalRegistration.Create", StringComparison.Ordinal))
             .Select(file => Path.GetFileName(file))];
 

@@ -35,8 +35,8 @@ internal sealed record ProgramRun(int ExitCode, string Out, string Error)
     }
 
     /// <summary>
-    /// Runs the program as a process and sends it <paramref name="signal"/> as soon as a line of its standard error holds
-    /// <paramref name="sign"/>.
+    /// Runs the program as a process and sends it <paramref name="signal"/> as soon as a line of its standard error
+    /// holds <paramref name="sign"/>.
     /// </summary>
     public static ProgramRun Interrupted(string signal, string sign, params string[] args)
     {

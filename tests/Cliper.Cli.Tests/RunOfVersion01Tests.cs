@@ -103,7 +103,9 @@ public sealed class RunOfVersion01Tests
     {
         if (HashOf(name) is not { } hash)
         {
-            Assert.Ignore($"no hash of version 0.1 is known for {SimdLevels.Best.Describe()} on {RuntimeInformation.ProcessArchitecture}");
+            Assert.Ignore(
+                $"no hash of version 0.1 is known for {SimdLevels.Best.Describe()} on "
+                + $"{RuntimeInformation.ProcessArchitecture}");
             return;
         }
         Assert.That(Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file))), Is.EqualTo(hash));

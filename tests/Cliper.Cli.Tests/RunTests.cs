@@ -33,12 +33,14 @@ public sealed class RunTests
     [Test]
     public void ARunLeavesWhatItPromises()
     {
-        foreach (string file in new[] { "config.json", "metrics.jsonl", "metrics.csv", "report.html", "checkpoints/model.safetensors", "checkpoints/last.safetensors" })
+        foreach (string file in new[] { "config.json", "metrics.jsonl", "metrics.csv", "report.html",
+            "checkpoints/model.safetensors", "checkpoints/last.safetensors" })
             Assert.That(Path.Combine(Run, file), Does.Exist);
         foreach (string line in File.ReadLines(Path.Combine(Run, "metrics.jsonl")))
         {
             using JsonDocument row = JsonDocument.Parse(line);
-            Assert.That(row.RootElement.TryGetProperty("stage", out _) && row.RootElement.TryGetProperty("lr", out _), line);
+            Assert.That(row.RootElement.TryGetProperty("stage", out _) && row.RootElement.TryGetProperty("lr", out _),
+                line);
         }
         using JsonDocument config = JsonDocument.Parse(File.ReadAllText(Path.Combine(Run, "config.json")));
         Assert.That(config.RootElement.GetProperty("pretrain").GetProperty("epochs").GetInt32(), Is.EqualTo(3));
@@ -53,14 +55,16 @@ public sealed class RunTests
         Assert.That(own, Is.Not.EqualTo(0.07f).Within(1e-4f));
         Assert.That(own, Is.EqualTo(MathF.Exp(-scale)));
 
-        ProgramRun set = ProgramRun.InProcess(["train", "--out", In("set"), "--pretrain-epochs", "1", "--set", "temperature=0.05", .. Tiny]);
+        ProgramRun set = ProgramRun.InProcess(["train", "--out", In("set"), "--pretrain-epochs", "1", "--set",
+            "temperature=0.05", .. Tiny]);
         Assert.That(set.ExitCode, Is.Zero, set.Error);
         Assert.That(Temperature(In("set")).Temperature, Is.EqualTo(0.05f));
 
         static (float Temperature, float LogitScale) Temperature(string run)
         {
             using var file = new SafeTensors(Path.Combine(run, "checkpoints", "model.safetensors"));
-            return (float.Parse(file.Metadata["temperature"], CultureInfo.InvariantCulture), file.ReadFloats("clip.logit_scale")[0]);
+            return (float.Parse(file.Metadata["temperature"], CultureInfo.InvariantCulture),
+                file.ReadFloats("clip.logit_scale")[0]);
         }
     }
 
@@ -72,8 +76,10 @@ public sealed class RunTests
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Json.GetProperty("war").GetDouble(), Is.InRange(0, 1));
         Assert.That(run.Json.GetProperty("uar").GetDouble(), Is.InRange(0, 1));
-        Assert.That(run.Json.GetProperty("classes").EnumerateArray().Select(name => name.GetString()), Is.EqualTo(Classes));
-        Assert.That(run.Json.GetProperty("confusion").EnumerateArray().Sum(row => row.EnumerateArray().Sum(count => count.GetInt32())), Is.EqualTo(12));
+        Assert.That(run.Json.GetProperty("classes").EnumerateArray().Select(name => name.GetString()),
+            Is.EqualTo(Classes));
+        Assert.That(run.Json.GetProperty("confusion").EnumerateArray()
+            .Sum(row => row.EnumerateArray().Sum(count => count.GetInt32())), Is.EqualTo(12));
         Assert.That(run.Json.GetProperty("samples").GetInt32(), Is.EqualTo(12));
         Assert.That(run.Json.GetProperty("split").GetString(), Is.EqualTo("test"));
     }
@@ -81,11 +87,13 @@ public sealed class RunTests
     [Test]
     public void APredictionIsAnObjectAPicture()
     {
-        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test"), "--faces", "none", "--json");
+        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test"), "--faces",
+            "none", "--json");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Json.GetProperty("schema").GetInt32(), Is.EqualTo(1));
-        Assert.That(run.Json.GetProperty("model").GetProperty("classes").EnumerateArray().Select(name => name.GetString()), Is.EqualTo(Classes));
+        Assert.That(run.Json.GetProperty("model").GetProperty("classes").EnumerateArray().Select(name =>
+            name.GetString()), Is.EqualTo(Classes));
         Assert.That(run.Json.GetProperty("model").GetProperty("sha256").GetString(), Does.Match("^[0-9a-f]{64}$"));
         JsonElement[] pictures = [.. run.Json.GetProperty("results").EnumerateArray()];
         Assert.That(pictures, Has.Length.EqualTo(12));
@@ -97,7 +105,8 @@ public sealed class RunTests
             string expression = face.GetProperty("expression").GetString()!;
             Assert.That(Classes, Does.Contain(expression));
             JsonElement shares = face.GetProperty("probabilities");
-            Assert.That(face.GetProperty("probability").GetDouble(), Is.EqualTo(shares.GetProperty(expression).GetDouble()));
+            Assert.That(face.GetProperty("probability").GetDouble(),
+                Is.EqualTo(shares.GetProperty(expression).GetDouble()));
             // Three fp32 shares of one: each rounded by at most 2^-25.
             Assert.That(shares.EnumerateObject().Sum(share => share.Value.GetDouble()), Is.EqualTo(1).Within(1e-6));
             Assert.That(face.GetProperty("descriptor").GetInt32(), Is.InRange(0, 4));
@@ -107,10 +116,13 @@ public sealed class RunTests
     [Test]
     public void PredictionsCanBeATable()
     {
-        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test", "anger"), "--faces", "none", "--csv", "-");
+        ProgramRun run = ProgramRun.InProcess("predict", "--checkpoint", Run, In("data", "test", "anger"), "--faces",
+            "none", "--csv", "-");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(run.Out, Does.StartWith("file,id,x,y,width,height,score,expression,probability,descriptor,anger,happiness,sadness\n"));
+        Assert.That(run.Out,
+            Does.StartWith(
+            "file,id,x,y,width,height,score,expression,probability,descriptor,anger,happiness,sadness\n"));
         Assert.That(run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(5));
     }
 
@@ -122,7 +134,8 @@ public sealed class RunTests
         File.WriteAllText(Path.Combine(folder, "bad.png"), "no picture");
 
         ProgramRun lenient = ProgramRun.InProcess("predict", "--checkpoint", Run, folder, "--faces", "none", "--json");
-        ProgramRun strict = ProgramRun.InProcess("predict", "--checkpoint", Run, folder, "--faces", "none", "--json", "--strict");
+        ProgramRun strict = ProgramRun.InProcess("predict", "--checkpoint", Run, folder, "--faces", "none", "--json",
+            "--strict");
 
         Assert.That(lenient.ExitCode, Is.Zero, lenient.Error);
         Assert.That(lenient.Json.GetProperty("results").GetArrayLength(), Is.EqualTo(1));
@@ -135,12 +148,15 @@ public sealed class RunTests
     [Test]
     public void FeaturesAreWrittenInTheOrderOfTheirPaths()
     {
-        string weights = In("pretrained", "clip.safetensors"), texts = In("texts.txt"), features = In("features.safetensors");
-        ProgramRun pretrain = ProgramRun.InProcess(["pretrain", "--out", In("pretrained"), "--pretrain-epochs", "1", .. Tiny[..^4]]);
+        string weights = In("pretrained", "clip.safetensors"), texts = In("texts.txt"),
+            features = In("features.safetensors");
+        ProgramRun pretrain = ProgramRun.InProcess(["pretrain", "--out", In("pretrained"), "--pretrain-epochs", "1",
+            .. Tiny[..^4]]);
         Assert.That(pretrain.ExitCode, Is.Zero, pretrain.Error);
         File.WriteAllText(texts, "a photo of a happy face.\nanger\n");
 
-        ProgramRun run = ProgramRun.InProcess("embed", "--weights", weights, "--images", In("data", "test"), "--texts", texts, "--out", features, "--json");
+        ProgramRun run = ProgramRun.InProcess("embed", "--weights", weights, "--images", In("data", "test"), "--texts",
+            texts, "--out", features, "--json");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Json.GetProperty("images").GetInt32(), Is.EqualTo(12));
@@ -157,13 +173,17 @@ public sealed class RunTests
     {
         string data = In("four"), run = In("emulated"), texts = In("emulated.txt");
         for (int index = 0; index < 8; index++)
-            Draw(Path.Combine(data, index < 4 ? "train" : "test", Classes[index % 2], $"{index}.png"), index % 2, index);
+            Draw(Path.Combine(data, index < 4 ? "train" : "test", Classes[index % 2], $"{index}.png"),
+                index % 2, index);
         File.WriteAllText(texts, "anger\n");
         string weights = Path.Combine(Run, "checkpoints", "model.safetensors");
-        ProgramRun train = ProgramRun.InProcess(["train", "--out", run, "--pretrain-epochs", "1", "--device", "emulated",
+        ProgramRun train = ProgramRun.InProcess(["train", "--out", run, "--pretrain-epochs", "1",
+            "--device", "emulated",
                 .. Tiny.Select(word => word == In("data") ? data : word)]),
-            eval = ProgramRun.InProcess("eval", "--run", run, "--data", data, "--dataset", "folder", "--device", "emulated", "--json"),
-            predict = ProgramRun.InProcess("predict", "--checkpoint", run, Path.Combine(data, "test"), "--faces", "none", "--device", "emulated", "--json");
+            eval = ProgramRun.InProcess("eval", "--run", run, "--data", data, "--dataset", "folder", "--device",
+            "emulated", "--json"),
+            predict = ProgramRun.InProcess("predict", "--checkpoint", run, Path.Combine(data, "test"), "--faces",
+            "none", "--device", "emulated", "--json");
         Assert.That(train.ExitCode, Is.Zero, train.Error);
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
         Assert.That(eval.Json.GetProperty("samples").GetInt32(), Is.EqualTo(4));
@@ -173,22 +193,26 @@ public sealed class RunTests
         float[][] features = [.. new[] { "cpu", "emulated" }.Select(device =>
         {
             string file = In($"{device}.safetensors");
-            ProgramRun embed = ProgramRun.InProcess("embed", "--weights", weights, "--images", Path.Combine(data, "test"), "--texts", texts,
+            ProgramRun embed = ProgramRun.InProcess("embed", "--weights", weights, "--images",
+                Path.Combine(data, "test"), "--texts", texts,
                 "--out", file, "--device", device);
             Assert.That(embed.ExitCode, Is.Zero, embed.Error);
             using var written = new SafeTensors(file);
             return (float[])[.. written.ReadFloats("image_features"), .. written.ReadFloats("text_features")];
         })];
-        // A layer's towers keep eight results in fp16, as does the embedding: by WholeModelTests off by at most sqrt(16) 2^-11 of a
-        // feature's length, and no two features alike so that another picture's would be off by far more.
-        double off = Math.Sqrt(features[0].Zip(features[1], (x, y) => (x - y) * (double)(x - y)).Sum() / features[0].Sum(x => (double)x * x));
+        // A layer's towers keep eight results in fp16, as does the embedding: by WholeModelTests off by at most
+        // sqrt(16) 2^-11 of a feature's length, and no two features alike so that another picture's would be off by far
+        // more.
+        double off = Math.Sqrt(features[0].Zip(features[1], (x, y) => (x - y) * (double)(x - y)).Sum() / features[0]
+            .Sum(x => (double)x * x));
         Assert.That(off, Is.InRange(1e-6, 4.0 / (1 << 11)));
     }
 
     [Test]
     public void TheClipInACheckpointServesAsWeights()
     {
-        string checkpoint = Path.Combine(Run, "checkpoints", "model.safetensors"), texts = In("words.txt"), features = In("words.safetensors");
+        string checkpoint = Path.Combine(Run, "checkpoints", "model.safetensors"), texts = In("words.txt"),
+            features = In("words.safetensors");
         File.WriteAllText(texts, "anger\n");
 
         ProgramRun embed = ProgramRun.InProcess("embed", "--weights", checkpoint, "--texts", texts, "--out", features);
@@ -201,7 +225,8 @@ public sealed class RunTests
     [Test]
     public void ATrainedModelOfHalfTheSizeAnswersAlike()
     {
-        string half = In("half.safetensors"), clip = In("clip-alone.safetensors"), whole = Path.Combine(Run, "checkpoints", "model.safetensors");
+        string half = In("half.safetensors"), clip = In("clip-alone.safetensors"),
+            whole = Path.Combine(Run, "checkpoints", "model.safetensors");
 
         ProgramRun kept = ProgramRun.InProcess("weights", "convert", whole, "--type", "f16", "--out", half);
         ProgramRun alone = ProgramRun.InProcess("weights", "convert", whole, "--naming", "openai", "--out", clip);
@@ -211,15 +236,18 @@ public sealed class RunTests
         JsonElement[] before = Answers(whole), after = Answers(half);
         for (int i = 0; i < before.Length; i++)
             foreach (string name in Classes)
-                // Every weight is rounded by 2^-11 of itself; features of unit length then differ by some of these, cosines as much,
-                // and a probability by a quarter of the logits' difference, their temperature being near 0.07.
+                // Every weight is rounded by 2^-11 of itself; features of unit length then differ by some of these,
+                // cosines as much, and a probability by a quarter of the logits' difference, their temperature being
+                // near 0.07.
                 Assert.That(Probability(after[i], name), Is.EqualTo(Probability(before[i], name)).Within(0.02));
         Assert.That(ProgramRun.InProcess("predict", "--checkpoint", clip, In("data", "test")).ExitCode, Is.EqualTo(3));
 
         JsonElement[] Answers(string checkpoint) =>
-            [.. ProgramRun.InProcess("predict", "--checkpoint", checkpoint, In("data", "test"), "--faces", "none", "--json").Json
+            [.. ProgramRun.InProcess("predict", "--checkpoint", checkpoint, In("data", "test"), "--faces", "none",
+            "--json").Json
                 .GetProperty("results").EnumerateArray().Select(picture => picture.GetProperty("faces")[0])];
-        static double Probability(JsonElement answer, string name) => answer.GetProperty("probabilities").GetProperty(name).GetDouble();
+        static double Probability(JsonElement answer, string name) => answer.GetProperty("probabilities")
+            .GetProperty(name).GetDouble();
     }
 
     [Test]
@@ -240,8 +268,10 @@ public sealed class RunTests
         for (int index = 0; index < 10; index++)
             Draw(Path.Combine(folder, $"{index}.png"), index % 3, index);
         File.WriteAllText(Path.Combine(folder, "captions.csv"),
-            "file,caption\n" + string.Concat(Enumerable.Range(0, 10).Select(index => $"{index}.png,\"stripes, number {index % 3}\"\n")));
-        string[] args = ["pretrain", .. Tiny[..^4].Select(word => word == In("data") ? folder : word), "--pretrain-epochs", "1", "--json"];
+            "file,caption\n" + string.Concat(Enumerable.Range(0, 10).Select(index =>
+            $"{index}.png,\"stripes, number {index % 3}\"\n")));
+        string[] args = ["pretrain", .. Tiny[..^4].Select(word => word == In("data") ? folder : word),
+            "--pretrain-epochs", "1", "--json"];
 
         ProgramRun run = ProgramRun.InProcess([.. args, "--out", In("captioned-run")]);
         File.AppendAllText(Path.Combine(folder, "captions.csv"), "missing.png,nothing\n");
@@ -266,7 +296,9 @@ public sealed class RunTests
         Assert.That(Path.Combine(run, "checkpoints", "last.safetensors"), Does.Exist);
         ProgramRun tooFew = ProgramRun.InProcess("train", "--resume", run, "--pretrain-epochs", "1");
         Assert.That(tooFew.ExitCode, Is.EqualTo(2));
-        Assert.That(tooFew.Error, Does.Match("cliper-gpu: .*: [23] epochs of pretrain have been trained, more than 1: leave their number as it was"));
+        Assert.That(tooFew.Error,
+            Does.Match("cliper-gpu: .*: [23] epochs of pretrain have been trained, more than 1: leave their number "
+            + "as it was"));
         ProgramRun resumed = ProgramRun.InProcess("train", "--resume", run, "--pretrain-epochs", "3", "--json");
         Assert.That(resumed.ExitCode, Is.Zero, resumed.Error);
         Assert.That(resumed.Error, Does.Contain("going on in pretrain"));
@@ -280,7 +312,8 @@ public sealed class RunTests
 
         ProgramRun kill = ProgramRun.Interrupted("KILL", "stage2 epoch 3/", [.. args, "--out", killed]);
         // As it is left when it was killed while it wrote a checkpoint.
-        File.WriteAllText(Path.Combine(killed, "checkpoints", $".last.safetensors.{Guid.NewGuid():N}.tmp"), "half a checkpoint");
+        File.WriteAllText(Path.Combine(killed, "checkpoints", $".last.safetensors.{Guid.NewGuid():N}.tmp"),
+            "half a checkpoint");
         ProgramRun resumed = ProgramRun.InProcess("train", "--resume", killed);
         ProgramRun unbroken = ProgramRun.InProcess([.. args, "--out", whole]);
 
@@ -296,10 +329,12 @@ public sealed class RunTests
     [Test]
     public void ARunIsResumedFromAnyFolder()
     {
-        string[] relative = [.. Tiny.Select(argument => argument == In("data") ? Path.GetRelativePath(Environment.CurrentDirectory, argument) : argument)];
+        string[] relative = [.. Tiny.Select(argument => argument == In("data")
+            ? Path.GetRelativePath(Environment.CurrentDirectory, argument) : argument)];
         Assert.That(relative, Is.Not.EqualTo(Tiny));
 
-        ProgramRun run = ProgramRun.InProcess(["train", "--out", In("anywhere"), "--pretrain-epochs", "1", .. relative]);
+        ProgramRun run = ProgramRun.InProcess(["train", "--out", In("anywhere"), "--pretrain-epochs", "1",
+            .. relative]);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         using JsonDocument config = JsonDocument.Parse(File.ReadAllText(In("anywhere", "config.json")));
@@ -315,7 +350,8 @@ public sealed class RunTests
         ProgramRun descriptors = ProgramRun.InProcess("train", "--resume", Run, "--set", "subclasses=2");
 
         Assert.That((shape.ExitCode, descriptors.ExitCode), Is.EqualTo((2, 2)));
-        Assert.That(shape.Error, Does.Contain("the setting shape is not the one that the run began with").And.Contain("--out"));
+        Assert.That(shape.Error,
+            Does.Contain("the setting shape is not the one that the run began with").And.Contain("--out"));
         Assert.That(descriptors.Error, Does.Contain("the setting subclasses is not"));
         Assert.That(File.ReadAllText(Path.Combine(Run, "config.json")), Is.EqualTo(config));
     }
@@ -345,7 +381,8 @@ public sealed class RunTests
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
         }
-        foreach (string file in new[] { Path.Combine(data, "train", "anger", "0.png"), Path.Combine(data, "test", "anger", "1.png") })
+        foreach (string file in new[] { Path.Combine(data, "train", "anger", "0.png"),
+            Path.Combine(data, "test", "anger", "1.png") })
             File.WriteAllBytes(file, File.ReadAllBytes(file)[..200]);
         string[] args = ["train", "--pretrain-epochs", "1", .. Tiny.Select(word => word == In("data") ? data : word)];
 
@@ -353,9 +390,11 @@ public sealed class RunTests
         ProgramRun strict = ProgramRun.InProcess([.. args, "--out", In("strict"), "--strict"]);
 
         Assert.That(lenient.ExitCode, Is.Zero, lenient.Error);
-        Assert.That(lenient.Error.Split('\n').Count(line => line.StartsWith("warning: skipped: ", StringComparison.Ordinal)), Is.EqualTo(2), lenient.Error);
+        Assert.That(lenient.Error.Split('\n').Count(line => line.StartsWith("warning: skipped: ",
+            StringComparison.Ordinal)), Is.EqualTo(2), lenient.Error);
         Assert.That(lenient.Error, Does.Contain("skipped 2 unreadable samples"));
-        Assert.That(File.ReadAllText(Path.Combine(In("lenient"), "report.html")), Does.Contain("skipped 2 unreadable samples"));
+        Assert.That(File.ReadAllText(Path.Combine(In("lenient"), "report.html")),
+            Does.Contain("skipped 2 unreadable samples"));
         Assert.That((strict.ExitCode, strict.Out), Is.EqualTo((3, "")));
         Assert.That(strict.Error, Does.Contain("0.png: the picture is truncated"));
     }
@@ -364,42 +403,51 @@ public sealed class RunTests
     public void AFileThatOutgrowsItsLimitIsOneSentenceAndLeavesNoPart()
     {
         string run = In("limited");
-        string args = string.Join(' ', ((string[])["train", "--out", run, "--pretrain-epochs", "2", .. Tiny]).Select(word => $"'{word}'"));
+        string args = string.Join(' ', ((string[])["train", "--out", run, "--pretrain-epochs", "2", .. Tiny])
+            .Select(word => $"'{word}'"));
 
-        // 300 KiB a file: less than a checkpoint, more than all that is written before. The runtime's own memory is a file to
-        // the kernel unless it is told not to protect its code.
+        // 300 KiB a file: less than a checkpoint, more than all that is written before. The runtime's own memory is a
+        // file to the kernel unless it is told not to protect its code.
         ProgramRun limited = ProgramRun.Shell($"export DOTNET_EnableWriteXorExecute=0; ulimit -f 300; $PROGRAM {args}");
 
         Assert.That(limited.ExitCode, Is.EqualTo(1), limited.Error);
-        Assert.That(limited.Error, Does.Contain("last.safetensors: cannot be written: it grows over the largest size").And.Not.Contain("   at "));
+        Assert.That(limited.Error,
+            Does.Contain("last.safetensors: cannot be written: it grows over the largest size").And.Not.Contain(
+            "   at "));
         Assert.That(Directory.GetFileSystemEntries(Path.Combine(run, "checkpoints")), Is.Empty);
     }
 
     [Test]
-    public void FeaturesAreThoseOfTheWeightsAndNotNormalised()
+    public void FeaturesAreThoseOfTheWeightsAndNotNormalized()
     {
         string checkpoint = Path.Combine(Run, "checkpoints", "model.safetensors"), weights = In("plain.safetensors");
-        Assert.That(ProgramRun.InProcess("weights", "convert", checkpoint, "--naming", "openai", "--out", weights).ExitCode, Is.Zero);
+        Assert.That(ProgramRun.InProcess("weights", "convert", checkpoint, "--naming", "openai", "--out",
+            weights).ExitCode, Is.Zero);
         string texts = In("lines.txt"), features = In("lines.safetensors");
         File.WriteAllText(texts, "anger\r\n\nsadness");
 
-        ProgramRun run = ProgramRun.InProcess("embed", "--weights", weights, "--tokenizer", Path.Combine(Run, "tokenizer"),
-            "--images", In("data", "test", "sadness"), In("data", "test", "anger", "1.png"), In("data", "test", "anger"),
+        ProgramRun run = ProgramRun.InProcess("embed", "--weights", weights, "--tokenizer",
+            Path.Combine(Run, "tokenizer"),
+            "--images", In("data", "test", "sadness"), In("data", "test", "anger", "1.png"),
+            In("data", "test", "anger"),
             "--texts", texts, "--out", features);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         using var file = new SafeTensors(features);
         using var clip = new SafeTensors(weights);
-        Assert.That(file.Tensors.Keys, Is.EquivalentTo((string[])["image_features", "text_features", "logits_per_image"]));
+        Assert.That(file.Tensors.Keys,
+            Is.EquivalentTo((string[])["image_features", "text_features", "logits_per_image"]));
         Assert.That(file.Tensors.Values.Select(entry => entry.Type), Is.All.EqualTo(TensorType.F32));
         // A picture that is given twice is one row; an empty line is an empty text.
         Assert.That(file.Entry("image_features").Shape, Is.EqualTo((long[])[8, 16]));
         Assert.That(file.Entry("text_features").Shape, Is.EqualTo((long[])[3, 16]));
         Assert.That(file.Entry("logits_per_image").Shape, Is.EqualTo((long[])[8, 3]));
-        Assert.That(JsonSerializer.Deserialize<string[]>(file.Metadata["texts"]), Is.EqualTo((string[])["anger", "", "sadness"]));
+        Assert.That(JsonSerializer.Deserialize<string[]>(file.Metadata["texts"]),
+            Is.EqualTo((string[])["anger", "", "sadness"]));
         string[] names = JsonSerializer.Deserialize<string[]>(file.Metadata["images"])!;
         Assert.That(names, Is.EqualTo(names.Order(StringComparer.Ordinal)).And.Length.EqualTo(8));
-        float[][] images = [.. file.ReadFloats("image_features").Chunk(16)], lines = [.. file.ReadFloats("text_features").Chunk(16)];
+        float[][] images = [.. file.ReadFloats("image_features").Chunk(16)],
+            lines = [.. file.ReadFloats("text_features").Chunk(16)];
         Assert.That(images.Concat(lines).Select(Norm), Is.All.Not.EqualTo(1).Within(1e-3));
         double scale = Math.Exp(clip.ReadFloats("logit_scale")[0]);
         float[] logits = file.ReadFloats("logits_per_image");
@@ -420,7 +468,8 @@ public sealed class RunTests
         string texts = In("latin1.txt");
         File.WriteAllBytes(texts, [.. "caf"u8, 0xe9, .. "\n"u8]);
 
-        ProgramRun run = ProgramRun.InProcess("embed", "--weights", Path.Combine(Run, "checkpoints", "model.safetensors"),
+        ProgramRun run = ProgramRun.InProcess("embed", "--weights",
+            Path.Combine(Run, "checkpoints", "model.safetensors"),
             "--texts", texts, "--out", In("latin1.safetensors"));
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
@@ -434,7 +483,8 @@ public sealed class RunTests
         string texts = In("long.txt");
         File.WriteAllText(texts, $"anger\n\n{string.Join(' ', Enumerable.Repeat("anger", 200))}\n");
 
-        ProgramRun run = ProgramRun.InProcess("embed", "--weights", Path.Combine(Run, "checkpoints", "model.safetensors"),
+        ProgramRun run = ProgramRun.InProcess("embed", "--weights",
+            Path.Combine(Run, "checkpoints", "model.safetensors"),
             "--texts", texts, "--out", In("long.safetensors"));
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
@@ -444,7 +494,8 @@ public sealed class RunTests
     [TestCase(2, "no settings: give --recipe", "train", "--out", "OUT")]
     [TestCase(2, "no recipe 'fer2012'", "train", "--recipe", "fer2012", "--out", "OUT")]
     [TestCase(2, "give either --out", "train", "--recipe", "fer2013")]
-    [TestCase(2, "unknown setting 'stage2.epoch'; did you mean 'stage2.epochs'?", "train", "--recipe", "fer2013", "--set", "stage2.epoch=3", "--out", "OUT")]
+    [TestCase(2, "unknown setting 'stage2.epoch'; did you mean 'stage2.epochs'?", "train", "--recipe", "fer2013",
+        "--set", "stage2.epoch=3", "--out", "OUT")]
     [TestCase(2, "--stage is '3'", "train", "--recipe", "fer2013", "--stage", "3", "--out", "OUT")]
     [TestCase(2, "holds a run already", "train", "--recipe", "fer2013", "--data", "DATA", "--out", "RUN")]
     [TestCase(2, "holds no config.json", "train", "--resume", "OUT")]
@@ -456,7 +507,8 @@ public sealed class RunTests
     [TestCase(3, "no such file", "embed", "--weights", "OUT", "--images", "DATA", "--out", "OUT")]
     // Before the weights and the checkpoint are looked for: nothing is computed for a place that cannot be written.
     [TestCase(1, "cannot be written: it is a folder", "embed", "--weights", "OUT", "--images", "DATA", "--out", "DATA")]
-    [TestCase(1, "cannot be written", "embed", "--weights", "OUT", "--images", "DATA", "--out", "/etc/passwd/features.safetensors")]
+    [TestCase(1, "cannot be written", "embed", "--weights", "OUT", "--images", "DATA", "--out",
+        "/etc/passwd/features.safetensors")]
     [TestCase(1, "cannot be written: it is a folder", "predict", "--checkpoint", "OUT", "DATA", "--csv", "DATA")]
     public void BadInputIsOneSentence(int exitCode, string message, params string[] args)
     {
@@ -479,8 +531,10 @@ public sealed class RunTests
     internal static string[] TinyOn(string data) =>
     [
         "--recipe", "fer2013", "--data", data, "--dataset", "folder", "--batch-size", "8", "--threads", "1",
-        "--set", "shape.imageSize=16", "--set", "shape.patchSize=8", "--set", "shape.visionWidth=64", "--set", "shape.visionLayers=1",
-        "--set", "shape.textWidth=64", "--set", "shape.textLayers=1", "--set", "shape.embedSize=16", "--set", "dropDuplicates=false",
+        "--set", "shape.imageSize=16", "--set", "shape.patchSize=8", "--set", "shape.visionWidth=64", "--set",
+        "shape.visionLayers=1",
+        "--set", "shape.textWidth=64", "--set", "shape.textLayers=1", "--set", "shape.embedSize=16", "--set",
+        "dropDuplicates=false",
         "--stage1-epochs", "1", "--stage2-epochs", "1",
     ];
 

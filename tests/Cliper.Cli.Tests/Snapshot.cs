@@ -6,8 +6,8 @@ internal static class Snapshot
     private const string Update = "CLIPER_UPDATE_SNAPSHOTS";
 
     /// <summary>
-    /// Compares <paramref name="text"/> with the recorded one, trailing blanks aside. With CLIPER_UPDATE_SNAPSHOTS=1 it is
-    /// recorded anew instead: the change then shows in the diff.
+    /// Compares <paramref name="text"/> with the recorded one, trailing blanks aside. With CLIPER_UPDATE_SNAPSHOTS=1 it
+    /// is recorded anew instead: the change then shows in the diff.
     /// </summary>
     public static void Matches(string name, string text)
     {

@@ -9,25 +9,35 @@ public sealed class UsageTests
     [TestCase("unknown option '--nothing-like-it'", "doctor", "--device", "--nothing-like-it")]
     [TestCase("Required command was not provided")]
     [TestCase("Required argument missing for option: '--threads'", "doctor", "--threads")]
-    [TestCase("Cannot parse argument 'two' for option '--threads' as expected type 'System.Int32'", "doctor", "--threads", "two")]
+    [TestCase("Cannot parse argument 'two' for option '--threads' as expected type 'System.Int32'", "doctor",
+        "--threads", "two")]
     public void AWrongCommandLineIsOneSentence(string message, params string[] args)
     {
         ProgramRun run = ProgramRun.InProcess(args);
 
         Assert.That(run.ExitCode, Is.EqualTo(2));
         Assert.That(run.Out, Is.Empty);
-        Assert.That(run.Error, Does.StartWith($"cliper-gpu: {message}\n'cliper-gpu").And.EndsWith("lists what there is.\n"));
+        Assert.That(run.Error,
+            Does.StartWith($"cliper-gpu: {message}\n'cliper-gpu").And.EndsWith("lists what there is.\n"));
     }
 
     [TestCase("--threads is -1; it must lie within 0 and 1024", "doctor", "--threads", "-1")]
-    [TestCase("--device is 'cpo'; there are auto, cpu, cuda, cuda:N, emulated; did you mean 'cpu'?", "doctor", "--device", "cpo")]
-    [TestCase("--device is 'cuda:one'; a card is named by its number from 0, such as cuda:1", "doctor", "--device", "cuda:one")]
-    [TestCase("--gpu-memory is '8 gigs'; expected a size above zero with its unit, such as 8GiB or 500MiB", "doctor", "--gpu-memory", "8 gigs")]
-    [TestCase("--gpu-memory is '0MiB'; expected a size above zero with its unit, such as 8GiB or 500MiB", "doctor", "--gpu-memory", "0MiB")]
-    [TestCase("--gpu-memory is for a card, and --device is emulated: leave one of them out", "doctor", "--gpu-memory", "1GB", "--device", "emulated")]
-    [TestCase("--gpu-memory is for a card, and --device is cpu: leave one of them out", "doctor", "--gpu-memory", "1.5GB", "--device", "cpu")]
-    [TestCase("--precision is 'bf61'; there are fp16, bf16; did you mean 'bf16'?", "doctor", "--precision", "bf61", "--device", "emulated")]
-    [TestCase("--precision is for a GPU, and --device is cpu: leave one of them out", "doctor", "--precision", "bf16", "--device", "cpu")]
+    [TestCase("--device is 'cpo'; there are auto, cpu, cuda, cuda:N, emulated; did you mean 'cpu'?", "doctor",
+        "--device", "cpo")]
+    [TestCase("--device is 'cuda:one'; a card is named by its number from 0, such as cuda:1", "doctor", "--device",
+        "cuda:one")]
+    [TestCase("--gpu-memory is '8 gigs'; expected a size above zero with its unit, such as 8GiB or 500MiB", "doctor",
+        "--gpu-memory", "8 gigs")]
+    [TestCase("--gpu-memory is '0MiB'; expected a size above zero with its unit, such as 8GiB or 500MiB", "doctor",
+        "--gpu-memory", "0MiB")]
+    [TestCase("--gpu-memory is for a card, and --device is emulated: leave one of them out", "doctor", "--gpu-memory",
+        "1GB", "--device", "emulated")]
+    [TestCase("--gpu-memory is for a card, and --device is cpu: leave one of them out", "doctor", "--gpu-memory",
+        "1.5GB", "--device", "cpu")]
+    [TestCase("--precision is 'bf61'; there are fp16, bf16; did you mean 'bf16'?", "doctor", "--precision", "bf61",
+        "--device", "emulated")]
+    [TestCase("--precision is for a GPU, and --device is cpu: leave one of them out", "doctor", "--precision", "bf16",
+        "--device", "cpu")]
     public void AWrongValueIsOneSentence(string message, params string[] args)
     {
         ProgramRun run = ProgramRun.InProcess(args);
@@ -63,7 +73,8 @@ public sealed class UsageTests
         Assert.That(run.Out, Does.Match(@"^\d+\.\d+\.\d+"));
     }
 
-    [TestCase("CLIPER_PTX_CACHE=off $PROGRAM kernels write", 2, "there is no cache to write to: CLIPER_PTX_CACHE is off")]
+    [TestCase("CLIPER_PTX_CACHE=off $PROGRAM kernels write", 2,
+        "there is no cache to write to: CLIPER_PTX_CACHE is off")]
     [TestCase("$PROGRAM kernels write /proc/none", 1, "/proc/none/kernel.ptx: cannot be written: ")]
     public void KernelsThatCannotBeWrittenAreSaidBeforeTheyAreCompiled(string line, int exitCode, string message)
     {
@@ -82,6 +93,7 @@ public sealed class UsageTests
         Assert.That(run.Error, Does.StartWith("cliper-gpu: No space left on device").And.Not.Contain("   at "));
     }
 
-    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "pretrain", "data", "data verify", "data cache",
+    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "pretrain", "data",
+        "data verify", "data cache",
         "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor"];
 }

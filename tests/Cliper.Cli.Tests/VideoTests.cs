@@ -13,7 +13,8 @@ public sealed class VideoTests
     [OneTimeSetUp]
     public void Train()
     {
-        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "ffmpeg"))))
+        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder =>
+            File.Exists(Path.Combine(folder, "ffmpeg"))))
         {
             if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 })
                 Assert.Fail("needs ffmpeg on the PATH");
@@ -24,14 +25,19 @@ public sealed class VideoTests
             foreach ((string name, int level) in new[] { ("happy", 210), ("sad", 40) })
                 for (int index = 0; index < 12; index++)
                     Draw(In("data", split, name, $"{index}.png"), level, split.Length * 100 + index);
-        ProgramRun run = ProgramRun.InProcess("train", "--recipe", "fer2013", "--data", In("data"), "--dataset", "folder", "--batch-size", "8", "--threads", "1",
-            "--set", "shape.imageSize=16", "--set", "shape.patchSize=8", "--set", "shape.visionWidth=64", "--set", "shape.visionLayers=1",
-            "--set", "shape.textWidth=64", "--set", "shape.textLayers=1", "--set", "shape.embedSize=16", "--set", "dropDuplicates=false",
+        ProgramRun run = ProgramRun.InProcess("train", "--recipe", "fer2013", "--data", In("data"), "--dataset",
+            "folder", "--batch-size", "8", "--threads", "1",
+            "--set", "shape.imageSize=16", "--set", "shape.patchSize=8", "--set", "shape.visionWidth=64", "--set",
+            "shape.visionLayers=1",
+            "--set", "shape.textWidth=64", "--set", "shape.textLayers=1", "--set", "shape.embedSize=16", "--set",
+            "dropDuplicates=false",
             "--pretrain-epochs", "15", "--stage1-epochs", "1", "--stage2-epochs", "2", "--out", In("run"));
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         // Two seconds dark, two bright; 10 frames a second.
-        Ffmpeg("-f", "lavfi", "-i", "color=0x282828:s=64x48:r=10:d=2", "-f", "lavfi", "-i", "color=0xd2d2d2:s=64x48:r=10:d=2",
-            "-f", "lavfi", "-i", "sine=d=4", "-filter_complex", "[0:v][1:v]concat=n=2:v=1[v]", "-map", "[v]", "-map", "2:a", In("clip.mp4"));
+        Ffmpeg("-f", "lavfi", "-i", "color=0x282828:s=64x48:r=10:d=2", "-f", "lavfi", "-i",
+            "color=0xd2d2d2:s=64x48:r=10:d=2",
+            "-f", "lavfi", "-i", "sine=d=4", "-filter_complex", "[0:v][1:v]concat=n=2:v=1[v]", "-map", "[v]", "-map",
+            "2:a", In("clip.mp4"));
     }
 
     [OneTimeTearDown]
@@ -48,23 +54,28 @@ public sealed class VideoTests
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         JsonElement clip = run.Json.GetProperty("results").EnumerateArray().Single();
         Assert.That(clip.GetProperty("file").GetString(), Is.EqualTo(In("clip.mp4")));
-        Assert.That((clip.GetProperty("frames").GetInt32(), clip.GetProperty("rate").GetDouble()), Is.EqualTo((40, 10.0)));
+        Assert.That((clip.GetProperty("frames").GetInt32(), clip.GetProperty("rate").GetDouble()),
+            Is.EqualTo((40, 10.0)));
         Assert.That(Answer(run).TryGetProperty("windows", out _), Is.False);
-        Assert.That(run.Error, Does.Contain("the centre is taken"));
+        Assert.That(run.Error, Does.Contain("the center is taken"));
     }
 
     [Test]
     public void WindowsFollowTheTime()
     {
-        ProgramRun run = Predict(In("clip.mp4"), "--window", "16", "--stride", "8", "--plot", In("plot.svg"), "--annotate", In("out.mp4"), "--json");
+        ProgramRun run = Predict(In("clip.mp4"), "--window", "16", "--stride", "8", "--plot", In("plot.svg"),
+            "--annotate", In("out.mp4"), "--json");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         JsonElement[] rows = [.. Answer(run).GetProperty("windows").EnumerateArray()];
-        Assert.That(rows.Select(row => Math.Round(row.GetProperty("start").GetDouble(), 3)), Is.EqualTo(new[] { 0, 0.8, 1.6, 2.4 }));
-        Assert.That(rows.Select(row => Math.Round(row.GetProperty("end").GetDouble(), 3)), Is.EqualTo(new[] { 1.6, 2.4, 3.2, 4.0 }));
+        Assert.That(rows.Select(row => Math.Round(row.GetProperty("start").GetDouble(), 3)),
+            Is.EqualTo(new[] { 0, 0.8, 1.6, 2.4 }));
+        Assert.That(rows.Select(row => Math.Round(row.GetProperty("end").GetDouble(), 3)),
+            Is.EqualTo(new[] { 1.6, 2.4, 3.2, 4.0 }));
         Assert.That(rows[0].GetProperty("expression").GetString(), Is.EqualTo("sadness"));
         Assert.That(rows[3].GetProperty("expression").GetString(), Is.EqualTo("happiness"));
-        Assert.That(File.ReadAllText(In("plot.svg")), Does.StartWith("<svg").And.Contain("happiness").And.EndWith("</svg>\n"));
+        Assert.That(File.ReadAllText(In("plot.svg")),
+            Does.StartWith("<svg").And.Contain("happiness").And.EndWith("</svg>\n"));
         var annotated = VideoFile.Open(In("out.mp4"));
         Assert.That((annotated.Width, annotated.Height), Is.EqualTo((64, 48)));
         Assert.That(annotated.FrameCount, Is.EqualTo(40).Within(1));
@@ -73,10 +84,12 @@ public sealed class VideoTests
     [Test]
     public void TimelinesCanBeTablesAndPictures()
     {
-        ProgramRun run = Predict(In("clip.mp4"), "--window", "20", "--rate", "5", "--csv", "-", "--plot", In("plot.png"));
+        ProgramRun run = Predict(In("clip.mp4"), "--window", "20", "--rate", "5", "--csv", "-", "--plot",
+            In("plot.png"));
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         // 20 frames at 5 a second: one window of all.
-        Assert.That(run.Out, Does.Match("^file,id,start,end,expression,probability,descriptor,happiness,sadness\n[^\n]*clip.mp4,0,0.000,4.000,[^\n]*\n$"));
+        Assert.That(run.Out,
+            Does.Match("^file,id,start,end,expression,probability,descriptor,happiness,sadness\n[^\n]*clip.mp4,0,0.000,4.000,[^\n]*\n$"));
         RgbImage plot = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(In("plot.png")), "plot");
         Assert.That((plot.Width, plot.Height), Is.EqualTo((960, 400)));
     }
@@ -99,14 +112,16 @@ public sealed class VideoTests
     public void AFaceBoxCutsPicturesAndFrames()
     {
         // The dark box of a bright picture.
-        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=96x96:r=10:d=1,drawbox=x=60:y=60:w=30:h=30:color=0x282828:t=fill", In("face.mp4"));
+        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=96x96:r=10:d=1,drawbox=x=60:y=60:w=30:h=30:color=0x282828:t=fill",
+            In("face.mp4"));
         Ffmpeg("-i", In("face.mp4"), "-frames:v", "1", In("face.png"));
         foreach (string file in new[] { "face.mp4", "face.png" })
         {
-            Assert.That(Answer(Predict(In(file), "--json")).GetProperty("expression").GetString(), Is.EqualTo("happiness"), file);
+            Assert.That(Answer(Predict(In(file), "--json")).GetProperty("expression").GetString(),
+                Is.EqualTo("happiness"), file);
             ProgramRun cut = Predict(In(file), "--json", "--face-box", "60,60,30,30");
             Assert.That(Answer(cut).GetProperty("expression").GetString(), Is.EqualTo("sadness"), file);
-            Assert.That(cut.Error, Does.Not.Contain("the centre"));
+            Assert.That(cut.Error, Does.Not.Contain("the center"));
         }
     }
 
@@ -130,8 +145,10 @@ public sealed class VideoTests
         JsonElement[] faces = [.. two.GetProperty("faces").EnumerateArray()];
         Assert.That((two.GetProperty("width").GetInt32(), two.GetProperty("height").GetInt32()), Is.EqualTo((96, 96)));
         Assert.That(faces.Select(face => face.GetProperty("id").GetInt32()), Is.EqualTo(new[] { 0, 1 }));
-        Assert.That(faces.Select(face => face.GetProperty("expression").GetString()), Is.EqualTo(new[] { "happiness", "sadness" }));
-        Assert.That(faces[1].GetProperty("box").EnumerateArray().Select(value => value.GetInt32()), Is.EqualTo(new[] { 62, 62, 30, 30 }));
+        Assert.That(faces.Select(face => face.GetProperty("expression").GetString()),
+            Is.EqualTo(new[] { "happiness", "sadness" }));
+        Assert.That(faces[1].GetProperty("box").EnumerateArray().Select(value => value.GetInt32()),
+            Is.EqualTo(new[] { 62, 62, 30, 30 }));
         JsonElement skipped = json.Json.GetProperty("skipped").EnumerateArray().Single();
         Assert.That(skipped.GetProperty("file").GetString(), Is.EqualTo(In("none.png")));
         Assert.That(skipped.GetProperty("reason").GetString(), Is.EqualTo("no face found"));
@@ -142,34 +159,39 @@ public sealed class VideoTests
         }));
         Assert.That(text.Out, Does.Contain("face at 62,62,30,30"));
         RgbImage seen = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(In("seen.png")), "seen");
-        Assert.That(ColouredColumns(seen).Max(), Is.EqualTo(62 + 30 - 1), "the right edge of the frame around the second face");
+        Assert.That(ColoredColumns(seen).Max(), Is.EqualTo(62 + 30 - 1),
+            "the right edge of the frame around the second face");
     }
 
     [Test]
     public void AFaceIsFoundInPicturesAndFollowedThroughFrames()
     {
         // Bright pictures; the dark square that the tests' cascade finds moves to the right, and is not there at first.
-        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=192x128:r=10:d=1", "-f", "lavfi", "-i", "color=0x282828:s=24x24:r=10:d=1",
+        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=192x128:r=10:d=1", "-f", "lavfi", "-i",
+            "color=0x282828:s=24x24:r=10:d=1",
             "-filter_complex", "overlay=x='20+100*t':y=50:enable='gte(t,0.25)'", In("moving.mp4"));
         Ffmpeg("-sseof", "-0.1", "-i", In("moving.mp4"), "-frames:v", "1", In("moving.png"));
-        string[] detector = ["--face-detector", Path.Combine(Checkout.Root, "tests", "cascades", "dark-square.xml"), "--json"];
-        ProgramRun picture = Predict(In("moving.png"), detector), centre = Predict(In("moving.png"), "--json");
-        ProgramRun video = Predict(In("moving.mp4"), [.. detector, "--window", "4", "--stride", "4", "--annotate", In("followed.mp4")]);
+        string[] detector = ["--face-detector", Path.Combine(Checkout.Root, "tests", "cascades", "dark-square.xml"),
+            "--json"];
+        ProgramRun picture = Predict(In("moving.png"), detector), center = Predict(In("moving.png"), "--json");
+        ProgramRun video = Predict(In("moving.mp4"), [.. detector, "--window", "4", "--stride", "4", "--annotate",
+            In("followed.mp4")]);
 
         Assert.That(picture.ExitCode, Is.Zero, picture.Error);
         Assert.That(picture.Error, Does.Contain("faces are looked for with").And.Not.Contain("no face"));
         int[] face = [.. Answer(picture).GetProperty("box").EnumerateArray().Select(value => value.GetInt32())];
         Assert.That(face[0] + face[2] / 2, Is.EqualTo(110 + 12).Within(6), "the square is at 110 in the last frame");
         Assert.That(face[1] + face[3] / 2, Is.EqualTo(50 + 12).Within(6));
-        Assert.That(Answer(centre).GetProperty("box").ValueKind, Is.EqualTo(JsonValueKind.Null));
-        Assert.That(Answer(picture).GetProperty("probabilities").ToString(), Is.Not.EqualTo(Answer(centre).GetProperty("probabilities").ToString()));
+        Assert.That(Answer(center).GetProperty("box").ValueKind, Is.EqualTo(JsonValueKind.Null));
+        Assert.That(Answer(picture).GetProperty("probabilities").ToString(),
+            Is.Not.EqualTo(Answer(center).GetProperty("probabilities").ToString()));
 
         Assert.That(video.ExitCode, Is.Zero, video.Error);
         Assert.That(video.Error, Does.Contain("moving.mp4: no face was found in 3 of 10 frames"));
         // The box is drawn around the square in the frames of 0.4 and 0.9 s, the first after these times.
         RgbImage first = Frame(In("followed.mp4"), 0.35), last = Frame(In("followed.mp4"), 0.85);
-        Assert.That(ColouredColumns(first).Average(), Is.EqualTo(20 + 40 + 12).Within(8));
-        Assert.That(ColouredColumns(last).Average(), Is.EqualTo(20 + 90 + 12).Within(8));
+        Assert.That(ColoredColumns(first).Average(), Is.EqualTo(20 + 40 + 12).Within(8));
+        Assert.That(ColoredColumns(last).Average(), Is.EqualTo(20 + 90 + 12).Within(8));
         Assert.That(Predict(In("clip.mp4"), detector).Error, Does.Contain("no face was found in 16 of 16 frames"));
     }
 
@@ -198,14 +220,18 @@ public sealed class VideoTests
     private static JsonElement Answer(ProgramRun run) => run.Json.GetProperty("results")[0].GetProperty("faces")[0];
 
     // Without a detector, unless a test names one.
-    private ProgramRun Predict(string path, params string[] args) => ProgramRun.InProcess(["predict", "--checkpoint", In("run"), path,
-        .. args.Any(word => word is "--face-detector" or "--faces") ? Array.Empty<string>() : ["--face-detector", "none"], .. args]);
+    private ProgramRun Predict(string path, params string[] args) =>
+        ProgramRun.InProcess(["predict", "--checkpoint", In("run"), path,
+        .. args.Any(word => word is "--face-detector" or "--faces") ? Array.Empty<string>()
+        : ["--face-detector", "none"], .. args]);
 
     private string In(params string[] names) => Path.Combine([_folder, .. names]);
 
     private static void Ffmpeg(params string[] args)
     {
-        using Process process = Process.Start(new ProcessStartInfo("ffmpeg", ["-v", "error", "-y", .. args]) { RedirectStandardInput = true })!;
+        using Process process =
+            Process.Start(new ProcessStartInfo("ffmpeg", ["-v", "error", "-y", .. args]) { RedirectStandardInput =
+            true })!;
         process.StandardInput.Close();
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.Zero);
@@ -214,12 +240,13 @@ public sealed class VideoTests
     private RgbImage Frame(string video, double second)
     {
         string picture = In("frame.png");
-        Ffmpeg("-ss", second.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i", video, "-frames:v", "1", picture);
+        Ffmpeg("-ss", second.ToString(System.Globalization.CultureInfo.InvariantCulture), "-i", video, "-frames:v",
+            "1", picture);
         return SkiaImageCodec.Instance.Decode(File.ReadAllBytes(picture), picture);
     }
 
-    /// <summary>Columns with a pixel of another colour than gray, below the label.</summary>
-    private static IEnumerable<int> ColouredColumns(RgbImage image) => Enumerable.Range(0, image.Width).Where(x =>
+    /// <summary>Columns with a pixel of another color than gray, below the label.</summary>
+    private static IEnumerable<int> ColoredColumns(RgbImage image) => Enumerable.Range(0, image.Width).Where(x =>
         Enumerable.Range(image.Height / 4, image.Height * 3 / 4).Any(y =>
             Math.Abs(image.Pixels[3 * (y * image.Width + x)] - image.Pixels[3 * (y * image.Width + x) + 2]) > 60));
 

@@ -39,13 +39,15 @@ public sealed class WeightsTests
         Assert.That(run.Json.GetProperty("config").GetProperty("visionHeads").GetInt32(), Is.EqualTo(3));
         Assert.That(run.Json.GetProperty("types").GetProperty("F16").GetInt32(), Is.Positive);
         Assert.That(run.Json.GetProperty("tensors").GetArrayLength(), Is.EqualTo(65));
-        Assert.That(run.Json.GetProperty("values").GetProperty("transformer.resblocks.0.attn.num_heads").GetString(), Is.EqualTo("2"));
+        Assert.That(run.Json.GetProperty("values").GetProperty("transformer.resblocks.0.attn.num_heads").GetString(),
+            Is.EqualTo("2"));
     }
 
     [Test]
     public void WhatIsNoClipIsDescribedToo()
     {
-        ProgramRun run = ProgramRun.InProcess("weights", "inspect", Path.Combine(Checkout.Root, "tests", "checkpoints", "training.pt"), "--json");
+        ProgramRun run = ProgramRun.InProcess("weights", "inspect", Path.Combine(Checkout.Root, "tests", "checkpoints",
+            "training.pt"), "--json");
 
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         Assert.That(run.Json.GetProperty("architecture").ValueKind, Is.EqualTo(System.Text.Json.JsonValueKind.Null));
@@ -55,16 +57,20 @@ public sealed class WeightsTests
     }
 
     [Test]
-    public void AConversionLoadsAsTheSameModel([Values("keep", "openai", "huggingface")] string naming, [Values("f32", "f16", "bf16")] string type)
+    public void AConversionLoadsAsTheSameModel([Values("keep", "openai", "huggingface")] string naming,
+        [Values("f32", "f16", "bf16")] string type)
     {
-        ProgramRun run = ProgramRun.InProcess("weights", "convert", Archive, "--out", In("x.safetensors"), "--naming", naming, "--type", type, "--json");
+        ProgramRun run = ProgramRun.InProcess("weights", "convert", Archive, "--out", In("x.safetensors"), "--naming",
+            naming, "--type", type, "--json");
 
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
-        Assert.That(run.Json.GetProperty("naming").GetString(), Is.EqualTo(naming == "huggingface" ? naming : "openai"));
+        Assert.That(run.Json.GetProperty("naming").GetString(), Is.EqualTo(naming == "huggingface" ? naming
+            : "openai"));
         using ClipWeights expected = ClipWeights.Load(Archive), converted = ClipWeights.Load(In("x.safetensors"));
         Assert.That(converted.Config, Is.EqualTo(expected.Config));
         foreach (string name in expected.Names)
-            Assert.That(converted.Values(name), Is.EqualTo(expected.Values(name).Select(value => Rounded(value, name))), name);
+            Assert.That(converted.Values(name), Is.EqualTo(expected.Values(name).Select(value => Rounded(value, name))),
+                name);
         Assert.That(ProgramRun.InProcess("weights", "verify", In("x.safetensors")).ExitCode, Is.Zero);
 
         float Rounded(float value, string name) => name == "logit_scale" ? value : type switch
@@ -82,9 +88,12 @@ public sealed class WeightsTests
     {
         string source = Path.Combine(Checkout.Root, "tests", "checkpoints", "training.pt");
 
-        ProgramRun run = ProgramRun.InProcess("weights", "convert", source, "--out", In("x.safetensors"), "--prefix", "state_dict.");
-        ProgramRun asClip = ProgramRun.InProcess("weights", "convert", source, "--out", In("y.safetensors"), "--naming", "openai");
-        ProgramRun nothing = ProgramRun.InProcess("weights", "convert", source, "--out", In("y.safetensors"), "--prefix", "nothing.");
+        ProgramRun run = ProgramRun.InProcess("weights", "convert", source, "--out", In("x.safetensors"), "--prefix",
+            "state_dict.");
+        ProgramRun asClip = ProgramRun.InProcess("weights", "convert", source, "--out", In("y.safetensors"),
+            "--naming", "openai");
+        ProgramRun nothing = ProgramRun.InProcess("weights", "convert", source, "--out", In("y.safetensors"),
+            "--prefix", "nothing.");
 
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         Assert.That(run.Out, Does.Contain("no CLIP").And.Contain("2 tensors"));
@@ -101,11 +110,13 @@ public sealed class WeightsTests
     {
         string source = Path.Combine(Checkout.Root, "tests", "checkpoints", "state-dict.pt");
 
-        ProgramRun run = ProgramRun.InProcess("weights", "convert", source, "--out", In("x.safetensors"), "--type", "bf16");
+        ProgramRun run = ProgramRun.InProcess("weights", "convert", source, "--out", In("x.safetensors"),
+            "--type", "bf16");
 
         Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
         using TensorSource written = TensorSource.Open(In("x.safetensors")), expected = TensorSource.Open(source);
-        foreach (TensorEntry entry in expected.Tensors.Values.Where(entry => entry.Type is not (TensorType.F32 or TensorType.F16
+        foreach (TensorEntry entry in expected.Tensors.Values.Where(entry =>
+            entry.Type is not (TensorType.F32 or TensorType.F16
             or TensorType.BF16 or TensorType.F64)))
         {
             Assert.That(written.Entry(entry.Name).Type, Is.EqualTo(entry.Type), entry.Name);
@@ -121,8 +132,10 @@ public sealed class WeightsTests
         writer.Add("big", [3], new[] { 65519f, -65520f, float.PositiveInfinity });
         writer.Write(In("x.safetensors"));
 
-        ProgramRun half = ProgramRun.InProcess("weights", "convert", In("x.safetensors"), "--out", In("y.safetensors"), "--type", "f16");
-        ProgramRun upper = ProgramRun.InProcess("weights", "convert", In("x.safetensors"), "--out", In("y.safetensors"), "--type", "bf16");
+        ProgramRun half = ProgramRun.InProcess("weights", "convert", In("x.safetensors"), "--out", In("y.safetensors"),
+            "--type", "f16");
+        ProgramRun upper = ProgramRun.InProcess("weights", "convert", In("x.safetensors"), "--out", In("y.safetensors"),
+            "--type", "bf16");
 
         Assert.That((half.ExitCode, half.Out), Is.EqualTo((3, "")));
         Assert.That(half.Error, Does.Contain("'big': 1 of 3 numbers are beyond the range of fp16"));
@@ -146,8 +159,10 @@ public sealed class WeightsTests
         ProgramRun sound = ProgramRun.InProcess("weights", "verify", Archive);
 
         Assert.That((text.ExitCode, text.Out), Is.EqualTo((3, "")));
-        Assert.That(text.Error, Does.Contain("'ln_final.bias': 1 of 32 numbers are not finite").And.Contain("'visual.proj': 1 of"));
-        Assert.That((json.ExitCode, json.Json.GetProperty("sound").GetBoolean(), json.Json.GetProperty("faults").GetArrayLength()),
+        Assert.That(text.Error,
+            Does.Contain("'ln_final.bias': 1 of 32 numbers are not finite").And.Contain("'visual.proj': 1 of"));
+        Assert.That((json.ExitCode, json.Json.GetProperty("sound").GetBoolean(), json.Json.GetProperty("faults")
+            .GetArrayLength()),
             Is.EqualTo((3, false, 2)));
         Assert.That((sound.ExitCode, sound.Error), Is.EqualTo((0, "")));
         Assert.That(sound.Out, Does.Contain("sound: CLIP ViT 48x2/6, 18 pixels, 65 tensors"));
@@ -194,7 +209,8 @@ public sealed class WeightsTests
             Assert.That(run.ExitCode, Is.Zero, run.Error);
             Assert.That(run.Error, Does.Contain("model.safetensors: ").And.Contain(" of "));
             Assert.That(run.Json.GetProperty("commit").GetString(), Is.EqualTo(FaultyServer.Commit));
-            Assert.That(run.Json.GetProperty("fetched").GetInt64(), Is.EqualTo(server.Files["model.safetensors"].Length));
+            Assert.That(run.Json.GetProperty("fetched").GetInt64(),
+                Is.EqualTo(server.Files["model.safetensors"].Length));
             Assert.That(found.ExitCode, Is.Zero, found.Error);
             Assert.That(missing.ExitCode, Is.EqualTo(3));
             Assert.That(missing.Error, Does.Contain("weights download openai/another"));
@@ -211,7 +227,8 @@ public sealed class WeightsTests
     public void AProxyIsAskedForTheHub()
     {
         using var proxy = new FaultyServer();
-        ProgramRun run = ProgramRun.Shell($"http_proxy={proxy.Address} HF_ENDPOINT=http://hub.invalid HF_HUB_CACHE='{In("cache")}' "
+        ProgramRun run =
+            ProgramRun.Shell($"http_proxy={proxy.Address} HF_ENDPOINT=http://hub.invalid HF_HUB_CACHE='{In("cache")}' "
             + "$PROGRAM weights download openai/another");
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")), run.Error);

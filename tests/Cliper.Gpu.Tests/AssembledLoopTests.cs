@@ -6,11 +6,12 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// The machine code of the loops that products spend their time in. A quarter of a multiprocessor issues one instruction a cycle, and what
-/// stands beside the products must leave its tensor core busy: a loop may have three quarters as many instructions as its products take
-/// cycles, the rest is left for waiting. An mma of m16n8k16 takes 8 on an A100 (2048 multiply-adds, 256 a cycle) and 6.5 on an H100
-/// (512 a cycle, of which mma.sync reaches some 62 %), a wgmma of m64n256k16 takes 128. Attention's forward pass has the softmax between its
-/// products, of which a fifth is left out as long as no maximum rises: it may have as many instructions as there are cycles.
+/// The machine code of the loops that products spend their time in. A quarter of a multiprocessor issues one
+/// instruction a cycle, and what stands beside the products must leave its tensor core busy: a loop may have three
+/// quarters as many instructions as its products take cycles, the rest is left for waiting. An mma of m16n8k16 takes 8
+/// on an A100 (2048 multiply-adds, 256 a cycle) and 6.5 on an H100 (512 a cycle, of which mma.sync reaches some 62 %),
+/// a wgmma of m64n256k16 takes 128. Attention's forward pass has the softmax between its products, of which a fifth is
+/// left out as long as no maximum rises: it may have as many instructions as there are cycles.
 /// </summary>
 public sealed partial class AssembledLoopTests
 {
@@ -32,7 +33,8 @@ public sealed partial class AssembledLoopTests
     [TestCase("Attention backward queries Fp16 Rows64", "sm_90", "HMMA", 24, H100)]
     [TestCase("Attention backward queries Fp16 Rows128", "sm_80", "HMMA", 24, A100)]
     [TestCase("Attention backward queries Fp16 Rows128", "sm_90", "HMMA", 24, H100)]
-    public void ProductsNotOtherInstructionsSetThePace(string name, string architecture, string product, int products, double cycles,
+    public void ProductsNotOtherInstructionsSetThePace(string name, string architecture, string product, int products,
+        double cycles,
         double share = 0.75)
     {
         Ptxas.RequireDisassembler();

@@ -6,8 +6,8 @@ using PtxInterpreter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// What `bench --device cuda` runs, at shapes small enough for the interpreter: each row's arrays are of the types that its kernels
-/// take, and nothing is left.
+/// What `bench --device cuda` runs, at shapes small enough for the interpreter: each row's arrays are of the types that
+/// its kernels take, and nothing is left.
 /// </summary>
 [Parallelizable(ParallelScope.Self)]
 public sealed class BenchmarkTests : GpuFixture
@@ -56,11 +56,13 @@ public sealed class BenchmarkTests : GpuFixture
         Assert.That(rows.Select(row => row.Milliseconds), Has.All.GreaterThan(0));
         Assert.That(rows.Select(row => row.Name), Is.SupersetOf(new[]
         {
-            "matmul NT, bias", "matmul NN, gradient by the input", "matmul TN, gradient by the weight", "attention backward",
-            "layer norm backward", "QuickGELU backward", "cast fp32 to fp16", "normalise into patches",
+            "matmul NT, bias", "matmul NN, gradient by the input", "matmul TN, gradient by the weight",
+                "attention backward",
+            "layer norm backward", "QuickGELU backward", "cast fp32 to fp16", "normalize into patches",
             "CLIPER loss backward",
         }));
-        Assert.That(Device.Launched.Select(kernel => kernel.Name), Has.None.Contains("Portable"), "slow products are not what is measured");
+        Assert.That(Device.Launched.Select(kernel => kernel.Name), Has.None.Contains("Portable"),
+            "slow products are not what is measured");
     }
 
     [Test]
@@ -78,7 +80,8 @@ public sealed class BenchmarkTests : GpuFixture
         Assert.That(Device.PeakBytes, Is.EqualTo(bytes));
         // Another shape of the same operation is not known.
         foreach ((string shape, int rows) in new[] { ("8x64", 1), ("9x64", 0) })
-            Assert.That(none.Run("column sum", new HashSet<(string, string)> { ("column sum", shape) }).Count(), Is.EqualTo(rows));
+            Assert.That(none.Run("column sum", new HashSet<(string, string)> { ("column sum", shape) }).Count(),
+                Is.EqualTo(rows));
     }
 
     [Test]
@@ -110,18 +113,21 @@ public sealed class BenchmarkTests : GpuFixture
     {
         List<BenchmarkRow> rows = [.. new ModelBenchmark(Device, Sizes, 1, 1).Run()];
 
-        Assert.That(rows.Select(row => $"{row.Name}, {row.Shape}").Where(row => !row.Contains(" tensors")), Is.EqualTo(new[]
+        Assert.That(rows.Select(row => $"{row.Name}, {row.Shape}").Where(row => !row.Contains(" tensors")),
+            Is.EqualTo(new[]
         {
             "forward tiny, batch 2", "stage 1 step tiny, batch 3", "stage 2 step tiny, batch 3",
-            "forward clips, batch 1", "stage 1 step clips, batch 2 of 2 frames", "stage 2 step clips, batch 2 of 2 frames",
+            "forward clips, batch 1", "stage 1 step clips, batch 2 of 2 frames",
+            "stage 2 step clips, batch 2 of 2 frames",
         }));
         Assert.That(rows.Select(row => row.Name), Does.Contain("AdamW").And.Contains("gradient norm"));
-        // Weight, gradient and two moments, of which three are written too; the copy in 16 bits of what products take: the patches' map
-        // and the blocks' matrices.
+        // Weight, gradient and two moments, of which three are written too; the copy in 16 bits of what products take:
+        // the patches' map and the blocks' matrices.
         BenchmarkRow stepping = rows.Single(row => row.Name == "AdamW");
         int count = int.Parse(stepping.Shape.Split(' ')[0]), width = Config.VisionWidth,
             multiplied = width * (3 * Config.PatchSize * Config.PatchSize + 12 * width);
-        Assert.That(stepping.GigabytesPerSecond * stepping.Milliseconds * 1e6, Is.EqualTo(28.0 * count + 2.0 * multiplied).Within(1));
+        Assert.That(stepping.GigabytesPerSecond * stepping.Milliseconds * 1e6,
+            Is.EqualTo(28.0 * count + 2.0 * multiplied).Within(1));
         Assert.That(new ModelBenchmark(Device, Sizes, 1, 1).Run("stage 2 step clips").Count(), Is.EqualTo(1));
     }
 

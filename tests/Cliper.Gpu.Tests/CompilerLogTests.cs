@@ -5,12 +5,16 @@ namespace Cliper.Gpu.Tests;
 /// <summary>What is made of the text that the driver's compiler writes.</summary>
 public sealed class CompilerLogTests
 {
-    [TestCase("ptxas info    : 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads; ptxas info    : Used 40 registers", null)]
-    [TestCase("ptxas info    : 16 bytes stack frame, 8 bytes spill stores, 24 bytes spill loads", "8 bytes spill stores")]
-    [TestCase("ptxas info    : 16 bytes stack frame, 0 bytes spill stores, 120 bytes spill loads", "120 bytes spill loads")]
+    [TestCase("ptxas info    : 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads; ptxas info    : Used "
+        + "40 registers", null)]
+    [TestCase("ptxas info    : 16 bytes stack frame, 8 bytes spill stores, 24 bytes spill loads",
+        "8 bytes spill stores")]
+    [TestCase("ptxas info    : 16 bytes stack frame, 0 bytes spill stores, 120 bytes spill loads",
+        "120 bytes spill loads")]
     [TestCase("ptxas info    : Used 168 registers; ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are "
         + "serialized due to a call; ptxas info    : 0 bytes gmem",
-        "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to a call")]
+        "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to a "
+        + "call")]
     [TestCase("", null)]
     public void OnlyWhatMakesAKernelSlowIsAComplaint(string log, string? complaint) =>
         Assert.That(CompilerLog.Complaint(log), Is.EqualTo(complaint));

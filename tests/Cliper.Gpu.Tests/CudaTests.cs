@@ -10,8 +10,8 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// The card on which the tests of category Cuda run instead of on the interpreter where CLIPER_TEST_DEVICE is "cuda". A card
-/// that is missing then fails each of them: nothing is left out unseen.
+/// The card on which the tests of category Cuda run instead of on the interpreter where CLIPER_TEST_DEVICE is "cuda". A
+/// card that is missing then fails each of them: nothing is left out unseen.
 /// </summary>
 internal static class Card
 {
@@ -24,7 +24,9 @@ internal static class Card
     /// <summary>Whether tests run on a card.</summary>
     public static bool IsAskedFor { get; } = Environment.GetEnvironmentVariable("CLIPER_TEST_DEVICE") == "cuda";
 
-    /// <summary>The card, for one test at a time. It is opened once for each format: loading the kernels is what takes time.</summary>
+    /// <summary>
+    /// The card, for one test at a time. It is opened once for each format: loading the kernels is what takes time.
+    /// </summary>
     public static CudaDevice Take(ElementType stored)
     {
         Free.Wait();
@@ -90,7 +92,7 @@ public sealed class CudaDeviceTests : GpuFixture
     }
 
     [Test]
-    public void EveryKernelOfTheCatalogueLoads()
+    public void EveryKernelOfTheCatalogLoads()
     {
         CudaDevice card = OnlyCard;
         var failures = new ConcurrentQueue<string>();
@@ -113,8 +115,9 @@ public sealed class CudaDeviceTests : GpuFixture
     }
 
     /// <remarks>
-    /// A layer of a ViT-B on 32 pictures: enough tiles for the largest kernel, a depth of many turns of its ring, and a weight's
-    /// gradient cut in depth. The bounds are those of <see cref="MatMulTests"/>, of 16-bit and of fp32 results.
+    /// A layer of a ViT-B on 32 pictures: enough tiles for the largest kernel, a depth of many turns of its ring, and a
+    /// weight's gradient cut in depth. The bounds are those of <see cref="MatMulTests"/>, of 16-bit and of fp32
+    /// results.
     /// </remarks>
     [Test]
     public void ProductsOfAModelsSizeAreTheHosts()
@@ -128,7 +131,8 @@ public sealed class CudaDeviceTests : GpuFixture
         {
             bool isWeight = k == Rows;
             float[] a = Random((long)m * k, 1), b = Random((long)k * n, 2);
-            DeviceArray result = card.Allocate((long)m * n, isWeight ? ElementType.Float32 : Stored), expected = host.Allocate((long)m * n);
+            DeviceArray result = card.Allocate((long)m * n, isWeight ? ElementType.Float32 : Stored),
+                expected = host.Allocate((long)m * n);
             Device.Launched.Clear();
             foreach ((Device device, DeviceArray left, DeviceArray right, DeviceArray y) in new[]
                 { (card, Halves(a), Halves(b), result), ((Device)host, host.From(a), host.From(b), expected) })

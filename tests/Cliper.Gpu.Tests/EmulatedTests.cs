@@ -19,7 +19,8 @@ public sealed class EmulatedTests : GpuFixture
         float[] expected = [.. from row in Enumerable.Range(0, Rows) from column in Enumerable.Range(0, Columns)
             select 0.5f * Enumerable.Range(0, Depth).Sum(d => a[row * Depth + d] * b[d * Columns + column])];
         DeviceArray left = Device.From(a), right = Device.From(b), product = Device.Allocate(Rows * Columns);
-        Gemm.Run(new Matrix(left, Rows, Depth), new Matrix(right, Depth, Columns), new Matrix(product, Rows, Columns), scale: 0.5f);
+        Gemm.Run(new Matrix(left, Rows, Depth), new Matrix(right, Depth, Columns), new Matrix(product, Rows, Columns),
+            scale: 0.5f);
         Assert.That(Device.ToFloats(product), Is.EqualTo(expected));
         Free(left, right, product);
     }

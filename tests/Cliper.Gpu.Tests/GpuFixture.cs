@@ -7,8 +7,9 @@ using PtxInterpreter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// Base of the tests that run kernels: on a device made of the interpreter, on the emulated one, or on a card, see <see cref="Card"/>. Each test ends
-/// by checking that nothing is left and that it launched no kernel which the catalogue, and with it the proofs of the texts, does not know.
+/// Base of the tests that run kernels: on a device made of the interpreter, on the emulated one, or on a card, see
+/// <see cref="Card"/>. Each test ends by checking that nothing is left and that it launched no kernel which the
+/// catalog, and with it the proofs of the texts, does not know.
 /// </summary>
 /// <param name="stored">The 16-bit format of activations.</param>
 [Category("Cuda")]
@@ -23,7 +24,9 @@ public abstract class GpuFixture(ElementType stored = ElementType.Float16)
     /// <summary>Unit roundoff of the 16-bit format: fp16 has 11 bits of precision, bf16 8.</summary>
     protected double U16 { get; } = stored == ElementType.Float16 ? 1.0 / (1 << 11) : 1.0 / (1 << 8);
 
-    /// <summary>Half the distance of the format's subnormal numbers, 2^-24 and 2^-133: the least error of a rounding.</summary>
+    /// <summary>
+    /// Half the distance of the format's subnormal numbers, 2^-24 and 2^-133: the least error of a rounding.
+    /// </summary>
     protected double Tiny { get; } = stored == ElementType.Float16 ? Math.Pow(2, -25) : Math.Pow(2, -134);
 
     private static readonly HashSet<string> Known = [.. KernelRegistry.All.Select(kernel => kernel.Name)];
@@ -59,7 +62,7 @@ public abstract class GpuFixture(ElementType stored = ElementType.Float16)
         if (TestContext.CurrentContext.Result.Outcome.Status == NUnit.Framework.Interfaces.TestStatus.Failed)
             return;
         Assert.That(left, Is.Zero, "arrays left allocated");
-        Assert.That(unknown, Is.Empty, "kernels that the catalogue lacks");
+        Assert.That(unknown, Is.Empty, "kernels that the catalog lacks");
     }
 
     protected virtual bool UsesTensorCores => true;
@@ -70,7 +73,9 @@ public abstract class GpuFixture(ElementType stored = ElementType.Float16)
     /// <summary>Whether the tests run on ILGPU's CPU accelerator.</summary>
     protected virtual bool Emulated => false;
 
-    /// <summary>Uniform in [-1, 1), the same for the same seed, rounded to the 16-bit format where <paramref name="half"/>.</summary>
+    /// <summary>
+    /// Uniform in [-1, 1), the same for the same seed, rounded to the 16-bit format where <paramref name="half"/>.
+    /// </summary>
     protected float[] Random(long count, int seed, bool half = true, float scale = 1)
     {
         var random = new Random(seed);
@@ -93,13 +98,17 @@ public abstract class GpuFixture(ElementType stored = ElementType.Float16)
             Device.Free(array);
     }
 
-    /// <summary>Asserts |actual - expected| at most the bound of each element; NaN only where NaN is expected.</summary>
-    protected static void AssertClose(ReadOnlySpan<float> actual, ReadOnlySpan<double> expected, Func<double, double> bound, string what)
+    /// <summary>
+    /// Asserts |actual - expected| at most the bound of each element; NaN only where NaN is expected.
+    /// </summary>
+    protected static void AssertClose(ReadOnlySpan<float> actual, ReadOnlySpan<double> expected,
+        Func<double, double> bound, string what)
     {
         Assert.That(actual.Length, Is.EqualTo(expected.Length), what);
         for (int i = 0; i < actual.Length; i++)
         {
-            if (double.IsNaN(expected[i]) ? float.IsNaN(actual[i]) : Math.Abs(actual[i] - expected[i]) <= bound(expected[i]))
+            if (double.IsNaN(expected[i]) ? float.IsNaN(actual[i]) : Math.Abs(actual[i] - expected[i])
+                <= bound(expected[i]))
                 continue;
             Assert.Fail($"{what}[{i}] is {actual[i]}, expected {expected[i]} within {bound(expected[i]):E1}");
         }

@@ -65,7 +65,8 @@ public sealed unsafe class InterpreterTests
     [Test]
     public void Bf16IsRoundedToNearestAndTiesToEven()
     {
-        // 1 + 2^-8 lies between 1 and 1 + 2^-7; 1 + 3 2^-8 between that and 1 + 2^-6; 1 + 2^-8 + 2^-23 is above the middle.
+        // 1 + 2^-8 lies between 1 and 1 + 2^-7; 1 + 3 2^-8 between that and 1 + 2^-6; 1 + 2^-8 + 2^-23 is above the
+        // middle.
         uint[] results = Run(1, 3, """
             cvt.rn.bf16x2.f32 %r1, 0f3F808000, 0f3F818000;
             st.global.b32 [%rd1], %r1;
@@ -111,10 +112,12 @@ public sealed unsafe class InterpreterTests
             ret;
             """);
 
-        // (1 + e)^2 is 1 + 2 e; -2.5 is cut to -2; 1 / 2.5; NaN is 0; 1e12 the largest; NaN is no maximum; the second byte alone.
+        // (1 + e)^2 is 1 + 2 e; -2.5 is cut to -2; 1 / 2.5; NaN is 0; 1e12 the largest; NaN is no maximum; the second
+        // byte alone.
         Assert.That(results, Is.EqualTo(new[]
         {
-            2u, unchecked((uint)-2), BitConverter.SingleToUInt32Bits(0.4f), 0u, (uint)int.MaxValue, unchecked((uint)-2), 0x3400u,
+            2u, unchecked((uint)-2), BitConverter.SingleToUInt32Bits(0.4f), 0u, (uint)int.MaxValue,
+                unchecked((uint)-2), 0x3400u,
         }));
     }
 
@@ -146,7 +149,8 @@ public sealed unsafe class InterpreterTests
     [TestCase("bf16", "0x4000", "0x4040")]
     public void AProductHasItsElementsWhereTheManualSays(string format, string two, string three)
     {
-        // A = (row = 1, k = 2) alone, B = (k = 2, column = 3) alone: the product is 6 at (1, 3), which lane 4 + 1 holds second.
+        // A = (row = 1, k = 2) alone, B = (k = 2, column = 3) alone: the product is 6 at (1, 3), which lane 4 + 1 holds
+        // second.
         uint[] results = Run(32, 128, $$"""
             mov.b32 %r1, %tid.x;
             mov.b32 %r2, 0;
@@ -201,7 +205,8 @@ public sealed unsafe class InterpreterTests
             {
                 uint row = (uint)lane / 4, column = (uint)lane % 4 * 2;
                 uint low = transposed ? column * 8 + row : row * 8 + column, high = transposed ? low + 8 : low + 1;
-                Assert.That(results[lane * 4 + matrix], Is.EqualTo(matrix * 64 + low | (matrix * 64 + high) << 16), $"lane {lane}");
+                Assert.That(results[lane * 4 + matrix], Is.EqualTo(matrix * 64 + low | (matrix * 64 + high) << 16),
+                    $"lane {lane}");
             }
     }
 
@@ -234,9 +239,11 @@ public sealed unsafe class InterpreterTests
             ret;
             """;
         if (barrier)
-            Assert.That(Run(64, 64, body, shared: 256), Is.EqualTo(Enumerable.Range(0, 64).Select(thread => (uint)thread ^ 32)));
+            Assert.That(Run(64, 64, body, shared: 256),
+                Is.EqualTo(Enumerable.Range(0, 64).Select(thread => (uint)thread ^ 32)));
         else
-            Assert.That(() => Run(64, 64, body, shared: 256), Throws.TypeOf<PtxException>().With.Message.Contains("race"));
+            Assert.That(() => Run(64, 64, body, shared: 256),
+                Throws.TypeOf<PtxException>().With.Message.Contains("race"));
     }
 
     [Test]
@@ -270,8 +277,9 @@ public sealed unsafe class InterpreterTests
             ret;
             """, shared: 16), Throws.TypeOf<PtxException>().With.Message.Contains("returns before its copies"));
 
-    // Eight equal products and what they are added to. A unit is 2^-23 of the largest's power of two: ones are cut away beside 2^24, not
-    // beside 2^23; of the total 12582915 + 8 * 1048577 = 20971531, above 2^24, the last bit is cut, where rounding would raise it.
+    // Eight equal products and what they are added to. A unit is 2^-23 of the largest's power of two: ones are cut away
+    // beside 2^24, not beside 2^23; of the total 12582915 + 8 * 1048577 = 20971531, above 2^24, the last bit is cut,
+    // where rounding would raise it.
     [TestCase(16777216f, 1f, 16777216f)]
     [TestCase(-16777216f, 1f, -16777216f)]
     [TestCase(8388608f, 1f, 8388616f)]
@@ -281,10 +289,11 @@ public sealed unsafe class InterpreterTests
     [TestCase(1f, float.PositiveInfinity, float.PositiveInfinity)]
     [TestCase(1f, float.NaN, float.NaN)]
     public void TensorCoresCutWhatTheyAdd(float sum, float product, float expected) => Assert.That(
-        Arithmetic.SumOfProducts(sum, [.. Enumerable.Repeat(product, 8)], [.. Enumerable.Repeat(1f, 8)]), Is.EqualTo(expected));
+        Arithmetic.SumOfProducts(sum, [.. Enumerable.Repeat(product, 8)], [.. Enumerable.Repeat(1f, 8)]),
+        Is.EqualTo(expected));
 
-    // Of 0.6 and 2.5, which have an even and an odd number of ones, each instruction is off by what its manual allows: in a bound of
-    // 2^-22, 2^-23 and so on, and by more than half of that, as each result is rounded once more.
+    // Of 0.6 and 2.5, which have an even and an odd number of ones, each instruction is off by what its manual allows:
+    // in a bound of 2^-22, 2^-23 and so on, and by more than half of that, as each result is rounded once more.
     [TestCase("ex2", 22)]
     [TestCase("lg2", 22)]
     [TestCase("rcp", 23)]
@@ -316,36 +325,48 @@ public sealed unsafe class InterpreterTests
         }
     }
 
-    // A of 64 x 16 from byte 0, B of 16 x 128 from byte 8192; a single element of each, and sums that begin at 1. Addresses by
-    // hand, of lines of 128 bytes whose 16-byte chunks are swapped by the line's number. Along the depth A[17, 11] is in line 17, chunk
-    // 1 ^ 17 % 8 = 0, element 3: 17 * 128 + 6 = 2182; B[11, 117] is in line 117, chunk 1 ^ 117 % 8 = 4, element 3:
-    // 117 * 128 + 64 + 6 = 15046 (groups of eight lines are 1024 bytes apart). Across it line 11 is the fourth of the second group,
-    // at 1024 + 384: A's 17 is there chunk 2 ^ 3 = 1, element 1: 1408 + 16 + 2 = 1426; B's 117 is of the second 64, which begin 4096 bytes
-    // on, chunk 6 ^ 3 = 5, element 5: 4096 + 1408 + 80 + 10 = 5594. The product is at (17, 117): row 1 of the second warp's, column 5 of
-    // eight, so lane 4 + 2, thread 38; of its registers 14 * 4 + 1.
+    // A of 64 x 16 from byte 0, B of 16 x 128 from byte 8192; a single element of each, and sums that begin at 1.
+    // Addresses by hand, of lines of 128 bytes whose 16-byte chunks are swapped by the line's number. Along the depth
+    // A[17, 11] is in line 17, chunk 1 ^ 17 % 8 = 0, element 3: 17 * 128 + 6 = 2182; B[11, 117] is in line 117, chunk 1
+    // ^ 117 % 8 = 4, element 3: 117 * 128 + 64 + 6 = 15046 (groups of eight lines are 1024 bytes apart). Across it line
+    // 11 is the fourth of the second group, at 1024 + 384: A's 17 is there chunk 2 ^ 3 = 1, element 1: 1408 + 16 + 2 =
+    // 1426; B's 117 is of the second 64, which begin 4096 bytes on, chunk 6 ^ 3 = 5, element 5: 4096 + 1408 + 80 + 10 =
+    // 5594. The product is at (17, 117): row 1 of the second warp's, column 5 of eight, so lane 4 + 2, thread 38; of
+    // its registers 14 * 4 + 1.
     [Test]
     public void AProductOfAWarpgroupHasItsElementsWhereTheManualSays([Values] bool acrossA, [Values] bool acrossB)
     {
-        uint[] results = Run(128, 256, WarpgroupProduct(acrossA ? 1426 : 2182, 8192 + (acrossB ? 5594 : 15046), acrossA, acrossB), 24576);
+        uint[] results = Run(128, 256, WarpgroupProduct(acrossA ? 1426 : 2182, 8192 + (acrossB ? 5594 : 15046), acrossA,
+            acrossB), 24576);
 
         float[] values = [.. results.Select(BitConverter.UInt32BitsToSingle)];
         Assert.That(values[2 * 38 + 1], Is.EqualTo(7));
         Assert.That(values.Where((_, at) => at != 2 * 38 + 1), Has.All.EqualTo(1));
     }
 
-    [TestCase("fence.proxy.async.shared::cta;", "", "reads shared byte 0, which thread 0 has written, with no fence.proxy.async since")]
-    [TestCase("fence.proxy.async.shared::cta; bar.sync 0;", "bar.sync 0; fence.proxy.async.shared::cta;", "no fence.proxy.async since")]
-    [TestCase("fence.proxy.async.shared::cta; bar.sync 0;", "fence.proxy.async.shared::cta;", "no fence.proxy.async since")]
+    [TestCase("fence.proxy.async.shared::cta;", "",
+        "reads shared byte 0, which thread 0 has written, with no fence.proxy.async since")]
+    [TestCase("fence.proxy.async.shared::cta; bar.sync 0;", "bar.sync 0; fence.proxy.async.shared::cta;",
+        "no fence.proxy.async since")]
+    [TestCase("fence.proxy.async.shared::cta; bar.sync 0;", "fence.proxy.async.shared::cta;",
+        "no fence.proxy.async since")]
     [TestCase("wgmma.fence.sync.aligned;", "", "no wgmma.fence between")]
-    [TestCase("wgmma.wait_group.sync.aligned 0;", "", "{%s56,%s57} uses the sums of a product that has not been waited for")]
+    [TestCase("wgmma.wait_group.sync.aligned 0;", "",
+        "{%s56,%s57} uses the sums of a product that has not been waited for")]
     [TestCase("wgmma.commit_group.sync.aligned;", "", "uses the sums of a product that has not been waited for")]
-    [TestCase("wgmma.commit_group", "st.shared.b32 [0], %r1; wgmma.commit_group", "writes shared byte 0 that a product reads")]
-    [TestCase("wgmma.commit_group", "@%p2 bra SKIP; wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 $SUMS, %rd4, %rd5, 1, 1, 1, 0, 0; "
+    [TestCase("wgmma.commit_group", "st.shared.b32 [0], %r1; wgmma.commit_group",
+        "writes shared byte 0 that a product reads")]
+    [TestCase("wgmma.commit_group",
+        "@%p2 bra SKIP; wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16 $SUMS, %rd4, %rd5, 1, 1, 1, 0, 0; "
         + "SKIP: wgmma.commit_group", "warps 0 and 1 of a warpgroup have issued different products")]
-    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x4000004000800008;", "begins at shared byte 128: not where a pattern of 1024 bytes")]
-    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x4002004000800000;", "not of a swizzle of 128 bytes with a base offset of 0")]
-    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x8000004000800000;", "not of a swizzle of 128 bytes with a base offset of 0")]
-    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x4000004000800000; cvt.u64.u32 %rd6, %r1; add.s64 %rd4, %rd4, %rd6;", "lanes differ")]
+    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x4000004000800008;",
+        "begins at shared byte 128: not where a pattern of 1024 bytes")]
+    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x4002004000800000;",
+        "not of a swizzle of 128 bytes with a base offset of 0")]
+    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x8000004000800000;",
+        "not of a swizzle of 128 bytes with a base offset of 0")]
+    [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x4000004000800000; cvt.u64.u32 %rd6, %r1; add.s64 %rd4, %rd4, %rd6;",
+        "lanes differ")]
     [TestCase("%rd4, 0x4000004000800000;", "%rd4, 0x400007F000800000;", "out of bounds")]
     public void AWrongProductOfAWarpgroupIsNamed(string what, string instead, string message)
     {
@@ -356,9 +377,11 @@ public sealed unsafe class InterpreterTests
 
     [Test]
     public void AWarpgroupHasFourWarps() =>
-        Assert.That(() => Run(64, 1, "wgmma.fence.sync.aligned; ret;"), Throws.TypeOf<PtxException>().With.Message.Contains("has 128"));
+        Assert.That(() => Run(64, 1, "wgmma.fence.sync.aligned; ret;"),
+        Throws.TypeOf<PtxException>().With.Message.Contains("has 128"));
 
-    private static readonly string Sums = $"{{{string.Join(',', Enumerable.Range(0, 64).Select(index => $"%s{index}"))}}}";
+    private static readonly string Sums =
+        $"{{{string.Join(',', Enumerable.Range(0, 64).Select(index => $"%s{index}"))}}}";
 
     // Thread 0 stores 2 and 3 at two addresses, all else is zero.
     private static string WarpgroupProduct(int two, int three, bool acrossA, bool acrossB) => $$"""
@@ -405,7 +428,9 @@ public sealed unsafe class InterpreterTests
             ret;
             """), Throws.TypeOf<PtxException>().With.Message.Contains("lanes have returned before shfl"));
 
-    /// <summary>Runs one block of a body in which %rd1 is the address of <paramref name="words"/> words, which it returns.</summary>
+    /// <summary>
+    /// Runs one block of a body in which %rd1 is the address of <paramref name="words"/> words, which it returns.
+    /// </summary>
     private static uint[] Run(int threads, int words, string body, int shared = 0)
     {
         string ptx = $$"""
@@ -430,7 +455,8 @@ public sealed unsafe class InterpreterTests
         global.Add((ulong)memory, words * 4);
         try
         {
-            new PtxInterpreter.PtxProgram(ptx.ReplaceLineEndings("\n")).Launch((1, 1, 1), BitConverter.GetBytes((long)memory), shared, global);
+            new PtxInterpreter.PtxProgram(ptx.ReplaceLineEndings("\n")).Launch((1, 1, 1),
+                BitConverter.GetBytes((long)memory), shared, global);
             new ReadOnlySpan<uint>((void*)memory, words).CopyTo(results);
             return results;
         }

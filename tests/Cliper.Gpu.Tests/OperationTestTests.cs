@@ -20,7 +20,8 @@ public sealed class OperationTestTests(bool tensorCores, bool wgmma, ElementType
         IReadOnlyList<OperationTest.Result> results = new OperationTest(Device).Run();
         foreach (OperationTest.Result result in results)
         {
-            bool product = new[] { "matrix", "patch" }.Any(name => result.Name.StartsWith(name, StringComparison.Ordinal)),
+            bool product = new[] { "matrix", "patch" }.Any(name => result.Name.StartsWith(name,
+                StringComparison.Ordinal)),
                 suits = product || result.Name.StartsWith("attention", StringComparison.Ordinal);
             string expected = !tensorCores || !suits ? "portable"
                 : product && wgmma || result.Name == "matrix product, large" ? "tensor cores, wgmma"
@@ -28,7 +29,8 @@ public sealed class OperationTestTests(bool tensorCores, bool wgmma, ElementType
             Assert.That(result.Implementation, Is.EqualTo(expected), result.Name);
             Assert.That(result.Passed, $"{result.Name} is off by {result.Deviation}, bound {result.Bound}");
         }
-        Assert.That(results.Select(result => result.Name).Contains("matrix product, large"), Is.EqualTo(Device.HasWgmma));
+        Assert.That(results.Select(result => result.Name).Contains("matrix product, large"),
+            Is.EqualTo(Device.HasWgmma));
     }
 
     [TestCase(1e-3, true)]

@@ -30,18 +30,21 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         GradientNorm.Measure(arrays, maximum, scale, result);
 
         double norm = Math.Sqrt(values.Sum(part => part.Sum(value => (double)value * value))) / scale;
-        // A thread adds up to 64 squares in fp32, a block's threads 13 more times, and the parts' sum is one of 14 more: at most 91 roundings of
-        // u32, of which the root halves the effect; root, products and quotient are off by at most 8 in all.
+        // A thread adds up to 64 squares in fp32, a block's threads 13 more times, and the parts' sum is one of 14
+        // more: at most 91 roundings of u32, of which the root halves the effect; root, products and quotient are off
+        // by at most 8 in all.
         float[] found = Device.ToFloats(result);
         double factor = Math.Min(1, maximum / norm) / scale;
         Assert.That(found[0], Is.EqualTo(norm).Within(54 * U32 * norm));
         Assert.That(found[1], Is.EqualTo(factor).Within(54 * U32 * factor));
-        Assert.That(Device.Launched.Select(kernel => kernel.Name), Is.EquivalentTo(new[] { "Gradient Squares", "Gradient Factor" }));
+        Assert.That(Device.Launched.Select(kernel => kernel.Name),
+            Is.EquivalentTo(new[] { "Gradient Squares", "Gradient Factor" }));
         Free([.. arrays, result]);
     }
 
     [Test]
-    public void OneElementThatIsNotFiniteIsFound([Values(float.NaN, float.PositiveInfinity, 1e30f)] float bad, [Values(0, 40_000)] int at)
+    public void OneElementThatIsNotFiniteIsFound([Values(float.NaN, float.PositiveInfinity, 1e30f)] float bad,
+        [Values(0, 40_000)] int at)
     {
         float[] values = Random(40_001, 1);
         values[at] = bad;
@@ -62,7 +65,8 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         DeviceArray[] arrays = [.. Enumerable.Range(1, 3).Select(seed => Device.From(Random(20, seed)))];
         DeviceArray gradient = Device.From([.. Enumerable.Repeat(float.NaN, 20)]), factor = Device.From([0f]);
 
-        AdamWUpdate.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)], new AdamWUpdate.Settings(.9, .999, 1e-4, factor));
+        AdamWUpdate.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)],
+            new AdamWUpdate.Settings(.9, .999, 1e-4, factor));
 
         for (int index = 0; index < arrays.Length; index++)
             Assert.That(Device.ToFloats(arrays[index]), Is.EqualTo(Random(20, index + 1)));
@@ -73,11 +77,13 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
     public void TheStepLeavesTheCopyThatProductsRead()
     {
         DeviceArray[] weights = [.. Lengths.Select((length, index) => Device.From(Random(length, index, half: false)))];
-        DeviceArray[] gradients = [.. Lengths.Select((length, index) => Device.From(Random(length, 50 + index, half: false)))];
+        DeviceArray[] gradients =
+            [.. Lengths.Select((length, index) => Device.From(Random(length, 50 + index, half: false)))];
         DeviceArray[] first = [.. Lengths.Select(length => Device.From(new float[length]))];
         DeviceArray[] second = [.. Lengths.Select(length => Device.From(new float[length]))];
         // One tensor has no copy.
-        DeviceArray[] copies = [.. Lengths.Select((length, index) => index == 3 ? default : Device.Allocate(length, Stored))];
+        DeviceArray[] copies = [.. Lengths.Select((length, index) => index == 3 ? default
+            : Device.Allocate(length, Stored))];
 
         AdamWUpdate.Slot[] slots = [.. Enumerable.Range(0, Lengths.Length).Select(i =>
             new AdamWUpdate.Slot(weights[i], gradients[i], first[i], second[i], 1, 1e-2f, .1f, copies[i]))];
@@ -87,7 +93,8 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         for (int i = 0; i < Lengths.Length; i++)
             if (!copies[i].IsNull)
                 Assert.That(Device.ToFloats(copies[i]), Is.EqualTo(Rounded(Device.ToFloats(weights[i]))), $"{i}");
-        Assert.That(Device.Launched.Single().Name, Is.EqualTo(Stored == ElementType.Float16 ? "AdamW Fp16" : "AdamW Bf16"));
+        Assert.That(Device.Launched.Single().Name, Is.EqualTo(Stored == ElementType.Float16 ? "AdamW Fp16"
+            : "AdamW Bf16"));
         Free([.. weights, .. gradients, .. first, .. second, .. copies, half]);
     }
 
@@ -96,7 +103,8 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
     {
         using var host = new CpuDevice(1);
         DeviceArray p = host.From([1f]), copy = host.Allocate(1, ElementType.Float16);
-        Assert.That(() => AdamWUpdate.Step([new AdamWUpdate.Slot(p, p, p, p, 1, 1, 1, copy)], new AdamWUpdate.Settings(.9, .999, 1)),
+        Assert.That(() => AdamWUpdate.Step([new AdamWUpdate.Slot(p, p, p, p, 1, 1, 1, copy)],
+            new AdamWUpdate.Settings(.9, .999, 1)),
             Throws.ArgumentException.With.Message.Contains("the copy of parameter 0"));
         host.Free(p);
         host.Free(copy);
@@ -166,7 +174,8 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
             Assert.That(scaler.Scale, Is.EqualTo(8));
             Assert.That(resumedScaler.Scale, Is.EqualTo(hasScale ? 8 : 2), "without a saved scale it begins anew");
             if (hasScale)
-                Assert.That(((Metd)resumed.Prompts).Vectors.ToArray(), Is.EqualTo(((Metd)straight.Prompts).Vectors.ToArray()));
+                Assert.That(((Metd)resumed.Prompts).Vectors.ToArray(),
+                    Is.EqualTo(((Metd)straight.Prompts).Vectors.ToArray()));
         }
         finally
         {
@@ -184,7 +193,8 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
             Checkpoint.Save(path, model, new CheckpointInfo(1, "test", ""), TensorType.F32,
                 new TrainingState(TrainingStage.Stage1, 0, 2, -1, 0, new LossScaler.State(-2, 0)), null);
             using Checkpoint.CheckpointReader reader = new(path);
-            Assert.That(() => reader.State, Throws.TypeOf<InputException>().With.Message.Contains("a loss scale from 1 to 2^24"));
+            Assert.That(() => reader.State,
+                Throws.TypeOf<InputException>().With.Message.Contains("a loss scale from 1 to 2^24"));
         }
         finally
         {
@@ -227,7 +237,8 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         var clip = new ClipModel(Device, weights);
         clip.Parameters.Train(_ => false);
         int[] prompt = [14, 1, 2, 3, 3, 4, 15];
-        Metd metd = Metd.Random(Device, 2, 2, BenchmarkTests.Config.TextWidth, new DescriptorPrompt(prompt, 3, 2), seed: 1);
+        Metd metd = Metd.Random(Device, 2, 2, BenchmarkTests.Config.TextWidth, new DescriptorPrompt(prompt, 3, 2),
+            seed: 1);
         metd.Vectors.RequiresGrad = true;
         return new CliperModel(clip, metd, ["a", "b"]);
     }

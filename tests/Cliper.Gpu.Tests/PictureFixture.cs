@@ -3,7 +3,10 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests;
 
-/// <summary>Base of the tests that run operations on pictures, which lie in one array, one after the other, wherever they happen to begin.</summary>
+/// <summary>
+/// Base of the tests that run operations on pictures, which lie in one array, one after the other, wherever they happen
+/// to begin.
+/// </summary>
 public abstract class PictureFixture(ElementType stored = ElementType.Float16) : GpuFixture(stored)
 {
     private readonly List<DeviceArray> _arrays = [];
@@ -25,7 +28,8 @@ public abstract class PictureFixture(ElementType stored = ElementType.Float16) :
 
     /// <summary>Pictures on the device.</summary>
     protected ImageView[] Pack(IEnumerable<(byte[] Pixels, int Width, int Height, int Channels)> pictures) =>
-        Cut(Own(Device.From(pictures.SelectMany(picture => picture.Pixels).ToArray())), pictures.Select(p => (p.Width, p.Height, p.Channels)));
+        Cut(Own(Device.From(pictures.SelectMany(picture => picture.Pixels).ToArray())),
+        pictures.Select(p => (p.Width, p.Height, p.Channels)));
 
     /// <summary>Pictures to be written.</summary>
     protected ImageView[] Empty(IEnumerable<(int Width, int Height, int Channels)> sizes) =>

@@ -6,8 +6,8 @@ using PtxInterpreter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// What would go unseen until a card computes wrongly, planted in the texts of the wgmma kernel and of attention: each fault is found, by
-/// the interpreter or by a wrong result.
+/// What would go unseen until a card computes wrongly, planted in the texts of the wgmma kernel and of attention: each
+/// fault is found, by the interpreter or by a wrong result.
 /// </summary>
 public sealed class PlantedFaultTests
 {
@@ -21,11 +21,13 @@ public sealed class PlantedFaultTests
     [TestCase("wgmma.wait_group.sync.aligned 0;", "", "uses the sums of a product that has not been waited for")]
     [TestCase("bar.sync\t0;", "", "race")]
     [TestCase("cp.async.wait_group 1;", "", "that a product reads, which has not been waited for")]
-    [TestCase("cp.async.wait_group 1;", "cp.async.wait_group 2;", "that a product reads, which has not been waited for")]
+    [TestCase("cp.async.wait_group 1;", "cp.async.wait_group 2;",
+        "that a product reads, which has not been waited for")]
     // Distance of groups of eight rows, of blocks of 64 columns; where the first block begins; the swizzle.
     [TestCase(", 274877906944;", ", 137438953472;", "wrong")]
     [TestCase(", 33554432;", ", 16777216;", "wrong", true)]
-    [TestCase("and.b32\t(%r\\d+, %r\\d+), 4294966272;", "and.b32\t$1, 4294967168;", "not where a pattern of 1024 bytes does")]
+    [TestCase("and.b32\t(%r\\d+, %r\\d+), 4294966272;", "and.b32\t$1, 4294967168;",
+        "not where a pattern of 1024 bytes does")]
     [TestCase("and.b32\t(%r\\d+), (%r\\d+), 7;", "add.s32\t$1, $2, 1; and.b32\t$1, $1, 7;", "wrong")]
     [TestCase("xor.b32\t(%r\\d+, %r\\d+, %r\\d+);", "or.b32\t$1;", "wrong")]
     public void IsFound(string what, string instead, string? found, bool outer = false)
@@ -43,7 +45,8 @@ public sealed class PlantedFaultTests
         var random = new Random(1);
         float[] a = [.. Enumerable.Range(0, M * K).Select(_ => random.Next(-8, 9) / 8f)],
             b = [.. Enumerable.Range(0, N * K).Select(_ => random.Next(-8, 9) / 8f)];
-        DeviceArray left = device.From(a, ElementType.Float16), right = device.From(b, ElementType.Float16), c = device.Allocate(M * N);
+        DeviceArray left = device.From(a, ElementType.Float16), right = device.From(b, ElementType.Float16),
+            c = device.Allocate(M * N);
         Matrix columns = outer ? new Matrix(right, K, N) : new Matrix(right, N, K).Transposed;
         float[]? result = null;
         string? fault = null;
@@ -57,7 +60,8 @@ public sealed class PlantedFaultTests
             fault = failure.Message;
         }
         // Multiples of 1/64 with sums below 2^10: exact in fp32.
-        bool correct = result is null || Enumerable.Range(0, M * N).All(at => result[at] == Enumerable.Range(0, K).Sum(k =>
+        bool correct = result is null
+            || Enumerable.Range(0, M * N).All(at => result[at] == Enumerable.Range(0, K).Sum(k =>
             a[at / N * K + k] * (outer ? b[k * N + at % N] : b[at % N * K + k])));
 
         Assert.That(planted, "the kernel's text has no such place");
@@ -99,7 +103,8 @@ public sealed class PlantedFaultTests
             using var device = new InterpretedDevice { Planted = plant };
             var random = new Random(1);
             var sizes = new Attention.Sizes(1, 1, Size, Rows, Rows, Causal: true);
-            Attention.Operand q = Make(), k = Make(), v = Make(), d = Make(), output = Make(), dq = Make(), dk = Make(), dv = Make();
+            Attention.Operand q = Make(), k = Make(), v = Make(), d = Make(), output = Make(), dq = Make(), dk = Make(),
+                dv = Make();
             DeviceArray logSumExp = device.Allocate(Rows);
             fault = null;
             try
@@ -113,7 +118,8 @@ public sealed class PlantedFaultTests
             }
             return [.. new[] { output, dq, dk, dv }.SelectMany(operand => device.ToFloats(operand.Array))];
 
-            Attention.Operand Make() => new(device.From([.. Enumerable.Range(0, Rows * Size).Select(_ => random.NextSingle() - 0.5f)],
+            Attention.Operand Make() =>
+                new(device.From([.. Enumerable.Range(0, Rows * Size).Select(_ => random.NextSingle() - 0.5f)],
                 ElementType.Float16), 0, Size);
         }
     }

@@ -6,7 +6,9 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests;
 
-/// <summary>PTX on disk: what is found again, what is refused, and that a cache that does not work costs time alone.</summary>
+/// <summary>
+/// PTX on disk: what is found again, what is refused, and that a cache that does not work costs time alone.
+/// </summary>
 public sealed class PtxCacheTests
 {
     private const string Build = "0123456789abcdef0123456789abcdef", OtherBuild = "f0000000000000000000000000000000";
@@ -113,10 +115,12 @@ public sealed class PtxCacheTests
         GpuKernel kernel = Kernels[0];
         GpuKernel Like(MethodInfo? method = null, int threads = 256, int blocks = 2, GpuTarget target = GpuTarget.Simt,
             bool doubles = false) =>
-            new(method ?? kernel.Method, kernel.Name, threads, blocks, kernel.Registers, 0, target) { UsesDoubles = doubles };
+            new(method ?? kernel.Method, kernel.Name, threads, blocks, kernel.Registers, 0,
+            target) { UsesDoubles = doubles };
         GpuKernel[] others =
         [
-            Like(), Like(Kernels[1].Method), Like(threads: 128), Like(blocks: 3), Like(target: GpuTarget.Wgmma), Like(doubles: true),
+            Like(), Like(Kernels[1].Method), Like(threads: 128), Like(blocks: 3), Like(target: GpuTarget.Wgmma),
+            Like(doubles: true),
         ];
 
         Assert.That(others.Select(User().FileOf), Is.Unique);
@@ -199,7 +203,8 @@ public sealed class PtxCacheTests
         Assert.That(File.Exists(young), Is.True, "another process may be writing it");
 
         void Make(string folder, int days) =>
-            Directory.SetLastWriteTimeUtc(Directory.CreateDirectory(Sub(folder)).FullName, DateTime.UtcNow.AddDays(-days));
+            Directory.SetLastWriteTimeUtc(Directory.CreateDirectory(Sub(folder)).FullName,
+            DateTime.UtcNow.AddDays(-days));
     }
 
     [Test]

@@ -28,7 +28,8 @@ internal static partial class Ptxas
     {
         string version = Run(Path!, "--version").Text;
         if (int.Parse(ReleasePattern().Match(version).Groups[1].Value) < 12)
-            LeaveOut($"this ptxas does not know sm_90a, one of CUDA 12 does (eng/get-ptxas.sh DIR trixie): {version.Trim()}");
+            LeaveOut("this ptxas does not know sm_90a, one of CUDA 12 does (eng/get-ptxas.sh DIR trixie): "
+                + $"{version.Trim()}");
     }
 
     /// <summary>As <see cref="Require"/>, for nvdisasm beside it.</summary>

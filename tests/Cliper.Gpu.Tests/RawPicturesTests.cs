@@ -16,8 +16,8 @@ using static Cliper.Kernels.Operations.ColorJitter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// Whole batches made on the device: the numbers that the host's pipeline gives with the same draws, rounded, in every protocol; PyTorch's
-/// and Pillow's pictures through the device's operations.
+/// Whole batches made on the device: the numbers that the host's pipeline gives with the same draws, rounded, in every
+/// protocol; PyTorch's and Pillow's pictures through the device's operations.
 /// </summary>
 [TestFixture(false)]
 [TestFixture(true)]
@@ -25,7 +25,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
 {
     private const int Size = 24, Patch = 8;
 
-    private static readonly float[] Table = Normalize.Table(ClipConfig.ClipMean.ToArray(), ClipConfig.ClipStd.ToArray());
+    private static readonly float[] Table = Normalize.Table(ClipConfig.ClipMean.ToArray(),
+        ClipConfig.ClipStd.ToArray());
 
     protected override bool Emulated => emulated;
 
@@ -38,11 +39,14 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         var pipeline = new PixelPipeline(Size, Augmentation.Named(protocol), Table);
         // The input's size, smaller, larger, wide, tall, one pixel, gray.
         (int Width, int Height, bool Gray)[] sizes = emulated ? [(Size, Size, false), (17, 9, false), (23, 31, true)]
-            : [(Size, Size, false), (Size, Size, true), (17, 9, false), (23, 31, false), (61, 7, false), (5, 40, true), (1, 1, false), (33, 33, false)];
-        (StoredImage Image, ImageTransform Plan)[] pictures = [.. sizes.SelectMany((s, seed) => Enumerable.Range(0, emulated ? 1 : 3).Select(sample =>
+            : [(Size, Size, false), (Size, Size, true), (17, 9, false), (23, 31, false), (61, 7, false), (5, 40, true),
+                (1, 1, false), (33, 33, false)];
+        (StoredImage Image, ImageTransform Plan)[] pictures =
+            [.. sizes.SelectMany((s, seed) => Enumerable.Range(0, emulated ? 1 : 3).Select(sample =>
         {
             StoredImage image = pipeline.Store(TestImages.Make(seed, s.Width, s.Height, s.Gray));
-            return (image, pipeline.Draw(image, new RandomStream(7, RandomPurpose.Augmentation, 1, (uint)(10 * seed + sample))));
+            return (image, pipeline.Draw(image, new RandomStream(7, RandomPurpose.Augmentation, 1,
+                (uint)(10 * seed + sample))));
         }))];
         var expected = new float[pictures.Length * 3 * Size * Size];
         for (int i = 0; i < pictures.Length; i++)
@@ -60,7 +64,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         // Squares and crops take three launches each, the others one.
         Assert.That(Device.Launched.Count, Is.AtMost(7));
         if (protocol != "none" && !emulated)
-            Assert.That(pictures.Any(p => p.Plan.Changes is not null) && (protocol == "script" || pictures.Any(p => p.Plan.Erased is not null))
+            Assert.That(pictures.Any(p => p.Plan.Changes is not null)
+                && (protocol == "script" || pictures.Any(p => p.Plan.Erased is not null))
                 && pictures.Any(p => p.Plan.Flip || p.Plan.Map is not null), "nothing was drawn");
     }
 
@@ -89,7 +94,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         if (emulated)
             Assert.Ignore("launches of the same kernels as in ABatchHasTheHostsBits");
         // Five clips of three frames, one of which cannot be read: its batch has one less.
-        var split = new DataSplit("train", ["a", "b"], [.. Enumerable.Range(0, 5).Select(clip => new Sample($"clip {clip}", clip % 2,
+        var split = new DataSplit("train", ["a", "b"],
+            [.. Enumerable.Range(0, 5).Select(clip => new Sample($"clip {clip}", clip % 2,
             [.. Enumerable.Range(0, 3).Select(frame => new GeneratedFrame($"{clip}.{frame}", () => clip == 2
                 ? throw new InputException("unreadable") : TestImages.Make(clip, 26, 22 + frame)))]))]);
         var options = new LoaderOptions
@@ -108,8 +114,10 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         foreach ((Batch expected, Batch actual) in onHost.Epoch(1).Zip(onDevice.Epoch(1)))
         {
             using Tensor pixels = actual.TakePixels(Device);
-            Assert.That(pixels.ToArray(), Is.EqualTo(Rounded(InPatches(expected.Pixels, options.ImageSize, options.PatchSize))));
-            Assert.That((actual.Count, actual.Labels, actual.Indices), Is.EqualTo((expected.Count, expected.Labels, expected.Indices)).AsCollection);
+            Assert.That(pixels.ToArray(),
+                Is.EqualTo(Rounded(InPatches(expected.Pixels, options.ImageSize, options.PatchSize))));
+            Assert.That((actual.Count, actual.Labels, actual.Indices),
+                Is.EqualTo((expected.Count, expected.Labels, expected.Indices)).AsCollection);
             Assert.That(() => actual.Pixels.Length, Throws.InvalidOperationException);
             actual.Dispose();
             expected.Dispose();
@@ -122,7 +130,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
     {
         DataSplit split = TestImages.Split(2, width: 8, height: 8);
         Assert.That(() => new BatchLoader(split, new LoaderOptions { Device = Device, ImageSize = 8, PatchSize = 3 }),
-            Throws.TypeOf<SettingsException>().With.Message.EqualTo("patches of 3 pixels do not divide the 8 of a side"));
+            Throws.TypeOf<SettingsException>().With.Message.EqualTo(
+            "patches of 3 pixels do not divide the 8 of a side"));
     }
 
     [TestCaseSource(nameof(GoldenFiles))]
@@ -172,8 +181,10 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             PixelBox whole = new(0, 0, w, h);
             switch (parts[1])
             {
-                case "resized_crop_bicubic": Resize.Forward<Bicubic>([new(original, crop, w, h, whole, false, target)]); break;
-                case "resized_crop_bilinear": Resize.Forward<Bilinear>([new(original, crop, w, h, whole, false, target)]); break;
+                case "resized_crop_bicubic": Resize.Forward<Bicubic>([new(original, crop, w, h, whole, false,
+                    target)]); break;
+                case "resized_crop_bilinear": Resize.Forward<Bilinear>([new(original, crop, w, h, whole, false,
+                    target)]); break;
                 case "hflip": Resize.Forward<Bicubic>([new(original, whole, w, h, whole, true, target)]); break;
                 default:
                     Forward([(target = copy, parts[1] switch
@@ -191,7 +202,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
     }
 
     /// <remarks>
-    /// The tower takes patches that were made of bytes, or unfolds fp32 planes of the same pictures itself: the same products.
+    /// The tower takes patches that were made of bytes, or unfolds fp32 planes of the same pictures itself: the same
+    /// products.
     /// </remarks>
     [Test]
     public void TheTowerGivesTheSameBitsOfPatchesAsOfPlanes()
@@ -223,7 +235,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             Tensor features = model.Vision.Forward(tape, tape.Own(images));
             float[] values = features.ToArray();
             tape.Backward(tape.Sum(tape.Multiply(features, features)));
-            Tensor[] trained = [.. model.Parameters.Names.Where(ClipModel.IsVision).Select(name => model.Parameters[name])];
+            Tensor[] trained = [.. model.Parameters.Names.Where(ClipModel.IsVision).Select(name =>
+                model.Parameters[name])];
             float[][] result = [values, .. trained.Select(tensor => Device.ToFloats(tensor.Gradient))];
             foreach (Tensor tensor in trained)
                 tensor.ClearGradient();
@@ -236,7 +249,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
     {
         using var host = new CpuDevice(1);
         DeviceArray unfolded = host.Allocate(planes.Length);
-        PatchEmbedding.Unfold(host.From(planes), unfolded, new(planes.Length / (3 * size * size), 3, size, size, patch, 1));
+        PatchEmbedding.Unfold(host.From(planes), unfolded, new(planes.Length / (3 * size * size), 3, size,
+            size, patch, 1));
         return host.ToFloats(unfolded);
     }
 

@@ -18,8 +18,8 @@ using PtxInterpreter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// Steps as graphs, without a card: what is decided, and that a phase whose steps are replayed from recordings of earlier ones, with the
-/// addresses and numbers of then, learns the same bits as one whose steps are launched.
+/// Steps as graphs, without a card: what is decided, and that a phase whose steps are replayed from recordings of
+/// earlier ones, with the addresses and numbers of then, learns the same bits as one whose steps are launched.
 /// </summary>
 [Parallelizable(ParallelScope.All)]
 public sealed class StepGraphTests
@@ -55,7 +55,8 @@ public sealed class StepGraphTests
     {
         CommandList work = Work(1), longer = Work(1);
         longer.Add(Copy(1, 2, 3), []);
-        CommandList[] others = [longer, Work(2), With(Launch(2), 1), With(Copy(1, 2, 3)), With(Copy(2, 2, 3)), With(Copy(1, 3, 3)), With(Copy(1, 2, 4))];
+        CommandList[] others = [longer, Work(2), With(Launch(2), 1), With(Copy(1, 2, 3)), With(Copy(2, 2, 3)),
+            With(Copy(1, 3, 3)), With(Copy(1, 2, 4))];
 
         Assert.That(work, Is.EqualTo(Work(1)));
         Assert.That((CommandList[])[work, .. others], Is.Unique);
@@ -75,7 +76,8 @@ public sealed class StepGraphTests
         foreach (int number in new[] { 1, 1, 2, 2, 1, 1 })
             log.Graphs.Submit(Work(number));
 
-        Assert.That(log.Lines, Is.EqualTo(new[] { "launch", "capture 1", "replay 1", "launch", "refused", "end 1", "launch", "launch", "launch" }));
+        Assert.That(log.Lines, Is.EqualTo(new[] { "launch", "capture 1", "replay 1", "launch", "refused", "end 1",
+            "launch", "launch", "launch" }));
         Assert.That(log.Graphs.AreTaken, Is.False);
     }
 
@@ -93,8 +95,9 @@ public sealed class StepGraphTests
     }
 
     /// <remarks>
-    /// The learning rate, the optimiser's counts, pixels and labels change in every step, the loss scale in the first ones (gradients
-    /// overflow). Were one of them a launch's argument, the work would be new in each step, and none would be replayed.
+    /// The learning rate, the optimizer's counts, pixels and labels change in every step, the loss scale in the first
+    /// ones (gradients overflow). Were one of them a launch's argument, the work would be new in each step, and none
+    /// would be replayed.
     /// </remarks>
     [TestCase(1, 1)]
     [TestCase(2, 1)]
@@ -108,23 +111,29 @@ public sealed class StepGraphTests
 
         Assert.That(replayed.Steps, Is.EqualTo(launched.Steps));
         foreach ((string name, float[] values) in launched.Parameters)
-            Assert.That(MemoryMarshal.AsBytes(replayed.Parameters[name].AsSpan()).SequenceEqual(MemoryMarshal.AsBytes(values.AsSpan())), name);
+            Assert.That(MemoryMarshal.AsBytes(replayed.Parameters[name].AsSpan())
+                .SequenceEqual(MemoryMarshal.AsBytes(values.AsSpan())), name);
         Assert.That(launched.Counts, Is.EqualTo((0, 0, 0)));
-        // Three epochs of batches of 2, 2 and 1. The first step makes moments and copies, so that the second finds other addresses.
+        // Three epochs of batches of 2, 2 and 1. The first step makes moments and copies, so that the second finds
+        // other addresses.
         TestContext.Out.WriteLine($"launched, captured, replayed: {replayed.Counts}");
-        Assert.That(replayed.Counts.Replayed, Is.GreaterThanOrEqualTo(accumulate == 1 ? 4 : 3), "steps that come again");
+        Assert.That(replayed.Counts.Replayed, Is.GreaterThanOrEqualTo(accumulate == 1 ? 4 : 3),
+            "steps that come again");
         Assert.That(replayed.Counts.Launched + replayed.Counts.Replayed, Is.EqualTo(9));
     }
 
-    private sealed record Outcome(List<StepEvent> Steps, Dictionary<string, float[]> Parameters, (int Launched, int Captured, int Replayed) Counts);
+    private sealed record Outcome(List<StepEvent> Steps, Dictionary<string, float[]> Parameters,
+        (int Launched, int Captured, int Replayed) Counts);
 
     private static Outcome Train(int stage, int accumulate, bool graphs)
     {
-        using GpuDevice device = Card.IsAskedFor ? Card.Open(graphs: graphs) : new InterpretedDevice { Graphs = graphs };
+        using GpuDevice device = Card.IsAskedFor ? Card.Open(graphs: graphs)
+            : new InterpretedDevice { Graphs = graphs };
         using ClipWeights weights = ClipWeights.Random(BenchmarkTests.Config, seed: 1);
         int[] prompt = [14, 1, 2, 3, 3, 4, 15];
         using var model = new CliperModel(new ClipModel(device, weights),
-            Metd.Random(device, 2, 2, BenchmarkTests.Config.TextWidth, new DescriptorPrompt(prompt, 3, 2), seed: 1), ["a", "b"]);
+            Metd.Random(device, 2, 2, BenchmarkTests.Config.TextWidth, new DescriptorPrompt(prompt, 3, 2), seed: 1),
+            ["a", "b"]);
         model.Clip.Parameters.Train(name => stage == 2 && ClipModel.IsVision(name));
         ((Metd)model.Prompts).Vectors.RequiresGrad = stage == 1;
         (string Name, Tensor Tensor)[] trained = stage == 1
@@ -158,15 +167,19 @@ public sealed class StepGraphTests
         {
             Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
             Tensor labels = tape.Own(Tensor.From(device, batch.Labels.AsSpan(0, batch.Count), new Shape(batch.Count)));
-            Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors ?? model.ClassFeatures(tape)), labels,
+            Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors ?? model.ClassFeatures(tape)),
+                labels,
                 EmptySubclasses.MinusOneNinetyNinth);
             return new StepLoss(tape.Sum(losses), losses);
         }, new Progress(steps), _ => { }, default);
-        Assert.That(device.Launched.Select(kernel => kernel.Name), Does.Contain("Normalize Fp16").And.None.StartsWith("PatchEmbedding"),
+        Assert.That(device.Launched.Select(kernel => kernel.Name),
+            Does.Contain("Normalize Fp16").And.None.StartsWith("PatchEmbedding"),
             "patches are made of bytes, not of fp32 planes");
         // What depends on the clock, and on when memory is freed.
-        steps = [.. steps.Select(step => step with { ImagesPerSecond = 0, WaitShare = 0, Remaining = default, MemoryBytes = 0 })];
-        return new Outcome(steps, trained.ToDictionary(entry => entry.Name, entry => entry.Tensor.ToArray()), device.StepCounts);
+        steps = [.. steps.Select(step => step with { ImagesPerSecond = 0, WaitShare = 0, Remaining = default,
+            MemoryBytes = 0 })];
+        return new Outcome(steps, trained.ToDictionary(entry => entry.Name, entry => entry.Tensor.ToArray()),
+            device.StepCounts);
     }
 
     private sealed class Progress(List<StepEvent> steps) : IProgress<TrainEvent>
@@ -176,7 +189,8 @@ public sealed class StepGraphTests
 
     private static CommandList.Command Launch(int blocks) => new(Kernel, new Blocks(blocks), 0, 0, sizeof(int));
 
-    private static CommandList.Command Copy(nint source, nint target, long bytes) => new(null, default, source, target, bytes);
+    private static CommandList.Command Copy(nint source, nint target, long bytes) =>
+        new(null, default, source, target, bytes);
 
     private static CommandList Work(int argument)
     {
@@ -189,7 +203,8 @@ public sealed class StepGraphTests
     {
         private int _graphs;
 
-        public Log() => Graphs = new CudaGraphCache(Capture, graph => Lines.Add($"replay {graph}"), _ => Lines.Add("launch"),
+        public Log() => Graphs = new CudaGraphCache(Capture, graph => Lines.Add($"replay {graph}"),
+            _ => Lines.Add("launch"),
             graph => Lines.Add($"end {graph}"));
 
         public int Refuses { get; init; }

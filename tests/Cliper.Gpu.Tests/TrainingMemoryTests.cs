@@ -5,7 +5,10 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Gpu.Tests;
 
-/// <summary>The two ways to train with less memory: blocks computed anew on the way back, and gradients of parts of a batch added up.</summary>
+/// <summary>
+/// The two ways to train with less memory: blocks computed anew on the way back, and gradients of parts of a batch
+/// added up.
+/// </summary>
 [TestFixture(ElementType.Float16)]
 [TestFixture(ElementType.BFloat16)]
 [Parallelizable(ParallelScope.Self)]
@@ -23,15 +26,17 @@ public sealed class TrainingMemoryTests(ElementType stored) : GpuFixture(stored)
         (float[] again, long againBytes) = Gradients(recompute: true, parts: 1);
 
         Assert.That(again, Is.EqualTo(kept));
-        // The first block, of which all tokens are computed, would keep its hidden layer before and after the activation.
+        // The first block, of which all tokens are computed, would keep its hidden layer before and after the
+        // activation.
         int hidden = Images * 5 * 4 * Config.VisionWidth * sizeof(ushort);
         Assert.That(againBytes, Is.LessThan(keptBytes - 2 * hidden));
     }
 
     /// <remarks>
-    /// An image's activations and their gradients are the same numbers alone or with others, but for the loss's scale, a power of two;
-    /// only the fp32 sums over images come in another order, of which those of the depth's slices are the longest: Images times 5 tokens.
-    /// A sum of n terms of random signs is off by u32 sqrt(n) of its partial sums' size, 8 times which is allowed.
+    /// An image's activations and their gradients are the same numbers alone or with others, but for the loss's scale,
+    /// a power of two; only the fp32 sums over images come in another order, of which those of the depth's slices are
+    /// the longest: Images times 5 tokens. A sum of n terms of random signs is off by u32 sqrt(n) of its partial sums'
+    /// size, 8 times which is allowed.
     /// </remarks>
     [Test]
     public void GradientsOfPartsAddUpToThoseOfTheWhole()
@@ -65,7 +70,8 @@ public sealed class TrainingMemoryTests(ElementType stored) : GpuFixture(stored)
             bytes = Device.LiveBytes;
             tape.Backward(tape.Sum(tape.Multiply(features, features)));
         }
-        return ([.. model.Parameters.Names.Where(ClipModel.IsVision).SelectMany(name => Device.ToFloats(model.Parameters[name].Gradient))],
+        return ([.. model.Parameters.Names.Where(ClipModel.IsVision).SelectMany(name =>
+            Device.ToFloats(model.Parameters[name].Gradient))],
             bytes);
     }
 }

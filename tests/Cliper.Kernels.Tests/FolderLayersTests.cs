@@ -25,7 +25,8 @@ public sealed class FolderLayersTests
     };
 
     [Test]
-    public void EveryFolder_HasALayer() => Assert.That(Types().Select(FolderOf).Distinct(), Is.EquivalentTo(Below.Keys));
+    public void EveryFolder_HasALayer() => Assert.That(Types().Select(FolderOf).Distinct(),
+        Is.EquivalentTo(Below.Keys));
 
     [TestCaseSource(nameof(Folders))]
     public void AFolder_UsesOnlyThoseBelowIt(string folder)

@@ -4,8 +4,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Tests;
 
 /// <summary>
-/// Base of the operation tests: every fixture runs once for each instruction set this processor has, and each test ends by
-/// checking that nothing is left allocated.
+/// Base of the operation tests: every fixture runs once for each instruction set this processor has, and each test ends
+/// by checking that nothing is left allocated.
 /// </summary>
 [TestFixtureSource(typeof(HostDevices), nameof(Levels))]
 public abstract class HostDevices(SimdLevel level)
@@ -31,7 +31,9 @@ public abstract class HostDevices(SimdLevel level)
             Device.Free(array);
     }
 
-    /// <summary>Asserts that 1, 2 and 3 threads leave the same bits in the fp32 arrays that <paramref name="compute"/> returns.</summary>
+    /// <summary>
+    /// Asserts that 1, 2 and 3 threads leave the same bits in the fp32 arrays that <paramref name="compute"/> returns.
+    /// </summary>
     protected void AssertSameBits(Func<CpuDevice, DeviceArray[]> compute)
     {
         float[][][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
@@ -53,8 +55,11 @@ public abstract class HostDevices(SimdLevel level)
         return values;
     }
 
-    /// <summary>Asserts |actual - expected| at most <paramref name="bound"/> everywhere; NaN only where NaN is expected.</summary>
-    protected static void AssertClose(ReadOnlySpan<float> actual, ReadOnlySpan<double> expected, double bound, string what)
+    /// <summary>
+    /// Asserts |actual - expected| at most <paramref name="bound"/> everywhere; NaN only where NaN is expected.
+    /// </summary>
+    protected static void AssertClose(ReadOnlySpan<float> actual, ReadOnlySpan<double> expected, double bound,
+        string what)
     {
         Assert.That(actual.Length, Is.EqualTo(expected.Length), what);
         for (int i = 0; i < actual.Length; i++)

@@ -3,7 +3,9 @@ using System.Reflection.Emit;
 
 namespace Cliper.Kernels.Tests;
 
-/// <summary>The types that a type of a compiled assembly uses: in signatures, fields, locals and instructions.</summary>
+/// <summary>
+/// The types that a type of a compiled assembly uses: in signatures, fields, locals and instructions.
+/// </summary>
 internal static class TypeReferences
 {
     private const BindingFlags All = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance
@@ -23,7 +25,8 @@ internal static class TypeReferences
                 .Concat(method.GetCustomAttributesData().Select(attribute => attribute.AttributeType))
                 .Append((method as MethodInfo)?.ReturnType);
             if (method.IsGenericMethod)
-                used = used.Concat(method.GetGenericArguments().SelectMany(type => type.GetGenericParameterConstraints()));
+                used = used.Concat(method.GetGenericArguments().SelectMany(type =>
+                    type.GetGenericParameterConstraints()));
             if (method.GetMethodBody() is { } body)
                 used = used.Concat(body.LocalVariables.Select(local => local.LocalType)).Concat(InBody(method, body));
         }

@@ -14,11 +14,14 @@ internal static class Fuzzing
             "BF16", "data_offsets",
         "shape", "__metadata__", "weight_map", "</w>", "\n", " ",
         // Instructions of pickles, and what zip archives begin their parts with.
-        "(", ")", "0", "R", "b", "Q", "t", "u", "s", ".", "]q\u0000", "h\u0000", "h\u0001", "ctorch\nHalfStorage\n", "cos\nsystem\n",
-        "X\u007f\u007f\u007f\u007f", "J\u0000\u0000\u0000\u007f", "M\u007f\u007f", "PK\u0001\u0002", "PK\u0003\u0004", "PK\u0005\u0006"];
+        "(", ")", "0", "R", "b", "Q", "t", "u", "s", ".", "]q\u0000", "h\u0000", "h\u0001", "ctorch\nHalfStorage\n",
+        "cos\nsystem\n",
+        "X\u007f\u007f\u007f\u007f", "J\u0000\u0000\u0000\u007f", "M\u007f\u007f", "PK\u0001\u0002", "PK\u0003\u0004",
+        "PK\u0005\u0006"];
 
     /// <summary>The number that CLIPER_FUZZ_ROUNDS gives, or else <paramref name="usual"/>.</summary>
-    public static int Rounds(int usual) => int.TryParse(Environment.GetEnvironmentVariable(Variable), out int rounds) ? rounds : usual;
+    public static int Rounds(int usual) => int.TryParse(Environment.GetEnvironmentVariable(Variable), out int rounds)
+        ? rounds : usual;
 
     /// <summary>One to three changes, most within the first <paramref name="end"/> bytes, where the structure
     /// is.</summary>

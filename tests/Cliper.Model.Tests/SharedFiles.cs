@@ -6,7 +6,9 @@ internal static class SharedFiles
     /// <summary>The folder of the solution.</summary>
     public static string Root { get; } = FindRoot();
 
-    /// <summary>A file or folder of the "shared" folder beside the checkout; ends the test as ignored if it is not there.</summary>
+    /// <summary>
+    /// A file or folder of the "shared" folder beside the checkout; ends the test as ignored if it is not there.
+    /// </summary>
     public static string OrIgnore(string name)
     {
         string path = Path.Combine(Root, "..", "shared", name);

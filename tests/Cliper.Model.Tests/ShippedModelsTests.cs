@@ -12,7 +12,8 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Tests;
 
 /// <summary>
-/// The two small models that come with the program, on faces that neither has seen: those of a seed that no training uses.
+/// The two small models that come with the program, on faces that neither has seen: those of a seed that no training
+/// uses.
 /// </summary>
 public sealed class ShippedModelsTests
 {
@@ -32,9 +33,9 @@ public sealed class ShippedModelsTests
         Assert.That(left, Is.Zero, "bytes left on the device");
     }
 
-    // Of 700 faces a share near a half has a standard deviation of sqrt(0.25 / 700) = 1.9 %. The shipped CLIP's zero-shot WAR on the
-    // sketches of four seeds was 48.9 to 54.6 %, 52.2 % in the mean; CLIPER, of three trainings, gained 12.7 to 17.5 % on it, 14.5 % in
-    // the mean with a deviation of 2.3 %. Four deviations are allowed.
+    // Of 700 faces a share near a half has a standard deviation of sqrt(0.25 / 700) = 1.9 %. The shipped CLIP's
+    // zero-shot WAR on the sketches of four seeds was 48.9 to 54.6 %, 52.2 % in the mean; CLIPER, of three trainings,
+    // gained 12.7 to 17.5 % on it, 14.5 % in the mean with a deviation of 2.3 %. Four deviations are allowed.
     [Test]
     public void CliperKnowsSketchesBetterThanItsClip()
     {
@@ -44,13 +45,15 @@ public sealed class ShippedModelsTests
         double cliper = predictor.Evaluate(sketches, strict: true, default).Evaluation.Confusion.War!.Value;
         double zeroShot = ZeroShot(sketches), onPaintings = ZeroShot(Split(FaceStyle.Paint));
 
-        TestContext.Out.WriteLine($"CLIPER {cliper:F3}, zero-shot {zeroShot:F3}, zero-shot on paintings {onPaintings:F3}");
+        TestContext.Out.WriteLine(
+            $"CLIPER {cliper:F3}, zero-shot {zeroShot:F3}, zero-shot on paintings {onPaintings:F3}");
         Assert.That(zeroShot, Is.InRange(0.522 - 4 * 0.019, 0.522 + 4 * 0.019));
         Assert.That(onPaintings, Is.GreaterThan(zeroShot), "it is the sketches that are new to the CLIP");
         Assert.That(cliper, Is.GreaterThan(zeroShot + 0.145 - 4 * 0.023));
     }
 
-    private static DataSplit Split(FaceStyle style) => new SyntheticFacesData("test", UnusedSeed, Faces, 48, style).ToSplit();
+    private static DataSplit Split(FaceStyle style) => new SyntheticFacesData("test", UnusedSeed, Faces, 48,
+        style).ToSplit();
 
     /// <summary>WAR of the shipped CLIP with captions of the class names.</summary>
     private double ZeroShot(DataSplit split)
@@ -58,11 +61,14 @@ public sealed class ShippedModelsTests
         using ClipWeights weights = ClipWeights.Load(ShippedModels.Clip);
         ClipTokenizer tokenizer = WeightsTokenizer.For(weights, ShippedModels.Clip, null);
         var clip = new ClipModel(_device, weights);
-        DescriptorPrompt prompt = DescriptorPrompt.Create(tokenizer, 1, clip.Config.ContextLength, DescriptorPrompt.DefaultWords);
+        DescriptorPrompt prompt = DescriptorPrompt.Create(tokenizer, 1, clip.Config.ContextLength,
+            DescriptorPrompt.DefaultWords);
         using var model = new CliperModel(clip,
             Metd.Random(_device, split.Classes.Count, 1, clip.Config.TextWidth, prompt, seed: 1), split.Classes);
         using BatchLoader loader = SampleReader.Open(split, clip, frames: 1, strict: true);
-        return Evaluator.ZeroShot(model, [.. split.Classes.Select(name => (IReadOnlyList<int[]>)[.. PromptTemplates.Faces.Select(template =>
-            tokenizer.Encode(PromptTemplates.Fill(template, name), clip.Config.ContextLength))])], loader).Confusion.War!.Value;
+        return Evaluator.ZeroShot(model,
+            [.. split.Classes.Select(name => (IReadOnlyList<int[]>)[.. PromptTemplates.Faces.Select(template =>
+            tokenizer.Encode(PromptTemplates.Fill(template, name), clip.Config.ContextLength))])],
+            loader).Confusion.War!.Value;
     }
 }

@@ -9,7 +9,8 @@ public abstract class TemporaryFolder
     protected virtual string Parent => Path.GetTempPath();
 
     [SetUp]
-    public void MakeFolder() => Folder = Directory.CreateDirectory(Path.Combine(Parent, $"cliper-{Guid.NewGuid():N}")).FullName;
+    public void MakeFolder() => Folder =
+        Directory.CreateDirectory(Path.Combine(Parent, $"cliper-{Guid.NewGuid():N}")).FullName;
 
     [TearDown]
     public void RemoveFolder() => Directory.Delete(Folder, recursive: true);

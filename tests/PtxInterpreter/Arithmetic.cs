@@ -84,7 +84,8 @@ internal static class Arithmetic
                 _ => throw new PtxException($"unknown instruction {name}"),
             },
             "ex2" => Unary(flush, x => x == 0 ? 1 : Off(MathF.Pow(2, x), x, 22)),
-            "lg2" => Unary(flush, x => x is > .5f and < 2 ? MathF.Log2(x) + Off(1, x, 22) - 1 : Off(MathF.Log2(x), x, 22)),
+            "lg2" => Unary(flush, x => x is > .5f and < 2 ? MathF.Log2(x) + Off(1, x, 22) - 1
+            : Off(MathF.Log2(x), x, 22)),
             "rcp" when type == "f32" => Unary(flush, x => Off(1 / x, x, 23)),
             "sqrt" => Unary(flush, x => Off(MathF.Sqrt(x), x, 23)),
             "rsqrt" => Unary(flush, x => Off(1 / MathF.Sqrt(x), x, 22.9)),
@@ -117,8 +118,9 @@ internal static class Arithmetic
     }
 
     /// <summary>
-    /// A sum of eight products and what they are added to, as tensor cores make it: all are cut, not rounded, to 24 bits from the largest's first
-    /// bit on, added without a rounding, and cut once more (Fasi et al. 2021, doi 10.7717/peerj-cs.330; later GPUs keep a few bits more).
+    /// A sum of eight products and what they are added to, as tensor cores make it: all are cut, not rounded, to 24
+    /// bits from the largest's first bit on, added without a rounding, and cut once more (Fasi et al. 2021, doi
+    /// 10.7717/peerj-cs.330; later GPUs keep a few bits more).
     /// </summary>
     public static float SumOfProducts(float sum, ReadOnlySpan<float> left, ReadOnlySpan<float> right)
     {
@@ -142,7 +144,8 @@ internal static class Arithmetic
         return units / (1L << excess) * (float)(1L << excess) * unit;
     }
 
-    // Approximate instructions are off by what the manual allows, 2^-bits of the result, up or down as their operand's bits have it.
+    // Approximate instructions are off by what the manual allows, 2^-bits of the result, up or down as their operand's
+    // bits have it.
     private static float Off(float value, float operand, double bits)
     {
         float off = (float)(value * Math.Pow(2, -bits));
@@ -249,7 +252,8 @@ internal static class Arithmetic
             };
         }
         int size = PtxProgram.Size(from);
-        return from[0] == 's' ? (a, _, _) => SignExtended(a, size) : size == 8 ? (a, _, _) => a : (a, _, _) => a & (1ul << 8 * size) - 1;
+        return from[0] == 's' ? (a, _, _) => SignExtended(a, size) : size == 8 ? (a, _, _) => a : (a, _, _) =>
+            a & (1ul << 8 * size) - 1;
     }
 
     private static double ToDouble(ulong bits, string type) => type switch

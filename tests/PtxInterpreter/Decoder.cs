@@ -38,16 +38,19 @@ internal sealed partial class PtxProgram
                 (instruction.Kind, instruction.Execute) = (InstructionKind.Collective, Shuffle(parts[2], operands));
                 return;
             case "ldmatrix":
-                (instruction.Kind, instruction.Execute) = (InstructionKind.Collective, LoadMatrix(parts.Contains("trans"), operands));
+                (instruction.Kind, instruction.Execute) = (InstructionKind.Collective,
+                    LoadMatrix(parts.Contains("trans"), operands));
                 return;
             case "mma":
                 (instruction.Kind, instruction.Execute) = (InstructionKind.Collective, Mma(name, operands));
                 return;
             case "wgmma":
-                (instruction.Kind, instruction.Execute) = (InstructionKind.Collective, WarpgroupInstruction(name, operands));
+                (instruction.Kind, instruction.Execute) = (InstructionKind.Collective,
+                    WarpgroupInstruction(name, operands));
                 return;
             case "fence" when name == "fence.proxy.async.shared::cta":
-                instruction.Execute = (warp, active) => ForEachLane(active, lane => warp.Block.Shared.Publish(warp.Index, lane));
+                instruction.Execute = (warp, active) =>
+                    ForEachLane(active, lane => warp.Block.Shared.Publish(warp.Index, lane));
                 return;
             case "cp":
                 instruction.Execute = Copy(name, operands);
@@ -73,7 +76,8 @@ internal sealed partial class PtxProgram
         {
             ulong[] registers = warp.Registers;
             Span<ulong> to = registers.AsSpan(target * WarpState.Lanes, WarpState.Lanes);
-            ReadOnlySpan<ulong> va = registers.AsSpan(a * WarpState.Lanes, WarpState.Lanes), vb = registers.AsSpan(b * WarpState.Lanes, WarpState.Lanes),
+            ReadOnlySpan<ulong> va = registers.AsSpan(a * WarpState.Lanes, WarpState.Lanes),
+                vb = registers.AsSpan(b * WarpState.Lanes, WarpState.Lanes),
                 vc = registers.AsSpan(c * WarpState.Lanes, WarpState.Lanes);
             for (int lane = 0; lane < WarpState.Lanes; lane++)
                 if ((active >> lane & 1) != 0)
@@ -106,7 +110,8 @@ internal sealed partial class PtxProgram
             ulong value = 0;
             for (int i = 0; i < parts.Length; i++)
                 if (unpack)
-                    registers[parts[i] * WarpState.Lanes + lane] = registers[whole * WarpState.Lanes + lane] >> i * bits & mask;
+                    registers[parts[i] * WarpState.Lanes + lane] = registers[whole * WarpState.Lanes + lane] >> i
+                        * bits & mask;
                 else
                     value |= (registers[parts[i] * WarpState.Lanes + lane] & mask) << i * bits;
             if (!unpack)
@@ -183,9 +188,11 @@ internal sealed partial class PtxProgram
             {
                 for (int row = 0; row < 8; row++)
                 {
-                    Span<byte> bytes = warp.Block.Shared.At((uint)(addresses[index * 8 + row] + offset), 16, warp.Index, write: false);
+                    Span<byte> bytes = warp.Block.Shared.At((uint)(addresses[index * 8 + row] + offset), 16, warp.Index,
+                        write: false);
                     for (int column = 0; column < 8; column++)
-                        matrix[transposed ? column * 8 + row : row * 8 + column] = (ushort)Read(bytes.Slice(column * 2, 2));
+                        matrix[transposed ? column * 8 + row : row * 8 + column] =
+                            (ushort)Read(bytes.Slice(column * 2, 2));
                 }
                 for (int lane = 0; lane < WarpState.Lanes; lane++)
                 {
@@ -242,7 +249,8 @@ internal sealed partial class PtxProgram
         };
     }
 
-    // The data arrives when the thread waits for it. Until then the place holds NaN, and may be touched by no other warp.
+    // The data arrives when the thread waits for it. Until then the place holds NaN, and may be touched by no other
+    // warp.
     private unsafe Action<WarpState, uint> Copy(string name, string[] operands)
     {
         if (name == "cp.async.commit_group")
@@ -262,7 +270,8 @@ internal sealed partial class PtxProgram
                         Span<byte> to = warp.Block.Shared.At(copy.Shared, copy.Bytes, warp.Index, write: true, lane);
                         to.Clear();
                         if (copy.Valid > 0)
-                            new Span<byte>(warp.Block.Global.At(copy.Global, copy.Valid, "copy", copy.Bytes), copy.Valid).CopyTo(to);
+                            new Span<byte>(warp.Block.Global.At(copy.Global, copy.Valid, "copy", copy.Bytes),
+                                copy.Valid).CopyTo(to);
                     }
             });
         }
@@ -276,7 +285,8 @@ internal sealed partial class PtxProgram
             ulong[] registers = warp.Registers;
             ulong to = (uint)(registers[shared * WarpState.Lanes + lane] + sharedOffset);
             warp.Block.Shared.At(to, bytes, warp.Index, write: true, lane).Fill(0xff);
-            warp.Copies[lane].Add(new WarpState.Copy(to, registers[global * WarpState.Lanes + lane] + globalOffset, bytes,
+            warp.Copies[lane].Add(new WarpState.Copy(to, registers[global * WarpState.Lanes + lane] + globalOffset,
+                bytes,
                 valid < 0 ? bytes : (int)registers[valid * WarpState.Lanes + lane]));
         });
     }
@@ -288,7 +298,8 @@ internal sealed partial class PtxProgram
                 action(lane);
     }
 
-    private static IEnumerable<string> Vector(string operand) => operand.Trim('{', '}').Split(',').Select(part => part.Trim());
+    private static IEnumerable<string> Vector(string operand) => operand.Trim('{', '}').Split(',').Select(part =>
+        part.Trim());
 
     private static IEnumerable<string> Operands(string text)
     {

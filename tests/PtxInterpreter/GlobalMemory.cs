@@ -38,7 +38,8 @@ internal sealed unsafe class GlobalMemory
         (ulong start, ulong end) = (_ends.GetKeyAtIndex(low - 1), _ends.GetValueAtIndex(low - 1));
         if (address + (ulong)bytes > end)
             throw new PtxException(
-                $"global {what} of {bytes} bytes out of bounds: byte {address - start} of an array of {end - start} bytes");
+                $"global {what} of {bytes} bytes out of bounds: byte {address - start} of an array of {end - start} "
+                + "bytes");
         _last = (start, end);
         return (byte*)address;
     }

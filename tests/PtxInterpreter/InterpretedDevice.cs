@@ -6,8 +6,8 @@ using Cliper.Kernels.Memory;
 namespace PtxInterpreter;
 
 /// <summary>
-/// A GPU made of the interpreter: every launch runs the very PTX that a GPU would get. New arrays hold NaN, an access outside
-/// an array is an error, and so is a race in shared memory.
+/// A GPU made of the interpreter: every launch runs the very PTX that a GPU would get. New arrays hold NaN, an access
+/// outside an array is an error, and so is a race in shared memory.
 /// </summary>
 internal sealed unsafe class InterpretedDevice(ElementType activations = ElementType.Float16) : GpuDevice(activations)
 {
@@ -28,7 +28,8 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
 
     // The interpreter passes for the oldest GPU of the generation, with a driver that takes every PTX version.
     internal override bool Supports(GpuTarget target) =>
-        target.Row().RunsOn((Hopper ? GpuTarget.Wgmma : TensorCores ? GpuTarget.MmaSync : GpuTarget.Simt).Row().Capability,
+        target.Row().RunsOn((Hopper ? GpuTarget.Wgmma : TensorCores ? GpuTarget.MmaSync : GpuTarget.Simt)
+        .Row().Capability,
             int.MaxValue);
 
     /// <summary>Whether kernels for tensor cores are used.</summary>
@@ -41,8 +42,9 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
     public Func<string, string>? Planted { get; init; }
 
     /// <summary>
-    /// Whether a step's work is recorded and, when it comes again, what was recorded is done instead of it: with the addresses and numbers of
-    /// the first time. Accesses are then checked against whole segments only, as arrays end before the work on them is done.
+    /// Whether a step's work is recorded and, when it comes again, what was recorded is done instead of it: with the
+    /// addresses and numbers of the first time. Accesses are then checked against whole segments only, as arrays end
+    /// before the work on them is done.
     /// </summary>
     public bool Graphs
     {
@@ -72,7 +74,8 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
         }
         try
         {
-            Executed += program.Launch((blocks.X, blocks.Y, blocks.Z), arguments.ToArray(), kernel.SharedBytes, _memory);
+            Executed += program.Launch((blocks.X, blocks.Y, blocks.Z), arguments.ToArray(),
+                kernel.SharedBytes, _memory);
         }
         catch (PtxException failure)
         {

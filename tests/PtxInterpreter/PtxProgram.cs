@@ -29,7 +29,8 @@ internal sealed partial class PtxProgram
         int entry = ptx.IndexOf(".visible .entry", StringComparison.Ordinal);
         if (entry < 0)
             throw new PtxException("no entry point");
-        _dynamicName = DynamicShared().Match(ptx[..entry]) is { Success: true } dynamic ? dynamic.Groups[1].Value : null;
+        _dynamicName = DynamicShared().Match(ptx[..entry]) is { Success: true } dynamic ? dynamic.Groups[1].Value
+            : null;
         foreach (string name in SpecialRegisters)
             Register(name);
         int open = ptx.IndexOf('(', entry), close = ptx.IndexOf("\n)", open, StringComparison.Ordinal);
@@ -62,7 +63,8 @@ internal sealed partial class PtxProgram
                 if (scopes.Count > 0)
                 {
                     scopeCount++;
-                    foreach (string name in statement.Split([' ', '\t'], 3, StringSplitOptions.RemoveEmptyEntries)[2].Split(','))
+                    foreach (string name in statement.Split([' ', '\t'], 3, StringSplitOptions.RemoveEmptyEntries)[2]
+                        .Split(','))
                         scopes.Peek().Add(name.Trim(), $"%scope{scopeCount}_{name.Trim()}");
                 }
             }
@@ -122,8 +124,8 @@ internal sealed partial class PtxProgram
 
     private SharedMemory MakeShared(int dynamic) => new(DynamicOffset + dynamic, _sums.Count > 0 ? Threads : 0);
 
-    // Dynamic shared memory begins at a multiple of 16, which is all that its declaration says, and beyond the first 128 bytes: a kernel
-    // that needs more has to see to it.
+    // Dynamic shared memory begins at a multiple of 16, which is all that its declaration says, and beyond the first
+    // 128 bytes: a kernel that needs more has to see to it.
     private int DynamicOffset => (_sharedBytes + 31) / 32 * 32 + (_dynamicName is null ? 0 : 144);
 
     private long Run(Block block, (int X, int Y, int Z) blocks)
@@ -162,7 +164,8 @@ internal sealed partial class PtxProgram
             {
                 warp.AtBarrier = false;
                 if (warp.Products.Issued != warps[warp.Index / 4 * 4].Products.Issued)
-                    throw new PtxException($"warps {warp.Index / 4 * 4} and {warp.Index} of a warpgroup have issued different products");
+                    throw new PtxException(
+                        $"warps {warp.Index / 4 * 4} and {warp.Index} of a warpgroup have issued different products");
             }
         }
         return executed;
@@ -177,12 +180,15 @@ internal sealed partial class PtxProgram
         return index;
     }
 
-    /// <summary>The register that holds an operand: itself, or one set to the constant before the kernel begins.</summary>
+    /// <summary>
+    /// The register that holds an operand: itself, or one set to the constant before the kernel begins.
+    /// </summary>
     internal int Operand(string text)
     {
         text = text.Trim();
         if (text[0] == '%')
-            return text.StartsWith("%ntid", StringComparison.Ordinal) || _registers.ContainsKey(text) || !text.Contains('.')
+            return text.StartsWith("%ntid", StringComparison.Ordinal) || _registers.ContainsKey(text)
+                || !text.Contains('.')
                 ? Register(text)
                 : throw new PtxException($"unknown register {text}");
         if (_registers.ContainsKey(text))

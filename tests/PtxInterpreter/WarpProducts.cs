@@ -4,8 +4,8 @@ using static PtxInterpreter.Arithmetic;
 namespace PtxInterpreter;
 
 /// <summary>
-/// A warp's part in the products of its warpgroup (wgmma): 16 of 64 rows. What is computed is there at once, but until it is waited for
-/// the registers may not be touched, nor the shared memory it is made of be written.
+/// A warp's part in the products of its warpgroup (wgmma): 16 of 64 rows. What is computed is there at once, but until
+/// it is waited for the registers may not be touched, nor the shared memory it is made of be written.
 /// </summary>
 internal sealed class WarpProducts
 {
@@ -39,7 +39,8 @@ internal sealed class WarpProducts
     /// <summary>Starts a product.</summary>
     /// <param name="text">The instruction.</param>
     /// <param name="sums">Its registers.</param>
-    /// <param name="chunks">The 16-byte chunks that it reads; <see cref="SharedMemory.ProductRead"/> has counted them.</param>
+    /// <param name="chunks">The 16-byte chunks that it reads; <see cref="SharedMemory.ProductRead"/> has counted
+    /// them.</param>
     /// <param name="operands">Hash of its descriptors and of whether it adds.</param>
     public void Start(string text, int[] sums, List<int> chunks, int operands)
     {
@@ -117,7 +118,8 @@ internal sealed partial class PtxProgram
                     ref ulong register = ref registers[sums[index] * WarpState.Lanes + lane];
                     float sum = accumulate ? Single(register) : 0;
                     for (int k = 0; k < ProductDepth; k += 8)
-                        sum = SumOfProducts(sum, rows.AsSpan(row * ProductDepth + k, 8), others.AsSpan(column * ProductDepth + k, 8));
+                        sum = SumOfProducts(sum, rows.AsSpan(row * ProductDepth + k, 8),
+                            others.AsSpan(column * ProductDepth + k, 8));
                     register = Bits(sum);
                 }
         };
@@ -126,23 +128,28 @@ internal sealed partial class PtxProgram
     private static ulong Same(ulong[] registers, int register, string text)
     {
         ReadOnlySpan<ulong> lanes = registers.AsSpan(register * WarpState.Lanes, WarpState.Lanes);
-        return lanes.ContainsAnyExcept(lanes[0]) ? throw new PtxException($"lanes differ in an operand of {text}") : lanes[0];
+        return lanes.ContainsAnyExcept(lanes[0]) ? throw new PtxException($"lanes differ in an operand of {text}")
+            : lanes[0];
     }
 
-    // Rows of A or columns of B, 16 of depth each, from what a descriptor says: bits 0 to 13 the address, 16 to 29 the leading
-    // offset, 32 to 45 the stride offset, all in 16 bytes; 49 to 51 the offset of the base, 62 and 63 the swizzle. Along the depth, eight
-    // lines of 128 bytes are eight rows, and the stride offset leads to the next eight. Otherwise eight lines are eight of depth with 64
-    // rows each; the stride offset leads to the next eight of depth, the leading offset to the next 64 rows. An address's bits 4 to 6 are
-    // changed by its bits 7 to 9.
-    private static float[] ReadOperand(ulong descriptor, bool transposed, int first, int count, Func<ulong, float> number, WarpState warp,
+    // Rows of A or columns of B, 16 of depth each, from what a descriptor says: bits 0 to 13 the address, 16 to 29 the
+    // leading offset, 32 to 45 the stride offset, all in 16 bytes; 49 to 51 the offset of the base, 62 and 63 the
+    // swizzle. Along the depth, eight lines of 128 bytes are eight rows, and the stride offset leads to the next eight.
+    // Otherwise eight lines are eight of depth with 64 rows each; the stride offset leads to the next eight of depth,
+    // the leading offset to the next 64 rows. An address's bits 4 to 6 are changed by its bits 7 to 9.
+    private static float[] ReadOperand(ulong descriptor, bool transposed, int first, int count,
+        Func<ulong, float> number, WarpState warp,
         List<int> chunks)
     {
         const ulong Fields = 0x3FFF | 0x3FFFul << 16 | 0x3FFFul << 32 | 7ul << 49 | 3ul << 62;
-        ulong start = (descriptor & 0x3FFF) << 4, leading = (descriptor >> 16 & 0x3FFF) << 4, stride = (descriptor >> 32 & 0x3FFF) << 4;
+        ulong start = (descriptor & 0x3FFF) << 4, leading = (descriptor >> 16 & 0x3FFF) << 4,
+            stride = (descriptor >> 32 & 0x3FFF) << 4;
         if ((descriptor & ~Fields) != 0 || descriptor >> 62 != 1 || (descriptor >> 49 & 7) != 0)
-            throw new PtxException($"descriptor 0x{descriptor:x} is not of a swizzle of 128 bytes with a base offset of 0");
+            throw new PtxException(
+                $"descriptor 0x{descriptor:x} is not of a swizzle of 128 bytes with a base offset of 0");
         if ((start & (transposed ? 0x3FFu : 0x380u)) != 0 || (start & 0x7F) > 0x60)
-            throw new PtxException($"a matrix for a product begins at shared byte {start}: not where a pattern of 1024 bytes does");
+            throw new PtxException(
+                $"a matrix for a product begins at shared byte {start}: not where a pattern of 1024 bytes does");
         var values = new float[count * ProductDepth];
         int outer = transposed ? ProductDepth : count, inner = transposed ? count : ProductDepth;
         for (int line = 0; line < outer; line++)
@@ -150,13 +157,15 @@ internal sealed partial class PtxProgram
             {
                 int row = transposed ? first + at : first + line, k = transposed ? line : at;
                 ulong address = start + (transposed
-                    ? (ulong)(row / 64) * leading + (ulong)(row % 64 * 2) + (ulong)(k / 8) * stride + (ulong)(k % 8 * 128)
+                    ? (ulong)(row / 64) * leading + (ulong)(row % 64 * 2) + (ulong)(k / 8) * stride
+                    + (ulong)(k % 8 * 128)
                     : (ulong)(row / 8) * stride + (ulong)(row % 8 * 128) + (ulong)(k * 2));
                 address ^= (address >> 7 & 7) << 4;
                 chunks.Add((int)(address >> 4));
                 Span<byte> bytes = warp.Block.Shared.ProductRead(address, warp.Index);
                 for (int e = 0; e < 8; e++)
-                    values[transposed ? (at + e) * ProductDepth + k : line * ProductDepth + k + e] = number(Read(bytes.Slice(e * 2, 2)));
+                    values[transposed ? (at + e) * ProductDepth + k : line * ProductDepth + k + e] =
+                        number(Read(bytes.Slice(e * 2, 2)));
             }
         return values;
     }

@@ -1,6 +1,8 @@
 namespace PtxInterpreter;
 
-/// <summary>32 threads that run together: their registers, and groups of lanes that stand at different instructions.</summary>
+/// <summary>
+/// 32 threads that run together: their registers, and groups of lanes that stand at different instructions.
+/// </summary>
 internal sealed class WarpState
 {
     public const int Lanes = 32;
@@ -102,7 +104,8 @@ internal sealed class WarpState
                         break;
                     case InstructionKind.Return:
                         for (int lane = 0; lane < Lanes; lane++)
-                            if ((active >> lane & 1) != 0 && (Copies[lane].Count > 0 || Groups[lane].Any(group => group.Count > 0)))
+                            if ((active >> lane & 1) != 0
+                                && (Copies[lane].Count > 0 || Groups[lane].Any(group => group.Count > 0)))
                                 throw new PtxException("a thread returns before its copies to shared memory are there");
                         Live &= ~active;
                         if (active != mask)
@@ -143,7 +146,8 @@ internal sealed class WarpState
             return executed + Run(program);
         }
         if (_waiting.Count > 0)
-            throw new PtxException($"lanes {Live & ~_waiting[0].Mask:x8} are not there at {program.Code[_waiting[0].At].Text}");
+            throw new PtxException(
+                $"lanes {Live & ~_waiting[0].Mask:x8} are not there at {program.Code[_waiting[0].At].Text}");
         return executed;
     }
 }

@@ -9,8 +9,9 @@ using Functional = TorchSharp.torch.nn.functional;
 namespace Cliper.Benchmarks.Cases;
 
 /// <summary>
-/// Attention of ViT-B (12 heads of 64) from the packed queries, keys and values of a linear layer to rows of the model's
-/// width: B/32 (50 tokens, 16 images), B/16 (197 tokens, 8 images), and the causal text tower (8 heads, 77 tokens, 35 texts).
+/// Attention of ViT-B (12 heads of 64) from the packed queries, keys and values of a linear layer to rows of the
+/// model's width: B/32 (50 tokens, 16 images), B/16 (197 tokens, 8 images), and the causal text tower (8 heads, 77
+/// tokens, 35 texts).
 /// </summary>
 internal static class AttentionCases
 {
@@ -97,7 +98,8 @@ internal static class AttentionCases
             new Attention.Operand(_output, 0, _width), _logSumExp);
 
         public void Backward() => Attention.Backward(_sizes, Part(_qkv, 0), Part(_qkv, 1), Part(_qkv, 2), default,
-            _logSumExp, new Attention.Operand(_doutput, 0, _width), Part(_dqkv, 0), false, Part(_dqkv, 1), Part(_dqkv, 2), false);
+            _logSumExp, new Attention.Operand(_doutput, 0, _width), Part(_dqkv, 0), false, Part(_dqkv, 1),
+            Part(_dqkv, 2), false);
 
         public float[] Output() => _device.ToFloats(_output);
 
@@ -115,7 +117,9 @@ internal static class AttentionCases
         public TorchSharp.torch.Tensor TheirGradient(TorchSharp.torch.Tensor output) =>
             autograd.grad([output], [_tqkv], [_tdoutput], retain_graph: true)[0];
 
-        /// <summary>ONNX Runtime's fused operator, given queries, keys and values apart (it takes them no other way).</summary>
+        /// <summary>
+        /// ONNX Runtime's fused operator, given queries, keys and values apart (it takes them no other way).
+        /// </summary>
         public OnnxSession Session()
         {
             var graph = new OnnxGraph();

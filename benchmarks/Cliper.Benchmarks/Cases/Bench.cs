@@ -56,7 +56,8 @@ internal sealed class Bench(IReadOnlyList<string> prefixes, bool quick)
     /// <param name="rounds">Samples of each contender.</param>
     /// <param name="quickSeconds">Time after which a quick run begins no further round.</param>
     /// <param name="contenders">Who does the work.</param>
-    public void Row(string name, int threads, double gflop, int rounds, double quickSeconds, params Contender[] contenders)
+    public void Row(string name, int threads, double gflop, int rounds, double quickSeconds,
+        params Contender[] contenders)
     {
         double peak = Peak(threads);
         Report.Add(name, threads, Contest.Run(contenders, rounds, quickSeconds), gflop, peak);

@@ -61,7 +61,8 @@ internal static class ForwardCases
         byte[] plain = towers.Onnx(fused: false), fused = towers.Onnx(fused: true);
         var random = new Random(3);
         int[][] texts = [.. Enumerable.Range(0, Prompts).Select(_ =>
-            Enumerable.Range(1, tokens).Select(token => token == tokens ? EndOfText : random.Next(EndOfText)).ToArray())];
+            Enumerable.Range(1, tokens).Select(token => token == tokens ? EndOfText : random.Next(EndOfText))
+            .ToArray())];
         long[] ids = [.. texts.SelectMany(text => text).Select(id => (long)id)];
         foreach (int threads in new[] { 2, 1 })
         {
@@ -87,7 +88,8 @@ internal static class ForwardCases
             Equality.Require($"{name} libtorch", features, result.ToArray());
         foreach (OnnxSession session in sessions)
             Equality.Require($"{name} ONNX Runtime", features, session.Result());
-        bench.Row(name, threads, towers.Shape.Gflop * samples, rounds: 7, QuickSeconds(samples * towers.Shape.Gflop / threads),
+        bench.Row(name, threads, towers.Shape.Gflop * samples, rounds: 7,
+            QuickSeconds(samples * towers.Shape.Gflop / threads),
         [
             new Contender(Side.Ours, () =>
             {

@@ -9,8 +9,8 @@ using Tensor = Cliper.Autograd.Tensor;
 namespace Cliper.Benchmarks.Cases;
 
 /// <summary>
-/// Linear layers y = x Wᵀ + b of ViT-B: as inference runs them (constant weights, which ours and ONNX Runtime keep packed),
-/// and as training does (weights new at every step; forward and both gradients).
+/// Linear layers y = x Wᵀ + b of ViT-B: as inference runs them (constant weights, which ours and ONNX Runtime keep
+/// packed), and as training does (weights new at every step; forward and both gradients).
 /// </summary>
 internal static class MatMulCases
 {
@@ -106,7 +106,7 @@ internal static class MatMulCases
         {
             var graph = new OnnxGraph();
             string x = graph.Input("x", -1, _k);
-            // As an exporter writes it: the weight transposed, product and bias apart; the optimiser joins them.
+            // As an exporter writes it: the weight transposed, product and bias apart; the optimizer joins them.
             string product = graph.Node("MatMul", [x, graph.Constant(Bench.Transpose(_wValues, _n, _k), _k, _n)]);
             graph.Output(graph.Node("Add", [product, graph.Constant(_bValues, _n)]), -1, _n);
             return new OnnxSession(graph.ToModel(), threads).With("x", _xValues, _rows, _k);
@@ -130,7 +130,8 @@ internal static class MatMulCases
         /// <summary>The same; the gradients are new tensors.</summary>
         public IList<TorchSharp.torch.Tensor> StepTheirs()
         {
-            TorchSharp.torch.Tensor[] inputs = [.. new[] { _tx, _tw, _tb }.Select(tensor => tensor.requires_grad_(true))];
+            TorchSharp.torch.Tensor[] inputs =
+                [.. new[] { _tx, _tw, _tb }.Select(tensor => tensor.requires_grad_(true))];
             using TorchSharp.torch.Tensor y = Functional.linear(_tx, _tw, _tb);
             return autograd.grad([y], inputs, [_tdy]);
         }

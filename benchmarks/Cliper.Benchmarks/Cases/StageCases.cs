@@ -13,8 +13,9 @@ namespace Cliper.Benchmarks.Cases;
 
 /// <summary>
 /// One step of each of CLIPER's stages as the trainer takes it, ViT-B/16 and seven classes of five descriptors: stage 1
-/// learns the descriptors (35 prompts of 11 tokens; images without gradients), stage 2 the image tower against fixed text
-/// features. Images a second, and the share of time outside the kernels' parallel regions. No peer has these steps.
+/// learns the descriptors (35 prompts of 11 tokens; images without gradients), stage 2 the image tower against fixed
+/// text features. Images a second, and the share of time outside the kernels' parallel regions. No peer has these
+/// steps.
 /// </summary>
 internal static class StageCases
 {
@@ -29,16 +30,19 @@ internal static class StageCases
             return;
         using CpuDevice device = Bench.Device(Threads);
         using CliperModel model = Create(device);
-        using Tensor images = Tensor.From(device, Bench.Random((long)Batch * 3 * ClipShape.ImageSize * ClipShape.ImageSize, 7),
+        using Tensor images =
+            Tensor.From(device, Bench.Random((long)Batch * 3 * ClipShape.ImageSize * ClipShape.ImageSize, 7),
             new Shape(Batch, 3, ClipShape.ImageSize, ClipShape.ImageSize));
-        using Tensor labels = Tensor.From(device, [.. Enumerable.Range(0, Batch).Select(sample => sample % Classes)], new Shape(Batch));
+        using Tensor labels = Tensor.From(device, [.. Enumerable.Range(0, Batch).Select(sample => sample % Classes)],
+            new Shape(Batch));
         if (bench.Wants(first))
             Stage1(bench, first, device, model, images, labels);
         if (bench.Wants(second))
             Stage2(bench, second, device, model, images, labels);
     }
 
-    private static void Stage1(Bench bench, string name, CpuDevice device, CliperModel model, Tensor images, Tensor labels)
+    private static void Stage1(Bench bench, string name, CpuDevice device, CliperModel model, Tensor images,
+        Tensor labels)
     {
         model.Clip.Parameters.Train(_ => false);
         ((Metd)model.Prompts).Vectors.RequiresGrad = true;
@@ -57,7 +61,8 @@ internal static class StageCases
         ((Metd)model.Prompts).Vectors.RequiresGrad = false;
     }
 
-    private static void Stage2(Bench bench, string name, CpuDevice device, CliperModel model, Tensor images, Tensor labels)
+    private static void Stage2(Bench bench, string name, CpuDevice device, CliperModel model, Tensor images,
+        Tensor labels)
     {
         model.Clip.Parameters.Train(ClipModel.IsVision);
         using var optimizer = new AdamW(epsilon: Epsilon);
@@ -75,7 +80,8 @@ internal static class StageCases
 
     private static void Backward(Tape tape, CliperModel model, Tensor features, Tensor descriptors, Tensor labels)
     {
-        Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels, EmptySubclasses.MinusOneNinetyNinth);
+        Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels,
+            EmptySubclasses.MinusOneNinetyNinth);
         tape.Backward(tape.Sum(losses));
     }
 
@@ -111,7 +117,8 @@ internal static class StageCases
         // "an ID photo of", the learnable places, "."; between start and end token.
         int[] prompt = [49406, 550, 1032, 1125, 539, 1, 1, 1, 1, 269, 49407];
         return new CliperModel(new ClipModel(device, weights),
-            Metd.Random(device, Classes, Subclasses, config.TextWidth, new DescriptorPrompt(prompt, 5, Tokens), seed: 1),
+            Metd.Random(device, Classes, Subclasses, config.TextWidth, new DescriptorPrompt(prompt, 5, Tokens),
+            seed: 1),
             [.. Enumerable.Range(0, Classes).Select(index => $"class {index}")]);
     }
 }

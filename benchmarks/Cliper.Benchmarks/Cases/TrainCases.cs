@@ -12,8 +12,8 @@ using Tensor = Cliper.Autograd.Tensor;
 namespace Cliper.Benchmarks.Cases;
 
 /// <summary>
-/// A training step of ViT-B, all weights trained: forward, cross-entropy on a head of seven classes, backward, AdamW. The parts
-/// have rows of their own, as TorchSharp's AdamW is a chain of unfused operations a parameter.
+/// A training step of ViT-B, all weights trained: forward, cross-entropy on a head of seven classes, backward, AdamW.
+/// The parts have rows of their own, as TorchSharp's AdamW is a chain of unfused operations a parameter.
 /// </summary>
 internal static class TrainCases
 {
@@ -43,8 +43,10 @@ internal static class TrainCases
         theirs.Gradients();
         double worst = 0;
         foreach ((string name, TorchSharp.torch.Tensor weight) in theirs.Weights)
-            worst = Math.Max(worst, Equality.Difference($"{kind}, gradient of {name}", ours.Gradient(name), weight.grad!.ToArray()));
-        Console.Error.WriteLine($"    {kind}: gradients equal, largest difference {worst:E1} of a tensor's largest entry");
+            worst = Math.Max(worst, Equality.Difference($"{kind}, gradient of {name}", ours.Gradient(name),
+                weight.grad!.ToArray()));
+        Console.Error.WriteLine(
+            $"    {kind}: gradients equal, largest difference {worst:E1} of a tensor's largest entry");
 
         double gflop = 3 * towers.Shape.Gflop * batch;
         Row("forward+backward", gflop, ours.Gradients, theirs.Gradients);
@@ -59,7 +61,8 @@ internal static class TrainCases
         }
     }
 
-    private static float[] Pixels(int batch) => Bench.Random((long)batch * 3 * ClipShape.ImageSize * ClipShape.ImageSize, 7);
+    private static float[] Pixels(int batch) =>
+        Bench.Random((long)batch * 3 * ClipShape.ImageSize * ClipShape.ImageSize, 7);
 
     private static int[] Labels(int batch) => [.. Enumerable.Range(0, batch).Select(sample => sample * 3 % Classes)];
 

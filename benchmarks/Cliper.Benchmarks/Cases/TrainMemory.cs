@@ -9,8 +9,8 @@ using Cliper.Kernels.Cpu;
 namespace Cliper.Benchmarks.Cases;
 
 /// <summary>
-/// Peak memory of the training step: each side alone in a process of its own, as the kernel counts resident pages (VmHWM),
-/// from when the model stands and the arrays it was made of are gone, over three steps.
+/// Peak memory of the training step: each side alone in a process of its own, as the kernel counts resident pages
+/// (VmHWM), from when the model stands and the arrays it was made of are gone, over three steps.
 /// </summary>
 internal static class TrainMemory
 {
@@ -44,8 +44,10 @@ internal static class TrainMemory
         File.WriteAllText("/proc/self/clear_refs", "5");
         for (int turn = 0; turn < Steps; turn++)
             step.Step();
-        string peak = File.ReadLines("/proc/self/status").First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
-        double kilobytes = double.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        string peak = File.ReadLines("/proc/self/status").First(line =>
+            line.StartsWith("VmHWM:", StringComparison.Ordinal));
+        double kilobytes = double.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+            CultureInfo.InvariantCulture);
         Console.WriteLine((kilobytes * 1024 / 1e6).ToString("F0", CultureInfo.InvariantCulture));
         return 0;
     }
@@ -75,6 +77,7 @@ internal static class TrainMemory
         process.WaitForExit();
         return process.ExitCode == 0
             ? double.Parse(output, CultureInfo.InvariantCulture)
-            : throw new InvalidOperationException($"the memory measurement of {side} ended with exit code {process.ExitCode}");
+            : throw new InvalidOperationException(
+            $"the memory measurement of {side} ended with exit code {process.ExitCode}");
     }
 }

@@ -21,9 +21,9 @@ internal enum Side
 }
 
 /// <summary>
-/// Times contenders sample by sample in turn, so that a slow phase of the machine meets all alike. Before each sample all is
-/// quiet for a moment (a contender's idle threads spin for some time after its work and would take the next one's cores),
-/// then one untimed call wakes the threads and caches up.
+/// Times contenders sample by sample in turn, so that a slow phase of the machine meets all alike. Before each sample
+/// all is quiet for a moment (a contender's idle threads spin for some time after its work and would take the next
+/// one's cores), then one untimed call wakes the threads and caches up.
 /// </summary>
 /// <param name="quick">Fewer rounds within a given time, no waiting for a quiet machine.</param>
 internal sealed class Contest(bool quick)
@@ -58,7 +58,7 @@ internal sealed class Contest(bool quick)
         {
             for (int turn = 0; turn < contenders.Count; turn++)
             {
-                // Every other round backwards, so that nobody always follows the same neighbour.
+                // Every other round backwards, so that nobody always follows the same neighbor.
                 int index = round % 2 == 0 ? turn : contenders.Count - 1 - turn;
                 for (int attempt = 0; attempt < (quick ? 1 : 4); attempt++)
                 {
@@ -77,7 +77,8 @@ internal sealed class Contest(bool quick)
         {
             bool calm = kept[index].Count > 0;
             if (!calm)
-                Console.Error.WriteLine($"    every sample of {contenders[index].Side} was disturbed; used all the same");
+                Console.Error.WriteLine(
+                    $"    every sample of {contenders[index].Side} was disturbed; used all the same");
             double median = Median(calm ? kept[index] : disturbed[index]);
             if (!best.TryGetValue(contenders[index].Side, out double other) || median < other)
                 best[contenders[index].Side] = median;

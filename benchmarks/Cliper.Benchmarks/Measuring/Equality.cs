@@ -7,9 +7,12 @@ internal static class Equality
     // a wrong weight, mask or scale by far more than this.
     private const double Tolerance = 1e-3;
 
-    /// <summary>Throws when the largest difference exceeds a thousandth of the largest value; says it otherwise.</summary>
+    /// <summary>
+    /// Throws when the largest difference exceeds a thousandth of the largest value; says it otherwise.
+    /// </summary>
     public static void Require(string what, ReadOnlySpan<float> ours, ReadOnlySpan<float> theirs) =>
-        Console.Error.WriteLine($"    {what}: equal, largest difference {Difference(what, ours, theirs):E1} of the largest value");
+        Console.Error.WriteLine(
+        $"    {what}: equal, largest difference {Difference(what, ours, theirs):E1} of the largest value");
 
     /// <summary>Largest difference as a share of the largest value; throws when it exceeds a thousandth.</summary>
     public static double Difference(string what, ReadOnlySpan<float> ours, ReadOnlySpan<float> theirs)

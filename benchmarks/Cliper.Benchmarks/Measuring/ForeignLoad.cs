@@ -14,11 +14,12 @@ internal static class ForeignLoad
     internal readonly record struct Mark(double Busy, double Own, long Time);
 
     /// <summary>Now.</summary>
-    public static Mark Now() => new(BusySeconds(), Environment.CpuUsage.TotalTime.TotalSeconds, Stopwatch.GetTimestamp());
+    public static Mark Now() => new(BusySeconds(), Environment.CpuUsage.TotalTime.TotalSeconds,
+        Stopwatch.GetTimestamp());
 
     /// <summary>
-    /// Whether others used more than <see cref="Allowed"/> since <paramref name="start"/>. Time is counted in ticks of 10 ms,
-    /// so two ticks are always let pass.
+    /// Whether others used more than <see cref="Allowed"/> since <paramref name="start"/>. Time is counted in ticks of
+    /// 10 ms, so two ticks are always let pass.
     /// </summary>
     public static bool WasHigh(Mark start)
     {

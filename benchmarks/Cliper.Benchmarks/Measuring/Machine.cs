@@ -5,7 +5,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Cliper.Benchmarks.Measuring;
 
-/// <summary>What the machine is, and the most arithmetic it can do: the ceiling every GFLOP/s figure is held against.</summary>
+/// <summary>
+/// What the machine is, and the most arithmetic it can do: the ceiling every GFLOP/s figure is held against.
+/// </summary>
 internal static unsafe class Machine
 {
     private const int Accumulators = 12;
@@ -19,10 +21,13 @@ internal static unsafe class Machine
         string Field(string name) => processor.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))
             ?.Split(':', 2)[1].Trim() ?? "?";
         return $"{Field("model name")} (family {Field("cpu family")}, model {Field("model")}), "
-            + $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}";
+            + $"{Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, "
+            + $"{RuntimeInformation.FrameworkDescription}";
     }
 
-    /// <summary>Best fp32 multiply-add rate measured, GFLOP/s, of <paramref name="threads"/> threads together.</summary>
+    /// <summary>
+    /// Best fp32 multiply-add rate measured, GFLOP/s, of <paramref name="threads"/> threads together.
+    /// </summary>
     public static (double Avx512, double Avx2) FmaPeak(int threads) => (
         Avx512F.IsSupported ? Rate(threads, Vector512<float>.Count, Fma512) : 0,
         Fma.IsSupported ? Rate(threads, Vector256<float>.Count, Fma256) : 0);

@@ -27,9 +27,12 @@ internal sealed class Report
         double? Of(Side side) => medians.TryGetValue(side, out double value) ? Math.Round(value, 4) : null;
         var row = new Row(name, threads, Of(Side.Ours)!.Value, Of(Side.TorchSharp), Of(Side.OnnxRuntime));
         _rows.Add(row);
-        string rate = gflop == 0 ? "" : $"{gflop / row.OursMs * 1e3,7:F1} GFLOP/s {gflop / row.OursMs * 1e3 / peak,4:P0} of peak";
-        Console.Error.WriteLine($"  {name,-36} {threads} threads | ours {row.OursMs,9:F3} | torch {row.TorchSharpMs,9:F3} "
-            + $"({row.TorchSharpMs / row.OursMs,5:F2}x) | ort {row.OnnxRuntimeMs,9:F3} ({row.OnnxRuntimeMs / row.OursMs,5:F2}x) |{rate}");
+        string rate = gflop == 0 ? ""
+            : $"{gflop / row.OursMs * 1e3,7:F1} GFLOP/s {gflop / row.OursMs * 1e3 / peak,4:P0} of peak";
+        Console.Error.WriteLine(
+            $"  {name,-36} {threads} threads | ours {row.OursMs,9:F3} | torch {row.TorchSharpMs,9:F3} "
+            + $"({row.TorchSharpMs / row.OursMs,5:F2}x) | ort {row.OnnxRuntimeMs,9:F3} "
+            + $"({row.OnnxRuntimeMs / row.OursMs,5:F2}x) |{rate}");
     }
 
     /// <summary>A figure that is no comparison of times: a ceiling, bytes, a share.</summary>
@@ -39,18 +42,22 @@ internal sealed class Report
         Console.Error.WriteLine($"  {name}: {value:G5}");
     }
 
-    /// <summary>How many times as long each peer takes, geometric means over the rows of each kind and thread count.</summary>
+    /// <summary>
+    /// How many times as long each peer takes, geometric means over the rows of each kind and thread count.
+    /// </summary>
     public IReadOnlyDictionary<string, double> Summary()
     {
         var summary = new SortedDictionary<string, double>(StringComparer.Ordinal);
-        foreach (IGrouping<string, Row> group in _rows.GroupBy(row => $"{row.Name.Split(' ')[0]}, {row.Threads} threads"))
+        foreach (IGrouping<string, Row> group in _rows.GroupBy(row =>
+            $"{row.Name.Split(' ')[0]}, {row.Threads} threads"))
         {
             Mean("torchsharp", row => row.TorchSharpMs);
             Mean("onnxruntime", row => row.OnnxRuntimeMs);
 
             void Mean(string peer, Func<Row, double?> time)
             {
-                double[] ratios = [.. group.Where(row => time(row) is not null).Select(row => time(row)!.Value / row.OursMs)];
+                double[] ratios =
+                    [.. group.Where(row => time(row) is not null).Select(row => time(row)!.Value / row.OursMs)];
                 if (ratios.Length > 0)
                     summary[$"{group.Key}, {peer} / ours"] = Math.Round(Math.Exp(ratios.Average(Math.Log)), 4);
             }

@@ -26,7 +26,8 @@ internal sealed record ClipShape(int Patch, int Tokens, int Width, int Heads)
     public string Blocks => IsText ? "transformer.resblocks." : "visual.transformer.resblocks.";
 
     /// <summary>
-    /// Arithmetic of one sample when all tokens pass all blocks, 1e9 operations: linear layers, attention, patches, projection.
+    /// Arithmetic of one sample when all tokens pass all blocks, 1e9 operations: linear layers, attention, patches,
+    /// projection.
     /// </summary>
     public double Gflop => 1e-9 * (Layers * (2.0 * Tokens * 12 * Width * Width + 4.0 * Tokens * Tokens * Width)
         + 2.0 * (Tokens - 1) * 3 * Patch * Patch * Width + 2.0 * Width * Features);

@@ -14,7 +14,9 @@ internal sealed class OnnxClip(ClipShape shape, Func<string, float[]> weights, b
     private readonly OnnxGraph _graph = new();
     private int Width => shape.Width;
 
-    /// <summary>The model file: input "images" [N, 3, 224, 224] or "ids" int64 [N, T], output features [N, 512].</summary>
+    /// <summary>
+    /// The model file: input "images" [N, 3, 224, 224] or "ids" int64 [N, T], output features [N, 512].
+    /// </summary>
     public byte[] Build()
     {
         string features = shape.IsText ? Text() : Image();
@@ -53,7 +55,8 @@ internal sealed class OnnxClip(ClipShape shape, Func<string, float[]> weights, b
     private string Text()
     {
         string ids = _graph.InputIds("ids", -1, shape.Tokens);
-        string x = _graph.Node("Gather", [Weight("token_embedding.weight", ClipShape.Vocabulary, Width), ids], "", ("axis", 0));
+        string x = _graph.Node("Gather", [Weight("token_embedding.weight", ClipShape.Vocabulary, Width), ids], "",
+            ("axis", 0));
         float[] positions = weights("positional_embedding")[..(shape.Tokens * Width)];
         x = Add(x, _graph.Constant(positions, 1, shape.Tokens, Width));
         x = Norm(Blocks(x, CausalMask(_graph, shape.Tokens)), "ln_final");
@@ -70,9 +73,12 @@ internal sealed class OnnxClip(ClipShape shape, Func<string, float[]> weights, b
         {
             string prefix = $"{shape.Blocks}{layer}.";
             string attended = Attention(Norm(x, prefix + "ln_1"), prefix, mask);
-            x = Add(x, Linear(attended, prefix + "attn.out_proj.weight", prefix + "attn.out_proj.bias", Width, 0, Width));
-            string hidden = Linear(Norm(x, prefix + "ln_2"), prefix + "mlp.c_fc.weight", prefix + "mlp.c_fc.bias", Width, 0, 4 * Width);
-            x = Add(x, Linear(QuickGelu(hidden), prefix + "mlp.c_proj.weight", prefix + "mlp.c_proj.bias", 4 * Width, 0, Width));
+            x = Add(x, Linear(attended, prefix + "attn.out_proj.weight", prefix + "attn.out_proj.bias",
+                Width, 0, Width));
+            string hidden = Linear(Norm(x, prefix + "ln_2"), prefix + "mlp.c_fc.weight", prefix + "mlp.c_fc.bias",
+                Width, 0, 4 * Width);
+            x = Add(x, Linear(QuickGelu(hidden), prefix + "mlp.c_proj.weight", prefix + "mlp.c_proj.bias",
+                4 * Width, 0, Width));
         }
         return x;
     }
@@ -82,7 +88,8 @@ internal sealed class OnnxClip(ClipShape shape, Func<string, float[]> weights, b
         string weight = prefix + "attn.in_proj_weight", bias = prefix + "attn.in_proj_bias";
         if (fused)
         {
-            string[] parts = [.. Enumerable.Range(0, 3).Select(part => Linear(x, weight, bias, Width, part * Width, Width))];
+            string[] parts =
+                [.. Enumerable.Range(0, 3).Select(part => Linear(x, weight, bias, Width, part * Width, Width))];
             string[] inputs = mask is null ? parts : [.. parts, "", "", mask];
             return _graph.Node("MultiHeadAttention", inputs, OnnxGraph.Microsoft, ("num_heads", shape.Heads));
         }
@@ -90,7 +97,8 @@ internal sealed class OnnxClip(ClipShape shape, Func<string, float[]> weights, b
         string[] qkv = _graph.Node("Split", [joined, _graph.Integers(Width, Width, Width)], 3, "", ("axis", -1));
         int headSize = Width / shape.Heads;
         string Heads(string value, params int[] order) => _graph.Node("Transpose",
-            [_graph.Node("Reshape", [value, _graph.Integers(0, shape.Tokens, shape.Heads, headSize)])], "", ("perm", order));
+            [_graph.Node("Reshape", [value, _graph.Integers(0, shape.Tokens, shape.Heads, headSize)])], "",
+            ("perm", order));
         string queries = _graph.Node("Mul", [Heads(qkv[0], 0, 2, 1, 3), _graph.Constant([1 / MathF.Sqrt(headSize)])]);
         string scores = _graph.Node("MatMul", [queries, Heads(qkv[1], 0, 2, 3, 1)]);
         if (mask is not null)
@@ -98,7 +106,8 @@ internal sealed class OnnxClip(ClipShape shape, Func<string, float[]> weights, b
         string output = _graph.Node("MatMul",
             [_graph.Node("Softmax", [scores], "", ("axis", -1)), Heads(qkv[2], 0, 2, 1, 3)]);
         return _graph.Node("Reshape",
-            [_graph.Node("Transpose", [output], "", ("perm", new[] { 0, 2, 1, 3 })), _graph.Integers(0, shape.Tokens, Width)]);
+            [_graph.Node("Transpose", [output], "", ("perm", new[] { 0, 2, 1, 3 })),
+            _graph.Integers(0, shape.Tokens, Width)]);
     }
 
     private string QuickGelu(string x) => fused

@@ -4,8 +4,8 @@ using Google.Protobuf;
 namespace Cliper.Benchmarks.Peers;
 
 /// <summary>
-/// Writes ONNX models: just the fields of onnx.proto3 that a graph with constants needs. Operator set 17, and version 1 of
-/// ONNX Runtime's own operators (com.microsoft).
+/// Writes ONNX models: just the fields of onnx.proto3 that a graph with constants needs. Operator set 17, and version 1
+/// of ONNX Runtime's own operators (com.microsoft).
 /// </summary>
 internal sealed class OnnxGraph
 {
@@ -39,7 +39,8 @@ internal sealed class OnnxGraph
         Constant(TypeInt64, MemoryMarshal.AsBytes(values.AsSpan()), [values.Length]);
 
     /// <summary>An int64 constant without axes.</summary>
-    public string Integer(long value) => Constant(TypeInt64, MemoryMarshal.AsBytes(new ReadOnlySpan<long>(in value)), []);
+    public string Integer(long value) => Constant(TypeInt64, MemoryMarshal.AsBytes(new ReadOnlySpan<long>(in value)),
+        []);
 
     /// <summary>A node of one output.</summary>
     public string Node(string operation, string[] inputs, string domain = "",

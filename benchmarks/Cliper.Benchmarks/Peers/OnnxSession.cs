@@ -2,7 +2,9 @@ using Microsoft.ML.OnnxRuntime;
 
 namespace Cliper.Benchmarks.Peers;
 
-/// <summary>One ONNX model with its inputs in place: all graph optimisations, the given threads, all else as it comes.</summary>
+/// <summary>
+/// One ONNX model with its inputs in place: all graph optimizations, the given threads, all else as it comes.
+/// </summary>
 internal sealed class OnnxSession : IDisposable
 {
     private readonly InferenceSession _session;

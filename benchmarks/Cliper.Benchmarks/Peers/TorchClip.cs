@@ -76,7 +76,8 @@ internal sealed class TorchClip : IDisposable
         return x;
     }
 
-    private Tensor Linear(Tensor x, string weight, string bias) => Functional.linear(x, _weights[weight], _weights[bias]);
+    private Tensor Linear(Tensor x, string weight, string bias) => Functional.linear(x, _weights[weight],
+        _weights[bias]);
 
     private Tensor Norm(Tensor x, string name) =>
         Functional.layer_norm(x, [_shape.Width], _weights[name + ".weight"], _weights[name + ".bias"], 1e-5);

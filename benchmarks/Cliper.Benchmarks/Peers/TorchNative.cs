@@ -4,10 +4,11 @@ using System.Runtime.InteropServices;
 namespace Cliper.Benchmarks.Peers;
 
 /// <summary>
-/// Makes TorchSharp's native library load where the C++ library is older than the one it was built with. It asks for version
-/// GLIBCXX_3.4.32 (GCC 13; Debian 12 has 3.4.30) on account of one symbol, std::ios_base_library_init, which newer headers name
-/// so that the linker pulls in a newer library, and which nothing ever calls: the file holds no relocation for it. Marking the
-/// version need as weak is therefore all it takes for the dynamic loader to accept what is there.
+/// Makes TorchSharp's native library load where the C++ library is older than the one it was built with. It asks for
+/// version GLIBCXX_3.4.32 (GCC 13; Debian 12 has 3.4.30) on account of one symbol, std::ios_base_library_init, which
+/// newer headers name so that the linker pulls in a newer library, and which nothing ever calls: the file holds no
+/// relocation for it. Marking the version need as weak is therefore all it takes for the dynamic loader to accept what
+/// is there.
 /// </summary>
 internal static class TorchNative
 {

@@ -23,8 +23,8 @@ public sealed partial class Tape
     }
 
     /// <summary>
-    /// Gives the gradient of <paramref name="y"/> to <paramref name="operand"/> unchanged: handed on where nothing is there
-    /// yet, else added. The last thing a backward pass does with y's gradient.
+    /// Gives the gradient of <paramref name="y"/> to <paramref name="operand"/> unchanged: handed on where nothing is
+    /// there yet, else added. The last thing a backward pass does with y's gradient.
     /// </summary>
     private static void PassGradient(Tensor y, Tensor operand)
     {

@@ -20,7 +20,8 @@ public sealed partial class Tape
             {
                 DeviceArray dx = Target(x, out bool addX), dclass = Target(classEmbedding, out bool addClass),
                     dpositions = Target(positions, out bool addPositions);
-                Kernel.Backward(y.Gradient, dx, addX, dclass, addClass, dpositions, addPositions, samples, patches, width);
+                Kernel.Backward(y.Gradient, dx, addX, dclass, addClass, dpositions, addPositions, samples,
+                    patches, width);
             }, []);
         return y;
     }

@@ -13,7 +13,8 @@ public sealed partial class Tape
     {
         int samples = x.Shape[0], tokens = x.Shape[1], width = x.Shape[2];
         if (positions.Shape[0] < tokens)
-            throw new ArgumentException($"sequences of {tokens} tokens, but positions for {positions.Shape[0]}", nameof(x));
+            throw new ArgumentException($"sequences of {tokens} tokens, but positions for {positions.Shape[0]}",
+                nameof(x));
         Tensor used = positions.Rows(0, tokens), y = NewActivation(x.Shape);
         Kernel.Forward(x.Data, used.Data, y.Data, samples, tokens, width);
         if (Needs(x, positions))

@@ -28,7 +28,8 @@ public sealed partial class Tape
     /// <param name="q">Queries, [samples, queries, width].</param>
     /// <param name="kv">Keys and values side by side, [samples, keys, 2 width].</param>
     /// <param name="heads">Heads; their size is width / heads.</param>
-    /// <param name="keyLengths">int32 [samples]: sample n sees keys [0, keyLengths[n]), at least one; null means all.</param>
+    /// <param name="keyLengths">int32 [samples]: sample n sees keys [0, keyLengths[n]), at least one; null means
+    /// all.</param>
     /// <returns>The shape of <paramref name="q"/>.</returns>
     /// <exception cref="ArgumentException">Shapes that do not fit, or a key length outside [1, keys].</exception>
     public Tensor Attention(Tensor q, Tensor kv, int heads, Tensor? keyLengths = null)

@@ -9,8 +9,8 @@ public sealed partial class Tape
     /// <paramref name="input"/> and plays that back. Costs the block's forward a second time and gives the same bits.
     /// </summary>
     /// <param name="block">
-    /// Computes the result from the input on the tape it is given, by operations of that tape alone; it must do the same both
-    /// times. Parameters that it reads from outside get their gradients as usual.
+    /// Computes the result from the input on the tape it is given, by operations of that tape alone; it must do the
+    /// same both times. Parameters that it reads from outside get their gradients as usual.
     /// </param>
     /// <param name="input">The block's input; kept for the backward pass.</param>
     /// <returns>The block's result.</returns>

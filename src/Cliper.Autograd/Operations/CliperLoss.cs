@@ -6,19 +6,23 @@ namespace Cliper.Autograd;
 
 public sealed partial class Tape
 {
-    /// <summary>CLIPER's fine-grained and margin loss (<see cref="Kernel"/>); their sum is what training minimises.</summary>
+    /// <summary>
+    /// CLIPER's fine-grained and margin loss (<see cref="Kernel"/>); their sum is what training minimizes.
+    /// </summary>
     /// <param name="logits">Cosines over temperature, [B, K * M].</param>
     /// <param name="labels">int32 [B], each in [0, K).</param>
     /// <param name="classes">K.</param>
     /// <param name="subclasses">M.</param>
     /// <param name="rule">How a subclass that is nearest to no sample counts.</param>
     /// <returns>[2]: fine, margin.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">A label outside the classes; the message names its row.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A label outside the classes; the message names its
+    /// row.</exception>
     public Tensor CliperLoss(Tensor logits, Tensor labels, int classes, int subclasses,
         EmptySubclasses rule = EmptySubclasses.MinusOneNinetyNinth)
     {
         int batch = logits.Shape.Rows;
-        Tensor losses = New(new Shape(2)), alpha = New(new Shape(batch)), nearest = New(new Shape(batch), ElementType.Int32),
+        Tensor losses = New(new Shape(2)), alpha = New(new Shape(batch)),
+            nearest = New(new Shape(batch), ElementType.Int32),
             counts = New(new Shape(classes, subclasses), ElementType.Int32);
         Kernel.Forward(logits.Data, labels.Data, losses.Data, alpha.Data, nearest.Data, counts.Data, batch, classes,
             subclasses, rule);
@@ -26,7 +30,8 @@ public sealed partial class Tape
             Record(losses, () =>
             {
                 DeviceArray dlogits = Target(logits, out bool add);
-                Kernel.Backward(logits.Data, labels.Data, alpha.Data, nearest.Data, losses.Gradient, dlogits, add, batch,
+                Kernel.Backward(logits.Data, labels.Data, alpha.Data, nearest.Data, losses.Gradient,
+                    dlogits, add, batch,
                     classes, subclasses);
             }, [logits, labels, alpha, nearest]);
         return losses;

@@ -8,8 +8,8 @@ namespace Cliper.Autograd;
 public sealed partial class Tape
 {
     /// <summary>
-    /// The convolution of NHWC images with a weight, a bias and a ReLU in one pass if asked; keeps x. A weight that this tape does not
-    /// train is packed once and kept packed until it is written.
+    /// The convolution of NHWC images with a weight, a bias and a ReLU in one pass if asked; keeps x. A weight that
+    /// this tape does not train is packed once and kept packed until it is written.
     /// </summary>
     /// <param name="x">[N, H, W, C].</param>
     /// <param name="weight">[features, kernel rows, kernel columns, C].</param>
@@ -18,12 +18,15 @@ public sealed partial class Tape
     /// <param name="across">Movement of the window from column to column.</param>
     /// <param name="relu">Whether the result is max(sum, 0).</param>
     /// <returns>[N, output rows, output columns, features].</returns>
-    /// <exception cref="ArgumentException">Channels or the kernel's sizes differ, or the kernel does not fit.</exception>
-    public Tensor Convolution(Tensor x, Tensor weight, Tensor? bias, WindowAxis down, WindowAxis across, bool relu = false)
+    /// <exception cref="ArgumentException">Channels or the kernel's sizes differ, or the kernel does not
+    /// fit.</exception>
+    public Tensor Convolution(Tensor x, Tensor weight, Tensor? bias, WindowAxis down, WindowAxis across,
+        bool relu = false)
     {
         Shape w = weight.Shape;
         if (x.Shape.Rank != 4 || w.Rank != 4 || w[1] != down.Kernel || w[2] != across.Kernel || w[3] != x.Shape[3])
-            throw new ArgumentException($"images {x.Shape} and weight {w}: expected [N, H, W, C] and [features, {down.Kernel}, "
+            throw new ArgumentException(
+                $"images {x.Shape} and weight {w}: expected [N, H, W, C] and [features, {down.Kernel}, "
                 + $"{across.Kernel}, C]");
         int features = w[0];
         var window = new SlidingWindow(MapOf(x), down, across);
@@ -47,7 +50,8 @@ public sealed partial class Tape
             if (weight.RequiresGrad)
                 Kernel.BackwardWeight(x.Data, y.Gradient, Target(weight, out bool add), add, window, features);
             if (bias is { RequiresGrad: true })
-                ColumnSum.Forward(y.Gradient, Target(bias, out bool add), add, checked((int)output.Pixels), features, features);
+                ColumnSum.Forward(y.Gradient, Target(bias, out bool add), add, checked((int)output.Pixels),
+                    features, features);
             if (x.RequiresGrad)
                 Kernel.BackwardInput(weight.AsOperand(), y.Gradient, Target(x, out bool add), add, window, features);
         }, [x, weight]);
@@ -59,7 +63,8 @@ public sealed partial class Tape
     {
         int features = weight.Shape[0];
         if (Device is CpuDevice && (KeepsPackedWeights || !weight.RequiresGrad))
-            Kernel.Forward(x.Data, weight.Companion("convolution", () => Kernel.Pack(weight.Data, window, features)), y.Data, window, epilogue);
+            Kernel.Forward(x.Data, weight.Companion("convolution", () => Kernel.Pack(weight.Data, window, features)),
+                y.Data, window, epilogue);
         else
             Kernel.Forward(x.Data, weight.AsOperand(), y.Data, window, features, epilogue);
     }

@@ -11,7 +11,8 @@ public sealed partial class Tape
     /// <param name="down">Movement of the window from row to row.</param>
     /// <param name="across">Movement of the window from column to column.</param>
     /// <returns>[N, output rows, output columns, C].</returns>
-    /// <exception cref="ArgumentException">Channels or the kernel's sizes differ, or the kernel does not fit.</exception>
+    /// <exception cref="ArgumentException">Channels or the kernel's sizes differ, or the kernel does not
+    /// fit.</exception>
     public Tensor DepthwiseConvolution(Tensor x, Tensor weight, WindowAxis down, WindowAxis across)
     {
         Shape w = weight.Shape;

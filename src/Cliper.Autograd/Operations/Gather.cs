@@ -10,7 +10,8 @@ public sealed partial class Tape
     /// <param name="rows">int32 of any shape of at most three axes, each in the table.</param>
     /// <param name="type">How the result is stored; null for as the table.</param>
     /// <returns>The shape of <paramref name="rows"/> and one more axis, width.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">An index outside the table; the message names its place.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An index outside the table; the message names its
+    /// place.</exception>
     public Tensor Gather(Tensor table, Tensor rows, ElementType? type = null)
     {
         int tableRows = table.Shape.Rows, width = table.Shape.Width;

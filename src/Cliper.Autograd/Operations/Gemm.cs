@@ -20,10 +20,13 @@ public sealed partial class Tape
     {
         int rank = a.Shape.Rank, count = rank == 3 ? a.Shape[0] : 1;
         if (rank is not (2 or 3) || b.Shape.Rank != rank || (rank == 3 && b.Shape[0] != count))
-            throw new ArgumentException($"no product of {a.Shape} and {b.Shape}: two matrices, or two stacks of as many");
-        int rows = a.Shape[transposeA ? -1 : -2], depth = a.Shape[transposeA ? -2 : -1], columns = b.Shape[transposeB ? -2 : -1];
+            throw new ArgumentException(
+                $"no product of {a.Shape} and {b.Shape}: two matrices, or two stacks of as many");
+        int rows = a.Shape[transposeA ? -1 : -2], depth = a.Shape[transposeA ? -2 : -1],
+            columns = b.Shape[transposeB ? -2 : -1];
         if (b.Shape[transposeB ? -1 : -2] != depth)
-            throw new ArgumentException($"no product of {a.Shape} and {b.Shape}: depths {depth} and {b.Shape[transposeB ? -1 : -2]}");
+            throw new ArgumentException(
+                $"no product of {a.Shape} and {b.Shape}: depths {depth} and {b.Shape[transposeB ? -1 : -2]}");
 
         Tensor c = New(rank == 3 ? new Shape(count, rows, columns) : new Shape(rows, columns));
         long strideA = (long)rows * depth, strideB = (long)depth * columns, strideC = (long)rows * columns;
@@ -54,7 +57,8 @@ public sealed partial class Tape
         bool transposed, int count, bool accumulate, float scale)
     {
         if (transposed)
-            Kernel.Batched(y.Transposed, strideY, x.Transposed, strideX, target.Transposed, strideTarget, count, accumulate, scale);
+            Kernel.Batched(y.Transposed, strideY, x.Transposed, strideX, target.Transposed, strideTarget, count,
+                accumulate, scale);
         else
             Kernel.Batched(x, strideX, y, strideY, target, strideTarget, count, accumulate, scale);
     }

@@ -5,7 +5,10 @@ namespace Cliper.Autograd;
 
 public sealed partial class Tape
 {
-    /// <summary>Replaces tokens [start, start + L) of every sequence by <paramref name="insert"/>: learned descriptors in prompts.</summary>
+    /// <summary>
+    /// Replaces tokens [start, start + L) of every sequence by <paramref name="insert"/>: learned descriptors in
+    /// prompts.
+    /// </summary>
     /// <param name="x">[P, T, W].</param>
     /// <param name="insert">[P, L, W].</param>
     /// <param name="start">First token replaced; start + L is at most T.</param>

@@ -6,8 +6,8 @@ namespace Cliper.Autograd;
 public sealed partial class Tape
 {
     /// <summary>
-    /// Normalises the rows of <paramref name="x"/> (any shape, innermost axis width) by <see cref="Kernel"/>; keeps x and
-    /// two numbers a row for the backward pass.
+    /// Normalizes the rows of <paramref name="x"/> (any shape, innermost axis width) by <see cref="Kernel"/>; keeps x
+    /// and two numbers a row for the backward pass.
     /// </summary>
     /// <param name="x">[..., width].</param>
     /// <param name="gamma">Scale, [width].</param>

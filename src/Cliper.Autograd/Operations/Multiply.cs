@@ -6,7 +6,8 @@ public sealed partial class Tape
 {
     /// <summary>a b, element by element; keeps both for the backward pass.</summary>
     /// <param name="a">Any shape.</param>
-    /// <param name="b">The same number of elements as <paramref name="a"/>, or one, such as a learned temperature.</param>
+    /// <param name="b">The same number of elements as <paramref name="a"/>, or one, such as a learned
+    /// temperature.</param>
     /// <returns>The shape of <paramref name="a"/>.</returns>
     public Tensor Multiply(Tensor a, Tensor b)
     {

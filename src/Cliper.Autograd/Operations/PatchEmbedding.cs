@@ -6,7 +6,9 @@ namespace Cliper.Autograd;
 
 public sealed partial class Tape
 {
-    /// <summary>Images to tokens, a convolution whose stride is its kernel's size; keeps the images for the backward pass.</summary>
+    /// <summary>
+    /// Images to tokens, a convolution whose stride is its kernel's size; keeps the images for the backward pass.
+    /// </summary>
     /// <param name="images">[N, C, H, W]; H and W are multiples of p. Or unfolded before, [N, patches, C p p], as
     /// <see cref="Normalize"/> makes them of bytes.</param>
     /// <param name="weight">[width, C, p, p].</param>
@@ -26,7 +28,8 @@ public sealed partial class Tape
             Record(y, () =>
             {
                 DeviceArray dimages = Target(images, out bool addImages), dweight = Target(weight, out bool addWeight);
-                Kernel.Backward(images.Data, weight.AsOperand(), y.Gradient, dimages, addImages, dweight, addWeight, sizes);
+                Kernel.Backward(images.Data, weight.AsOperand(), y.Gradient, dimages, addImages, dweight,
+                    addWeight, sizes);
             }, [images, weight]);
         return y;
     }

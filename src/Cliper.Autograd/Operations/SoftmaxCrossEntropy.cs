@@ -7,9 +7,11 @@ public sealed partial class Tape
 {
     /// <summary>Mean over rows of the cross-entropy between the targets and softmax(logits).</summary>
     /// <param name="logits">[rows, classes].</param>
-    /// <param name="targets">int32 [rows], a class a row, or fp32 [rows, classes], a distribution a row; no gradient flows here.</param>
+    /// <param name="targets">int32 [rows], a class a row, or fp32 [rows, classes], a distribution a row; no gradient
+    /// flows here.</param>
     /// <returns>[1].</returns>
-    /// <exception cref="ArgumentOutOfRangeException">A class outside the range; the message names row and class.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A class outside the range; the message names row and
+    /// class.</exception>
     public Tensor SoftmaxCrossEntropy(Tensor logits, Tensor targets)
     {
         int rows = logits.Shape.Rows, classes = logits.Shape.Width;

@@ -9,9 +9,12 @@ using Spectre.Console;
 
 namespace Cliper.Cli.Commands;
 
-/// <summary>Says what this machine has, what is missing and what to do about it, and tests itself for a second.</summary>
+/// <summary>
+/// Says what this machine has, what is missing and what to do about it, and tests itself for a second.
+/// </summary>
 internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
-    : CliCommand("doctor", "What this machine has, what is missing, and a self-test of a second.", terminal, common, cancellation)
+    : CliCommand("doctor", "What this machine has, what is missing, and a self-test of a second.", terminal, common,
+    cancellation)
 {
     protected override int Run(ParseResult parsed)
     {
@@ -21,7 +24,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         double gflops = CpuRoofline.MeasureGflops(host), bandwidth = CpuRoofline.MeasureBandwidth(host);
         IReadOnlyList<SelfTest.Result> checks = SelfTest.Run(host);
         (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests =
-            [.. new[] { device, beside }.OfType<Device>().Select(tested => (tested.Name, new OperationTest(tested).Run()))];
+            [.. new[] { device, beside }.OfType<Device>().Select(tested =>
+            (tested.Name, new OperationTest(tested).Run()))];
         bool passed = checks.All(check => check.Passed) && tests.All(test => test.Results.All(result => result.Passed));
         string? ffmpeg = Machine.FindFfmpeg();
         var card = device as CudaDevice;
@@ -37,7 +41,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         : "there is a card, which this run does not use";
 
     private void WriteTable(CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
-        IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, string? ffmpeg)
+        IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests,
+        string? ffmpeg)
     {
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("found");
         Row("processor", $"{Machine.Processor}, {Environment.ProcessorCount} logical");
@@ -48,17 +53,21 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         Row("FMA peak", Format.Invariant($"{gflops:F0} GFLOP/s, fp32, measured"));
         Row("memory bandwidth", Format.Invariant($"{bandwidth:F1} GB/s, triad, measured"));
         Row("GPU", card?.Capabilities is { } found
-            ? Format.Invariant($"{found.Name}, compute capability {found.Capability / 10.0:F1}, {Format.Bytes(found.FreeBytes)} of {Format.Bytes(found.TotalBytes)} free")
+            ? Format.Invariant(
+            $"{found.Name}, compute capability {found.Capability / 10.0:F1}, {Format.Bytes(found.FreeBytes)} of "
+            + $"{Format.Bytes(found.TotalBytes)} free")
             : $"none: {WhyNoGpu}");
         if (card is not null)
         {
             Row("GPU driver", $"for CUDA {card.Capabilities.DriverText}");
             Row("GPU tensor cores", card.UsesTensorCores ? "used" : "not used: they need compute capability 8.0");
-            Row("GPU graphs", card.UsesGraphs ? "used for training steps" : "not used: steps are launched kernel by kernel");
+            Row("GPU graphs", card.UsesGraphs ? "used for training steps"
+                : "not used: steps are launched kernel by kernel");
         }
         Row("precision", $"activations are stored in {stored.Describe()}");
         Row("ffmpeg", ffmpeg ?? "none: only video files need it (apt-get install ffmpeg)");
-        Row("face detector", File.Exists(ShippedModels.FaceDetector) ? "BlazeFace, which comes with the program" : $"none: {ShippedModels.FaceDetector} is missing");
+        Row("face detector", File.Exists(ShippedModels.FaceDetector) ? "BlazeFace, which comes with the program"
+            : $"none: {ShippedModels.FaceDetector} is missing");
         foreach (SelfTest.Result check in checks)
             Row($"self-test: {check.Name}", Format.Invariant(
                 $"{(check.Passed ? "passed" : "FAILED")}, gradient within {check.Error:E1} of finite differences"));
@@ -67,7 +76,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             Row("operations on", tested);
             foreach (OperationTest.Result result in results)
                 Row($"  {result.Name}", Format.Invariant(
-                    $"{result.Implementation}: {(result.Passed ? "passed" : "FAILED")}, off by {result.Deviation:E1}, bound {result.Bound:E1}"));
+                    $"{result.Implementation}: {(result.Passed ? "passed" : "FAILED")}, off by "
+                    + $"{result.Deviation:E1}, bound {result.Bound:E1}"));
         }
         Terminal.Human.Write(table);
 
@@ -75,7 +85,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
     }
 
     private void WriteJson(CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
-        IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests, bool passed,
+        IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests,
+        bool passed,
         string? ffmpeg) =>
         Terminal.WriteJson(json =>
         {
@@ -108,7 +119,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             }
             json.WriteString("precision", stored.Describe());
             json.WriteString("ffmpeg", ffmpeg);
-            json.WriteString("faceDetector", File.Exists(ShippedModels.FaceDetector) ? ShippedModels.FaceDetector : null);
+            json.WriteString("faceDetector", File.Exists(ShippedModels.FaceDetector) ? ShippedModels.FaceDetector
+                : null);
             json.WriteBoolean("passed", passed);
             json.WriteStartArray("selfTest");
             foreach (SelfTest.Result check in checks)

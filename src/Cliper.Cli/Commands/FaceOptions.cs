@@ -15,21 +15,26 @@ internal sealed class FaceOptions
 
     private readonly Option<string?> _faces = new("--faces")
     {
-        Description = "Which faces of a picture are answered: all, largest, none (every picture is a face already), or those of a table with "
-            + "the columns file,x,y,width,height. Without it all; of a model of drawn faces or of whole pictures, none.",
+        Description =
+            "Which faces of a picture are answered: all, largest, none (every picture is a face already), or those of a table with "
+            + "the columns file,x,y,width,height. Without it all; of a model of drawn faces or of whole pictures, "
+            + "none.",
         HelpName = "all|largest|none|FILE.csv",
     };
 
     private readonly Option<string?> _detector = new("--face-detector")
     {
-        Description = "Looks for faces with this cascade of OpenCV (haarcascade_*.xml) instead of the program's own network.",
+        Description =
+            "Looks for faces with this cascade of OpenCV (haarcascade_*.xml) instead of the program's own network.",
         HelpName = "FILE",
     };
 
     // From before --faces.
     private readonly Option<string?> _box = new("--face-box")
     {
-        Description = "Where the face is in every picture, in pixels from the upper left; the margin that the model was trained with is added.",
+        Description =
+            "Where the face is in every picture, in pixels from the upper left; the margin that the model was "
+            + "trained with is added.",
         HelpName = "X,Y,W,H",
         Hidden = true,
     };
@@ -44,26 +49,31 @@ internal sealed class FaceOptions
     {
         string? faces = parsed.GetValue(_faces), detector = parsed.GetValue(_detector), box = parsed.GetValue(_box);
         if (detector == None)
-            (detector, faces) = (null, faces is null or None ? None : throw Exclude("--face-detector none", $"--faces {faces}"));
+            (detector, faces) = (null, faces is null or None ? None
+                : throw Exclude("--face-detector none", $"--faces {faces}"));
         if (box is not null && (detector is not null || faces is not (null or None)))
             throw Exclude("--face-box", detector is not null ? "--face-detector" : "--faces");
         bool isTable = faces is not (null or All or Largest or None);
         if (isTable && !faces!.EndsWith(CsvExtension, StringComparison.OrdinalIgnoreCase))
-            throw new SettingsException($"--faces is '{faces}'; expected {All}, {Largest}, {None} or a {CsvExtension} file");
+            throw new SettingsException(
+                $"--faces is '{faces}'; expected {All}, {Largest}, {None} or a {CsvExtension} file");
         if (detector is not null && (isTable || faces == None))
             throw Exclude("--face-detector", $"--faces {faces}");
         return new FaceRequest(faces, box is null ? null : ReadBox(box), isTable ? FaceTable.Load(faces!) : null,
             detector is null ? null : CascadeDetector.Load(detector), detector);
     }
 
-    private static SettingsException Exclude(string one, string other) => new($"{one} and {other} exclude each other: give one of them");
+    private static SettingsException Exclude(string one, string other) =>
+        new($"{one} and {other} exclude each other: give one of them");
 
     private static PixelBox ReadBox(string text)
     {
         int[] values = [.. text.Split(',').Select(part =>
-            int.TryParse(part, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out int value) ? value : -1)];
+            int.TryParse(part, NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
+            CultureInfo.InvariantCulture, out int value) ? value : -1)];
         return values is [>= 0, >= 0, > 0, > 0] ? new PixelBox(values[0], values[1], values[2], values[3])
-            : throw new SettingsException($"--face-box is '{text}'; expected X,Y,W,H in whole pixels, such as 120,40,200,200");
+            : throw new SettingsException(
+            $"--face-box is '{text}'; expected X,Y,W,H in whole pixels, such as 120,40,200,200");
     }
 
     /// <summary>What was asked for.</summary>
@@ -72,11 +82,13 @@ internal sealed class FaceOptions
     /// <param name="Table">Boxes of pictures; null for none.</param>
     /// <param name="Cascade">The cascade that was named; null for none.</param>
     /// <param name="CascadeFile">Its file.</param>
-    internal sealed record FaceRequest(string? Faces, PixelBox? Box, FaceTable? Table, CascadeDetector? Cascade, string? CascadeFile)
+    internal sealed record FaceRequest(string? Faces, PixelBox? Box, FaceTable? Table, CascadeDetector? Cascade,
+        string? CascadeFile)
     {
         /// <summary>Which part of a picture the model looks at, which is said.</summary>
         /// <param name="model">What the model says of itself.</param>
-        /// <param name="knowsCropsAlone">Whether the model has learned from pictures that a detector finds no faces in.</param>
+        /// <param name="knowsCropsAlone">Whether the model has learned from pictures that a detector finds no faces
+        /// in.</param>
         /// <param name="network">Makes the program's own detector, which the caller ends.</param>
         /// <param name="say">Given a line for the person.</param>
         public FaceCrop CropFor(CheckpointInfo model, bool knowsCropsAlone, Func<BlazeFace> network, Action<string> say)
@@ -90,16 +102,16 @@ internal sealed class FaceOptions
                 return FaceCrop.Listed(Table, model.FaceMargin);
             if (Cascade is null && Faces is null && model.Alignment == FaceAlignment.WholeImage)
             {
-                say("the model has learned from whole pictures: no face is looked for, of each the centre is taken");
+                say("the model has learned from whole pictures: no face is looked for, of each the center is taken");
                 return FaceCrop.None;
             }
             if (Faces == None || Cascade is null && Faces is null && knowsCropsAlone)
             {
-                say("no face is looked for: of each picture the centre is taken; --faces all looks for faces");
+                say("no face is looked for: of each picture the center is taken; --faces all looks for faces");
                 return FaceCrop.None;
             }
             if (Cascade is not null)
-                say($"faces are looked for with {CascadeFile} (--faces none takes the centre of each picture)");
+                say($"faces are looked for with {CascadeFile} (--faces none takes the center of each picture)");
             return FaceCrop.Sought(Cascade is not null ? Cascade : network(), model.FaceMargin, Faces == Largest);
         }
     }

@@ -17,7 +17,8 @@ namespace Cliper.Cli.Commands;
 internal sealed class PredictCommand : CliCommand
 {
     private const string StandardOutput = "-";
-    private const string DrawnFacesModel = "drawn-faces", DrawnFacesNote = "trained on drawn faces: of no use on photographs";
+    private const string DrawnFacesModel = "drawn-faces", DrawnFacesNote =
+        "trained on drawn faces: of no use on photographs";
 
     private readonly Argument<string[]> _paths = new("PATH")
     {
@@ -27,7 +28,9 @@ internal sealed class PredictCommand : CliCommand
 
     private readonly Option<string?> _checkpoint = new("--checkpoint")
     {
-        Description = "A run's folder or a file of its checkpoints/. Without it the small model of the demo, which knows drawn faces only.",
+        Description =
+            "A run's folder or a file of its checkpoints/. Without it the small model of the demo, which knows drawn "
+            + "faces only.",
         HelpName = "PATH",
     };
 
@@ -68,7 +71,8 @@ internal sealed class PredictCommand : CliCommand
 
     private readonly Option<string?> _annotate = new("--annotate")
     {
-        Description = "Writes the picture or video with faces and labels drawn in; of several pictures each into this folder.",
+        Description =
+            "Writes the picture or video with faces and labels drawn in; of several pictures each into this folder.",
         HelpName = "PATH",
     };
 
@@ -80,7 +84,8 @@ internal sealed class PredictCommand : CliCommand
         : base("predict", "The expressions in pictures and videos.", terminal, common, cancellation)
     {
         Add(_paths);
-        foreach (Option option in (Option[])[_checkpoint, _clips, _window, _stride, _rate, _csv, _plot, _annotate, .. _faces.Options, _strict])
+        foreach (Option option in (Option[])[_checkpoint, _clips, _window, _stride, _rate, _csv, _plot, _annotate,
+            .. _faces.Options, _strict])
             Add(option);
     }
 
@@ -92,12 +97,14 @@ internal sealed class PredictCommand : CliCommand
         string[] videos = [.. paths.Where(ImageFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
         CheckOutputs(parsed, windows is not null);
-        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? ImageFiles.Clips(others) : ImageFiles.Pictures(others);
+        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? ImageFiles.Clips(others)
+            : ImageFiles.Pictures(others);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using Device device = Common.OpenDevice(parsed);
         string? named = parsed.GetValue(_checkpoint);
         if (named is null)
-            Terminal.Say("no --checkpoint is given: the answers are those of a small model that has learned from drawn faces only");
+            Terminal.Say("no --checkpoint is given: the answers are those of a small model that has learned from "
+                + "drawn faces only");
         string checkpoint = named is null ? ShippedModels.Cliper : Checkpoint.Find(named);
         using Predictor predictor = Predictor.Load(checkpoint, device);
         BlazeFace? network = null;
@@ -117,8 +124,10 @@ internal sealed class PredictCommand : CliCommand
         }
         if (Terminal.Json)
         {
-            var document = new PredictionDocument(named is null ? DrawnFacesModel : Path.GetFileName(Path.TrimEndingDirectorySeparator(named)),
-                checkpoint, named is null ? [DrawnFacesNote] : predictor.Info.Note.Length > 0 ? [predictor.Info.Note] : [], predictor.Classes);
+            var document = new PredictionDocument(named is null ? DrawnFacesModel
+                : Path.GetFileName(Path.TrimEndingDirectorySeparator(named)),
+                checkpoint, named is null ? [DrawnFacesNote] : predictor.Info.Note.Length > 0 ? [predictor.Info.Note]
+                : [], predictor.Classes);
             Terminal.WriteJson(json => document.Write(json, run.Warnings, run.Skipped, results));
         }
         if (parsed.GetValue(_csv) is { } csv)
@@ -149,8 +158,10 @@ internal sealed class PredictCommand : CliCommand
         {
             RgbImage image = ImageCodec.Instance.Decode(File.ReadAllBytes(picture.File), picture.File);
             StillAnnotation.Draw(image, picture.Faces.Select(face => (face.Face?.Box, face.Prediction)), classes);
-            string target = folder ? Path.Combine(path, Path.ChangeExtension(Path.GetFileName(picture.File), ".png")) : path;
-            ImageFormat format = Path.GetExtension(target).ToLowerInvariant() is ".jpg" or ".jpeg" ? ImageFormat.Jpeg : ImageFormat.Png;
+            string target = folder ? Path.Combine(path, Path.ChangeExtension(Path.GetFileName(picture.File), ".png"))
+                : path;
+            ImageFormat format = Path.GetExtension(target).ToLowerInvariant() is ".jpg" or ".jpeg" ? ImageFormat.Jpeg
+                : ImageFormat.Png;
             byte[] bytes = SkiaImageCodec.Instance.Encode(image, format);
             AtomicFile.Write(target, stream => stream.Write(bytes));
         }
@@ -170,7 +181,8 @@ internal sealed class PredictCommand : CliCommand
     private void CheckOutputs(ParseResult parsed, bool windows)
     {
         foreach (string? output in new[] { parsed.GetValue(_csv), parsed.GetValue(_plot), parsed.GetValue(_annotate) })
-            if (output is not (null or StandardOutput) && !(output == parsed.GetValue(_annotate) && !windows && Directory.Exists(output)))
+            if (output is not (null or StandardOutput) && !(output == parsed.GetValue(_annotate) && !windows
+                && Directory.Exists(output)))
                 AtomicFile.Check(output);
     }
 
@@ -186,9 +198,11 @@ internal sealed class PredictCommand : CliCommand
             return stride is null && parsed.GetValue(_rate) == 0 ? null
                 : throw new SettingsException("--stride and --rate are for --window N");
         if (window < 1 || stride < 1)
-            throw new SettingsException($"--window and --stride are at least 1 frame, given were {window} and {stride ?? 1}");
+            throw new SettingsException(
+                $"--window and --stride are at least 1 frame, given were {window} and {stride ?? 1}");
         if (videos == 0 || others > 0)
-            throw new SettingsException("--window and --plot are for videos alone; give pictures in a run of their own");
+            throw new SettingsException(
+                "--window and --plot are for videos alone; give pictures in a run of their own");
         if (drawn && videos > 1)
             throw new SettingsException($"--plot and --annotate write one file; give one video, not {videos}");
         return (window.Value, stride ?? Math.Max(1, window.Value / 2));

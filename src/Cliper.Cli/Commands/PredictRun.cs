@@ -13,7 +13,8 @@ namespace Cliper.Cli.Commands;
 /// <param name="crop">Which parts of a picture are faces.</param>
 /// <param name="strict">Whether an unreadable file is an error.</param>
 /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
-internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCrop crop, bool strict, CancellationToken cancellation)
+internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCrop crop, bool strict,
+    CancellationToken cancellation)
 {
     /// <summary>Why a picture without a face has no answer.</summary>
     public const string NoFace = "no face found";
@@ -30,20 +31,24 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
     /// <summary>Answers for the faces of pictures; a picture without a face is among the skipped.</summary>
     public IEnumerable<FileResult> Pictures(IReadOnlyList<Sample> pictures)
     {
-        StillPicture[] found = [.. StillFaces.Find(pictures, crop, strict, (name, reason) => _skipped[name] = reason, cancellation)];
+        StillPicture[] found = [.. StillFaces.Find(pictures, crop, strict, (name, reason) => _skipped[name] = reason,
+            cancellation)];
         foreach (StillPicture picture in found.Where(picture => picture.Samples.Count == 0))
             _skipped[picture.File] = NoFace;
         var unreadable = new Dictionary<string, string>();
-        Dictionary<string, Prediction> answers = Predict([.. found.SelectMany(picture => picture.Samples)], false, unreadable)
+        Dictionary<string, Prediction> answers = Predict([.. found.SelectMany(picture => picture.Samples)],
+            false, unreadable)
             .ToDictionary(answer => answer.File, answer => answer.Prediction);
         foreach (StillPicture picture in found.Where(picture => picture.Samples.Count > 0))
         {
-            FaceResult[] faces = [.. picture.Samples.Select((sample, id) => (sample, id)).Where(face => answers.ContainsKey(face.sample.Name))
+            FaceResult[] faces = [.. picture.Samples.Select((sample, id) => (sample, id)).Where(face =>
+                answers.ContainsKey(face.sample.Name))
                 .Select(face => new FaceResult(picture.Faces?[face.id], answers[face.sample.Name]))];
             if (faces.Length > 0)
                 yield return new FileResult(picture.File, faces) { Size = (picture.Width, picture.Height) };
             else
-                _skipped[picture.File] = unreadable.Where(entry => picture.Samples.Any(sample => sample.Name == entry.Key))
+                _skipped[picture.File] = unreadable.Where(entry =>
+                    picture.Samples.Any(sample => sample.Name == entry.Key))
                     .Select(entry => entry.Value).FirstOrDefault($"{picture.File}: unreadable");
         }
     }
@@ -60,9 +65,10 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
         });
         Dictionary<string, int> counts = clips.ToDictionary(clip => clip.Name, clip => clip.Frames.Count);
         foreach (FilePrediction answer in Predict(cut, true, _skipped))
-            yield return new FileResult(answer.File, [new FaceResult(null, answer.Prediction)]) { Frames = counts[answer.File] };
+            yield return new FileResult(answer.File, [new FaceResult(null, answer.Prediction)]) { Frames =
+                counts[answer.File] };
         if (crop.Seeks && faceless > 0)
-            Say($"no face was found in {faceless} of {frames} pictures; of those the centre is taken");
+            Say($"no face was found in {faceless} of {frames} pictures; of those the center is taken");
     }
 
     /// <summary>An answer for each video; one that cannot be decoded is left out unless that is an error.</summary>
@@ -92,7 +98,8 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
         foreach (VideoFile video in videos)
         {
             Prediction? whole = null;
-            TimelineRow[] rows = [.. model.Timeline(video, window, stride, prediction => whole = prediction, cancellation)];
+            TimelineRow[] rows = [.. model.Timeline(video, window, stride, prediction => whole = prediction,
+                cancellation)];
             yield return Result(video, whole!, rows);
         }
     }
@@ -100,8 +107,10 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
     private static FileResult Result(VideoFile video, Prediction prediction, IReadOnlyList<TimelineRow>? windows) =>
         new(video.Path, [new FaceResult(null, prediction, windows)]) { Frames = video.FrameCount, Rate = video.Rate };
 
-    private IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips, Dictionary<string, string> skipped) =>
-        samples.Count == 0 ? [] : predictor.Predict(samples, clips, strict, (name, reason) => skipped[name] = reason, cancellation);
+    private IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips,
+        Dictionary<string, string> skipped) =>
+        samples.Count == 0 ? [] : predictor.Predict(samples, clips, strict, (name, reason) => skipped[name] = reason,
+        cancellation);
 
     private VideoPredictor ForVideo() => predictor.ForVideo(crop, strict, Say, text => Say($"warning: {text}"));
 

@@ -13,7 +13,8 @@ namespace Cliper.Cli;
 /// <param name="checkpoint">Its file.</param>
 /// <param name="notes">What a reader of the answers has to know of the model.</param>
 /// <param name="classes">Class names, in the order of the probabilities.</param>
-internal sealed class PredictionDocument(string model, string checkpoint, IReadOnlyList<string> notes, IReadOnlyList<string> classes)
+internal sealed class PredictionDocument(string model, string checkpoint, IReadOnlyList<string> notes,
+    IReadOnlyList<string> classes)
 {
     private const int Schema = 1;
     private const string Method = "cliper";
@@ -28,7 +29,8 @@ internal sealed class PredictionDocument(string model, string checkpoint, IReadO
     {
         json.WriteStartObject();
         json.WriteNumber("schema", Schema);
-        json.WriteString("version", typeof(PredictionDocument).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
+        json.WriteString("version",
+            typeof(PredictionDocument).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
             .InformationalVersion);
         WriteModel(json);
         WriteStrings(json, "warnings", warnings);

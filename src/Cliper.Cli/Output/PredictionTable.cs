@@ -26,7 +26,8 @@ internal sealed class PredictionTable(IReadOnlyList<string> classes)
                     yield return Csv.Line([.. start, .. BoxOf(face), .. AnswerOf(face.Prediction)]);
                 else
                     foreach (TimelineRow row in face.Windows!)
-                        yield return Csv.Line([.. start, Seconds(row.Start), Seconds(row.End), .. AnswerOf(row.Prediction)]);
+                        yield return Csv.Line([.. start, Seconds(row.Start), Seconds(row.End),
+                            .. AnswerOf(row.Prediction)]);
             }
     }
 
@@ -35,7 +36,8 @@ internal sealed class PredictionTable(IReadOnlyList<string> classes)
         if (result.Face is not { } face)
             return ["", "", "", "", ""];
         PixelBox box = face.Box;
-        return [.. new[] { box.X, box.Y, box.Width, box.Height }.Select(value => value.ToString(CultureInfo.InvariantCulture)), Number(face.Score)];
+        return [.. new[] { box.X, box.Y, box.Width, box.Height }.Select(value =>
+            value.ToString(CultureInfo.InvariantCulture)), Number(face.Score)];
     }
 
     private IEnumerable<string> AnswerOf(Prediction prediction) =>

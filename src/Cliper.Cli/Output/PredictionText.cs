@@ -14,15 +14,18 @@ internal static class PredictionText
         foreach (FaceResult face in result.Faces)
             if (face.Windows is { } windows)
                 foreach (TimelineRow row in windows)
-                    output.WriteLine(Format.Invariant($"{row.Start,8:F2} to {row.End,8:F2} s  ") + Line(row.Prediction, classes, width, result.File));
+                    output.WriteLine(Format.Invariant($"{row.Start,8:F2} to {row.End,8:F2} s  ") + Line(row.Prediction,
+                        classes, width, result.File));
             else
                 output.WriteLine(Line(face.Prediction, classes, width, result.File)
-                    + (result.Faces.Count > 1 && face.Face?.Box is PixelBox box ? $"  face at {box.X},{box.Y},{box.Width},{box.Height}" : ""));
+                    + (result.Faces.Count > 1 && face.Face?.Box is PixelBox box
+                    ? $"  face at {box.X},{box.Y},{box.Width},{box.Height}" : ""));
     }
 
     private static string Line(Prediction prediction, IReadOnlyList<string> classes, int width, string file)
     {
         (int best, float[] probabilities, int subclass) = prediction;
-        return Format.Invariant($"{classes[best].PadRight(width)} {100 * probabilities[best],5:F1} %  descriptor {subclass}  {file}");
+        return Format.Invariant(
+            $"{classes[best].PadRight(width)} {100 * probabilities[best],5:F1} %  descriptor {subclass}  {file}");
     }
 }

@@ -63,7 +63,8 @@ internal static class TrainingProgress
     private static string Losses(float loss, float? fine, float? margin) => Format.Invariant($"loss {loss:F3}") +
         (fine is null || margin is null ? "" : Format.Invariant($" (fine {fine:F3}, margin {margin:F3})"));
 
-    private static string Line(MessageEvent message) => (message.Warning ? "warning: " : "") + Remedies.Explain(message);
+    private static string Line(MessageEvent message) => (message.Warning ? "warning: " : "")
+        + Remedies.Explain(message);
 
     private sealed class Lines(Terminal terminal) : IProgress<TrainEvent>
     {

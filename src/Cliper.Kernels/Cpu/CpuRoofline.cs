@@ -12,8 +12,8 @@ public static unsafe class CpuRoofline
 {
     private const int Rounds = 25;
 
-    // Twelve chains: an FMA takes four cycles and two start in each, so eight hide the latency, and twelve with their two
-    // operands still fit AVX2's sixteen registers.
+    // Twelve chains: an FMA takes four cycles and two start in each, so eight hide the latency, and twelve with their
+    // two operands still fit AVX2's sixteen registers.
     private const int Chains = 12;
     private const long FmaIterations = 1_000_000;
 
@@ -49,7 +49,8 @@ public static unsafe class CpuRoofline
     /// </summary>
     public static double MeasureBandwidth(CpuDevice device)
     {
-        DeviceArray a = device.Allocate(TriadElements), b = device.Allocate(TriadElements), c = device.Allocate(TriadElements);
+        DeviceArray a = device.Allocate(TriadElements), b = device.Allocate(TriadElements),
+            c = device.Allocate(TriadElements);
         device.Clear(a);
         device.Clear(b);
         device.Clear(c);

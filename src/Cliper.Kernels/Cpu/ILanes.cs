@@ -1,8 +1,8 @@
 namespace Cliper.Kernels.Cpu;
 
 /// <summary>
-/// One SIMD register of fp32 lanes. Row kernels are written once, generic over this, and the JIT makes the AVX-512, AVX2
-/// and portable code of each: <see cref="Lanes512"/>, <see cref="Lanes256"/>, <see cref="LanesPortable"/>.
+/// One SIMD register of fp32 lanes. Row kernels are written once, generic over this, and the JIT makes the AVX-512,
+/// AVX2 and portable code of each: <see cref="Lanes512"/>, <see cref="Lanes256"/>, <see cref="LanesPortable"/>.
 /// </summary>
 public unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
 {
@@ -18,7 +18,9 @@ public unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Count floats at <paramref name="p"/>, any alignment.</summary>
     static abstract TSelf Load(float* p);
 
-    /// <summary>The first <paramref name="n"/> (1 to Count) floats at <paramref name="p"/>, the other lanes 0; reads no further.</summary>
+    /// <summary>
+    /// The first <paramref name="n"/> (1 to Count) floats at <paramref name="p"/>, the other lanes 0; reads no further.
+    /// </summary>
     static abstract TSelf LoadPartial(float* p, int n);
 
     /// <summary>Writes Count floats to <paramref name="p"/>.</summary>
@@ -48,7 +50,9 @@ public unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     /// <summary>Lane-wise maximum; a NaN in either gives NaN.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);
 
-    /// <summary>Lane-wise larger of x and a bound that is not NaN; a NaN in x stays. One instruction, where Max takes several.</summary>
+    /// <summary>
+    /// Lane-wise larger of x and a bound that is not NaN; a NaN in x stays. One instruction, where Max takes several.
+    /// </summary>
     static abstract TSelf AtLeast(TSelf x, TSelf bound);
 
     /// <summary>Lane-wise smaller of x and a bound that is not NaN; a NaN in x stays.</summary>
@@ -64,7 +68,8 @@ public unsafe interface ILanes<TSelf> where TSelf : struct, ILanes<TSelf>
     static abstract TSelf Round(TSelf a);
 
     /// <summary>
-    /// a times 2 to the power of integral lanes within [-160, 127]; a power below 2^-126 may count as 0, below 2^-150 it does.
+    /// a times 2 to the power of integral lanes within [-160, 127]; a power below 2^-126 may count as 0, below 2^-150
+    /// it does.
     /// </summary>
     static abstract TSelf Scale(TSelf a, TSelf integral);
 

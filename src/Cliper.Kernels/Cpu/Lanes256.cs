@@ -36,7 +36,8 @@ public readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StorePartial(float* p, int n) => Avx.MaskStore(p, FirstLanes(n), _v);
 
-    // A masked access neither reads nor writes the lanes that the mask leaves out, even where their page does not exist.
+    // A masked access neither reads nor writes the lanes that the mask leaves out, even where their page does not
+    // exist.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> FirstLanes(int n) =>
         Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(n)).AsSingle();

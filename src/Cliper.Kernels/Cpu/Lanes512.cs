@@ -37,7 +37,8 @@ public readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StorePartial(float* p, int n) => Avx512F.MaskStore(p, FirstLanes(n), _v);
 
-    // A masked access neither reads nor writes the lanes that the mask leaves out, even where their page does not exist.
+    // A masked access neither reads nor writes the lanes that the mask leaves out, even where their page does not
+    // exist.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> FirstLanes(int n) =>
         Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(n)).AsSingle();
@@ -60,7 +61,8 @@ public readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) => new(Avx512F.FusedMultiplyAdd(a._v, b._v, c._v));
+    public static Lanes512 MultiplyAdd(Lanes512 a, Lanes512 b, Lanes512 c) =>
+        new(Avx512F.FusedMultiplyAdd(a._v, b._v, c._v));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

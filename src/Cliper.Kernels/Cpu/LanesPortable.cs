@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Cliper.Kernels.Cpu;
 
 /// <summary>
-/// Lanes of <see cref="Vector{T}"/>, whose number depends on the CPU; without FMA the product is rounded before the sum.
+/// Lanes of <see cref="Vector{T}"/>, whose number depends on the CPU; without FMA the product is rounded before the
+/// sum.
 /// </summary>
 /// <param name="v">The register.</param>
 public readonly unsafe struct LanesPortable(Vector<float> v) : ILanes<LanesPortable>
@@ -62,7 +63,8 @@ public readonly unsafe struct LanesPortable(Vector<float> v) : ILanes<LanesPorta
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static LanesPortable MultiplyAdd(LanesPortable a, LanesPortable b, LanesPortable c) => new(Vector.FusedMultiplyAdd(a._v, b._v, c._v));
+    public static LanesPortable MultiplyAdd(LanesPortable a, LanesPortable b, LanesPortable c) =>
+        new(Vector.FusedMultiplyAdd(a._v, b._v, c._v));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Cliper.Kernels.Cpu;
 
 /// <summary>
-/// Reductions and maps over a run of elements, for row kernels. The order of every sum depends on the count and the number
-/// of lanes alone.
+/// Reductions and maps over a run of elements, for row kernels. The order of every sum depends on the count and the
+/// number of lanes alone.
 /// </summary>
 internal static unsafe class RowMath
 {

@@ -17,7 +17,8 @@ internal static unsafe class Transposition
     /// <param name="columns">Columns of the source, rows of the target.</param>
     /// <param name="target">Element (c, r) at c * targetStride + r.</param>
     /// <param name="targetStride">Elements from one row of the target to the next.</param>
-    /// <param name="paddedRows">Columns of the target, a multiple of V.Count and at least <paramref name="rows"/>.</param>
+    /// <param name="paddedRows">Columns of the target, a multiple of V.Count and at least
+    /// <paramref name="rows"/>.</param>
     /// <typeparam name="V">Lanes of the level to use.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run<V>(float* source, nint sourceStride, int rows, int columns, float* target, nint targetStride,
@@ -93,7 +94,8 @@ internal static unsafe class Transposition
 
         // Transposes four registers of four lane groups and stores them, one every `step`.
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static void Column(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* t, nint step)
+        static void Column(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d,
+            float* t, nint step)
         {
             const byte Even = 0b10_00_10_00, Odd = 0b11_01_11_01;
             Vector512<float> ab = Avx512F.Shuffle4x128(a, b, Even), cd = Avx512F.Shuffle4x128(c, d, Even);

@@ -6,8 +6,9 @@ namespace Cliper.Kernels.Cpu;
 public static class VectorMath
 {
     /// <summary>
-    /// e^x. x = n ln 2 + r with |r| at most ln 2 / 2, a polynomial of degree 6 in r (Cephes' expf coefficients), times 2^n.
-    /// Relative error at most 2e-7. Below -87.3 the result is e^-87.3 = 1.2e-38, above 88 it is e^88 = 1.7e38; NaN stays NaN.
+    /// e^x. x = n ln 2 + r with |r| at most ln 2 / 2, a polynomial of degree 6 in r (Cephes' expf coefficients), times
+    /// 2^n. Relative error at most 2e-7. Below -87.3 the result is e^-87.3 = 1.2e-38, above 88 it is e^88 = 1.7e38; NaN
+    /// stays NaN.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Exp<V>(V x) where V : struct, ILanes<V>
@@ -28,9 +29,10 @@ public static class VectorMath
     }
 
     /// <summary>
-    /// 2^x for x at most 127: x = n + r with |r| at most 1/2, a polynomial of degree 6 in r (minimax in the relative error, 1
-    /// at 0), times 2^n. Relative error at most 1.2e-7 down to 2^-126; 0 for x below -150, minus infinity included; NaN stays
-    /// NaN. A third fewer instructions than <see cref="Exp"/>: the softmax scales its scores anyway.
+    /// 2^x for x at most 127: x = n + r with |r| at most 1/2, a polynomial of degree 6 in r (minimax in the relative
+    /// error, 1 at 0), times 2^n. Relative error at most 1.2e-7 down to 2^-126; 0 for x below -150, minus infinity
+    /// included; NaN stays NaN. A third fewer instructions than <see cref="Exp"/>: the softmax scales its scores
+    /// anyway.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Exp2<V>(V x) where V : struct, ILanes<V>
@@ -47,8 +49,9 @@ public static class VectorMath
     }
 
     /// <summary>
-    /// Natural logarithm of positive normal x: x = 2^n m with m about 1, n ln 2 plus a polynomial in m - 1 (Cephes' logf
-    /// coefficients). Error at most 2^-23 of the result or of 1, whichever is larger; NaN stays NaN, infinity infinity.
+    /// Natural logarithm of positive normal x: x = 2^n m with m about 1, n ln 2 plus a polynomial in m - 1 (Cephes'
+    /// logf coefficients). Error at most 2^-23 of the result or of 1, whichever is larger; NaN stays NaN, infinity
+    /// infinity.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Log<V>(V x) where V : struct, ILanes<V>

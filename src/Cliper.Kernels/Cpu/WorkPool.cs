@@ -51,7 +51,9 @@ public sealed unsafe class WorkPool : IDisposable
     /// <summary>Workers, the caller included.</summary>
     public int Threads { get; }
 
-    /// <summary>Time that callers have spent in <see cref="Run"/>: what of a step's time is kernels' is measured by it.</summary>
+    /// <summary>
+    /// Time that callers have spent in <see cref="Run"/>: what of a step's time is kernels' is measured by it.
+    /// </summary>
     public TimeSpan RegionTime { get; private set; }
 
     /// <summary>
@@ -96,7 +98,8 @@ public sealed unsafe class WorkPool : IDisposable
     }
 
     /// <summary>
-    /// Scratch memory of one worker inside a region: undefined content, aligned to 4096 bytes, valid until its next call.
+    /// Scratch memory of one worker inside a region: undefined content, aligned to 4096 bytes, valid until its next
+    /// call.
     /// </summary>
     public void* Scratch(int worker, long bytes)
     {
@@ -163,7 +166,8 @@ public sealed unsafe class WorkPool : IDisposable
                     Thread.Yield();
                     continue;
                 }
-                // Announce sleep, then look once more: a region started in between sees the announcement or is seen here.
+                // Announce sleep, then look once more: a region started in between sees the announcement or is seen
+                // here.
                 Interlocked.Exchange(ref _sleeping[worker], 1);
                 if ((_generation == seen && !_disposed) || Interlocked.Exchange(ref _sleeping[worker], 0) == 0)
                     _wake[worker].Wait();

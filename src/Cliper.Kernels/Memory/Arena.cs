@@ -2,18 +2,21 @@ namespace Cliper.Kernels.Memory;
 
 /// <summary>
 /// Sub-allocates one device's memory: best fit over large segments, neighbors merged when freed, every block aligned to
-/// <see cref="Alignment"/>. After the first training step every request meets a block of its size again, so a step takes
-/// nothing from the driver. Thread-safe.
+/// <see cref="Alignment"/>. After the first training step every request meets a block of its size again, so a step
+/// takes nothing from the driver. Thread-safe.
 /// </summary>
 /// <param name="reserve">Takes a segment of at least the given bytes from the driver; returns its address.</param>
 /// <param name="segmentBytes">Smallest segment to ask for.</param>
 /// <param name="exhausted">
-/// Given where there is to be a single segment: makes the exception that is thrown when a request, in bytes, does not fit
-/// it.
+/// Given where there is to be a single segment: makes the exception that is thrown when a request, in bytes, does not
+/// fit it.
 /// </param>
-internal sealed class Arena(Func<long, nint> reserve, long segmentBytes = 32L << 20, Func<long, Exception>? exhausted = null)
+internal sealed class Arena(Func<long, nint> reserve, long segmentBytes = 32L << 20,
+    Func<long, Exception>? exhausted = null)
 {
-    /// <summary>Alignment of every block, in bytes: ILGPU assumes it of a kernel's views, and it is four cache lines.</summary>
+    /// <summary>
+    /// Alignment of every block, in bytes: ILGPU assumes it of a kernel's views, and it is four cache lines.
+    /// </summary>
     public const int Alignment = 256;
 
     private readonly Lock _lock = new();
@@ -41,9 +44,12 @@ internal sealed class Arena(Func<long, nint> reserve, long segmentBytes = 32L <<
     /// <summary>Sets <see cref="PeakBytes"/> to <see cref="LiveBytes"/>.</summary>
     public void ResetPeak() => PeakBytes = LiveBytes;
 
-    /// <summary>Allocates a block of at least <paramref name="bytes"/> bytes; zero gives one of the smallest size.</summary>
+    /// <summary>
+    /// Allocates a block of at least <paramref name="bytes"/> bytes; zero gives one of the smallest size.
+    /// </summary>
     /// <returns>The address, a multiple of <see cref="Alignment"/>.</returns>
-    /// <exception cref="DeviceException">The request does not fit a single segment, or the driver has no memory.</exception>
+    /// <exception cref="DeviceException">The request does not fit a single segment, or the driver has no
+    /// memory.</exception>
     public nint Allocate(long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);

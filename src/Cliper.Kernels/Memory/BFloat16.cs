@@ -24,7 +24,9 @@ public static class BFloat16
     /// <summary>Widens to fp32, exactly.</summary>
     public static float FromBits(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 
-    /// <summary>Widens each number of <paramref name="source"/>; <paramref name="target"/> has the same length.</summary>
+    /// <summary>
+    /// Widens each number of <paramref name="source"/>; <paramref name="target"/> has the same length.
+    /// </summary>
     public static void FromBits(ReadOnlySpan<ushort> source, Span<float> target)
     {
         Span<uint> bits = MemoryMarshal.Cast<float, uint>(target);

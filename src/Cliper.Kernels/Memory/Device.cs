@@ -5,8 +5,8 @@ namespace Cliper.Kernels.Memory;
 
 /// <summary>
 /// A device that holds arrays and runs operations: the CPU (managed SIMD) or a GPU; an operation chooses its
-/// implementation by the kind of its device. Each device has one arena. Uploads, downloads, copies and memsets are written
-/// here for arrays in host memory; a device with memory of its own overrides them.
+/// implementation by the kind of its device. Each device has one arena. Uploads, downloads, copies and memsets are
+/// written here for arrays in host memory; a device with memory of its own overrides them.
 /// </summary>
 public abstract unsafe class Device : IDisposable
 {
@@ -76,7 +76,9 @@ public abstract unsafe class Device : IDisposable
         return array;
     }
 
-    /// <summary>Uploads <paramref name="values"/> to a new array of <paramref name="type"/>: fp32, or rounded to fp16 or bf16.</summary>
+    /// <summary>
+    /// Uploads <paramref name="values"/> to a new array of <paramref name="type"/>: fp32, or rounded to fp16 or bf16.
+    /// </summary>
     public DeviceArray From(ReadOnlySpan<float> values, ElementType type)
     {
         if (type == ElementType.Float32)
@@ -132,9 +134,9 @@ public abstract unsafe class Device : IDisposable
     }
 
     /// <summary>
-    /// Runs one training step. A CUDA device records the commands; when the same sequence (kernels, addresses, scalars) is
-    /// submitted again, it is captured as a CUDA graph, and replayed from then on. Only the contents of arrays may differ
-    /// between replays.
+    /// Runs one training step. A CUDA device records the commands; when the same sequence (kernels, addresses, scalars)
+    /// is submitted again, it is captured as a CUDA graph, and replayed from then on. Only the contents of arrays may
+    /// differ between replays.
     /// </summary>
     public virtual void RunStep(Action step) => step();
 

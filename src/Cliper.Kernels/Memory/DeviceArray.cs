@@ -18,7 +18,9 @@ public readonly record struct DeviceArray(Device Device, nint Address, long Leng
     /// <summary>Whether this is no array at all (the default value), as optional arguments are passed.</summary>
     public bool IsNull => Address == 0;
 
-    /// <summary>The elements [<paramref name="start"/>, <paramref name="start"/> + <paramref name="length"/>).</summary>
+    /// <summary>
+    /// The elements [<paramref name="start"/>, <paramref name="start"/> + <paramref name="length"/>).
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The range reaches outside this array.</exception>
     public DeviceArray Slice(long start, long length)
     {

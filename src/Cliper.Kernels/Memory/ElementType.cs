@@ -6,10 +6,14 @@ public enum ElementType
     /// <summary>IEEE single precision, 4 bytes: everything on the CPU, statistics and losses everywhere.</summary>
     Float32,
 
-    /// <summary>IEEE half precision, 2 bytes: activations on a GPU, and the copies of weights that GEMMs read.</summary>
+    /// <summary>
+    /// IEEE half precision, 2 bytes: activations on a GPU, and the copies of weights that GEMMs read.
+    /// </summary>
     Float16,
 
-    /// <summary>The upper half of single precision, 2 bytes: takes the place of <see cref="Float16"/> on request.</summary>
+    /// <summary>
+    /// The upper half of single precision, 2 bytes: takes the place of <see cref="Float16"/> on request.
+    /// </summary>
     BFloat16,
 
     /// <summary>32-bit signed integer: token ids, labels, row indices.</summary>

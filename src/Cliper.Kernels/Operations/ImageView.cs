@@ -19,7 +19,8 @@ public readonly record struct ImageView(DeviceArray Pixels, int Width, int Heigh
     internal void Check(string name)
     {
         if (Channels is not (1 or 3) || Width < 1 || Height < 1)
-            throw new ArgumentException($"{name} is [{Height}, {Width}, {Channels}]; at least one pixel, and 1 or 3 channels", name);
+            throw new ArgumentException(
+                $"{name} is [{Height}, {Width}, {Channels}]; at least one pixel, and 1 or 3 channels", name);
         Operations.Check.Length(Pixels, (long)Width * Height * Channels, name, ElementType.UInt8);
     }
 }

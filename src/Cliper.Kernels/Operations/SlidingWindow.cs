@@ -26,7 +26,9 @@ public readonly record struct FeatureMap(int Images, int Height, int Width, int 
     public override string ToString() => $"[{Images}, {Height}, {Width}, {Channels}]";
 }
 
-/// <summary>How a window moves along one axis: output o sees the inputs from o * stride - before on, as many as the kernel has.</summary>
+/// <summary>
+/// How a window moves along one axis: output o sees the inputs from o * stride - before on, as many as the kernel has.
+/// </summary>
 /// <param name="Kernel">Size of the window.</param>
 /// <param name="Stride">Inputs from one output to the next.</param>
 /// <param name="Before">Zeros in front of the first input.</param>
@@ -37,7 +39,8 @@ public readonly record struct WindowAxis(int Kernel, int Stride, int Before, int
     public static WindowAxis Padded(int kernel, int stride, int padding) => new(kernel, stride, padding, padding);
 
     /// <summary>
-    /// TensorFlow's padding "SAME": ceil(size / stride) outputs, and of an odd number of zeros one more behind than in front.
+    /// TensorFlow's padding "SAME": ceil(size / stride) outputs, and of an odd number of zeros one more behind than in
+    /// front.
     /// </summary>
     public static WindowAxis Same(int size, int kernel, int stride)
     {
@@ -48,10 +51,14 @@ public readonly record struct WindowAxis(int Kernel, int Stride, int Before, int
     /// <summary>Outputs for an axis of <paramref name="size"/> inputs.</summary>
     public int Outputs(int size) => (size + Before + After - Kernel) / Stride + 1;
 
-    /// <summary>The input under the window's first place for <paramref name="output"/>; negative in the padding.</summary>
+    /// <summary>
+    /// The input under the window's first place for <paramref name="output"/>; negative in the padding.
+    /// </summary>
     internal int Start(int output) => output * Stride - Before;
 
-    /// <summary>The window's places [First, End) for <paramref name="output"/> that lie on inputs and not on padding.</summary>
+    /// <summary>
+    /// The window's places [First, End) for <paramref name="output"/> that lie on inputs and not on padding.
+    /// </summary>
     internal (int First, int End) Inside(int output, int size)
     {
         int start = Start(output);
@@ -69,10 +76,12 @@ public readonly record struct WindowAxis(int Kernel, int Stride, int Before, int
     internal void Check(int size, string axis)
     {
         if (Kernel < 1 || Stride < 1 || Before < 0 || After < 0 || Before >= Kernel || After >= Kernel)
-            throw new ArgumentException($"{axis}: a kernel of {Kernel} with stride {Stride} and padding {Before}, {After}; "
+            throw new ArgumentException(
+                $"{axis}: a kernel of {Kernel} with stride {Stride} and padding {Before}, {After}; "
                 + "expected at least 1, and less padding than the kernel has");
         if (size + Before + After < Kernel)
-            throw new ArgumentException($"{axis}: a kernel of {Kernel} does not fit {size} with padding {Before}, {After}");
+            throw new ArgumentException(
+                $"{axis}: a kernel of {Kernel} does not fit {size} with padding {Before}, {After}");
     }
 }
 
@@ -104,7 +113,8 @@ public readonly record struct SlidingWindow(FeatureMap Input, WindowAxis Down, W
     internal bool IsPointwise => Down is (1, 1, 0, 0) && Across is (1, 1, 0, 0);
 
     /// <summary>Throws unless there is an input and the window fits it.</summary>
-    /// <exception cref="ArgumentException">A size is below 1, or the window is larger than the padded input.</exception>
+    /// <exception cref="ArgumentException">A size is below 1, or the window is larger than the padded
+    /// input.</exception>
     public void Check()
     {
         Input.Check("the input");

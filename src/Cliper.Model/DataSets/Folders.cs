@@ -22,7 +22,7 @@ internal static class Folders
         .Order(StringComparer.Ordinal)];
 
     /// <summary>Image files of a folder in order of their names.</summary>
-    /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The reading was canceled.</exception>
     public static string[] Images(string path, DataSetOptions options)
     {
         return [.. Directory.EnumerateFiles(path).Where(IsImage).Order(StringComparer.Ordinal)];

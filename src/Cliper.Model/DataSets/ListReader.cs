@@ -6,7 +6,7 @@ namespace Cliper.Model.DataSets;
 internal sealed class ListReader(string path, DataSetOptions options) : StreamReader(path)
 {
     /// <inheritdoc/>
-    /// <exception cref="OperationCanceledException">The reading was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The reading was canceled.</exception>
     public override string? ReadLine()
     {
         options.Cancellation.ThrowIfCancellationRequested();

@@ -35,7 +35,8 @@ public sealed record BenchmarkSizes
         NormRows = [800, 1576],
         ElementRows = 1576,
         TokenSamples = 8,
-        Attentions = [new(16, 50, 768, 12, false), new(8, 197, 768, 12, false), new(35, 77, 512, 8, true), new(35, 11, 512, 8, true)],
+        Attentions = [new(16, 50, 768, 12, false), new(8, 197, 768, 12, false), new(35, 77, 512, 8, true),
+        new(35, 11, 512, 8, true)],
         Models = [new("ViT-B/32", Vit(32), [1, 16], 8), new("ViT-B/16", Vit(16), [1, 8], 4)],
     };
 
@@ -48,7 +49,8 @@ public sealed record BenchmarkSizes
         NormRows = [25_216, 38_400],
         ElementRows = 25_216,
         TokenSamples = 128,
-        Attentions = [new(128, 197, 768, 12, false), new(768, 50, 768, 12, false), new(35, 77, 512, 8, true), new(35, 11, 512, 8, true)],
+        Attentions = [new(128, 197, 768, 12, false), new(768, 50, 768, 12, false), new(35, 77, 512, 8, true),
+        new(35, 11, 512, 8, true)],
         Models = [new("ViT-B/16", Vit(16), [1, 128], 128), new("ViT-B/32", Vit(32), [1, 768], 48, 16)],
     };
 

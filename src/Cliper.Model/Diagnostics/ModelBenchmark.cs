@@ -41,7 +41,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
     {
         foreach (ModelShape shape in sizes.Models)
         {
-            string forward = $"forward {shape.Name}", first = $"stage 1 step {shape.Name}", second = $"stage 2 step {shape.Name}";
+            string forward = $"forward {shape.Name}", first = $"stage 1 step {shape.Name}",
+                second = $"stage 2 step {shape.Name}";
             int[] batches = [.. shape.Forward.Where(batch => Wants(forward, $"batch {batch}"))];
             bool takesFirst = Wants(first, shape.Batch), takesSecond = Wants(second, shape.Batch);
             string[] ofOptimizer = ReferenceEquals(shape, sizes.Models[0])
@@ -55,7 +56,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
                 yield return Compute(forward, $"batch {batch}", batch * image, Forward(model, batch));
             int pictures = shape.Samples * shape.Frames;
             if (takesFirst)
-                yield return Compute(first, shape.Batch, pictures * image + InputGradientFactor * FlopsOfThePrompts(shape.Config),
+                yield return Compute(first, shape.Batch, pictures * image + InputGradientFactor
+                    * FlopsOfThePrompts(shape.Config),
                     First(model, shape));
             if (takesSecond)
                 yield return Compute(second, shape.Batch, TrainingFactor * pictures * image, Second(model, shape));
@@ -110,7 +112,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
         using var optimizer = new AdamW(epsilon: Epsilon);
         optimizer.AddGroup(trained, weightDecay: 0.1f);
         using Tensor images = Images(model, shape.Samples * shape.Frames);
-        using Tensor labels = Tensor.From(device, [.. Enumerable.Range(0, shape.Samples).Select(i => i % Classes)], new Shape(shape.Samples));
+        using Tensor labels = Tensor.From(device, [.. Enumerable.Range(0, shape.Samples).Select(i => i % Classes)],
+            new Shape(shape.Samples));
         using var clipping = new GradientClipping(device);
         var scaler = LossScaler.For(device);
         double seconds = Timing.Median(device, () =>
@@ -120,7 +123,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
                 using (var tape = new Tape(device))
                 {
                     (Tensor features, Tensor? descriptors) = forward(tape, images);
-                    Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels, EmptySubclasses.MinusOneNinetyNinth);
+                    Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels,
+                        EmptySubclasses.MinusOneNinetyNinth);
                     tape.Backward(tape.Sum(losses), scaler.Scale);
                 }
                 clipping.Measure(optimizer.Parameters, scaler.Scale);
@@ -200,7 +204,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
         Array.Fill(prompt, 1);
         (prompt[0], prompt[^1]) = (config.VocabularySize - 2, config.VocabularySize - 1);
         return new CliperModel(new ClipModel(device, weights),
-            Metd.Random(device, Classes, Subclasses, config.TextWidth, new DescriptorPrompt(prompt, SlotStart, Slots), seed: 1),
+            Metd.Random(device, Classes, Subclasses, config.TextWidth, new DescriptorPrompt(prompt, SlotStart, Slots),
+            seed: 1),
             [.. Enumerable.Range(0, Classes).Select(index => $"class {index}")]);
     }
 
@@ -210,9 +215,11 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
         ClipConfig config = model.Clip.Config;
         int size = config.ImageSize;
         if (!RawImages.AreFor(device))
-            return Tensor.From(device, OperationBenchmark.Random(3L * count * size * size, 1), new Shape(count, 3, size, size));
+            return Tensor.From(device, OperationBenchmark.Random(3L * count * size * size, 1),
+                new Shape(count, 3, size, size));
         var random = new Random(1);
-        var pipeline = new PixelPipeline(size, Augmentation.None, Normalize.Table(config.Mean.ToArray(), config.Std.ToArray()));
+        var pipeline = new PixelPipeline(size, Augmentation.None, Normalize.Table(config.Mean.ToArray(),
+            config.Std.ToArray()));
         return new RawImages([.. Enumerable.Range(0, count).Select(_ =>
         {
             var pixels = new byte[3 * size * size];

@@ -11,17 +11,22 @@ namespace Cliper.Model.Diagnostics;
 /// <param name="Milliseconds">Median of the repetitions.</param>
 /// <param name="Gflops">Floating-point operations a second / 1e9; null where only memory can be the limit.</param>
 /// <param name="GigabytesPerSecond">Bytes of operands and results a second / 1e9, where they are what counts.</param>
-/// <param name="Ratio">To the device's measured rate of arithmetic or of memory, whichever takes longer; above 1 where the operands stay
-/// in a cache.</param>
-public sealed record BenchmarkRow(string Name, string Shape, double Milliseconds, double? Gflops, double? GigabytesPerSecond,
+/// <param name="Ratio">To the device's measured rate of arithmetic or of memory, whichever takes longer; above 1 where
+/// the operands stay in a cache.</param>
+public sealed record BenchmarkRow(string Name, string Shape, double Milliseconds, double? Gflops,
+    double? GigabytesPerSecond,
     double Ratio);
 
-/// <summary>Times every operation at the shapes of ViT-B/32 and ViT-B/16, with numbers stored as the device stores them.</summary>
+/// <summary>
+/// Times every operation at the shapes of ViT-B/32 and ViT-B/16, with numbers stored as the device stores them.
+/// </summary>
 /// <param name="device">Where to run.</param>
 /// <param name="sizes">The shapes.</param>
-/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and <see cref="GpuRoofline"/>.</param>
+/// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and
+/// <see cref="GpuRoofline"/>.</param>
 /// <param name="bandwidth">The device's memory bandwidth, GB/s.</param>
-public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth) : IDisposable
+public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth)
+    : IDisposable
 {
     /// <summary>An operation that can be measured; its arrays live until a case of other arrays is asked for.</summary>
     private readonly record struct Case(string Name, string Shape, Func<BenchmarkRow> Run);
@@ -40,7 +45,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     /// <param name="only">Part of the name of those to be measured; empty for all.</param>
     /// <param name="known">Names and shapes that are not measured again.</param>
     public IEnumerable<BenchmarkRow> Run(string only = "", IReadOnlySet<(string Name, string Shape)>? known = null) =>
-        from measure in MatMuls().Concat(Attentions()).Concat(Rows()).Concat(Elements()).Concat(Pictures()).Concat(Tokens())
+        from measure in MatMuls().Concat(Attentions()).Concat(Rows()).Concat(Elements()).Concat(Pictures())
+        .Concat(Tokens())
             .Concat(Losses())
         where measure.Name.Contains(only, StringComparison.OrdinalIgnoreCase)
             && known?.Contains((measure.Name, measure.Shape)) is not true
@@ -52,7 +58,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     private IEnumerable<Case> MatMuls()
     {
         foreach (int rows in sizes.MatMulRows)
-            foreach ((int inner, int columns) in new[] { (Width, Width), (Width, 3 * Width), (Width, Hidden), (Hidden, Width) })
+            foreach ((int inner, int columns) in new[] { (Width, Width), (Width, 3 * Width), (Width, Hidden),
+                (Hidden, Width) })
             {
                 using var scope = new Scope(this);
                 BenchmarkArray x = Numbers(rows, inner), weight = Numbers(columns, inner), bias = Floats(columns),
@@ -152,13 +159,14 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
                 () => LayerNorm.Forward(x, gamma, beta, y, mean, rstd, rows, Width));
             yield return Move("layer norm backward", shape, 3L * rows * Width, () =>
                 LayerNorm.Backward(x, gamma, mean, rstd, y, dx, false, dgamma, false, dbeta, false, rows, Width));
-            yield return Move("column sum", shape, (long)rows * Width, () => ColumnSum.Forward(x, dbeta, false, rows, Width, Width));
+            yield return Move("column sum", shape, (long)rows * Width, () => ColumnSum.Forward(x, dbeta, false, rows,
+                Width, Width));
             // Features are fp32 everywhere.
             BenchmarkArray features = Floats(rows, Width), normal = Floats(rows, Width),
                 dfeatures = Floats(rows, Width);
-            yield return Move("L2 normalise forward", shape, 2L * rows * Width,
+            yield return Move("L2 normalize forward", shape, 2L * rows * Width,
                 () => L2Normalize.Forward(features, normal, rstd, rows, Width), Float);
-            yield return Move("L2 normalise backward", shape, 3L * rows * Width,
+            yield return Move("L2 normalize backward", shape, 3L * rows * Width,
                 () => L2Normalize.Backward(normal, rstd, features, dfeatures, false, rows, Width), Float);
         }
     }
@@ -172,7 +180,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             using var scope = new Scope(this);
             BenchmarkArray a = Numbers(rows, Hidden), b = Numbers(rows, Hidden), y = Numbers(rows, Hidden);
             yield return Move("QuickGELU forward", shape, 2 * count, () => Elementwise.Forward<QuickGelu>(a, y));
-            yield return Move("QuickGELU backward", shape, 3 * count, () => Elementwise.Backward<QuickGelu>(a, b, y, false));
+            yield return Move("QuickGELU backward", shape, 3 * count, () => Elementwise.Backward<QuickGelu>(a,
+                b, y, false));
             yield return Move("add", shape, 3 * count, () => Add.Forward(a, b, y));
         }
         {
@@ -185,7 +194,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             if (Stored != Float)
             {
                 BenchmarkArray half = Numbers(rows, Hidden);
-                yield return MoveBytes($"cast fp32 to {Stored.Describe()}", shape, a.Bytes + half.Bytes, () => Cast.Forward(a, half));
+                yield return MoveBytes($"cast fp32 to {Stored.Describe()}", shape, a.Bytes + half.Bytes, () =>
+                    Cast.Forward(a, half));
             }
         }
         {
@@ -193,7 +203,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             using var scope = new Scope(this);
             int clips = sizes.TokenSamples;
             BenchmarkArray x = Floats(clips * Frames, sizes.Embed), y = Floats(clips, sizes.Embed);
-            yield return Move($"mean over {Frames} frames", $"{clips}x{Frames}x{sizes.Embed}", (long)clips * (Frames + 1) * sizes.Embed,
+            yield return Move($"mean over {Frames} frames", $"{clips}x{Frames}x{sizes.Embed}",
+                (long)clips * (Frames + 1) * sizes.Embed,
                 () => Mean.Forward(x, y, clips, Frames, sizes.Embed), Float);
         }
     }
@@ -216,14 +227,15 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             () => device.From(Normalize.Table([0.5f, 0.5f, 0.5f], [0.25f, 0.25f, 0.25f])));
         var pictures = new Lazy<(ImageView, PixelBox?)[]>(() => [.. Enumerable.Range(0, samples).Select(sample =>
             (new ImageView(pixels.Value.Slice((long)sample * values, values), size, size, 3), (PixelBox?)null))]);
-        yield return MoveBytes("normalise into patches", $"{samples}x{size}x{size}x3", pixels.Bytes + patches.Bytes,
+        yield return MoveBytes("normalize into patches", $"{samples}x{size}x{size}x3", pixels.Bytes + patches.Bytes,
             () => Normalize.Forward(pictures.Value, table, patches, sizes.PatchSize));
     }
 
     private IEnumerable<Case> Tokens()
     {
         const int Prompts = 35, Length = 11, Learned = 4, First = 5;
-        int samples = sizes.TokenSamples, patches = sizes.Patches, textWidth = sizes.TextWidth, vocabulary = sizes.Vocabulary;
+        int samples = sizes.TokenSamples, patches = sizes.Patches, textWidth = sizes.TextWidth,
+            vocabulary = sizes.Vocabulary;
         using var scope = new Scope(this);
         BenchmarkArray x = Numbers(samples * patches, Width), cls = Floats(Width),
             positions = Floats(patches + 1, Width);
@@ -272,7 +284,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
             CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, Batch, Classes, Subclasses,
                 EmptySubclasses.MinusOneNinetyNinth), Float);
         yield return Move("CLIPER loss backward", shape, 2L * Batch * Classes * Subclasses, () =>
-            CliperLoss.Backward(logits, labels, alpha, nearest, dlosses, dlogits, false, Batch, Classes, Subclasses), Float);
+            CliperLoss.Backward(logits, labels, alpha, nearest, dlosses, dlogits, false, Batch, Classes, Subclasses),
+            Float);
     }
 
     private Case Product(string name, int rows, int inner, int columns, Action run) =>
@@ -297,8 +310,8 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     });
 
     /// <summary>
-    /// Random numbers in [-1, 1): zeros would make arithmetic look cheaper than it is. A million and then the same again, for
-    /// drawing all would take longer than measuring.
+    /// Random numbers in [-1, 1): zeros would make arithmetic look cheaper than it is. A million and then the same
+    /// again, for drawing all would take longer than measuring.
     /// </summary>
     internal static float[] Random(long count, int seed)
     {

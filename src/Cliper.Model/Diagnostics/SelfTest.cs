@@ -29,11 +29,13 @@ public static class SelfTest
         const int Batch = 2, Tokens = 5, Width = 12, Heads = 2;
         return
         [
-            Check("layer norm", [[Batch * Tokens, Width], [Width], [Width]], (tape, t) => tape.LayerNorm(t[0], t[1], t[2])),
+            Check("layer norm", [[Batch * Tokens, Width], [Width], [Width]], (tape, t) =>
+            tape.LayerNorm(t[0], t[1], t[2])),
             Check("linear, QuickGELU", [[Batch * Tokens, Width], [Width, Width], [Width]],
                 (tape, t) => tape.Linear(t[0], t[1], t[2], Activation.QuickGelu)),
             Check("attention", [[Batch, Tokens, 3 * Width]], (tape, t) => tape.Attention(t[0], Heads, causal: false)),
-            Check("attention, causal", [[Batch, Tokens, 3 * Width]], (tape, t) => tape.Attention(t[0], Heads, causal: true)),
+            Check("attention, causal", [[Batch, Tokens, 3 * Width]], (tape, t) =>
+            tape.Attention(t[0], Heads, causal: true)),
             Check("cosine", [[Batch, Width], [Tokens, Width]],
                 (tape, t) => tape.MatMul(tape.L2Normalize(t[0]), tape.L2Normalize(t[1]), transposeB: true)),
         ];

@@ -24,7 +24,8 @@ internal static class Timing
         var gpu = device as GpuDevice;
         // Kernels are compiled, loaded and given their memory.
         Sample(1);
-        int calls = gpu is null ? 1 : (int)Math.Clamp(Math.Min(SecondsASample, seconds / FewestSamples) / Sample(1), 1, MostCalls);
+        int calls = gpu is null ? 1 : (int)Math.Clamp(Math.Min(SecondsASample, seconds / FewestSamples) / Sample(1),
+            1, MostCalls);
         var samples = new List<double>();
         long began = Stopwatch.GetTimestamp();
         while (samples.Count < FewestSamples || Stopwatch.GetElapsedTime(began).TotalSeconds < seconds)

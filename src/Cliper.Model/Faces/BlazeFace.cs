@@ -7,8 +7,9 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Faces;
 
 /// <summary>
-/// Finds faces, turned ones too, with MediaPipe's BlazeFace and six points of each. Pictures that are large beside the smallest face that
-/// is wanted are looked at whole and in overlapping tiles. May be used on several threads at once: each has a copy of the network.
+/// Finds faces, turned ones too, with MediaPipe's BlazeFace and six points of each. Pictures that are large beside the
+/// smallest face that is wanted are looked at whole and in overlapping tiles. May be used on several threads at once:
+/// each has a copy of the network.
 /// </summary>
 public sealed class BlazeFace : IFaceDetector, IDisposable
 {
@@ -16,14 +17,14 @@ public sealed class BlazeFace : IFaceDetector, IDisposable
     private const float LeastScore = 0.5f, SureScore = 0.8f;
 
     /// <summary>
-    /// The lowest score in a tile. It often holds a part of a face, or what is small in the picture and large in it: such things scored
-    /// at most 0.79 in the photographs at hand, small faces 0.9 and more.
+    /// The lowest score in a tile. It often holds a part of a face, or what is small in the picture and large in it:
+    /// such things scored at most 0.79 in the photographs at hand, small faces 0.9 and more.
     /// </summary>
     private const float LeastScoreInTile = SureScore;
 
     /// <summary>
-    /// How a face that is not sure is looked at again: in a square of so many times its side, it needs so high a score. Faces of the
-    /// photographs at hand had at least 0.73 and 0.66, stripes and noise less.
+    /// How a face that is not sure is looked at again: in a square of so many times its side, it needs so high a score.
+    /// Faces of the photographs at hand had at least 0.73 and 0.66, stripes and noise less.
     /// </summary>
     private static readonly (float Sides, float LeastScore)[] SecondLooks = [(2, 0.7f), (3, 0.6f)];
 
@@ -36,7 +37,8 @@ public sealed class BlazeFace : IFaceDetector, IDisposable
     private bool _disposed;
 
     /// <summary>A detector with the weights of a file.</summary>
-    /// <param name="path">As weights-tools/convert_blazeface.py writes it; without it the one that comes with the program.</param>
+    /// <param name="path">As weights-tools/convert_blazeface.py writes it; without it the one that comes with the
+    /// program.</param>
     /// <param name="smallestFace">Side of the smallest face that is looked for, in pixels.</param>
     /// <exception cref="InputException">The file is missing, damaged, or another network's.</exception>
     public BlazeFace(string? path = null, int smallestFace = UsualSmallestFace)
@@ -54,11 +56,15 @@ public sealed class BlazeFace : IFaceDetector, IDisposable
         BlazeFaceNetwork network = _idle.TryTake(out BlazeFaceNetwork? taken) ? taken : Load();
         try
         {
-            List<FaceCandidate> candidates = Candidates(network, image, new PixelBox(0, 0, image.Width, image.Height), LeastScore);
+            List<FaceCandidate> candidates = Candidates(network, image, new PixelBox(0, 0, image.Width, image.Height),
+                LeastScore);
             foreach (PixelBox tile in FaceTiles.Of(image.Width, image.Height, _smallestFace))
-                candidates.AddRange(Candidates(network, image, tile, LeastScoreInTile).Where(face => !FaceTiles.IsCut(face, tile, image)));
-            return [.. FaceMerging.Strongest(candidates).Where(face => face.Score >= SureScore || IsThereAgain(network, image, face))
-                .Select(ToFace).OrderByDescending(face => (long)face.Box.Width * face.Box.Height).ThenBy(face => face.Box.Y).ThenBy(face => face.Box.X)];
+                candidates.AddRange(Candidates(network, image, tile, LeastScoreInTile).Where(face =>
+                    !FaceTiles.IsCut(face, tile, image)));
+            return [.. FaceMerging.Strongest(candidates).Where(face => face.Score >= SureScore
+                || IsThereAgain(network, image, face))
+                .Select(ToFace).OrderByDescending(face => (long)face.Box.Width * face.Box.Height).ThenBy(face =>
+                face.Box.Y).ThenBy(face => face.Box.X)];
         }
         finally
         {
@@ -72,11 +78,13 @@ public sealed class BlazeFace : IFaceDetector, IDisposable
         foreach ((float sides, float least) in SecondLooks)
         {
             float side = sides * MathF.Max(face.Width, face.Height);
-            int left = (int)MathF.Max(0, face.Left + (face.Width - side) / 2), top = (int)MathF.Max(0, face.Top + (face.Height - side) / 2);
+            int left = (int)MathF.Max(0, face.Left + (face.Width - side) / 2),
+                top = (int)MathF.Max(0, face.Top + (face.Height - side) / 2);
             int right = (int)MathF.Min(image.Width, face.Left + (face.Width + side) / 2);
             int bottom = (int)MathF.Min(image.Height, face.Top + (face.Height + side) / 2);
             if (right <= left || bottom <= top
-                || !Candidates(network, image, new PixelBox(left, top, right - left, bottom - top), least).Exists(again => FaceMerging.AreOne(again, face)))
+                || !Candidates(network, image, new PixelBox(left, top, right - left, bottom - top), least)
+                    .Exists(again => FaceMerging.AreOne(again, face)))
                 return false;
         }
         return true;
@@ -97,8 +105,10 @@ public sealed class BlazeFace : IFaceDetector, IDisposable
         return [.. found.Select(face => face.Placed(place.Scale, place.Right, place.Down))];
     }
 
-    private static Face ToFace(FaceCandidate face) => new(new PixelBox((int)MathF.Round(face.Left), (int)MathF.Round(face.Top),
-        Math.Max(1, (int)MathF.Round(face.Width)), Math.Max(1, (int)MathF.Round(face.Height))), face.Score, face.Points);
+    private static Face ToFace(FaceCandidate face) =>
+        new(new PixelBox((int)MathF.Round(face.Left), (int)MathF.Round(face.Top),
+        Math.Max(1, (int)MathF.Round(face.Width)), Math.Max(1, (int)MathF.Round(face.Height))), face.Score,
+        face.Points);
 
     private BlazeFaceNetwork Load()
     {

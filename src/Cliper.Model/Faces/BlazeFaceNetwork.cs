@@ -6,13 +6,13 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Faces;
 
 /// <summary>
-/// The convolutional network of BlazeFace's "back" model (Bazarevsky et al. 2019, arXiv 1907.05047): 256 x 256 pixels in, for each of
-/// 896 anchors a score and 16 numbers out. On one thread; not for several at once.
+/// The convolutional network of BlazeFace's "back" model (Bazarevsky et al. 2019, arXiv 1907.05047): 256 x 256 pixels
+/// in, for each of 896 anchors a score and 16 numbers out. On one thread; not for several at once.
 /// </summary>
 /// <remarks>
-/// A 5 x 5 convolution of stride 2, then 32 blocks of a depthwise 3 x 3 and a pointwise convolution. All but the last add what they
-/// were given, which a block of stride 2 pools by 2 x 2 and pads with channels of zeros, and end in a ReLU. The pointwise product
-/// accumulates onto that sum in place.
+/// A 5 x 5 convolution of stride 2, then 32 blocks of a depthwise 3 x 3 and a pointwise convolution. All but the last
+/// add what they were given, which a block of stride 2 pools by 2 x 2 and pads with channels of zeros, and end in a
+/// ReLU. The pointwise product accumulates onto that sum in place.
 /// </remarks>
 internal sealed class BlazeFaceNetwork : IDisposable
 {
@@ -86,7 +86,9 @@ internal sealed class BlazeFaceNetwork : IDisposable
     /// <summary>Scores of a head's anchors, cell by cell, before the sigmoid.</summary>
     public ReadOnlySpan<float> Scores(int head) => _heads[head].ScoreOutput.AsSpan<float>();
 
-    /// <summary>[anchors, 16] of a head: offset of the center and size, then six points, in pixels of the input.</summary>
+    /// <summary>
+    /// [anchors, 16] of a head: offset of the center and size, then six points, in pixels of the input.
+    /// </summary>
     public ReadOnlySpan<float> Boxes(int head) => _heads[head].BoxOutput.AsSpan<float>();
 
     /// <summary>Computes scores and boxes of the input.</summary>
@@ -115,11 +117,13 @@ internal sealed class BlazeFaceNetwork : IDisposable
     {
         var window = SlidingWindow.Same(map, BlockKernel, block.Stride);
         FeatureMap between = window.Output(map.Channels), output = between with { Channels = block.Pointwise.Features };
-        DeviceArray depthwise = _depthwise.Slice(0, between.Count), y = block.Stride == 1 ? x : target.Slice(0, output.Count);
+        DeviceArray depthwise = _depthwise.Slice(0, between.Count), y = block.Stride == 1 ? x
+            : target.Slice(0, output.Count);
         DepthwiseConvolution.Forward(x, block.Depthwise, depthwise, window);
         if (block.Stride > 1 && block.Skips)
             PoolAndPad(x, map, y, output);
-        Convolution.Forward(depthwise, block.Pointwise.Weight, y, Pointwise(between), Activation(block.Pointwise), block.Skips);
+        Convolution.Forward(depthwise, block.Pointwise.Weight, y, Pointwise(between), Activation(block.Pointwise),
+            block.Skips);
         return (y, output);
     }
 
@@ -152,9 +156,11 @@ internal sealed class BlazeFaceNetwork : IDisposable
     private Head ReadHead(TensorSource weights, int level, int channels)
     {
         string name = $"cells{Cells(level)}";
-        Layer scores = ReadLayer(weights, $"{name}.scores", 1, channels), boxes = ReadLayer(weights, $"{name}.boxes", 1, channels);
+        Layer scores = ReadLayer(weights, $"{name}.scores", 1, channels), boxes = ReadLayer(weights, $"{name}.boxes",
+            1, channels);
         if (boxes.Features != scores.Features * BoxNumbers)
-            throw new InputException($"{weights.Path}: {name} has {scores.Features} scores and {boxes.Features} numbers of boxes, "
+            throw new InputException(
+                $"{weights.Path}: {name} has {scores.Features} scores and {boxes.Features} numbers of boxes, "
                 + $"expected {BoxNumbers} for each score");
         long pixels = (long)Cells(level) * Cells(level);
         return new Head(level, scores, boxes, Keep(_device.Allocate(pixels * scores.Features)),

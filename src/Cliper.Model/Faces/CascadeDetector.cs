@@ -4,15 +4,18 @@ using Cliper.Model.Images;
 namespace Cliper.Model.Faces;
 
 /// <summary>
-/// Finds upright faces that look at the camera, with one of OpenCV's cascades. A window slides over the picture at many sizes; where
-/// several that nearly coincide pass all stages, their mean is a face. May be used on several threads at once.
+/// Finds upright faces that look at the camera, with one of OpenCV's cascades. A window slides over the picture at many
+/// sizes; where several that nearly coincide pass all stages, their mean is a face. May be used on several threads at
+/// once.
 /// </summary>
 public sealed class CascadeDetector : IFaceDetector
 {
     /// <summary>From one size of the window to the next.</summary>
     private const double ScaleStep = 1.1;
 
-    /// <summary>Longer side that larger pictures are reduced to: faces are sought down to a part of the picture, not to pixels.</summary>
+    /// <summary>
+    /// Longer side that larger pictures are reduced to: faces are sought down to a part of the picture, not to pixels.
+    /// </summary>
     private const int LongerSide = 640;
 
     /// <summary>The smallest face is this part of the shorter side.</summary>
@@ -42,8 +45,11 @@ public sealed class CascadeDetector : IFaceDetector
 
     private CascadeDetector(FaceCascade cascade) => _cascade = cascade;
 
-    /// <summary>The cascade of an installed OpenCV (Debian, Ubuntu: the package opencv-data); null where there is none.</summary>
-    public static string? Installed => UsualFolders.Select(folder => Path.Combine(folder, UsualFile)).FirstOrDefault(File.Exists);
+    /// <summary>
+    /// The cascade of an installed OpenCV (Debian, Ubuntu: the package opencv-data); null where there is none.
+    /// </summary>
+    public static string? Installed => UsualFolders.Select(folder => Path.Combine(folder, UsualFile))
+        .FirstOrDefault(File.Exists);
 
     /// <summary>A detector with a cascade.</summary>
     /// <param name="path">A haarcascade_*.xml without tilted features.</param>
@@ -65,7 +71,8 @@ public sealed class CascadeDetector : IFaceDetector
                 break;
             Scan(Resized(gray, width, height, w, h), w, h, scale, scale * reduced, hits);
         }
-        return [.. Agreed(hits).OrderByDescending(face => (long)face.Width * face.Height).ThenBy(face => face.Y).ThenBy(face => face.X)
+        return [.. Agreed(hits).OrderByDescending(face => (long)face.Width * face.Height).ThenBy(face => face.Y)
+            .ThenBy(face => face.X)
             .Select(box => new Face(box, 1, []))];
     }
 
@@ -95,7 +102,8 @@ public sealed class CascadeDetector : IFaceDetector
     /// <param name="gray">[height, width], reduced so that a face of this size fills the cascade's window.</param>
     /// <param name="width">Columns.</param>
     /// <param name="height">Rows.</param>
-    /// <param name="scale">How far that is from the picture that is scanned; small windows are moved by two pixels.</param>
+    /// <param name="scale">How far that is from the picture that is scanned; small windows are moved by two
+    /// pixels.</param>
     /// <param name="toPicture">Pixels of the original picture for one of these.</param>
     /// <param name="hits">Given the windows that pass, in pixels of the original picture.</param>
     private void Scan(byte[] gray, int width, int height, double scale, double toPicture, List<PixelBox> hits)
@@ -119,9 +127,11 @@ public sealed class CascadeDetector : IFaceDetector
         PlacedBox[][] features =
             [.. _cascade.Features.Select(feature => feature.Boxes.Select(box => new PlacedBox(box, stride)).ToArray())];
         // The outermost pixels of a window are the least a part of the face.
-        var inside = new PlacedBox(new FaceCascade.WeightedBox(new PixelBox(1, 1, _cascade.Width - 2, _cascade.Height - 2), 1), stride);
+        var inside = new PlacedBox(new FaceCascade.WeightedBox(new PixelBox(1, 1, _cascade.Width - 2,
+            _cascade.Height - 2), 1), stride);
         double area = (_cascade.Width - 2.0) * (_cascade.Height - 2);
-        int boxWidth = (int)Math.Round(_cascade.Width * toPicture), boxHeight = (int)Math.Round(_cascade.Height * toPicture);
+        int boxWidth = (int)Math.Round(_cascade.Width * toPicture),
+            boxHeight = (int)Math.Round(_cascade.Height * toPicture);
         for (int y = 0; y <= height - _cascade.Height; y += step)
         {
             for (int x = 0; x <= width - _cascade.Width; x += step)
@@ -132,7 +142,8 @@ public sealed class CascadeDetector : IFaceDetector
                     continue;
                 int passed = StagesPassed(features, sums, at, (float)(1 / Math.Sqrt(spread)));
                 if (passed == _cascade.Stages.Length)
-                    hits.Add(new PixelBox((int)Math.Round(x * toPicture), (int)Math.Round(y * toPicture), boxWidth, boxHeight));
+                    hits.Add(new PixelBox((int)Math.Round(x * toPicture), (int)Math.Round(y * toPicture), boxWidth,
+                        boxHeight));
                 else if (passed == 0)
                     x += step; // What the very first stage refuses has no face beside it either.
             }
@@ -175,7 +186,8 @@ public sealed class CascadeDetector : IFaceDetector
                     group[RootOf(i)] = RootOf(j);
         (PixelBox Box, int Windows)[] faces =
         [
-            .. Enumerable.Range(0, hits.Count).GroupBy(RootOf).Where(members => members.Count() >= Agreeing).Select(members =>
+            .. Enumerable.Range(0, hits.Count).GroupBy(RootOf).Where(members => members.Count() >= Agreeing)
+            .Select(members =>
                 (new PixelBox(Mean(members, box => box.X), Mean(members, box => box.Y), Mean(members, box => box.Width),
                     Mean(members, box => box.Height)), members.Count())),
         ];
@@ -190,7 +202,8 @@ public sealed class CascadeDetector : IFaceDetector
             return index;
         }
 
-        int Mean(IEnumerable<int> members, Func<PixelBox, int> value) => (int)Math.Round(members.Average(index => value(hits[index])));
+        int Mean(IEnumerable<int> members, Func<PixelBox, int> value) =>
+            (int)Math.Round(members.Average(index => value(hits[index])));
     }
 
     private static bool Agree(PixelBox a, PixelBox b)

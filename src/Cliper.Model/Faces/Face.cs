@@ -11,7 +11,7 @@ public readonly record struct FacePoint(float X, float Y);
 /// <param name="Box">Where it is, in pixels; a face at the edge may reach beyond the picture.</param>
 /// <param name="Score">How sure the detector is, up to 1; a detector that gives no number says 1.</param>
 /// <param name="Points">
-/// Right eye, left eye, nose, mouth, right ear, left ear, right and left as the person's own; empty where the detector finds boxes
-/// alone.
+/// Right eye, left eye, nose, mouth, right ear, left ear, right and left as the person's own; empty where the detector
+/// finds boxes alone.
 /// </param>
 public sealed record Face(PixelBox Box, float Score, IReadOnlyList<FacePoint> Points);

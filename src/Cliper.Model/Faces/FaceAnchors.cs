@@ -10,8 +10,10 @@ namespace Cliper.Model.Faces;
 internal sealed record FaceCandidate(float Left, float Top, float Width, float Height, float Score, FacePoint[] Points)
 {
     /// <summary>Moved and scaled: (x, y) becomes (x * scale + right, y * scale + down).</summary>
-    public FaceCandidate Placed(float scale, float right, float down) => new(Left * scale + right, Top * scale + down, Width * scale,
-        Height * scale, Score, [.. Points.Select(point => new FacePoint(point.X * scale + right, point.Y * scale + down))]);
+    public FaceCandidate Placed(float scale, float right, float down) => new(Left * scale + right, Top * scale + down,
+        Width * scale,
+        Height * scale, Score,
+        [.. Points.Select(point => new FacePoint(point.X * scale + right, point.Y * scale + down))]);
 
     /// <summary>Area of what both boxes cover over the area that either covers.</summary>
     public float IntersectionOverUnion(FaceCandidate other)
@@ -27,8 +29,8 @@ internal sealed record FaceCandidate(float Left, float Top, float Width, float H
 }
 
 /// <summary>
-/// BlazeFace's anchors: boxes of the input's size, several around the center of each cell of a grid, which the network's numbers move
-/// and scale.
+/// BlazeFace's anchors: boxes of the input's size, several around the center of each cell of a grid, which the
+/// network's numbers move and scale.
 /// </summary>
 internal static class FaceAnchors
 {
@@ -40,7 +42,8 @@ internal static class FaceAnchors
     /// <param name="cells">Cells of a side.</param>
     /// <param name="least">The lowest score that counts, after the sigmoid.</param>
     /// <param name="faces">Given the faces, in pixels of the input.</param>
-    public static void Decode(ReadOnlySpan<float> scores, ReadOnlySpan<float> boxes, int cells, float least, List<FaceCandidate> faces)
+    public static void Decode(ReadOnlySpan<float> scores, ReadOnlySpan<float> boxes, int cells, float least,
+        List<FaceCandidate> faces)
     {
         int perCell = scores.Length / (cells * cells);
         float size = (float)BlazeFaceNetwork.Side / cells;
@@ -51,12 +54,14 @@ internal static class FaceAnchors
                 continue;
             int cell = anchor / perCell;
             float x = (cell % cells + 0.5f) * size, y = (cell / cells + 0.5f) * size;
-            ReadOnlySpan<float> numbers = boxes.Slice(anchor * BlazeFaceNetwork.BoxNumbers, BlazeFaceNetwork.BoxNumbers);
+            ReadOnlySpan<float> numbers = boxes.Slice(anchor * BlazeFaceNetwork.BoxNumbers,
+                BlazeFaceNetwork.BoxNumbers);
             float width = numbers[2], height = numbers[3];
             var points = new FacePoint[PointCount];
             for (int i = 0; i < PointCount; i++)
                 points[i] = new FacePoint(x + numbers[4 + 2 * i], y + numbers[5 + 2 * i]);
-            faces.Add(new FaceCandidate(x + numbers[0] - width / 2, y + numbers[1] - height / 2, width, height, score, points));
+            faces.Add(new FaceCandidate(x + numbers[0] - width / 2, y + numbers[1] - height / 2, width, height,
+                score, points));
         }
     }
 }

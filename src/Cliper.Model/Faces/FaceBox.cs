@@ -5,7 +5,9 @@ namespace Cliper.Model.Faces;
 /// <summary>Boxes around faces.</summary>
 public static class FaceBox
 {
-    /// <summary>The box with <paramref name="margin"/> times its own size added on each side; it may reach beyond the picture.</summary>
+    /// <summary>
+    /// The box with <paramref name="margin"/> times its own size added on each side; it may reach beyond the picture.
+    /// </summary>
     /// <param name="box">The box.</param>
     /// <param name="margin">Part of the box's width and height; 0 for the box itself.</param>
     public static PixelBox Widened(this PixelBox box, float margin)

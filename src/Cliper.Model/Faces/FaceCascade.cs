@@ -26,8 +26,8 @@ internal sealed class FaceCascade
     public readonly record struct Feature(WeightedBox[] Boxes);
 
     /// <summary>
-    /// Goes on to <paramref name="Below"/> where the feature is less than the threshold, else to <paramref name="Above"/>: above
-    /// zero a node of the tree, else the leaf of that number without its sign.
+    /// Goes on to <paramref name="Below"/> where the feature is less than the threshold, else to
+    /// <paramref name="Above"/>: above zero a node of the tree, else the leaf of that number without its sign.
     /// </summary>
     public readonly record struct Node(int Feature, float Threshold, int Below, int Above);
 
@@ -57,9 +57,11 @@ internal sealed class FaceCascade
         {
             using FileStream stream = File.OpenRead(path);
             if (stream.Length > LongestFile)
-                throw new InputException($"{path}: {stream.Length:N0} bytes, expected a cascade of at most {LongestFile:N0}");
+                throw new InputException(
+                    $"{path}: {stream.Length:N0} bytes, expected a cascade of at most {LongestFile:N0}");
             // No document types: they could name other files, or multiply their own text.
-            using var reader = XmlReader.Create(stream, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit });
+            using var reader = XmlReader.Create(stream,
+                new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit });
             return Parse(XElement.Load(reader), path);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -69,7 +71,8 @@ internal sealed class FaceCascade
         catch (XmlException failure)
         {
             throw new InputException(
-                $"{path}: no XML file ({ForeignText.Short(failure.Message)}); expected a haarcascade_*.xml of OpenCV", failure);
+                $"{path}: no XML file ({ForeignText.Short(failure.Message)}); expected a haarcascade_*.xml of OpenCV",
+                failure);
         }
     }
 
@@ -91,10 +94,12 @@ internal sealed class FaceCascade
         {
             if (item.Element("tilted") is { } tilted && Whole(tilted) != 0)
                 throw Wrong("tilted features, which are not read here; haarcascade_frontalface_alt2.xml has none");
-            WeightedBox[] boxes = [.. Items(item, "rects").Select(box => Numbers(box) is [var x, var y, var w, var h, var weight]
+            WeightedBox[] boxes =
+                [.. Items(item, "rects").Select(box => Numbers(box) is [var x, var y, var w, var h, var weight]
                 && x >= 0 && y >= 0 && w >= 1 && h >= 1 && x + w <= width && y + h <= height
                 ? new WeightedBox(new PixelBox((int)x, (int)y, (int)w, (int)h), weight)
-                : throw Wrong($"the rectangle '{ForeignText.Short(box.Value.Trim())}', expected x, y, width, height in the window "
+                : throw Wrong(
+                $"the rectangle '{ForeignText.Short(box.Value.Trim())}', expected x, y, width, height in the window "
                     + "and a weight"))];
             return boxes.Length is >= 1 and <= MostBoxes ? new Feature(boxes)
                 : throw Wrong($"a feature of {boxes.Length} rectangles, expected 1 to {MostBoxes}");
@@ -112,9 +117,11 @@ internal sealed class FaceCascade
             var nodes = new Node[numbers.Length / 4];
             for (int i = 0; i < nodes.Length; i++)
             {
-                nodes[i] = new Node((int)numbers[4 * i + 2], numbers[4 * i + 3], (int)numbers[4 * i], (int)numbers[4 * i + 1]);
+                nodes[i] = new Node((int)numbers[4 * i + 2], numbers[4 * i + 3], (int)numbers[4 * i],
+                    (int)numbers[4 * i + 1]);
                 // Children come after their parents, so that every path ends.
-                if (nodes[i].Feature < 0 || nodes[i].Feature >= features.Length || !IsNext(nodes[i].Below, i) || !IsNext(nodes[i].Above, i))
+                if (nodes[i].Feature < 0 || nodes[i].Feature >= features.Length || !IsNext(nodes[i].Below, i)
+                    || !IsNext(nodes[i].Above, i))
                     throw Wrong($"a node that leads to {nodes[i].Below}, {nodes[i].Above} by feature {nodes[i].Feature}, "
                         + "which is not there");
             }
@@ -123,18 +130,21 @@ internal sealed class FaceCascade
             bool IsNext(int next, int node) => next > node && next < nodes.Length || next <= 0 && next > -leaves.Length;
         }
 
-        int Whole(XElement? element) => Numbers(element) is [var value] && value == MathF.Truncate(value) && MathF.Abs(value) < 1e6f
+        int Whole(XElement? element) => Numbers(element) is [var value] && value == MathF.Truncate(value)
+            && MathF.Abs(value) < 1e6f
             ? (int)value : throw Wrong($"'{ForeignText.Short(element?.Value.Trim() ?? "")}', expected a whole number");
 
         float[] Numbers(XElement? element) => element is null ? [] :
         [
             .. element.Value.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(word =>
-                float.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out float value) && float.IsFinite(value) ? value
+                float.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out float value)
+                && float.IsFinite(value) ? value
                     : throw Wrong($"'{ForeignText.Short(word)}', expected a number")),
         ];
 
         InputException Wrong(string what) => new($"{path}: {what}");
     }
 
-    private static IEnumerable<XElement> Items(XElement parent, string list) => parent.Element(list)?.Elements("_") ?? [];
+    private static IEnumerable<XElement> Items(XElement parent, string list) => parent.Element(list)?.Elements("_")
+        ?? [];
 }

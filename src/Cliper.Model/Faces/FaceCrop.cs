@@ -5,14 +5,14 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.Faces;
 
 /// <summary>
-/// The parts of a picture that a model looks at: faces that are looked for, boxes of a table, or a box given by hand, each with a
-/// margin; all of it where there is none of these, which CLIP's transform then takes the center of.
+/// The parts of a picture that a model looks at: faces that are looked for, boxes of a table, or a box given by hand,
+/// each with a margin; all of it where there is none of these, which CLIP's transform then takes the center of.
 /// </summary>
 public sealed class FaceCrop
 {
     /// <summary>
-    /// A face that covers this part of a picture is all the picture was made for, cut out already: it is left as it is, as
-    /// the training pictures were.
+    /// A face that covers this part of a picture is all the picture was made for, cut out already: it is left as it is,
+    /// as the training pictures were.
     /// </summary>
     private const double CutOutAlready = 0.3;
 
@@ -42,12 +42,15 @@ public sealed class FaceCrop
     /// <param name="detector">Finds faces.</param>
     /// <param name="margin">Added to each side of a face, as a part of its size.</param>
     /// <param name="onlyLargest">Whether the largest face is the only one that counts.</param>
-    public static FaceCrop Sought(IFaceDetector detector, float margin, bool onlyLargest = false) => new(detector, null, null, margin, onlyLargest);
+    public static FaceCrop Sought(IFaceDetector detector, float margin, bool onlyLargest = false) =>
+        new(detector, null, null, margin, onlyLargest);
 
     /// <summary>Whether a picture may have no face.</summary>
     public bool Seeks => _detector is not null || _table is not null;
 
-    /// <summary>The faces of a picture, without the margin, the largest first; null where all of the picture is looked at.</summary>
+    /// <summary>
+    /// The faces of a picture, without the margin, the largest first; null where all of the picture is looked at.
+    /// </summary>
     /// <param name="image">The picture.</param>
     /// <param name="file">What it is called in a table.</param>
     public IReadOnlyList<Face>? Faces(RgbImage image, string file)
@@ -60,7 +63,8 @@ public sealed class FaceCrop
 
     /// <summary>The face of a picture, without the margin; null where there is none.</summary>
     /// <param name="image">The picture.</param>
-    /// <param name="before">The face of the frame before it: the one that overlaps it most is taken then, the largest if none does.</param>
+    /// <param name="before">The face of the frame before it: the one that overlaps it most is taken then, the largest
+    /// if none does.</param>
     /// <param name="file">What the picture or its video is called in a table.</param>
     public PixelBox? Find(RgbImage image, PixelBox? before = null, string file = "")
     {
@@ -115,7 +119,9 @@ internal sealed class FaceFrame(Frame inner, FaceCrop crop, Action<string, Pixel
     }
 }
 
-/// <summary>The face of a video from frame to frame; where none is found, the box of the frame before it holds.</summary>
+/// <summary>
+/// The face of a video from frame to frame; where none is found, the box of the frame before it holds.
+/// </summary>
 /// <param name="crop">Which part of a frame.</param>
 /// <param name="name">What to call the video in an error.</param>
 internal sealed class FaceTrack(FaceCrop crop, string name)

@@ -6,11 +6,14 @@ internal static class FaceMerging
     /// <summary>Boxes that cover each other more than this are one face's.</summary>
     private const float SameFace = 0.3f;
 
-    /// <summary>A box of which this part lies within another is a part of that face, seen in a tile that was too small for it.</summary>
+    /// <summary>
+    /// A box of which this part lies within another is a part of that face, seen in a tile that was too small for it.
+    /// </summary>
     private const float Within = 0.7f;
 
     /// <summary>
-    /// Non-maximum suppression: of candidates that cover each other the one with the highest score stays; of equal scores the first.
+    /// Non-maximum suppression: of candidates that cover each other the one with the highest score stays; of equal
+    /// scores the first.
     /// </summary>
     public static List<FaceCandidate> Strongest(IReadOnlyList<FaceCandidate> candidates)
     {

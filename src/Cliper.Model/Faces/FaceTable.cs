@@ -5,8 +5,9 @@ using Cliper.Model.IO;
 namespace Cliper.Model.Faces;
 
 /// <summary>
-/// Boxes of faces that another program found: a CSV file with the columns file, x, y, width and height, in any order and among others.
-/// A picture may have several rows. Files are named as they are given to the program, or relative to the CSV file's folder.
+/// Boxes of faces that another program found: a CSV file with the columns file, x, y, width and height, in any order
+/// and among others. A picture may have several rows. Files are named as they are given to the program, or relative to
+/// the CSV file's folder.
 /// </summary>
 public sealed class FaceTable
 {
@@ -33,9 +34,12 @@ public sealed class FaceTable
             throw new InputException($"{path}: the list of faces cannot be read ({failure.Message})", failure);
         }
         string[] header = lines.Length == 0 ? [] : [.. lines[0].Split(',').Select(name => name.Trim())];
-        int[] places = [.. Columns.Select(name => Array.FindIndex(header, found => found.Equals(name, StringComparison.OrdinalIgnoreCase)))];
+        int[] places =
+            [.. Columns.Select(name =>
+            Array.FindIndex(header, found => found.Equals(name, StringComparison.OrdinalIgnoreCase)))];
         if (places.Contains(-1))
-            throw new InputException($"{path}: the first line is '{ForeignText.Short(lines.FirstOrDefault() ?? "")}'; expected the columns "
+            throw new InputException(
+                $"{path}: the first line is '{ForeignText.Short(lines.FirstOrDefault() ?? "")}'; expected the columns "
                 + string.Join(',', Columns));
         var table = new FaceTable(path);
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
@@ -53,16 +57,23 @@ public sealed class FaceTable
     private void Add(string folder, string[] fields, int[] places, int line)
     {
         if (places.Max() >= fields.Length)
-            throw new InputException($"{Path}: line {line} has {fields.Length} fields, expected {places.Max() + 1} or more");
-        float[] numbers = [.. places[1..].Select(place => float.TryParse(fields[place], NumberStyles.Float, CultureInfo.InvariantCulture,
+            throw new InputException(
+                $"{Path}: line {line} has {fields.Length} fields, expected {places.Max() + 1} or more");
+        float[] numbers =
+            [.. places[1..].Select(place => float.TryParse(fields[place], NumberStyles.Float,
+            CultureInfo.InvariantCulture,
             out float value) && MathF.Abs(value) < 1e6f ? value
-            : throw new InputException($"{Path}: line {line} has '{ForeignText.Short(fields[place].Trim())}', expected a number of pixels"))];
-        var box = new PixelBox((int)MathF.Round(numbers[0]), (int)MathF.Round(numbers[1]), (int)MathF.Round(numbers[2]), (int)MathF.Round(numbers[3]));
+            : throw new InputException(
+            $"{Path}: line {line} has '{ForeignText.Short(fields[place].Trim())}', expected a number of pixels"))];
+        var box = new PixelBox((int)MathF.Round(numbers[0]), (int)MathF.Round(numbers[1]), (int)MathF.Round(numbers[2]),
+            (int)MathF.Round(numbers[3]));
         if (box.Width < 1 || box.Height < 1)
-            throw new InputException($"{Path}: line {line} is a box of {box.Width} x {box.Height} pixels, expected at least 1 x 1");
+            throw new InputException(
+                $"{Path}: line {line} is a box of {box.Width} x {box.Height} pixels, expected at least 1 x 1");
         string name = fields[places[0]].Trim().Trim('"');
         // As it is named from the working folder, and from the table's own: one of both is meant.
-        foreach (string file in new[] { System.IO.Path.GetFullPath(name), System.IO.Path.GetFullPath(name, folder) }.Distinct())
+        foreach (string file in new[] { System.IO.Path.GetFullPath(name),
+            System.IO.Path.GetFullPath(name, folder) }.Distinct())
         {
             if (!_faces.TryGetValue(file, out List<Face>? faces))
                 _faces.Add(file, faces = []);

@@ -3,19 +3,25 @@ using Cliper.Model.Images;
 
 namespace Cliper.Model.Faces;
 
-/// <summary>Overlapping squares that a large picture is cut into, so that its small faces are large ones of a square.</summary>
+/// <summary>
+/// Overlapping squares that a large picture is cut into, so that its small faces are large ones of a square.
+/// </summary>
 internal static class FaceTiles
 {
     /// <summary>
-    /// A tile's side over the smallest face in it: such a face is 32 of the network's 256 pixels. Tiles of the next size, twice as
-    /// large, find the faces that are too large to lie whole within the overlap of these.
+    /// A tile's side over the smallest face in it: such a face is 32 of the network's 256 pixels. Tiles of the next
+    /// size, twice as large, find the faces that are too large to lie whole within the overlap of these.
     /// </summary>
     private const int FacesPerSide = 8;
 
-    /// <summary>A tile's side over the overlap of two: faces of up to twice the smallest lie whole in one of them.</summary>
+    /// <summary>
+    /// A tile's side over the overlap of two: faces of up to twice the smallest lie whole in one of them.
+    /// </summary>
     private const int SidePerOverlap = 4;
 
-    /// <summary>The tiles of every size that is smaller than the picture, the smallest first; none for a small picture.</summary>
+    /// <summary>
+    /// The tiles of every size that is smaller than the picture, the smallest first; none for a small picture.
+    /// </summary>
     /// <param name="width">Columns of the picture.</param>
     /// <param name="height">Rows of the picture.</param>
     /// <param name="smallest">Side of the smallest face that is wanted, in pixels.</param>

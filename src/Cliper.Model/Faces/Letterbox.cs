@@ -24,10 +24,12 @@ internal readonly record struct Letterbox(float Scale, float Right, float Down)
     {
         const int Channels = 3;
         double scale = Math.Max(part.Width, part.Height) / (double)side;
-        int width = Math.Clamp((int)Math.Round(part.Width / scale), 1, side), height = Math.Clamp((int)Math.Round(part.Height / scale), 1, side);
+        int width = Math.Clamp((int)Math.Round(part.Width / scale), 1, side),
+            height = Math.Clamp((int)Math.Round(part.Height / scale), 1, side);
         int left = (side - width) / 2, top = (side - height) / 2;
         var reduced = new byte[Channels * width * height];
-        Resize.Forward<Bilinear>(image.Pixels, image.Width, image.Height, Channels, part, width, height, new(0, 0, width, height), reduced);
+        Resize.Forward<Bilinear>(image.Pixels, image.Width, image.Height, Channels, part, width, height,
+            new(0, 0, width, height), reduced);
         target.Clear();
         for (int y = 0; y < height; y++)
         {

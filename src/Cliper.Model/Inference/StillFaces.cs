@@ -10,7 +10,8 @@ namespace Cliper.Model.Inference;
 /// <param name="Height">Rows of it.</param>
 /// <param name="Faces">The faces; null where all of the picture is looked at.</param>
 /// <param name="Samples">What a model gets: one for each face, or the picture.</param>
-public sealed record StillPicture(string File, int Width, int Height, IReadOnlyList<Face>? Faces, IReadOnlyList<Sample> Samples);
+public sealed record StillPicture(string File, int Width, int Height, IReadOnlyList<Face>? Faces,
+    IReadOnlyList<Sample> Samples);
 
 /// <summary>Looks for the faces of pictures, several pictures at once.</summary>
 public static class StillFaces
@@ -22,11 +23,13 @@ public static class StillFaces
     /// <param name="skipped">Else given its name, and why it is left out.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">A picture cannot be read, and strict.</exception>
-    public static IEnumerable<StillPicture> Find(IReadOnlyList<Sample> pictures, FaceCrop crop, bool strict, Action<string, string> skipped,
+    public static IEnumerable<StillPicture> Find(IReadOnlyList<Sample> pictures, FaceCrop crop, bool strict,
+        Action<string, string> skipped,
         CancellationToken cancellation)
     {
         foreach ((StillPicture? found, InputException? failure, Sample sample) in pictures.AsParallel().AsOrdered()
-            .WithMergeOptions(ParallelMergeOptions.NotBuffered).WithCancellation(cancellation).Select(sample => Find(sample, crop)))
+            .WithMergeOptions(ParallelMergeOptions.NotBuffered).WithCancellation(cancellation).Select(sample =>
+                Find(sample, crop)))
         {
             if (found is not null)
                 yield return found;

@@ -103,7 +103,7 @@ public sealed class VideoPredictor
         if (track.Missing > 0)
             _faceless(string.Create(CultureInfo.InvariantCulture,
                 $"{video.Path}: no face was found in {track.Missing} of {track.Frames} frames; ")
-                + "the one of the frame before them holds there, and before the first the centre");
+                + "the one of the frame before them holds there, and before the first the center");
     }
 
     private float[] Mean(float[] features)

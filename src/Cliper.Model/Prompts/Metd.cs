@@ -70,7 +70,7 @@ public sealed class Metd : IPromptLearner
         ulong seed)
     {
         var vectors = new Tensor(device, new Shape(classes, subclasses, prompt.Slots, textWidth));
-        Philox.Normal(vectors.Data, seed, RandomPurpose.Initialisation, stream: RandomStream,
+        Philox.Normal(vectors.Data, seed, RandomPurpose.Initialization, stream: RandomStream,
             deviation: InitialDeviation);
         return new Metd(vectors, prompt);
     }
@@ -83,7 +83,8 @@ public sealed class Metd : IPromptLearner
         IReadOnlyList<long> shape = source.ShapeOf(ParameterName);
         (int classes, int width) = (source.Classes.Count, source.Config.TextWidth);
         if (shape.Count != 4 || shape[0] != classes || shape[2] != prompt.Slots || shape[3] != width)
-            throw source.Damaged(ParameterName, $"[{classes}, M, {prompt.Slots}, {width}]", $"[{string.Join(", ", shape)}]");
+            throw source.Damaged(ParameterName, $"[{classes}, M, {prompt.Slots}, {width}]",
+                $"[{string.Join(", ", shape)}]");
         return new Metd(Tensor.From(source.Device, source.ReadFloats(ParameterName),
             new Shape([.. shape.Select(size => (int)size)])), prompt);
     }

@@ -20,7 +20,8 @@ public static partial class HtmlReport
             descriptor is the nearest of its class; below it the words of the vocabulary that lie nearest to its learned
             tokens (Euclidean distance), and samples nearest to it.</p>
             {report.Descriptors.GroupBy(descriptor => descriptor.Class).Select(group => Html.Of($"""
-            <h3>{group.Key}</h3><div class="descriptors">{group.Select(descriptor => Descriptor(descriptor, most))}</div>
+            <h3>{group.Key}</h3><div class="descriptors">{group.Select(descriptor =>
+            Descriptor(descriptor, most))}</div>
 
             """))}</section>
             """);

@@ -27,7 +27,8 @@ public static partial class HtmlReport
         <div class="scroll"><table class="classes">
         <thead><tr>{Columns("fold", "samples", "UAR", "WAR")}</tr></thead>
         <tbody>{report.Folds.Select(fold => Html.Of($"""
-        <tr><th scope="row"><a href="{fold.Link}">{fold.Number}</a></th><td>{fold.Result.Samples:#,0}</td>{Bar(fold.Result.Uar)}{Bar(fold.Result.War)}</tr>
+        <tr><th scope="row"><a href="{fold.Link}">{fold.Number}</a></th><td>{fold.Result.Samples:#,0}</td>{Bar(
+        fold.Result.Uar)}{Bar(fold.Result.War)}</tr>
 
         """))}</tbody></table></div></section>
         """);

@@ -71,7 +71,8 @@ public static partial class HtmlReport
     private static Html Number(string name, string value, Html detail) => Html.Of(
         $"""<div class="number"><span>{name}</span><b>{value}</b><small>{detail}</small></div>""");
 
-    private static Html Gain(double? value, double? baseline, string? name) => value is { } here && baseline is { } there
+    private static Html Gain(double? value, double? baseline, string? name) => value is { } here
+        && baseline is { } there
         ? Html.Of(
             $"""<em class="{(here >= there ? "up" : "down")}">{(here - there) * 100:+0.00;−0.00;±0.00}</em> against {name}""")
         : Html.Empty;
@@ -120,7 +121,8 @@ public static partial class HtmlReport
         <div class="scroll"><table class="classes">
         <thead><tr>{Columns("class", "samples", "recall", "precision", "F1")}</tr></thead>
         <tbody>{Enumerable.Range(0, result.Classes.Count).Select(result.Score).Select(score => Html.Of($"""
-        <tr><th scope="row">{score.Name}</th><td>{score.Samples:#,0}</td>{Bar(score.Recall)}{Bar(score.Precision)}{Bar(score.F1)}</tr>
+        <tr><th scope="row">{score.Name}</th><td>{score.Samples:#,0}</td>{Bar(score.Recall)}{Bar(score.Precision)}{Bar(
+        score.F1)}</tr>
 
         """))}</tbody></table></div></section>
         """);
@@ -171,7 +173,8 @@ public static partial class HtmlReport
         (string Name, string Kind, double? Uar, double? War)[] rows =
         [
             report.Folds.Count > 0
-                ? ("this run, mean of the folds", "own", MeanOf(report, fold => fold.Uar).Mean * 100, MeanOf(report, fold => fold.War).Mean * 100)
+                ? ("this run, mean of the folds", "own", MeanOf(report, fold => fold.Uar).Mean * 100,
+                MeanOf(report, fold => fold.War).Mean * 100)
                 : ("this run", "own", report.Result.Uar * 100, report.Result.War * 100),
             .. report.Baselines.Select(baseline =>
                 (baseline.Name, "own", baseline.Result.Uar * 100, baseline.Result.War * 100)),

@@ -55,7 +55,8 @@ internal static class LineChart
             """)));
         Html lines = Html.Join(curves.Select((curve, number) => Html.Of(
             $"""<path class="curve c{number}" d="{Path(curve)}"/>{(dots ? Dots(curve, number) : [])}""")));
-        Html names = Html.Join(curves.Select((curve, number) => Html.Of($"""<span><i class="c{number}"></i>{curve.Name}</span>""")));
+        Html names = Html.Join(curves.Select((curve, number) =>
+            Html.Of($"""<span><i class="c{number}"></i>{curve.Name}</span>""")));
         Html legend = curves.Count < 2 ? Html.Empty : Html.Of($"""<span class="legend">{names}</span>""");
         return Html.Of($"""
             <figure class="chart"><figcaption>{title}{legend}</figcaption>

@@ -69,12 +69,14 @@ public static class PaperResults
     [
         .. Rows.Select(row => (row, values: Values(row, dataSet)))
             .Where(pair => pair.values[1] != null)
-            .Select(pair => new PaperResult(pair.row.Method, pair.row.FromCliper, pair.values[0], pair.values[1]!.Value))
+            .Select(pair => new PaperResult(pair.row.Method, pair.row.FromCliper, pair.values[0],
+            pair.values[1]!.Value))
             .OrderByDescending(result => result.War),
     ];
 
     /// <summary>The paper's result of its own method on a data set.</summary>
-    public static PaperResult Cliper(PaperDataSet dataSet) => For(dataSet).First(result => result.Method == Rows[0].Method);
+    public static PaperResult Cliper(PaperDataSet dataSet) =>
+        For(dataSet).First(result => result.Method == Rows[0].Method);
 
     /// <summary>The data set of a layout, as it was read; null where the paper has no results.</summary>
     /// <param name="format">One of <see cref="DataSetRegistry.Names"/>.</param>

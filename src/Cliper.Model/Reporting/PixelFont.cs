@@ -71,8 +71,8 @@ internal static class PixelFont
     /// <param name="y">Upper edge, in pixels.</param>
     /// <param name="text">The text.</param>
     /// <param name="square">Pixels of a square.</param>
-    /// <param name="colour">0xRRGGBB.</param>
-    public static void Draw(RgbImage image, int x, int y, string text, int square, int colour)
+    /// <param name="color">0xRRGGBB.</param>
+    public static void Draw(RgbImage image, int x, int y, string text, int square, int color)
     {
         foreach (char letter in text.ToUpperInvariant())
         {
@@ -80,21 +80,21 @@ internal static class PixelFont
             for (int row = 0; row < Height; row++)
                 for (int column = 0; column < Columns; column++)
                     if ((rows[row] >> (Columns - 1 - column) & 1) != 0)
-                        Fill(image, x + column * square, y + row * square, square, square, colour);
+                        Fill(image, x + column * square, y + row * square, square, square, color);
             x += Advance * square;
         }
     }
 
     /// <summary>Fills a rectangle; what lies outside is cut off.</summary>
-    public static void Fill(RgbImage image, int x, int y, int width, int height, int colour)
+    public static void Fill(RgbImage image, int x, int y, int width, int height, int color)
     {
         for (int py = Math.Max(0, y); py < Math.Min(image.Height, y + height); py++)
             for (int px = Math.Max(0, x); px < Math.Min(image.Width, x + width); px++)
             {
                 int at = 3 * (py * image.Width + px);
-                image.Pixels[at] = (byte)(colour >> 16);
-                image.Pixels[at + 1] = (byte)(colour >> 8);
-                image.Pixels[at + 2] = (byte)colour;
+                image.Pixels[at] = (byte)(color >> 16);
+                image.Pixels[at + 1] = (byte)(color >> 8);
+                image.Pixels[at + 2] = (byte)color;
             }
     }
 }

@@ -5,7 +5,9 @@ using Cliper.Model.Prompts;
 
 namespace Cliper.Model.Reporting;
 
-/// <summary>A picture with a model's answer for each face drawn in: a frame around it, the label and its probability above.</summary>
+/// <summary>
+/// A picture with a model's answer for each face drawn in: a frame around it, the label and its probability above.
+/// </summary>
 public static class StillAnnotation
 {
     private const int Background = 0x202020, White = 0xFFFFFF;
@@ -14,13 +16,14 @@ public static class StillAnnotation
     /// <param name="image">The picture, which is changed.</param>
     /// <param name="answers">Boxes and answers; a null box is all of the picture.</param>
     /// <param name="classes">Class names.</param>
-    public static void Draw(RgbImage image, IEnumerable<(PixelBox? Box, Prediction Prediction)> answers, IReadOnlyList<string> classes)
+    public static void Draw(RgbImage image, IEnumerable<(PixelBox? Box, Prediction Prediction)> answers,
+        IReadOnlyList<string> classes)
     {
         int square = Math.Max(1, Math.Min(image.Width, image.Height) / 300), margin = 2 * square;
         foreach ((PixelBox? given, Prediction prediction) in answers)
         {
             PixelBox box = given ?? new PixelBox(0, 0, image.Width, image.Height);
-            int color = TimelinePlot.ColourOf(prediction.Class);
+            int color = TimelinePlot.ColorOf(prediction.Class);
             foreach ((int x, int y, int w, int h) in new[]
             {
                 (box.X, box.Y, box.Width, margin), (box.X, box.Y + box.Height - margin, box.Width, margin),

@@ -36,7 +36,8 @@ internal static class Thumbnail
         return (start, Math.Max(start + 1, (int)((long)(index + 1) * length / count)));
     }
 
-    private static void Average(RgbImage image, (int Start, int End) columns, (int Start, int End) rows, Span<byte> pixel)
+    private static void Average(RgbImage image, (int Start, int End) columns, (int Start, int End) rows,
+        Span<byte> pixel)
     {
         int count = (columns.End - columns.Start) * (rows.End - rows.Start);
         for (int channel = 0; channel < 3; channel++)

@@ -17,7 +17,7 @@ public static class TimelinePlot
         [0xD55E00, 0x0072B2, 0x009E73, 0xE69F00, 0x999999, 0x56B4E9, 0xCC79A7, 0x000000, 0x8C564B, 0x7F7F00, 0x5F3FBF];
 
     /// <summary>Color of a class, 0xRRGGBB.</summary>
-    internal static int ColourOf(int label) => Palette[label % Palette.Length];
+    internal static int ColorOf(int label) => Palette[label % Palette.Length];
 
     /// <summary>The plot as SVG, for a file of its own.</summary>
     /// <param name="rows">Rows by rising time, at least one.</param>
@@ -42,11 +42,11 @@ public static class TimelinePlot
             string points = string.Join(' ', Points(rows, label).Select(point =>
                 string.Create(CultureInfo.InvariantCulture, $"{point.X:0.#},{point.Y:0.#}")));
             svg.Append(CultureInfo.InvariantCulture,
-                $"<polyline fill=\"none\" stroke=\"#{ColourOf(label):x6}\" stroke-width=\"2\" points=\"{points}\"/>\n");
+                $"<polyline fill=\"none\" stroke=\"#{ColorOf(label):x6}\" stroke-width=\"2\" points=\"{points}\"/>\n");
             svg.Append(CultureInfo.InvariantCulture,
                 $"<text x=\"{Width - Right + 24}\" y=\"{LegendY(label) + 10}\">{System.Net.WebUtility.HtmlEncode(classes[label])}</text>\n");
             svg.Append(CultureInfo.InvariantCulture,
-                $"<rect x=\"{Width - Right + 8}\" y=\"{LegendY(label)}\" width=\"10\" height=\"10\" fill=\"#{ColourOf(label):x6}\"/>\n");
+                $"<rect x=\"{Width - Right + 8}\" y=\"{LegendY(label)}\" width=\"10\" height=\"10\" fill=\"#{ColorOf(label):x6}\"/>\n");
         }
         return svg.Append("</svg>\n").ToString();
     }
@@ -68,8 +68,8 @@ public static class TimelinePlot
         }
         for (int label = 0; label < classes.Count; label++)
         {
-            Line(image, [.. Points(rows, label)], ColourOf(label));
-            PixelFont.Fill(image, Width - Right + 8, LegendY(label), 10, 10, ColourOf(label));
+            Line(image, [.. Points(rows, label)], ColorOf(label));
+            PixelFont.Fill(image, Width - Right + 8, LegendY(label), 10, 10, ColorOf(label));
             PixelFont.Draw(image, Width - Right + 24, LegendY(label) + 2, classes[label], 1, Black);
         }
         return image;
@@ -88,7 +88,7 @@ public static class TimelinePlot
 
     /// <summary>A line of two pixels' thickness: every column from the height where it enters to where it
     /// leaves.</summary>
-    private static void Line(RgbImage image, (double X, double Y)[] points, int colour)
+    private static void Line(RgbImage image, (double X, double Y)[] points, int color)
     {
         for (int i = 1; i < points.Length; i++)
         {
@@ -97,7 +97,7 @@ public static class TimelinePlot
             for (int x = (int)x0; x <= (int)x1; x++)
             {
                 double from = At(x), to = At(x + 1);
-                PixelFont.Fill(image, x, (int)Math.Min(from, to), 1, (int)Math.Abs(to - from) + 2, colour);
+                PixelFont.Fill(image, x, (int)Math.Min(from, to), 1, (int)Math.Abs(to - from) + 2, color);
             }
 
             double At(double x) => x1 <= x0 ? y1 : y0 + (y1 - y0) * Math.Clamp((x - x0) / (x1 - x0), 0, 1);

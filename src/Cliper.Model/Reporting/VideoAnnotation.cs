@@ -21,11 +21,13 @@ public static class VideoAnnotation
     /// <param name="crop">Which part of a frame was looked at.</param>
     /// <param name="cancellation">Ends it, leaving no file.</param>
     /// <exception cref="InputException">The video cannot be read or written.</exception>
-    public static void Write(string path, VideoFile video, IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes, FaceCrop crop,
+    public static void Write(string path, VideoFile video, IReadOnlyList<TimelineRow> rows,
+        IReadOnlyList<string> classes, FaceCrop crop,
         CancellationToken cancellation = default) =>
         VideoWriter.Write(path, video, Annotated(video, rows, classes, crop, cancellation), cancellation);
 
-    private static IEnumerable<RgbImage> Annotated(VideoFile video, IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes, FaceCrop crop,
+    private static IEnumerable<RgbImage> Annotated(VideoFile video, IReadOnlyList<TimelineRow> rows,
+        IReadOnlyList<string> classes, FaceCrop crop,
         CancellationToken cancellation)
     {
         int frame = 0, current = 0;
@@ -33,7 +35,8 @@ public static class VideoAnnotation
         foreach (RgbImage image in video.Frames(null, cancellation))
         {
             double time = (frame++ + 0.5) / video.Rate;
-            while (current + 1 < rows.Count && Math.Abs(Middle(rows[current + 1]) - time) <= Math.Abs(Middle(rows[current]) - time))
+            while (current + 1 < rows.Count && Math.Abs(Middle(rows[current + 1]) - time)
+                <= Math.Abs(Middle(rows[current]) - time))
                 current++;
             Draw(image, rows[current].Prediction, classes, track.Next(image));
             yield return image;
@@ -46,19 +49,20 @@ public static class VideoAnnotation
     internal static void Draw(RgbImage image, Prediction prediction, IReadOnlyList<string> classes, PixelBox? face)
     {
         float probability = prediction.Probabilities[prediction.Class];
-        string text = string.Create(CultureInfo.InvariantCulture, $"{classes[prediction.Class]} {100 * probability:0} %");
+        string text = string.Create(CultureInfo.InvariantCulture,
+            $"{classes[prediction.Class]} {100 * probability:0} %");
         int square = Math.Max(1, image.Height / 180), margin = 4 * square;
         int width = PixelFont.WidthOf(text) * square + 2 * margin, height = PixelFont.Height * square + 2 * margin;
-        int colour = TimelinePlot.ColourOf(prediction.Class);
+        int color = TimelinePlot.ColorOf(prediction.Class);
         if (face is { } box)
             foreach ((int x, int y, int w, int h) in new[]
             {
                 (box.X, box.Y, box.Width, square), (box.X, box.Y + box.Height - square, box.Width, square),
                 (box.X, box.Y, square, box.Height), (box.X + box.Width - square, box.Y, square, box.Height),
             })
-                PixelFont.Fill(image, x, y, w, h, colour);
+                PixelFont.Fill(image, x, y, w, h, color);
         PixelFont.Fill(image, 0, 0, width, height, Background);
-        PixelFont.Fill(image, 0, height, (int)(width * probability), 2 * square, colour);
+        PixelFont.Fill(image, 0, height, (int)(width * probability), 2 * square, color);
         PixelFont.Draw(image, margin, margin, text, square, White);
     }
 }

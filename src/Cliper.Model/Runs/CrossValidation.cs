@@ -43,8 +43,8 @@ public sealed record FoldsResult(IReadOnlyList<FoldResult> Folds, PaperDataSet? 
 }
 
 /// <summary>
-/// Trains every fold in turn, each as a run in a folder of its own (fold1, fold2, ...), and leaves config.json, folds.csv and
-/// report.html beside them. Folds that are finished are not run again when it is resumed.
+/// Trains every fold in turn, each as a run in a folder of its own (fold1, fold2, ...), and leaves config.json,
+/// folds.csv and report.html beside them. Folds that are finished are not run again when it is resumed.
 /// </summary>
 public static class CrossValidation
 {
@@ -64,30 +64,36 @@ public static class CrossValidation
     /// <param name="overwrite">Whether what is there already is written over.</param>
     /// <param name="progress">Receives every step, epoch and message of every fold.</param>
     /// <param name="cancellation">Ends the current step, writes the fold's checkpoint and throws.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; it can be resumed.</exception>
+    /// <exception cref="OperationCanceledException">Canceled; it can be resumed.</exception>
     /// <exception cref="InputException">Data or weights are missing or damaged, or a folder cannot be used.</exception>
-    /// <exception cref="SettingsException">A setting is out of range, the data has no folds, or a fold was finished with other
-    /// settings.</exception>
+    /// <exception cref="SettingsException">A setting is out of range, the data has no folds, or a fold was finished
+    /// with other settings.</exception>
     public static FoldsResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
         IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         settings.Check();
         if (settings.Fold != TrainSettings.AllFolds)
-            throw new ArgumentException($"fold is {settings.Fold}, expected {TrainSettings.AllFolds}, all of them", nameof(settings));
+            throw new ArgumentException($"fold is {settings.Fold}, expected {TrainSettings.AllFolds}, all of them",
+                nameof(settings));
         PaperDataSet? paper = CheckFolds(settings, cancellation);
         string config = Path.Combine(folder, ConfigName);
         if (!resume && File.Exists(config) && !overwrite)
             throw new SettingsException($"{folder}: holds a run already; resume it, or choose another folder");
         int[] folds = [.. Enumerable.Range(1, settings.Folds)];
         // A beginning from the first fold must not take an earlier one's result for its own.
-        foreach (string stale in folds.Select(fold => RunResult.PathIn(Path.Combine(folder, NameOf(fold)))).Where(path => !resume && File.Exists(path)))
+        foreach (string stale in folds.Select(fold => RunResult.PathIn(Path.Combine(folder, NameOf(fold))))
+            .Where(path => !resume && File.Exists(path)))
             File.Delete(stale);
         Write(config, SettingsJson.Write(settings));
         var notes = new List<ReportNote>();
-        FoldResult[] results = [.. folds.Select(fold => RunFold(device, settings with { Fold = fold }, Path.Combine(folder, NameOf(fold)), resume,
+        FoldResult[] results =
+            [.. folds.Select(fold => RunFold(device, settings with { Fold = fold }, Path.Combine(folder, NameOf(fold)),
+            resume,
             overwrite, progress, cancellation))];
         if (settings.Select == Selection.BestOnTest)
-            notes.Add(new ReportNote("Every fold's epoch was chosen by its result on the fold's own test split, as the authors' script does.", Warning: true));
+            notes.Add(new ReportNote(
+                "Every fold's epoch was chosen by its result on the fold's own test split, as the authors' script "
+                + "does.", Warning: true));
         var all = new FoldsResult(results, paper);
         Write(Path.Combine(folder, "folds.csv"), string.Concat(Table(all).Select(line => line + "\n")));
         Write(Path.Combine(folder, "report.html"), HtmlReport.Render(RunReport.Of(all, settings, notes, device)));
@@ -107,12 +113,15 @@ public static class CrossValidation
         progress.Report(new MessageEvent($"fold {settings.Fold} of {settings.Folds}: {folder}"));
         // A fold that was interrupted before its first checkpoint begins anew.
         bool goOn = resume && RunCheckpoints.HasLast(folder);
-        TrainResult result = TrainingRun.Run(device, settings, folder, goOn, overwrite || resume, progress, cancellation);
+        TrainResult result = TrainingRun.Run(device, settings, folder, goOn, overwrite || resume, progress,
+            cancellation);
         using CliperModel model = result.Model;
         return new FoldResult(settings.Fold, folder, RunResult.Of(result));
     }
 
-    /// <summary>Opens every fold once, so that a list that is not there is told before days of work, not after.</summary>
+    /// <summary>
+    /// Opens every fold once, so that a list that is not there is told before days of work, not after.
+    /// </summary>
     private static PaperDataSet? CheckFolds(TrainSettings settings, CancellationToken cancellation)
     {
         if (settings.DataSet == RunData.Drawn)
@@ -123,7 +132,8 @@ public static class CrossValidation
         {
             DataSetSplits splits = RunData.OpenSplits(settings with { Fold = fold }, cancellation);
             format = splits.Format;
-            HashSet<string> tested = [.. (splits.Test ?? splits.Validation ?? splits.Train).Samples.Select(sample => sample.Name)];
+            HashSet<string> tested = [.. (splits.Test ?? splits.Validation ?? splits.Train).Samples.Select(sample =>
+                sample.Name)];
             if (first is not null && first.SetEquals(tested))
                 throw new SettingsException($"{settings.Data}: comes with one split of its own, so there are no folds")
                 { Remedy = Remedy.GiveFirstFold };
@@ -138,18 +148,22 @@ public static class CrossValidation
         string path = Path.Combine(folder, ConfigName);
         string? differs = SettingsJson.FirstDifference(settings, SettingsJson.Read(path, settings), Places);
         if (differs is not null)
-            throw new SettingsException($"{folder}: this fold was finished with another {differs}; keep the setting, or remove the folder to run the fold again");
+            throw new SettingsException(
+                $"{folder}: this fold was finished with another {differs}; keep the setting, or remove the folder to "
+                + "run the fold again");
     }
 
     private static IEnumerable<string> Table(FoldsResult all) =>
     [
         Csv.Line(["fold", "samples", "war", "uar"]),
-        .. all.Folds.Select(fold => Csv.Line([$"{fold.Fold}", $"{fold.Result.Matrix.Samples}", Number(fold.Result.War), Number(fold.Result.Uar)])),
+        .. all.Folds.Select(fold => Csv.Line([$"{fold.Fold}", $"{fold.Result.Matrix.Samples}", Number(fold.Result.War),
+        Number(fold.Result.Uar)])),
         Csv.Line(["mean", $"{all.Confusion.Samples}", Number(all.War.Mean), Number(all.Uar.Mean)]),
         Csv.Line(["deviation", "", Number(all.War.Deviation), Number(all.Uar.Deviation)]),
     ];
 
     private static string Number(double? value) => value?.ToString("R", CultureInfo.InvariantCulture) ?? "";
 
-    private static void Write(string path, string text) => AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+    private static void Write(string path, string text) =>
+        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
 }

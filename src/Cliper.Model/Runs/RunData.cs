@@ -21,7 +21,7 @@ public static class RunData
     /// <param name="progress">Told what was found.</param>
     /// <param name="cancellation">Ends the reading of lists and the search for copies.</param>
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="OperationCanceledException">Canceled.</exception>
     public static TrainingData Open(TrainSettings settings, int imageSize, IProgress<TrainEvent> progress,
         CancellationToken cancellation = default)
     {
@@ -45,7 +45,8 @@ public static class RunData
         DataSplit train = splits.Train;
         progress.Report(new MessageEvent($"{settings.Data}: " + string.Join(", ",
             new[] { train, splits.Validation, splits.Test }.OfType<DataSplit>().Select(Describe))));
-        train = WithoutCopies(train, new[] { splits.Validation, splits.Test }.OfType<DataSplit>(), settings.DropDuplicates,
+        train = WithoutCopies(train, new[] { splits.Validation, splits.Test }.OfType<DataSplit>(),
+            settings.DropDuplicates,
             progress, cancellation);
         return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings))
         {
@@ -54,7 +55,9 @@ public static class RunData
         };
     }
 
-    /// <summary>Looks for pictures of training in other splits, and decodes each picture once for all of them.</summary>
+    /// <summary>
+    /// Looks for pictures of training in other splits, and decodes each picture once for all of them.
+    /// </summary>
     /// <param name="train">The training split.</param>
     /// <param name="others">The splits that are measured on.</param>
     /// <param name="drop">Whether training loses its side of each pair.</param>
@@ -70,7 +73,8 @@ public static class RunData
             DuplicateReport report = DuplicateFinder.Find(train, other, prints: prints, cancellation: cancellation);
             if (report.Pairs.Count == 0)
             {
-                progress.Report(new MessageEvent($"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
+                progress.Report(
+                    new MessageEvent($"no picture of {train.Name} stands in {other.Name} too, exactly or nearly"));
                 continue;
             }
             progress.Report(new MessageEvent(report + (drop
@@ -101,21 +105,22 @@ public static class RunData
     }
 
     /// <summary>
-    /// Pictures and captions for pre-training alone: drawn faces, a folder with captions.csv, or labelled pictures with
+    /// Pictures and captions for pre-training alone: drawn faces, a folder with captions.csv, or labeled pictures with
     /// captions made by the settings' templates.
     /// </summary>
     /// <param name="settings">Checked settings.</param>
     /// <param name="progress">Told what was found.</param>
     /// <param name="cancellation">Ends the reading of lists and the search for copies.</param>
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="OperationCanceledException">Canceled.</exception>
     public static TrainingData OpenCaptioned(TrainSettings settings, IProgress<TrainEvent> progress,
         CancellationToken cancellation = default)
     {
         if (settings.DataSet == Drawn || !File.Exists(Path.Combine(settings.Data, CaptionFile.FileName)))
             return Open(settings, settings.Shape.ImageSize, progress, cancellation);
         if (settings.LabelCaptionEpochs > 0)
-            throw new SettingsException($"labelCaptionEpochs is {settings.LabelCaptionEpochs}; pictures of a {CaptionFile.FileName} have "
+            throw new SettingsException(
+                $"labelCaptionEpochs is {settings.LabelCaptionEpochs}; pictures of a {CaptionFile.FileName} have "
                 + "no labels to make captions of: set it to 0");
         (DataSplit split, IReadOnlyList<string> captions) = CaptionFile.Open(settings.Data, cancellation);
         progress.Report(new MessageEvent($"{settings.Data}: {split.Samples.Count} pictures with captions"));
@@ -126,7 +131,8 @@ public static class RunData
     private static TrainingData OpenDrawn(TrainSettings settings, int imageSize, string set)
     {
         var faces = new SyntheticFacesData(set, settings.Seed, settings.DrawnPictures, imageSize, settings.DrawnStyle);
-        DataSplit test = new SyntheticFacesData("test", settings.Seed, DrawnTest, imageSize, settings.DrawnStyle).ToSplit();
+        DataSplit test = new SyntheticFacesData("test", settings.Seed, DrawnTest, imageSize, settings.DrawnStyle)
+            .ToSplit();
         return new TrainingData(faces.ToSplit(), null, test, settings,
             "The faces are drawn by the program: the figures say nothing about photographs.",
             (index, epoch) => faces.Caption(index, (uint)epoch));

@@ -23,7 +23,7 @@ public static class TrainingRun
     /// <param name="overwrite">Whether a run that is there already is written over.</param>
     /// <param name="progress">Receives every step, epoch and message.</param>
     /// <param name="cancellation">Ends the current step, writes a checkpoint and throws.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; the run can be resumed.</exception>
+    /// <exception cref="OperationCanceledException">Canceled; the run can be resumed.</exception>
     /// <exception cref="InputException">Data or weights are missing or damaged, or the folder cannot be
     /// used.</exception>
     /// <exception cref="SettingsException">A setting is out of range.</exception>

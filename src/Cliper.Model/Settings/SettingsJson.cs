@@ -121,7 +121,8 @@ public static class SettingsJson
                 (node as JsonObject)?[name]);
             Type? type = TypeOf(typeof(T), path.Split('.'));
             throw new SettingsException(
-                $"{(origin == path ? "" : $"{origin}: ")}{path} cannot be {found?.ToJsonString() ?? "null"}; expected {Describe(type)}", failure);
+                $"{(origin == path ? "" : $"{origin}: ")}{path} cannot be {found?.ToJsonString() ?? "null"}; "
+                + $"expected {Describe(type)}", failure);
         }
     }
 

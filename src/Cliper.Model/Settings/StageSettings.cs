@@ -9,7 +9,9 @@ public enum ScheduleKind
     /// <summary>Half a cosine from the full rate to zero at the end of the stage (the paper).</summary>
     Cosine,
 
-    /// <summary>A cosine that restarts every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).</summary>
+    /// <summary>
+    /// A cosine that restarts every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).
+    /// </summary>
     CosineRestarts,
 }
 

@@ -63,7 +63,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <see cref="Step"/> still stand at its end, so that a run that is interrupted in there comes back to it.</param>
     /// <param name="cancellation">When it is asked for, a step whose update has begun is ended first; one that still
     /// gathers micro-batches counts as not begun.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; <see cref="Epoch"/> and <see cref="Step"/> say
+    /// <exception cref="OperationCanceledException">Canceled; <see cref="Epoch"/> and <see cref="Step"/> say
     /// where.</exception>
     public void Run(BatchLoader loader, Func<Tape, Batch, int, StepLoss> loss, IProgress<TrainEvent> progress,
         Action<EpochEvent> epochEnded, CancellationToken cancellation)
@@ -95,7 +95,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
                                     Update(rate);
                             });
                         images += next.Count * next.Frames;
-                        next = updated ? NextUnlessCancelled(batches) : Next(batches);
+                        next = updated ? NextUnlessCanceled(batches) : Next(batches);
                     }
                     if (!updated)
                         device.RunStep(() => Update(rate));
@@ -170,7 +170,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     }
 
     // After the update the step counts: it is ended before a cancellation is heard.
-    private Batch? NextUnlessCancelled(IEnumerator<Batch> batches)
+    private Batch? NextUnlessCanceled(IEnumerator<Batch> batches)
     {
         try
         {

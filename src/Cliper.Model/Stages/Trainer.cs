@@ -56,7 +56,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Trains from the beginning, or from the run's last checkpoint.</summary>
     /// <param name="resume">Whether to go on from checkpoints/last.safetensors.</param>
     /// <param name="cancellation">Ends the current step, writes a checkpoint and throws.</param>
-    /// <exception cref="OperationCanceledException">Cancelled; the checkpoint has been written.</exception>
+    /// <exception cref="OperationCanceledException">Canceled; the checkpoint has been written.</exception>
     /// <exception cref="InputException">Weights or data are missing or damaged.</exception>
     public TrainResult Run(bool resume, CancellationToken cancellation)
     {

@@ -82,7 +82,7 @@ internal static class ClipInitialization
 
     /// <summary>
     /// Sines and cosines of a patch's row and column (Beyer et al. 2022, arXiv 2205.01580) in place of noise, so that
-    /// neighbours are alike from the first step; as large as the patches' embeddings. The class token keeps its noise.
+    /// neighbors are alike from the first step; as large as the patches' embeddings. The class token keeps its noise.
     /// </summary>
     private static void PlacePatches(Span<float> positions, ClipConfig config)
     {
@@ -126,7 +126,7 @@ internal static class ClipInitialization
         for (int start = 0; start < target.Length; start += 4)
         {
             (uint w0, uint w1, uint w2, uint w3) =
-                Philox.Block((uint)(start / 4), stream, Step, (uint)RandomPurpose.Initialisation, seed);
+                Philox.Block((uint)(start / 4), stream, Step, (uint)RandomPurpose.Initialization, seed);
             (four[0], four[1]) = Philox.ToNormals(w0, w1);
             (four[2], four[3]) = Philox.ToNormals(w2, w3);
             for (int i = start; i < Math.Min(start + 4, target.Length); i++)

@@ -239,7 +239,8 @@ internal sealed class ClipWeightsLoader
             ? number
             : throw new InputException(
                 $"{_source.Path}: {_prefix}{blocks}*.attn.num_heads: expected the same whole number in "
-                + $"every block, found {string.Join(", ", heads.Take(5).Select(ForeignText.Quote))}; get the file anew");
+                + $"every block, found {string.Join(", ", heads.Take(5).Select(ForeignText.Quote))}; get the file "
+                + "anew");
     }
 
     private int UsualHeads(int width, string tower) => width % ClipConfig.UsualHeadWidth == 0

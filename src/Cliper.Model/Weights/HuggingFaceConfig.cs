@@ -13,7 +13,7 @@ internal static class HuggingFaceConfig
 
     /// <summary>
     /// Where the configuration of weights is: in the folder that was opened, or beside a file of Hugging Face's naming;
-    /// null for other files, whose neighbours may be anything.
+    /// null for other files, whose neighbors may be anything.
     /// </summary>
     public static string? FolderOf(string path, ClipNaming naming) =>
         Directory.Exists(path) ? path

@@ -14,7 +14,8 @@ public sealed class AttentionTests : TapeTests
     [Test]
     public void CrossAttentionMatchesFiniteDifferences([Values] bool lengths)
     {
-        Tensor q = Random([2, 3, 8], 1), kv = Random([2, 7, 16], 2), keys = Own(Tensor.From(Device, [4, 7], new Shape(2)));
+        Tensor q = Random([2, 3, 8], 1), kv = Random([2, 7, 16], 2),
+            keys = Own(Tensor.From(Device, [4, 7], new Shape(2)));
         AssertGradients(tape => tape.Attention(q, kv, 2, lengths ? keys : null), q, kv);
     }
 

@@ -8,7 +8,8 @@ public sealed class CheckpointingTests : TapeTests
     public void GradientsMatchFiniteDifferences()
     {
         Tensor x = Random([3, 7], 1), gamma = Random([7], 2), beta = Random([7], 3);
-        AssertGradients(tape => tape.Checkpoint(Block(gamma, beta), tape.Checkpoint(Block(gamma, beta), x)), x, gamma, beta);
+        AssertGradients(tape => tape.Checkpoint(Block(gamma, beta), tape.Checkpoint(Block(gamma, beta), x)), x,
+            gamma, beta);
     }
 
     [Test]

@@ -5,7 +5,8 @@ namespace Cliper.Autograd.Tests.Operations;
 public sealed class CliperLossTests : TapeTests
 {
     [Test]
-    public void GradientsMatchFiniteDifferences([Values(1, 6)] int batch, [Values(1, 3)] int subclasses, [Values] EmptySubclasses rule)
+    public void GradientsMatchFiniteDifferences([Values(1, 6)] int batch, [Values(1, 3)] int subclasses,
+        [Values] EmptySubclasses rule)
     {
         // Steps of 0.1 in a shuffled order: far enough apart that a difference of 0.01 moves no minimum or maximum.
         int width = 4 * subclasses;

@@ -15,15 +15,18 @@ public sealed class ConvolutionTests : TapeTests
         Tensor x = Random([2, 5, 4, 3], 1), weight = Random([4, kernel, kernel, 3], 2), bias = Random([4], 3);
         AssertGradients(tape => tape.Convolution(x, weight, bias, axis, axis), x, weight, bias);
         AssertGradients(tape => tape.Convolution(x, weight, null, axis, axis), x, weight);
-        AssertGradients(tape => tape.Add(tape.Convolution(x, weight, bias, axis, axis), tape.Convolution(x, weight, bias, axis, axis)),
+        AssertGradients(tape => tape.Add(tape.Convolution(x, weight, bias, axis, axis),
+            tape.Convolution(x, weight, bias, axis, axis)),
             x, weight, bias);
     }
 
     [Test]
     public void TheReluPassesWhatIsAboveZero()
     {
-        // Sums of 18 products lie within 6 with a probability of one in ten thousand: two features are always on, two off.
-        Tensor x = Random([2, 5, 4, 2], 1), weight = Random([4, 3, 3, 2], 2), bias = Own(Tensor.From(Device, [8f, -8, 8, -8], new Shape(4)));
+        // Sums of 18 products lie within 6 with a probability of one in ten thousand: two features are always on, two
+        // off.
+        Tensor x = Random([2, 5, 4, 2], 1), weight = Random([4, 3, 3, 2], 2),
+            bias = Own(Tensor.From(Device, [8f, -8, 8, -8], new Shape(4)));
         AssertGradients(tape => tape.Convolution(x, weight, bias, Three, Three, relu: true), x, weight, bias);
         using var tape = new Tape(Device, recording: false);
         float[] y = tape.Convolution(x, weight, bias, Three, Three, relu: true).ToArray();
@@ -37,9 +40,11 @@ public sealed class ConvolutionTests : TapeTests
         Tensor x = Random([1, 4, 4, 2], 1), weight = Random([3, 1, 1, 2], 2);
         using var tape = new Tape(Device, recording: false);
         float[] before = tape.Convolution(x, weight, null, One, One).ToArray();
-        Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(weight.ToArray().Select(value => 2 * value).ToArray().AsSpan()), weight.Data);
+        Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(weight.ToArray().Select(value => 2 * value)
+            .ToArray().AsSpan()), weight.Data);
         weight.MarkWritten();
-        Assert.That(tape.Convolution(x, weight, null, One, One).ToArray(), Is.EqualTo(before.Select(value => 2 * value)));
+        Assert.That(tape.Convolution(x, weight, null, One, One).ToArray(),
+            Is.EqualTo(before.Select(value => 2 * value)));
     }
 
     [Test]

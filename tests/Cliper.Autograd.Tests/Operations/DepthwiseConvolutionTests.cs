@@ -12,7 +12,8 @@ public sealed class DepthwiseConvolutionTests : TapeTests
         var axis = new WindowAxis(kernel, stride, before, after);
         Tensor x = Random([2, 5, 6, 3], 1), weight = Random([kernel, kernel, 3], 2);
         AssertGradients(tape => tape.DepthwiseConvolution(x, weight, axis, axis), x, weight);
-        AssertGradients(tape => tape.Add(tape.DepthwiseConvolution(x, weight, axis, axis), tape.DepthwiseConvolution(x, weight, axis, axis)),
+        AssertGradients(tape => tape.Add(tape.DepthwiseConvolution(x, weight, axis, axis),
+            tape.DepthwiseConvolution(x, weight, axis, axis)),
             x, weight);
     }
 

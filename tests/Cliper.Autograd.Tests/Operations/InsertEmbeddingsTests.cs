@@ -13,6 +13,7 @@ public sealed class InsertEmbeddingsTests : TapeTests
     public void GradientsAddUpWhereATensorIsUsedTwice()
     {
         Tensor x = Random([2, 4, 3], 1), insert = Random([2, 2, 3], 2);
-        AssertGradients(tape => tape.InsertEmbeddings(tape.InsertEmbeddings(tape.Add(x, x), insert, 1), insert, 2), x, insert);
+        AssertGradients(tape => tape.InsertEmbeddings(tape.InsertEmbeddings(tape.Add(x, x), insert, 1), insert, 2), x,
+            insert);
     }
 }

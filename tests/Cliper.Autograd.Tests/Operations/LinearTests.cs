@@ -35,11 +35,13 @@ public sealed class LinearTests : TapeTests
     public void APerceptronThatReadsItsInputTwiceHasTheRightGradients()
     {
         Tensor x = Random([4, 6], 1), up = Random([9, 6], 2), down = Random([6, 9], 3);
-        AssertGradients(tape => tape.LinearResidual(tape.Linear(x, up, null, Activation.QuickGelu), down, null, x), x, up, down);
+        AssertGradients(tape => tape.LinearResidual(tape.Linear(x, up, null, Activation.QuickGelu), down, null, x),
+            x, up, down);
     }
 
     [Test]
-    public void AnActivationThatIsReadTwiceHasTheRightGradients([Values(Activation.QuickGelu, Activation.Gelu)] Activation activation)
+    public void AnActivationThatIsReadTwiceHasTheRightGradients([Values(Activation.QuickGelu,
+        Activation.Gelu)] Activation activation)
     {
         Tensor x = Random([4, 6], 1), up = Random([9, 6], 2), down = Random([6, 9], 3), other = Random([6, 9], 4);
         AssertGradients(tape =>
@@ -50,7 +52,8 @@ public sealed class LinearTests : TapeTests
     }
 
     [Test]
-    public void TheGradientThroughAFusedActivationIsThatOfThePlainOne([Values(Activation.QuickGelu, Activation.Gelu)] Activation activation)
+    public void TheGradientThroughAFusedActivationIsThatOfThePlainOne([Values(Activation.QuickGelu,
+        Activation.Gelu)] Activation activation)
     {
         Tensor x = Random([40, 30], 1), up = Random([50, 30], 2), down = Random([30, 50], 3);
         up.RequiresGrad = true;
@@ -112,7 +115,9 @@ public sealed class LinearTests : TapeTests
     {
         using var tape = new Tape(Device);
         Tensor x = Random([4, 5], 1), weight = Random([3, 6], 2), other = Random([5, 5], 3);
-        Assert.That(() => tape.Linear(x, weight), Throws.ArgumentException.With.Message.Contains("x is [4, 5], weight [3, 6]"));
-        Assert.That(() => tape.LinearResidual(x, other, null, other), Throws.ArgumentException.With.Message.Contains("residual is [5, 5], expected [4, 5]"));
+        Assert.That(() => tape.Linear(x, weight),
+            Throws.ArgumentException.With.Message.Contains("x is [4, 5], weight [3, 6]"));
+        Assert.That(() => tape.LinearResidual(x, other, null, other),
+            Throws.ArgumentException.With.Message.Contains("residual is [5, 5], expected [4, 5]"));
     }
 }

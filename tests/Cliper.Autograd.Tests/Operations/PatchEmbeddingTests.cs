@@ -20,11 +20,14 @@ public sealed class PatchEmbeddingTests : TapeTests
     [Test]
     public void SizesThatDoNotFitAreNamed()
     {
-        Tensor x = Random([1, 3, 4, 6], 1), wrongChannels = Random([5, 1, 2, 2], 2), wrongPatch = Random([5, 3, 4, 4], 2);
+        Tensor x = Random([1, 3, 4, 6], 1), wrongChannels = Random([5, 1, 2, 2], 2),
+            wrongPatch = Random([5, 3, 4, 4], 2);
         Tensor unfolded = Random([1, 6, 11], 3);
         using var tape = new Tape(Device);
-        Assert.That(() => tape.PatchEmbedding(x, wrongChannels), Throws.ArgumentException.With.Message.Contains("[1, 3, 4, 6]"));
-        Assert.That(() => tape.PatchEmbedding(unfolded, wrongPatch), Throws.ArgumentException.With.Message.Contains("[1, 6, 11]"));
+        Assert.That(() => tape.PatchEmbedding(x, wrongChannels),
+            Throws.ArgumentException.With.Message.Contains("[1, 3, 4, 6]"));
+        Assert.That(() => tape.PatchEmbedding(unfolded, wrongPatch),
+            Throws.ArgumentException.With.Message.Contains("[1, 6, 11]"));
         Assert.That(() => tape.PatchEmbedding(x, wrongPatch),
             Throws.ArgumentException.With.Message.Contains("4 x 6 pixels do not divide into patches of 4"));
     }

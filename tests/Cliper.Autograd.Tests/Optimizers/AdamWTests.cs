@@ -84,8 +84,10 @@ public sealed class AdamWTests : TapeTests
         Tensor x = Random([7], 1);
         using var optimizer = new AdamW();
         optimizer.AddGroup([("x", x)], 0);
-        Assert.That(() => optimizer.AddGroup([("x", x)], 0), Throws.ArgumentException.With.Message.Contains("two parameters called x"));
-        Assert.That(() => optimizer.Restore("y", 1, [[], []]), Throws.ArgumentException.With.Message.Contains("no parameter called y"));
+        Assert.That(() => optimizer.AddGroup([("x", x)], 0),
+            Throws.ArgumentException.With.Message.Contains("two parameters called x"));
+        Assert.That(() => optimizer.Restore("y", 1, [[], []]),
+            Throws.ArgumentException.With.Message.Contains("no parameter called y"));
         Assert.That(() => optimizer.Restore("x", 1, [new float[7], new float[6]]),
             Throws.ArgumentException.With.Message.Contains("7 and 6 elements for x [7]"));
     }

@@ -30,7 +30,8 @@ public sealed class SchedulesTests
     [TestCase(15, 2)]
     [TestCase(20, 0)]
     public void WarmUpLeadsToTheScheduleAfter(double position, double expected) =>
-        Assert.That(new WarmUpSchedule(new CosineSchedule(4, 10), 10, From: 0.1).At(position), Is.EqualTo(expected).Within(1e-6));
+        Assert.That(new WarmUpSchedule(new CosineSchedule(4, 10), 10, From: 0.1).At(position),
+        Is.EqualTo(expected).Within(1e-6));
 
     [Test]
     public void NoWarmUpIsTheScheduleItself() =>

@@ -212,7 +212,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
     public void RandomNumbersAreTheHostsToTheBit()
     {
         Compare((_, a) => Philox.Uniform(a[0], 7, RandomPurpose.Augmentation, 3, 1, -2, 5), Out(1027, 0, Float));
-        Compare((_, a) => Philox.Normal(a[0], 7, RandomPurpose.Initialisation, 3, 1, 1, 2), Out(1027, 0, Float));
+        Compare((_, a) => Philox.Normal(a[0], 7, RandomPurpose.Initialization, 3, 1, 1, 2), Out(1027, 0, Float));
     }
 
     // Logits up to 10 differ by up to 20: an exponential is off by the 20 log2 e u32 of its argument, and so is their

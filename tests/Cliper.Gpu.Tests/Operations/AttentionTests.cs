@@ -3,13 +3,16 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests.Operations;
 
-/// <summary>Attention and its gradients, on tensor cores and without, against loops in double over the same numbers of 16 bits.</summary>
+/// <summary>
+/// Attention and its gradients, on tensor cores and without, against loops in double over the same numbers of 16 bits.
+/// </summary>
 /// <remarks>
-/// What the kernels round to 16 bits on the way are the probabilities p and the scores' gradients g = p (dp - D), and D comes from an output
-/// that was Stored so. Each such rounding errs by at most u16 of the number, by u16 / sqrt(3) as a standard deviation, independently of the others.
-/// An element of a result is a sum over them, whose error has the standard deviation of the square root of the summed squares: the loops
-/// add those up beside the sums, in units of u16, and three times that is allowed (five standard deviations). It thus grows with the length and the
-/// values as the result does, and is some u16 of it: an error of a thousandth of a gradient shows at every length. The result's own
+/// What the kernels round to 16 bits on the way are the probabilities p and the scores' gradients g = p (dp - D), and D
+/// comes from an output that was Stored so. Each such rounding errs by at most u16 of the number, by u16 / sqrt(3) as a
+/// standard deviation, independently of the others. An element of a result is a sum over them, whose error has the
+/// standard deviation of the square root of the summed squares: the loops add those up beside the sums, in units of
+/// u16, and three times that is allowed (five standard deviations). It thus grows with the length and the values as the
+/// result does, and is some u16 of it: an error of a thousandth of a gradient shows at every length. The result's own
 /// rounding comes on top. What is fp32 (scores, exponentials, sums) errs by a few hundred times less.
 /// </remarks>
 [TestFixture(true, ElementType.Float16)]
@@ -22,7 +25,8 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
 
     private const double Deviations = 3;
 
-    // Lengths of OpenAI's models: patches of 32, 16 and 14 pixels, of 14 at 336 pixels, texts; and those at the edges of tiles of 64.
+    // Lengths of OpenAI's models: patches of 32, 16 and 14 pixels, of 14 at 336 pixels, texts; and those at the edges
+    // of tiles of 64.
     [TestCase(1, 2, 64, 17, 17, false, 0)]
     [TestCase(2, 1, 64, 50, 50, false, 0)]
     [TestCase(1, 2, 64, 77, 77, true, 0)]
@@ -39,14 +43,17 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
     [TestCase(3, 1, 24, 20, 90, false, 40)]
     // Nothing for tensor cores: rows that begin at any element.
     [TestCase(2, 3, 13, 34, 34, true, 0)]
-    // Each key larger than those before: the largest score grows by more than a factor of 2^8 from tile to tile, or group to group.
+    // Each key larger than those before: the largest score grows by more than a factor of 2^8 from tile to tile, or
+    // group to group.
     [TestCase(1, 1, 64, 70, 197, false, 0, 16)]
     [TestCase(1, 1, 64, 77, 77, true, 0, 4)]
-    public void BothWays(int samples, int heads, int headSize, int queries, int keys, bool causal, int shortest, int growth = 0)
+    public void BothWays(int samples, int heads, int headSize, int queries, int keys, bool causal, int shortest,
+        int growth = 0)
     {
         var sizes = new Attention.Sizes(samples, heads, headSize, queries, keys, causal);
         int width = heads * headSize;
-        int[] lengths = [.. Enumerable.Range(0, samples).Select(sample => shortest == 0 ? keys : Math.Min(keys, shortest + 17 * sample))];
+        int[] lengths = [.. Enumerable.Range(0, samples).Select(sample => shortest == 0 ? keys
+            : Math.Min(keys, shortest + 17 * sample))];
         // Queries up to 4: scores have a standard deviation of 1.3, and probabilities differ a hundredfold.
         float[] q = Random((long)samples * queries * width, 1, scale: 4), kv = Random(2L * samples * keys * width, 2),
             d = Random((long)samples * queries * width, 3);
@@ -59,12 +66,14 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         DeviceArray queriesOf = Halves(q), keysAndValues = Halves(kv), doutput = Halves(d),
             visible = shortest == 0 ? default : Device.From(lengths),
             output = Device.Allocate(q.Length, Stored), logSumExp = Device.Allocate(sizes.Statistics);
-        Attention.Forward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible, Whole(output), logSumExp);
+        Attention.Forward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible,
+            Whole(output), logSumExp);
         Assert.Multiple(() =>
         {
             AssertWithin(output, expected.Output, null, "output");
             // A score is a sum of fp32 products up to 16 in size; the exponential and the logarithm err by 2^-22.
-            AssertClose(Device.ToFloats(logSumExp), expected.LogSumExp, value => 64 * U32 * Math.Max(1, Math.Abs(value)), "log-sum-exp");
+            AssertClose(Device.ToFloats(logSumExp), expected.LogSumExp, value =>
+                64 * U32 * Math.Max(1, Math.Abs(value)), "log-sum-exp");
         });
 
         // Gradients where there were some already in half of the runs: longer ones run once.
@@ -72,7 +81,8 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         {
             float[] beforeQ = Random(q.Length, 4), beforeKv = Random(kv.Length, 5);
             DeviceArray dq = Halves(beforeQ), dkv = Halves(beforeKv);
-            Attention.Backward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible, logSumExp,
+            Attention.Backward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width),
+                visible, logSumExp,
                 Whole(doutput), Whole(dq), accumulate, Part(dkv, 0), Part(dkv, width), accumulate, Whole(output));
             Assert.Multiple(() =>
             {
@@ -98,13 +108,16 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         float[] q = Random(Rows * Size, 1);
         foreach (int row in bad)
             q[row * Size + 17] = float.NaN;
-        DeviceArray array = Halves(q), other = Halves(Random(Rows * Size, 2)), output = Device.Allocate(Rows * Size, Stored),
+        DeviceArray array = Halves(q), other = Halves(Random(Rows * Size, 2)),
+            output = Device.Allocate(Rows * Size, Stored),
             logSumExp = Device.Allocate(Rows);
 
         Attention.Forward(sizes, Of(array), Of(other), Of(other), default, Of(output), logSumExp);
 
-        int[] spoilt = [.. Device.ToFloats(output).Index().Where(value => float.IsNaN(value.Item)).Select(value => value.Index / Size)],
-            statistics = [.. Device.ToFloats(logSumExp).Index().Where(value => float.IsNaN(value.Item)).Select(value => value.Index)];
+        int[] spoilt = [.. Device.ToFloats(output).Index().Where(value => float.IsNaN(value.Item)).Select(value =>
+            value.Index / Size)],
+            statistics = [.. Device.ToFloats(logSumExp).Index().Where(value => float.IsNaN(value.Item)).Select(value =>
+            value.Index)];
         Assert.That(spoilt, Is.EqualTo(bad.SelectMany(row => Enumerable.Repeat(row, Size))));
         Assert.That(statistics, Is.EqualTo(bad));
         Free(array, other, output, logSumExp);
@@ -127,7 +140,8 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
                 (worst, at) = (ratio, i);
         }
         TestContext.Out.WriteLine($"{what}: {worst:F2} of the bound");
-        Assert.That(worst, Is.LessThanOrEqualTo(1), $"{what}[{at}] is {actual[at]}, expected {expected.Values[at] + (before?[at] ?? 0)}");
+        Assert.That(worst, Is.LessThanOrEqualTo(1),
+            $"{what}[{at}] is {actual[at]}, expected {expected.Values[at] + (before?[at] ?? 0)}");
     }
 
     /// <summary>Sums, and the sums of the squares of what may be off by u16 in them.</summary>
@@ -150,14 +164,16 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         public static Reference Of(Attention.Sizes sizes, int[] lengths, float[] q, float[] kv, float[] d, double floor)
         {
             int width = sizes.Heads * sizes.HeadSize;
-            var reference = new Reference(new Sums(q.Length), new double[sizes.Statistics], new Sums(q.Length), new Sums(kv.Length),
+            var reference = new Reference(new Sums(q.Length), new double[sizes.Statistics], new Sums(q.Length),
+                new Sums(kv.Length),
                 floor);
             for (int sample = 0; sample < sizes.Samples; sample++)
                 for (int head = 0; head < sizes.Heads; head++)
                     for (int query = 0; query < sizes.Queries; query++)
                         reference.LogSumExp[(sample * sizes.Heads + head) * sizes.Queries + query] = reference.AddRow(
                             sizes.HeadSize, width, (sample * sizes.Queries + query) * width + head * sizes.HeadSize,
-                            sample * sizes.Keys * 2 * width + head * sizes.HeadSize, sizes.Causal ? query + 1 : lengths[sample], q, kv, d);
+                            sample * sizes.Keys * 2 * width + head * sizes.HeadSize, sizes.Causal ? query + 1
+                            : lengths[sample], q, kv, d);
             return reference;
         }
 
@@ -187,7 +203,8 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
             for (int c = 0; c < headSize; c++)
             {
                 delta += Output.Values[row + c] * d[row + c];
-                deltaVariance += Square(Output.Values[row + c] * d[row + c]) + Output.Variances[row + c] * Square(d[row + c]);
+                deltaVariance += Square(Output.Values[row + c] * d[row + c]) + Output.Variances[row + c]
+                    * Square(d[row + c]);
             }
             var seen = new double[headSize];
             for (int j = 0; j < keys; j++)
@@ -201,7 +218,8 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
                 {
                     seen[c] += p[j] * kv[key + c];
                     Dq.Add(row + c, scale * g * kv[key + c], Square(scale * kv[key + c]) * rounding);
-                    Dkv.Add(key + c, scale * g * q[row + c], Square(scale * q[row + c]) * (rounding + Square(p[j]) * deltaVariance));
+                    Dkv.Add(key + c, scale * g * q[row + c], Square(scale * q[row + c])
+                        * (rounding + Square(p[j]) * deltaVariance));
                     Dkv.Add(key + width + c, p[j] * d[row + c], (Square(p[j]) + Square(Floor)) * Square(d[row + c]));
                 }
             }

@@ -27,7 +27,8 @@ public sealed class ColorJitterTests(bool emulated) : PictureFixture
         (int Width, int Height, int Channels)[] sizes = [.. orders.Select((_, i) =>
             (i == 0 ? 1 : 7 + i, i == 0 ? 1 : 5 + 2 * (i % 9), i % 4 == 3 ? 1 : 3))];
         byte[][] sources = [.. sizes.Select((s, seed) => Noise(s.Width * s.Height * s.Channels, seed))];
-        Changes[] changes = [.. orders.Select((o, i) => new Changes(o[0], o[1], o[2], o[3], 0.5f + 0.05f * i, i % 5 == 4 ? 1 : 1.7f - 0.06f * i,
+        Changes[] changes = [.. orders.Select((o, i) => new Changes(o[0], o[1], o[2], o[3], 0.5f + 0.05f * i, i % 5 == 4
+            ? 1 : 1.7f - 0.06f * i,
             i % 6 == 5 ? 1 : 0.3f + 0.09f * i, i % 3 == 2 ? 0 : i % 2 == 0 ? 0.013f * i + 0.001f : -0.02f * i))];
         ImageView[] pictures = Pack(sizes.Select((s, i) => (sources[i], s.Width, s.Height, s.Channels)));
 
@@ -46,7 +47,8 @@ public sealed class ColorJitterTests(bool emulated) : PictureFixture
     public void ExtremeFactorsAreCutToAByte(float factor)
     {
         byte[] source = Noise(3 * 40, 1), expected = [.. source];
-        var changes = new Changes(Change.Contrast, Change.Saturation, Change.Hue, Change.Brightness, factor, factor, factor, 0);
+        var changes = new Changes(Change.Contrast, Change.Saturation, Change.Hue, Change.Brightness, factor,
+            factor, factor, 0);
         ImageView[] pictures = Pack([(source, 8, 5, 3)]);
         Forward([(pictures[0], changes)]);
         Forward(expected, 3, changes);
@@ -57,7 +59,9 @@ public sealed class ColorJitterTests(bool emulated) : PictureFixture
     public void AChangeThatComesTwiceIsNamed()
     {
         ImageView[] pictures = Empty([(1, 1, 3)]);
-        Assert.That(() => Forward([(pictures[0], new Changes(Change.Hue, Change.Hue, Change.Contrast, Change.Brightness, 1, 1, 1, 0))]),
+        Assert.That(() =>
+            Forward([(pictures[0], new Changes(Change.Hue, Change.Hue, Change.Contrast, Change.Brightness, 1,
+            1, 1, 0))]),
             Throws.ArgumentException.With.Message.Contains("each comes once"));
     }
 }

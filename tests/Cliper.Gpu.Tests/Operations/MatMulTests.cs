@@ -5,9 +5,9 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Gpu.Tests.Operations;
 
 /// <summary>
-/// Products on tensor cores, on Hopper's, and on a GPU without. Operands are of a 16-bit format, exactly; sums of K products of numbers
-/// below 1 in fp32, in any order, err by at most u32 K times the sum of the products' sizes, which is at most K; tensor cores cut
-/// instead of rounding, twice as much. Then one rounding to that format.
+/// Products on tensor cores, on Hopper's, and on a GPU without. Operands are of a 16-bit format, exactly; sums of K
+/// products of numbers below 1 in fp32, in any order, err by at most u32 K times the sum of the products' sizes, which
+/// is at most K; tensor cores cut instead of rounding, twice as much. Then one rounding to that format.
 /// </summary>
 [TestFixture(true, true, ElementType.Float16)]
 [TestFixture(true, false, ElementType.Float16)]
@@ -27,7 +27,8 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
             + (half ? U16 * (Math.Abs(expected) + 1e-2) + Tiny : 0);
 
     [Test]
-    public void ProductsOfAllLayoutsAndOddSizes([Values] bool transposeA, [Values] bool transposeB, [Values] bool accumulate,
+    public void ProductsOfAllLayoutsAndOddSizes([Values] bool transposeA, [Values] bool transposeB,
+        [Values] bool accumulate,
         [Values("1 1 1", "5 6 7", "33 71 40", "65 64 31", "130 40 97", "17 136 64")] string sizes)
     {
         int[] size = [.. sizes.Split(' ').Select(int.Parse)];
@@ -51,7 +52,8 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
     }
 
     [Test]
-    public void LargeTilesAndEveryEpilogue([Values("bias", "quick", "gelu", "residual", "derivative", "gelu'")] string epilogue)
+    public void LargeTilesAndEveryEpilogue([Values("bias", "quick", "gelu", "residual", "derivative",
+        "gelu'")] string epilogue)
     {
         // Enough tiles for the largest, on any card.
         const int N = 136, K = 40;
@@ -124,19 +126,22 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         DeviceArray a = fp32 ? Device.From(va) : Halves(va), b = fp32 ? Device.From(vb) : Halves(vb);
         DeviceArray c = Device.Allocate(Count * M * N, fp32 ? ElementType.Float32 : Stored);
 
-        Gemm.Batched(new Matrix(a, M, K), M * K, new Matrix(b, N, K).Transposed, N * K, new Matrix(c, M, N), M * N, Count);
+        Gemm.Batched(new Matrix(a, M, K), M * K, new Matrix(b, N, K).Transposed, N * K, new Matrix(c, M, N),
+            M * N, Count);
 
         double[] expected = [.. Enumerable.Range(0, Count).SelectMany(i =>
         {
             float[] bt = vb[(i * N * K)..((i + 1) * N * K)];
-            return Product(va[(i * M * K)..((i + 1) * M * K)], [.. Enumerable.Range(0, K * N).Select(at => bt[at % N * K + at / N])], M,
+            return Product(va[(i * M * K)..((i + 1) * M * K)],
+                [.. Enumerable.Range(0, K * N).Select(at => bt[at % N * K + at / N])], M,
                 N, K);
         })];
         AssertClose(Device.ToFloats(c), expected, Bound(K, half: !fp32), "c");
         Free(a, b, c);
     }
 
-    // On Hopper a block goes on from tile to tile: of no more depth than a stage, of two, and of more than it has stages.
+    // On Hopper a block goes on from tile to tile: of no more depth than a stage, of two, and of more than it has
+    // stages.
     [Test]
     public void ProductsForEachMultiprocessor([Values] bool transposeA, [Values] bool transposeB,
         [Values("67 136 97 1", "9 264 40 2", "9 264 128 1", "9 264 290 2")] string sizes)
@@ -151,24 +156,28 @@ public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored
         DeviceArray c = Device.Allocate((long)count * m * n, Stored);
 
         Gemm.Batched(new Matrix(a, rowsA, columnsA, allA.RowStride, 1).TransposedIf(transposeA), rowsA * allA.RowStride,
-            new Matrix(b, rowsB, columnsB, allB.RowStride, 1).TransposedIf(transposeB), rowsB * allB.RowStride, new Matrix(c, m, n), m * n,
+            new Matrix(b, rowsB, columnsB, allB.RowStride, 1).TransposedIf(transposeB), rowsB * allB.RowStride,
+            new Matrix(c, m, n), m * n,
             count);
 
         double[] expected = [.. Enumerable.Range(0, count).SelectMany(i =>
             Product(One(va, i, rowsA, columnsA, transposeA), One(vb, i, rowsB, columnsB, transposeB), m, n, k))];
         AssertClose(Device.ToFloats(c), expected, Bound(k, half: true), "c");
         if (tensorCores)
-            Assert.That(Device.Launched.Single().Target, Is.EqualTo(Device.HasWgmma ? GpuTarget.Wgmma : GpuTarget.MmaSync));
+            Assert.That(Device.Launched.Single().Target, Is.EqualTo(Device.HasWgmma ? GpuTarget.Wgmma
+                : GpuTarget.MmaSync));
         Free(a, b, c);
 
         static float[] One(float[] all, int index, int rows, int columns, bool transposed)
         {
             float[] one = all[(index * rows * columns)..((index + 1) * rows * columns)];
-            return transposed ? [.. Enumerable.Range(0, one.Length).Select(at => one[at % rows * columns + at / rows])] : one;
+            return transposed ? [.. Enumerable.Range(0, one.Length).Select(at => one[at % rows * columns + at / rows])]
+                : one;
         }
     }
 
-    // The gradients of a ViT-B's weights by 25,216 tokens, and its products forward, on the 132 multiprocessors of an H100.
+    // The gradients of a ViT-B's weights by 25,216 tokens, and its products forward, on the 132 multiprocessors of an
+    // H100.
     [TestCase(18, 25_216, 7)]
     [TestCase(72, 25_216, 5)]
     [TestCase(591, 768, 1)]

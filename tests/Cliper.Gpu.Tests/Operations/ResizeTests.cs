@@ -2,7 +2,10 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests.Operations;
 
-/// <summary>Pictures of many sizes in one launch, each the host's own to the byte; on the interpreter and on the emulated device.</summary>
+/// <summary>
+/// Pictures of many sizes in one launch, each the host's own to the byte; on the interpreter and on the emulated
+/// device.
+/// </summary>
 [TestFixture(false)]
 [TestFixture(true)]
 public sealed class ResizeTests(bool emulated) : PictureFixture
@@ -13,9 +16,11 @@ public sealed class ResizeTests(bool emulated) : PictureFixture
     {
         // One pixel, primes, wide and tall; enlarged, reduced (far, and by little), kept along one axis or both.
         (int Width, int Height, int NewWidth, int NewHeight)[] sizes =
-            [(1, 1, 1, 1), (1, 1, 7, 5), (2, 31, 13, 1), (7, 5, 16, 16), (16, 16, 16, 16), (67, 3, 16, 3), (31, 2, 3, 16), (19, 23, 17, 32), (101, 47, 5, 3)];
+            [(1, 1, 1, 1), (1, 1, 7, 5), (2, 31, 13, 1), (7, 5, 16, 16), (16, 16, 16, 16), (67, 3, 16, 3),
+            (31, 2, 3, 16), (19, 23, 17, 32), (101, 47, 5, 3)];
         foreach ((int width, int height, int newWidth, int newHeight) in sizes)
-            yield return new(width, height, channels, new(0, 0, width, height), newWidth, newHeight, new(0, 0, newWidth, newHeight), newWidth % 2 == 1);
+            yield return new(width, height, channels, new(0, 0, width, height), newWidth, newHeight,
+                new(0, 0, newWidth, newHeight), newWidth % 2 == 1);
         // Enough bytes for weights that are off by one in their last bit: each changes one in some thousand.
         if (channels == 3)
             yield return new(97, 89, 3, new(0, 0, 97, 89), 112, 80, new(0, 0, 112, 80), false);
@@ -32,7 +37,8 @@ public sealed class ResizeTests(bool emulated) : PictureFixture
         byte[][] sources = [.. cases.Select((c, seed) => Noise(c.Width * c.Height * c.Channels, seed))];
         ImageView[] pictures = Pack(cases.Select((c, i) => (sources[i], c.Width, c.Height, c.Channels)));
         ImageView[] targets = Empty(cases.Select(c => (c.Window.Width, c.Window.Height, c.Channels)));
-        Resize.Part[] parts = [.. cases.Select((c, i) => new Resize.Part(pictures[i], c.Crop, c.NewWidth, c.NewHeight, c.Window, c.Mirror, targets[i]))];
+        Resize.Part[] parts = [.. cases.Select((c, i) => new Resize.Part(pictures[i], c.Crop, c.NewWidth, c.NewHeight,
+            c.Window, c.Mirror, targets[i]))];
 
         if (bicubic)
             Resize.Forward<Bicubic>(parts);
@@ -43,7 +49,8 @@ public sealed class ResizeTests(bool emulated) : PictureFixture
             Assert.That(Bytes(targets[i]), Is.EqualTo(cases[i].OnHost(sources[i], bicubic)), cases[i].ToString());
     }
 
-    private sealed record Case(int Width, int Height, int Channels, PixelBox Crop, int NewWidth, int NewHeight, PixelBox Window, bool Mirror)
+    private sealed record Case(int Width, int Height, int Channels, PixelBox Crop, int NewWidth, int NewHeight,
+        PixelBox Window, bool Mirror)
     {
         public byte[] OnHost(byte[] source, bool bicubic)
         {

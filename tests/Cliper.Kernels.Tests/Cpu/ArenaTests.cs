@@ -43,9 +43,11 @@ public sealed unsafe class ArenaTests
             {
                 long wanted = random.Next(20) == 0 ? random.Next(200_000) : random.Next(3000);
                 nint address = arena.Allocate(wanted);
-                long size = Math.Max(Arena.Alignment, (wanted + Arena.Alignment - 1) / Arena.Alignment * Arena.Alignment);
+                long size = Math.Max(Arena.Alignment, (wanted + Arena.Alignment - 1) / Arena.Alignment
+                    * Arena.Alignment);
                 Assert.That((long)address % Arena.Alignment, Is.Zero);
-                Assert.That(arena.Segments.Any(s => address >= s.Address && address + (nint)size <= s.Address + (nint)s.Size));
+                Assert.That(arena.Segments.Any(s => address >= s.Address && address + (nint)size <= s.Address
+                    + (nint)s.Size));
                 live.Add(address, size);
                 bytes += size;
                 peak = Math.Max(peak, bytes);

@@ -21,7 +21,8 @@ public sealed unsafe class LanesTests(SimdLevel level) : HostDevices(level)
         for (float x = 1e-30f; x < 1e30f; x *= 1.0137f)
         {
             double expected = Math.Log(x);
-            Assert.That(Map(x, Function.Log), Is.EqualTo(expected).Within(Math.Max(1, Math.Abs(expected)) / (1 << 23)), $"log {x}");
+            Assert.That(Map(x, Function.Log), Is.EqualTo(expected).Within(Math.Max(1, Math.Abs(expected)) / (1 << 23)),
+                $"log {x}");
         }
         Assert.That(Map(1, Function.Log), Is.Zero);
         Assert.That(Map(float.PositiveInfinity, Function.Log), Is.EqualTo(float.PositiveInfinity));

@@ -16,14 +16,17 @@ public sealed unsafe class TranspositionTests(SimdLevel level) : HostDevices(lev
         fixed (float* s = source, t = target)
             switch (Device.Level)
             {
-                case SimdLevel.Avx512: Transposition.Run<Lanes512>(s, stride, rows, columns, t, targetStride, paddedRows); break;
-                case SimdLevel.Avx2: Transposition.Run<Lanes256>(s, stride, rows, columns, t, targetStride, paddedRows); break;
+                case SimdLevel.Avx512: Transposition.Run<Lanes512>(s, stride, rows, columns, t, targetStride,
+                    paddedRows); break;
+                case SimdLevel.Avx2: Transposition.Run<Lanes256>(s, stride, rows, columns, t, targetStride,
+                    paddedRows); break;
                 default: Transposition.Run<LanesPortable>(s, stride, rows, columns, t, targetStride, paddedRows); break;
             }
 
         for (int column = 0; column < columns; column++)
             for (int row = 0; row < targetStride; row++)
                 Assert.That(target[column * targetStride + row],
-                    Is.EqualTo(row < rows ? source[row * stride + column] : row < paddedRows ? 0 : 7), $"{row}, {column}");
+                    Is.EqualTo(row < rows ? source[row * stride + column] : row < paddedRows ? 0 : 7),
+                    $"{row}, {column}");
     }
 }

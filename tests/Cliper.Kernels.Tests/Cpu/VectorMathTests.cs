@@ -9,7 +9,8 @@ public sealed class VectorMathTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void ExpIsGoodTo2e7OverItsRange()
     {
-        float[] x = [.. Enumerable.Range(0, 400_001).Select(i => (float)(-87.3 + i * (88 + 87.3) / 400_000))], y = Exp(x);
+        float[] x = [.. Enumerable.Range(0, 400_001).Select(i => (float)(-87.3 + i * (88 + 87.3) / 400_000))],
+            y = Exp(x);
         double worst = 0;
         for (int i = 0; i < x.Length; i++)
             worst = Math.Max(worst, Math.Abs(y[i] / Math.Exp(Math.Clamp(x[i], -87.3f, 88f)) - 1));

@@ -15,17 +15,22 @@ public sealed class AdamWUpdateTests(SimdLevel level) : HostDevices(level)
         const float Rate = 0.01f, Decay = 0.1f;
         float[][] parameters = [.. lengths.Select((length, i) => Random(length, i))];
         double[][] p = [.. parameters.Select(values => values.Select(value => (double)value).ToArray())];
-        double[][] m = [.. lengths.Select(length => new double[length])], v = [.. lengths.Select(length => new double[length])];
+        double[][] m = [.. lengths.Select(length => new double[length])],
+            v = [.. lengths.Select(length => new double[length])];
         DeviceArray factor = Device.From([scale]);
-        DeviceArray[] ap = [.. parameters.Select(values => Device.From(values))], am = Zeros(lengths), av = Zeros(lengths);
+        DeviceArray[] ap = [.. parameters.Select(values => Device.From(values))], am = Zeros(lengths),
+            av = Zeros(lengths);
 
         for (int step = 1; step <= 4; step++)
         {
             float[][] gradients = [.. lengths.Select((length, i) => Random(length, 100 * step + i))];
             DeviceArray[] ag = [.. gradients.Select(values => Device.From(values))];
             // The second tensor joined later and is one step behind.
-            AdamWUpdate.Slot[] slots = [.. lengths.Select((_, i) => new AdamWUpdate.Slot(ap[i], ag[i], am[i], av[i], step - (i == 1 ? 1 : 0), Rate, Decay))];
-            AdamWUpdate.Step([.. slots.Where(slot => slot.Step > 0)], new AdamWUpdate.Settings(0.9, 0.999, epsilon, factor));
+            AdamWUpdate.Slot[] slots =
+                [.. lengths.Select((_, i) => new AdamWUpdate.Slot(ap[i], ag[i], am[i], av[i], step - (i == 1 ? 1 : 0),
+                Rate, Decay))];
+            AdamWUpdate.Step([.. slots.Where(slot => slot.Step > 0)], new AdamWUpdate.Settings(0.9, 0.999,
+                epsilon, factor));
             for (int i = 0; i < lengths.Length; i++)
                 for (int e = 0; e < lengths[i] && slots[i].Step > 0; e++)
                 {
@@ -33,13 +38,14 @@ public sealed class AdamWUpdateTests(SimdLevel level) : HostDevices(level)
                     p[i][e] *= 1 - (double)Rate * Decay;
                     m[i][e] = 0.9 * m[i][e] + 0.1 * g;
                     v[i][e] = 0.999 * v[i][e] + 0.001 * g * g;
-                    p[i][e] -= Rate / (1 - Math.Pow(0.9, t)) * m[i][e] / (Math.Sqrt(v[i][e] / (1 - Math.Pow(0.999, t))) + epsilon);
+                    p[i][e] -= Rate / (1 - Math.Pow(0.9, t)) * m[i][e]
+                        / (Math.Sqrt(v[i][e] / (1 - Math.Pow(0.999, t))) + epsilon);
                 }
             Free(ag);
         }
 
-        // Each step rounds p once (2^-24) and moves it by at most about Rate with a few roundings of that; m and v round
-        // three times a step.
+        // Each step rounds p once (2^-24) and moves it by at most about Rate with a few roundings of that; m and v
+        // round three times a step.
         double u = Math.Pow(2, -24);
         for (int i = 0; i < lengths.Length; i++)
         {
@@ -59,7 +65,8 @@ public sealed class AdamWUpdateTests(SimdLevel level) : HostDevices(level)
         DeviceArray[] arrays = [.. Enumerable.Range(1, 3).Select(seed => Device.From(Random(20, seed)))];
         DeviceArray gradient = Device.From([.. Enumerable.Repeat(float.NaN, 20)]), factor = Device.From([0f]);
 
-        AdamWUpdate.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)], Plain with { GradientScale = factor });
+        AdamWUpdate.Step([new(arrays[0], gradient, arrays[1], arrays[2], 1, 0.01f, 0.1f)],
+            Plain with { GradientScale = factor });
 
         for (int index = 0; index < arrays.Length; index++)
             Assert.That(Device.ToFloats(arrays[index]), Is.EqualTo(Random(20, index + 1)));
@@ -69,7 +76,8 @@ public sealed class AdamWUpdateTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
     {
-        DeviceArray p = device.From(Random(100_003, 1)), g = device.From(Random(100_003, 2)), m = device.From(Random(100_003, 3)),
+        DeviceArray p = device.From(Random(100_003, 1)), g = device.From(Random(100_003, 2)),
+            m = device.From(Random(100_003, 3)),
             v = device.From([.. Random(100_003, 4).Select(MathF.Abs)]);
         AdamWUpdate.Step([new(p, g, m, v, 3, 0.01f, 0.1f)], Plain);
         return [p, m, v];

@@ -7,11 +7,13 @@ namespace Cliper.Kernels.Tests.Operations;
 public sealed class AddClassTokenTests(SimdLevel level) : HostDevices(level)
 {
     [Test]
-    public void PutsTheClassInFront([Values(1, 3)] int samples, [Values(1, 4)] int patches, [Values(1, 19, 64)] int width,
+    public void PutsTheClassInFront([Values(1, 3)] int samples, [Values(1, 4)] int patches,
+        [Values(1, 19, 64)] int width,
         [Values] bool accumulate)
     {
         int tokens = patches + 1;
-        float[] x = Random(samples * patches * width, 1), token = Random(width, 2), positions = Random(tokens * width, 3),
+        float[] x = Random(samples * patches * width, 1), token = Random(width, 2),
+            positions = Random(tokens * width, 3),
             dy = Random(samples * tokens * width, 4), beforeX = Random(x.Length, 5), beforeClass = Random(width, 6),
             beforePositions = Random(positions.Length, 7);
         float[] y = new float[dy.Length], dx = [.. beforeX.Select(value => accumulate ? value : 0)];
@@ -28,8 +30,10 @@ public sealed class AddClassTokenTests(SimdLevel level) : HostDevices(level)
             else
                 dx[patch] += dy[i];
         }
-        DeviceArray ax = Device.From(x), ac = Device.From(token), ap = Device.From(positions), ay = Device.Allocate(y.Length),
-            ady = Device.From(dy), adx = Device.From(beforeX), adc = Device.From(beforeClass), adp = Device.From(beforePositions);
+        DeviceArray ax = Device.From(x), ac = Device.From(token), ap = Device.From(positions),
+            ay = Device.Allocate(y.Length),
+            ady = Device.From(dy), adx = Device.From(beforeX), adc = Device.From(beforeClass),
+            adp = Device.From(beforePositions);
 
         AddClassToken.Forward(ax, ac, ap, ay, samples, patches, width);
         AddClassToken.Backward(ady, adx, accumulate, adc, accumulate, adp, accumulate, samples, patches, width);
@@ -46,8 +50,10 @@ public sealed class AddClassTokenTests(SimdLevel level) : HostDevices(level)
     {
         const int Samples = 23, Patches = 16, Width = 203;
         DeviceArray x = device.From(Random(Samples * Patches * Width, 1)), token = device.From(Random(Width, 2)),
-            positions = device.From(Random((Patches + 1) * Width, 3)), y = device.Allocate(Samples * (Patches + 1) * Width),
-            dx = device.Allocate(x.Length), dclass = device.Allocate(Width), dpositions = device.Allocate(positions.Length);
+            positions = device.From(Random((Patches + 1) * Width, 3)),
+            y = device.Allocate(Samples * (Patches + 1) * Width),
+            dx = device.Allocate(x.Length), dclass = device.Allocate(Width),
+            dpositions = device.Allocate(positions.Length);
         AddClassToken.Forward(x, token, positions, y, Samples, Patches, Width);
         AddClassToken.Backward(y, dx, false, dclass, false, dpositions, false, Samples, Patches, Width);
         return [y, dx, dclass, dpositions];
@@ -57,7 +63,8 @@ public sealed class AddClassTokenTests(SimdLevel level) : HostDevices(level)
     public void ANaNReachesItsElementAlone()
     {
         // Two images of one patch of one number.
-        DeviceArray x = Device.From([float.NaN, 1]), token = Device.From([2f]), positions = Device.From([3f, 4]), y = Device.Allocate(4),
+        DeviceArray x = Device.From([float.NaN, 1]), token = Device.From([2f]), positions = Device.From([3f, 4]),
+            y = Device.Allocate(4),
             dpositions = Device.Allocate(2);
         AddClassToken.Forward(x, token, positions, y, 2, 1, 1);
         AddClassToken.Backward(y, default, false, default, false, dpositions, false, 2, 1, 1);

@@ -29,7 +29,8 @@ public sealed class AddPositionsTests(SimdLevel level) : HostDevices(level)
     public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
     {
         const int Samples = 23, Tokens = 17, Width = 203;
-        DeviceArray x = device.From(Random(Samples * Tokens * Width, 1)), positions = device.From(Random(Tokens * Width, 2)),
+        DeviceArray x = device.From(Random(Samples * Tokens * Width, 1)),
+            positions = device.From(Random(Tokens * Width, 2)),
             y = device.Allocate(x.Length), dpositions = device.Allocate(positions.Length);
         AddPositions.Forward(x, positions, y, Samples, Tokens, Width);
         AddPositions.Backward(x, dpositions, false, Samples, Tokens, Width);
@@ -39,7 +40,8 @@ public sealed class AddPositionsTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void ANaNReachesItsElementAlone()
     {
-        DeviceArray x = Device.From([0, 1, 2, float.NaN]), positions = Device.From([float.NaN, 1f]), y = Device.Allocate(4),
+        DeviceArray x = Device.From([0, 1, 2, float.NaN]), positions = Device.From([float.NaN, 1f]),
+            y = Device.Allocate(4),
             dpositions = Device.Allocate(2);
         AddPositions.Forward(x, positions, y, 2, 1, 2);
         AddPositions.Backward(x, dpositions, false, 2, 1, 2);

@@ -24,7 +24,8 @@ public sealed class AddTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
     {
-        DeviceArray a = device.From(Random(100_003, 1)), b = device.From(Random(100_003, 2)), y = device.Allocate(100_003);
+        DeviceArray a = device.From(Random(100_003, 1)), b = device.From(Random(100_003, 2)),
+            y = device.Allocate(100_003);
         Add.Forward(a, b, y);
         Add.Backward(a, b, accumulate: true);
         return [y, b];
@@ -34,7 +35,8 @@ public sealed class AddTests(SimdLevel level) : HostDevices(level)
     public void MayTakeThePlaceOfEitherOperand([Values(1, 17, 16387)] int count)
     {
         float[] a = Random(count, 1), b = Random(count, 2), expected = [.. a.Zip(b, (x, y) => x + y)];
-        DeviceArray left = Device.From(a), right = Device.From(b), otherLeft = Device.From(a), otherRight = Device.From(b);
+        DeviceArray left = Device.From(a), right = Device.From(b), otherLeft = Device.From(a),
+            otherRight = Device.From(b);
         Add.Forward(left, right, left);
         Add.Forward(otherLeft, otherRight, otherRight);
         Assert.That(Device.ToFloats(left), Is.EqualTo(expected));
@@ -45,7 +47,8 @@ public sealed class AddTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void ANaNStaysInItsPlace()
     {
-        DeviceArray a = Device.From([float.NaN, 1, float.PositiveInfinity]), b = Device.From([1, 2, float.NegativeInfinity]), y = Device.Allocate(3);
+        DeviceArray a = Device.From([float.NaN, 1, float.PositiveInfinity]),
+            b = Device.From([1, 2, float.NegativeInfinity]), y = Device.Allocate(3);
         Add.Forward(a, b, y);
         Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 3, float.NaN }));
         Free(a, b, y);
@@ -55,7 +58,8 @@ public sealed class AddTests(SimdLevel level) : HostDevices(level)
     public void AWrongLengthIsNamed()
     {
         DeviceArray a = Device.Allocate(4), b = Device.Allocate(5);
-        Assert.That(() => Add.Forward(a, b, a), Throws.ArgumentException.With.Message.Contains("b has 5 elements, expected 4"));
+        Assert.That(() => Add.Forward(a, b, a),
+            Throws.ArgumentException.With.Message.Contains("b has 5 elements, expected 4"));
         Free(a, b);
     }
 }

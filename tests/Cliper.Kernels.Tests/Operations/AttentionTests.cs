@@ -9,14 +9,16 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
     private const double Unit = 1.0 / (1 << 24);
 
     // For entries in [-1, 1). A score is a sum of d products, divided by sqrt(d): its error is within Unit * 4 sqrt(d)
-    // (random-walk growth times 4) over sqrt(d), hence 4 Unit, to which the exponential adds 4 Unit (2e-7) and the sum's
-    // rounding one a doubling; all are relative errors of a probability, which an output averages over values below 1.
+    // (random-walk growth times 4) over sqrt(d), hence 4 Unit, to which the exponential adds 4 Unit (2e-7) and the
+    // sum's rounding one a doubling; all are relative errors of a probability, which an output averages over values
+    // below 1.
     private static double ProbabilityError(int keys) => Unit * (4 + 4 + Math.Log2(keys + 1));
 
     private static double ForwardBound(int keys) => ProbabilityError(keys) + 4 * Unit;
 
-    // dp is a sum of d products (size sqrt(d), error 4 sqrt(d) Unit), ds = p (dp - D) / sqrt(d) has the relative error of p
-    // and of dp, and p sums to 1 over keys: dq within twice (p's and dp's errors). A key gathers up to `queries` such terms.
+    // dp is a sum of d products (size sqrt(d), error 4 sqrt(d) Unit), ds = p (dp - D) / sqrt(d) has the relative error
+    // of p and of dp, and p sums to 1 over keys: dq within twice (p's and dp's errors). A key gathers up to `queries`
+    // such terms.
     private static double QueryGradientBound(int keys) => 4 * (ProbabilityError(keys) + 8 * Unit);
 
     private static double KeyGradientBound(int queries, int keys) => QueryGradientBound(keys) * Math.Sqrt(queries);
@@ -25,7 +27,8 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
     public void SelfAttentionIsTheFormula([Values(1, 2, 7, 17, 37, 50, 77, 197)] int tokens, [Values] bool causal,
         [Values(64, 32, 20)] int headSize)
     {
-        Compare(new Attention.Sizes(tokens > 100 ? 1 : 2, 3, headSize, tokens, tokens, causal), null, accumulate: false);
+        Compare(new Attention.Sizes(tokens > 100 ? 1 : 2, 3, headSize, tokens, tokens, causal), null,
+            accumulate: false);
     }
 
     [TestCase(1, 1, 5, false)]
@@ -83,7 +86,8 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
         qkv[7 * 24 + 3] = float.NaN;
         DeviceArray x = Device.From(qkv), y = Device.Allocate(20 * 8);
 
-        Attention.Forward(new(1, 1, 8, 20, 20, true), new(x, 0, 24), new(x, 8, 24), new(x, 16, 24), default, new(y, 0, 8), default);
+        Attention.Forward(new(1, 1, 8, 20, 20, true), new(x, 0, 24), new(x, 8, 24), new(x, 16, 24), default,
+            new(y, 0, 8), default);
 
         float[] values = Device.ToFloats(y);
         Assert.That(values[..56].Concat(values[64..]), Has.None.NaN);
@@ -109,31 +113,40 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
 
     private void Compare(Attention.Sizes sizes, int[]? lengths, bool accumulate, float size = 1)
     {
-        // Queries, keys and values lie in rows of different strides with a gap, so that a wrong one reads something else.
-        int width = sizes.Heads * sizes.HeadSize, queryRows = sizes.Samples * sizes.Queries, keyRows = sizes.Samples * sizes.Keys;
+        // Queries, keys and values lie in rows of different strides with a gap, so that a wrong one reads something
+        // else.
+        int width = sizes.Heads * sizes.HeadSize, queryRows = sizes.Samples * sizes.Queries, keyRows = sizes.Samples
+            * sizes.Keys;
         int queryStride = width + 3, keyStride = 2 * width + 5;
         float[] q = Random((long)queryRows * queryStride, 1), kv = Random((long)keyRows * keyStride, 2);
-        float[] doutput = Random((long)queryRows * width, 3), beforeQ = Random(q.Length, 4), beforeKv = Random(kv.Length, 5);
+        float[] doutput = Random((long)queryRows * width, 3), beforeQ = Random(q.Length, 4),
+            beforeKv = Random(kv.Length, 5);
         for (int i = 0; i < q.Length; i++)
             q[i] *= size;
         for (int i = 0; i < kv.Length; i++)
             kv[i] *= i % keyStride < width + 1 ? size : 1;
-        DeviceArray aq = Device.From(q), akv = Device.From(kv), ao = Device.Allocate(doutput.Length), ado = Device.From(doutput);
+        DeviceArray aq = Device.From(q), akv = Device.From(kv), ao = Device.Allocate(doutput.Length),
+            ado = Device.From(doutput);
         DeviceArray adq = Device.From(beforeQ), adkv = Device.From(beforeKv), lse = Device.Allocate(sizes.Statistics);
         DeviceArray al = lengths is null ? default : Device.From(lengths);
-        Attention.Operand oq = new(aq, 2, queryStride), ok = new(akv, 1, keyStride), ov = new(akv, 1 + width, keyStride);
-        Reference expected = new(sizes, lengths, q, kv, doutput, accumulate ? beforeQ : null, accumulate ? beforeKv : null,
+        Attention.Operand oq = new(aq, 2, queryStride), ok = new(akv, 1, keyStride),
+            ov = new(akv, 1 + width, keyStride);
+        Reference expected = new(sizes, lengths, q, kv, doutput, accumulate ? beforeQ : null, accumulate
+            ? beforeKv : null,
             queryStride, keyStride);
 
         Attention.Forward(sizes, oq, ok, ov, al, new(ao, 0, width), lse);
         Attention.Backward(sizes, oq, ok, ov, al, lse, new(ado, 0, width), new(adq, 2, queryStride),
             accumulate, new(adkv, 1, keyStride), new(adkv, 1 + width, keyStride), accumulate);
 
-        // Scores grow with the square of the entries, so their absolute errors do, which are a probability's relative ones.
+        // Scores grow with the square of the entries, so their absolute errors do, which are a probability's relative
+        // ones.
         double growth = (double)size * size;
         AssertClose(Device.ToFloats(ao), expected.Output, growth * ForwardBound(sizes.Keys), "output");
-        AssertClose(Device.ToFloats(adq), Keep(beforeQ, expected.DQ), growth * size * QueryGradientBound(sizes.Keys), "dq");
-        AssertClose(Device.ToFloats(adkv), Keep(beforeKv, expected.DKv), growth * size * KeyGradientBound(sizes.Queries, sizes.Keys), "dkv");
+        AssertClose(Device.ToFloats(adq), Keep(beforeQ, expected.DQ), growth * size * QueryGradientBound(sizes.Keys),
+            "dq");
+        AssertClose(Device.ToFloats(adkv), Keep(beforeKv, expected.DKv), growth * size * KeyGradientBound(sizes.Queries,
+            sizes.Keys), "dkv");
         Free(aq, akv, ao, ado, adq, adkv, lse, al);
     }
 
@@ -150,7 +163,8 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
 
         public double[] DKv { get; }
 
-        public Reference(Attention.Sizes sizes, int[]? lengths, float[] q, float[] kv, float[] doutput, float[]? beforeQ,
+        public Reference(Attention.Sizes sizes, int[]? lengths, float[] q, float[] kv, float[] doutput,
+            float[]? beforeQ,
             float[]? beforeKv, int queryStride, int keyStride)
         {
             (int samples, int heads, int size, int queries, int keys, bool causal) = sizes;
@@ -170,7 +184,8 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
                     for (int i = 0; i < queries; i++)
                     {
                         int seen = causal ? i + 1 : lengths is null ? keys : lengths[n];
-                        int qi = 2 + (n * queries + i) * queryStride + h * size, oi = (n * queries + i) * width + h * size;
+                        int qi = 2 + (n * queries + i) * queryStride + h * size, oi = (n * queries + i)
+                            * width + h * size;
                         int Key(int j) => 1 + (n * keys + j) * keyStride + h * size;
                         var p = new double[seen];
                         for (int j = 0; j < seen; j++)

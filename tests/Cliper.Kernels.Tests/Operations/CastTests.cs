@@ -10,7 +10,8 @@ public sealed class CastTests(SimdLevel level) : HostDevices(level)
     public void ThereAndBackRoundsOnceToFp16()
     {
         float[] x = [.. Random(67, 1), 0, 65504, 1e5f, 1e-8f, float.NaN, float.NegativeInfinity];
-        DeviceArray floats = Device.From(x), halves = Device.Allocate(x.Length, ElementType.Float16), back = Device.Allocate(x.Length);
+        DeviceArray floats = Device.From(x), halves = Device.Allocate(x.Length, ElementType.Float16),
+            back = Device.Allocate(x.Length);
 
         Cast.Forward(floats, halves);
         Cast.Forward(halves, back);
@@ -30,7 +31,8 @@ public sealed class CastTests(SimdLevel level) : HostDevices(level)
     [TestCase(float.NaN, float.NaN)]
     public void ThereAndBackRoundsOnceToBf16(float x, float rounded)
     {
-        DeviceArray floats = Device.From([x, 3]), halves = Device.Allocate(2, ElementType.BFloat16), back = Device.Allocate(2);
+        DeviceArray floats = Device.From([x, 3]), halves = Device.Allocate(2, ElementType.BFloat16),
+            back = Device.Allocate(2);
 
         Cast.Forward(floats, halves);
         Cast.Forward(halves, back);
@@ -44,7 +46,8 @@ public sealed class CastTests(SimdLevel level) : HostDevices(level)
     public void OneOf16BitsIsNotMadeIntoTheOther()
     {
         DeviceArray x = Device.Allocate(4, ElementType.Float16), y = Device.Allocate(4, ElementType.BFloat16);
-        Assert.That(() => Cast.Forward(x, y), Throws.ArgumentException.With.Message.Contains("y is BFloat16, expected Float32 or Float16"));
+        Assert.That(() => Cast.Forward(x, y),
+            Throws.ArgumentException.With.Message.Contains("y is BFloat16, expected Float32 or Float16"));
         Free(x, y);
     }
 

@@ -10,15 +10,18 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
     private const double Bound = 1e-5;
 
     [Test]
-    public void IsTheFormula([Values(1, 2, 37)] int batch, [Values(1, 2, 7)] int classes, [Values(1, 2, 5)] int subclasses,
+    public void IsTheFormula([Values(1, 2, 37)] int batch, [Values(1, 2, 7)] int classes,
+        [Values(1, 2, 5)] int subclasses,
         [Values] EmptySubclasses rule, [Values] bool accumulate)
     {
         int width = classes * subclasses;
         // Rounded to quarters, so that ties happen.
-        float[] s = [.. Random((long)batch * width, 1).Select(value => MathF.Round(value * 20) / 4)], before = Random(s.Length, 2);
+        float[] s = [.. Random((long)batch * width, 1).Select(value => MathF.Round(value * 20) / 4)],
+            before = Random(s.Length, 2);
         int[] labels = [.. Enumerable.Range(0, batch).Select(b => b * b % classes)];
         Outcome expected = Reference(s, labels, classes, subclasses, rule, 0.5, 2);
-        DeviceArray logits = Device.From(s), ay = Device.From(labels), losses = Device.Allocate(2), alpha = Device.Allocate(batch),
+        DeviceArray logits = Device.From(s), ay = Device.From(labels), losses = Device.Allocate(2),
+            alpha = Device.Allocate(batch),
             nearest = Device.Allocate(batch, ElementType.Int32), counts = Device.Allocate(width, ElementType.Int32),
             dlosses = Device.From([0.5f, 2]), dlogits = Device.From(before);
 
@@ -40,7 +43,8 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
     {
         const int Batch = 257, Classes = 11, Subclasses = 5;
         DeviceArray logits = device.From([.. Random(Batch * Classes * Subclasses, 1).Select(value => 40 * value)]),
-            labels = device.From([.. Enumerable.Range(0, Batch).Select(b => b * b % Classes)]), losses = device.Allocate(2),
+            labels = device.From([.. Enumerable.Range(0, Batch).Select(b => b * b % Classes)]),
+            losses = device.Allocate(2),
             alpha = device.Allocate(Batch), nearest = device.Allocate(Batch, ElementType.Int32),
             counts = device.Allocate(Classes * Subclasses, ElementType.Int32), dlosses = device.From([0.5f, 2]),
             dlogits = device.Allocate(logits.Length);
@@ -53,11 +57,13 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
     public void TheTwoRulesDifferOnlyWhereASubclassIsEmpty()
     {
         // Class 0: both samples nearest to subclass 0, subclass 1 empty. Class 1: one sample each.
-        DeviceArray logits = Device.From([3f, 1, 0, 0, 2, 1, 0, 0, 0, 0, 3, 1, 0, 0, 1, 3]), labels = Device.From([0, 0, 1, 1]),
+        DeviceArray logits = Device.From([3f, 1, 0, 0, 2, 1, 0, 0, 0, 0, 3, 1, 0, 0, 1, 3]),
+            labels = Device.From([0, 0, 1, 1]),
             losses = Device.Allocate(2), script = Device.Allocate(4), paper = Device.Allocate(4),
             nearest = Device.Allocate(4, ElementType.Int32), counts = Device.Allocate(4, ElementType.Int32);
 
-        CliperLoss.Forward(logits, labels, losses, script, nearest, counts, 4, 2, 2, EmptySubclasses.MinusOneNinetyNinth);
+        CliperLoss.Forward(logits, labels, losses, script, nearest, counts, 4, 2, 2,
+            EmptySubclasses.MinusOneNinetyNinth);
         CliperLoss.Forward(logits, labels, losses, paper, nearest, counts, 4, 2, 2, EmptySubclasses.LeftOut);
 
         // (2 - 1/99) * 1 / 2 against 2 * 1 / 2; class 1 has (1 + 1) * 1/2 / 1 under both.
@@ -71,10 +77,12 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
     {
         float[] s = Random(6, 1);
         s[at] = float.NaN;
-        DeviceArray logits = Device.From(s), labels = Device.From([1]), losses = Device.Allocate(2), alpha = Device.Allocate(1),
+        DeviceArray logits = Device.From(s), labels = Device.From([1]), losses = Device.Allocate(2),
+            alpha = Device.Allocate(1),
             nearest = Device.Allocate(1, ElementType.Int32), counts = Device.Allocate(6, ElementType.Int32);
 
-        CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, 1, 3, 2, EmptySubclasses.MinusOneNinetyNinth);
+        CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, 1, 3, 2,
+            EmptySubclasses.MinusOneNinetyNinth);
 
         Assert.That(Device.ToFloats(losses), Has.All.NaN);
         Free(logits, labels, losses, alpha, nearest, counts);
@@ -84,15 +92,18 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
     public void ALabelOutsideTheClassesIsNamed()
     {
         DeviceArray logits = Device.From(Random(12, 1)), labels = Device.From([0, 3]), losses = Device.Allocate(2),
-            alpha = Device.Allocate(2), nearest = Device.Allocate(2, ElementType.Int32), counts = Device.Allocate(6, ElementType.Int32);
+            alpha = Device.Allocate(2), nearest = Device.Allocate(2, ElementType.Int32),
+            counts = Device.Allocate(6, ElementType.Int32);
         Assert.That(() => CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, 2, 3, 2, default),
             Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("row 1 has label 3"));
         Free(logits, labels, losses, alpha, nearest, counts);
     }
 
-    private sealed record Outcome(double Fine, double Margin, double[] Alpha, int[] Nearest, int[] Counts, double[] Gradient);
+    private sealed record Outcome(double Fine, double Margin, double[] Alpha, int[] Nearest, int[] Counts,
+        double[] Gradient);
 
-    private static Outcome Reference(float[] s, int[] labels, int classes, int subclasses, EmptySubclasses rule, double dfine,
+    private static Outcome Reference(float[] s, int[] labels, int classes, int subclasses, EmptySubclasses rule,
+        double dfine,
         double dmargin)
     {
         int batch = labels.Length, width = classes * subclasses;
@@ -110,12 +121,14 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
         for (int b = 0; b < batch; b++)
         {
             int own = labels[b] * subclasses;
-            double[] n = [.. counts.Skip(own).Take(subclasses).Where(c => c > 0 || rule == EmptySubclasses.MinusOneNinetyNinth)
+            double[] n = [.. counts.Skip(own).Take(subclasses).Where(c => c > 0
+                || rule == EmptySubclasses.MinusOneNinetyNinth)
                 .Select(c => c == 0 ? -1.0 / 99 : c)];
             double mine = counts[own + nearest[b]];
             alpha[b] = n.Sum() * (Math.Exp(1 / mine) / n.Sum(c => Math.Exp(1 / c))) / mine;
 
-            List<int> against = [own + nearest[b], .. Enumerable.Range(0, width).Where(i => i / subclasses != labels[b])];
+            List<int> against = [own + nearest[b], .. Enumerable.Range(0, width)
+                .Where(i => i / subclasses != labels[b])];
             fine += alpha[b] * CrossEntropy(s, gradient, b * width, against, alpha[b] * dfine / batch) / batch;
 
             List<int> extremes = [own + Enumerable.Range(0, subclasses).MinBy(m => s[b * width + own + m])];

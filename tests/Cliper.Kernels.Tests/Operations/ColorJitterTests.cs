@@ -9,7 +9,8 @@ public sealed class ColorJitterTests
     public void BlendsAreTheFormula([Values(0f, 0.37f, 1f, 1.4f, 9f)] float factor)
     {
         byte[] source = ResizeTests.Noise(3 * 101, 1);
-        int[] luma = [.. Enumerable.Range(0, 101).Select(i => (19595 * source[3 * i] + 38470 * source[3 * i + 1] + 7471 * source[3 * i + 2] + 32768) / 65536)];
+        int[] luma = [.. Enumerable.Range(0, 101).Select(i => (19595 * source[3 * i] + 38470 * source[3 * i + 1] + 7471
+            * source[3 * i + 2] + 32768) / 65536)];
         int mean = (int)Math.Floor(luma.Average() + 0.5);
 
         byte[] bright = [.. source], contrast = [.. source], saturated = [.. source];
@@ -30,8 +31,10 @@ public sealed class ColorJitterTests
     [Test]
     public void EveryHueIsPillows()
     {
-        // Every range and every middle value between the largest and the smallest channel, in each order of the three: 196,350 pixels.
-        byte[] source = [.. from order in Enumerable.Range(0, 6) from range in Enumerable.Range(0, 256) from middle in Enumerable.Range(0, range + 1)
+        // Every range and every middle value between the largest and the smallest channel, in each order of the three:
+        // 196,350 pixels.
+        byte[] source = [.. from order in Enumerable.Range(0, 6) from range in Enumerable.Range(0,
+            256) from middle in Enumerable.Range(0, range + 1)
             from value in Ordered(order, 255, 255 - middle, 255 - range) select (byte)value];
         byte[] noise = ResizeTests.Noise(3 * 100_000, 5);
         foreach (float turn in new[] { 0.001f, 0.1f, -0.3f, 0.5f })
@@ -55,7 +58,9 @@ public sealed class ColorJitterTests
         };
     }
 
-    /// <summary>To HSV and back by the formulas in fp32 and fp64, as Pillow and the literature on colour have them.</summary>
+    /// <summary>
+    /// To HSV and back by the formulas in fp32 and fp64, as Pillow and the literature on color have them.
+    /// </summary>
     private static void Turn(Span<byte> p, byte turn)
     {
         int max = Math.Max(p[0], Math.Max(p[1], p[2])), range = max - Math.Min(p[0], Math.Min(p[1], p[2]));
@@ -68,7 +73,8 @@ public sealed class ColorJitterTests
         byte hue = (byte)((byte)((float)(circle - Math.Floor(circle)) * 255.0) + turn);
         int sector = (int)(hue * 6.0 / 255.0);
         float within = (float)(hue * 6.0 / 255.0 - sector), s = (float)(saturation / 255.0);
-        byte low = Round(max * (1.0 - s)), falling = Round(max * (1.0 - s * within)), rising = Round(max * (1.0 - s * (1.0 - within)));
+        byte low = Round(max * (1.0 - s)), falling = Round(max * (1.0 - s * within)),
+            rising = Round(max * (1.0 - s * (1.0 - within)));
         (p[0], p[1], p[2]) = (sector % 6) switch
         {
             0 => ((byte)max, rising, low),

@@ -7,7 +7,8 @@ namespace Cliper.Kernels.Tests.Operations;
 public sealed class ColumnSumTests(SimdLevel level) : HostDevices(level)
 {
     [Test]
-    public void AddsRowsAtAnyStride([Values(0, 1, 64, 197)] int rows, [Values(1, 7, 64, 131, 768)] int width, [Values(0, 5)] int gap,
+    public void AddsRowsAtAnyStride([Values(0, 1, 64, 197)] int rows, [Values(1, 7, 64, 131, 768)] int width,
+        [Values(0, 5)] int gap,
         [Values] bool accumulate)
     {
         int stride = width + gap;

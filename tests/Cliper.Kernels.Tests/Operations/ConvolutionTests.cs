@@ -32,7 +32,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
     {
         FeatureMap output = window.Output(features);
         int elements = window.Elements;
-        float[] x = Random(window.Input.Count, 1), weight = Random((long)features * elements, 2), dy = Random(output.Count, 3),
+        float[] x = Random(window.Input.Count, 1), weight = Random((long)features * elements, 2),
+            dy = Random(output.Count, 3),
             beforeX = Random(x.Length, 4), beforeWeight = Random(weight.Length, 5);
         double[] y = new double[output.Count], dx = new double[x.Length], dweight = new double[weight.Length];
         Reference(window, (pixel, element, input) =>
@@ -45,7 +46,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
                 dweight[tap] += (double)dy[at] * x[input];
             }
         });
-        DeviceArray ax = Device.From(x), aw = Device.From(weight), ay = Device.Allocate(y.Length), ady = Device.From(dy);
+        DeviceArray ax = Device.From(x), aw = Device.From(weight), ay = Device.Allocate(y.Length),
+            ady = Device.From(dy);
 
         Convolution.Forward(ax, aw, ay, window, features, default(NoEpilogue));
 
@@ -56,7 +58,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
             Convolution.BackwardInput(aw, ady, adx, accumulate, window, features);
             Convolution.BackwardWeight(ax, ady, adw, accumulate, window, features);
             AssertClose(Device.ToFloats(adx), Plus(dx, beforeX, accumulate), Bound(features * window.Taps + 1), "dx");
-            AssertClose(Device.ToFloats(adw), Plus(dweight, beforeWeight, accumulate), Bound((int)output.Pixels + 1), "dweight");
+            AssertClose(Device.ToFloats(adw), Plus(dweight, beforeWeight, accumulate), Bound((int)output.Pixels + 1),
+                "dweight");
             Free(adx, adw);
         }
         Free(ax, aw, ay, ady);
@@ -67,15 +70,20 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
     {
         var window = SlidingWindow.Same(new(2, 40, 30, 12), 3, 1);
         FeatureMap output = window.Output(features);
-        DeviceArray x = Device.From(Random(window.Input.Count, 1)), w = Device.From(Random((long)features * window.Elements, 2)),
-            bias = Device.From(Random(features, 3)), plain = Device.Allocate(output.Count), y = Device.From(Random(output.Count, 4));
+        DeviceArray x = Device.From(Random(window.Input.Count, 1)),
+            w = Device.From(Random((long)features * window.Elements, 2)),
+            bias = Device.From(Random(features, 3)), plain = Device.Allocate(output.Count),
+            y = Device.From(Random(output.Count, 4));
         float[] before = Device.ToFloats(y), offsets = Device.ToFloats(bias);
         using PackedMatrix packed = Convolution.Pack(w, window, features);
 
         Convolution.Forward(x, packed, plain, window, default(NoEpilogue));
-        Convolution.Forward(x, packed, y, window, new ActivationEpilogue<Relu>(bias, default, features), accumulate: true);
+        Convolution.Forward(x, packed, y, window, new ActivationEpilogue<Relu>(bias, default, features),
+            accumulate: true);
 
-        double[] expected = [.. Device.ToFloats(plain).Select((value, i) => Math.Max(0, (double)value + before[i] + offsets[i % features]))];
+        double[] expected =
+            [.. Device.ToFloats(plain).Select((value, i) =>
+            Math.Max(0, (double)value + before[i] + offsets[i % features]))];
         // Two more sums, of numbers below 16: each is off by half a unit in its last place.
         AssertClose(Device.ToFloats(y), expected, 2 * 16 * Math.Pow(2, -24), "y");
         Free(x, w, bias, plain, y);
@@ -87,8 +95,10 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
         var window = SlidingWindow.Same(new(2, 64, 48, 3), 5, 1);
         const int Features = 6;
         FeatureMap output = window.Output(Features);
-        DeviceArray x = Device.From(Random(window.Input.Count, 1)), w = Device.From(Random(Features * window.Elements, 2)),
-            residual = Device.From(Random(output.Count, 3)), plain = Device.Allocate(output.Count), y = Device.Allocate(output.Count);
+        DeviceArray x = Device.From(Random(window.Input.Count, 1)),
+            w = Device.From(Random(Features * window.Elements, 2)),
+            residual = Device.From(Random(output.Count, 3)), plain = Device.Allocate(output.Count),
+            y = Device.Allocate(output.Count);
 
         Convolution.Forward(x, w, plain, window, Features, default(NoEpilogue));
         Convolution.Forward(x, w, y, window, Features, new ResidualEpilogue(default, residual, Features));
@@ -103,7 +113,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
     {
         var window = SlidingWindow.Same(new(2, 37, 41, 9), 3, 2);
         DeviceArray x = device.From(Random(window.Input.Count, 1)), w = device.From(Random(20 * window.Elements, 2)),
-            y = device.Allocate(window.Output(20).Count), dx = device.Allocate(x.Length), dw = device.Allocate(w.Length);
+            y = device.Allocate(window.Output(20).Count), dx = device.Allocate(x.Length),
+            dw = device.Allocate(w.Length);
         Convolution.Forward(x, w, y, window, 20, default(NoEpilogue));
         Convolution.BackwardInput(w, y, dx, false, window, 20);
         Convolution.BackwardWeight(x, y, dw, false, window, 20);
@@ -122,7 +133,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
             if (float.IsNaN(x[input]))
                 sees.Add(pixel);
         });
-        DeviceArray ax = Device.From(x), w = Device.From(Random(4 * window.Elements, 2)), y = Device.Allocate(window.Output(4).Count);
+        DeviceArray ax = Device.From(x), w = Device.From(Random(4 * window.Elements, 2)),
+            y = Device.Allocate(window.Output(4).Count);
 
         Convolution.Forward(ax, w, y, window, 4, default(NoEpilogue));
 
@@ -135,7 +147,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
     public void NoImagesGiveNothingAndAGradientOfZero()
     {
         var window = SlidingWindow.Same(new(0, 5, 6, 3), 3, 2);
-        DeviceArray none = Device.Allocate(0), w = Device.From(Random(4 * window.Elements, 2)), dw = Device.From(Random(w.Length, 3));
+        DeviceArray none = Device.Allocate(0), w = Device.From(Random(4 * window.Elements, 2)),
+            dw = Device.From(Random(w.Length, 3));
 
         Convolution.Forward(none, w, none, window, 4, default(NoEpilogue));
         Convolution.BackwardWeight(none, none, dw, false, window, 4);
@@ -165,17 +178,21 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
             Throws.ArgumentException.With.Message.Contains("y has 7 elements, expected 96"));
         Assert.That(() => Convolution.Forward(x, w, y, window with { Down = new(7, 1, 0, 0) }, 4, default(NoEpilogue)),
             Throws.ArgumentException.With.Message.Contains("rows: a kernel of 7 does not fit 5"));
-        Assert.That(() => Convolution.Forward(x, w, y, window with { Across = new(3, 0, 0, 0) }, 4, default(NoEpilogue)),
+        Assert.That(() => Convolution.Forward(x, w, y, window with { Across = new(3, 0, 0, 0) }, 4,
+            default(NoEpilogue)),
             Throws.ArgumentException.With.Message.Contains("columns: a kernel of 3 with stride 0"));
         Assert.That(() => Convolution.Forward(x, w, y, window with { Input = new(2, 5, 0, 3) }, 4, default(NoEpilogue)),
             Throws.ArgumentException.With.Message.Contains("[2, 5, 0, 3]"));
         using (PackedMatrix packed = Convolution.Pack(w, window, 4))
             Assert.That(() => Convolution.Forward(x, packed, large, SlidingWindow.Padded(window.Input, 1, 1, 0),
-                default(NoEpilogue)), Throws.ArgumentException.With.Message.Contains("packed for 27 elements a window, here are 3"));
+                default(NoEpilogue)),
+                Throws.ArgumentException.With.Message.Contains("packed for 27 elements a window, here are 3"));
         Free(x, w, y, large);
     }
 
-    /// <summary>Calls back with (output pixel, element of the window, element of the input) for all that lie on inputs.</summary>
+    /// <summary>
+    /// Calls back with (output pixel, element of the window, element of the input) for all that lie on inputs.
+    /// </summary>
     internal static void Reference(SlidingWindow window, Action<long, int, long> action)
     {
         (FeatureMap input, WindowAxis down, WindowAxis across) = window;
@@ -190,7 +207,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
                             if (row < 0 || row >= input.Height || column < 0 || column >= input.Width)
                                 continue;
                             for (int c = 0; c < input.Channels; c++)
-                                action(((long)n * output.Height + i) * output.Width + j, (k * across.Kernel + l) * input.Channels + c,
+                                action(((long)n * output.Height + i) * output.Width + j, (k * across.Kernel + l)
+                                    * input.Channels + c,
                                     (((long)n * input.Height + row) * input.Width + column) * input.Channels + c);
                         }
     }

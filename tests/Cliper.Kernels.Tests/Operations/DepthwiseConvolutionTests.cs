@@ -17,9 +17,11 @@ public sealed class DepthwiseConvolutionTests(SimdLevel level) : HostDevices(lev
         yield return Case("5 x 5", SlidingWindow.Same(new(2, 9, 17, 16), 5, 1));
         yield return Case("fewer channels than lanes", SlidingWindow.Padded(new(2, 5, 12, 3), 3, 1, 1));
         yield return Case("odd sizes and stride 2", SlidingWindow.Padded(new(1, 7, 25, 19), 5, 2, 2));
-        yield return Case("another kernel down than across", new SlidingWindow(new(2, 7, 9, 17), new(2, 3, 1, 0), new(4, 1, 0, 2)));
+        yield return Case("another kernel down than across", new SlidingWindow(new(2, 7, 9, 17), new(2, 3, 1, 0),
+            new(4, 1, 0, 2)));
 
-        static TestCaseData Case(string name, SlidingWindow window) => new TestCaseData(window).SetArgDisplayNames(name);
+        static TestCaseData Case(string name, SlidingWindow window) => new TestCaseData(window)
+            .SetArgDisplayNames(name);
     }
 
     [TestCaseSource(nameof(Cases))]
@@ -37,7 +39,8 @@ public sealed class DepthwiseConvolutionTests(SimdLevel level) : HostDevices(lev
             dx[input] += (double)weight[tap] * dy[at];
             dweight[tap] += (double)dy[at] * x[input];
         });
-        DeviceArray ax = Device.From(x), aw = Device.From(weight), ay = Device.Allocate(y.Length), ady = Device.From(dy);
+        DeviceArray ax = Device.From(x), aw = Device.From(weight), ay = Device.Allocate(y.Length),
+            ady = Device.From(dy);
 
         DepthwiseConvolution.Forward(ax, aw, ay, window);
 
@@ -47,7 +50,8 @@ public sealed class DepthwiseConvolutionTests(SimdLevel level) : HostDevices(lev
             DeviceArray adx = Device.From(beforeX), adw = Device.From(beforeWeight);
             DepthwiseConvolution.BackwardInput(aw, ady, adx, accumulate, window);
             DepthwiseConvolution.BackwardWeight(ax, ady, adw, accumulate, window);
-            AssertClose(Device.ToFloats(adx), ConvolutionTests.Plus(dx, beforeX, accumulate), Bound(window.Taps + 1), "dx");
+            AssertClose(Device.ToFloats(adx), ConvolutionTests.Plus(dx, beforeX, accumulate), Bound(window.Taps + 1),
+                "dx");
             AssertClose(Device.ToFloats(adw), ConvolutionTests.Plus(dweight, beforeWeight, accumulate),
                 Bound((int)output.Pixels + 1), "dweight");
             Free(adx, adw);

@@ -50,7 +50,8 @@ public sealed class ElementwiseTests(SimdLevel level) : HostDevices(level)
             // Central difference in double: truncation h² f'''/6 is below 1e-9 (1 + |f'|), rounding below 1e-10.
             double expected = (reference(x[i] + 1e-5) - reference(x[i] - 1e-5)) / 2e-5;
             // At a kink, where the slopes of both sides differ, it is that of the left by convention.
-            double left = (reference(x[i]) - reference(x[i] - 1e-5)) / 1e-5, right = (reference(x[i] + 1e-5) - reference(x[i])) / 1e-5;
+            double left = (reference(x[i]) - reference(x[i] - 1e-5)) / 1e-5,
+                right = (reference(x[i] + 1e-5) - reference(x[i])) / 1e-5;
             if (Math.Abs(left - right) > .5)
                 expected = left;
             double bound = 2 * Bound(x[i], expected);

@@ -18,5 +18,6 @@ public sealed class EraseTests
 
     [Test]
     public void ABoxOutsideIsNamed() =>
-        Assert.That(() => Erase.Forward(new float[35], 7, 5, new PixelBox(5, 0, 3, 1)), Throws.ArgumentException.With.Message.Contains("box"));
+        Assert.That(() => Erase.Forward(new float[35], 7, 5, new PixelBox(5, 0, 3, 1)),
+        Throws.ArgumentException.With.Message.Contains("box"));
 }

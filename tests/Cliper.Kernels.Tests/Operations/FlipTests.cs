@@ -13,7 +13,8 @@ public sealed class FlipTests
         for (int y = 0; y < 5; y++)
             for (int x = 0; x < width; x++)
                 for (int c = 0; c < channels; c++)
-                    Assert.That(pixels[(y * width + x) * channels + c], Is.EqualTo(source[(y * width + width - 1 - x) * channels + c]));
+                    Assert.That(pixels[(y * width + x) * channels + c],
+                        Is.EqualTo(source[(y * width + width - 1 - x) * channels + c]));
     }
 
     [Test]

@@ -14,7 +14,8 @@ public sealed class GatherTests(SimdLevel level) : HostDevices(level)
         double[] expected = [.. before.Select(value => accumulate ? value : 0.0)];
         for (int i = 0; i < dy.Length; i++)
             expected[rows[i / width] * width + i % width] += dy[i];
-        DeviceArray at = Device.From(table), ar = Device.From(rows), ay = Device.Allocate(dy.Length), ady = Device.From(dy),
+        DeviceArray at = Device.From(table), ar = Device.From(rows), ay = Device.Allocate(dy.Length),
+            ady = Device.From(dy),
             adt = Device.From(before);
 
         Gather.Forward(at, ar, ay, 5, width);
@@ -33,15 +34,18 @@ public sealed class GatherTests(SimdLevel level) : HostDevices(level)
     {
         DeviceArray table = Device.From(Random(15, 1)), rows = Device.From([0, row]), y = Device.Allocate(6);
         Assert.That(() => Gather.Forward(table, rows, y, 5, 3),
-            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains($"rows[1] is {row}, the table has 5 rows"));
-        Assert.That(() => Gather.Backward(rows, y, table, false, 5, 3), Throws.InstanceOf<ArgumentOutOfRangeException>());
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains(
+            $"rows[1] is {row}, the table has 5 rows"));
+        Assert.That(() => Gather.Backward(rows, y, table, false, 5, 3),
+            Throws.InstanceOf<ArgumentOutOfRangeException>());
         Free(table, rows, y);
     }
 
     [Test]
     public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
     {
-        DeviceArray rows = device.From([.. Enumerable.Range(0, 500).Select(i => i * i % 7)]), dy = device.From(Random(500 * 200, 1)),
+        DeviceArray rows = device.From([.. Enumerable.Range(0, 500).Select(i => i * i % 7)]),
+            dy = device.From(Random(500 * 200, 1)),
             dtable = device.Allocate(7 * 200);
         Gather.Backward(rows, dy, dtable, false, 7, 200);
         return [dtable];

@@ -6,15 +6,16 @@ namespace Cliper.Kernels.Tests.Operations;
 
 public sealed class GemmTests(SimdLevel level) : HostDevices(level)
 {
-    // Operands within [-1, 1): a sum of K products rounded at every step, unit roundoff 2^-24. The partial sums are a random
-    // walk of size sqrt(k / 9), so the roundings add up to about 2^-24 sqrt(K) sqrt(K / 18); 8 standard deviations cover the
-    // largest of the 10^6 elements looked at. 4 more roundings of the result (scale, accumulate, epilogue), of size at most
-    // sqrt(K) + 2.
+    // Operands within [-1, 1): a sum of K products rounded at every step, unit roundoff 2^-24. The partial sums are a
+    // random walk of size sqrt(k / 9), so the roundings add up to about 2^-24 sqrt(K) sqrt(K / 18); 8 standard
+    // deviations cover the largest of the 10^6 elements looked at. 4 more roundings of the result (scale, accumulate,
+    // epilogue), of size at most sqrt(K) + 2.
     private static double Bound(int depth) =>
         Math.Pow(2, -24) * (8 * Math.Sqrt(depth) * Math.Sqrt(depth / 18.0) + 4 * (Math.Sqrt(depth) + 2));
 
     [Test]
-    public void ProductsAreTheFormula([Values] bool transposeA, [Values] bool transposeB, [Values(1, 2, 13, 14, 50, 197)] int rows,
+    public void ProductsAreTheFormula([Values] bool transposeA, [Values] bool transposeB,
+        [Values(1, 2, 13, 14, 50, 197)] int rows,
         [Values(1, 17, 32, 33, 200)] int columns, [Values(1, 7, 64, 129)] int depth) =>
         AssertProduct(rows, columns, depth, transposeA, transposeB);
 
@@ -29,11 +30,13 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
     }
 
     [Test]
-    public void AddsToTheResultAndScales([Values] bool packed, [Values] bool accumulate, [Values(20, 1700)] int depth) =>
+    public void AddsToTheResultAndScales([Values] bool packed, [Values] bool accumulate,
+        [Values(20, 1700)] int depth) =>
         AssertProduct(31, 45, depth, false, true, accumulate, -0.75f, packed);
 
     [Test]
-    public void PackedOperandsGiveTheSameBits([Values(1, 5, 50, 260)] int rows, [Values(33, 256)] int columns, [Values] bool transposeB)
+    public void PackedOperandsGiveTheSameBits([Values(1, 5, 50, 260)] int rows, [Values(33, 256)] int columns,
+        [Values] bool transposeB)
     {
         const int Depth = 1580;
         DeviceArray a = Device.From(Random((long)rows * Depth, 1)), b = Device.From(Random(Depth * (long)columns, 2));
@@ -47,9 +50,11 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
         Free(a, b, c, d);
     }
 
-    // Depth 3072 is cut into parts, and its rows share cache sets, so tiles are lower; columns past the last whole panel.
+    // Depth 3072 is cut into parts, and its rows share cache sets, so tiles are lower; columns past the last whole
+    // panel.
     [Test]
-    public void ARowsBitsDoNotDependOnTheNumberOfRows([Values(777, 3072)] int depth, [Values] bool packed, [Values] bool epilogue)
+    public void ARowsBitsDoNotDependOnTheNumberOfRows([Values(777, 3072)] int depth, [Values] bool packed,
+        [Values] bool epilogue)
     {
         const int Rows = 61, Columns = 75;
         DeviceArray a = Device.From(Random((long)Rows * depth, 1)), b = Device.From(Random(depth * (long)Columns, 2));
@@ -105,7 +110,8 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
         float[] a = Random(Rows * Depth * 2, 1), b = Random(Columns * Depth * 3, 2);
         DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.Allocate(Rows * Columns);
 
-        Gemm.Run(new Matrix(da, Rows, Depth, 2 * Depth, 2), new Matrix(db, Depth, Columns, 3, 3 * Depth), new Matrix(dc, Rows, Columns));
+        Gemm.Run(new Matrix(da, Rows, Depth, 2 * Depth, 2), new Matrix(db, Depth, Columns, 3, 3 * Depth),
+            new Matrix(dc, Rows, Columns));
 
         var expected = new double[Rows * Columns];
         for (int i = 0; i < Rows; i++)
@@ -117,10 +123,12 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
     }
 
     [Test]
-    public void BatchedIsOneProductAfterAnother([Values(1, 2, 7)] int count, [Values] bool shared, [Values] bool accumulate)
+    public void BatchedIsOneProductAfterAnother([Values(1, 2, 7)] int count, [Values] bool shared,
+        [Values] bool accumulate)
     {
         const int Rows = 19, Columns = 37, Depth = 24;
-        float[] a = Random(count * Rows * Depth, 1), b = Random(count * Depth * Columns, 2), before = Random(count * Rows * Columns, 3);
+        float[] a = Random(count * Rows * Depth, 1), b = Random(count * Depth * Columns, 2),
+            before = Random(count * Rows * Columns, 3);
         DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
         int strideB = shared ? 0 : Depth * Columns;
 
@@ -154,12 +162,18 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
         double bound = 2 * Bound(depth), small = Bound(depth);
 
         AssertEpilogue(new BiasEpilogue(dbias), (v, i, j) => v + bias[j], bound, "bias");
-        AssertEpilogue(new ActivationEpilogue<QuickGelu>(dbias, pre, columns), (v, i, j) => QuickGeluReference(v + bias[j]), bound, "activation");
-        AssertClose(Device.ToFloats(pre), [.. product.Select((v, at) => v + bias[at % columns])], small, "pre-activation");
-        AssertEpilogue(new ActivationEpilogue<QuickGelu>(default, default, columns), (v, i, j) => QuickGeluReference(v), bound, "activation alone");
-        AssertEpilogue(new ResidualEpilogue(dbias, dother, columns), (v, i, j) => v + bias[j] + other[i * columns + j], bound, "residual");
-        AssertEpilogue(new ResidualEpilogue(default, dother, columns), (v, i, j) => v + other[i * columns + j], bound, "residual alone");
-        AssertEpilogue(new DerivativeEpilogue<QuickGelu>(dother, columns), (v, i, j) => v * QuickGeluSlope(other[i * columns + j]), bound, "derivative");
+        AssertEpilogue(new ActivationEpilogue<QuickGelu>(dbias, pre, columns), (v, i, j) =>
+            QuickGeluReference(v + bias[j]), bound, "activation");
+        AssertClose(Device.ToFloats(pre), [.. product.Select((v, at) => v + bias[at % columns])], small,
+            "pre-activation");
+        AssertEpilogue(new ActivationEpilogue<QuickGelu>(default, default, columns), (v, i, j) => QuickGeluReference(v),
+            bound, "activation alone");
+        AssertEpilogue(new ResidualEpilogue(dbias, dother, columns), (v, i, j) => v + bias[j] + other[i * columns + j],
+            bound, "residual");
+        AssertEpilogue(new ResidualEpilogue(default, dother, columns), (v, i, j) => v + other[i * columns + j], bound,
+            "residual alone");
+        AssertEpilogue(new DerivativeEpilogue<QuickGelu>(dother, columns), (v, i, j) =>
+            v * QuickGeluSlope(other[i * columns + j]), bound, "derivative");
         Free(dbias, dother, pre);
 
         void AssertEpilogue<TEpilogue>(TEpilogue epilogue, Func<double, int, int, double> f, double limit, string what)
@@ -173,15 +187,18 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
             }
             else
             {
-                Gemm.Run(new Matrix(da, rows, depth), new Matrix(db, depth, columns), new Matrix(dc, rows, columns), epilogue);
+                Gemm.Run(new Matrix(da, rows, depth), new Matrix(db, depth, columns), new Matrix(dc, rows, columns),
+                    epilogue);
             }
-            AssertClose(Device.ToFloats(dc), [.. product.Select((v, at) => f(v, at / columns, at % columns))], limit, what);
+            AssertClose(Device.ToFloats(dc), [.. product.Select((v, at) => f(v, at / columns, at % columns))],
+                limit, what);
             Free(da, db, dc);
         }
     }
 
     [Test]
-    public void ThreadsAndOtherRowsDoNotChangeABit([Values(3, 61, 530)] int rows, [Values] bool transposeA, [Values] bool transposeB)
+    public void ThreadsAndOtherRowsDoNotChangeABit([Values(3, 61, 530)] int rows, [Values] bool transposeA,
+        [Values] bool transposeB)
     {
         const int Columns = 300, Depth = 850;
         float[] a = Random((long)rows * Depth, 1), b = Random(Depth * Columns, 2);
@@ -189,7 +206,8 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
         {
             using var device = new CpuDevice(threads, Device.Level);
             DeviceArray c = device.Allocate((long)rows * Columns);
-            Gemm.Run(View(device.From(a), rows, Depth, transposeA), View(device.From(b), Depth, Columns, transposeB), new Matrix(c, rows, Columns));
+            Gemm.Run(View(device.From(a), rows, Depth, transposeA), View(device.From(b), Depth, Columns, transposeB),
+                new Matrix(c, rows, Columns));
             return device.ToFloats(c);
         })];
 
@@ -248,10 +266,12 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
         Free(x, y);
     }
 
-    private void AssertProduct(int rows, int columns, int depth, bool transposeA, bool transposeB, bool accumulate = false,
+    private void AssertProduct(int rows, int columns, int depth, bool transposeA, bool transposeB,
+        bool accumulate = false,
         float scale = 1, bool packed = false)
     {
-        float[] a = Random((long)rows * depth, 1), b = Random((long)depth * columns, 2), before = Random((long)rows * columns, 3);
+        float[] a = Random((long)rows * depth, 1), b = Random((long)depth * columns, 2),
+            before = Random((long)rows * columns, 3);
         double[] expected = Reference(a, b, rows, columns, depth, transposeA, transposeB);
         for (int i = 0; i < expected.Length; i++)
             expected[i] = scale * expected[i] + (accumulate ? before[i] : 0);
@@ -261,7 +281,8 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
         if (packed)
         {
             using PackedMatrix panels = PackedMatrix.Pack(right);
-            Gemm.Run(View(da, rows, depth, transposeA), panels, new Matrix(dc, rows, columns), default(NoEpilogue), accumulate, scale);
+            Gemm.Run(View(da, rows, depth, transposeA), panels, new Matrix(dc, rows, columns), default(NoEpilogue),
+                accumulate, scale);
         }
         else
         {
@@ -275,7 +296,8 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
     private static Matrix View(DeviceArray data, int rows, int columns, bool transposed) =>
         transposed ? new Matrix(data, columns, rows).Transposed : new Matrix(data, rows, columns);
 
-    private static double[] Reference(float[] a, float[] b, int rows, int columns, int depth, bool transposeA, bool transposeB)
+    private static double[] Reference(float[] a, float[] b, int rows, int columns, int depth, bool transposeA,
+        bool transposeB)
     {
         var c = new double[rows * columns];
         for (int i = 0; i < rows; i++)

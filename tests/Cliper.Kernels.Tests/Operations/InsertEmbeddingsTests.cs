@@ -7,11 +7,13 @@ namespace Cliper.Kernels.Tests.Operations;
 public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
 {
     [Test]
-    public void ReplacesTokensAndSplitsTheGradient([Values(1, 3, 19)] int width, [Values(0, 2, 4)] int start, [Values(0, 1)] int inserted,
+    public void ReplacesTokensAndSplitsTheGradient([Values(1, 3, 19)] int width, [Values(0, 2, 4)] int start,
+        [Values(0, 1)] int inserted,
         [Values] bool accumulate)
     {
         const int Sequences = 3, Tokens = 5;
-        float[] x = Random(Sequences * Tokens * width, 1), insert = Random(Sequences * inserted * width, 2), dy = Random(x.Length, 3),
+        float[] x = Random(Sequences * Tokens * width, 1), insert = Random(Sequences * inserted * width, 2),
+            dy = Random(x.Length, 3),
             beforeX = Random(x.Length, 4), beforeInsert = Random(insert.Length, 5);
         float[] y = [.. x], dx = [.. beforeX], dinsert = [.. beforeInsert];
         for (int i = 0; i < x.Length; i++)
@@ -26,7 +28,8 @@ public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
             }
             dx[i] = (replaced ? 0 : dy[i]) + (accumulate ? beforeX[i] : 0);
         }
-        DeviceArray ax = Device.From(x), ai = Device.From(insert), ay = Device.Allocate(x.Length), ady = Device.From(dy),
+        DeviceArray ax = Device.From(x), ai = Device.From(insert), ay = Device.Allocate(x.Length),
+            ady = Device.From(dy),
             adx = Device.From(beforeX), adi = Device.From(beforeInsert);
 
         InsertEmbeddings.Forward(ax, ai, ay, Sequences, Tokens, inserted, start, width);
@@ -43,7 +46,8 @@ public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
     public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
     {
         const int Sequences = 41, Tokens = 11, Inserted = 4, Start = 5, Width = 203;
-        DeviceArray x = device.From(Random(Sequences * Tokens * Width, 1)), insert = device.From(Random(Sequences * Inserted * Width, 2)),
+        DeviceArray x = device.From(Random(Sequences * Tokens * Width, 1)),
+            insert = device.From(Random(Sequences * Inserted * Width, 2)),
             dy = device.From(Random(x.Length, 3)), y = device.Allocate(x.Length), dx = device.From(Random(x.Length, 4)),
             dinsert = device.From(Random(insert.Length, 5));
         InsertEmbeddings.Forward(x, insert, y, Sequences, Tokens, Inserted, Start, Width);
@@ -64,7 +68,8 @@ public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void ANaNStaysInItsPlaceAndOneThatIsReplacedIsGone()
     {
-        DeviceArray x = Device.From([float.NaN, 1, float.NaN, float.PositiveInfinity]), insert = Device.From([2f]), y = Device.Allocate(4);
+        DeviceArray x = Device.From([float.NaN, 1, float.NaN, float.PositiveInfinity]), insert = Device.From([2f]),
+            y = Device.Allocate(4);
         InsertEmbeddings.Forward(x, insert, y, 1, 4, 1, 2, 1);
         Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 1, 2, float.PositiveInfinity }));
         Free(x, insert, y);

@@ -26,7 +26,8 @@ public sealed class L2NormalizeTests(SimdLevel level) : HostDevices(level)
                 dx[i] = (dy[i] - y[i] * along) / length + (accumulate ? before[i] : 0);
             smallest = Math.Min(smallest, length);
         }
-        DeviceArray ax = Device.From(x), ay = Device.Allocate(x.Length), inverse = Device.Allocate(rows), ady = Device.From(dy),
+        DeviceArray ax = Device.From(x), ay = Device.Allocate(x.Length), inverse = Device.Allocate(rows),
+            ady = Device.From(dy),
             adx = Device.From(before);
 
         L2Normalize.Forward(ax, ay, inverse, rows, width);
@@ -65,7 +66,8 @@ public sealed class L2NormalizeTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
     {
-        DeviceArray x = device.From(Random(200 * 300, 1)), dy = device.From(Random(200 * 300, 2)), inverse = device.Allocate(200);
+        DeviceArray x = device.From(Random(200 * 300, 1)), dy = device.From(Random(200 * 300, 2)),
+            inverse = device.Allocate(200);
         L2Normalize.Forward(x, x, inverse, 200, 300);
         L2Normalize.Backward(x, inverse, dy, dy, false, 200, 300);
         return [x, dy];

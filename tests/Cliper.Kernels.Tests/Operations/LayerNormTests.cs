@@ -6,8 +6,8 @@ namespace Cliper.Kernels.Tests.Operations;
 
 public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
 {
-    // Sums of `width` terms of size about 1 in fp32: unit roundoff 2^-24, random-walk growth sqrt(width), times 8 for the
-    // three sums and their product. Column sums over rows grow with sqrt(rows) likewise.
+    // Sums of `width` terms of size about 1 in fp32: unit roundoff 2^-24, random-walk growth sqrt(width), times 8 for
+    // the three sums and their product. Column sums over rows grow with sqrt(rows) likewise.
     private static double Bound(int terms) => 8 * Math.Pow(2, -24) * (4 + Math.Sqrt(terms)) * 4;
 
     [Test]
@@ -15,7 +15,8 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
     {
         float[] x = Random((long)rows * width, 1), gamma = Random(width, 2), beta = Random(width, 3);
         (double[] expected, _, _) = Reference(x, gamma, beta, rows, width);
-        DeviceArray dx = Device.From(x), dg = Device.From(gamma), db = Device.From(beta), dy = Device.Allocate(x.Length);
+        DeviceArray dx = Device.From(x), dg = Device.From(gamma), db = Device.From(beta),
+            dy = Device.Allocate(x.Length);
 
         LayerNorm.Forward(dx, dg, db, dy, default, default, rows, width);
 
@@ -46,7 +47,8 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
             {
                 int at = row * width + i;
                 double n = (x[at] - mean[row]) * rstd[row];
-                expectedX[at] = rstd[row] * (dy[at] * gamma[i] - averageG - n * averageGn) + (accumulate ? before[at] : 0);
+                expectedX[at] = rstd[row] * (dy[at] * gamma[i] - averageG - n * averageGn) + (accumulate
+                    ? before[at] : 0);
             }
         }
         for (int i = 0; i < width && accumulate; i++)
@@ -54,8 +56,10 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
             expectedGamma[i] += before[i];
             expectedBeta[i] += before[i];
         }
-        DeviceArray ax = Device.From(x), ag = Device.From(gamma), ab = Device.From(beta), ay = Device.Allocate(x.Length);
-        DeviceArray am = Device.Allocate(rows), ar = Device.Allocate(rows), ady = Device.From(dy), adx = Device.From(before);
+        DeviceArray ax = Device.From(x), ag = Device.From(gamma), ab = Device.From(beta),
+            ay = Device.Allocate(x.Length);
+        DeviceArray am = Device.Allocate(rows), ar = Device.Allocate(rows), ady = Device.From(dy),
+            adx = Device.From(before);
         DeviceArray adg = Device.From(before.AsSpan(0, width)), adb = Device.From(before.AsSpan(0, width));
         LayerNorm.Forward(ax, ag, ab, ay, am, ar, rows, width);
 
@@ -76,7 +80,8 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
         float[][] results = [.. new[] { 1, 2, 3 }.Select(threads =>
         {
             using var device = new CpuDevice(threads, Device.Level);
-            DeviceArray ax = device.From(x), ag = device.From(gamma), ay = device.Allocate(x.Length), ady = device.From(dy);
+            DeviceArray ax = device.From(x), ag = device.From(gamma), ay = device.Allocate(x.Length),
+                ady = device.From(dy);
             DeviceArray am = device.Allocate(Rows), ar = device.Allocate(Rows), adg = device.Allocate(Width);
             LayerNorm.Forward(ax, ag, ag, ay, am, ar, Rows, Width);
             LayerNorm.Backward(ax, ag, am, ar, ady, default, false, adg, false, default, false, Rows, Width);
@@ -112,7 +117,8 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
     }
 
 
-    private static (double[] Y, double[] Mean, double[] Rstd) Reference(float[] x, float[] gamma, float[] beta, int rows, int width)
+    private static (double[] Y, double[] Mean, double[] Rstd) Reference(float[] x, float[] gamma, float[] beta,
+        int rows, int width)
     {
         double[] y = new double[x.Length], means = new double[rows], rstds = new double[rows];
         for (int row = 0; row < rows; row++)

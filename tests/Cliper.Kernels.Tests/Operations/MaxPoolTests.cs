@@ -6,10 +6,12 @@ namespace Cliper.Kernels.Tests.Operations;
 
 public sealed class MaxPoolTests(SimdLevel level) : HostDevices(level)
 {
-    private static readonly FeatureMap[] Inputs = [new(1, 2, 2, 1), new(2, 6, 8, 16), new(3, 5, 7, 19), new(1, 3, 2, 40)];
+    private static readonly FeatureMap[] Inputs = [new(1, 2, 2, 1), new(2, 6, 8, 16), new(3, 5, 7, 19),
+        new(1, 3, 2, 40)];
 
     [Test]
-    public void IsTheLargestOfFourWithItsGradient([ValueSource(nameof(Inputs))] FeatureMap input, [Values] bool accumulate)
+    public void IsTheLargestOfFourWithItsGradient([ValueSource(nameof(Inputs))] FeatureMap input,
+        [Values] bool accumulate)
     {
         // Few different values, so that two of the four are often the same.
         float[] x = [.. Random(input.Count, 1).Select(value => MathF.Round(4 * value))];
@@ -22,7 +24,8 @@ public sealed class MaxPoolTests(SimdLevel level) : HostDevices(level)
             y[i] = four.Max(at => x[at]);
             dx[four.First(at => x[at] == y[i])] += dy[i];
         }
-        DeviceArray ax = Device.From(x), ay = Device.Allocate(y.Length), ady = Device.From(dy), adx = Device.From(before);
+        DeviceArray ax = Device.From(x), ay = Device.Allocate(y.Length), ady = Device.From(dy),
+            adx = Device.From(before);
 
         MaxPool.Forward(ax, ay, input);
         MaxPool.Backward(ax, ay, ady, adx, accumulate, input);
@@ -45,7 +48,8 @@ public sealed class MaxPoolTests(SimdLevel level) : HostDevices(level)
         MaxPool.Backward(ax, ay, ady, adx, false, input);
 
         Assert.That(Device.ToFloats(ay).Select(float.IsNaN), Is.EqualTo(Enumerable.Range(0, 17).Select(c => c == 16)));
-        Assert.That(Enumerable.Range(0, 4).Select(pixel => Device.ToFloats(adx)[17 * pixel + 16]), Is.EqualTo(new[] { 1f, 0, 0, 0 }));
+        Assert.That(Enumerable.Range(0, 4).Select(pixel => Device.ToFloats(adx)[17 * pixel + 16]),
+            Is.EqualTo(new[] { 1f, 0, 0, 0 }));
         Free(ax, ay, ady, adx);
     }
 
@@ -53,7 +57,8 @@ public sealed class MaxPoolTests(SimdLevel level) : HostDevices(level)
     public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
     {
         var input = new FeatureMap(5, 33, 40, 24);
-        DeviceArray x = device.From(Random(input.Count, 1)), y = device.Allocate(MaxPool.Output(input).Count), dx = device.Allocate(x.Length);
+        DeviceArray x = device.From(Random(input.Count, 1)), y = device.Allocate(MaxPool.Output(input).Count),
+            dx = device.Allocate(x.Length);
         MaxPool.Forward(x, y, input);
         MaxPool.Backward(x, y, y, dx, false, input);
         return [y, dx];
@@ -63,7 +68,8 @@ public sealed class MaxPoolTests(SimdLevel level) : HostDevices(level)
     public void SizesThatDoNotFitAreNamed()
     {
         DeviceArray x = Device.Allocate(12), y = Device.Allocate(3);
-        Assert.That(() => MaxPool.Forward(x, y, new(1, 1, 4, 3)), Throws.ArgumentException.With.Message.Contains("[1, 1, 4, 3]"));
+        Assert.That(() => MaxPool.Forward(x, y, new(1, 1, 4, 3)),
+            Throws.ArgumentException.With.Message.Contains("[1, 1, 4, 3]"));
         Assert.That(() => MaxPool.Forward(x, x, new(1, 2, 2, 3)),
             Throws.ArgumentException.With.Message.Contains("y has 12 elements, expected 3"));
         Free(x, y);

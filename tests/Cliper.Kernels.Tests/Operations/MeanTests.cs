@@ -7,7 +7,8 @@ namespace Cliper.Kernels.Tests.Operations;
 public sealed class MeanTests(SimdLevel level) : HostDevices(level)
 {
     [Test]
-    public void AveragesFramesAndSharesTheGradient([Values(1, 3)] int samples, [Values(1, 16, 37)] int frames, [Values(1, 19, 64)] int width,
+    public void AveragesFramesAndSharesTheGradient([Values(1, 3)] int samples, [Values(1, 16, 37)] int frames,
+        [Values(1, 19, 64)] int width,
         [Values] bool accumulate)
     {
         float[] x = Random(samples * frames * width, 1), dy = Random(samples * width, 2), before = Random(x.Length, 3);
@@ -19,7 +20,8 @@ public sealed class MeanTests(SimdLevel level) : HostDevices(level)
             y[feature] += x[i] / (double)frames;
             dx[i] = dy[feature] / (double)frames + (accumulate ? before[i] : 0);
         }
-        DeviceArray ax = Device.From(x), ay = Device.Allocate(y.Length), ady = Device.From(dy), adx = Device.From(before);
+        DeviceArray ax = Device.From(x), ay = Device.Allocate(y.Length), ady = Device.From(dy),
+            adx = Device.From(before);
 
         Mean.Forward(ax, ay, samples, frames, width);
         Mean.Backward(ady, adx, accumulate, samples, frames, width);
@@ -45,7 +47,8 @@ public sealed class MeanTests(SimdLevel level) : HostDevices(level)
     public void ANaNAndInfinitiesStayInTheirElementOfTheirSample()
     {
         // Two samples of two frames of three numbers.
-        DeviceArray x = Device.From([float.NaN, 1, float.PositiveInfinity, 1, 3, float.NegativeInfinity, 1, 2, 3, 3, 4, float.PositiveInfinity]),
+        DeviceArray x = Device.From([float.NaN, 1, float.PositiveInfinity, 1, 3, float.NegativeInfinity, 1, 2, 3, 3, 4,
+            float.PositiveInfinity]),
             y = Device.Allocate(6);
         Mean.Forward(x, y, 2, 2, 3);
         Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 2, float.NaN, 2, 3, float.PositiveInfinity }));

@@ -7,11 +7,14 @@ namespace Cliper.Kernels.Tests.Operations;
 public sealed class MultiplyTests(SimdLevel level) : HostDevices(level)
 {
     [Test]
-    public void IsTheProductWithItsGradients([Values(1, 17, 64, 16385)] int count, [Values] bool broadcast, [Values] bool accumulate)
+    public void IsTheProductWithItsGradients([Values(1, 17, 64, 16385)] int count, [Values] bool broadcast,
+        [Values] bool accumulate)
     {
-        float[] a = Random(count, 1), b = Random(broadcast ? 1 : count, 2), dy = Random(count, 3), beforeA = Random(count, 4),
+        float[] a = Random(count, 1), b = Random(broadcast ? 1 : count, 2), dy = Random(count, 3),
+            beforeA = Random(count, 4),
             beforeB = Random(b.Length, 5);
-        double[] y = new double[count], da = new double[count], db = [.. beforeB.Select(value => accumulate ? value : 0.0)];
+        double[] y = new double[count], da = new double[count],
+            db = [.. beforeB.Select(value => accumulate ? value : 0.0)];
         for (int i = 0; i < count; i++)
         {
             int other = b.Length == 1 ? 0 : i;
@@ -37,7 +40,8 @@ public sealed class MultiplyTests(SimdLevel level) : HostDevices(level)
     public void ThreadsDoNotChangeABit([Values] bool broadcast) => AssertSameBits(device =>
     {
         const int Count = 100_003;
-        DeviceArray a = device.From(Random(Count, 1)), b = device.From(Random(broadcast ? 1 : Count, 2)), dy = device.From(Random(Count, 3)),
+        DeviceArray a = device.From(Random(Count, 1)), b = device.From(Random(broadcast ? 1 : Count, 2)),
+            dy = device.From(Random(Count, 3)),
             y = device.Allocate(Count), da = device.Allocate(Count), db = device.Allocate(b.Length);
         Multiply.Forward(a, b, y);
         Multiply.Backward(a, b, dy, da, false, db, false);
@@ -48,7 +52,8 @@ public sealed class MultiplyTests(SimdLevel level) : HostDevices(level)
     public void MayTakeThePlaceOfEitherOperand()
     {
         float[] a = Random(37, 1), b = Random(37, 2), expected = [.. a.Zip(b, (x, y) => x * y)];
-        DeviceArray left = Device.From(a), right = Device.From(b), otherLeft = Device.From(a), otherRight = Device.From(b);
+        DeviceArray left = Device.From(a), right = Device.From(b), otherLeft = Device.From(a),
+            otherRight = Device.From(b);
         Multiply.Forward(left, right, left);
         Multiply.Forward(otherLeft, otherRight, otherRight);
         Assert.That(Device.ToFloats(left), Is.EqualTo(expected));
@@ -59,7 +64,8 @@ public sealed class MultiplyTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void ANaNStaysInItsPlaceAndZeroHidesNoInfinity()
     {
-        DeviceArray a = Device.From([float.NaN, 1, float.PositiveInfinity]), b = Device.From([0f, 2, 0]), one = Device.From([float.NaN]),
+        DeviceArray a = Device.From([float.NaN, 1, float.PositiveInfinity]), b = Device.From([0f, 2, 0]),
+            one = Device.From([float.NaN]),
             y = Device.Allocate(3), dy = Device.From([1f, 1, 1]), db = Device.Allocate(1);
         Multiply.Forward(a, b, y);
         Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 2, float.NaN }));

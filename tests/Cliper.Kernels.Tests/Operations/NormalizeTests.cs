@@ -18,12 +18,14 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
     {
         int size = 3 * width * height;
         byte[] pixels = ResizeTests.Noise(images * size, 1);
-        DeviceArray x = Device.From(pixels), table = Device.From(Normalize.Table(Mean, Deviation)), y = Device.Allocate(pixels.Length);
+        DeviceArray x = Device.From(pixels), table = Device.From(Normalize.Table(Mean, Deviation)),
+            y = Device.Allocate(pixels.Length);
         // Of the last picture all but the first row is erased, where it has more than one.
         PixelBox? erased = height > 1 ? new(0, 1, width, height - 1) : null;
 
         Normalize.Forward([.. Enumerable.Range(0, images).Select(image =>
-            (new ImageView(x.Slice(image * size, size), width, height, 3), image == images - 1 ? erased : null))], table, y, patch);
+            (new ImageView(x.Slice(image * size, size), width, height, 3), image == images - 1 ? erased : null))],
+            table, y, patch);
 
         float[] values = Device.ToFloats(y);
         int at = 0;
@@ -32,10 +34,13 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
                 for (int channel = 0; channel < 3; channel++)
                     for (int i = 0; i < patch * patch; i++)
                     {
-                        int row = corner / (width / patch) * patch + i / patch, column = corner % (width / patch) * patch + i % patch;
+                        int row = corner / (width / patch) * patch + i / patch, column = corner % (width / patch)
+                            * patch + i % patch;
                         float expected = image == images - 1 && row > 0 ? 0
-                            : (pixels[image * size + (row * width + column) * 3 + channel] / 255f - Mean[channel]) / Deviation[channel];
-                        Assert.That(values[at++], Is.EqualTo(expected), $"picture {image}, channel {channel}, column {column}, row {row}");
+                            : (pixels[image * size + (row * width + column) * 3 + channel] / 255f - Mean[channel])
+                            / Deviation[channel];
+                        Assert.That(values[at++], Is.EqualTo(expected),
+                            $"picture {image}, channel {channel}, column {column}, row {row}");
                     }
         Free(x, table, y);
     }
@@ -65,6 +70,7 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
         Free(x, y, table);
 
         void AssertNamed((ImageView, PixelBox?)[] pictures, DeviceArray values, int patch, string what) =>
-            Assert.That(() => Normalize.Forward(pictures, values, y, patch), Throws.ArgumentException.With.Message.Contains(what));
+            Assert.That(() => Normalize.Forward(pictures, values, y, patch),
+            Throws.ArgumentException.With.Message.Contains(what));
     }
 }

@@ -14,10 +14,12 @@ public sealed class PatchEmbeddingTests(SimdLevel level) : HostDevices(level)
         [new(1, 1, 1, 1, 1, 1), new(3, 3, 10, 15, 5, 7), new(2, 3, 32, 48, 16, 33), new(1500, 1, 4, 4, 2, 3)];
 
     [Test]
-    public void IsAConvolutionWithItsGradients([ValueSource(nameof(Shapes))] PatchEmbedding.Sizes sizes, [Values] bool accumulate)
+    public void IsAConvolutionWithItsGradients([ValueSource(nameof(Shapes))] PatchEmbedding.Sizes sizes,
+        [Values] bool accumulate)
     {
         float[] images = Random(sizes.Images * sizes.Channels * sizes.Height * sizes.Width, 1),
-            weight = Random(sizes.Features * sizes.Pixels, 2), dy = Random(sizes.Images * sizes.Patches * sizes.Features, 3),
+            weight = Random(sizes.Features * sizes.Pixels, 2),
+            dy = Random(sizes.Images * sizes.Patches * sizes.Features, 3),
             beforeImages = Random(images.Length, 4), beforeWeight = Random(weight.Length, 5);
         double[] y = new double[dy.Length], dimages = new double[images.Length], dweight = new double[weight.Length];
         int p = sizes.Patch, across = sizes.Width / p;
@@ -37,7 +39,8 @@ public sealed class PatchEmbeddingTests(SimdLevel level) : HostDevices(level)
             dimages[i] += beforeImages[i];
         for (int i = 0; i < weight.Length && accumulate; i++)
             dweight[i] += beforeWeight[i];
-        DeviceArray ax = Device.From(images), aw = Device.From(weight), ay = Device.Allocate(dy.Length), ady = Device.From(dy),
+        DeviceArray ax = Device.From(images), aw = Device.From(weight), ay = Device.Allocate(dy.Length),
+            ady = Device.From(dy),
             adx = Device.From(beforeImages), adw = Device.From(beforeWeight);
 
         PatchEmbedding.Forward(ax, aw, ay, sizes);
@@ -53,7 +56,8 @@ public sealed class PatchEmbeddingTests(SimdLevel level) : HostDevices(level)
     public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
     {
         var sizes = new PatchEmbedding.Sizes(700, 3, 4, 4, 2, 20);
-        DeviceArray x = device.From(Random(700 * 48, 1)), w = device.From(Random(240, 2)), y = device.Allocate(700 * 80),
+        DeviceArray x = device.From(Random(700 * 48, 1)), w = device.From(Random(240, 2)),
+            y = device.Allocate(700 * 80),
             dx = device.Allocate(x.Length), dw = device.Allocate(240);
         PatchEmbedding.Forward(x, w, y, sizes);
         PatchEmbedding.Backward(x, w, y, dx, false, dw, false, sizes);

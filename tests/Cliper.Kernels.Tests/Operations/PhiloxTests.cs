@@ -8,9 +8,12 @@ public sealed class PhiloxTests(SimdLevel level) : HostDevices(level)
 {
     // The known answers that the authors publish with Random123 (kat_vectors, philox4x32 10).
     [TestCase(0u, 0u, 0u, 0u, 0u, 0u, 0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u)]
-    [TestCase(0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu, 0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu)]
-    [TestCase(0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u, 0xa4093822u, 0x299f31d0u, 0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u)]
-    public void KnownAnswers(uint c0, uint c1, uint c2, uint c3, uint k0, uint k1, uint w0, uint w1, uint w2, uint w3) =>
+    [TestCase(0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu, 0xffffffffu, 0x408f276du, 0x41c83b0eu,
+        0xa20bc7c6u, 0x6d5451fdu)]
+    [TestCase(0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u, 0xa4093822u, 0x299f31d0u, 0xd16cfe09u, 0x94fdccebu,
+        0x5001e420u, 0x24126ea1u)]
+    public void KnownAnswers(uint c0, uint c1, uint c2, uint c3, uint k0, uint k1, uint w0, uint w1,
+        uint w2, uint w3) =>
         Assert.That(Philox.Block(c0, c1, c2, c3, ((ulong)k1 << 32) | k0), Is.EqualTo((w0, w1, w2, w3)));
 
     [Test]
@@ -20,7 +23,8 @@ public sealed class PhiloxTests(SimdLevel level) : HostDevices(level)
         (uint a, uint b, uint c, uint d) = Philox.Block(0, 5, 3, (uint)RandomPurpose.Augmentation, 7);
         (uint e, _, _, _) = Philox.Block(1, 5, 3, (uint)RandomPurpose.Augmentation, 7);
 
-        Assert.That(new[] { stream.NextWord(), stream.NextWord(), stream.NextWord(), stream.NextWord(), stream.NextWord() },
+        Assert.That(new[] { stream.NextWord(), stream.NextWord(), stream.NextWord(), stream.NextWord(),
+            stream.NextWord() },
             Is.EqualTo(new[] { a, b, c, d, e }));
     }
 
@@ -29,9 +33,12 @@ public sealed class PhiloxTests(SimdLevel level) : HostDevices(level)
     {
         uint[] firsts =
         [
-            new RandomStream(1, RandomPurpose.Split, 1, 1).NextWord(), new RandomStream(2, RandomPurpose.Split, 1, 1).NextWord(),
-            new RandomStream(1, RandomPurpose.Shuffle, 1, 1).NextWord(), new RandomStream(1, RandomPurpose.Split, 2, 1).NextWord(),
-            new RandomStream(1, RandomPurpose.Split, 1, 2).NextWord(), new RandomStream(1ul << 40, RandomPurpose.Split, 1, 1).NextWord(),
+            new RandomStream(1, RandomPurpose.Split, 1, 1).NextWord(), new RandomStream(2, RandomPurpose.Split, 1, 1)
+            .NextWord(),
+            new RandomStream(1, RandomPurpose.Shuffle, 1, 1).NextWord(), new RandomStream(1, RandomPurpose.Split, 2, 1)
+            .NextWord(),
+            new RandomStream(1, RandomPurpose.Split, 1, 2).NextWord(), new RandomStream(1ul << 40, RandomPurpose.Split,
+            1, 1).NextWord(),
         ];
         Assert.That(firsts, Is.Unique);
     }
@@ -41,7 +48,7 @@ public sealed class PhiloxTests(SimdLevel level) : HostDevices(level)
     public void UniformsFillTheirRangeEvenly([Values(1, 2, 3, 4, 5, 40_001)] int length)
     {
         DeviceArray y = Device.Allocate(length);
-        Philox.Uniform(y, 11, RandomPurpose.Initialisation, low: -2, high: 6);
+        Philox.Uniform(y, 11, RandomPurpose.Initialization, low: -2, high: 6);
         float[] values = Device.ToFloats(y);
 
         Assert.That(values, Has.All.InRange(-2f, MathF.BitDecrement(6f)));
@@ -55,7 +62,7 @@ public sealed class PhiloxTests(SimdLevel level) : HostDevices(level)
     {
         const int Length = 100_001;
         DeviceArray y = Device.Allocate(Length);
-        Philox.Normal(y, 12, RandomPurpose.Initialisation, mean: 3, deviation: 2);
+        Philox.Normal(y, 12, RandomPurpose.Initialization, mean: 3, deviation: 2);
         double[] values = [.. Device.ToFloats(y).Select(v => (v - 3.0) / 2)];
 
         Assert.That(values.Average(), Is.EqualTo(0).Within(5 / Math.Sqrt(Length)));
@@ -71,7 +78,7 @@ public sealed class PhiloxTests(SimdLevel level) : HostDevices(level)
         {
             using var device = new CpuDevice(threads, Device.Level);
             DeviceArray y = device.Allocate(50_003);
-            Philox.Normal(y, 5, RandomPurpose.Initialisation);
+            Philox.Normal(y, 5, RandomPurpose.Initialization);
             return device.ToFloats(y);
         })];
 
@@ -108,6 +115,7 @@ public sealed class PhiloxTests(SimdLevel level) : HostDevices(level)
             firsts[values[0]]++;
         }
         Assert.That(firsts, Has.All.InRange(1800, 2200));
-        Assert.That(() => new RandomStream(3, RandomPurpose.Shuffle).NextInt(0), Throws.InstanceOf<ArgumentOutOfRangeException>());
+        Assert.That(() => new RandomStream(3, RandomPurpose.Shuffle).NextInt(0),
+            Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 }

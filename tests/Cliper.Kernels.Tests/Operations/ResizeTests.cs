@@ -6,10 +6,12 @@ namespace Cliper.Kernels.Tests.Operations;
 public sealed class ResizeTests
 {
     [Test]
-    public void IsTheFormula([Values(1, 2, 7, 48, 67)] int width, [Values(1, 5, 31)] int height, [Values(1, 3)] int channels,
+    public void IsTheFormula([Values(1, 2, 7, 48, 67)] int width, [Values(1, 5, 31)] int height,
+        [Values(1, 3)] int channels,
         [Values(1, 3, 16, 53)] int newWidth, [Values(1, 29)] int newHeight, [Values] bool bicubic)
     {
-        byte[] source = Noise(width * height * channels, width * 31 + height), target = new byte[newWidth * newHeight * channels];
+        byte[] source = Noise(width * height * channels, width * 31 + height),
+            target = new byte[newWidth * newHeight * channels];
 
         if (bicubic)
             Resize.Forward<Bicubic>(source, width, height, channels, newWidth, newHeight, target);
@@ -24,13 +26,16 @@ public sealed class ResizeTests
     {
         const int Width = 41, Height = 37;
         byte[] source = Noise(Width * Height * channels, 1);
-        foreach (PixelBox crop in new PixelBox[] { new(0, 0, Width, Height), new(3, 5, 20, 20), new(21, 17, 20, 20), new(0, 36, 41, 1) })
+        foreach (PixelBox crop in new PixelBox[] { new(0, 0, Width, Height), new(3, 5, 20, 20), new(21, 17, 20, 20),
+            new(0, 36, 41, 1) })
         {
             var cut = new byte[crop.Width * crop.Height * channels];
             for (int y = 0; y < crop.Height; y++)
-                source.AsSpan(((crop.Y + y) * Width + crop.X) * channels, crop.Width * channels).CopyTo(cut.AsSpan(y * crop.Width * channels));
+                source.AsSpan(((crop.Y + y) * Width + crop.X) * channels, crop.Width * channels)
+                    .CopyTo(cut.AsSpan(y * crop.Width * channels));
             byte[] whole = Reference(cut, crop.Width, crop.Height, channels, newSize, newSize, bicubic: true);
-            foreach (PixelBox window in new PixelBox[] { new(0, 0, newSize, newSize), new(2, 1, newSize - 3, newSize - 4), new(newSize - 1, newSize - 1, 1, 1) })
+            foreach (PixelBox window in new PixelBox[] { new(0, 0, newSize, newSize),
+                new(2, 1, newSize - 3, newSize - 4), new(newSize - 1, newSize - 1, 1, 1) })
             {
                 var target = new byte[window.Width * window.Height * channels];
 
@@ -38,20 +43,22 @@ public sealed class ResizeTests
 
                 for (int y = 0; y < window.Height; y++)
                     Assert.That(target.AsSpan(y * window.Width * channels, window.Width * channels).ToArray(),
-                        Is.EqualTo(whole.AsSpan(((window.Y + y) * newSize + window.X) * channels, window.Width * channels).ToArray()),
+                        Is.EqualTo(whole.AsSpan(((window.Y + y) * newSize + window.X) * channels,
+                        window.Width * channels).ToArray()),
                         $"{crop} {window} row {y}");
             }
         }
     }
 
     [Test]
-    public void OneColourStaysAndSharpEdgesAreCutToAByte()
+    public void OneColorStaysAndSharpEdgesAreCutToAByte()
     {
         byte[] flat = [.. Enumerable.Repeat((byte)255, 30 * 30 * 3)], target = new byte[47 * 47 * 3];
         Resize.Forward<Bicubic>(flat, 30, 30, 3, 47, 47, target);
         Assert.That(target, Has.All.EqualTo(255));
 
-        byte[] edge = [.. Enumerable.Range(0, 900).Select(i => (byte)(i % 30 < 15 ? 0 : 255))], vectorized = new byte[60 * 30];
+        byte[] edge = [.. Enumerable.Range(0, 900).Select(i => (byte)(i % 30 < 15 ? 0 : 255))],
+            vectorized = new byte[60 * 30];
         Resize.Forward<Bicubic>(edge, 30, 30, 1, 60, 30, vectorized);
         // Overshoot of the negative lobes would wrap around without the cut.
         Assert.That(vectorized[..60], Is.Ordered);
@@ -61,9 +68,11 @@ public sealed class ResizeTests
     public void BoxesOutsideAreNamed()
     {
         byte[] source = new byte[300], target = new byte[300];
-        Assert.That(() => Resize.Forward<Bicubic>(source, 10, 10, 3, new(5, 0, 6, 10), 10, 10, new(0, 0, 10, 10), target),
+        Assert.That(() => Resize.Forward<Bicubic>(source, 10, 10, 3, new(5, 0, 6, 10), 10, 10,
+            new(0, 0, 10, 10), target),
             Throws.ArgumentException.With.Message.Contains("crop"));
-        Assert.That(() => Resize.Forward<Bicubic>(source, 10, 10, 3, new(0, 0, 10, 10), 10, 10, new(0, 0, 10, 11), target),
+        Assert.That(() => Resize.Forward<Bicubic>(source, 10, 10, 3, new(0, 0, 10, 10), 10, 10,
+            new(0, 0, 10, 11), target),
             Throws.ArgumentException.With.Message.Contains("window"));
         Assert.That(() => Resize.Forward<Bicubic>(source, 10, 11, 3, 10, 10, target), Throws.ArgumentException);
     }
@@ -76,7 +85,8 @@ public sealed class ResizeTests
     }
 
     /// <summary>Plain loops: every pixel of an axis weighted by distance, columns after rows, 8 bits between.</summary>
-    private static byte[] Reference(byte[] source, int width, int height, int channels, int newWidth, int newHeight, bool bicubic)
+    private static byte[] Reference(byte[] source, int width, int height, int channels, int newWidth, int newHeight,
+        bool bicubic)
     {
         var between = new byte[newWidth * height * channels];
         for (int x = 0; x < newWidth; x++)
@@ -84,7 +94,8 @@ public sealed class ResizeTests
             long[] weights = Weights(width, newWidth, x, bicubic);
             for (int y = 0; y < height; y++)
                 for (int c = 0; c < channels; c++)
-                    between[(y * newWidth + x) * channels + c] = Sum(weights, i => source[(y * width + i) * channels + c]);
+                    between[(y * newWidth + x) * channels + c] =
+                        Sum(weights, i => source[(y * width + i) * channels + c]);
         }
         var result = new byte[newWidth * newHeight * channels];
         for (int y = 0; y < newHeight; y++)
@@ -108,10 +119,12 @@ public sealed class ResizeTests
     {
         if (from == to)
             return [.. Enumerable.Range(0, from).Select(i => i == position ? 1L << 22 : 0)];
-        double scale = (double)from / to, stretch = Math.Max(1, scale), centre = (position + 0.5) * scale;
+        double scale = (double)from / to, stretch = Math.Max(1, scale), center = (position + 0.5) * scale;
         double support = (bicubic ? 2 : 1) * stretch;
-        double first = Math.Max(0, Math.Floor(centre - support + 0.5)), end = Math.Min(from, Math.Floor(centre + support + 0.5));
-        double[] exact = [.. Enumerable.Range(0, from).Select(i => i >= first && i < end ? Kernel((i - centre + 0.5) / stretch, bicubic) : 0)];
+        double first = Math.Max(0, Math.Floor(center - support + 0.5)),
+            end = Math.Min(from, Math.Floor(center + support + 0.5));
+        double[] exact = [.. Enumerable.Range(0, from).Select(i => i >= first && i < end
+            ? Kernel((i - center + 0.5) / stretch, bicubic) : 0)];
         double sum = exact.Sum();
         return [.. exact.Select(w => (long)Math.Round(w / sum * (1 << 22), MidpointRounding.AwayFromZero))];
     }

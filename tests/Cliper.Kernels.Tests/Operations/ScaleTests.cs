@@ -16,7 +16,8 @@ public sealed class ScaleTests(SimdLevel level) : HostDevices(level)
         Scale.Forward(ax, 0.5f, ax);
 
         // One or two roundings of values below 2.
-        AssertClose(Device.ToFloats(ay), [.. x.Select((value, i) => (double)value * 0.7f + (accumulate ? before[i] : 0))],
+        AssertClose(Device.ToFloats(ay),
+            [.. x.Select((value, i) => (double)value * 0.7f + (accumulate ? before[i] : 0))],
             2 * Math.Pow(2, -23), "y");
         Assert.That(Device.ToFloats(ax), Is.EqualTo(x.Select(value => value * 0.5f)));
         Free(ax, ay);

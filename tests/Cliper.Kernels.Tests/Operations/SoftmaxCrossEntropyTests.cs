@@ -6,9 +6,10 @@ namespace Cliper.Kernels.Tests.Operations;
 
 public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(level)
 {
-    // Logits up to 30: x - max is exact to 2^-24 * 60, which is also the relative error of its exponential; the exponential
-    // itself adds 2e-7, the sum over classes 2^-24 sqrt(classes).
-    private static double Bound(int classes) => 60 * Math.Pow(2, -24) + 4e-7 + Math.Pow(2, -24) * (4 + Math.Sqrt(classes));
+    // Logits up to 30: x - max is exact to 2^-24 * 60, which is also the relative error of its exponential; the
+    // exponential itself adds 2e-7, the sum over classes 2^-24 sqrt(classes).
+    private static double Bound(int classes) => 60 * Math.Pow(2, -24) + 4e-7 + Math.Pow(2, -24)
+        * (4 + Math.Sqrt(classes));
 
     [Test]
     public void IsTheFormula([Values(1, 5)] int rows, [Values(1, 7, 16, 35, 257)] int classes, [Values] bool soft,
@@ -19,7 +20,8 @@ public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(leve
         var distribution = new double[x.Length];
         for (int row = 0; row < rows; row++)
             for (int c = 0; c < classes; c++)
-                distribution[row * classes + c] = soft ? (1 + (row + c) % 3) / (double)classes : c == labels[row] ? 1 : 0;
+                distribution[row * classes + c] = soft ? (1 + (row + c) % 3) / (double)classes : c == labels[row] ? 1
+                    : 0;
         float[] t = [.. distribution.Select(value => (float)value)];
         (double expectedLoss, double[] expectedGradient) = Reference(x, t, rows, classes, 0.7, before, accumulate);
         DeviceArray ax = Device.From(x), at = soft ? Device.From(t) : Device.From(labels), loss = Device.Allocate(1),
@@ -37,7 +39,8 @@ public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(leve
     [Test]
     public void HugeLogitsAreSafe()
     {
-        DeviceArray x = Device.From([1e30f, -1e30f, 0, 1e4f, 1e4f, 1e4f]), labels = Device.From([0, 1]), loss = Device.Allocate(1),
+        DeviceArray x = Device.From([1e30f, -1e30f, 0, 1e4f, 1e4f, 1e4f]), labels = Device.From([0, 1]),
+            loss = Device.Allocate(1),
             logSum = Device.Allocate(2);
         SoftmaxCrossEntropy.Forward(x, labels, loss, logSum, 2, 3);
         AssertClose(Device.ToFloats(loss), [Math.Log(3) / 2], 1e-6, "loss");
@@ -50,7 +53,8 @@ public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(leve
     {
         float[] x = Random(3 * 20, 1);
         x[25] = bad;
-        DeviceArray ax = Device.From(x), labels = Device.From([1, 2, 3]), loss = Device.Allocate(1), logSum = Device.Allocate(3),
+        DeviceArray ax = Device.From(x), labels = Device.From([1, 2, 3]), loss = Device.Allocate(1),
+            logSum = Device.Allocate(3),
             one = Device.From([1f]), dx = Device.Allocate(60);
 
         SoftmaxCrossEntropy.Forward(ax, labels, loss, logSum, 3, 20);
@@ -82,7 +86,8 @@ public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(leve
         int[] labels = [.. Enumerable.Range(0, Rows)];
         AssertSameBits(device =>
         {
-            DeviceArray ax = device.From(x), al = device.From(labels), loss = device.Allocate(1), logSum = device.Allocate(Rows),
+            DeviceArray ax = device.From(x), al = device.From(labels), loss = device.Allocate(1),
+                logSum = device.Allocate(Rows),
                 dx = device.Allocate(x.Length);
             SoftmaxCrossEntropy.Forward(ax, al, loss, logSum, Rows, Classes);
             SoftmaxCrossEntropy.Backward(ax, al, logSum, loss, dx, false, Rows, Classes);
@@ -90,14 +95,16 @@ public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(leve
         });
     }
 
-    private static (double, double[]) Reference(float[] x, float[] t, int rows, int classes, double dloss, float[] before, bool add)
+    private static (double, double[]) Reference(float[] x, float[] t, int rows, int classes, double dloss,
+        float[] before, bool add)
     {
         double loss = 0;
         var gradient = new double[x.Length];
         for (int row = 0; row < rows; row++)
         {
             IEnumerable<int> all = Enumerable.Range(row * classes, classes);
-            double max = all.Max(i => x[i]), z = max + Math.Log(all.Sum(i => Math.Exp(x[i] - max))), mass = all.Sum(i => (double)t[i]);
+            double max = all.Max(i => x[i]), z = max + Math.Log(all.Sum(i => Math.Exp(x[i] - max))),
+                mass = all.Sum(i => (double)t[i]);
             foreach (int i in all)
             {
                 loss += t[i] * (z - x[i]) / rows;

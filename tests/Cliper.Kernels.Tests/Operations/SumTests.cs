@@ -18,7 +18,8 @@ public sealed class SumTests(SimdLevel level) : HostDevices(level)
         // Running sums of a run of 1024 stay below 32; the roundings of that size add up like a random walk.
         double bound = Math.Pow(2, -24) * 32 * (1 + Math.Sqrt(count) / 4);
         AssertClose(Device.ToFloats(sum), [a.Sum(x => (double)x) + (accumulate ? 3 : 0)], bound, "sum");
-        AssertClose(Device.ToFloats(products), [a.Zip(b, (x, y) => (double)x * y).Sum() + (accumulate ? 3 : 0)], bound, "products");
+        AssertClose(Device.ToFloats(products), [a.Zip(b, (x, y) => (double)x * y).Sum() + (accumulate ? 3 : 0)], bound,
+            "products");
         Free(aa, ab, sum, products);
     }
 

@@ -277,7 +277,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void EpochsCanBeLeftAndCancelled([Values(0, 2)] int threads)
+    public void EpochsCanBeLeftAndCanceled([Values(0, 2)] int threads)
     {
         using var loader = new BatchLoader(TestImages.Split(40), Small with { Threads = threads });
         using (Batch first = loader.Epoch(0).First())

@@ -168,7 +168,7 @@ public sealed class VideoTests : TemporaryFolder
     }
 
     [Test]
-    public void FramesCanBeLeftAndCancelled()
+    public void FramesCanBeLeftAndCanceled()
     {
         VideoFile video = Make("a.mp4", 200);
         Assert.That(Number(video.Frames(null).First()), Is.Zero);

@@ -13,7 +13,8 @@ public sealed class GoldenFolderTests : TemporaryFolder
         }
         Assert.That(folder, Does.Exist.IgnoreFiles, $"{GoldenSet.Variable} names {folder}, which is no folder");
         string full = Path.GetFullPath(folder);
-        Assert.That(GoldenSet.Clip.Concat(GoldenSet.Losses).Concat(GoldenSet.Training).Concat(GoldenSet.Files("tokenizer.json"))
+        Assert.That(GoldenSet.Clip.Concat(GoldenSet.Losses).Concat(GoldenSet.Training)
+            .Concat(GoldenSet.Files("tokenizer.json"))
             .Concat(GoldenSet.Files("preprocess.safetensors")).Concat(GoldenSet.Files("samplers.json")).Any(data =>
                 ((GoldenSet)data.Arguments[0]!).Folder == full),
             $"no set in {full}: expected files such as clip_NAME.weights.safetensors");
@@ -27,6 +28,7 @@ public sealed class GoldenFolderTests : TemporaryFolder
         File.CreateSymbolicLink(In("cliper_loss_link.safetensors"), In("nothing"));
         File.WriteAllText(In("cliper_loss_other.txt"), "");
 
-        Assert.That(GoldenSet.Names(Folder, "cliper_loss_", ".safetensors"), Is.EqualTo((string[])["file", "folder", "link"]));
+        Assert.That(GoldenSet.Names(Folder, "cliper_loss_", ".safetensors"),
+            Is.EqualTo((string[])["file", "folder", "link"]));
     }
 }

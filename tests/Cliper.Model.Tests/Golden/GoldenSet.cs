@@ -82,7 +82,8 @@ public sealed record GoldenSet(string Folder, string Name)
     }
 
     /// <summary>Names of the sets in a folder of which at least one part is there, readable or not.</summary>
-    internal static IEnumerable<string> Names(string folder, string prefix, params string[] endings) => Entries(folder, prefix + "*")
+    internal static IEnumerable<string> Names(string folder, string prefix, params string[] endings) =>
+        Entries(folder, prefix + "*")
         .SelectMany(file => endings.Where(ending => file.EndsWith(ending, StringComparison.Ordinal))
             .Select(ending => file[prefix.Length..^ending.Length])).Distinct().Order(StringComparer.Ordinal);
 

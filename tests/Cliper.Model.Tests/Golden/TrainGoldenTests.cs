@@ -92,14 +92,17 @@ public sealed class TrainGoldenTests : GoldenTests
         }
     }
 
-    /// <summary>The model of a set: descriptors [K M, L, width], K from the metadata, or seven where it is not told.</summary>
+    /// <summary>
+    /// The model of a set: descriptors [K M, L, width], K from the metadata, or seven where it is not told.
+    /// </summary>
     private CliperModel Model(TensorSource golden, ClipModel clip)
     {
         int[] template = [.. golden.ReadIntegers("template_ids").Select(id => (int)id)];
         int[] ids = template[..(TextTransformer.EndOf(template) + 1)];
         IReadOnlyList<long> shape = golden.Entry("metd.init").Shape;
         int prompts = (int)shape[0], slots = (int)shape[1], width = (int)shape[2];
-        int classes = golden.Metadata.TryGetValue("classes", out string? count) ? int.Parse(count, CultureInfo.InvariantCulture) : 7;
+        int classes = golden.Metadata.TryGetValue("classes", out string? count)
+            ? int.Parse(count, CultureInfo.InvariantCulture) : 7;
         Assert.That(prompts % classes, Is.Zero, $"{prompts} descriptors of {classes} classes");
         // Stand-ins for the learned vectors are equal ids before the full stop and the end.
         int start = ids.Length - 2 - slots;

@@ -27,7 +27,8 @@ public class HtmlReportTests
             Notes = [new ReportNote(name), new ReportNote("chosen on test", Warning: true)],
             History = [.. Enumerable.Range(1, 1000).Select(step => new MetricRow
             {
-                Event = MetricRow.StepEvent, Stage = TrainingStage.Stage1, Step = step, Epoch = 1, Loss = step % 10 == 0 ? double.NaN
+                Event = MetricRow.StepEvent, Stage = TrainingStage.Stage1, Step = step, Epoch = 1, Loss = step % 10 == 0
+                    ? double.NaN
                     : 1.0 / step,
             })],
             Settings = [new(name, name)],

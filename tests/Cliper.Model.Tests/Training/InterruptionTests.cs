@@ -10,7 +10,9 @@ using Cliper.Model.Tests.Data;
 
 namespace Cliper.Model.Tests.Training;
 
-/// <summary>A run that is interrupted anywhere and resumed ends as one that was not: model, figures and metrics.</summary>
+/// <summary>
+/// A run that is interrupted anywhere and resumed ends as one that was not: model, figures and metrics.
+/// </summary>
 public sealed partial class InterruptionTests : TemporaryFolder
 {
     [Test]
@@ -43,9 +45,11 @@ public sealed partial class InterruptionTests : TemporaryFolder
                 bool isBegun = RunCheckpoints.HasLast(In(run));
                 Go(device, run, isBegun, new Progress(_ => { }), default, overwrite: true);
             }
-            Assert.That(File.ReadAllText(RunResult.PathIn(In(run))), Is.EqualTo(result), $"result.json, stopped at event {stop}");
+            Assert.That(File.ReadAllText(RunResult.PathIn(In(run))), Is.EqualTo(result),
+                $"result.json, stopped at event {stop}");
             Assert.That(Metrics(run), Is.EqualTo(metrics), $"metrics, stopped at event {stop}");
-            Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model), $"model, stopped at event {stop}");
+            Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model),
+                $"model, stopped at event {stop}");
         }
     }
 
@@ -74,7 +78,8 @@ public sealed partial class InterruptionTests : TemporaryFolder
                 bool isBegun = RunCheckpoints.HasLast(In(run));
                 Go(device, run, isBegun, new Progress(_ => { }), default, accumulate: 2, overwrite: true);
             }
-            Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model), $"model, stop {stop}");
+            Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model),
+                $"model, stop {stop}");
         }
     }
 
@@ -82,14 +87,17 @@ public sealed partial class InterruptionTests : TemporaryFolder
     {
         for (int index = 0; index < 12; index++)
             foreach (string split in new[] { "train", "test" })
-                TestImages.Write(In($"data/{split}/{(index % 2 == 0 ? "happy" : "sad")}/{index}.png"), TestImages.Make(index + (split == "test" ? 50 : 0)));
+                TestImages.Write(In($"data/{split}/{(index % 2 == 0 ? "happy" : "sad")}/{index}.png"),
+                    TestImages.Make(index + (split == "test" ? 50 : 0)));
     }
 
     // The phases take three steps an epoch; the epoch chosen is one of stage 2's.
-    private void Go(Device device, string run, bool resume, Progress progress, CancellationToken cancellation, int accumulate = 1,
+    private void Go(Device device, string run, bool resume, Progress progress, CancellationToken cancellation,
+        int accumulate = 1,
         bool overwrite = false)
     {
-        var phase = new StageSettings { Epochs = 2, BatchSize = 4 / accumulate, Accumulate = accumulate, LearningRate = 1e-2f };
+        var phase = new StageSettings { Epochs = 2, BatchSize = 4 / accumulate, Accumulate = accumulate,
+            LearningRate = 1e-2f };
         var settings = new TrainSettings
         {
             Data = In("data"),

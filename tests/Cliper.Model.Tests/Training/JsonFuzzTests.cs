@@ -20,7 +20,8 @@ public sealed class JsonFuzzTests : TemporaryFolder
 
     [Test]
     public void Settings() =>
-        Fuzz<SettingsException>("config.json", SettingsJson.Write(Recipes.Get("dfew")), path => SettingsJson.Read(path, new TrainSettings()));
+        Fuzz<SettingsException>("config.json", SettingsJson.Write(Recipes.Get("dfew")), path =>
+        SettingsJson.Read(path, new TrainSettings()));
 
     [Test]
     public void Results() => Fuzz<InputException>("result.json",
@@ -46,7 +47,8 @@ public sealed class JsonFuzzTests : TemporaryFolder
                 refused++;
                 Assert.That(refusal.Message, Does.Not.Contain("\n"), $"round {round}");
             }
-            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes), $"bytes taken in round {round}");
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - start, Is.LessThan(MostBytes),
+                $"bytes taken in round {round}");
         }
         Assert.That(refused, Is.InRange(Rounds / 10, Rounds - 1));
     }

@@ -45,7 +45,8 @@ public sealed class SettingsJsonTests
     [Test]
     public void WhatIsWrittenIsReadBack()
     {
-        var settings = new Outer { Name = "ü \"q\"", Stage1 = new Inner { LearningRate = 1e-7f, Schedule = Kind.WithRestarts } };
+        var settings = new Outer { Name = "ü \"q\"", Stage1 = new Inner { LearningRate = 1e-7f,
+            Schedule = Kind.WithRestarts } };
 
         string text = SettingsJson.Write(settings);
 
@@ -68,7 +69,8 @@ public sealed class SettingsJsonTests
     public void SingleValuesGoOverAll()
     {
         Outer settings = SettingsJson.With(new Outer(),
-            [("stage1.epochs", "3"), ("stage1.schedule", "withRestarts"), ("name", "12"), ("captions", """["c {}"]"""), ("stage1.epochs", "4")]);
+            [("stage1.epochs", "3"), ("stage1.schedule", "withRestarts"), ("name", "12"), ("captions", """["c {}"]"""),
+            ("stage1.epochs", "4")]);
 
         Assert.That(settings.Stage1, Is.EqualTo(new Inner { Epochs = 4, Schedule = Kind.WithRestarts }));
         Assert.That(settings.Name, Is.EqualTo("12"));
@@ -77,9 +79,11 @@ public sealed class SettingsJsonTests
 
     [TestCase("""{ "stage1": { "epoch": 7 } }""", "test: unknown setting 'stage1.epoch'; did you mean 'epochs'?")]
     [TestCase("""{ "zzz": 7 }""", "test: unknown setting 'zzz'")]
-    [TestCase("""{ "stage1": { "epochs": "many" } }""", "test: stage1.epochs cannot be \"many\"; expected a whole number")]
+    [TestCase("""{ "stage1": { "epochs": "many" } }""",
+        "test: stage1.epochs cannot be \"many\"; expected a whole number")]
     [TestCase("""{ "stage1": { "epochs": 2.5 } }""", "test: stage1.epochs cannot be 2.5; expected a whole number")]
-    [TestCase("""{ "stage1": { "schedule": "cosine" } }""", "test: stage1.schedule cannot be \"cosine\"; expected plain, withRestarts")]
+    [TestCase("""{ "stage1": { "schedule": "cosine" } }""",
+        "test: stage1.schedule cannot be \"cosine\"; expected plain, withRestarts")]
     [TestCase("""{ "stage1": 5 }""", "test: stage1 cannot be 5; expected an object")]
     [TestCase("""{ "stage1": null }""", "test: stage1 cannot be null; expected an object")]
     [TestCase("""{ "strict": 1 }""", "test: strict cannot be 1; expected true or false")]
@@ -106,5 +110,6 @@ public sealed class SettingsJsonTests
     [Test]
     public void AMissingFileIsNamed() =>
         Assert.That(() => SettingsJson.Read("nowhere/config.json", new Outer()),
-            Throws.TypeOf<SettingsException>().With.Message.StartsWith("cannot read the settings file nowhere/config.json"));
+            Throws.TypeOf<SettingsException>().With.Message.StartsWith(
+            "cannot read the settings file nowhere/config.json"));
 }

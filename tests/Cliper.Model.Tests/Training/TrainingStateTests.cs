@@ -47,5 +47,6 @@ public sealed class TrainingStateTests
     [TestCase(TrainingStage.Stage2, 1, 1, false)]
     public void Contains_StepsBeforeThePlace(TrainingStage stage, int epoch, int step, bool expected) =>
         // Two whole epochs and two steps of the third.
-        Assert.That(new TrainingState(TrainingStage.Stage1, 2, 2, -1, 0).Contains(stage, epoch, step), Is.EqualTo(expected));
+        Assert.That(new TrainingState(TrainingStage.Stage1, 2, 2, -1, 0).Contains(stage, epoch, step),
+        Is.EqualTo(expected));
 }

@@ -42,7 +42,7 @@ public sealed class ClipWeightsTests : TemporaryFolder
     };
 
     /// <summary>Every element another number of few enough bits for every type: none can be mistaken for its
-    /// neighbour.</summary>
+    /// neighbor.</summary>
     private static ClipWeights Make(ClipConfig config)
     {
         int next = 0;
@@ -87,7 +87,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
             Assert.That(file.Entry("text_projection.weight").Shape, Is.EqualTo(new long[] { 7, 10 }));
             Assert.That(stored[3 * 10 + 8], Is.EqualTo(projection[8 * 7 + 3]));
             Assert.That(file.Tensors.Keys, Has.Some.EqualTo("vision_model.pre_layrnorm.weight")
-                .And.Some.EqualTo("vision_model.encoder.layers.1.mlp.fc2.bias").And.Some.EqualTo("text_model.final_layer_norm.bias")
+                .And.Some.EqualTo("vision_model.encoder.layers.1.mlp.fc2.bias").And.Some.EqualTo(
+                "text_model.final_layer_norm.bias")
                 .And.Some.EqualTo("vision_model.encoder.layers.1.self_attn.out_proj.bias"));
         });
     }
@@ -152,7 +153,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
         writer.Add("transformer.resblocks.2000000000.x", [1], new float[1]);
         writer.Write(In("x"));
         string message = Assert.Throws<InputException>(() => ClipWeights.Load(In("x"))).Message;
-        Assert.That(message, Does.Contain(In("x")).And.Contain("ln_final.bias, logit_scale").And.Contain("'head.weight'")
+        Assert.That(message,
+            Does.Contain(In("x")).And.Contain("ln_final.bias, logit_scale").And.Contain("'head.weight'")
             .And.Contain("c_fc.weight (expected [24, 6], found F32 [6, 24])").And.Contain("resblocks.2000000000")
             .And.Contain("transformer.resblocks.1.attn.in_proj_weight"));
     }
@@ -341,7 +343,8 @@ public sealed class ClipWeightsTests : TemporaryFolder
         }
         Assert.That(weights.Values("visual.proj"), Is.Not.EqualTo(weights.Values("visual.class_embedding")));
         Assert.That(weights.Values("ln_final.weight"), Has.All.EqualTo(1));
-        Assert.That(weights.Values("visual.ln_pre.bias").Concat(weights.Values("transformer.resblocks.0.attn.in_proj_bias")), Has.All.Zero);
+        Assert.That(weights.Values("visual.ln_pre.bias")
+            .Concat(weights.Values("transformer.resblocks.0.attn.in_proj_bias")), Has.All.Zero);
         Assert.That(Math.Exp(weights.Values("logit_scale")[0]), Is.EqualTo(1 / .07).Within(1e-5));
     }
 }

@@ -6,8 +6,8 @@ using System.Text;
 namespace Cliper.Model.Tests.Weights;
 
 /// <summary>
-/// A hub on this machine with one model, which answers as told: as it should, or dropping connections, lying about lengths,
-/// handing out other bytes. Each connection serves one request.
+/// A hub on this machine with one model, which answers as told: as it should, or dropping connections, lying about
+/// lengths, handing out other bytes. Each connection serves one request.
 /// </summary>
 internal sealed class FaultyServer : IDisposable
 {
@@ -22,13 +22,16 @@ internal sealed class FaultyServer : IDisposable
     /// <summary>Every request's path, with the byte it begins at if it asks for a part.</summary>
     public List<string> Requests { get; } = [];
 
-    /// <summary>Files whose SHA-256 the hub states, as it does for large ones; the others have git's checksum.</summary>
+    /// <summary>
+    /// Files whose SHA-256 the hub states, as it does for large ones; the others have git's checksum.
+    /// </summary>
     public HashSet<string> Large { get; } = [];
 
     /// <summary>Changes the hub's list.</summary>
     public Func<string, string> List { get; set; } = text => text;
 
-    /// <summary>What answers a request for a file instead of the file: its name, bytes, and where to begin (null for the
+    /// <summary>
+    /// What answers a request for a file instead of the file: its name, bytes, and where to begin (null for the
     /// whole). Null answers as it should.</summary>
     public Func<string, byte[], int?, Answer?>? Fault { get; set; }
 
@@ -38,7 +41,8 @@ internal sealed class FaultyServer : IDisposable
     /// <param name="Length">What Content-Length says; null for the body's own.</param>
     /// <param name="Headers">Further lines.</param>
     /// <param name="Stall">Whether it then stays silent instead of closing.</param>
-    public sealed record Answer(string Status, byte[] Body, long? Length = null, string Headers = "", bool Stall = false);
+    public sealed record Answer(string Status, byte[] Body, long? Length = null, string Headers = "",
+        bool Stall = false);
 
     public FaultyServer()
     {
@@ -51,7 +55,8 @@ internal sealed class FaultyServer : IDisposable
     /// <summary>As it should be: the whole file, or the part that is asked for.</summary>
     public static Answer Right(byte[] bytes, int? from) => from is not { } start ? new Answer("200 OK", bytes)
         : start >= bytes.Length ? new Answer("416 Range Not Satisfiable", [])
-        : new Answer("206 Partial Content", bytes[start..], Headers: $"Content-Range: bytes {start}-{bytes.Length - 1}/{bytes.Length}\r\n");
+        : new Answer("206 Partial Content", bytes[start..],
+        Headers: $"Content-Range: bytes {start}-{bytes.Length - 1}/{bytes.Length}\r\n");
 
     public static string Sha256(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
@@ -113,11 +118,17 @@ internal sealed class FaultyServer : IDisposable
         string prefix = $"/{Model}/resolve/{Commit}/";
         if (path == $"/api/models/{Model}/revision/main?blobs=true")
         {
-            IEnumerable<string> siblings = Files.Select(file => $$"""{"rfilename":"{{file.Key}}","size":{{file.Value.Length}},"blobId":"{{Git(file.Value)}}" """
-                + (Large.Contains(file.Key) ? $$""","lfs":{"sha256":"{{Sha256(file.Value)}}","size":{{file.Value.Length}},"pointerSize":134}""" : "") + "}");
-            return new Answer("200 OK", Encoding.UTF8.GetBytes(List($$"""{"id":"{{Model}}","sha":"{{Commit}}","siblings":[{{string.Join(',', siblings)}}]}""")));
+            IEnumerable<string> siblings = Files.Select(file =>
+                $$"""{"rfilename":"{{file.Key}}","size":{{file.Value.Length}},"blobId":"{{Git(file.Value)}}" """
+                + (Large.Contains(file.Key)
+                ? $$""","lfs":{"sha256":"{{Sha256(file.Value)}}","size":{{file.Value.Length}},"pointerSize":134}"""
+                : "") + "}");
+            return new Answer("200 OK",
+                Encoding.UTF8.GetBytes(
+                List($$"""{"id":"{{Model}}","sha":"{{Commit}}","siblings":[{{string.Join(',', siblings)}}]}""")));
         }
-        if (!path.StartsWith(prefix, StringComparison.Ordinal) || !Files.TryGetValue(path[prefix.Length..], out byte[]? bytes))
+        if (!path.StartsWith(prefix, StringComparison.Ordinal)
+            || !Files.TryGetValue(path[prefix.Length..], out byte[]? bytes))
             return new Answer("404 Not Found", []);
         return Fault?.Invoke(path[prefix.Length..], bytes, from) ?? Right(bytes, from);
     }

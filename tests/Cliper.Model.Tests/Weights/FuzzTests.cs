@@ -8,9 +8,9 @@ using Cliper.Model.Weights;
 namespace Cliper.Model.Tests.Weights;
 
 /// <summary>
-/// Files changed at random: each is read, or refused with an <see cref="InputException"/>, and never takes memory or time
-/// out of proportion nor writes a file. Every case repeats from its number. CLIPER_FUZZ_ROUNDS=100000 changes each as many
-/// times.
+/// Files changed at random: each is read, or refused with an <see cref="InputException"/>, and never takes memory or
+/// time out of proportion nor writes a file. Every case repeats from its number. CLIPER_FUZZ_ROUNDS=100000 changes each
+/// as many times.
 /// </summary>
 public sealed class FuzzTests : TemporaryFolder
 {
@@ -102,7 +102,8 @@ public sealed class FuzzTests : TemporaryFolder
         Fuzz(whole, whole.Length, "x", ReadAll);
     }
 
-    // In an archive that is sound, without checksums, so that the changes reach the instructions and what is built by them.
+    // In an archive that is sound, without checksums, so that the changes reach the instructions and what is built by
+    // them.
     [Test]
     public void Pickle([Values("state-dict.pt", "protocol-4.pt", "clip-micro.pt")] string name)
     {
@@ -139,7 +140,9 @@ public sealed class FuzzTests : TemporaryFolder
             writer.Add(name, [2], new float[2]);
             writer.Write(In(name + ".safetensors"));
         }
-        byte[] index = Encoding.UTF8.GetBytes("""{"metadata":{"total_size":16},"weight_map":{"a":"a.safetensors","b":"b.safetensors"}}""");
+        byte[] index =
+            Encoding.UTF8.GetBytes(
+            """{"metadata":{"total_size":16},"weight_map":{"a":"a.safetensors","b":"b.safetensors"}}""");
         Fuzz(index, index.Length, "model.safetensors.index.json", path => TensorSource.Open(path).Dispose());
     }
 

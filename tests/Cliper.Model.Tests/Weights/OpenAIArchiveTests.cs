@@ -47,7 +47,8 @@ public sealed class OpenAIArchiveTests : TemporaryFolder
     [Test]
     public void HeadsThatDifferBetweenBlocksAreAnError()
     {
-        string index = File.ReadAllText(Small).Replace("""1.attn.num_heads": {"value": 2}""", """1.attn.num_heads": {"value": 4}""");
+        string index = File.ReadAllText(Small).Replace("""1.attn.num_heads": {"value": 2}""",
+            """1.attn.num_heads": {"value": 4}""");
         File.WriteAllText(In("index.json"), index);
         WriteArchive(In("clip.pt"), In("index.json"));
         Assert.That(() => ClipWeights.Load(In("clip.pt")),
@@ -152,8 +153,8 @@ public sealed class OpenAIArchiveTests : TemporaryFolder
     }
 
     /// <summary>
-    /// The values that elixir-nx/bumblebee publishes for OpenAI's ViT-B/32 (Apache-2.0), within the tolerance that its tests
-    /// have: 1e-4 absolute and 1e-4 relative.
+    /// The values that elixir-nx/bumblebee publishes for OpenAI's ViT-B/32 (Apache-2.0), within the tolerance that its
+    /// tests have: 1e-4 absolute and 1e-4 relative.
     /// </summary>
     [Test]
     public void TheRealModelGivesThePublishedValues()
@@ -169,13 +170,14 @@ public sealed class OpenAIArchiveTests : TemporaryFolder
         using var clip = new ClipModel(device, weights);
         using var tape = new Tape(device, recording: false);
         int pixels = 3 * 224 * 224;
-        Tensor Grey(params float[] levels) => tape.Own(Tensor.From(device,
+        Tensor Gray(params float[] levels) => tape.Own(Tensor.From(device,
             [.. levels.SelectMany(level => Enumerable.Repeat(level, pixels))], new Shape(levels.Length, 3, 224, 224)));
 
-        clip.Vision.Forward(tape, Grey(.5f), (name, value) =>
+        clip.Vision.Forward(tape, Gray(.5f), (name, value) =>
         {
             if (name == "block.11")
-                AssertPublished(name, Rows(value, 1), .3465f, -.3939f, -.5297f, .3588f, -.2529f, -.5606f, .3958f, -.2688f,
+                AssertPublished(name, Rows(value, 1), .3465f, -.3939f, -.5297f, .3588f, -.2529f, -.5606f,
+                    .3958f, -.2688f,
                     -.5367f);
             if (name == "ln_post")
                 AssertPublished(name, value.ToArray()[1..4], .3602f, .3658f, -.2337f);
@@ -185,11 +187,12 @@ public sealed class OpenAIArchiveTests : TemporaryFolder
         {
             if (name != "ln_final")
                 return;
-            AssertPublished(name, Rows(value, 1), -.5844f, .3685f, -2.0744f, -.9600f, 1.0018f, -.2415f, -.5957f, -.1719f,
+            AssertPublished(name, Rows(value, 1), -.5844f, .3685f, -2.0744f, -.9600f, 1.0018f, -.2415f,
+                -.5957f, -.1719f,
                 .4689f);
             AssertPublished(name + " at the end", Rows(value, cat.Length - 1)[..3], .1658f, .8876f, 10.6313f);
         });
-        float[] logits = clip.LogitsPerImage(tape, clip.Vision.Forward(tape, Grey(.25f, .75f)),
+        float[] logits = clip.LogitsPerImage(tape, clip.Vision.Forward(tape, Gray(.25f, .75f)),
             clip.Text.Forward(tape, [cat, dog])).ToArray();
         // Published a text a row, here a picture a row.
         AssertPublished("logits", [logits[0], logits[2], logits[1], logits[3]], 22.7866f, 22.8397f, 23.2389f, 22.8406f);
@@ -200,13 +203,15 @@ public sealed class OpenAIArchiveTests : TemporaryFolder
     {
         float[] all = value.ToArray();
         int tokens = value.Shape[1], width = value.Shape[2];
-        return [.. Enumerable.Range(first, Math.Min(3, tokens - first)).SelectMany(row => all[(row * width + 1)..(row * width + 4)])];
+        return [.. Enumerable.Range(first, Math.Min(3, tokens - first)).SelectMany(row =>
+            all[(row * width + 1)..(row * width + 4)])];
     }
 
     private static void AssertPublished(string what, float[] values, params float[] published)
     {
         Assert.That(values, Has.Length.EqualTo(published.Length), what);
         for (int i = 0; i < values.Length; i++)
-            Assert.That(values[i], Is.EqualTo(published[i]).Within(1e-4 * (1 + Math.Abs(published[i]))), $"{what}[{i}]");
+            Assert.That(values[i], Is.EqualTo(published[i]).Within(1e-4 * (1 + Math.Abs(published[i]))),
+                $"{what}[{i}]");
     }
 }

@@ -17,7 +17,8 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
     [TestCase("legacy.pt", "PyTorch checkpoint, legacy form")]
     public void WhatPyTorchWroteIsRead(string name, string format)
     {
-        using TensorSource source = TensorSource.Open(Made(name)), expected = new SafeTensors(Made("expected.safetensors"));
+        using TensorSource source = TensorSource.Open(Made(name)),
+            expected = new SafeTensors(Made("expected.safetensors"));
         Assert.That(source.Format, Is.EqualTo(format));
         AssertSame(source, expected, expected.Tensors.Keys);
         Assert.That(source.DamagedRecords(), Is.Empty);
@@ -69,9 +70,11 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
     public void AnArchiveOfTorchScriptIsReadAndItsHeadsAreKnown()
     {
         using TensorSource source = TensorSource.Open(Made("clip-micro.pt")),
-            golden = new SafeTensors(Path.Combine(SharedFiles.Root, "tests", "golden", "clip_micro.weights.safetensors"));
+            golden = new SafeTensors(Path.Combine(SharedFiles.Root, "tests", "golden",
+            "clip_micro.weights.safetensors"));
         Assert.That(source.Format, Is.EqualTo("TorchScript archive"));
-        Assert.That(source.Tensors.Keys, Is.EquivalentTo(golden.Tensors.Keys.Concat(["input_resolution", "context_length",
+        Assert.That(source.Tensors.Keys,
+            Is.EquivalentTo(golden.Tensors.Keys.Concat(["input_resolution", "context_length",
             "vocab_size"])));
         Assert.That(source.Entry("visual.proj").Type, Is.EqualTo(TensorType.F16));
         Assert.That(source.Values["visual.transformer.resblocks.1.attn.num_heads"], Is.EqualTo("3"));
@@ -83,7 +86,8 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
     [Test]
     public void AModuleIsRefusedByItsName() =>
         Assert.That(() => TensorSource.Open(Made("module.pt")), Throws.TypeOf<InputException>()
-            .With.Message.Contains("'torch.nn.modules.linear Linear'").And.Message.Contains("torch.save(model.state_dict()"));
+            .With.Message.Contains("'torch.nn.modules.linear Linear'").And.Message.Contains(
+            "torch.save(model.state_dict()"));
 
     // What a pickle that means harm would name; each in all the ways in which a name can be written.
     [TestCase("os", "system")]
@@ -128,9 +132,11 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
         Case("a called dictionary", Pickle().Code("})R."), "does not take"),
         Case("a called tensor", Pickle().Tensor("FloatStorage", "0", 2).Code(")R."), "does not take"),
         Case("a storage class called", Pickle().Global("torch", "FloatStorage").Code(")R."), "does not take"),
-        Case("an object of OrderedDict", Pickle().Global("collections", "OrderedDict").Code(")").Raw(0x81).Code("."), "an object of"),
+        Case("an object of OrderedDict", Pickle().Global("collections", "OrderedDict").Code(")").Raw(0x81).Code("."),
+        "an object of"),
         Case("attributes of a list", Pickle().Code("]}b."), "attributes of what has none"),
-        Case("state that is no dictionary", Pickle().Global("__torch__", "M").Code(")").Raw(0x81).Code("]b."), "attributes"),
+        Case("state that is no dictionary", Pickle().Global("__torch__", "M").Code(")").Raw(0x81).Code("]b."),
+        "attributes"),
         Case("protocol 9", new PickleWriter().Raw(0x80, 9).Code("N."), "protocol 9"),
         Case("an empty pickle", new PickleWriter(), "ends too early"),
         Case("values left over", Pickle().Code("NN."), "left at its end"),
@@ -141,7 +147,8 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
         Case("no mark", Pickle().Code("t."), "without its beginning"),
         Case("recalls what never was", Pickle().Code("h").Raw(7).Code("."), "no value 7"),
         Case("a text of 4 GiB", Pickle().Code("X").Raw(255, 255, 255, 255).Code("."), "4294967295 bytes are announced"),
-        Case("a text of 2^63 bytes", Pickle().Raw(0x8d, 0, 0, 0, 0, 0, 0, 0, 0x80).Code("."), "9223372036854775808 bytes"),
+        Case("a text of 2^63 bytes", Pickle().Raw(0x8d, 0, 0, 0, 0, 0, 0, 0, 0x80).Code("."),
+        "9223372036854775808 bytes"),
         Case("a number of 2 GiB", Pickle().Raw(0x8b, 0, 0, 0, 0x80).Code("."), "bytes are announced"),
         Case("text that is none", Pickle().Raw(0x8c, 1, 0xff).Code("."), "no UTF-8"),
         Case("a name without end", Pickle().Code("c" + new string('a', 5000)), "a name without end"),
@@ -150,29 +157,47 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
         Case("a dictionary within itself", Pickle().Code("}q\u0000").Text("a").Code("h\u0000s."), "32 levels"),
         Case("a list within itself", Pickle().Code("]q\u0000h\u0000a."), "32 levels"),
         Case("no storage", Pickle().Tensor("FloatStorage", "1", 2), "no record 'x/data/1'", end: true),
-        Case("a storage out of the folder", Pickle().Tensor("FloatStorage", "../version", 2), "no record 'x/data/../version'", end: true),
-        Case("a storage of another size", Pickle().Tensor("FloatStorage", "0", 3), "has 8 bytes, expected 12", end: true),
-        Case("the same as a smaller one", Pickle().Code("}").Text("a").Tensor("FloatStorage", "0", 2).Code("s").Text("b")
+        Case("a storage out of the folder", Pickle().Tensor("FloatStorage", "../version", 2),
+        "no record 'x/data/../version'", end: true),
+        Case("a storage of another size", Pickle().Tensor("FloatStorage", "0", 3), "has 8 bytes, expected 12",
+        end: true),
+        Case("the same as a smaller one", Pickle().Code("}").Text("a").Tensor("FloatStorage", "0", 2)
+        .Code("s").Text("b")
             .Tensor("FloatStorage", "0", 99).Code("s"), "has 8 bytes, expected 396", end: true),
-        Case("2^62 elements", Pickle().Tensor("FloatStorage", "0", 1L << 62), "more than the file has bytes", end: true),
-        Case("fewer than no elements", Pickle().Tensor("FloatStorage", "0", -1, 0, [2], [1]), "names no storage", end: true),
-        Case("beyond the storage", Pickle().Tensor("FloatStorage", "0", 2, 1, [2], [1]), "do not lie within", end: true),
-        Case("before the storage", Pickle().Tensor("FloatStorage", "0", 2, -1, [2], [1]), "do not lie within", end: true),
-        Case("a negative stride", Pickle().Tensor("FloatStorage", "0", 2, 1, [2], [-1]), "do not lie within", end: true),
+        Case("2^62 elements", Pickle().Tensor("FloatStorage", "0", 1L << 62), "more than the file has bytes",
+        end: true),
+        Case("fewer than no elements", Pickle().Tensor("FloatStorage", "0", -1, 0, [2], [1]),
+        "names no storage", end: true),
+        Case("beyond the storage", Pickle().Tensor("FloatStorage", "0", 2, 1, [2], [1]),
+        "do not lie within", end: true),
+        Case("before the storage", Pickle().Tensor("FloatStorage", "0", 2, -1, [2], [1]),
+        "do not lie within", end: true),
+        Case("a negative stride", Pickle().Tensor("FloatStorage", "0", 2, 1, [2], [-1]),
+        "do not lie within", end: true),
         Case("a negative size", Pickle().Tensor("FloatStorage", "0", 2, 0, [-2], [1]), "do not lie within", end: true),
-        Case("strides beyond the storage", Pickle().Tensor("FloatStorage", "0", 2, 0, [1, 2], [1, 2]), "do not lie within", end: true),
-        Case("a stride that wraps", Pickle().Tensor("FloatStorage", "0", 2, 0, [3, 2], [1L << 62, 1]), "do not lie within", end: true),
-        Case("a shape that wraps", Pickle().Tensor("FloatStorage", "0", 2, 0, [1L << 32, 1L << 32], [0, 0]), "do not lie within", end: true),
-        Case("an offset that wraps", Pickle().Tensor("FloatStorage", "0", 2, long.MaxValue, [2], [1]), "do not lie within", end: true),
+        Case("strides beyond the storage", Pickle().Tensor("FloatStorage", "0", 2, 0, [1, 2], [1, 2]),
+        "do not lie within", end: true),
+        Case("a stride that wraps", Pickle().Tensor("FloatStorage", "0", 2, 0, [3, 2], [1L << 62, 1]),
+        "do not lie within", end: true),
+        Case("a shape that wraps", Pickle().Tensor("FloatStorage", "0", 2, 0, [1L << 32, 1L << 32], [0, 0]),
+        "do not lie within", end: true),
+        Case("an offset that wraps", Pickle().Tensor("FloatStorage", "0", 2, long.MaxValue, [2], [1]),
+        "do not lie within", end: true),
         Case("strides missing", Pickle().Tensor("FloatStorage", "0", 2, 0, [2], []), "do not lie within", end: true),
-        Case("17 axes", Pickle().Tensor("FloatStorage", "0", 2, 0, [.. new long[17]], [.. new long[17]]), "do not lie within", end: true),
-        Case("2 elements shown as 10^9", Pickle().Tensor("FloatStorage", "0", 2, 0, [1_000_000_000], [0]), "expanded", end: true),
-        Case("another class of storage", Pickle().Tensor("ComplexFloatStorage", "0", 2), "'torch ComplexFloatStorage'", end: true),
-        Case("a module with its code", Pickle().Code("(").Text("module").Text("Net").Text("net.py").Text("class Net").Code("tQ."),
+        Case("17 axes", Pickle().Tensor("FloatStorage", "0", 2, 0, [.. new long[17]], [.. new long[17]]),
+        "do not lie within", end: true),
+        Case("2 elements shown as 10^9", Pickle().Tensor("FloatStorage", "0", 2, 0, [1_000_000_000], [0]),
+        "expanded", end: true),
+        Case("another class of storage", Pickle().Tensor("ComplexFloatStorage", "0", 2), "'torch ComplexFloatStorage'",
+        end: true),
+        Case("a module with its code", Pickle().Code("(").Text("module").Text("Net").Text("net.py").Text("class Net")
+        .Code("tQ."),
             "a whole module"),
-        Case("a part of a storage", Pickle().Code("(").Text("storage").Global("torch", "FloatStorage").Text("0").Text("cpu").Number(2)
+        Case("a part of a storage", Pickle().Code("(").Text("storage").Global("torch", "FloatStorage").Text("0")
+            .Text("cpu").Number(2)
             .Tuple(1, 2, 3).Code("tQ."), "before version 0.4"),
-        Case("two tensors of one name", Pickle().Code("}").Text("a.b").Tensor("FloatStorage", "0", 2).Code("s").Text("a").Code("}")
+        Case("two tensors of one name", Pickle().Code("}").Text("a.b").Tensor("FloatStorage", "0", 2).Code("s")
+        .Text("a").Code("}")
             .Text("b").Tensor("FloatStorage", "0", 2).Code("ss."), "two tensors have the path 'a.b'"),
     ];
 
@@ -195,10 +220,12 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
     {
         var pickle = new PickleWriter().Start().Code("]").Text("ha").Code("aq\u0000");
         for (byte level = 1; level < 30; level++)
-            pickle.Code("0](").Code(string.Concat(Enumerable.Repeat($"h{(char)(level - 1)}", 10))).Code("e").Code($"q{(char)level}");
+            pickle.Code("0](").Code(string.Concat(Enumerable.Repeat($"h{(char)(level - 1)}", 10))).Code("e")
+                .Code($"q{(char)level}");
         WriteArchive("x.pt", pickle.Code(".").Bytes);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.That(() => TensorSource.Open(In("x.pt")), Throws.TypeOf<InputException>().With.Message.Contains("unfolds"));
+        Assert.That(() => TensorSource.Open(In("x.pt")),
+            Throws.TypeOf<InputException>().With.Message.Contains("unfolds"));
         // 200,000 values of some 100 bytes each are made before the limit stops it.
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(100L << 20));
     }
@@ -217,7 +244,8 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
         var pickle = new PickleWriter().Start().Text(new string('k', 900)).Code("q\u00000");
         pickle.Code("}h\u0000").Code("}h\u0000Nss.");
         WriteArchive("x.pt", pickle.Bytes);
-        Assert.That(() => TensorSource.Open(In("x.pt")), Throws.TypeOf<InputException>().With.Message.Contains("1000 letters"));
+        Assert.That(() => TensorSource.Open(In("x.pt")),
+            Throws.TypeOf<InputException>().With.Message.Contains("1000 letters"));
     }
 
     [Test]
@@ -231,7 +259,8 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
     [Test]
     public void AStridedTensorLargerThanAPieceIsRead()
     {
-        // 2,100,000 elements of four bytes are more than the 8 MiB that are converted at once, and no whole number of rows.
+        // 2,100,000 elements of four bytes are more than the 8 MiB that are converted at once, and no whole number of
+        // rows.
         const int Rows = 300, Columns = 7000;
         float[] values = [.. Enumerable.Range(0, Rows * Columns).Select(i => (float)i)];
         byte[] bytes = new byte[values.Length * 4];
@@ -267,7 +296,8 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
         void Refused(string what, string[] keys, string says, byte[] bytes)
         {
             WriteLegacy("x.pt", pickle, keys, bytes);
-            Assert.That(() => TensorSource.Open(In("x.pt")), Throws.TypeOf<InputException>().With.Message.Contains(says), what);
+            Assert.That(() => TensorSource.Open(In("x.pt")),
+                Throws.TypeOf<InputException>().With.Message.Contains(says), what);
         }
     }
 
@@ -278,9 +308,11 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
         "ustar"u8.CopyTo(tar.AsSpan(257));
         foreach ((byte[] bytes, string says) in new[]
         {
-            (Encoding.ASCII.GetBytes("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"), "git lfs pull"),
+            (Encoding.ASCII.GetBytes("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n"),
+                "git lfs pull"),
             (Encoding.ASCII.GetBytes("<!DOCTYPE html><html>"), "a web page"), (tar, "a tar archive"),
-            ([0x89, (byte)'H', (byte)'D', (byte)'F', 13, 10, 26, 10], "HDF5"), (Encoding.ASCII.GetBytes("GGUF1234"), "GGUF"),
+            ([0x89, (byte)'H', (byte)'D', (byte)'F', 13, 10, 26, 10], "HDF5"),
+            (Encoding.ASCII.GetBytes("GGUF1234"), "GGUF"),
             ([0x80, 2, (byte)'}', (byte)'.'], "not one that torch.save wrote"),
             (Encoding.ASCII.GetBytes("PK\u0003\u0004 and no more"), "no list of files"),
         })
@@ -304,7 +336,8 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
         bytes = File.ReadAllBytes(Made("state-dict.pt"));
         bytes[bytes.AsSpan().IndexOf("transposed"u8)] ^= 1;
         File.WriteAllBytes(In("x.pt"), bytes);
-        Assert.That(() => TensorSource.Open(In("x.pt")), Throws.TypeOf<InputException>().With.Message.Contains("checksum"));
+        Assert.That(() => TensorSource.Open(In("x.pt")),
+            Throws.TypeOf<InputException>().With.Message.Contains("checksum"));
     }
 
     [Test]
@@ -312,13 +345,15 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
     {
         using (var archive = new ArchiveWriter(In("x.zip")))
             archive.Add("a/b/data.pkl", [1]);
-        Assert.That(() => TensorSource.Open(In("x.zip")), Throws.TypeOf<InputException>().With.Message.Contains("found 0"));
+        Assert.That(() => TensorSource.Open(In("x.zip")),
+            Throws.TypeOf<InputException>().With.Message.Contains("found 0"));
         using (var archive = new ArchiveWriter(In("x.zip")))
         {
             archive.Add("a/data.pkl", [1]);
             archive.Add("b/data.pkl", [1]);
         }
-        Assert.That(() => TensorSource.Open(In("x.zip")), Throws.TypeOf<InputException>().With.Message.Contains("found 2"));
+        Assert.That(() => TensorSource.Open(In("x.zip")),
+            Throws.TypeOf<InputException>().With.Message.Contains("found 2"));
     }
 
     /// <summary>Changes the entry of a record in the list at an archive's end.</summary>
@@ -376,7 +411,8 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
             archive.Add("x/data.pkl", new PickleWriter().Start().Code("N.").Bytes);
             archive.Add("x/data.pkl", new PickleWriter().Start().Code("}.").Bytes);
         }
-        Assert.That(() => TensorSource.Open(In("x.pt")), Throws.TypeOf<InputException>().With.Message.Contains("occurs twice"));
+        Assert.That(() => TensorSource.Open(In("x.pt")),
+            Throws.TypeOf<InputException>().With.Message.Contains("occurs twice"));
     }
 
     // Records are found by name and never written anywhere, so that such a name leads nowhere.
@@ -385,7 +421,8 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
     {
         using (var archive = new ArchiveWriter(In("x.pt")))
         {
-            archive.Add("x/data.pkl", new PickleWriter().Start().Tensor("FloatStorage", "../../../y", 2).Code(".").Bytes);
+            archive.Add("x/data.pkl", new PickleWriter().Start().Tensor("FloatStorage", "../../../y", 2)
+                .Code(".").Bytes);
             archive.Add("x/data/../../../y", [.. BitConverter.GetBytes(1f), .. BitConverter.GetBytes(2f)]);
             archive.Add("/etc/cliper-gpu-was-here", [1]);
         }

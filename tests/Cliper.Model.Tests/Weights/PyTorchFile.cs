@@ -51,7 +51,8 @@ internal sealed class PickleWriter
 
     /// <summary>A tensor as torch.save writes it.</summary>
     public PickleWriter Tensor(string storage, string key, long elements, long offset, long[] shape, long[] strides) =>
-        Global("torch._utils", "_rebuild_tensor_v2").Code("((").Text("storage").Global("torch", storage).Text(key).Text("cpu")
+        Global("torch._utils", "_rebuild_tensor_v2").Code("((").Text("storage").Global("torch", storage).Text(key)
+        .Text("cpu")
             .Number(elements).Code("tQ").Number(offset).Tuple(shape).Tuple(strides).Raw(0x89)
             .Global("collections", "OrderedDict").Code(")RtR");
 
@@ -69,7 +70,9 @@ internal sealed class PickleWriter
     }
 }
 
-/// <summary>Writes zip archives without compression, each record's bytes on a boundary of 64 as PyTorch's are.</summary>
+/// <summary>
+/// Writes zip archives without compression, each record's bytes on a boundary of 64 as PyTorch's are.
+/// </summary>
 internal sealed class ArchiveWriter : IDisposable
 {
     private const int Alignment = 64;
@@ -112,7 +115,8 @@ internal sealed class ArchiveWriter : IDisposable
         _count++;
     }
 
-    public void Add(string name, byte[] bytes, uint crc = 0) => Add(name, bytes.Length, stream => stream.Write(bytes), crc);
+    public void Add(string name, byte[] bytes, uint crc = 0) => Add(name, bytes.Length, stream => stream.Write(bytes),
+        crc);
 
     public void Dispose()
     {

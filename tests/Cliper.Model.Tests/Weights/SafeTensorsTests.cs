@@ -106,7 +106,8 @@ public sealed class SafeTensorsTests : TemporaryFolder
     [Test]
     public void AllIntegerTypesAreRead()
     {
-        string path = Make("""{"i8":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"u8":{"dtype":"BOOL","shape":[1],"data_offsets":[1,2]},"""
+        string path =
+            Make("""{"i8":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"u8":{"dtype":"BOOL","shape":[1],"data_offsets":[1,2]},"""
             + """ "i16":{"dtype":"I16","shape":[1],"data_offsets":[2,4]},"u16":{"dtype":"U16","shape":[1],"data_offsets":[4,6]},"""
             + """ "u32":{"dtype":"U32","shape":[1],"data_offsets":[6,10]},"u64":{"dtype":"U64","shape":[1],"data_offsets":[10,18]},"""
             + """ "f64":{"dtype":"F64","shape":[1],"data_offsets":[18,26]}}  """, 26);
@@ -154,15 +155,21 @@ public sealed class SafeTensorsTests : TemporaryFolder
         Header("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[3],"data_offsets":[4,16]}}""", "overlaps", "overlap"),
         Header("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}}""", "gap", "gap"),
         Header("""{"a":{"dtype":"F32","shape":[4],"data_offsets":[4,20]}}""", "ends at byte 20", "out of range"),
-        Header("""{"a":{"dtype":"F32","shape":[4],"data_offsets":[9223372036854775807,16]}}""", "data_offsets", "begin after end"),
+        Header("""{"a":{"dtype":"F32","shape":[4],"data_offsets":[9223372036854775807,16]}}""", "data_offsets",
+        "begin after end"),
         Header("""{"a":{"dtype":"F32","shape":[4],"data_offsets":[-16,0]}}""", "whole numbers", "negative offset"),
         Header("""{"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}}""", "whole numbers", "negative size"),
         Header("""{"a":{"dtype":"F32","shape":[4.5],"data_offsets":[0,16]}}""", "whole numbers", "fractional size"),
-        Header("""{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,16]}}""", "whole numbers", "size beyond 64 bits"),
-        Header("""{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,16]}}""", "more elements", "product wraps to 0"),
-        Header("""{"a":{"dtype":"F64","shape":[2305843009213693954],"data_offsets":[0,16]}}""", "more elements", "bytes wrap to 16"),
-        Header("""{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,4],"data_offsets":[0,16]}}""", "more than 16", "too many axes"),
-        Header("""{"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}}""", "takes 20 bytes", "shape and offsets disagree"),
+        Header("""{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,16]}}""", "whole numbers",
+        "size beyond 64 bits"),
+        Header("""{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,16]}}""", "more elements",
+        "product wraps to 0"),
+        Header("""{"a":{"dtype":"F64","shape":[2305843009213693954],"data_offsets":[0,16]}}""", "more elements",
+        "bytes wrap to 16"),
+        Header("""{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,4],"data_offsets":[0,16]}}""",
+        "more than 16", "too many axes"),
+        Header("""{"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}}""", "takes 20 bytes",
+        "shape and offsets disagree"),
         Header("""{"a":{"dtype":"F33","shape":[4],"data_offsets":[0,16]}}""", "dtype 'F33'", "unknown dtype"),
         Header("""{"a":{"dtype":"9","shape":[4],"data_offsets":[0,16]}}""", "dtype '9'", "dtype as a number"),
         Header("""{"a":{"dtype":9,"shape":[4],"data_offsets":[0,16]}}""", "expected text", "dtype not text"),
@@ -242,7 +249,8 @@ public sealed class SafeTensorsTests : TemporaryFolder
         Assert.That(() => AtomicFile.Write("/dev/full", stream => stream.Write(new byte[10])),
             Throws.TypeOf<IOException>().With.Message.Contains("No space left"));
         Assert.That(() => AtomicFile.Write("/dev/null", stream => stream.Write(new byte[10])), Throws.Nothing);
-        Assert.That(() => File.WriteAllBytes("/dev/full", new byte[10]), Throws.TypeOf<IOException>(), "still the device");
+        Assert.That(() => File.WriteAllBytes("/dev/full", new byte[10]), Throws.TypeOf<IOException>(),
+            "still the device");
     }
 
     [Test]
@@ -275,11 +283,16 @@ public sealed class SafeTensorsTests : TemporaryFolder
         Assert.That(source.ReadFloats("a").Concat(source.ReadFloats("b")), Is.EqualTo(new float[] { 1, 2 }));
     }
 
-    [TestCase("""{"weight_map":{"a":"one.safetensors","b":"two.safetensors","c":"two.safetensors"}}""", "'c' is not in", TestName = "Index: a tensor too many")]
-    [TestCase("""{"weight_map":{"a":"one.safetensors","b":"two.safetensors","c":"two.safetensors"}""", "JSON", TestName = "Index: cut short")]
-    [TestCase("""{"weight_map":{"a":"one.safetensors","a":"two.safetensors"}}""", "JSON", TestName = "Index: a tensor twice")]
-    [TestCase("""{"weight_map":{"a":"one.safetensors","b":"one.safetensors"}}""", "'b' is not in", TestName = "Index: in another file")]
-    [TestCase("""{"weight_map":{"a":"../one.safetensors"}}""", "plain file name", TestName = "Index: out of the folder")]
+    [TestCase("""{"weight_map":{"a":"one.safetensors","b":"two.safetensors","c":"two.safetensors"}}""", "'c' is not in",
+        TestName = "Index: a tensor too many")]
+    [TestCase("""{"weight_map":{"a":"one.safetensors","b":"two.safetensors","c":"two.safetensors"}""", "JSON",
+        TestName = "Index: cut short")]
+    [TestCase("""{"weight_map":{"a":"one.safetensors","a":"two.safetensors"}}""", "JSON",
+        TestName = "Index: a tensor twice")]
+    [TestCase("""{"weight_map":{"a":"one.safetensors","b":"one.safetensors"}}""", "'b' is not in",
+        TestName = "Index: in another file")]
+    [TestCase("""{"weight_map":{"a":"../one.safetensors"}}""", "plain file name",
+        TestName = "Index: out of the folder")]
     [TestCase("""{"weight_map":{"a":"/etc/passwd"}}""", "plain file name", TestName = "Index: an absolute path")]
     [TestCase("""{"weight_map":{"a":"three.safetensors"}}""", "no such file", TestName = "Index: a missing file")]
     [TestCase("""{"weight_map":{"a":1}}""", "file name", TestName = "Index: not a name")]

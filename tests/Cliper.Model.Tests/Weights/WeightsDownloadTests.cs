@@ -9,7 +9,8 @@ public sealed class WeightsDownloadTests : TemporaryFolder
 {
     private const string Weights = "model.safetensors";
 
-    private static readonly string Snapshot = Path.Combine("models--openai--clip-micro", "snapshots", FaultyServer.Commit);
+    private static readonly string Snapshot = Path.Combine("models--openai--clip-micro", "snapshots",
+        FaultyServer.Commit);
 
     private FaultyServer _server = null!;
 
@@ -35,7 +36,9 @@ public sealed class WeightsDownloadTests : TemporaryFolder
             weights.Save(In("made"), ClipNaming.HuggingFace);
         _server.Files[Weights] = File.ReadAllBytes(In("made"));
         _server.Large.Add(Weights);
-        _server.Files["config.json"] = Encoding.UTF8.GetBytes("""{"vision_config":{"num_attention_heads":1},"text_config":{"num_attention_heads":1}}""");
+        _server.Files["config.json"] =
+            Encoding.UTF8.GetBytes(
+            """{"vision_config":{"num_attention_heads":1},"text_config":{"num_attention_heads":1}}""");
         _server.Files["README.md"] = [1];
         _server.Files["tf_model.h5"] = new byte[1000];
     }
@@ -45,7 +48,8 @@ public sealed class WeightsDownloadTests : TemporaryFolder
 
     private string Cache => In("cache");
 
-    private WeightsDownload Downloader() => new(_server.Address, Cache, TimeSpan.FromMilliseconds(1)) { Patience = TimeSpan.FromSeconds(1) };
+    private WeightsDownload Downloader() => new(_server.Address, Cache, TimeSpan.FromMilliseconds(1)) { Patience =
+        TimeSpan.FromSeconds(1) };
 
     private DownloadResult Download(IProgress<DownloadProgress>? progress = null)
     {
@@ -62,7 +66,8 @@ public sealed class WeightsDownloadTests : TemporaryFolder
             Assert.That(File.ReadAllBytes(path), Is.EqualTo(_server.Files[name]));
             Assert.That(new FileInfo(path).LinkTarget, Is.EqualTo($"../../blobs/{_server.Checksum(name)}"));
         }
-        Assert.That(File.ReadAllText(Path.Combine(Cache, "models--openai--clip-micro", "refs", "main")), Is.EqualTo(FaultyServer.Commit));
+        Assert.That(File.ReadAllText(Path.Combine(Cache, "models--openai--clip-micro", "refs", "main")),
+            Is.EqualTo(FaultyServer.Commit));
         Assert.That(Directory.GetFiles(Cache, "*.incomplete", SearchOption.AllDirectories), Is.Empty);
         ClipWeights.Load(result.Folder).Dispose();
     }
@@ -82,7 +87,8 @@ public sealed class WeightsDownloadTests : TemporaryFolder
         int before = _server.Requests.Count;
         result = Download();
         AssertWhole(result);
-        Assert.That((result.Fetched, _server.Requests.Count - before), Is.EqualTo((0L, 1)), "only the list is asked for again");
+        Assert.That((result.Fetched, _server.Requests.Count - before), Is.EqualTo((0L, 1)),
+            "only the list is asked for again");
     }
 
     private sealed class Reports : IProgress<DownloadProgress>
@@ -102,7 +108,8 @@ public sealed class WeightsDownloadTests : TemporaryFolder
             ? whole with { Body = whole.Body[..step], Length = whole.Body.Length } : null;
         DownloadResult result = Download();
         AssertWhole(result);
-        Assert.That(result.Fetched, Is.EqualTo(_server.Files[Weights].Length + _server.Files["config.json"].Length), "nothing twice");
+        Assert.That(result.Fetched, Is.EqualTo(_server.Files[Weights].Length + _server.Files["config.json"].Length),
+            "nothing twice");
         Assert.That(_server.Requests.Count(request => request.Contains(" from ")), Is.EqualTo(7));
     }
 
@@ -125,7 +132,8 @@ public sealed class WeightsDownloadTests : TemporaryFolder
     public void AServerThatIsBusyIsAskedAgain()
     {
         int left = 3;
-        _server.Fault = (name, _, _) => name == Weights && left-- > 0 ? new FaultyServer.Answer("503 Service Unavailable", []) : null;
+        _server.Fault = (name, _, _) => name == Weights && left-- > 0
+            ? new FaultyServer.Answer("503 Service Unavailable", []) : null;
         AssertWhole(Download());
     }
 
@@ -146,12 +154,15 @@ public sealed class WeightsDownloadTests : TemporaryFolder
     [Test]
     public void AnotherCallGoesOnWhereTheFirstFailed()
     {
-        _server.Fault = (name, bytes, from) => name == Weights ? new FaultyServer.Answer(from is null ? "200 OK" : "503 Busy", bytes[..5000],
+        _server.Fault = (name, bytes, from) => name == Weights ? new FaultyServer.Answer(from is null ? "200 OK"
+            : "503 Busy", bytes[..5000],
             from is null ? bytes.Length : null) : null;
         InputException error = Assert.Throws<InputException>(() => Download())!;
-        Assert.That(error.Message, Does.Contain(Weights).And.Contain("5 attempts").And.Contain("goes on where it stopped"));
+        Assert.That(error.Message,
+            Does.Contain(Weights).And.Contain("5 attempts").And.Contain("goes on where it stopped"));
         Assert.That(new FileInfo(Blob(Weights) + ".incomplete").Length, Is.EqualTo(5000));
-        Assert.That(Path.Combine(Cache, "models--openai--clip-micro", "refs", "main"), Does.Not.Exist, "half a model has no name");
+        Assert.That(Path.Combine(Cache, "models--openai--clip-micro", "refs", "main"), Does.Not.Exist,
+            "half a model has no name");
         _server.Fault = null;
         DownloadResult result = Download();
         AssertWhole(result);
@@ -159,12 +170,14 @@ public sealed class WeightsDownloadTests : TemporaryFolder
     }
 
     [Test]
-    public void ACancelledDownloadIsGoneOnWith()
+    public void ACanceledDownloadIsGoneOnWith()
     {
         using var cancellation = new CancellationTokenSource();
-        _server.Fault = (name, bytes, from) => name == Weights ? new FaultyServer.Answer("200 OK", bytes[..5000], bytes.Length, Stall: true) : null;
+        _server.Fault = (name, bytes, from) => name == Weights ? new FaultyServer.Answer("200 OK", bytes[..5000],
+            bytes.Length, Stall: true) : null;
         using (WeightsDownload download = Downloader())
-            Assert.That(() => download.Run(FaultyServer.Model, progress: new Cancel(cancellation), cancellation: cancellation.Token),
+            Assert.That(() => download.Run(FaultyServer.Model, progress: new Cancel(cancellation),
+                cancellation: cancellation.Token),
                 Throws.InstanceOf<OperationCanceledException>());
         Assert.That(new FileInfo(Blob(Weights) + ".incomplete").Length, Is.EqualTo(5000));
         _server.Fault = null;
@@ -180,13 +193,16 @@ public sealed class WeightsDownloadTests : TemporaryFolder
         }
     }
 
-    private string Blob(string name) => Path.Combine(Cache, "models--openai--clip-micro", "blobs", _server.Checksum(name));
+    private string Blob(string name) => Path.Combine(Cache, "models--openai--clip-micro", "blobs",
+        _server.Checksum(name));
 
     [Test]
     public void OtherBytesThanPromisedAreThrownAway([Values(Weights, "config.json")] string file)
     {
-        _server.Fault = (name, bytes, from) => name == file ? FaultyServer.Right([.. bytes[..^1], (byte)(bytes[^1] ^ 1)], from) : null;
-        Assert.That(() => Download(), Throws.TypeOf<InputException>().With.Message.Contains(file).And.Message.Contains("the checksum is")
+        _server.Fault = (name, bytes, from) => name == file
+            ? FaultyServer.Right([.. bytes[..^1], (byte)(bytes[^1] ^ 1)], from) : null;
+        Assert.That(() => Download(),
+            Throws.TypeOf<InputException>().With.Message.Contains(file).And.Message.Contains("the checksum is")
             .And.Message.Contains($"expected {_server.Checksum(file)}"));
         Assert.That(Blob(file), Does.Not.Exist);
         Assert.That(Path.Combine(Cache, Snapshot, file), Does.Not.Exist);
@@ -198,7 +214,8 @@ public sealed class WeightsDownloadTests : TemporaryFolder
     public void AFileThatIsShorterThanItsListSaysIsAnError()
     {
         _server.Fault = (name, bytes, from) => name == Weights ? FaultyServer.Right(bytes[..^10], from) : null;
-        Assert.That(() => Download(), Throws.TypeOf<InputException>().With.Message.Contains(Weights).And.Message.Contains("5 attempts"));
+        Assert.That(() => Download(),
+            Throws.TypeOf<InputException>().With.Message.Contains(Weights).And.Message.Contains("5 attempts"));
         Assert.That(Blob(Weights), Does.Not.Exist);
     }
 
@@ -206,7 +223,8 @@ public sealed class WeightsDownloadTests : TemporaryFolder
     public void AFileThatIsLongerThanItsListSaysIsAnErrorAtOnce()
     {
         // Half a gigabyte is announced; no more is read than shows the lie.
-        _server.Fault = (name, bytes, _) => name == Weights ? new FaultyServer.Answer("200 OK", [.. bytes, .. new byte[1 << 20]], 1L << 29) : null;
+        _server.Fault = (name, bytes, _) => name == Weights
+            ? new FaultyServer.Answer("200 OK", [.. bytes, .. new byte[1 << 20]], 1L << 29) : null;
         Assert.That(() => Download(), Throws.TypeOf<InputException>().With.Message.Contains("sends more than"));
         Assert.That(new FileInfo(Blob(Weights) + ".incomplete").Length, Is.Zero);
         _server.Fault = null;
@@ -218,8 +236,10 @@ public sealed class WeightsDownloadTests : TemporaryFolder
     {
         _server.Fault = (name, bytes, from) => name != Weights ? null
             : from is null ? new FaultyServer.Answer("200 OK", bytes[..1000], bytes.Length)
-            : new FaultyServer.Answer("206 Partial Content", bytes[1001..], Headers: $"Content-Range: bytes 1001-{bytes.Length - 1}/{bytes.Length}\r\n");
-        Assert.That(() => Download(), Throws.TypeOf<InputException>().With.Message.Contains("another part than from byte 1000"));
+            : new FaultyServer.Answer("206 Partial Content", bytes[1001..],
+            Headers: $"Content-Range: bytes 1001-{bytes.Length - 1}/{bytes.Length}\r\n");
+        Assert.That(() => Download(),
+            Throws.TypeOf<InputException>().With.Message.Contains("another part than from byte 1000"));
     }
 
     [Test]
@@ -227,17 +247,22 @@ public sealed class WeightsDownloadTests : TemporaryFolder
     {
         byte[] first = Shard("a"), second = Shard("b");
         _server.Files.Remove(Weights);
-        _server.Files["model.safetensors.index.json"] = Encoding.UTF8.GetBytes("""{"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}""");
+        _server.Files["model.safetensors.index.json"] =
+            Encoding.UTF8.GetBytes("""{"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}""");
         _server.Files["one.safetensors"] = first;
         _server.Files["two.safetensors"] = second;
         DownloadResult result = Download();
         using (TensorSource source = TensorSource.Open(result.Folder))
             Assert.That(source.Tensors.Keys, Is.EquivalentTo(new[] { "a", "b" }));
 
-        _server.Files["model.safetensors.index.json"] = Encoding.UTF8.GetBytes("""{"weight_map":{"a":"../../../../x","b":"two.safetensors"}}""");
+        _server.Files["model.safetensors.index.json"] =
+            Encoding.UTF8.GetBytes("""{"weight_map":{"a":"../../../../x","b":"two.safetensors"}}""");
         Assert.That(() => Download(), Throws.TypeOf<InputException>().With.Message.Contains("not a plain file name"));
-        _server.Files["model.safetensors.index.json"] = Encoding.UTF8.GetBytes("""{"weight_map":{"a":"three.safetensors"}}""");
-        Assert.That(() => Download(), Throws.TypeOf<InputException>().With.Message.Contains("'three.safetensors', which the model does not have"));
+        _server.Files["model.safetensors.index.json"] =
+            Encoding.UTF8.GetBytes("""{"weight_map":{"a":"three.safetensors"}}""");
+        Assert.That(() => Download(),
+            Throws.TypeOf<InputException>().With.Message.Contains(
+            "'three.safetensors', which the model does not have"));
 
         byte[] Shard(string name)
         {
@@ -267,12 +292,16 @@ public sealed class WeightsDownloadTests : TemporaryFolder
     public void WhatIsNotThereIsAnError()
     {
         using WeightsDownload download = Downloader();
-        Assert.That(() => download.Run("openai/clip-mirco"), Throws.TypeOf<InputException>().With.Message.Contains("no such public model")
+        Assert.That(() => download.Run("openai/clip-mirco"),
+            Throws.TypeOf<InputException>().With.Message.Contains("no such public model")
             .And.Message.Contains(_server.Address));
         foreach (string name in new[] { "clip", "a/b/c", "../x", "a/..", "/etc/passwd", "a/b?c", "" })
-            Assert.That(() => download.Run(name), Throws.TypeOf<SettingsException>().With.Message.Contains("no model's name"));
-        Assert.That(() => download.Run(FaultyServer.Model, "../main"), Throws.TypeOf<SettingsException>().With.Message.Contains("revision"));
-        Assert.That(() => new WeightsDownload("ftp://x"), Throws.TypeOf<SettingsException>().With.Message.Contains("HF_ENDPOINT"));
+            Assert.That(() => download.Run(name),
+                Throws.TypeOf<SettingsException>().With.Message.Contains("no model's name"));
+        Assert.That(() => download.Run(FaultyServer.Model, "../main"),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("revision"));
+        Assert.That(() => new WeightsDownload("ftp://x"),
+            Throws.TypeOf<SettingsException>().With.Message.Contains("HF_ENDPOINT"));
     }
 
     [Test]
@@ -290,7 +319,8 @@ public sealed class WeightsDownloadTests : TemporaryFolder
         string address = _server.Address;
         _server.Dispose();
         using var download = new WeightsDownload(address, Cache, TimeSpan.FromMilliseconds(1));
-        Assert.That(() => download.Run(FaultyServer.Model), Throws.TypeOf<InputException>().With.Message.Contains("5 attempts")
+        Assert.That(() => download.Run(FaultyServer.Model),
+            Throws.TypeOf<InputException>().With.Message.Contains("5 attempts")
             .And.Message.Contains("proxy"));
     }
 

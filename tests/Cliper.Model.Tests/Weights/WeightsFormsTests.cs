@@ -5,12 +5,15 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Weights;
 
-/// <summary>CLIP weights in the forms in which they come: a training's checkpoint, PyTorch's files, a local cache.</summary>
+/// <summary>
+/// CLIP weights in the forms in which they come: a training's checkpoint, PyTorch's files, a local cache.
+/// </summary>
 public sealed class WeightsFormsTests : TemporaryFolder
 {
     private const string Model = "openai/clip-micro", Commit = "0123456789abcdef0123456789abcdef01234567";
 
-    private static readonly string[] CacheVariables = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"];
+    private static readonly string[] CacheVariables = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME",
+        "XDG_CACHE_HOME"];
 
     private readonly Dictionary<string, string?> _environment = [];
 
@@ -56,8 +59,10 @@ public sealed class WeightsFormsTests : TemporaryFolder
     [Test]
     public void AnArchiveThatPyTorchWroteIsTheModelItWasMadeOf()
     {
-        using ClipWeights loaded = ClipWeights.Load(Path.Combine(SharedFiles.Root, "tests", "checkpoints", "clip-micro.pt")),
-            golden = ClipWeights.Load(Path.Combine(SharedFiles.Root, "tests", "golden", "clip_micro.weights.safetensors"));
+        using ClipWeights loaded = ClipWeights.Load(Path.Combine(SharedFiles.Root, "tests", "checkpoints",
+            "clip-micro.pt")),
+            golden = ClipWeights.Load(Path.Combine(SharedFiles.Root, "tests", "golden",
+            "clip_micro.weights.safetensors"));
         Assert.That(loaded.Config, Is.EqualTo(golden.Config));
         foreach (string name in golden.Names)
             Assert.That(loaded.Values(name), Is.EqualTo(golden.Values(name).Select(value =>
@@ -65,7 +70,8 @@ public sealed class WeightsFormsTests : TemporaryFolder
     }
 
     [Test]
-    public void TheModelInATrainingsCheckpointIsFound([Values("state_dict.", "state_dict.module.", "model.")] string prefix,
+    public void TheModelInATrainingsCheckpointIsFound([Values("state_dict.", "state_dict.module.",
+        "model.")] string prefix,
         [Values] ClipNaming naming)
     {
         using ClipWeights weights = ClipWeights.Random(Config, 1);
@@ -75,7 +81,8 @@ public sealed class WeightsFormsTests : TemporaryFolder
         inner.Write(In("inner"));
         using (var source = new SafeTensors(In("inner")))
             foreach (TensorEntry entry in source.Tensors.Values)
-                writer.Add(prefix + entry.Name, [.. entry.Shape.Select(size => (int)size)], source.ReadFloats(entry.Name));
+                writer.Add(prefix + entry.Name, [.. entry.Shape.Select(size => (int)size)],
+                    source.ReadFloats(entry.Name));
         writer.Add("optimizer.state.0.exp_avg", [1], new float[1]);
         writer.Write(In("x"));
         using ClipWeights loaded = ClipWeights.Load(In("x"));
@@ -124,19 +131,22 @@ public sealed class WeightsFormsTests : TemporaryFolder
             AssertSame(loaded, weights);
         writer.Metadata["clip_config"] = """{"imageSize":""";
         writer.Write(In("x"));
-        Assert.That(() => ClipWeights.Load(In("x")), Throws.TypeOf<InputException>().With.Message.Contains("'clip_config'"));
+        Assert.That(() => ClipWeights.Load(In("x")),
+            Throws.TypeOf<InputException>().With.Message.Contains("'clip_config'"));
     }
 
     private static void MakeSnapshot(string cache)
     {
-        string folder = Path.Combine(cache, "models--openai--clip-micro"), snapshot = Path.Combine(folder, "snapshots", Commit);
+        string folder = Path.Combine(cache, "models--openai--clip-micro"),
+            snapshot = Path.Combine(folder, "snapshots", Commit);
         Directory.CreateDirectory(Path.Combine(folder, "blobs"));
         Directory.CreateDirectory(Path.Combine(folder, "refs"));
         Directory.CreateDirectory(snapshot);
         using ClipWeights weights = ClipWeights.Random(Config, 4);
         weights.Save(Path.Combine(folder, "blobs", "abc"), ClipNaming.HuggingFace);
         File.CreateSymbolicLink(Path.Combine(snapshot, "model.safetensors"), "../../blobs/abc");
-        File.WriteAllText(Path.Combine(snapshot, "config.json"), """{"vision_config":{"num_attention_heads":1},"text_config":{"num_attention_heads":2}}""");
+        File.WriteAllText(Path.Combine(snapshot, "config.json"),
+            """{"vision_config":{"num_attention_heads":1},"text_config":{"num_attention_heads":2}}""");
         File.WriteAllText(Path.Combine(folder, "refs", "main"), Commit + "\n");
     }
 
@@ -168,13 +178,16 @@ public sealed class WeightsFormsTests : TemporaryFolder
     public void WhatIsNotInTheCacheIsAnErrorThatSaysHowToGetIt()
     {
         Environment.SetEnvironmentVariable("HF_HUB_CACHE", Folder);
-        Assert.That(() => ClipWeights.Load(Model), Throws.TypeOf<InputException>().With.Message.Contains("no such file or folder")
+        Assert.That(() => ClipWeights.Load(Model),
+            Throws.TypeOf<InputException>().With.Message.Contains("no such file or folder")
             .And.Message.Contains(Folder).And.Message.Contains($"weights download {Model}"));
         MakeSnapshot(Folder);
         File.WriteAllText(In("models--openai--clip-micro/refs/main"), "../../../etc");
         Directory.CreateDirectory(In("models--openai--clip-micro/snapshots/other"));
-        Assert.That(() => ClipWeights.Load(Model), Throws.TypeOf<InputException>().With.Message.Contains("none of the 2 snapshots"));
+        Assert.That(() => ClipWeights.Load(Model),
+            Throws.TypeOf<InputException>().With.Message.Contains("none of the 2 snapshots"));
         Directory.Delete(In("models--openai--clip-micro/snapshots"), recursive: true);
-        Assert.That(() => ClipWeights.Load(Model), Throws.TypeOf<InputException>().With.Message.Contains("none of the 0 snapshots"));
+        Assert.That(() => ClipWeights.Load(Model),
+            Throws.TypeOf<InputException>().With.Message.Contains("none of the 0 snapshots"));
     }
 }

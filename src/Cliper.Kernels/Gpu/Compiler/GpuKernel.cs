@@ -10,7 +10,8 @@ namespace Cliper.Kernels.Gpu.Compiler;
 /// <param name="method">A static method of numbers and <see cref="Ptx"/> pointers.</param>
 /// <param name="name">Name in messages and tables.</param>
 /// <param name="threads">Number of threads of a block.</param>
-/// <param name="minBlocks">Number of blocks that a multiprocessor must be able to hold: it bounds the registers.</param>
+/// <param name="minBlocks">Number of blocks that a multiprocessor must be able to hold: it bounds the
+/// registers.</param>
 /// <param name="registers">Most registers that ptxas may use for a thread.</param>
 /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
 /// <param name="target">What it needs.</param>
@@ -57,7 +58,9 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
     /// <summary>Number of mma or wgmma, ldmatrix and cp.async instructions in the PTX.</summary>
     public (int Mma, int LoadMatrix, int CopyAsync) Instructions { get; init; }
 
-    /// <summary>Whether it computes in double precision, which is slow on most GPUs and must not happen by accident.</summary>
+    /// <summary>
+    /// Whether it computes in double precision, which is slow on most GPUs and must not happen by accident.
+    /// </summary>
     public bool UsesDoubles { get; init; }
 
     /// <summary>The PTX, compiled when it is first asked for.</summary>

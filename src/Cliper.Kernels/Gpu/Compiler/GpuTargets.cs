@@ -1,6 +1,8 @@
 namespace Cliper.Kernels.Gpu.Compiler;
 
-/// <summary>The generation of GPU that a kernel is written for; <see cref="GpuTargets"/> says what each needs.</summary>
+/// <summary>
+/// The generation of GPU that a kernel is written for; <see cref="GpuTargets"/> says what each needs.
+/// </summary>
 internal enum GpuTarget
 {
     /// <summary>SIMT code, without tensor cores.</summary>

@@ -13,9 +13,10 @@ using ILGPU.Runtime.Cuda;
 namespace Cliper.Kernels.Gpu.Compiler;
 
 /// <summary>
-/// Compiles C# kernels to PTX, without a GPU or driver. The optimization level is O1: O2 of ILGPU 1.5.3 moves loads across
-/// barriers and stores. The instruction set is pinned, so that the PTX that is tested is the PTX that a driver gets; labels
-/// and names are renumbered, so that it does not depend on what was compiled before and the driver's cache finds it again.
+/// Compiles C# kernels to PTX, without a GPU or driver. The optimization level is O1: O2 of ILGPU 1.5.3 moves loads
+/// across barriers and stores. The instruction set is pinned, so that the PTX that is tested is the PTX that a driver
+/// gets; labels and names are renumbered, so that it does not depend on what was compiled before and the driver's cache
+/// finds it again.
 /// </summary>
 internal static partial class KernelCompiler
 {
@@ -31,7 +32,8 @@ internal static partial class KernelCompiler
     public static string Compile(GpuKernel kernel)
     {
         ConcurrentBag<Context> contexts = kernel.UsesDoubles ? Doubles : Singles;
-        Context context = contexts.TryTake(out Context? idle) ? idle : Create(kernel.UsesDoubles ? MathMode.Default : MathMode.Fast32BitOnly);
+        Context context = contexts.TryTake(out Context? idle) ? idle : Create(kernel.UsesDoubles ? MathMode.Default
+            : MathMode.Fast32BitOnly);
         try
         {
             GpuTargetRow target = kernel.Target.Row();
@@ -40,7 +42,8 @@ internal static partial class KernelCompiler
             using (var backend = new PTXBackend(context, architecture, CudaInstructionSet.ISA_78, null!))
             {
                 EntryPointDescription entry = EntryPointDescription.FromExplicitlyGroupedKernel(kernel.Method);
-                ptx = ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads, kernel.MinBlocks))).PTXAssembly;
+                ptx = ((PTXCompiledKernel)backend.Compile(entry, new KernelSpecialization(kernel.Threads,
+                    kernel.MinBlocks))).PTXAssembly;
             }
             // ILGPU caches a kernel's methods in their optimized form, which would change the PTX of later kernels.
             context.ClearCache(ClearCacheMode.Everything);
@@ -51,12 +54,14 @@ internal static partial class KernelCompiler
         {
             // A failed compilation spoils ILGPU's context for all later ones.
             context.Dispose();
-            throw new InvalidOperationException($"{kernel.Name} does not compile: {failure.GetBaseException().Message}", failure);
+            throw new InvalidOperationException($"{kernel.Name} does not compile: {failure.GetBaseException().Message}",
+                failure);
         }
     }
 
     private static Context Create(MathMode mode) => Context.Create(builder =>
-        builder.Optimize(OptimizationLevel.O1).Math(mode).EnableAlgorithms().WithPtx(typeof(Ptx)).WithPtx(typeof(Wgmma)));
+        builder.Optimize(OptimizationLevel.O1).Math(mode).EnableAlgorithms().WithPtx(typeof(Ptx))
+        .WithPtx(typeof(Wgmma)));
 
     /// <summary>
     /// Writes the header, which ILGPU cannot for Hopper, keeps the entry point, and numbers names in the order of their
@@ -69,7 +74,8 @@ internal static partial class KernelCompiler
         int entry = ptx.LastIndexOf(".visible .entry", StringComparison.Ordinal);
         var text = new StringBuilder($".version {target.PtxVersion}\n.target {target.Architecture}\n");
         foreach (string line in ptx[..entry].Split('\n'))
-            if (line.StartsWith(".address_size", StringComparison.Ordinal) || line.StartsWith(".extern .shared", StringComparison.Ordinal))
+            if (line.StartsWith(".address_size", StringComparison.Ordinal)
+                || line.StartsWith(".extern .shared", StringComparison.Ordinal))
                 text.Append(line).Append('\n');
         string name = EntryName().Match(ptx, entry).Groups[1].Value;
         text.Append(Rounded().Replace(Comment().Replace(ptx[entry..], ""), "$1.rn.f64"));
@@ -78,8 +84,9 @@ internal static partial class KernelCompiler
         {
             if (!names.TryGetValue(match.Value, out string? replacement))
             {
-                // Registers are numbered within the kernel; a name that ILGPU numbers over all kernels has an underscore.
-                // Parameters lose their C# names, so that renaming one leaves the PTX, and its hash, as they are.
+                // Registers are numbered within the kernel; a name that ILGPU numbers over all kernels has an
+                // underscore. Parameters lose their C# names, so that renaming one leaves the PTX, and its hash, as
+                // they are.
                 string stem = match.Groups[1].Value;
                 bool isParameter = stem.StartsWith('_') && !stem.StartsWith("__", StringComparison.Ordinal);
                 replacement = $"{(isParameter ? "p" : stem)}_{names.Count}";

@@ -13,12 +13,13 @@ using ILGPU.IR.Values;
 namespace Cliper.Kernels.Gpu.Compiler;
 
 /// <summary>
-/// Teaches ILGPU's PTX backend the methods that carry a <see cref="PtxAttribute"/>. Values stay in registers: unlike ILGPU's
-/// inline assembly, nothing goes through local memory.
+/// Teaches ILGPU's PTX backend the methods that carry a <see cref="PtxAttribute"/>. Values stay in registers: unlike
+/// ILGPU's inline assembly, nothing goes through local memory.
 /// </summary>
 internal static partial class PtxIntrinsics
 {
-    private readonly record struct Operand(PTXCodeGenerator.HardwareRegister Register, MemoryAddressSpace Space, string? Literal = null)
+    private readonly record struct Operand(PTXCodeGenerator.HardwareRegister Register, MemoryAddressSpace Space,
+        string? Literal = null)
     {
         public override string ToString() => "%" + PTXRegisterAllocator.GetStringRepresentation(Register);
     }
@@ -27,8 +28,10 @@ internal static partial class PtxIntrinsics
     public static Context.Builder WithPtx(this Context.Builder builder, Type type)
     {
         IntrinsicImplementationManager manager = builder.GetIntrinsicManager();
-        MethodInfo handler = typeof(PtxIntrinsics).GetMethod(nameof(Generate), BindingFlags.Static | BindingFlags.NonPublic)!;
-        foreach (MethodInfo method in type.GetMethods(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic))
+        MethodInfo handler = typeof(PtxIntrinsics).GetMethod(nameof(Generate),
+            BindingFlags.Static | BindingFlags.NonPublic)!;
+        foreach (MethodInfo method in type.GetMethods(BindingFlags.Static | BindingFlags.Public
+            | BindingFlags.NonPublic))
             if (method.IsDefined(typeof(PtxAttribute)))
                 manager.RegisterMethod(method, new PTXIntrinsic(handler, IntrinsicImplementationMode.GenerateCode));
         return builder;
@@ -64,7 +67,8 @@ internal static partial class PtxIntrinsics
             body.Append(kind switch
             {
                 's' => SharedAddress(operand, preparation, temporaries++),
-                'i' => operand.Literal ?? throw new InvalidOperationException($"an argument that is no constant in \"{text}\""),
+                'i' => operand.Literal
+                ?? throw new InvalidOperationException($"an argument that is no constant in \"{text}\""),
                 _ => operand.ToString(),
             });
         }
@@ -75,8 +79,8 @@ internal static partial class PtxIntrinsics
             generator.Builder.Append(body).AppendLine();
     }
 
-    // A pointer that ILGPU knows to be shared already is an offset in shared memory: converting it once more would give a
-    // wrong address that assembles.
+    // A pointer that ILGPU knows to be shared already is an offset in shared memory: converting it once more would give
+    // a wrong address that assembles.
     private static string SharedAddress(Operand operand, StringBuilder preparation, int index)
     {
         string name = $"shared{index}";
@@ -84,8 +88,10 @@ internal static partial class PtxIntrinsics
         {
             MemoryAddressSpace.Shared => $".reg .b32 {name}; cvt.u32.u64 {name}, {operand}; ",
             MemoryAddressSpace.Generic =>
-                $".reg .b32 {name}; .reg .b64 {name}w; cvta.to.shared.u64 {name}w, {operand}; cvt.u32.u64 {name}, {name}w; ",
-            _ => throw new InvalidOperationException($"a pointer to {operand.Space} memory where one to shared memory is needed"),
+                $".reg .b32 {name}; .reg .b64 {name}w; cvta.to.shared.u64 {name}w, {operand}; cvt.u32.u64 {name}, "
+                + $"{name}w; ",
+            _ => throw new InvalidOperationException(
+                $"a pointer to {operand.Space} memory where one to shared memory is needed"),
         });
         return name;
     }
@@ -111,7 +117,8 @@ internal static partial class PtxIntrinsics
                     move.AppendArgument(copy);
                     move.AppendArgument(constant);
                 }
-                target.Add(new Operand(copy, MemoryAddressSpace.Generic, constant.Value.Int64Value.ToString(CultureInfo.InvariantCulture)));
+                target.Add(new Operand(copy, MemoryAddressSpace.Generic,
+                    constant.Value.Int64Value.ToString(CultureInfo.InvariantCulture)));
                 break;
             default:
                 throw new NotSupportedException($"a {register.GetType().Name} as an operand of PTX text");

@@ -38,7 +38,8 @@ public sealed record CudaCapabilities(string Name, int Capability, int Driver, i
                 $"{None}: the NVIDIA driver does not start: {Failed(nameof(cuInit), result)}");
         int oldest = GpuTarget.Simt.Row().Driver;
         if (cuDriverGetVersion(out int version) != 0 || version < oldest)
-            return new(DeviceFailure.DriverTooOld, $"{None}: the NVIDIA driver is for CUDA {DriverVersion(version)}, too "
+            return new(DeviceFailure.DriverTooOld,
+                $"{None}: the NVIDIA driver is for CUDA {DriverVersion(version)}, too "
                 + $"old; one for {DriverVersion(oldest)} or later is needed");
         return cuDeviceGetCount(out int count) != 0 || count == 0 ? noDevice : null;
     }
@@ -59,7 +60,8 @@ public sealed record CudaCapabilities(string Name, int Capability, int Driver, i
         const int Unavailable = 46;
         int result = cuDevicePrimaryCtxRetain(out nint context, device);
         if (result == Unavailable)
-            throw new DeviceException(DeviceFailure.Busy, $"{NameOf(device)} cannot be used now: another program has it "
+            throw new DeviceException(DeviceFailure.Busy,
+                $"{NameOf(device)} cannot be used now: another program has it "
                 + "to itself (its compute mode), or nobody may have it");
         Check(result, call: nameof(cuDevicePrimaryCtxRetain));
         return (device, context);
@@ -93,7 +95,8 @@ public sealed record CudaCapabilities(string Name, int Capability, int Driver, i
     {
         (int simt, int bf16) = (GpuTarget.Simt.Row().Capability, GpuTarget.BFloat16.Row().Capability);
         if (Capability < simt)
-            throw new DeviceException(DeviceFailure.CapabilityTooLow, $"{Name} has compute capability {CapabilityText}; "
+            throw new DeviceException(DeviceFailure.CapabilityTooLow,
+                $"{Name} has compute capability {CapabilityText}; "
                 + $"the kernels need {Version(simt)} (Volta) or later");
         if (activations == ElementType.BFloat16 && Capability < bf16)
             throw new DeviceException(DeviceFailure.BFloat16Unsupported,

@@ -6,9 +6,10 @@ using static Cliper.Kernels.Gpu.Cuda.CudaDriver;
 namespace Cliper.Kernels.Gpu.Cuda;
 
 /// <summary>
-/// An NVIDIA GPU. All memory that the program may use is reserved at once and sub-allocated. Kernels, copies and memsets
-/// go to one stream; uploads go through pinned staging buffers and a copy stream to device staging buffers, from where
-/// the work stream copies them at their turn, so that they overlap with kernels. <see cref="GpuDevices"/> opens one.
+/// An NVIDIA GPU. All memory that the program may use is reserved at once and sub-allocated. Kernels, copies and
+/// memsets go to one stream; uploads go through pinned staging buffers and a copy stream to device staging buffers,
+/// from where the work stream copies them at their turn, so that they overlap with kernels. <see cref="GpuDevices"/>
+/// opens one.
 /// </summary>
 public sealed unsafe class CudaDevice : GpuDevice
 {
@@ -77,7 +78,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     public CudaCapabilities Capabilities { get; } = null!;
 
     /// <inheritdoc/>
-    public override string Name => $"{Capabilities.Name}, CUDA driver {Capabilities.DriverText}, {Activations.Describe()}";
+    public override string Name =>
+        $"{Capabilities.Name}, CUDA driver {Capabilities.DriverText}, {Activations.Describe()}";
 
     private protected override Arena Arena => _memory.Arena;
 
@@ -93,7 +95,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     public bool UsesTensorCores => HasTensorCores;
 
     /// <summary>
-    /// Captures and replays a small graph; <see cref="GpuDevice.UsesGraphs"/> then says whether the driver takes graphs.
+    /// Captures and replays a small graph; <see cref="GpuDevice.UsesGraphs"/> then says whether the driver takes
+    /// graphs.
     /// </summary>
     /// <exception cref="DeviceException">The GPU stopped or is out of memory.</exception>
     public void TryGraph()
@@ -150,7 +153,8 @@ public sealed unsafe class CudaDevice : GpuDevice
     // An error that shows here is of this kernel or copy and no other. One that never ends is named too.
     private void SynchronizeEach(string work)
     {
-        using var patience = new Timer(_ => _warn($"{work} on {Capabilities.Name} has not ended after {Patience} s"), null,
+        using var patience = new Timer(_ => _warn($"{work} on {Capabilities.Name} has not ended after {Patience} s"),
+            null,
             TimeSpan.FromSeconds(Patience), Timeout.InfiniteTimeSpan);
         Check(cuStreamSynchronize(_stream), work);
     }
@@ -223,7 +227,8 @@ public sealed unsafe class CudaDevice : GpuDevice
         MakeCurrent();
         nint graph = CudaGraph.Capture(_stream, () => SubmitEach(work), out string? failure);
         if (failure is not null)
-            _warn($"steps are launched kernel by kernel: {Capabilities.Name}'s driver makes no CUDA graph of them ({failure})");
+            _warn($"steps are launched kernel by kernel: {Capabilities.Name}'s driver makes no CUDA graph of them "
+                + $"({failure})");
         return graph;
     }
 

@@ -24,7 +24,8 @@ internal static unsafe partial class CudaDriver
     private static nint Load()
     {
         if (NativeLibrary.TryLoad(FileName, out nint handle))
-            NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == Library ? handle : 0);
+            NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), (name, _, _) => name == Library
+                ? handle : 0);
         return handle;
     }
 
@@ -36,7 +37,8 @@ internal static unsafe partial class CudaDriver
     /// The call failed: <see cref="DeviceFailure.DriverOutOfMemory"/>, <see cref="DeviceFailure.Stopped"/> or
     /// <see cref="DeviceFailure.DriverCallFailed"/>.
     /// </exception>
-    public static void Check(int result, string? work = null, [CallerArgumentExpression(nameof(result))] string call = "")
+    public static void Check(int result, string? work = null, [CallerArgumentExpression(nameof(result))] string call =
+        "")
     {
         const int Success = 0, OutOfMemory = 2, DevicesUnavailable = 46, EccUncorrectable = 214, IllegalAddress = 700,
             LaunchTimeout = 702, ContextIsDestroyed = 709, HardwareStackError = 714, LaunchFailed = 719, Unknown = 999;
@@ -54,13 +56,16 @@ internal static unsafe partial class CudaDriver
     }
 
     /// <summary>A failed call in the field's words, such as "cuInit failed: CUDA_ERROR_NO_DEVICE (100)".</summary>
-    /// <param name="call">The name of the driver's function; arguments and the version of its signature are left out.</param>
+    /// <param name="call">The name of the driver's function; arguments and the version of its signature are left
+    /// out.</param>
     /// <param name="result">The result, not success.</param>
     public static string Failed(string call, int result)
     {
-        string name = cuGetErrorName(result, out byte* text) == 0 ? Marshal.PtrToStringUTF8((nint)text)! : "unknown error";
+        string name = cuGetErrorName(result, out byte* text) == 0 ? Marshal.PtrToStringUTF8((nint)text)!
+            : "unknown error";
         string function = call.Split('(')[0];
-        return $"{(function.EndsWith("_v2", StringComparison.Ordinal) ? function[..^3] : function)} failed: {name} ({result})";
+        return $"{(function.EndsWith("_v2", StringComparison.Ordinal) ? function[..^3] : function)} failed: {name} "
+            + $"({result})";
     }
 
     [LibraryImport(Library)]
@@ -175,6 +180,7 @@ internal static unsafe partial class CudaDriver
     public static partial int cuFuncSetAttribute(nint function, int attribute, int value);
 
     [LibraryImport(Library)]
-    public static partial int cuLaunchKernel(nint function, uint blocksX, uint blocksY, uint blocksZ, uint threadsX, uint threadsY,
+    public static partial int cuLaunchKernel(nint function, uint blocksX, uint blocksY, uint blocksZ, uint threadsX,
+        uint threadsY,
         uint threadsZ, uint sharedBytes, nint stream, nint* parameters, nint* extra);
 }

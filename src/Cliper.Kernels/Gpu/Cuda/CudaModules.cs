@@ -13,7 +13,8 @@ namespace Cliper.Kernels.Gpu.Cuda;
 /// GPU's context is current on each.
 /// </summary>
 /// <param name="gpu">Attributes of the GPU.</param>
-/// <param name="warn">Notified when the driver's compiler says that a kernel will be slow; called from any thread.</param>
+/// <param name="warn">Notified when the driver's compiler says that a kernel will be slow; called from any
+/// thread.</param>
 internal sealed unsafe class CudaModules(CudaCapabilities gpu, Action<string> warn) : IDisposable
 {
     // A launch takes this much dynamic shared memory without cuFuncSetAttribute.
@@ -76,7 +77,8 @@ internal sealed unsafe class CudaModules(CudaCapabilities gpu, Action<string> wa
         {
             MaxDegreeOfParallelism = Math.Clamp(Environment.ProcessorCount - 1, 1, MaxWorkers),
         };
-        Parallel.ForEach(Partitioner.Create(kernels, EnumerablePartitionerOptions.NoBuffering), options, (kernel, state) =>
+        Parallel.ForEach(Partitioner.Create(kernels, EnumerablePartitionerOptions.NoBuffering), options,
+            (kernel, state) =>
         {
             if (_stop.IsCancellationRequested)
             {
@@ -98,7 +100,8 @@ internal sealed unsafe class CudaModules(CudaCapabilities gpu, Action<string> wa
     private nint Load(GpuKernel kernel)
     {
         if (kernel.SharedBytes > gpu.SharedBytes)
-            throw new DeviceException(DeviceFailure.KernelUnsupported, $"{kernel.Name} needs {kernel.SharedBytes} bytes of "
+            throw new DeviceException(DeviceFailure.KernelUnsupported,
+                $"{kernel.Name} needs {kernel.SharedBytes} bytes of "
                 + $"shared memory, {gpu.Name} has {gpu.SharedBytes}");
         nint module = LoadModule(kernel, out string log);
         _modules.Add(module);
@@ -130,7 +133,8 @@ internal sealed unsafe class CudaModules(CudaCapabilities gpu, Action<string> wa
         }
         log = CompilerLog.OneLine(info);
         if (result is not (0 or OutOfMemory))
-            throw new DeviceException(DeviceFailure.KernelRefused, $"{gpu.Name}'s driver does not load {kernel.Name} (PTX "
+            throw new DeviceException(DeviceFailure.KernelRefused,
+                $"{gpu.Name}'s driver does not load {kernel.Name} (PTX "
                 + $"{kernel.Target.Row().PtxVersion}): {Failed(nameof(cuModuleLoadDataEx), result)}: "
                 + CompilerLog.OneLine(errors));
         Check(result, $"loading {kernel.Name}", nameof(cuModuleLoadDataEx));

@@ -43,8 +43,8 @@ internal sealed class CudaReservation
     public StagingBuffers BetweenSteps { get; }
 
     /// <summary>
-    /// Staging buffers for uploads in steps, so that a step finds its uploads at the same addresses whatever was uploaded
-    /// before it.
+    /// Staging buffers for uploads in steps, so that a step finds its uploads at the same addresses whatever was
+    /// uploaded before it.
     /// </summary>
     public StagingBuffers InSteps { get; }
 
@@ -71,7 +71,8 @@ internal sealed class CudaReservation
         long size = (memory > 0 ? memory : (long)(_gpu.FreeBytes * 0.9)) / Arena.Alignment * Arena.Alignment;
         string found = $"{_gpu.Name} has {Mebibytes(_gpu.FreeBytes)} of {Mebibytes(_gpu.TotalBytes)} free";
         if (size > _gpu.FreeBytes)
-            throw new DeviceException(DeviceFailure.ReservationTooLarge, $"{found}; {Mebibytes(memory)} were asked for");
+            throw new DeviceException(DeviceFailure.ReservationTooLarge,
+                $"{found}; {Mebibytes(memory)} were asked for");
         if (size < MinBytes)
             throw new DeviceException(memory > 0 ? DeviceFailure.ReservationTooSmall : DeviceFailure.TooLittleMemory,
                 $"{found}; at least {Mebibytes(MinBytes)} are needed");
@@ -85,7 +86,8 @@ internal sealed class CudaReservation
         bytes += StagingBytes;
         int result = cuMemAlloc_v2(out nint address, (nuint)bytes);
         if (result == OutOfMemory)
-            throw new DeviceException(DeviceFailure.ReservationTooLarge, $"out of GPU memory: {Mebibytes(bytes)} were asked "
+            throw new DeviceException(DeviceFailure.ReservationTooLarge,
+                $"out of GPU memory: {Mebibytes(bytes)} were asked "
                 + $"for, {Mebibytes(_gpu.FreeBytes)} of {Mebibytes(_gpu.TotalBytes)} were free");
         Check(result, $"reserving {Mebibytes(bytes)}", nameof(cuMemAlloc_v2));
         return address;

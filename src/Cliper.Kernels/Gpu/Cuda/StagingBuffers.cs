@@ -43,8 +43,8 @@ internal sealed unsafe class StagingBuffers(long bytes)
     }
 
     /// <summary>
-    /// Stages the first bytes of <paramref name="source"/>, as many as the buffer takes. Before a buffer is used again, it
-    /// waits until both streams have finished with its former content.
+    /// Stages the first bytes of <paramref name="source"/>, as many as the buffer takes. Before a buffer is used again,
+    /// it waits until both streams have finished with its former content.
     /// </summary>
     /// <param name="source">Host bytes.</param>
     /// <param name="copyStream">The copy stream.</param>
@@ -93,8 +93,8 @@ internal sealed unsafe class StagingBuffers(long bytes)
     }
 
     /// <summary>
-    /// Frees the pinned memory and the events, also after a <see cref="Create"/> that failed midway. Device memory is the
-    /// caller's.
+    /// Frees the pinned memory and the events, also after a <see cref="Create"/> that failed midway. Device memory is
+    /// the caller's.
     /// </summary>
     public void Destroy()
     {

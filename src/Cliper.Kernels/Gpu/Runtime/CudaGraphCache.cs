@@ -36,7 +36,8 @@ internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nin
             Launch(commands);
             return;
         }
-        int hash = commands.GetHashCode(), at = _known.FindIndex(known => known.Hash == hash && known.Commands.Equals(commands));
+        int hash = commands.GetHashCode(), at = _known.FindIndex(known => known.Hash == hash
+            && known.Commands.Equals(commands));
         if (at < 0)
         {
             if (_known.Count == Capacity)

@@ -9,9 +9,10 @@ using ILGPU.Runtime.CPU;
 namespace Cliper.Kernels.Gpu.Runtime;
 
 /// <summary>
-/// A GPU emulated by ILGPU's CPU accelerator: the portable kernels run as .NET code, one CPU thread for each thread of a
-/// block, from the same launches as on a GPU. It is thousands of times slower than the CPU's own kernels: it serves to
-/// follow a kernel in a debugger and to test launches, at the smallest shapes. An access outside an array is not detected.
+/// A GPU emulated by ILGPU's CPU accelerator: the portable kernels run as .NET code, one CPU thread for each thread of
+/// a block, from the same launches as on a GPU. It is thousands of times slower than the CPU's own kernels: it serves
+/// to follow a kernel in a debugger and to test launches, at the smallest shapes. An access outside an array is not
+/// detected.
 /// </summary>
 public sealed class EmulatedDevice : GpuDevice
 {
@@ -52,7 +53,8 @@ public sealed class EmulatedDevice : GpuDevice
         lock (Turn)
         {
             (_method, _arguments, _failure) = (MethodInvoker.Create(kernel.Method), kernel.Unpack(arguments), null);
-            _threads.Launch(_accelerator.DefaultStream, new KernelConfig((blocks.X, blocks.Y, blocks.Z), (kernel.Threads, 1, 1)), 0);
+            _threads.Launch(_accelerator.DefaultStream, new KernelConfig((blocks.X, blocks.Y, blocks.Z),
+                (kernel.Threads, 1, 1)), 0);
             _accelerator.Synchronize();
             if (_failure is { } failure)
                 throw new DeviceException(DeviceFailure.KernelUnsupported,
@@ -60,8 +62,8 @@ public sealed class EmulatedDevice : GpuDevice
         }
     }
 
-    // ILGPU's generated code sees neither private methods nor internal types, and kernels and their arguments are such. So
-    // it is given this one kernel for all. ILGPU requires a parameter.
+    // ILGPU's generated code sees neither private methods nor internal types, and kernels and their arguments are such.
+    // So it is given this one kernel for all. ILGPU requires a parameter.
     internal static void RunThread(int unused) => RunKernel(unused);
 
     // ILGPU calls an intrinsic without compiling its body.

@@ -5,8 +5,9 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Gpu.Runtime;
 
 /// <summary>
-/// A device that runs GPU kernels: an NVIDIA GPU, or an emulation of one. Weights are kept in fp32, activations and their
-/// gradients in a 16-bit format. Commands execute in the order in which they are queued; only a download waits for them.
+/// A device that runs GPU kernels: an NVIDIA GPU, or an emulation of one. Weights are kept in fp32, activations and
+/// their gradients in a 16-bit format. Commands execute in the order in which they are queued; only a download waits
+/// for them.
 /// </summary>
 /// <param name="activations">The 16-bit format.</param>
 public abstract unsafe class GpuDevice(ElementType activations) : Device
@@ -18,7 +19,8 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
     /// <inheritdoc/>
     public sealed override ElementType Activations { get; } = activations is ElementType.Float16 or ElementType.BFloat16
         ? activations
-        : throw new ArgumentException($"activations of {activations}: a GPU stores them in 16 bits", nameof(activations));
+        : throw new ArgumentException($"activations of {activations}: a GPU stores them in 16 bits",
+        nameof(activations));
 
     /// <summary>Number of streaming multiprocessors, by which launches choose their grids.</summary>
     internal abstract int Multiprocessors { get; }
@@ -62,7 +64,8 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
     private protected void DestroyGraphs() => _graphs?.Clear();
 
     /// <summary>Captures a command list as a graph; 0 where the driver refuses.</summary>
-    private protected virtual nint Capture(CommandList work) => throw new NotSupportedException($"{Name} has no graphs");
+    private protected virtual nint Capture(CommandList work) =>
+        throw new NotSupportedException($"{Name} has no graphs");
 
     /// <summary>Launches a graph.</summary>
     private protected virtual void Replay(nint graph) => throw new NotSupportedException($"{Name} has no graphs");
@@ -91,8 +94,8 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
     }
 
     /// <summary>
-    /// Submits the commands recorded in a step so far. A step that downloads in its middle is submitted in several command
-    /// lists.
+    /// Submits the commands recorded in a step so far. A step that downloads in its middle is submitted in several
+    /// command lists.
     /// </summary>
     private protected void Flush()
     {
@@ -171,13 +174,15 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
     private protected virtual void Clear(nint target, long bytes) => NativeMemory.Clear((void*)target, (nuint)bytes);
 
     /// <summary>Queues a kernel; a grid without blocks does nothing.</summary>
-    /// <exception cref="ArgumentException">The grid is too large, or an argument does not fit its parameter.</exception>
+    /// <exception cref="ArgumentException">The grid is too large, or an argument does not fit its
+    /// parameter.</exception>
     internal void Run(GpuKernel kernel, Blocks blocks, params ReadOnlySpan<KernelArgument> arguments)
     {
         if (blocks.X == 0 || blocks.Y == 0 || blocks.Z == 0)
             return;
         if (blocks.Y > Blocks.MaxOther || blocks.Z > Blocks.MaxOther)
-            throw new ArgumentException($"{kernel.Name} over a grid of {blocks.X} x {blocks.Y} x {blocks.Z} blocks: at most "
+            throw new ArgumentException(
+                $"{kernel.Name} over a grid of {blocks.X} x {blocks.Y} x {blocks.Z} blocks: at most "
                 + $"{Blocks.MaxOther} in y and z");
         Launched.Add(kernel);
         byte[] packed = kernel.Pack(arguments);

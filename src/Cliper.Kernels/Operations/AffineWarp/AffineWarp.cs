@@ -4,7 +4,7 @@ using Cliper.Kernels.Gpu.Runtime;
 
 namespace Cliper.Kernels.Operations;
 
-/// <summary>A map from output to source pixel centres: x' = A x + B y + C, y' = D x + E y + F.</summary>
+/// <summary>A map from output to source pixel centers: x' = A x + B y + C, y' = D x + E y + F.</summary>
 /// <param name="A">x' a step in x.</param>
 /// <param name="B">x' a step in y.</param>
 /// <param name="C">x' at the origin.</param>
@@ -15,7 +15,7 @@ public readonly record struct AffineMap(double A, double B, double C, double D, 
 {
     /// <summary>
     /// Where a picture of <paramref name="width"/> x <paramref name="height"/> is read so that it appears turned by
-    /// <paramref name="radians"/> (clockwise), magnified by <paramref name="zoom"/> about its centre, then shifted.
+    /// <paramref name="radians"/> (clockwise), magnified by <paramref name="zoom"/> about its center, then shifted.
     /// </summary>
     /// <param name="width">Columns.</param>
     /// <param name="height">Rows.</param>
@@ -27,11 +27,11 @@ public readonly record struct AffineMap(double A, double B, double C, double D, 
     public static AffineMap About(int width, int height, double radians, double zoom, double shiftX, double shiftY,
         bool flip)
     {
-        double centreX = (width - 1) / 2.0, centreY = (height - 1) / 2.0;
+        double centerX = (width - 1) / 2.0, centerY = (height - 1) / 2.0;
         double cos = Math.Cos(radians) / zoom, sin = Math.Sin(radians) / zoom;
         double a = cos, b = sin, d = -sin, e = cos;
-        double c = centreX - a * (centreX + shiftX) - b * (centreY + shiftY);
-        double f = centreY - d * (centreX + shiftX) - e * (centreY + shiftY);
+        double c = centerX - a * (centerX + shiftX) - b * (centerY + shiftY);
+        double f = centerY - d * (centerX + shiftX) - e * (centerY + shiftY);
         return flip ? new(-a, -b, width - 1 - c, d, e, f) : new(a, b, c, d, e, f);
     }
 }

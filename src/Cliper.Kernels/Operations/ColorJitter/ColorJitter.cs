@@ -43,7 +43,7 @@ public static partial class ColorJitter
     /// <param name="Brightness">Factor, 1 for none.</param>
     /// <param name="Contrast">Factor, 1 for none.</param>
     /// <param name="Saturation">Factor, 1 for none.</param>
-    /// <param name="Hue">Part of the colour circle, 0 for none.</param>
+    /// <param name="Hue">Part of the color circle, 0 for none.</param>
     public readonly record struct Changes(Change First, Change Second, Change Third, Change Last, float Brightness,
         float Contrast, float Saturation, float Hue)
     {
@@ -133,12 +133,12 @@ public static partial class ColorJitter
     }
 
     /// <summary>
-    /// Turns the hue, in 8-bit HSV: hue and saturation are rounded down to 1/255 on the way, so that colours change a
+    /// Turns the hue, in 8-bit HSV: hue and saturation are rounded down to 1/255 on the way, so that colors change a
     /// little even when the turn is 0 (then nothing is done here).
     /// </summary>
     /// <param name="pixels">Picture, [pixels, channels].</param>
     /// <param name="channels">1 or 3.</param>
-    /// <param name="turn">Part of the colour circle, in [-0.5, 0.5]; times 255 and cut to a whole number.</param>
+    /// <param name="turn">Part of the color circle, in [-0.5, 0.5]; times 255 and cut to a whole number.</param>
     public static void Hue(Span<byte> pixels, int channels, float turn)
     {
         CheckTurn(turn);

@@ -6,7 +6,8 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Convolution
 {
-    private static void UnfoldCpu(CpuDevice host, DeviceArray x, DeviceArray unfolded, SlidingWindow window, Block block) =>
+    private static void UnfoldCpu(CpuDevice host, DeviceArray x, DeviceArray unfolded, SlidingWindow window,
+        Block block) =>
         RangeLoop.Rows(host, block.Lines, (long)block.PixelsPerLine * window.Elements,
             new UnfoldRange(x.Floats, unfolded.Floats, window, block));
 
@@ -14,7 +15,8 @@ public static unsafe partial class Convolution
     private static void FoldCpu(CpuDevice host, DeviceArray unfolded, DeviceArray dx, SlidingWindow window, Block block)
     {
         int outputHeight = window.Output(1).Height, height = window.Input.Height;
-        int firstImage = block.FirstLine / outputHeight, endImage = (block.FirstLine + block.Lines - 1) / outputHeight + 1;
+        int firstImage = block.FirstLine / outputHeight, endImage = (block.FirstLine + block.Lines - 1)
+            / outputHeight + 1;
         RangeLoop.Rows(host, (long)(endImage - firstImage) * height, window.Input.Line * window.Down.Kernel,
             new FoldRange(unfolded.Floats, dx.Floats + firstImage * height * window.Input.Line, window, block,
                 firstImage * outputHeight));
@@ -74,7 +76,8 @@ public static unsafe partial class Convolution
     }
 
     /// <summary>Adds to lines of the input what the windows that see them hold, in the order of the outputs.</summary>
-    private readonly struct FoldRange(float* unfolded, float* dx, SlidingWindow window, Block block, int firstLine) : IRangeBody
+    private readonly struct FoldRange(float* unfolded, float* dx, SlidingWindow window, Block block, int firstLine)
+        : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
@@ -89,7 +92,8 @@ public static unsafe partial class Convolution
                     int place = row + down.Before - k, outputRow = place / down.Stride;
                     // Counted from the block's first line; lines of its first and last image may lie outside.
                     int from = firstLine + image * outputHeight + outputRow - block.FirstLine;
-                    if (place < 0 || place % down.Stride != 0 || outputRow >= outputHeight || from < 0 || from >= block.Lines)
+                    if (place < 0 || place % down.Stride != 0 || outputRow >= outputHeight || from < 0
+                        || from >= block.Lines)
                         continue;
                     float* source = unfolded + (long)from * block.PixelsPerLine * window.Elements + (long)k * run;
                     for (int column = 0; column < block.PixelsPerLine; column++, source += window.Elements)

@@ -27,13 +27,16 @@ public static partial class Convolution
         FeatureMap output = window.Output(1);
         DeviceArray images = ImagesOf(x, input, block.FirstLine / output.Height, block.Lines / output.Height);
         gpu.Run(UnfoldKernels[x.Type.PointerType(), unfolded.Type.Dtype()],
-            new Blocks(Blocks.Cover((long)block.Rows * Blocks.Cover(window.Elements, Vec8.Size), GpuThreads)), images, unfolded,
-            (long)block.Rows, input.Height, input.Width, input.Channels, output.Height, output.Width, down.Kernel, across.Kernel,
+            new Blocks(Blocks.Cover((long)block.Rows * Blocks.Cover(window.Elements, Vec8.Size), GpuThreads)),
+            images, unfolded,
+            (long)block.Rows, input.Height, input.Width, input.Channels, output.Height, output.Width, down.Kernel,
+            across.Kernel,
             down.Stride, across.Stride, down.Before, across.Before,
             Vec8.IsVectorizable(input.Channels, input.Channels, images, unfolded));
     }
 
-    private static void FoldGpu(GpuDevice gpu, DeviceArray unfolded, DeviceArray dx, bool accumulate, SlidingWindow window, Block block)
+    private static void FoldGpu(GpuDevice gpu, DeviceArray unfolded, DeviceArray dx, bool accumulate,
+        SlidingWindow window, Block block)
     {
         (FeatureMap input, WindowAxis down, WindowAxis across) = window;
         FeatureMap output = window.Output(1);
@@ -41,9 +44,12 @@ public static partial class Convolution
         DeviceArray images = ImagesOf(dx, input, block.FirstLine / output.Height, count);
         long pixels = (long)count * input.Height * input.Width;
         gpu.Run(FoldKernels[unfolded.Type.Dtype(), dx.Type.PointerType()],
-            new Blocks(Blocks.Cover(pixels * Blocks.Cover(input.Channels, Vec8.Size), GpuThreads)), unfolded, images, accumulate,
-            pixels, input.Height, input.Width, input.Channels, output.Height, output.Width, down.Kernel, across.Kernel, down.Stride,
-            across.Stride, down.Before, across.Before, Vec8.IsVectorizable(input.Channels, input.Channels, unfolded, images));
+            new Blocks(Blocks.Cover(pixels * Blocks.Cover(input.Channels, Vec8.Size), GpuThreads)), unfolded,
+            images, accumulate,
+            pixels, input.Height, input.Width, input.Channels, output.Height, output.Width, down.Kernel, across.Kernel,
+            down.Stride,
+            across.Stride, down.Before, across.Before, Vec8.IsVectorizable(input.Channels, input.Channels,
+            unfolded, images));
     }
 
     private static DeviceArray ImagesOf(DeviceArray images, FeatureMap sizes, int first, int count)

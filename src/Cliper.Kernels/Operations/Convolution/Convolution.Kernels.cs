@@ -4,15 +4,17 @@ using ILGPU;
 namespace Cliper.Kernels.Operations;
 
 /// <remarks>
-/// Device code. Both kernels move memory: a thread has eight neighboring elements, 16 bytes of a 16-bit format where the
-/// channels are a multiple of eight, and neighboring threads have neighbors. No shared memory.
+/// Device code. Both kernels move memory: a thread has eight neighboring elements, 16 bytes of a 16-bit format where
+/// the channels are a multiple of eight, and neighboring threads have neighbors. No shared memory.
 /// </remarks>
 public static partial class Convolution
 {
     // unfolded[row] = the elements under the window of output pixel `row`, zeros in the padding.
     [DeviceCode]
-    private static void UnfoldKernel<TX, TDtype>(TX x, GlobalPtr16<TDtype> unfolded, long rows, int height, int width, int channels,
-        int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown, int strideAcross, int top, int left,
+    private static void UnfoldKernel<TX, TDtype>(TX x, GlobalPtr16<TDtype> unfolded, long rows, int height, int width,
+        int channels,
+        int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown, int strideAcross,
+        int top, int left,
         int vectorized) where TX : struct, IGlobalPtr where TDtype : struct, IDtype16
     {
         // (1) Which output pixel, and which eight elements of its window.
@@ -47,8 +49,10 @@ public static partial class Convolution
 
     // dx[pixel] = the sum of what the windows that see the pixel hold, in the order of their taps.
     [DeviceCode]
-    private static void FoldKernel<TDtype, TX>(GlobalPtr16<TDtype> unfolded, TX dx, int accumulate, long pixels, int height, int width,
-        int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown, int strideAcross, int top,
+    private static void FoldKernel<TDtype, TX>(GlobalPtr16<TDtype> unfolded, TX dx, int accumulate, long pixels,
+        int height, int width,
+        int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown,
+        int strideAcross, int top,
         int left, int vectorized) where TDtype : struct, IDtype16 where TX : struct, IGlobalPtr
     {
         // (1) Which input pixel, and which eight of its channels.
@@ -58,7 +62,8 @@ public static partial class Convolution
             return;
         int channel = (int)(at - pixel * chunks) * Vec8.Size, count = channels - channel;
         long image = pixel / (height * width);
-        int inImage = (int)(pixel - image * (height * width)), row = inImage / width + top, column = inImage % width + left;
+        int inImage = (int)(pixel - image * (height * width)), row = inImage / width + top,
+            column = inImage % width + left;
         // (2) Of each tap the one window that sees the pixel through it, if there is one.
         Vec8 sum = default;
         for (int k = 0; k < kernelRows; k++)

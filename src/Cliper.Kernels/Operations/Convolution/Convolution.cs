@@ -5,14 +5,14 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Convolution in NHWC: y[n, i, j] = weight u[n, i, j], u the elements under the window in the order (row, column, channel),
-/// zeros in the padding. Backward: dweight = sum over n, i, j of dy[n, i, j] u[n, i, j]ᵀ; dx is the sum of weightᵀ dy[n, i, j]
-/// over the windows that see an input.
+/// Convolution in NHWC: y[n, i, j] = weight u[n, i, j], u the elements under the window in the order (row, column,
+/// channel), zeros in the padding. Backward: dweight = sum over n, i, j of dy[n, i, j] u[n, i, j]ᵀ; dx is the sum of
+/// weightᵀ dy[n, i, j] over the windows that see an input.
 /// </summary>
 /// <remarks>
-/// A GEMM: a window of one pixel is one without a copy, any other is unfolded (im2col) some rows of outputs at a time, so that
-/// the unfolded elements stay in the cache and memory does not grow with the batch. An input that is NaN or infinite reaches
-/// the outputs whose windows see it and no other.
+/// A GEMM: a window of one pixel is one without a copy, any other is unfolded (im2col) some rows of outputs at a time,
+/// so that the unfolded elements stay in the cache and memory does not grow with the batch. An input that is NaN or
+/// infinite reaches the outputs whose windows see it and no other.
 /// </remarks>
 public static partial class Convolution
 {
@@ -28,7 +28,8 @@ public static partial class Convolution
     /// <param name="y">[images, output rows, output columns, features]; must not overlap <paramref name="x"/>.</param>
     /// <param name="window">Sizes of the input, and the window.</param>
     /// <param name="features">Channels of the result.</param>
-    /// <param name="epilogue">Applied to each element; its rows are all output pixels, its columns the features.</param>
+    /// <param name="epilogue">Applied to each element; its rows are all output pixels, its columns the
+    /// features.</param>
     /// <param name="accumulate">Whether to add to <paramref name="y"/>.</param>
     public static void Forward<TEpilogue>(DeviceArray x, DeviceArray weight, DeviceArray y, SlidingWindow window,
         int features, TEpilogue epilogue, bool accumulate = false) where TEpilogue : struct, ICpuEpilogue
@@ -46,7 +47,9 @@ public static partial class Convolution
             block.RowsOf(y, features), new FromRow<TEpilogue>(epilogue, block, features), accumulate));
     }
 
-    /// <summary>The same on the CPU with a weight packed by <see cref="Pack"/>, made once and used many times.</summary>
+    /// <summary>
+    /// The same on the CPU with a weight packed by <see cref="Pack"/>, made once and used many times.
+    /// </summary>
     /// <param name="x">[images, height, width, channels].</param>
     /// <param name="weight">The packed weight.</param>
     /// <param name="y">[images, output rows, output columns, features]; must not overlap <paramref name="x"/>.</param>
@@ -105,7 +108,9 @@ public static partial class Convolution
         });
     }
 
-    /// <summary>dweight = the sum of dy uᵀ over all output pixels. The bias's gradient is <see cref="ColumnSum"/> of dy.</summary>
+    /// <summary>
+    /// dweight = the sum of dy uᵀ over all output pixels. The bias's gradient is <see cref="ColumnSum"/> of dy.
+    /// </summary>
     /// <param name="x">As in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dweight">Gradient by the weight.</param>
@@ -118,7 +123,8 @@ public static partial class Convolution
         CheckLengths(window, features, x, dweight, dy);
         if (window.Input.Images == 0 && !accumulate)
             dweight.Device.Clear(dweight);
-        ForEachBlock(x, window, unfolds: true, (block, unfolded) => Gemm.Run(block.RowsOf(dy, features).Transposed, unfolded,
+        ForEachBlock(x, window, unfolds: true, (block, unfolded) =>
+            Gemm.Run(block.RowsOf(dy, features).Transposed, unfolded,
             new Matrix(dweight, features, window.Elements), accumulate || block.FirstLine > 0));
     }
 
@@ -134,8 +140,9 @@ public static partial class Convolution
     }
 
     /// <summary>
-    /// Calls back with one block of outputs after another and the matrix [output pixels, elements] of what their windows see:
-    /// the array itself for a window of one pixel, else scratch memory, into which <paramref name="x"/> is unfolded if asked.
+    /// Calls back with one block of outputs after another and the matrix [output pixels, elements] of what their
+    /// windows see: the array itself for a window of one pixel, else scratch memory, into which <paramref name="x"/> is
+    /// unfolded if asked.
     /// </summary>
     private static void ForEachBlock(DeviceArray x, SlidingWindow window, bool unfolds, Action<Block, Matrix> action)
     {
@@ -162,13 +169,14 @@ public static partial class Convolution
         x.Device.Free(scratch);
     }
 
-    // By sizes alone, so that the order of the sums is the same with any number of threads. On a GPU whole images, whose input
-    // gradients are then complete in one pass and rounded once.
+    // By sizes alone, so that the order of the sums is the same with any number of threads. On a GPU whole images,
+    // whose input gradients are then complete in one pass and rounded once.
     private static int LinesAtOnce(Device device, FeatureMap output, int elements)
     {
         if (device is CpuDevice)
             return Math.Max(1, Math.Max(LeastRowsOnCpu, UnfoldedOnCpu / elements) / output.Width);
-        return (int)Math.Clamp(UnfoldedOnGpu / ((long)output.Height * output.Width * elements), 1, output.Images) * output.Height;
+        return (int)Math.Clamp(UnfoldedOnGpu / ((long)output.Height * output.Width * elements), 1, output.Images)
+            * output.Height;
     }
 
     private static void Unfold(DeviceArray x, DeviceArray unfolded, SlidingWindow window, Block block)
@@ -181,7 +189,8 @@ public static partial class Convolution
         }
     }
 
-    private static void CheckLengths(SlidingWindow window, int features, DeviceArray x, DeviceArray weight, DeviceArray y)
+    private static void CheckLengths(SlidingWindow window, int features, DeviceArray x, DeviceArray weight,
+        DeviceArray y)
     {
         window.Check();
         ArgumentOutOfRangeException.ThrowIfLessThan(features, 1);
@@ -190,7 +199,8 @@ public static partial class Convolution
         Check.Length(y, window.Output(features).Count, nameof(y));
     }
 
-    private static void CheckEpilogue<TEpilogue>(TEpilogue epilogue, FeatureMap output) where TEpilogue : struct, ICpuEpilogue =>
+    private static void CheckEpilogue<TEpilogue>(TEpilogue epilogue, FeatureMap output) where TEpilogue : struct,
+        ICpuEpilogue =>
         epilogue.CheckFits(checked((int)output.Pixels), output.Channels);
 
     /// <summary>An epilogue of all output pixels, applied to those of one block.</summary>

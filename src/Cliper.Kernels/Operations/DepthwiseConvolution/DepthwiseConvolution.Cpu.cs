@@ -9,26 +9,30 @@ public static unsafe partial class DepthwiseConvolution
     // Neighboring outputs that share each load of a tap's weights.
     private const int PixelsAtOnce = 8;
 
-    private static void ForwardCpu(CpuDevice host, DeviceArray x, DeviceArray weight, DeviceArray y, SlidingWindow window)
+    private static void ForwardCpu(CpuDevice host, DeviceArray x, DeviceArray weight, DeviceArray y,
+        SlidingWindow window)
     {
         FeatureMap output = window.Output(window.Input.Channels);
         RangeLoop.Rows(host, (long)output.Images * output.Height, output.Line * window.Down.Kernel,
             new ForwardRange(x.Floats, weight.Floats, y.Floats, window));
     }
 
-    private static void BackwardInputCpu(CpuDevice host, DeviceArray weight, DeviceArray dy, DeviceArray dx, bool accumulate,
+    private static void BackwardInputCpu(CpuDevice host, DeviceArray weight, DeviceArray dy, DeviceArray dx,
+        bool accumulate,
         SlidingWindow window) =>
         RangeLoop.Rows(host, (long)window.Input.Images * window.Input.Height, window.Input.Line * window.Down.Kernel,
             new InputRange(weight.Floats, dy.Floats, dx.Floats, accumulate, window));
 
     // A unit has one tap, whose channels are summed over all outputs in their order.
-    private static void BackwardWeightCpu(CpuDevice host, DeviceArray x, DeviceArray dy, DeviceArray dweight, bool accumulate,
+    private static void BackwardWeightCpu(CpuDevice host, DeviceArray x, DeviceArray dy, DeviceArray dweight,
+        bool accumulate,
         SlidingWindow window) =>
         RangeLoop.Run(host, window.Taps, 1, new WeightRange(x.Floats, dy.Floats, dweight.Floats, accumulate, window));
 
     /// <summary>
-    /// Lines of outputs. Where there are at least as many channels as lanes, the last register of channels begins so early
-    /// that it is full, and so does the last group of neighboring outputs: some are computed twice, with the same bits.
+    /// Lines of outputs. Where there are at least as many channels as lanes, the last register of channels begins so
+    /// early that it is full, and so does the last group of neighboring outputs: some are computed twice, with the same
+    /// bits.
     /// </summary>
     private readonly struct ForwardRange(float* x, float* weight, float* y, SlidingWindow window) : IRangeBody
     {
@@ -36,7 +40,8 @@ public static unsafe partial class DepthwiseConvolution
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
             (FeatureMap input, WindowAxis down, WindowAxis across) = window;
-            int channels = input.Channels, outputHeight = down.Outputs(input.Height), width = across.Outputs(input.Width);
+            int channels = input.Channels, outputHeight = down.Outputs(input.Height),
+                width = across.Outputs(input.Width);
             (int inner, int innerEnd) = across.Interior(input.Width);
             for (long line = start; line < end; line++)
             {
@@ -88,7 +93,8 @@ public static unsafe partial class DepthwiseConvolution
 
         /// <summary>Neighboring outputs whose windows lie on inputs alone.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Pixels<V>(in Rows rows, float* source, float* tap, float* target) where V : struct, ILanes<V>
+        private static void Pixels<V>(in Rows rows, float* source, float* tap, float* target)
+            where V : struct, ILanes<V>
         {
             int count = rows.Count, kernel = rows.Kernel;
             nint line = (nint)rows.Line, channels = rows.Channels, step = rows.Step;
@@ -129,7 +135,8 @@ public static unsafe partial class DepthwiseConvolution
     private readonly record struct Rows(int Count, int Kernel, long Line, int Channels, int Step);
 
     /// <summary>Lines of inputs, each element the sum over the windows that see it.</summary>
-    private readonly struct InputRange(float* weight, float* dy, float* dx, bool accumulate, SlidingWindow window) : IRangeBody
+    private readonly struct InputRange(float* weight, float* dy, float* dx, bool accumulate, SlidingWindow window)
+        : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
@@ -170,7 +177,8 @@ public static unsafe partial class DepthwiseConvolution
     }
 
     /// <summary>Taps of the weight; each line of outputs is summed by itself.</summary>
-    private readonly struct WeightRange(float* x, float* dy, float* dweight, bool accumulate, SlidingWindow window) : IRangeBody
+    private readonly struct WeightRange(float* x, float* dy, float* dweight, bool accumulate, SlidingWindow window)
+        : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>

@@ -6,11 +6,12 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// A convolution of each channel with its own kernel, in NHWC: y[n, i, j, c] = sum over k, l of weight[k, l, c]
-/// x[n, i s - p + k, j t - q + l, c], zeros in the padding. Backward: dx and dweight are the same sum read the other way.
+/// x[n, i s - p + k, j t - q + l, c], zeros in the padding. Backward: dx and dweight are the same sum read the other
+/// way.
 /// </summary>
 /// <remarks>
-/// Taps are added in the order (row, column), those of the padding left out. An element that is NaN or infinite reaches the
-/// outputs of its channel whose windows see it and no other.
+/// Taps are added in the order (row, column), those of the padding left out. An element that is NaN or infinite reaches
+/// the outputs of its channel whose windows see it and no other.
 /// </remarks>
 public static partial class DepthwiseConvolution
 {
@@ -30,13 +31,16 @@ public static partial class DepthwiseConvolution
         }
     }
 
-    /// <summary>dx[n, h, w, c] = the sum of weight[k, l, c] dy[n, i, j, c] over the windows that see the input.</summary>
+    /// <summary>
+    /// dx[n, h, w, c] = the sum of weight[k, l, c] dy[n, i, j, c] over the windows that see the input.
+    /// </summary>
     /// <param name="weight">As in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dx">Gradient by the input.</param>
     /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="window">As in the forward pass.</param>
-    public static void BackwardInput(DeviceArray weight, DeviceArray dy, DeviceArray dx, bool accumulate, SlidingWindow window)
+    public static void BackwardInput(DeviceArray weight, DeviceArray dy, DeviceArray dx, bool accumulate,
+        SlidingWindow window)
     {
         CheckLengths(window, dx, weight, dy);
         switch (dx.Device)
@@ -47,13 +51,16 @@ public static partial class DepthwiseConvolution
         }
     }
 
-    /// <summary>dweight[k, l, c] = the sum over all outputs of dy[n, i, j, c] times the input under tap (k, l).</summary>
+    /// <summary>
+    /// dweight[k, l, c] = the sum over all outputs of dy[n, i, j, c] times the input under tap (k, l).
+    /// </summary>
     /// <param name="x">As in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dweight">Gradient by the weight.</param>
     /// <param name="accumulate">Whether to add to <paramref name="dweight"/>.</param>
     /// <param name="window">As in the forward pass.</param>
-    public static void BackwardWeight(DeviceArray x, DeviceArray dy, DeviceArray dweight, bool accumulate, SlidingWindow window)
+    public static void BackwardWeight(DeviceArray x, DeviceArray dy, DeviceArray dweight, bool accumulate,
+        SlidingWindow window)
     {
         CheckLengths(window, x, dweight, dy);
         switch (x.Device)

@@ -4,8 +4,8 @@ using Cliper.Kernels.Cpu;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// max(x, 0) (Nair and Hinton 2010); the derivative is 1 above zero and 0 elsewhere, at zero too. Because y is above zero
-/// exactly where x is, a backward pass may be given y in the place of x.
+/// max(x, 0) (Nair and Hinton 2010); the derivative is 1 above zero and 0 elsewhere, at zero too. Because y is above
+/// zero exactly where x is, a backward pass may be given y in the place of x.
 /// </summary>
 public readonly struct Relu : IUnaryOperation
 {

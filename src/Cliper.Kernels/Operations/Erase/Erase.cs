@@ -1,8 +1,8 @@
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Random erasing (Zhong et al. 2020, arXiv 1708.04896): sets a rectangle of a normalised picture to 0, the mean
-/// colour, in every channel. On a device <see cref="Normalize"/> does it as it writes the picture.
+/// Random erasing (Zhong et al. 2020, arXiv 1708.04896): sets a rectangle of a normalized picture to 0, the mean
+/// color, in every channel. On a device <see cref="Normalize"/> does it as it writes the picture.
 /// </summary>
 public static class Erase
 {

@@ -6,7 +6,7 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// The length of many gradients taken as one vector, and the factor that brings it down to a maximum (Pascanu et al.
-/// 2013, arXiv 1211.5063, algorithm 1). Both stay on the device, where the optimiser's step reads the factor: nothing
+/// 2013, arXiv 1211.5063, algorithm 1). Both stay on the device, where the optimizer's step reads the factor: nothing
 /// waits for them.
 /// </summary>
 public static partial class GradientNorm

@@ -5,7 +5,7 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// Layer normalisation of rows (Ba, Kiros, Hinton 2016, arXiv 1607.06450): with mean and variance (divided by width) of
+/// Layer normalization of rows (Ba, Kiros, Hinton 2016, arXiv 1607.06450): with mean and variance (divided by width) of
 /// a row x, y = (x - mean) * rstd * gamma + beta, rstd = 1 / sqrt(variance + epsilon). Statistics in fp32, in two
 /// passes.
 /// </summary>
@@ -15,7 +15,7 @@ public static partial class LayerNorm
     /// <summary>CLIP's epsilon.</summary>
     public const float DefaultEpsilon = 1e-5f;
 
-    /// <summary>Normalises each row.</summary>
+    /// <summary>Normalizes each row.</summary>
     /// <param name="x">Input, [rows, width].</param>
     /// <param name="gamma">Scale, [width].</param>
     /// <param name="beta">Shift, [width].</param>

@@ -37,12 +37,14 @@ public static unsafe partial class MaxPool
                     float* a = upper + (long)Size * column * channels, b = lower + (long)Size * column * channels;
                     int c = 0;
                     for (; c <= channels - V.Count; c += V.Count)
-                        V.Max(V.Max(V.Load(a + c), V.Load(a + channels + c)), V.Max(V.Load(b + c), V.Load(b + channels + c)))
+                        V.Max(V.Max(V.Load(a + c), V.Load(a + channels + c)),
+                            V.Max(V.Load(b + c), V.Load(b + channels + c)))
                             .Store(target + c);
                     int n = channels - c;
                     if (n > 0)
                         V.Max(V.Max(V.LoadPartial(a + c, n), V.LoadPartial(a + channels + c, n)),
-                            V.Max(V.LoadPartial(b + c, n), V.LoadPartial(b + channels + c, n))).StorePartial(target + c, n);
+                            V.Max(V.LoadPartial(b + c, n), V.LoadPartial(b + channels + c, n)))
+                            .StorePartial(target + c, n);
                 }
             }
         }
@@ -73,7 +75,9 @@ public static unsafe partial class MaxPool
             }
         }
 
-        /// <summary>Adds the gradient to one of the four if it is the largest; returns what is left for the others.</summary>
+        /// <summary>
+        /// Adds the gradient to one of the four if it is the largest; returns what is left for the others.
+        /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private V Give<V>(long at, V largest, V gradient, int n) where V : struct, ILanes<V>
         {

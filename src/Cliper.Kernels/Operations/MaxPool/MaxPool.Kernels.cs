@@ -5,13 +5,14 @@ using ILGPU;
 namespace Cliper.Kernels.Operations;
 
 /// <remarks>
-/// Device code. A thread has eight channels of one window of four pixels, 16 bytes of a 16-bit format where the channels are a
-/// multiple of eight. No shared memory.
+/// Device code. A thread has eight channels of one window of four pixels, 16 bytes of a 16-bit format where the
+/// channels are a multiple of eight. No shared memory.
 /// </remarks>
 public static partial class MaxPool
 {
     [DeviceCode]
-    private static void ForwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> y, long pixels, int height, int width, int channels,
+    private static void ForwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> y, long pixels, int height,
+        int width, int channels,
         int vectorized) where TDtype : struct, IDtype16
     {
         int outputHeight = height / Size, outputWidth = width / Size, chunks = (channels + Vec8.Size - 1) / Vec8.Size;
@@ -19,17 +20,22 @@ public static partial class MaxPool
         if (pixel >= pixels)
             return;
         int channel = (int)(at - pixel * chunks) * Vec8.Size, count = channels - channel;
-        long line = pixel / outputWidth, image = line / outputHeight, row = image * height + (line - image * outputHeight) * Size;
-        long first = (row * width + (pixel - line * outputWidth) * Size) * channels + channel, below = first + (long)width * channels;
-        Vec8 largest = Larger(Vec8.Load(x, first, count, vectorized), Vec8.Load(x, first + channels, count, vectorized));
+        long line = pixel / outputWidth, image = line / outputHeight,
+            row = image * height + (line - image * outputHeight) * Size;
+        long first = (row * width + (pixel - line * outputWidth) * Size) * channels + channel,
+            below = first + (long)width * channels;
+        Vec8 largest = Larger(Vec8.Load(x, first, count, vectorized), Vec8.Load(x, first + channels, count,
+            vectorized));
         largest = Larger(largest, Vec8.Load(x, below, count, vectorized));
         largest = Larger(largest, Vec8.Load(x, below + channels, count, vectorized));
         Vec8.Store(y, pixel * channels + channel, largest, count, vectorized);
     }
 
     [DeviceCode]
-    private static void BackwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> y, GlobalPtr16<TDtype> dy, GlobalPtr16<TDtype> dx,
-        int accumulate, long windows, int height, int width, int channels, int vectorized) where TDtype : struct, IDtype16
+    private static void BackwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> y, GlobalPtr16<TDtype> dy,
+        GlobalPtr16<TDtype> dx,
+        int accumulate, long windows, int height, int width, int channels, int vectorized)
+        where TDtype : struct, IDtype16
     {
         // (1) Which window, and which eight of its channels.
         int across = (width + Size - 1) / Size, down = (height + Size - 1) / Size;
@@ -40,7 +46,8 @@ public static partial class MaxPool
         int channel = (int)(at - window * chunks) * Vec8.Size, count = channels - channel;
         long line = window / across, image = line / down;
         int i = (int)(line - image * down), j = (int)(window - line * across);
-        long first = ((image * height + i * Size) * width + j * Size) * channels + channel, below = first + (long)width * channels;
+        long first = ((image * height + i * Size) * width + j * Size) * channels + channel,
+            below = first + (long)width * channels;
         // (2) Its gradient; a window without an output has none.
         bool rows = i * Size + 1 < height, columns = j * Size + 1 < width;
         Vec8 largest = default, gradient = default;
@@ -61,7 +68,8 @@ public static partial class MaxPool
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vec8 Give<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> dx, long at, Vec8 largest, Vec8 gradient, int count, int vectorized,
+    private static Vec8 Give<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> dx, long at, Vec8 largest,
+        Vec8 gradient, int count, int vectorized,
         int accumulate) where TDtype : struct, IDtype16
     {
         Vec8 own = Vec8.Load(x, at, count, vectorized);

@@ -5,8 +5,8 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// The largest of every 2 x 2 pixels, channel by channel, in NHWC; a last odd row or column is left out. Backward: the first
-/// of the four that is the largest, in the order of rows, gets the gradient, the others get zero.
+/// The largest of every 2 x 2 pixels, channel by channel, in NHWC; a last odd row or column is left out. Backward: the
+/// first of the four that is the largest, in the order of rows, gets the gradient, the others get zero.
 /// </summary>
 /// <remarks>Where one of the four is NaN the result is NaN, and the first of the four gets the gradient.</remarks>
 public static partial class MaxPool
@@ -40,7 +40,8 @@ public static partial class MaxPool
     /// <param name="dx">Gradient by the input.</param>
     /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="input">Sizes of <paramref name="x"/>.</param>
-    public static void Backward(DeviceArray x, DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate, FeatureMap input)
+    public static void Backward(DeviceArray x, DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate,
+        FeatureMap input)
     {
         CheckLengths(input, x, y);
         CheckLengths(input, dx, dy);
@@ -56,7 +57,8 @@ public static partial class MaxPool
     {
         input.Check("the input");
         if (input.Height < Size || input.Width < Size)
-            throw new ArgumentException($"the input is {input}; expected at least {Size} rows and columns", nameof(input));
+            throw new ArgumentException($"the input is {input}; expected at least {Size} rows and columns",
+                nameof(input));
         Check.Length(x, input.Count, nameof(x));
         Check.Length(y, Output(input).Count, nameof(y));
     }

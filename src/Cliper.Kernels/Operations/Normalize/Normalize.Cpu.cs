@@ -28,14 +28,14 @@ public static unsafe partial class Normalize
         fixed (float* values = table, target = y)
         {
             if (channels == 3)
-                Colour(source, values, target, y.Length / 3);
+                Color(source, values, target, y.Length / 3);
             else
                 Gray(source, values, target, y.Length / 3);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Colour(byte* source, float* table, float* y, int size)
+    private static void Color(byte* source, float* table, float* y, int size)
     {
         float* r = y, g = y + size, b = y + 2L * size;
         for (int i = 0; i < size; i++, source += 3)

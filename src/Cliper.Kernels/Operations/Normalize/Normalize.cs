@@ -24,7 +24,7 @@ public static partial class Normalize
         return table;
     }
 
-    /// <summary>Normalises one picture on the host.</summary>
+    /// <summary>Normalizes one picture on the host.</summary>
     /// <param name="pixels">Picture, [size, channels]; one channel (gray) is used for all three.</param>
     /// <param name="channels">1 or 3.</param>
     /// <param name="table">As <see cref="Table"/> made it.</param>
@@ -42,7 +42,7 @@ public static partial class Normalize
     }
 
     /// <summary>
-    /// Normalises pictures in device memory and unfolds them into the patches that <see cref="PatchEmbedding"/>
+    /// Normalizes pictures in device memory and unfolds them into the patches that <see cref="PatchEmbedding"/>
     /// multiplies; on a GPU in one pass, from bytes to activations. A rectangle of a picture can be erased on the way
     /// (<see cref="Erase"/>).
     /// </summary>

@@ -7,7 +7,7 @@ namespace Cliper.Kernels.Operations;
 public enum RandomPurpose : uint
 {
     /// <summary>First values of weights and descriptors.</summary>
-    Initialisation = 0,
+    Initialization = 0,
 
     /// <summary>Order of the samples of an epoch.</summary>
     Shuffle = 1,
@@ -27,6 +27,6 @@ public enum RandomPurpose : uint
     /// <summary>Choice of captions.</summary>
     Captions = 6,
 
-    /// <summary>Labels of pictures that people labelled differently.</summary>
+    /// <summary>Labels of pictures that people labeled differently.</summary>
     Labels = 7,
 }

@@ -6,7 +6,7 @@ public interface IResizeFilter
     /// <summary>The weight is zero at this distance and beyond, in pixels of the smaller picture.</summary>
     static abstract double Support { get; }
 
-    /// <summary>Weight at the distance <paramref name="x"/>, before normalisation.</summary>
+    /// <summary>Weight at the distance <paramref name="x"/>, before normalization.</summary>
     static abstract double Weight(double x);
 }
 
@@ -28,7 +28,7 @@ public readonly struct Bicubic : IResizeFilter
     }
 }
 
-/// <summary>A triangle: linear between neighbours, and a weighted mean when shrinking.</summary>
+/// <summary>A triangle: linear between neighbors, and a weighted mean when shrinking.</summary>
 public readonly struct Bilinear : IResizeFilter
 {
     /// <inheritdoc/>

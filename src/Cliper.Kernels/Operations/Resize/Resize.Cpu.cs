@@ -66,7 +66,7 @@ public static unsafe partial class Resize
             }
             else if (input + read < end)
             {
-                HorizontalColour(input, weights, output, width);
+                HorizontalColor(input, weights, output, width);
             }
             else
             {
@@ -74,7 +74,7 @@ public static unsafe partial class Resize
                 byte[] padded = ArrayPool<byte>.Shared.Rent(read + 1);
                 new ReadOnlySpan<byte>(input, read).CopyTo(padded);
                 fixed (byte* copy = padded)
-                    HorizontalColour(copy, weights, output, width);
+                    HorizontalColor(copy, weights, output, width);
                 ArrayPool<byte>.Shared.Return(padded);
             }
         }
@@ -96,7 +96,7 @@ public static unsafe partial class Resize
 
     /// <summary>One pixel's three channels (and the next byte) are one register of four lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void HorizontalColour(byte* input, Weights weights, byte* output, int width)
+    private static void HorizontalColor(byte* input, Weights weights, byte* output, int width)
     {
         for (int x = 0; x < width; x++, output += 3)
         {
@@ -242,7 +242,7 @@ public static unsafe partial class Resize
             for (int i = 0; i < count; i++)
                 sum += exact[i] = axis.Weight<TFilter>(position, start + i);
             for (int i = 0; i < count; i++)
-                weights[i] = Axis.Quantise(exact[i], sum);
+                weights[i] = Axis.Quantize(exact[i], sum);
         }
     }
 }

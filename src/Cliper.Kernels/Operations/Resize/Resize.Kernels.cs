@@ -101,7 +101,7 @@ public static partial class Resize
         for (int i = 0; i < count; i++)
             sum += axis.Weight<TFilter>(position, start + i);
         for (int i = 0; i < count; i++)
-            weights.Store(at + i, Axis.Quantise(axis.Weight<TFilter>(position, start + i), sum));
+            weights.Store(at + i, Axis.Quantize(axis.Weight<TFilter>(position, start + i), sum));
     }
 
     /// <summary>

@@ -6,8 +6,8 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// Separable resize of 8-bit pictures, equal to Pillow's to the byte. Output pixel x of an axis scaled by s = in / out
-/// has its centre at c = (x + 1/2) s; source pixels within support * max(s, 1) of it are weighted by the filter,
-/// stretched by max(s, 1) so that shrinking averages (no aliasing), and normalised to sum 1. Weights are rounded to 22
+/// has its center at c = (x + 1/2) s; source pixels within support * max(s, 1) of it are weighted by the filter,
+/// stretched by max(s, 1) so that shrinking averages (no aliasing), and normalized to sum 1. Weights are rounded to 22
 /// fractional bits, half away from zero; rows are done first, rounded to 8 bits, then columns. An axis that keeps its
 /// size is copied.
 /// </summary>
@@ -129,19 +129,19 @@ public static partial class Resize
         {
             if (IsCopy)
                 return (position, 1);
-            double centre = (position + 0.5) * _scale;
-            int start = Math.Max(0, (int)(centre - _support + 0.5));
-            return (start, Math.Min(_sourceSize, (int)(centre + _support + 0.5)) - start);
+            double center = (position + 0.5) * _scale;
+            int start = Math.Max(0, (int)(center - _support + 0.5));
+            return (start, Math.Min(_sourceSize, (int)(center + _support + 0.5)) - start);
         }
 
-        /// <summary>Weight of a source pixel, before normalisation.</summary>
+        /// <summary>Weight of a source pixel, before normalization.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly double Weight<TFilter>(int position, int source) where TFilter : struct, IResizeFilter =>
             TFilter.Weight((source - (position + 0.5) * _scale + 0.5) * _step);
 
         /// <summary>A weight in fixed point.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static int Quantise(double weight, double sum)
+        public static int Quantize(double weight, double sum)
         {
             if (sum != 0)
                 weight /= sum;

@@ -32,7 +32,8 @@ public sealed class BlazeFaceTests : TemporaryFolder
         network.Run();
 
         Assert.That(network.HeadCells, Is.EqualTo(new[] { 16, 8 }));
-        // Scores reach 621 and boxes 121, with sums that cancel in between: fp32 in another order leaves a millionth of the largest.
+        // Scores reach 621 and boxes 121, with sums that cancel in between: fp32 in another order leaves a millionth of
+        // the largest.
         foreach ((string name, float[] actual) in new[]
         {
             ("output.Identity", network.Scores(0).ToArray()), ("output.Identity_1", network.Scores(1).ToArray()),
@@ -101,16 +102,20 @@ public sealed class BlazeFaceTests : TemporaryFolder
             var small = new byte[3 * Each * Each];
             Resize.Forward<Bilinear>(people[i].Pixels, people[i].Width, people[i].Height, 3, Each, Each, small);
             for (int y = 0; y < Each; y++)
-                small.AsSpan(3 * y * Each, 3 * Each).CopyTo(pixels.AsSpan(3 * ((i / Across * Each + y) * Across * Each + i % Across * Each)));
+                small.AsSpan(3 * y * Each, 3 * Each)
+                    .CopyTo(pixels.AsSpan(3 * ((i / Across * Each + y) * Across * Each + i % Across * Each)));
         }
         var crowd = new RgbImage(Across * Each, Down * Each, pixels);
 
         using BlazeFace withTiles = new(smallestFace: 32), withoutTiles = new(smallestFace: crowd.Width);
         IReadOnlyList<Face> found = withTiles.Find(crowd);
 
-        TestContext.Out.WriteLine($"{found.Count} of {people.Length}, {withoutTiles.Find(crowd).Count} without tiles; widths {found.Min(face => face.Box.Width)} to {found.Max(face => face.Box.Width)}");
+        TestContext.Out.WriteLine(
+            $"{found.Count} of {people.Length}, {withoutTiles.Find(crowd).Count} without tiles; widths "
+            + $"{found.Min(face => face.Box.Width)} to {found.Max(face => face.Box.Width)}");
         Assert.That(found, Has.Count.GreaterThanOrEqualTo(0.95 * people.Length));
-        Assert.That(found.Select(face => (face.Box.Y + face.Box.Height / 2) / Each * Across + (face.Box.X + face.Box.Width / 2) / Each),
+        Assert.That(found.Select(face => (face.Box.Y + face.Box.Height / 2) / Each * Across
+            + (face.Box.X + face.Box.Width / 2) / Each),
             Is.Unique, "at most one face in each of the small pictures");
         Assert.That(withoutTiles.Find(crowd), Has.Count.LessThan(people.Length / 2));
     }
@@ -127,7 +132,10 @@ public sealed class BlazeFaceTests : TemporaryFolder
         }
     }
 
-    /// <summary>Pictures from -1 to 1 of x, y and color: flat ones, noise of several sizes, stripes, checks, disks, rings and waves.</summary>
+    /// <summary>
+    /// Pictures from -1 to 1 of x, y and color: flat ones, noise of several sizes, stripes, checks, disks, rings and
+    /// waves.
+    /// </summary>
     private static IEnumerable<(string, Func<int, int, int, double>)> Patterns(int side)
     {
         yield return ("black", (_, _, _) => -1);
@@ -140,20 +148,25 @@ public sealed class BlazeFaceTests : TemporaryFolder
             var random = new Random(seed);
             for (int i = 0; i < noise.Length; i++)
                 noise[i] = 2 * random.NextSingle() - 1;
-            yield return ($"noise of {size} pixels", (x, y, c) => noise[3 * (y / size * (side / size + 1) + x / size) + c]);
+            yield return ($"noise of {size} pixels", (x, y, c) =>
+                noise[3 * (y / size * (side / size + 1) + x / size) + c]);
             yield return ($"stripes of {size} pixels", (x, _, c) => x / size % 2 == 0 ? 0.8 : c * 0.3 - 0.5);
-            yield return ($"checks of {size} pixels", (x, y, c) => (x / size + y / size) % 2 == 0 ? 0.9 : c * 0.2 - 0.9);
+            yield return ($"checks of {size} pixels", (x, y, c) => (x / size + y / size) % 2 == 0 ? 0.9
+                : c * 0.2 - 0.9);
             // Longer waves are spots that lie as eyes and mouths do: the network takes three of them for a face (0.79).
             if (size < side / 50)
-                yield return ($"waves of {size} pixels", (x, y, c) => Math.Sin(x / (double)size + c) * Math.Cos(y / (double)size));
+                yield return ($"waves of {size} pixels", (x, y, c) => Math.Sin(x / (double)size + c)
+                    * Math.Cos(y / (double)size));
         }
         foreach (double radius in new[] { 0.1, 0.25, 0.45 })
         {
-            yield return ($"a disk of {radius}", (x, y, c) => Distance(x, y) < radius ? new[] { 0.8, 0.5, 0.3 }[c] : -0.3);
+            yield return ($"a disk of {radius}", (x, y, c) => Distance(x, y) < radius ? new[] { 0.8, 0.5, 0.3 }[c]
+                : -0.3);
             yield return ($"a ring of {radius}", (x, y, _) => Math.Abs(Distance(x, y) - radius) < 0.03 ? 1 : -0.8);
         }
 
-        double Distance(int x, int y) => Math.Sqrt((x - side / 2.0) * (x - side / 2.0) + (y - side / 2.0) * (y - side / 2.0)) / side;
+        double Distance(int x, int y) => Math.Sqrt((x - side / 2.0) * (x - side / 2.0) + (y - side / 2.0)
+            * (y - side / 2.0)) / side;
     }
 
     private static void AssertSameFaces(IReadOnlyList<Face> found, IReadOnlyList<Face> expected, string name)
@@ -163,14 +176,18 @@ public sealed class BlazeFaceTests : TemporaryFolder
         {
             Face same = found.MaxBy(other => Overlap(other.Box, face.Box))!;
             Assert.That(Overlap(same.Box, face.Box), Is.GreaterThan(SameFace), $"{name}: {face.Box}");
-            double worst = same.Points.Zip(face.Points, (a, b) => Math.Max(Math.Abs(a.X - b.X), Math.Abs(a.Y - b.Y))).Max() / face.Box.Width;
-            TestContext.Out.WriteLine($"{name}: IoU {Overlap(same.Box, face.Box):F2}, points {worst:F3} of the width, score {same.Score:F3} {face.Score:F3}");
+            double worst = same.Points.Zip(face.Points, (a, b) => Math.Max(Math.Abs(a.X - b.X), Math.Abs(a.Y - b.Y)))
+                .Max() / face.Box.Width;
+            TestContext.Out.WriteLine(
+                $"{name}: IoU {Overlap(same.Box, face.Box):F2}, points {worst:F3} of the width, score "
+                + $"{same.Score:F3} {face.Score:F3}");
         }
     }
 
     private static double Overlap(PixelBox a, PixelBox b)
     {
-        double across = Math.Min(a.X + a.Width, b.X + b.Width) - Math.Max(a.X, b.X), down = Math.Min(a.Y + a.Height, b.Y + b.Height) - Math.Max(a.Y, b.Y);
+        double across = Math.Min(a.X + a.Width, b.X + b.Width) - Math.Max(a.X, b.X),
+            down = Math.Min(a.Y + a.Height, b.Y + b.Height) - Math.Max(a.Y, b.Y);
         double common = Math.Max(0, across) * Math.Max(0, down);
         return common / ((double)a.Width * a.Height + (double)b.Width * b.Height - common);
     }
@@ -191,12 +208,15 @@ public sealed class BlazeFaceTests : TemporaryFolder
 
     /// <summary>What the same network finds in TensorFlow.js.</summary>
     private static Dictionary<string, IReadOnlyList<Face>> Expected(string set) => File.ReadLines(
-        SharedFiles.OrIgnore($"faces/{set}.blazeface.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).ToDictionary(
-        picture => picture.GetProperty("file").GetString()!, picture => (IReadOnlyList<Face>)[.. picture.GetProperty("faces").EnumerateArray().Select(face =>
+        SharedFiles.OrIgnore($"faces/{set}.blazeface.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)
+        .ToDictionary(
+        picture => picture.GetProperty("file").GetString()!, picture =>
+        (IReadOnlyList<Face>)[.. picture.GetProperty("faces").EnumerateArray().Select(face =>
         {
             int[] box = [.. face.GetProperty("b").EnumerateArray().Select(value => value.GetInt32())];
             return new Face(new PixelBox(box[0], box[1], box[2], box[3]), face.GetProperty("p").GetSingle(),
-                [.. face.GetProperty("k").EnumerateArray().Select(point => new FacePoint(point[0].GetSingle(), point[1].GetSingle()))]);
+                [.. face.GetProperty("k").EnumerateArray().Select(point => new FacePoint(point[0].GetSingle(),
+                point[1].GetSingle()))]);
         })]);
 
     /// <summary>The picture turned clockwise about its center, bilinear, black outside.</summary>
@@ -208,7 +228,8 @@ public sealed class BlazeFaceTests : TemporaryFolder
             for (int x = 0; x < image.Width; x++)
             {
                 double dx = x + .5 - image.Width / 2.0, dy = y + .5 - image.Height / 2.0;
-                double u = dx * cosine + dy * sine + image.Width / 2.0 - .5, v = dy * cosine - dx * sine + image.Height / 2.0 - .5;
+                double u = dx * cosine + dy * sine + image.Width / 2.0 - .5, v = dy * cosine - dx * sine
+                    + image.Height / 2.0 - .5;
                 int left = (int)Math.Floor(u), top = (int)Math.Floor(v);
                 if (left < 0 || top < 0 || left + 1 >= image.Width || top + 1 >= image.Height)
                     continue;

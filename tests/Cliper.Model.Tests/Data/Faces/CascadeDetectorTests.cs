@@ -6,7 +6,8 @@ using Cliper.Model.Images;
 namespace Cliper.Model.Tests.Data.Faces;
 
 /// <summary>
-/// The evaluator on tests/cascades/dark-square.xml, a cascade that can be followed by hand, and on OpenCV's own where it is installed.
+/// The evaluator on tests/cascades/dark-square.xml, a cascade that can be followed by hand, and on OpenCV's own where
+/// it is installed.
 /// </summary>
 public sealed class CascadeDetectorTests : TemporaryFolder
 {
@@ -30,9 +31,11 @@ public sealed class CascadeDetectorTests : TemporaryFolder
     [TestCase(20, 70, 16)]
     public void ASquareIsFoundWhereItIs(int x, int y, int side)
     {
-        PixelBox[] found = [.. CascadeDetector.Load(Cascade).Find(Picture(128, 112, new PixelBox(x, y, side, side))).Select(face => face.Box)];
+        PixelBox[] found = [.. CascadeDetector.Load(Cascade).Find(Picture(128, 112, new PixelBox(x, y, side, side)))
+            .Select(face => face.Box)];
 
-        // The square fills half of the window; windows pass in which it fills more than a third, and their mean is told.
+        // The square fills half of the window; windows pass in which it fills more than a third, and their mean is
+        // told.
         Assert.That(found, Has.Length.EqualTo(1));
         Assert.That(found[0].Width / (double)side, Is.InRange(1.8, 3));
         Assert.That(found[0].X + found[0].Width / 2.0, Is.EqualTo(x + side / 2.0).Within(side / 8.0));
@@ -42,7 +45,8 @@ public sealed class CascadeDetectorTests : TemporaryFolder
     [Test]
     public void TheLargestComesFirstAndLargePicturesAreReduced()
     {
-        PixelBox[] found = [.. CascadeDetector.Load(Cascade).Find(Picture(1900, 1000, new PixelBox(150, 400, 200, 200), new PixelBox(1200, 300, 400, 400))).Select(face => face.Box)];
+        PixelBox[] found = [.. CascadeDetector.Load(Cascade).Find(Picture(1900, 1000, new PixelBox(150, 400, 200, 200),
+            new PixelBox(1200, 300, 400, 400))).Select(face => face.Box)];
         Assert.That(found.Select(box => Math.Round(box.Width / 100.0)), Is.EqualTo(new[] { 8, 4 }));
         Assert.That(found[0].X + found[0].Width / 2, Is.EqualTo(1400).Within(50));
     }
@@ -54,7 +58,7 @@ public sealed class CascadeDetectorTests : TemporaryFolder
         RgbImage bright = Picture(128, 112, new PixelBox(40, 40, 30, 30));
         for (int i = 0; i < bright.Pixels.Length; i++)
             bright.Pixels[i] = (byte)(250 - bright.Pixels[i]);
-        Assert.That(detector.Find(Picture(128, 112)), Is.Empty, "one colour");
+        Assert.That(detector.Find(Picture(128, 112)), Is.Empty, "one color");
         Assert.That(detector.Find(bright), Is.Empty, "a bright square");
         // 128 wide, so that the second stage has to refuse it: all right of the square is dark.
         Assert.That(detector.Find(Picture(128, 112, new PixelBox(50, 0, 78, 112))), Is.Empty, "an edge");
@@ -86,7 +90,8 @@ public sealed class CascadeDetectorTests : TemporaryFolder
 
     [Test]
     public void AMissingCascadeIsNamed() =>
-        Assert.That(() => CascadeDetector.Load(In("none.xml")), Throws.TypeOf<InputException>().With.Message.Contains("none.xml"));
+        Assert.That(() => CascadeDetector.Load(In("none.xml")),
+        Throws.TypeOf<InputException>().With.Message.Contains("none.xml"));
 
     [Test]
     public void CascadeFuzz()
@@ -111,7 +116,8 @@ public sealed class CascadeDetectorTests : TemporaryFolder
         Assert.That(refused, Is.InRange(rounds / 10, rounds - 10));
     }
 
-    // What OpenCV 4.6 finds with haarcascade_frontalface_alt2.xml in the photographs, reduced to 640 pixels: the largest face.
+    // What OpenCV 4.6 finds with haarcascade_frontalface_alt2.xml in the photographs, reduced to 640 pixels: the
+    // largest face.
     [TestCase("angry.jpg", 132, 501, 936)]
     [TestCase("group.jpeg", 918, 296, 166)]
     [TestCase("happy-baby.jpeg", 466, 136, 284)]
@@ -120,11 +126,13 @@ public sealed class CascadeDetectorTests : TemporaryFolder
     public void FacesAreFoundWhereOpenCvFindsThem(string name, int x, int y, int side)
     {
         string path = SharedFiles.OrIgnore($"data/photos/{name}");
-        PixelBox face = CascadeDetector.Load(InstalledOrIgnore()).Find(SkiaImageCodec.Instance.Decode(File.ReadAllBytes(path), path))[0].Box;
+        PixelBox face = CascadeDetector.Load(InstalledOrIgnore())
+            .Find(SkiaImageCodec.Instance.Decode(File.ReadAllBytes(path), path))[0].Box;
         double common = Math.Max(0, Math.Min(face.X + face.Width, x + side) - Math.Max(face.X, x))
             * (double)Math.Max(0, Math.Min(face.Y + face.Height, y + side) - Math.Max(face.Y, y));
         // Other filters reduce the pictures; 0.5 is what counts as the same face in benchmarks of detectors.
-        Assert.That(common / ((double)side * side + (double)face.Width * face.Height - common), Is.GreaterThan(0.75), $"{face}");
+        Assert.That(common / ((double)side * side + (double)face.Width * face.Height - common),
+            Is.GreaterThan(0.75), $"{face}");
     }
 
     private static string InstalledOrIgnore()

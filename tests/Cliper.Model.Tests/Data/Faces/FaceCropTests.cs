@@ -6,12 +6,14 @@ namespace Cliper.Model.Tests.Data.Faces;
 
 public sealed class FaceCropTests
 {
-    private static FaceCrop Sought(float margin = 0) => FaceCrop.Sought(CascadeDetector.Load(CascadeDetectorTests.Cascade), margin);
+    private static FaceCrop Sought(float margin = 0) =>
+        FaceCrop.Sought(CascadeDetector.Load(CascadeDetectorTests.Cascade), margin);
 
     [Test]
     public void TheLargestFaceIsCutOutWithItsMargin()
     {
-        RgbImage picture = CascadeDetectorTests.Picture(256, 200, new PixelBox(40, 40, 16, 16), new PixelBox(150, 60, 30, 30));
+        RgbImage picture = CascadeDetectorTests.Picture(256, 200, new PixelBox(40, 40, 16, 16),
+            new PixelBox(150, 60, 30, 30));
         FaceCrop crop = Sought(margin: 0.25f);
         PixelBox face = crop.Find(picture)!.Value;
         Assert.That(face.X + face.Width / 2, Is.EqualTo(165).Within(4));
@@ -27,7 +29,8 @@ public sealed class FaceCropTests
         PixelBox? face = Sought().Find(picture);
         Assert.That(face, Is.Not.Null);
         Assert.That(Sought().Cut(picture, face, "picture"), Is.SameAs(picture));
-        Assert.That(FaceCrop.Given(face!.Value, 0).Cut(picture, face, "picture"), Is.Not.SameAs(picture), "a box by hand is always cut out");
+        Assert.That(FaceCrop.Given(face!.Value, 0).Cut(picture, face, "picture"), Is.Not.SameAs(picture),
+            "a box by hand is always cut out");
     }
 
     [Test]
@@ -42,7 +45,8 @@ public sealed class FaceCropTests
     [Test]
     public void AVideoKeepsItsFace()
     {
-        // Two faces; the one that was followed stays the one, also where it is the smaller, and through frames without any.
+        // Two faces; the one that was followed stays the one, also where it is the smaller, and through frames without
+        // any.
         PixelBox left = new(40, 80, 30, 30), right = new(190, 80, 28, 28), rightGrown = new(180, 70, 44, 44);
         var track = new FaceTrack(Sought(), "video");
         Assert.That(track.Next(CascadeDetectorTests.Picture(280, 200)), Is.Null);

@@ -3,7 +3,7 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Weights;
 
-public sealed class ClipInitialisationTests
+public sealed class ClipInitializationTests
 {
     private static ClipConfig Config(int image, int patch, int width) => new ClipConfig
     {
@@ -20,15 +20,16 @@ public sealed class ClipInitialisationTests
         VocabularySize = 20,
     };
 
-    // A plane wave of frequency (a, b) of the cosine transform draws from random filters an answer whose variance is the
-    // square of the frequency's weight.
+    // A plane wave of frequency (a, b) of the cosine transform draws from random filters an answer whose variance is
+    // the square of the frequency's weight.
     [Test]
     public void PatchFiltersAnswerByFrequency([Values(4, 6, 8)] int patch)
     {
         const int Width = 4096;
         using ClipWeights weights = ClipWeights.Random(Config(2 * patch, patch, Width), 3);
         float[] filters = weights.Values("visual.conv1.weight");
-        foreach ((int a, int b) in new[] { (0, 0), (0, 1), (1, 1), (2, 1), (patch / 2, 0), (patch - 1, 0), (patch - 1, patch - 1) })
+        foreach ((int a, int b) in new[] { (0, 0), (0, 1), (1, 1), (2, 1), (patch / 2, 0), (patch - 1, 0),
+            (patch - 1, patch - 1) })
         {
             double sum = 0;
             for (int filter = 0; filter < 3 * Width; filter++)
@@ -42,7 +43,8 @@ public sealed class ClipInitialisationTests
             double frequency = Math.Sqrt(a * a + b * b);
             double weight = frequency > .75 * patch ? 0 : Math.Max(.5, frequency);
             double expected = weight * .5 / patch;
-            // Five deviations of a variance over n normals, as in the test of the other tensors, and the rounding of fp32.
+            // Five deviations of a variance over n normals, as in the test of the other tensors, and the rounding of
+            // fp32.
             Assert.That(sum / (3 * Width), Is.EqualTo(expected * expected)
                 .Within(5 * Math.Sqrt(2.0 / (3 * Width)) * expected * expected + 1e-12), $"{a}, {b}");
         }
@@ -52,7 +54,7 @@ public sealed class ClipInitialisationTests
     }
 
     [Test]
-    public void PositionsTellNeighboursFromOthers([Values(8, 30, 192)] int width)
+    public void PositionsTellNeighborsFromOthers([Values(8, 30, 192)] int width)
     {
         const int Side = 5;
         using ClipWeights weights = ClipWeights.Random(Config(Side * 4, 4, width), 3),
@@ -63,7 +65,8 @@ public sealed class ClipInitialisationTests
         int waves = width / 4 * 4;
         for (int patch = 1; patch <= Side * Side; patch++)
         {
-            Assert.That(Of(other.Values("visual.positional_embedding"), patch)[..waves], Is.EqualTo(Of(positions, patch)[..waves]));
+            Assert.That(Of(other.Values("visual.positional_embedding"), patch)[..waves],
+                Is.EqualTo(Of(positions, patch)[..waves]));
             // sin^2 + cos^2 of each of width / 4 waves, by row and by column.
             Assert.That(Of(positions, patch)[..waves].Sum(value => (double)value * value),
                 Is.EqualTo(2 * (width / 4) * .49).Within(1e-4));
