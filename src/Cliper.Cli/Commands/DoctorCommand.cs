@@ -54,8 +54,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         Row("memory bandwidth", Format.Invariant($"{bandwidth:F1} GB/s, triad, measured"));
         Row("GPU", card?.Capabilities is { } found
             ? Format.Invariant(
-            $"{found.Name}, compute capability {found.Capability / 10.0:F1}, {Format.Bytes(found.FreeBytes)} of "
-            + $"{Format.Bytes(found.TotalBytes)} free")
+            $"{found.Name}, compute capability {found.Capability / 10.0:F1}, {Format.Bytes(found.FreeBytes)} of ",
+            $"{Format.Bytes(found.TotalBytes)} free")
             : $"none: {WhyNoGpu}");
         if (card is not null)
         {
@@ -76,8 +76,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             Row("operations on", tested);
             foreach (OperationTest.Result result in results)
                 Row($"  {result.Name}", Format.Invariant(
-                    $"{result.Implementation}: {(result.Passed ? "passed" : "FAILED")}, off by "
-                    + $"{result.Deviation:E1}, bound {result.Bound:E1}"));
+                    $"{result.Implementation}: {(result.Passed ? "passed" : "FAILED")}, off by ",
+                    $"{result.Deviation:E1}, bound {result.Bound:E1}"));
         }
         Terminal.Human.Write(table);
 
