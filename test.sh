@@ -3,6 +3,8 @@
 #   ./test.sh            everything; the kernel tests once more for each instruction set switched off
 #   ./test.sh --golden   only the comparisons with reference tensors, every set in tests/golden and in $CLIPER_GOLDEN named
 #   ./test.sh --quick    everything but the runs with instruction sets switched off
+#   ./test.sh --long     only what takes too long for every change (category Long): the larger golden sets on the PTX
+#                        interpreter, and benchmarks/gpu.sh rehearsed with the fake driver; about an hour on two cores
 set -euo pipefail
 # A folder that is named is the caller's, and the tests run elsewhere.
 [ -z "${CLIPER_GOLDEN:-}" ] || export CLIPER_GOLDEN="$(realpath -m "$CLIPER_GOLDEN")"
@@ -14,7 +16,8 @@ case "${1:-}" in
   "") ;;
   --golden) mode=golden ;;
   --quick) mode=quick ;;
-  *) echo "test.sh: unknown option $1; the options are --golden and --quick" >&2; exit 2 ;;
+  --long) mode=long ;;
+  *) echo "test.sh: unknown option $1; the options are --golden, --quick and --long" >&2; exit 2 ;;
 esac
 
 log=$(mktemp)
@@ -63,6 +66,11 @@ if [ "$mode" = golden ]; then
   step "golden tensors: tests/golden${CLIPER_GOLDEN:+ and $CLIPER_GOLDEN}"
   tests Cliper.Model.Tests --filter TestCategory=Golden --logger "console;verbosity=normal" \
     -- RunConfiguration.TreatNoTestsAsError=true
+elif [ "$mode" = long ]; then
+  for project in Cliper.Gpu.Tests Cliper.Cli.Tests; do
+    step "$project, category Long"
+    tests "$project" --filter TestCategory=Long -- RunConfiguration.TreatNoTestsAsError=true
+  done
 else
   step "format"
   dotnet format Cliper.Gpu.sln --verify-no-changes --no-restore || failed=1

@@ -89,7 +89,7 @@ fixture() {
 filter() {
     local others
     case $1 in
-        tests-matmul) echo 'FullyQualifiedName~MatMulTests' ;;
+        tests-matmul) echo 'FullyQualifiedName~GemmTests' ;;
         tests-attention) echo 'FullyQualifiedName~AttentionTests' ;;
         tests-host) echo 'FullyQualifiedName~AgainstHostTests' ;;
         tests-model) echo 'FullyQualifiedName~WholeModelTests' ;;

@@ -116,7 +116,7 @@ public sealed class CudaDeviceTests : GpuFixture
 
     /// <remarks>
     /// A layer of a ViT-B on 32 pictures: enough tiles for the largest kernel, a depth of many turns of its ring, and a
-    /// weight's gradient cut in depth. The bounds are those of <see cref="MatMulTests"/>, of 16-bit and of fp32
+    /// weight's gradient cut in depth. The bounds are those of <see cref="GemmTests"/>, of 16-bit and of fp32
     /// results.
     /// </remarks>
     [Test]

@@ -16,7 +16,7 @@ namespace Cliper.Gpu.Tests.Operations;
 [TestFixture(true, false, ElementType.BFloat16)]
 [TestFixture(false, false, ElementType.BFloat16)]
 [Parallelizable(ParallelScope.Self)]
-public sealed class MatMulTests(bool tensorCores, bool wgmma, ElementType stored) : GpuFixture(stored)
+public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) : GpuFixture(stored)
 {
     protected override bool UsesTensorCores => tensorCores;
 
