@@ -2,7 +2,7 @@ using Cliper.Kernels.Gpu.Compiler;
 
 namespace Cliper.Gpu.Tests;
 
-/// <summary>What is made of the text that the driver's compiler writes.</summary>
+/// <summary>Tests of what is made of the text that the driver's compiler writes.</summary>
 public sealed class CompilerLogTests
 {
     [TestCase("ptxas info    : 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads; ptxas info    : Used "

@@ -46,7 +46,7 @@ internal sealed class FaceCascade
     /// <summary>The stages, the cheapest first.</summary>
     public Stage[] Stages { get; }
 
-    /// <summary>What the nodes look at.</summary>
+    /// <summary>The features that the nodes look at.</summary>
     public Feature[] Features { get; }
 
     /// <summary>Reads a file.</summary>

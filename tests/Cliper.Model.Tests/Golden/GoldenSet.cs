@@ -8,7 +8,7 @@ namespace Cliper.Model.Tests.Golden;
 /// folder that CLIPER_GOLDEN names. weights-tools/README.md says what the files hold.
 /// </summary>
 /// <param name="Folder">Where it is.</param>
-/// <param name="Name">As in clip_NAME.weights.safetensors.</param>
+/// <param name="Name">The NAME in clip_NAME.weights.safetensors.</param>
 public sealed record GoldenSet(string Folder, string Name)
 {
     public const string Variable = "CLIPER_GOLDEN";
