@@ -66,7 +66,7 @@ public sealed record GoldenSet(string Folder, string Name)
         Assert.That(worst, Is.LessThanOrEqualTo(bound), what);
     }
 
-    /// <summary>As <see cref="AssertClose(float[], float[], double, string)"/>, the bound relative to the largest
+    /// <summary>Like <see cref="AssertClose(float[], float[], double, string)"/>, the bound relative to the largest
     /// expected entry.</summary>
     public static void AssertRelativelyClose(float[] actual, float[] expected, double bound, string what) =>
         AssertClose(actual, expected, bound * expected.Max(value => Math.Abs((double)value)), what);

@@ -31,7 +31,7 @@ internal sealed class FaultyServer : IDisposable
     public Func<string, string> List { get; set; } = text => text;
 
     /// <summary>
-    /// What answers a request for a file instead of the file: its name, bytes, and where to begin (null for the
+    /// The answer to a request for a file instead of the file: its name, bytes, and where to begin (null for the
     /// whole). Null answers as it should.</summary>
     public Func<string, byte[], int?, Answer?>? Fault { get; set; }
 
