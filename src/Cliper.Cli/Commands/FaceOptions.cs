@@ -16,8 +16,8 @@ internal sealed class FaceOptions
     private readonly Option<string?> _faces = new("--faces")
     {
         Description =
-            "Which faces of a picture are answered: all, largest, none (every picture is a face already), or those of a table with "
-            + "the columns file,x,y,width,height. Without it all; of a model of drawn faces or of whole pictures, "
+            "Which faces of a picture are answered: all, largest, none (every picture is a face already), or those of "
+            + "a table with the columns file,x,y,width,height. Without it all; of a model of drawn faces or of whole pictures, "
             + "none.",
         HelpName = "all|largest|none|FILE.csv",
     };
@@ -94,8 +94,8 @@ internal sealed class FaceOptions
         public FaceCrop CropFor(CheckpointInfo model, bool knowsCropsAlone, Func<BlazeFace> network, Action<string> say)
         {
             if (model.Alignment == FaceAlignment.Aligned)
-                say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others less well; "
-                    + "faces are cut out here, not turned");
+                say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others "
+                    + "less well; faces are cut out here, not turned");
             if (Box is { } box)
                 return FaceCrop.Given(box, model.FaceMargin);
             if (Table is not null)
