@@ -64,7 +64,7 @@ void Load(string file)
     using ClipWeights weights = ClipWeights.Load(file);
     using var clip = new ClipModel(device, weights);
     double ready = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
-    // As the kernel counts resident pages, those of the file included.
+    // The peak is as the kernel counts resident pages, those of the file included.
     string peak = File.ReadLines("/proc/self/status").First(line =>
         line.StartsWith("VmHWM:", StringComparison.Ordinal));
     double megabytes = double.Parse(peak.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],

@@ -2,7 +2,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Autograd.Tests;
 
-/// <summary>What a tape keeps, frees and adds up.</summary>
+/// <summary>The tests of what a tape keeps, frees and adds up.</summary>
 public sealed class TapeLifetimeTests : TapeTests
 {
     [Test]

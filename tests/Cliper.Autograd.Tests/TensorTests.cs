@@ -33,7 +33,7 @@ public sealed class TensorTests : TapeTests
     {
         Tensor x = Random([4, 3], 1);
         x.RequiresGrad = true;
-        // What an earlier step left must not shine through.
+        // The values that an earlier step left must not shine through.
         x.GradientTarget(out _).AsSpan<float>().Fill(7);
         x.ClearGradient();
         using var tape = new Tape(Device);

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Cliper.Cli.Tests;
 
-/// <summary>What a run of the program left: its exit code and what it wrote.</summary>
+/// <summary>The traces that a run of the program left: its exit code and what it wrote.</summary>
 internal sealed record ProgramRun(int ExitCode, string Out, string Error)
 {
     private const int Patience = 300_000;

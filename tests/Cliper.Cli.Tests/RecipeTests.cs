@@ -137,7 +137,7 @@ public sealed class RecipeTests
     {
         string copy = In("runs", "dfew-resumed");
         CopyFolder(Dfew, copy);
-        // As an interruption leaves them: the third fold in its second stage, the fifth before its first checkpoint.
+        // An interruption leaves them so: the third fold in its second stage, the fifth before its first checkpoint.
         File.Delete(Path.Combine(copy, "fold3", "result.json"));
         File.Delete(Path.Combine(copy, "fold5", "result.json"));
         Directory.Delete(Path.Combine(copy, "fold5", "checkpoints"), recursive: true);

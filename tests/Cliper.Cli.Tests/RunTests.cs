@@ -311,7 +311,7 @@ public sealed class RunTests
         string[] args = ["train", "--pretrain-epochs", "2", "--set", "stage2.epochs=250", .. Tiny];
 
         ProgramRun kill = ProgramRun.Interrupted("KILL", "stage2 epoch 3/", [.. args, "--out", killed]);
-        // As it is left when it was killed while it wrote a checkpoint.
+        // The run is as it is left when it was killed while it wrote a checkpoint.
         File.WriteAllText(Path.Combine(killed, "checkpoints", $".last.safetensors.{Guid.NewGuid():N}.tmp"),
             "half a checkpoint");
         ProgramRun resumed = ProgramRun.InProcess("train", "--resume", killed);

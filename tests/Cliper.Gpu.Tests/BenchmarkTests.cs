@@ -6,7 +6,7 @@ using PtxInterpreter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// What `bench --device cuda` runs, at shapes small enough for the interpreter: each row's arrays are of the types that
+/// Rows of `bench --device cuda` at shapes small enough for the interpreter: each row's arrays are of the types that
 /// its kernels take, and nothing is left.
 /// </summary>
 [Parallelizable(ParallelScope.Self)]

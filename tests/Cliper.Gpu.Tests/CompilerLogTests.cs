@@ -2,7 +2,7 @@ using Cliper.Kernels.Gpu.Compiler;
 
 namespace Cliper.Gpu.Tests;
 
-/// <summary>What is made of the text that the driver's compiler writes.</summary>
+/// <summary>Tests of what is made of the text that the driver's compiler writes.</summary>
 public sealed class CompilerLogTests
 {
     [TestCase("ptxas info    : 0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads; ptxas info    : Used "
@@ -11,8 +11,8 @@ public sealed class CompilerLogTests
         "8 bytes spill stores")]
     [TestCase("ptxas info    : 16 bytes stack frame, 0 bytes spill stores, 120 bytes spill loads",
         "120 bytes spill loads")]
-    [TestCase("ptxas info    : Used 168 registers; ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are "
-        + "serialized due to a call; ptxas info    : 0 bytes gmem",
+    [TestCase("ptxas info    : Used 168 registers; ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async "
+        + "instructions are serialized due to a call; ptxas info    : 0 bytes gmem",
         "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized due to a "
         + "call")]
     [TestCase("", null)]

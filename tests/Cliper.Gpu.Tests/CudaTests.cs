@@ -70,7 +70,7 @@ public sealed class AllTests
     public void EndTheCard() => Card.Close();
 }
 
-/// <summary>What only a card can show.</summary>
+/// <summary>Tests of what only a card can show.</summary>
 public sealed class CudaDeviceTests : GpuFixture
 {
     private CudaDevice OnlyCard

@@ -5,7 +5,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Gpu.Tests;
 
-/// <summary>What only the emulated device can show; <see cref="WholeModelTests"/> runs the model on it.</summary>
+/// <summary>Tests that need the emulated device; <see cref="WholeModelTests"/> runs the model on it.</summary>
 public sealed class EmulatedTests : GpuFixture
 {
     protected override bool Emulated => true;

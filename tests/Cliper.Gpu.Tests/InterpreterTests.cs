@@ -213,7 +213,7 @@ public sealed unsafe class InterpreterTests
     [TestCase("ld.global.b32 %r2, [%rd1+4];", "out of bounds: byte 4 of an array of 4")]
     [TestCase("st.global.b32 [%rd1+-4], %r1;", "global write")]
     [TestCase("ld.global.b32 %r2, [%rd1+2];", "misaligned global read of 4 bytes")]
-    // What is declared as dynamic begins at 144, see Program.DynamicOffset.
+    // Memory declared as dynamic begins at 144, see Program.DynamicOffset.
     [TestCase("ld.shared.b32 %r2, [%r1+272];", "shared access of 4 bytes at 272 out of bounds")]
     [TestCase("ld.shared.b32 %r2, [%r1+2];", "misaligned shared")]
     [TestCase("ld.b32 %r2, [%rd1];", "generic")]
@@ -292,7 +292,7 @@ public sealed unsafe class InterpreterTests
         Arithmetic.SumOfProducts(sum, [.. Enumerable.Repeat(product, 8)], [.. Enumerable.Repeat(1f, 8)]),
         Is.EqualTo(expected));
 
-    // Of 0.6 and 2.5, which have an even and an odd number of ones, each instruction is off by what its manual allows:
+    // For 0.6 and 2.5, which have an even and an odd number of ones, each instruction is off by what its manual allows:
     // in a bound of 2^-22, 2^-23 and so on, and by more than half of that, as each result is rounded once more.
     [TestCase("ex2", 22)]
     [TestCase("lg2", 22)]

@@ -11,7 +11,7 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Gpu.Tests;
 
-/// <summary>What works on all tensors of a model in one launch, and where its state goes.</summary>
+/// <summary>Tests of work on all tensors of a model in one launch, and where its state goes.</summary>
 [TestFixture(ElementType.Float16)]
 [TestFixture(ElementType.BFloat16)]
 [Parallelizable(ParallelScope.Self)]

@@ -6,7 +6,7 @@ using PtxInterpreter;
 namespace Cliper.Gpu.Tests;
 
 /// <summary>
-/// What would go unseen until a card computes wrongly, planted in the texts of the wgmma kernel and of attention: each
+/// Faults that go unseen until a card computes wrongly, planted in the texts of the wgmma kernel and of attention: each
 /// fault is found, by the interpreter or by a wrong result.
 /// </summary>
 public sealed class PlantedFaultTests

@@ -38,7 +38,7 @@ public sealed class PtxCacheTests
         return TextOf(kernel);
     });
 
-    // Of some size, so that a file of it is written in more than one piece.
+    // The text has some size, so that a file of it is written in more than one piece.
     private static string TextOf(GpuKernel kernel) =>
         string.Concat(Enumerable.Repeat($".visible .entry kernel() // {kernel.Name}\n", 1000));
 

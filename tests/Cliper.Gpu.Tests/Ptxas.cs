@@ -6,7 +6,7 @@ namespace Cliper.Gpu.Tests;
 /// <summary>NVIDIA's assembler, where CLIPER_PTXAS or the PATH has it.</summary>
 internal static partial class Ptxas
 {
-    /// <summary>What the assembler says of a kernel.</summary>
+    /// <summary>The assembler's report on a kernel.</summary>
     public readonly record struct Result(int Registers, int Stack, int Spills, string Text);
 
     private static string? Path => Environment.GetEnvironmentVariable("CLIPER_PTXAS") is { Length: > 0 } named
@@ -23,7 +23,7 @@ internal static partial class Ptxas
             LeaveOut("no ptxas: eng/get-ptxas.sh fetches it, CLIPER_PTXAS names it");
     }
 
-    /// <summary>As <see cref="Require"/>, for sm_90a, which the ptxas of CUDA 11 does not know.</summary>
+    /// <summary>The same as <see cref="Require"/>, for sm_90a, which the ptxas of CUDA 11 does not know.</summary>
     public static void RequireHopper()
     {
         string version = Run(Path!, "--version").Text;
@@ -32,7 +32,7 @@ internal static partial class Ptxas
                 + $"{version.Trim()}");
     }
 
-    /// <summary>As <see cref="Require"/>, for nvdisasm beside it.</summary>
+    /// <summary>The same as <see cref="Require"/>, for nvdisasm beside it.</summary>
     public static void RequireDisassembler()
     {
         Require();

@@ -175,7 +175,7 @@ public sealed class StepGraphTests
         Assert.That(device.Launched.Select(kernel => kernel.Name),
             Does.Contain("Normalize Fp16").And.None.StartsWith("PatchEmbedding"),
             "patches are made of bytes, not of fp32 planes");
-        // What depends on the clock, and on when memory is freed.
+        // These values depend on the clock, and on when memory is freed.
         steps = [.. steps.Select(step => step with { ImagesPerSecond = 0, WaitShare = 0, Remaining = default,
             MemoryBytes = 0 })];
         return new Outcome(steps, trained.ToDictionary(entry => entry.Name, entry => entry.Tensor.ToArray()),

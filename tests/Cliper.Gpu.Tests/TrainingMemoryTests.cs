@@ -16,7 +16,7 @@ public sealed class TrainingMemoryTests(ElementType stored) : GpuFixture(stored)
 {
     private const int Images = 4;
 
-    // Of two blocks, so that the second's input is one that was kept and the first's is the embedding's.
+    // The model has two blocks, so that the second's input is one that was kept and the first's is the embedding's.
     private static readonly ClipConfig Config = BenchmarkTests.Config with { VisionLayers = 2 };
 
     [Test]

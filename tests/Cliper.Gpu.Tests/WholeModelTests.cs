@@ -113,7 +113,8 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
     /// errors. What is left then are four independent errors of size F (two features in their product, activations, and
     /// gradients on the way back): 2 F, of which twice is allowed, as a vector of few entries is off by more than the
     /// mean. An image's gradient is a sum over the descriptors' features by weights that sum to zero: only their
-    /// distances S from their mean count, of which F is the larger part the nearer they are, so that 2 F / S comes on top in stage 2. It starts from the reference's trained descriptors.
+    /// distances S from their mean count, of which F is the larger part the nearer they are, so that 2 F / S
+    /// comes on top in stage 2. It starts from the reference's trained descriptors.
     /// </remarks>
     [TestCaseSource(nameof(Training))]
     public void StepsOfEachStageAreTheHosts(GoldenSet set)
@@ -138,8 +139,8 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
                     .Count(pair => pair.First != pair.Second);
                 float largest = left.LossScale * left.Gradients.Values.Max(gradient => gradient.Max(Math.Abs));
                 TestContext.Out.WriteLine(
-                    $"{(descriptors ? "stage 1" : "stage 2")}, step {step}, loss scale {left.LossScale}, largest scaled "
-                    + $"gradient {largest:E1}: other descriptors are nearest in {chances} of "
+                    $"{(descriptors ? "stage 1" : "stage 2")}, step {step}, loss scale {left.LossScale}, largest "
+                    + $"scaled gradient {largest:E1}: other descriptors are nearest in {chances} of "
                     + $"{left.Logits.Length / actual.Subclasses}");
                 if (Stored == ElementType.BFloat16)
                     Assert.That(left.LossScale, Is.EqualTo(1), "a format of fp32's range needs no scale");

@@ -19,7 +19,15 @@ public sealed partial class SourceHabitsTests
             .. FilesOf("tests", "*.md"), .. FilesOf("benchmarks", "*.md")];
 
     /// <summary>Files of src that may exceed the limit, each with the reason.</summary>
-    private static readonly Dictionary<string, string> LongFiles = [];
+    private static readonly Dictionary<string, string> LongFiles = new(StringComparer.Ordinal)
+    {
+        ["src/Cliper.Autograd/Tensor.cs"] = "one type with its gradient's life, to be split",
+        ["src/Cliper.Model/Diagnostics/OperationBenchmark.cs"] = "one table of cases, to be split by operation",
+        ["src/Cliper.Model/Diagnostics/OperationTest.cs"] = "one table of cases, to be split by operation",
+        ["src/Cliper.Model/Weights/PyTorchCheckpoint.cs"] = "one reader of a zip archive's tensors, to be split",
+        ["src/Cliper.Model/Weights/PyTorchPickle.cs"] = "one state machine of a pickle, to be split",
+        ["src/Cliper.Model/Weights/WeightsDownload.cs"] = "one download with its retries and checks, to be split",
+    };
 
     /// <summary>Quotes that keep their own spelling: names of others, and text that files have.</summary>
     private static readonly string[] ForeignSpelling =

@@ -7,7 +7,7 @@ internal static class Fuzzing
 {
     private const string Variable = "CLIPER_FUZZ_ROUNDS";
 
-    // What parsers trip over: limits of integers, nesting, ends of objects, halves of characters, repeated names.
+    // Traps for parsers: limits of integers, nesting, ends of objects, halves of characters, repeated names.
     private static readonly string[] Pieces = ["-1", "0", "9223372036854775807", "9223372036854775808",
         "18446744073709551615", "1e400", "-0.5",
         "null", "true", "[]", "{}", "[[[[[[[[", "}", "]", "\"", ",", ":", "\\ud800", "\\u0000", "\u00ff", "F64", "I64",

@@ -33,7 +33,7 @@ public sealed class ShippedModelsTests
         Assert.That(left, Is.Zero, "bytes left on the device");
     }
 
-    // Of 700 faces a share near a half has a standard deviation of sqrt(0.25 / 700) = 1.9 %. The shipped CLIP's
+    // Among 700 faces a share near a half has a standard deviation of sqrt(0.25 / 700) = 1.9 %. The shipped CLIP's
     // zero-shot WAR on the sketches of four seeds was 48.9 to 54.6 %, 52.2 % in the mean; CLIPER, of three trainings,
     // gained 12.7 to 17.5 % on it, 14.5 % in the mean with a deviation of 2.3 %. Four deviations are allowed.
     [Test]

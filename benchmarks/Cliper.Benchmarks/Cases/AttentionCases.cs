@@ -90,7 +90,7 @@ internal static class AttentionCases
             _tdoutput = Libtorch.From(gradient, samples, tokens, _width);
         }
 
-        /// <summary>Of the two products of the forward pass; a causal mask leaves the half of them.</summary>
+        /// <summary>Work of the forward pass's two products; a causal mask leaves the half of them.</summary>
         public double Gflop => 4e-9 * _sizes.Samples * _sizes.Heads * HeadSize * _sizes.Queries
             * (_sizes.Causal ? (_sizes.Keys + 1) / 2.0 : _sizes.Keys);
 

@@ -5,7 +5,7 @@ using TorchSharp;
 
 namespace Cliper.Benchmarks.Cases;
 
-/// <summary>What the cases share: the rows wanted, the contest and the report.</summary>
+/// <summary>The parts that the cases share: the rows wanted, the contest and the report.</summary>
 internal sealed class Bench(IReadOnlyList<string> prefixes, bool quick)
 {
     private readonly Dictionary<int, double> _peaks = [];
@@ -50,8 +50,8 @@ internal sealed class Bench(IReadOnlyList<string> prefixes, bool quick)
     }
 
     /// <summary>Times one row.</summary>
-    /// <param name="name">Of the row.</param>
-    /// <param name="threads">Of every contender.</param>
+    /// <param name="name">Name of the row.</param>
+    /// <param name="threads">Threads of every contender.</param>
     /// <param name="gflop">Arithmetic of the work, 1e9 operations; 0 when it is not meant in flops.</param>
     /// <param name="rounds">Samples of each contender.</param>
     /// <param name="quickSeconds">Time after which a quick run begins no further round.</param>

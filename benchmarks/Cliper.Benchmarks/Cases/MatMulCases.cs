@@ -106,7 +106,7 @@ internal static class MatMulCases
         {
             var graph = new OnnxGraph();
             string x = graph.Input("x", -1, _k);
-            // As an exporter writes it: the weight transposed, product and bias apart; the optimizer joins them.
+            // An exporter writes it so: the weight transposed, product and bias apart; the optimizer joins them.
             string product = graph.Node("MatMul", [x, graph.Constant(Bench.Transpose(_wValues, _n, _k), _k, _n)]);
             graph.Output(graph.Node("Add", [product, graph.Constant(_bValues, _n)]), -1, _n);
             return new OnnxSession(graph.ToModel(), threads).With("x", _xValues, _rows, _k);

@@ -32,7 +32,7 @@ internal static class TrainMemory
         }
     }
 
-    /// <summary>What a started process does: prints its peak in megabytes.</summary>
+    /// <summary>A started process prints its peak in megabytes.</summary>
     public static int Child(string[] args)
     {
         (Side side, int patch, int batch) = (Enum.Parse<Side>(args[0]), int.Parse(args[1]), int.Parse(args[2]));

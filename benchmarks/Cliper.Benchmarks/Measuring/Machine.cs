@@ -6,7 +6,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Cliper.Benchmarks.Measuring;
 
 /// <summary>
-/// What the machine is, and the most arithmetic it can do: the ceiling every GFLOP/s figure is held against.
+/// The machine, and the most arithmetic it can do: the ceiling every GFLOP/s figure is held against.
 /// </summary>
 internal static unsafe class Machine
 {

@@ -24,7 +24,7 @@ internal sealed class OnnxClip(ClipShape shape, Func<string, float[]> weights, b
         return _graph.ToModel();
     }
 
-    /// <summary>What a causal mask adds to the scores, [1, 1, tokens, tokens].</summary>
+    /// <summary>The numbers that a causal mask adds to the scores, [1, 1, tokens, tokens].</summary>
     public static string CausalMask(OnnxGraph graph, int tokens)
     {
         var mask = new float[tokens * tokens];

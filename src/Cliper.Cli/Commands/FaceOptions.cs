@@ -16,8 +16,8 @@ internal sealed class FaceOptions
     private readonly Option<string?> _faces = new("--faces")
     {
         Description =
-            "Which faces of a picture are answered: all, largest, none (every picture is a face already), or those of a table with "
-            + "the columns file,x,y,width,height. Without it all; of a model of drawn faces or of whole pictures, "
+            "Which faces of a picture are answered: all, largest, none (every picture is a face already), or those of "
+            + "a table with the columns file,x,y,width,height. Without it all; of a model of drawn faces or of whole pictures, "
             + "none.",
         HelpName = "all|largest|none|FILE.csv",
     };
@@ -42,7 +42,7 @@ internal sealed class FaceOptions
     /// <summary>The options.</summary>
     public IReadOnlyList<Option> Options => [_faces, _detector, _box];
 
-    /// <summary>What was asked for, files read.</summary>
+    /// <summary>The choice that was asked for, files read.</summary>
     /// <exception cref="SettingsException">Two of the options exclude each other, or a value is none.</exception>
     /// <exception cref="InputException">A cascade or a table cannot be read.</exception>
     public FaceRequest Read(ParseResult parsed)
@@ -76,7 +76,7 @@ internal sealed class FaceOptions
             $"--face-box is '{text}'; expected X,Y,W,H in whole pixels, such as 120,40,200,200");
     }
 
-    /// <summary>What was asked for.</summary>
+    /// <summary>The choice that was asked for.</summary>
     /// <param name="Faces">The value of --faces; null without it.</param>
     /// <param name="Box">The box of every picture; null for none.</param>
     /// <param name="Table">Boxes of pictures; null for none.</param>
@@ -86,7 +86,7 @@ internal sealed class FaceOptions
         string? CascadeFile)
     {
         /// <summary>Which part of a picture the model looks at, which is said.</summary>
-        /// <param name="model">What the model says of itself.</param>
+        /// <param name="model">The description that the model has of itself.</param>
         /// <param name="knowsCropsAlone">Whether the model has learned from pictures that a detector finds no faces
         /// in.</param>
         /// <param name="network">Makes the program's own detector, which the caller ends.</param>
@@ -94,8 +94,8 @@ internal sealed class FaceOptions
         public FaceCrop CropFor(CheckpointInfo model, bool knowsCropsAlone, Func<BlazeFace> network, Action<string> say)
         {
             if (model.Alignment == FaceAlignment.Aligned)
-                say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others less well; "
-                    + "faces are cut out here, not turned");
+                say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others "
+                    + "less well; faces are cut out here, not turned");
             if (Box is { } box)
                 return FaceCrop.Given(box, model.FaceMargin);
             if (Table is not null)

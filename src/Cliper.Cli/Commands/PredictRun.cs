@@ -25,7 +25,7 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
     /// <summary>Files without an answer, and why.</summary>
     public IReadOnlyDictionary<string, string> Skipped => _skipped;
 
-    /// <summary>What was said on the way.</summary>
+    /// <summary>Warnings that were given on the way.</summary>
     public IReadOnlyList<string> Warnings => _warnings;
 
     /// <summary>Answers for the faces of pictures; a picture without a face is among the skipped.</summary>

@@ -4,7 +4,7 @@ using Cliper.Model.Prompts;
 
 namespace Cliper.Cli;
 
-/// <summary>What a model says of a file.</summary>
+/// <summary>A model's answer for one file.</summary>
 /// <param name="File">Its path, as it was given.</param>
 /// <param name="Faces">Its faces in their order; one without a box where all of the file was looked at.</param>
 internal sealed record FileResult(string File, IReadOnlyList<FaceResult> Faces)
@@ -19,7 +19,7 @@ internal sealed record FileResult(string File, IReadOnlyList<FaceResult> Faces)
     public double? Rate { get; init; }
 }
 
-/// <summary>What a model says of a face.</summary>
+/// <summary>A model's answer for one face.</summary>
 /// <param name="Face">Where it is; null where all of the file was looked at.</param>
 /// <param name="Prediction">The answer.</param>
 /// <param name="Windows">Answers for stretches of a video; null for one answer.</param>

@@ -11,7 +11,7 @@ namespace Cliper.Cli;
 /// <summary>The document of predict --json, schema 1.</summary>
 /// <param name="model">The model's name.</param>
 /// <param name="checkpoint">Its file.</param>
-/// <param name="notes">What a reader of the answers has to know of the model.</param>
+/// <param name="notes">Notes on the model that a reader of the answers needs.</param>
 /// <param name="classes">Class names, in the order of the probabilities.</param>
 internal sealed class PredictionDocument(string model, string checkpoint, IReadOnlyList<string> notes,
     IReadOnlyList<string> classes)
@@ -21,7 +21,7 @@ internal sealed class PredictionDocument(string model, string checkpoint, IReadO
 
     /// <summary>Writes the document.</summary>
     /// <param name="json">Where to.</param>
-    /// <param name="warnings">What was said on the way, a sentence each.</param>
+    /// <param name="warnings">Warnings that were given on the way, a sentence each.</param>
     /// <param name="skipped">Files without an answer, and why.</param>
     /// <param name="results">The answers.</param>
     public void Write(Utf8JsonWriter json, IEnumerable<string> warnings, IReadOnlyDictionary<string, string> skipped,

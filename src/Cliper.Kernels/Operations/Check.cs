@@ -20,7 +20,7 @@ internal static class Check
             throw new ArgumentException($"{name} is {array.Type}, expected {type}", name);
     }
 
-    /// <summary>As <see cref="Length"/>, but a null array passes.</summary>
+    /// <summary>Checks like <see cref="Length"/>, but a null array passes.</summary>
     public static void OptionalLength(DeviceArray array, long length, string name,
         ElementType type = ElementType.Float32)
     {

@@ -86,7 +86,7 @@ public readonly record struct WindowAxis(int Kernel, int Stride, int Before, int
 }
 
 /// <summary>A window that slides over a feature map: what convolutions have in common.</summary>
-/// <param name="Input">What it slides over.</param>
+/// <param name="Input">The input that it slides over.</param>
 /// <param name="Down">Its movement from row to row.</param>
 /// <param name="Across">Its movement from column to column.</param>
 public readonly record struct SlidingWindow(FeatureMap Input, WindowAxis Down, WindowAxis Across)

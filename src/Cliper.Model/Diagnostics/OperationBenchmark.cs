@@ -291,7 +291,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     private Case Product(string name, int rows, int inner, int columns, Action run) =>
         Compute(name, $"{rows}x{inner}x{columns}", 2.0 * rows * inner * columns, run);
 
-    // Of a few operations a byte, on a GPU the bytes can take longer.
+    // With few operations a byte, the bytes can take longer on a GPU.
     private Case Compute(string name, string shape, double flops, Action run, long bytes = 0) => new(name, shape, () =>
     {
         double seconds = Timing.Median(device, run, sizes.OperationSeconds), gflops = flops / seconds / 1e9;

@@ -37,7 +37,7 @@ public sealed class BlazeFace : IFaceDetector, IDisposable
     private bool _disposed;
 
     /// <summary>A detector with the weights of a file.</summary>
-    /// <param name="path">As weights-tools/convert_blazeface.py writes it; without it the one that comes with the
+    /// <param name="path">File of weights-tools/convert_blazeface.py; without it the one that comes with the
     /// program.</param>
     /// <param name="smallestFace">Side of the smallest face that is looked for, in pixels.</param>
     /// <exception cref="InputException">The file is missing, damaged, or another network's.</exception>

@@ -49,7 +49,7 @@ internal sealed class BlazeFaceNetwork : IDisposable
     private sealed record Head(int Level, Layer Scores, Layer Boxes, DeviceArray ScoreOutput, DeviceArray BoxOutput);
 
     /// <summary>Reads the weights.</summary>
-    /// <param name="weights">As weights-tools/convert_blazeface.py writes them.</param>
+    /// <param name="weights">The file as weights-tools/convert_blazeface.py writes them.</param>
     /// <exception cref="InputException">A tensor is missing or has another shape.</exception>
     public BlazeFaceNetwork(TensorSource weights)
     {

@@ -46,7 +46,7 @@ internal sealed class FaceCascade
     /// <summary>The stages, the cheapest first.</summary>
     public Stage[] Stages { get; }
 
-    /// <summary>What the nodes look at.</summary>
+    /// <summary>The features that the nodes look at.</summary>
     public Feature[] Features { get; }
 
     /// <summary>Reads a file.</summary>
@@ -112,8 +112,8 @@ internal sealed class FaceCascade
         {
             float[] numbers = Numbers(item.Element("internalNodes")), leaves = Numbers(item.Element("leafValues"));
             if (numbers.Length == 0 || numbers.Length % 4 != 0 || leaves.Length != numbers.Length / 4 + 1)
-                throw Wrong($"a tree of {numbers.Length} numbers and {leaves.Length} leaves, expected four a node and a leaf "
-                    + "more than nodes");
+                throw Wrong($"a tree of {numbers.Length} numbers and {leaves.Length} leaves, expected four a node "
+                    + "and a leaf more than nodes");
             var nodes = new Node[numbers.Length / 4];
             for (int i = 0; i < nodes.Length; i++)
             {
@@ -122,8 +122,8 @@ internal sealed class FaceCascade
                 // Children come after their parents, so that every path ends.
                 if (nodes[i].Feature < 0 || nodes[i].Feature >= features.Length || !IsNext(nodes[i].Below, i)
                     || !IsNext(nodes[i].Above, i))
-                    throw Wrong($"a node that leads to {nodes[i].Below}, {nodes[i].Above} by feature {nodes[i].Feature}, "
-                        + "which is not there");
+                    throw Wrong($"a node that leads to {nodes[i].Below}, {nodes[i].Above} by feature "
+                        + $"{nodes[i].Feature}, which is not there");
             }
             return new Tree(nodes, leaves);
 

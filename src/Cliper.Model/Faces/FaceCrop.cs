@@ -52,7 +52,7 @@ public sealed class FaceCrop
     /// The faces of a picture, without the margin, the largest first; null where all of the picture is looked at.
     /// </summary>
     /// <param name="image">The picture.</param>
-    /// <param name="file">What it is called in a table.</param>
+    /// <param name="file">The name that it has in a table.</param>
     public IReadOnlyList<Face>? Faces(RgbImage image, string file)
     {
         if (_box is { } given)
@@ -65,7 +65,7 @@ public sealed class FaceCrop
     /// <param name="image">The picture.</param>
     /// <param name="before">The face of the frame before it: the one that overlaps it most is taken then, the largest
     /// if none does.</param>
-    /// <param name="file">What the picture or its video is called in a table.</param>
+    /// <param name="file">The name of the picture or its video in a table.</param>
     public PixelBox? Find(RgbImage image, PixelBox? before = null, string file = "")
     {
         if (Faces(image, file) is not { Count: > 0 } faces)
@@ -73,10 +73,10 @@ public sealed class FaceCrop
         return before is { } last ? faces.MaxBy(face => Overlap(face.Box, last))!.Box : faces[0].Box;
     }
 
-    /// <summary>What a model gets of a picture.</summary>
+    /// <summary>The pixels that a model gets of a picture.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="face">From <see cref="Find"/>.</param>
-    /// <param name="name">What to call the picture in an error.</param>
+    /// <param name="name">The name to call the picture in an error.</param>
     /// <exception cref="InputException">A given box lies outside of the picture.</exception>
     public RgbImage Cut(RgbImage image, PixelBox? face, string name) =>
         face is not { } box || Fills(box, image.Width, image.Height) ? image : image.Cut(box.Widened(_margin), name);
@@ -123,7 +123,7 @@ internal sealed class FaceFrame(Frame inner, FaceCrop crop, Action<string, Pixel
 /// The face of a video from frame to frame; where none is found, the box of the frame before it holds.
 /// </summary>
 /// <param name="crop">Which part of a frame.</param>
-/// <param name="name">What to call the video in an error.</param>
+/// <param name="name">The name to call the video in an error.</param>
 internal sealed class FaceTrack(FaceCrop crop, string name)
 {
     private PixelBox? _last;
@@ -144,7 +144,7 @@ internal sealed class FaceTrack(FaceCrop crop, string name)
         return _last = face ?? _last;
     }
 
-    /// <summary>What a model gets of the next frame.</summary>
+    /// <summary>The pixels that a model gets of the next frame.</summary>
     /// <exception cref="InputException">A given box lies outside of the frame.</exception>
     public RgbImage Cut(RgbImage frame) => crop.Cut(frame, Next(frame), name);
 }

@@ -71,7 +71,7 @@ public sealed class FaceTable
             throw new InputException(
                 $"{Path}: line {line} is a box of {box.Width} x {box.Height} pixels, expected at least 1 x 1");
         string name = fields[places[0]].Trim().Trim('"');
-        // As it is named from the working folder, and from the table's own: one of both is meant.
+        // The file is as it is named from the working folder, and from the table's own: one of both is meant.
         foreach (string file in new[] { System.IO.Path.GetFullPath(name),
             System.IO.Path.GetFullPath(name, folder) }.Distinct())
         {

@@ -12,7 +12,7 @@ namespace Cliper.Model.Faces;
 /// <param name="Down">Where its upper edge is.</param>
 internal readonly record struct Letterbox(float Scale, float Right, float Down)
 {
-    /// <summary>What the network gets for each value of a byte: 256 quotients instead of one a pixel.</summary>
+    /// <summary>The network's input for each value of a byte: 256 quotients instead of one a pixel.</summary>
     private static readonly float[] Levels = [.. Enumerable.Range(0, 256).Select(value => value / 127.5f - 1)];
 
     /// <summary>Fills a network's input with a part of a picture.</summary>

@@ -9,7 +9,7 @@ namespace Cliper.Model.Inference;
 /// <param name="Width">Columns of the upright picture.</param>
 /// <param name="Height">Rows of it.</param>
 /// <param name="Faces">The faces; null where all of the picture is looked at.</param>
-/// <param name="Samples">What a model gets: one for each face, or the picture.</param>
+/// <param name="Samples">The samples that a model gets: one for each face, or the picture.</param>
 public sealed record StillPicture(string File, int Width, int Height, IReadOnlyList<Face>? Faces,
     IReadOnlyList<Sample> Samples);
 

@@ -26,14 +26,17 @@ public static class TimelinePlot
     {
         var svg = new StringBuilder();
         svg.Append(CultureInfo.InvariantCulture,
-            $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\" font-family=\"sans-serif\" font-size=\"13\">\n");
+            $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {Height}\"");
+        svg.Append(" font-family=\"sans-serif\" font-size=\"13\">\n");
         svg.Append(CultureInfo.InvariantCulture, $"<rect width=\"{Width}\" height=\"{Height}\" fill=\"#fff\"/>\n");
         for (int tick = 0; tick <= Ticks; tick++)
         {
             double share = tick / (double)Ticks, time = rows[^1].End * share;
             svg.Append(CultureInfo.InvariantCulture,
-                $"<line x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(share):0.#}\" y2=\"{Y(share):0.#}\" stroke=\"#ddd\"/>\n");
-            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left - 6}\" y=\"{Y(share) + 4:0.#}\" text-anchor=\"end\">{100 * share:0} %</text>\n");
+                $"<line x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(share):0.#}\"");
+            svg.Append(CultureInfo.InvariantCulture, $" y2=\"{Y(share):0.#}\" stroke=\"#ddd\"/>\n");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<text x=\"{Left - 6}\" y=\"{Y(share) + 4:0.#}\" text-anchor=\"end\">{100 * share:0} %</text>\n");
             svg.Append(CultureInfo.InvariantCulture,
                 $"<text x=\"{X(time, rows):0.#}\" y=\"{Height - 14}\" text-anchor=\"middle\">{time:0.0} s</text>\n");
         }
@@ -44,9 +47,12 @@ public static class TimelinePlot
             svg.Append(CultureInfo.InvariantCulture,
                 $"<polyline fill=\"none\" stroke=\"#{ColorOf(label):x6}\" stroke-width=\"2\" points=\"{points}\"/>\n");
             svg.Append(CultureInfo.InvariantCulture,
-                $"<text x=\"{Width - Right + 24}\" y=\"{LegendY(label) + 10}\">{System.Net.WebUtility.HtmlEncode(classes[label])}</text>\n");
+                $"<text x=\"{Width - Right + 24}\" y=\"{LegendY(label) + 10}\">");
             svg.Append(CultureInfo.InvariantCulture,
-                $"<rect x=\"{Width - Right + 8}\" y=\"{LegendY(label)}\" width=\"10\" height=\"10\" fill=\"#{ColorOf(label):x6}\"/>\n");
+                $"{System.Net.WebUtility.HtmlEncode(classes[label])}</text>\n");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<rect x=\"{Width - Right + 8}\" y=\"{LegendY(label)}\"");
+            svg.Append(CultureInfo.InvariantCulture, $" width=\"10\" height=\"10\" fill=\"#{ColorOf(label):x6}\"/>\n");
         }
         return svg.Append("</svg>\n").ToString();
     }
@@ -76,11 +82,14 @@ public static class TimelinePlot
     }
 
     /// <summary>Each row's probability at the middle of its window; a single row becomes a level line.</summary>
-    private static IEnumerable<(double X, double Y)> Points(IReadOnlyList<TimelineRow> rows, int label) => rows.Count == 1
-        ? [(X(rows[0].Start, rows), Y(rows[0].Prediction.Probabilities[label])), (X(rows[0].End, rows), Y(rows[0].Prediction.Probabilities[label]))]
+    private static IEnumerable<(double X, double Y)> Points(IReadOnlyList<TimelineRow> rows, int label) =>
+        rows.Count == 1
+        ? [(X(rows[0].Start, rows), Y(rows[0].Prediction.Probabilities[label])),
+            (X(rows[0].End, rows), Y(rows[0].Prediction.Probabilities[label]))]
         : rows.Select(row => (X((row.Start + row.End) / 2, rows), Y(row.Prediction.Probabilities[label])));
 
-    private static double X(double time, IReadOnlyList<TimelineRow> rows) => Left + time / rows[^1].End * (Width - Left - Right);
+    private static double X(double time, IReadOnlyList<TimelineRow> rows) =>
+        Left + time / rows[^1].End * (Width - Left - Right);
 
     private static double Y(double share) => Top + (1 - share) * (Height - Top - Bottom);
 

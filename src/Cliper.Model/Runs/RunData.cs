@@ -63,7 +63,7 @@ public static class RunData
     /// <param name="drop">Whether training loses its side of each pair.</param>
     /// <param name="progress">Told what was found.</param>
     /// <param name="cancellation">Ends the search.</param>
-    /// <returns>What is left to train on.</returns>
+    /// <returns>The samples that are left to train on.</returns>
     internal static DataSplit WithoutCopies(DataSplit train, IEnumerable<DataSplit> others, bool drop,
         IProgress<TrainEvent> progress, CancellationToken cancellation)
     {

@@ -69,7 +69,7 @@ internal sealed class PromptStage(CliperModel model, TrainSettings settings) : I
         using (var frozen = new Tape(tape.Device, recording: false))
             tape.Device.Copy(model.ImageFeatures(frozen, Evaluator.Pixels(frozen, batch), batch.Frames).Data,
                 features.Data);
-        return CliperLoss.Of(tape, model, features, model.ClassFeatures(tape), batch.Labels.AsSpan(0, batch.Count),
+        return StageLoss.Of(tape, model, features, model.ClassFeatures(tape), batch.Labels.AsSpan(0, batch.Count),
             settings.EmptySubclasses);
     }
 }
@@ -104,7 +104,7 @@ internal sealed class ImageTowerStage : ITrainingStage, IDisposable
 
     public bool IsEvaluated => true;
 
-    public StepLoss Loss(Tape tape, Batch batch, int epoch) => CliperLoss.Of(tape, _model,
+    public StepLoss Loss(Tape tape, Batch batch, int epoch) => StageLoss.Of(tape, _model,
         _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures,
         batch.Labels.AsSpan(0, batch.Count), _settings.EmptySubclasses);
 

@@ -49,9 +49,8 @@ public sealed record WeightsVerification(string Path, string Format, string? Arc
             parameters += values.Length;
             int finite = TensorPrimitives.IsFiniteAll<float>(values) ? values.Length : CountFinite(values);
             if (finite < values.Length)
-                faults.Add($"tensor {ForeignText.Quote(entry.Name)}: {values.Length - finite} of {values.Length} numbers "
-                    + "are not "
-                    + "finite");
+                faults.Add($"tensor {ForeignText.Quote(entry.Name)}: {values.Length - finite} of {values.Length} "
+                    + "numbers are not finite");
         }
         int count = source.Tensors.Count;
         try

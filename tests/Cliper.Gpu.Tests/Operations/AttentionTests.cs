@@ -7,7 +7,7 @@ namespace Cliper.Gpu.Tests.Operations;
 /// Attention and its gradients, on tensor cores and without, against loops in double over the same numbers of 16 bits.
 /// </summary>
 /// <remarks>
-/// What the kernels round to 16 bits on the way are the probabilities p and the scores' gradients g = p (dp - D), and D
+/// The kernels round these to 16 bits on the way: the probabilities p and the scores' gradients g = p (dp - D), and D
 /// comes from an output that was Stored so. Each such rounding errs by at most u16 of the number, by u16 / sqrt(3) as a
 /// standard deviation, independently of the others. An element of a result is a sum over them, whose error has the
 /// standard deviation of the square root of the summed squares: the loops add those up beside the sums, in units of

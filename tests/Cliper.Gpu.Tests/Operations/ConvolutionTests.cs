@@ -52,7 +52,7 @@ public sealed class ConvolutionTests(ElementType stored) : GpuFixture(stored)
         // Sums in fp32: K terms below 1, in another order.
         double sums = 8 * U32 * window.Elements;
         AssertClose(actual.Y, AsDoubles(expected.Y), value => sums + U16 * Math.Abs(value) + Tiny, "y");
-        // Of each tap's product, below the number of features, and of the sum.
+        // The error of each tap's product, below the number of features, and of the sum.
         double taps = window.Taps * U16 * Math.Sqrt(features) * 2;
         AssertClose(actual.Dx, AsDoubles(expected.Dx), value => taps + 8 * U32 * features + 2 * U16 * Math.Abs(value)
             + Tiny, "dx");

@@ -140,7 +140,7 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
         return new(fine, margin, alpha, nearest, counts, gradient);
     }
 
-    /// <summary>Of the first position against all; adds its gradient times <paramref name="weight"/>.</summary>
+    /// <summary>Loss of the first position against all; adds its gradient times <paramref name="weight"/>.</summary>
     private static double CrossEntropy(float[] s, double[] gradient, int row, List<int> positions, double weight)
     {
         double z = Math.Log(positions.Sum(i => Math.Exp((double)s[row + i])));

@@ -20,7 +20,7 @@ public sealed class NormalizeTests(SimdLevel level) : HostDevices(level)
         byte[] pixels = ResizeTests.Noise(images * size, 1);
         DeviceArray x = Device.From(pixels), table = Device.From(Normalize.Table(Mean, Deviation)),
             y = Device.Allocate(pixels.Length);
-        // Of the last picture all but the first row is erased, where it has more than one.
+        // All of the last picture but the first row is erased, where it has more than one.
         PixelBox? erased = height > 1 ? new(0, 1, width, height - 1) : null;
 
         Normalize.Forward([.. Enumerable.Range(0, images).Select(image =>

@@ -8,7 +8,7 @@ namespace Cliper.Model.Tests.Golden;
 /// folder that CLIPER_GOLDEN names. weights-tools/README.md says what the files hold.
 /// </summary>
 /// <param name="Folder">Where it is.</param>
-/// <param name="Name">As in clip_NAME.weights.safetensors.</param>
+/// <param name="Name">The NAME in clip_NAME.weights.safetensors.</param>
 public sealed record GoldenSet(string Folder, string Name)
 {
     public const string Variable = "CLIPER_GOLDEN";
@@ -66,7 +66,7 @@ public sealed record GoldenSet(string Folder, string Name)
         Assert.That(worst, Is.LessThanOrEqualTo(bound), what);
     }
 
-    /// <summary>As <see cref="AssertClose(float[], float[], double, string)"/>, the bound relative to the largest
+    /// <summary>Like <see cref="AssertClose(float[], float[], double, string)"/>, the bound relative to the largest
     /// expected entry.</summary>
     public static void AssertRelativelyClose(float[] actual, float[] expected, double bound, string what) =>
         AssertClose(actual, expected, bound * expected.Max(value => Math.Abs((double)value)), what);

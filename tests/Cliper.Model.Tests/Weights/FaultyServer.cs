@@ -31,14 +31,14 @@ internal sealed class FaultyServer : IDisposable
     public Func<string, string> List { get; set; } = text => text;
 
     /// <summary>
-    /// What answers a request for a file instead of the file: its name, bytes, and where to begin (null for the
+    /// The answer to a request for a file instead of the file: its name, bytes, and where to begin (null for the
     /// whole). Null answers as it should.</summary>
     public Func<string, byte[], int?, Answer?>? Fault { get; set; }
 
     /// <summary>An answer.</summary>
-    /// <param name="Status">As in "200 OK".</param>
+    /// <param name="Status">Status as in "200 OK".</param>
     /// <param name="Body">Bytes that are sent before the connection is closed.</param>
-    /// <param name="Length">What Content-Length says; null for the body's own.</param>
+    /// <param name="Length">The length that Content-Length says; null for the body's own.</param>
     /// <param name="Headers">Further lines.</param>
     /// <param name="Stall">Whether it then stays silent instead of closing.</param>
     public sealed record Answer(string Status, byte[] Body, long? Length = null, string Headers = "",
@@ -52,7 +52,7 @@ internal sealed class FaultyServer : IDisposable
 
     public string Address => $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
 
-    /// <summary>As it should be: the whole file, or the part that is asked for.</summary>
+    /// <summary>The answer as it should be: the whole file, or the part that is asked for.</summary>
     public static Answer Right(byte[] bytes, int? from) => from is not { } start ? new Answer("200 OK", bytes)
         : start >= bytes.Length ? new Answer("416 Range Not Satisfiable", [])
         : new Answer("206 Partial Content", bytes[start..],

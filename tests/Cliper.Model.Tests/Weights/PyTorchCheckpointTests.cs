@@ -89,7 +89,7 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
             .With.Message.Contains("'torch.nn.modules.linear Linear'").And.Message.Contains(
             "torch.save(model.state_dict()"));
 
-    // What a pickle that means harm would name; each in all the ways in which a name can be written.
+    // Names that a pickle that means harm would name; each in all the ways in which a name can be written.
     [TestCase("os", "system")]
     [TestCase("posix", "system")]
     [TestCase("builtins", "eval")]
@@ -365,7 +365,7 @@ public sealed class PyTorchCheckpointTests : TemporaryFolder
         File.WriteAllBytes(In("x.pt"), bytes);
     }
 
-    // As in a zip bomb that is not recursive: one record's bytes count for another too.
+    // The archive is as in a zip bomb that is not recursive: one record's bytes count for another too.
     [Test]
     public void RecordsThatOverlapAreRefused()
     {

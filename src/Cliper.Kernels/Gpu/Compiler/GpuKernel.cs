@@ -14,7 +14,7 @@ namespace Cliper.Kernels.Gpu.Compiler;
 /// registers.</param>
 /// <param name="registers">Most registers that ptxas may use for a thread.</param>
 /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
-/// <param name="target">What it needs.</param>
+/// <param name="target">The target that it needs.</param>
 internal sealed class GpuKernel(MethodInfo method, string name, int threads, int minBlocks, int registers,
     int sharedBytes = 0, GpuTarget target = GpuTarget.Simt)
 {

@@ -32,7 +32,7 @@ public static partial class AdamWUpdate
     public readonly record struct Slot(DeviceArray Parameter, DeviceArray Gradient, DeviceArray First,
         DeviceArray Second, int Step, float LearningRate, float WeightDecay, DeviceArray Copy = default);
 
-    /// <summary>What all tensors of a step share.</summary>
+    /// <summary>The numbers that all tensors of a step share.</summary>
     /// <param name="Beta1">Decay of m, in [0, 1).</param>
     /// <param name="Beta2">Decay of v, in [0, 1).</param>
     /// <param name="Epsilon">Added to the root.</param>

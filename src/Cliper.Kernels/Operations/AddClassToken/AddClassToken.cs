@@ -5,7 +5,7 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// What a vision transformer does between its patches and its blocks: y[n, 0] = classEmbedding + positions[0] and y[n,
+/// Step of a vision transformer between its patches and its blocks: y[n, 0] = classEmbedding + positions[0] and y[n,
 /// t] = x[n, t - 1] + positions[t]. A NaN stays in its element; one of the class embedding or the positions reaches
 /// that element of every sample.
 /// </summary>

@@ -11,7 +11,7 @@ public static partial class Cast
 {
     /// <summary>y = x.</summary>
     /// <param name="x">fp32, fp16 or bf16, any length.</param>
-    /// <param name="y">Of the same length, and of any of these types where <paramref name="x"/> is fp32, else fp32 or
+    /// <param name="y">The same length, and any of these types where <paramref name="x"/> is fp32, else fp32 or
     /// the type of
     /// <paramref name="x"/>; not <paramref name="x"/> itself.</param>
     public static void Forward(DeviceArray x, DeviceArray y)

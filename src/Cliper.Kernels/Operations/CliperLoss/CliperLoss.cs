@@ -33,7 +33,7 @@ public static partial class CliperLoss
     /// <param name="batch">Samples, at least one.</param>
     /// <param name="classes">K.</param>
     /// <param name="subclasses">M.</param>
-    /// <param name="rule">What an empty subclass counts.</param>
+    /// <param name="rule">The count of an empty subclass.</param>
     /// <exception cref="ArgumentOutOfRangeException">A label outside the classes; the message names its
     /// row.</exception>
     public static void Forward(DeviceArray logits, DeviceArray labels, DeviceArray losses, DeviceArray alpha,
@@ -56,8 +56,8 @@ public static partial class CliperLoss
     /// <summary>Gradient by the logits.</summary>
     /// <param name="logits">s, [batch, classes * subclasses].</param>
     /// <param name="labels">int32 [batch].</param>
-    /// <param name="alpha">As the forward pass left it, [batch].</param>
-    /// <param name="nearest">As the forward pass left it, int32 [batch].</param>
+    /// <param name="alpha">The values that the forward pass left, [batch].</param>
+    /// <param name="nearest">The values that the forward pass left, int32 [batch].</param>
     /// <param name="dlosses">Gradients by fine and margin, [2].</param>
     /// <param name="dlogits">Gradient by the logits, [batch, classes * subclasses].</param>
     /// <param name="accumulate">Whether to add to <paramref name="dlogits"/>.</param>

@@ -1,7 +1,7 @@
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// What a subclass counts in CLIPER's modulating factor when it is nearest to no sample of its class in the batch.
+/// The count of a subclass in CLIPER's modulating factor when it is nearest to no sample of its class in the batch.
 /// </summary>
 public enum EmptySubclasses
 {

@@ -84,7 +84,7 @@ public static partial class ColorJitter
     /// <summary>Changes one picture on the host.</summary>
     /// <param name="pixels">Picture, [pixels, channels].</param>
     /// <param name="channels">1 or 3.</param>
-    /// <param name="changes">What is done to it.</param>
+    /// <param name="changes">The changes that are made to it.</param>
     public static void Forward(Span<byte> pixels, int channels, in Changes changes)
     {
         changes.Check();

@@ -77,11 +77,11 @@ public static partial class Convolution
         PackedMatrix.Pack(new Matrix(weight, features, window.Elements).Transposed);
 
     /// <summary>dx = the sum of weightᵀ dy over the windows that see each input.</summary>
-    /// <param name="weight">As in the forward pass.</param>
+    /// <param name="weight">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dx">Gradient by the input.</param>
     /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
-    /// <param name="window">As in the forward pass.</param>
+    /// <param name="window">The same as in the forward pass.</param>
     /// <param name="features">Channels of the result.</param>
     public static void BackwardInput(DeviceArray weight, DeviceArray dy, DeviceArray dx, bool accumulate,
         SlidingWindow window, int features)
@@ -111,11 +111,11 @@ public static partial class Convolution
     /// <summary>
     /// dweight = the sum of dy uᵀ over all output pixels. The bias's gradient is <see cref="ColumnSum"/> of dy.
     /// </summary>
-    /// <param name="x">As in the forward pass.</param>
+    /// <param name="x">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dweight">Gradient by the weight.</param>
     /// <param name="accumulate">Whether to add to <paramref name="dweight"/>.</param>
-    /// <param name="window">As in the forward pass.</param>
+    /// <param name="window">The same as in the forward pass.</param>
     /// <param name="features">Channels of the result.</param>
     public static void BackwardWeight(DeviceArray x, DeviceArray dy, DeviceArray dweight, bool accumulate,
         SlidingWindow window, int features)

@@ -45,7 +45,7 @@ public static partial class DepthwiseConvolution
             across.Before, Vec8.IsVectorizable(input.Channels, input.Channels, weight, dy, dx));
     }
 
-    // What the slices of output pixels leave is added in their order, as ColumnSum does.
+    // The sums that the slices of output pixels leave is added in their order, as ColumnSum does.
     private static void BackwardWeightGpu(GpuDevice gpu, DeviceArray x, DeviceArray dy, DeviceArray dweight,
         bool accumulate,
         SlidingWindow window)

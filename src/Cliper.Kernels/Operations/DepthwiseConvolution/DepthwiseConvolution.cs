@@ -34,11 +34,11 @@ public static partial class DepthwiseConvolution
     /// <summary>
     /// dx[n, h, w, c] = the sum of weight[k, l, c] dy[n, i, j, c] over the windows that see the input.
     /// </summary>
-    /// <param name="weight">As in the forward pass.</param>
+    /// <param name="weight">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dx">Gradient by the input.</param>
     /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
-    /// <param name="window">As in the forward pass.</param>
+    /// <param name="window">The same as in the forward pass.</param>
     public static void BackwardInput(DeviceArray weight, DeviceArray dy, DeviceArray dx, bool accumulate,
         SlidingWindow window)
     {
@@ -54,11 +54,11 @@ public static partial class DepthwiseConvolution
     /// <summary>
     /// dweight[k, l, c] = the sum over all outputs of dy[n, i, j, c] times the input under tap (k, l).
     /// </summary>
-    /// <param name="x">As in the forward pass.</param>
+    /// <param name="x">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dweight">Gradient by the weight.</param>
     /// <param name="accumulate">Whether to add to <paramref name="dweight"/>.</param>
-    /// <param name="window">As in the forward pass.</param>
+    /// <param name="window">The same as in the forward pass.</param>
     public static void BackwardWeight(DeviceArray x, DeviceArray dy, DeviceArray dweight, bool accumulate,
         SlidingWindow window)
     {

@@ -17,8 +17,8 @@ internal static partial class ElementwiseKernels
 
     /// <summary>Runs over all elements of <paramref name="y"/>.</summary>
     /// <param name="gpu">Where.</param>
-    /// <param name="a">As many elements as <paramref name="y"/>.</param>
-    /// <param name="b">As many, or one for all; null where the function reads no second operand.</param>
+    /// <param name="a">Operand of as many elements as <paramref name="y"/>.</param>
+    /// <param name="b">Operand of as many, or one for all; null where the function reads no second operand.</param>
     /// <param name="y">The result.</param>
     /// <param name="factor">Given to the function.</param>
     /// <param name="accumulate">Whether to add to <paramref name="y"/>.</param>

@@ -19,7 +19,7 @@ internal static partial class WgmmaGemm
     /// <summary>K extent of the CTA tile.</summary>
     public const int TileK = Wgmma.BlockK;
 
-    // Of the four pipeline buffers one is multiplied, the one before it may still be read, and two (Prefetched) are
+    // One of the four pipeline buffers is multiplied, the one before it may still be read, and two (Prefetched) are
     // on their way.
     private const int Warpgroups = 2, Threads = Warpgroups * 128, Buffers = 4, Prefetched = 2;
     private const int BytesA = TileM * TileK * 2, BufferBytes = BytesA + TileN * TileK * 2, Registers = 248;

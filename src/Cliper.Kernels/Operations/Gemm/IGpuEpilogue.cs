@@ -25,7 +25,7 @@ internal interface IGpuEpilogue
 /// <summary>The epilogue of a GEMM kernel with its arrays.</summary>
 /// <param name="Kind">A struct that is an <see cref="IGpuEpilogue"/>.</param>
 /// <param name="Bias">fp32 [columns]; null for none.</param>
-/// <param name="Extra">Of the result's type, [rows, columns]; null for none.</param>
+/// <param name="Extra">Array of the result's type, [rows, columns]; null for none.</param>
 public readonly record struct GpuEpilogue(Type Kind, DeviceArray Bias, DeviceArray Extra)
 {
     /// <summary>No epilogue: C = A B.</summary>

@@ -21,7 +21,7 @@ public static partial class GradientNorm
     /// <param name="gradients">fp32, on the device of <paramref name="result"/>, of any lengths; none counts as
     /// zero.</param>
     /// <param name="maximum">Largest norm wanted; infinity for any.</param>
-    /// <param name="scale">What the gradients have been multiplied with, a power of two.</param>
+    /// <param name="scale">The factor that the gradients have been multiplied with, a power of two.</param>
     /// <param name="result">Two elements.</param>
     public static void Measure(ReadOnlySpan<DeviceArray> gradients, double maximum, double scale, DeviceArray result)
     {

@@ -35,7 +35,7 @@ public static partial class L2Normalize
 
     /// <summary>dx = (dy - y (y . dy)) / |x|.</summary>
     /// <param name="y">Output of the forward pass, [rows, width].</param>
-    /// <param name="inverse">As the forward pass left it, [rows].</param>
+    /// <param name="inverse">The values that the forward pass left, [rows].</param>
     /// <param name="dy">Gradient by the output, [rows, width].</param>
     /// <param name="dx">Gradient by the input; may be <paramref name="dy"/> when not accumulated.</param>
     /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>

@@ -48,8 +48,8 @@ public static partial class LayerNorm
     /// </summary>
     /// <param name="x">Input of the forward pass, [rows, width].</param>
     /// <param name="gamma">Scale, [width].</param>
-    /// <param name="mean">As the forward pass left it, [rows].</param>
-    /// <param name="rstd">As the forward pass left it, [rows].</param>
+    /// <param name="mean">The values that the forward pass left, [rows].</param>
+    /// <param name="rstd">The values that the forward pass left, [rows].</param>
     /// <param name="dy">Gradient by the output, [rows, width].</param>
     /// <param name="dx">Gradient by the input, [rows, width]; null when not wanted; may be <paramref name="dy"/> when
     /// not accumulated.</param>

@@ -13,7 +13,7 @@ public static unsafe partial class MaxPool
     private static void BackwardCpu(CpuDevice host, DeviceArray x, DeviceArray y, DeviceArray dy, DeviceArray dx,
         bool accumulate, FeatureMap input)
     {
-        // What no window sees has no gradient, and the rest is added to that.
+        // An element that no window sees has no gradient, and the rest is added to that.
         if (!accumulate)
             host.Clear(dx);
         RangeLoop.Rows(host, (long)input.Images * Output(input).Height, Size * input.Line,

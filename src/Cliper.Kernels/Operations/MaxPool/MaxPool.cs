@@ -34,8 +34,8 @@ public static partial class MaxPool
     }
 
     /// <summary>dx = dy where x is the largest of its four, else 0.</summary>
-    /// <param name="x">As in the forward pass.</param>
-    /// <param name="y">What the forward pass left.</param>
+    /// <param name="x">The same as in the forward pass.</param>
+    /// <param name="y">The result that the forward pass left.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dx">Gradient by the input.</param>
     /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>

@@ -18,8 +18,8 @@ public static partial class Multiply
     public static void Forward(DeviceArray a, DeviceArray b, DeviceArray y) => Product(a, b, y, accumulate: false);
 
     /// <summary>da = dy b and db = dy a.</summary>
-    /// <param name="a">As in the forward pass.</param>
-    /// <param name="b">As in the forward pass.</param>
+    /// <param name="a">The same as in the forward pass.</param>
+    /// <param name="b">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="da">Gradient by a; null when not wanted.</param>
     /// <param name="accumulateDa">Whether to add to <paramref name="da"/>.</param>

@@ -27,7 +27,7 @@ public static partial class Normalize
     /// <summary>Normalizes one picture on the host.</summary>
     /// <param name="pixels">Picture, [size, channels]; one channel (gray) is used for all three.</param>
     /// <param name="channels">1 or 3.</param>
-    /// <param name="table">As <see cref="Table"/> made it.</param>
+    /// <param name="table">The table that <see cref="Table"/> made.</param>
     /// <param name="y">Output, [3, size].</param>
     public static void Picture(ReadOnlySpan<byte> pixels, int channels, ReadOnlySpan<float> table, Span<float> y)
     {
@@ -48,7 +48,7 @@ public static partial class Normalize
     /// </summary>
     /// <param name="pictures">Pictures of one size, and of each the rectangle that becomes 0 in every channel, or null;
     /// the one channel of a gray picture is used for all three.</param>
-    /// <param name="table">As <see cref="Table"/> made it, fp32 [3, 256].</param>
+    /// <param name="table">The table that <see cref="Table"/> made, fp32 [3, 256].</param>
     /// <param name="patches">Output as the device stores activations, [pictures, patches, 3, patch, patch], patches row
     /// by row.</param>
     /// <param name="patch">Side of a patch, which divides width and height; a square picture's own side makes planes of

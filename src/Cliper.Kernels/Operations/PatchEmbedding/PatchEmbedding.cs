@@ -69,8 +69,8 @@ public static partial class PatchEmbedding
     /// <summary>
     /// dweight = sum over n, t of dy[n, t] u[n, t]ᵀ; dimages at the patch's pixels = weightᵀ dy[n, t].
     /// </summary>
-    /// <param name="images">As in the forward pass.</param>
-    /// <param name="weight">As in the forward pass.</param>
+    /// <param name="images">The same as in the forward pass.</param>
+    /// <param name="weight">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output, [images, patches, features].</param>
     /// <param name="dimages">Gradient by the images; null when not wanted.</param>
     /// <param name="accumulateDimages">Whether to add to <paramref name="dimages"/>.</param>

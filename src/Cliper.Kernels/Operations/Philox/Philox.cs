@@ -57,7 +57,7 @@ public static partial class Philox
     /// </summary>
     /// <param name="y">Output, any length.</param>
     /// <param name="seed">Key of the generator.</param>
-    /// <param name="purpose">What the numbers are for.</param>
+    /// <param name="purpose">The use of the numbers.</param>
     /// <param name="step">Training step or epoch; 0 where there is none.</param>
     /// <param name="stream">Tells several arrays of one purpose and step apart.</param>
     /// <param name="low">Smallest value.</param>
@@ -69,7 +69,7 @@ public static partial class Philox
     /// <summary>Fills an fp32 array with normal numbers; counters as <see cref="Uniform"/>.</summary>
     /// <param name="y">Output, any length.</param>
     /// <param name="seed">Key of the generator.</param>
-    /// <param name="purpose">What the numbers are for.</param>
+    /// <param name="purpose">The use of the numbers.</param>
     /// <param name="step">Training step or epoch; 0 where there is none.</param>
     /// <param name="stream">Tells several arrays of one purpose and step apart.</param>
     /// <param name="mean">Mean.</param>

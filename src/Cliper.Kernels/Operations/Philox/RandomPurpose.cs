@@ -1,7 +1,7 @@
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// What random numbers are drawn for. Part of the generator's counter, so that two uses never share numbers, and adding
+/// Purpose of random numbers. It is part of the generator's counter, so that two uses never share numbers, and adding
 /// a draw to one changes nothing in another. The values are kept in checkpoints' meaning: never renumber.
 /// </summary>
 public enum RandomPurpose : uint

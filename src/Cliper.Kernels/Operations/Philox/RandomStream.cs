@@ -5,7 +5,7 @@ namespace Cliper.Kernels.Operations;
 /// <see cref="Philox"/> counter (i, sample, step, purpose). The same whichever thread draws them.
 /// </summary>
 /// <param name="seed">Key of the generator.</param>
-/// <param name="purpose">What the numbers are for.</param>
+/// <param name="purpose">The use of the numbers.</param>
 /// <param name="step">Training step or epoch.</param>
 /// <param name="sample">Index of the sample in its split.</param>
 public struct RandomStream(ulong seed, RandomPurpose purpose, uint step = 0, uint sample = 0)

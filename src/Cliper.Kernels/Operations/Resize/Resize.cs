@@ -83,7 +83,7 @@ public static partial class Resize
 
     /// <summary>Resizes pictures of any sizes, each by its own crop, in device memory.</summary>
     /// <typeparam name="TFilter">The weighting.</typeparam>
-    /// <param name="parts">What becomes of each picture.</param>
+    /// <param name="parts">The parts, one for each picture.</param>
     public static void Forward<TFilter>(ReadOnlySpan<Part> parts) where TFilter : struct, IResizeFilter
     {
         if (parts.IsEmpty)

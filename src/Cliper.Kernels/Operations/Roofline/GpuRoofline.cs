@@ -7,7 +7,7 @@ using Cliper.Kernels.Memory;
 namespace Cliper.Kernels.Operations;
 
 /// <summary>
-/// What this card can do at most, measured: the floors that kernels are compared with. Best of several runs.
+/// The most that this card can do, measured: the floors that kernels are compared with. Best of several runs.
 /// </summary>
 public static partial class GpuRoofline
 {
@@ -16,7 +16,7 @@ public static partial class GpuRoofline
     // Floating-point operations of a warp's m16n8k16, and of its fused multiply-add.
     private const double MmaFlops = 2.0 * 16 * 8 * 16, FmaFlops = 2.0 * 32;
 
-    // Of a warpgroup, in each turn of the kernel for Hopper.
+    // The steps of a warpgroup, in each turn of the kernel for Hopper.
     private const int StepsATurn = Wgmma.BlockK / Wgmma.K;
     private const double WgmmaFlops = 2.0 * Wgmma.M * Wgmma.N * Wgmma.K;
 
@@ -69,7 +69,7 @@ public static partial class GpuRoofline
 
     /// <summary>A copy from one place of the card's memory to another, bytes read and bytes written; in GB/s.</summary>
     /// <param name="gpu">The card.</param>
-    /// <param name="bytes">Of the copy.</param>
+    /// <param name="bytes">Bytes of the copy.</param>
     public static double MeasureBandwidth(GpuDevice gpu, long bytes = UsualCopy)
     {
         DeviceArray source = gpu.Allocate(bytes, ElementType.UInt8), target = gpu.Allocate(bytes, ElementType.UInt8);

@@ -43,8 +43,8 @@ public static partial class SoftmaxCrossEntropy
 
     /// <summary>dx = (softmax(x) (sum of t) - t) dloss / rows.</summary>
     /// <param name="logits">x, [rows, classes].</param>
-    /// <param name="targets">As in the forward pass.</param>
-    /// <param name="logSum">As the forward pass left it, [rows].</param>
+    /// <param name="targets">The same as in the forward pass.</param>
+    /// <param name="logSum">The values that the forward pass left, [rows].</param>
     /// <param name="dloss">Gradient by the loss, one element.</param>
     /// <param name="dlogits">Gradient by the logits, [rows, classes].</param>
     /// <param name="accumulate">Whether to add to <paramref name="dlogits"/>.</param>

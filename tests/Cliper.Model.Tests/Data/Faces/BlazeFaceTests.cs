@@ -12,7 +12,7 @@ namespace Cliper.Model.Tests.Data.Faces;
 /// <summary>The face detector against the same network in TensorFlow.js, and on photographs.</summary>
 public sealed class BlazeFaceTests : TemporaryFolder
 {
-    // What counts as the same face in benchmarks of detectors.
+    // The overlap that counts as the same face in benchmarks of detectors.
     private const double SameFace = 0.5;
 
     private static readonly BlazeFace Detector = new();
@@ -206,7 +206,7 @@ public sealed class BlazeFaceTests : TemporaryFolder
         }
     }
 
-    /// <summary>What the same network finds in TensorFlow.js.</summary>
+    /// <summary>The faces that the same network finds in TensorFlow.js.</summary>
     private static Dictionary<string, IReadOnlyList<Face>> Expected(string set) => File.ReadLines(
         SharedFiles.OrIgnore($"faces/{set}.blazeface.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)
         .ToDictionary(

@@ -116,7 +116,7 @@ public sealed class CascadeDetectorTests : TemporaryFolder
         Assert.That(refused, Is.InRange(rounds / 10, rounds - 10));
     }
 
-    // What OpenCV 4.6 finds with haarcascade_frontalface_alt2.xml in the photographs, reduced to 640 pixels: the
+    // Finds of OpenCV 4.6 with haarcascade_frontalface_alt2.xml in the photographs, reduced to 640 pixels: the
     // largest face.
     [TestCase("angry.jpg", 132, 501, 936)]
     [TestCase("group.jpeg", 918, 296, 166)]

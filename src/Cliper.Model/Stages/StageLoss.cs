@@ -5,7 +5,7 @@ using Cliper.Model.Prompts;
 namespace Cliper.Model.Stages;
 
 /// <summary>CLIPER's objective of stages 1 and 2: fine-grained cross-entropy plus margin loss.</summary>
-internal static class CliperLoss
+internal static class StageLoss
 {
     /// <summary>The loss of a batch and its two parts.</summary>
     /// <param name="tape">The tape of the step.</param>
