@@ -8,8 +8,11 @@ public sealed class TrainingProgressTests
     public void ALineAboveTheBarErasesWhatStoodThere()
     {
         using var written = new StringWriter();
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.Yes,
-            Out = new AnsiConsoleOutput(written) });
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.Yes,
+            Out = new AnsiConsoleOutput(written)
+        });
         console.Profile.Width = 20;
 
         console.Write(new TrainingProgress.WholeLine("stage2 epoch 1/3: loss 4.524, [test] WAR 55.0 %", Style.Plain));

@@ -230,8 +230,11 @@ public sealed class VideoTests
     private static void Ffmpeg(params string[] args)
     {
         using Process process =
-            Process.Start(new ProcessStartInfo("ffmpeg", ["-v", "error", "-y", .. args]) { RedirectStandardInput =
-            true })!;
+            Process.Start(new ProcessStartInfo("ffmpeg", ["-v", "error", "-y", .. args])
+            {
+                RedirectStandardInput =
+            true
+            })!;
         process.StandardInput.Close();
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.Zero);

@@ -116,7 +116,8 @@ public sealed class PtxCacheTests
         GpuKernel Like(MethodInfo? method = null, int threads = 256, int blocks = 2, GpuTarget target = GpuTarget.Simt,
             bool doubles = false) =>
             new(method ?? kernel.Method, kernel.Name, threads, blocks, kernel.Registers, 0,
-            target) { UsesDoubles = doubles };
+            target)
+            { UsesDoubles = doubles };
         GpuKernel[] others =
         [
             Like(), Like(Kernels[1].Method), Like(threads: 128), Like(blocks: 3), Like(target: GpuTarget.Wgmma),

@@ -181,9 +181,11 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
             PixelBox whole = new(0, 0, w, h);
             switch (parts[1])
             {
-                case "resized_crop_bicubic": Resize.Forward<Bicubic>([new(original, crop, w, h, whole, false,
+                case "resized_crop_bicubic":
+                    Resize.Forward<Bicubic>([new(original, crop, w, h, whole, false,
                     target)]); break;
-                case "resized_crop_bilinear": Resize.Forward<Bilinear>([new(original, crop, w, h, whole, false,
+                case "resized_crop_bilinear":
+                    Resize.Forward<Bilinear>([new(original, crop, w, h, whole, false,
                     target)]); break;
                 case "hflip": Resize.Forward<Bicubic>([new(original, whole, w, h, whole, true, target)]); break;
                 default:

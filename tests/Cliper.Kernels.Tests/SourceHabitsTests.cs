@@ -38,9 +38,13 @@ public sealed partial class SourceHabitsTests
         "FFProbe.Analyse(",
     ];
 
+    /// <remarks>
+    /// The text of a string literal may be longer: a line of HTML, JSON, CSV or PTX is broken only where its own
+    /// format allows it.
+    /// </remarks>
     [Test]
-    public void NoLineIsLongerThanTheLimit() => AssertNone(Sources.SelectMany(file => File.ReadLines(file)
-        .Select((line, index) => (line, index)).Where(at => at.line.Length > MaxColumns)
+    public void NoLineIsLongerThanTheLimit() => AssertNone(Sources.SelectMany(file => LinesOutsideRawLiterals(file)
+        .Where(at => at.line.Length > MaxColumns && Literal().Replace(at.line, "").Length > MaxColumns / 2)
         .Select(at => $"{Place(file, at.index)}: {at.line.Length} columns, expected at most {MaxColumns}")));
 
     [Test]
@@ -95,6 +99,21 @@ public sealed partial class SourceHabitsTests
             .Select(type => $"{type.Key}: {string.Join(" and ", type.Value.Order(StringComparer.Ordinal))}"));
     }
 
+    // The lines of a file that are code: not those between the quotes of a raw literal of several lines.
+    private static IEnumerable<(string line, int index)> LinesOutsideRawLiterals(string file)
+    {
+        bool isRaw = false;
+        int index = 0;
+        foreach (string line in File.ReadLines(file))
+        {
+            bool opensOrCloses = Regex.Count(line, "\"\"\"") % 2 == 1;
+            if (!isRaw && !opensOrCloses)
+                yield return (line, index);
+            isRaw ^= opensOrCloses;
+            index++;
+        }
+    }
+
     private static void AssertNone(IEnumerable<string> violations)
     {
         string[] all = [.. violations];
@@ -144,6 +163,10 @@ public sealed partial class SourceHabitsTests
 
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
     private static partial Regex NamespaceDeclaration();
+
+    // A literal of more than half a line: shorter ones are broken like any expression.
+    [GeneratedRegex("\"\"\".*?\"\"\"|\"(?:[^\"\\\\]|\\\\.){60,}\"")]
+    private static partial Regex Literal();
 
     [GeneratedRegex(@"^(?:(?:public|internal|file|static|sealed|abstract|partial|readonly|ref|unsafe) )*"
         + @"(?:class|struct|interface|enum|record struct|record class|record) (\w+)(?:<([^>]*)>)?",

@@ -103,13 +103,13 @@ internal sealed class EvalCommand : CliCommand
         int? fold = parsed.GetValue(_fold) ?? (own ? trained!.Fold : null);
         DataSetSplits splits = DataSetRegistry.Open(data, parsed.GetValue(_dataSet)!,
             _choices.Over(parsed, trained?.Choices ?? new DataChoices()).Over(new DataSetOptions
-        {
-            Seed = trained?.Seed ?? 0,
-            TestFraction = 0,
-            Folds = fold is null ? 0 : (trained ?? new TrainSettings()).Folds,
-            Fold = fold ?? 1,
-            Cancellation = Cancellation,
-        }));
+            {
+                Seed = trained?.Seed ?? 0,
+                TestFraction = 0,
+                Folds = fold is null ? 0 : (trained ?? new TrainSettings()).Folds,
+                Fold = fold ?? 1,
+                Cancellation = Cancellation,
+            }));
         foreach (string note in splits.Notes)
             Terminal.Say(note);
         if (own)

@@ -17,7 +17,8 @@ internal sealed class FaceOptions
     {
         Description =
             "Which faces of a picture are answered: all, largest, none (every picture is a face already), or those of "
-            + "a table with the columns file,x,y,width,height. Without it all; of a model of drawn faces or of whole pictures, "
+            + "a table with the columns file,x,y,width,height. Without it all; of a model of drawn faces or of whole "
+            + "pictures, "
             + "none.",
         HelpName = "all|largest|none|FILE.csv",
     };

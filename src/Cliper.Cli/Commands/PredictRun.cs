@@ -65,8 +65,11 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
         });
         Dictionary<string, int> counts = clips.ToDictionary(clip => clip.Name, clip => clip.Frames.Count);
         foreach (FilePrediction answer in Predict(cut, true, _skipped))
-            yield return new FileResult(answer.File, [new FaceResult(null, answer.Prediction)]) { Frames =
-                counts[answer.File] };
+            yield return new FileResult(answer.File, [new FaceResult(null, answer.Prediction)])
+            {
+                Frames =
+                counts[answer.File]
+            };
         if (crop.Seeks && faceless > 0)
             Say($"no face was found in {faceless} of {frames} pictures; of those the center is taken");
     }

@@ -28,7 +28,8 @@ internal sealed class CkPlus : IDataSetFormat
         if (!Matches(path, options))
             return new Clips().Matches(path, options)
                 ? new Clips().Read(path, options)
-                with { Notes = ["CK+ as clips in class folders: all frames of a clip"] }
+                with
+                { Notes = ["CK+ as clips in class folders: all frames of a clip"] }
                 : throw new InputException($"{path}: no CK+ here. Expected {Layout}; found {Folders.Describe(path)}");
         string root = ClipFolders.Root(path, Images)!;
         DataChoices choices = options.Choices;
@@ -51,8 +52,12 @@ internal sealed class CkPlus : IDataSetFormat
                     ? sample with { Frames = [.. sample.Frames.TakeLast(choices.CkPlusPeakFrames)] }
                     : sample);
                 if (choices.CkPlusNeutral)
-                    samples.Add(sample with { Name = name + "/neutral", Class = "neutral",
-                        Frames = [sample.Frames[0]] });
+                    samples.Add(sample with
+                    {
+                        Name = name + "/neutral",
+                        Class = "neutral",
+                        Frames = [sample.Frames[0]]
+                    });
             }
         string frames = choices.CkPlusPeakFrames > 0
             ? string.Create(CultureInfo.InvariantCulture, $"the last {choices.CkPlusPeakFrames} frames") : "all frames";

@@ -41,8 +41,12 @@ public static class DataSetRegistry
                     $"{path}: no data set was recognized here. Found: {Folders.Describe(path)}. Expected one of: "
                     + $"{Layouts()}");
             RawSplits raw = WithoutShort(format.Read(path, options), options.Choices.MinFrames);
-            return Assemble(path, raw, options) with { Format = format.Name, Notes = raw.Notes,
-                Alignment = raw.Alignment };
+            return Assemble(path, raw, options) with
+            {
+                Format = format.Name,
+                Notes = raw.Notes,
+                Alignment = raw.Alignment
+            };
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -58,8 +62,12 @@ public static class DataSetRegistry
         if (minFrames <= 1)
             return raw;
         int before = raw.All.Sum(samples => samples.Count);
-        RawSplits kept = raw with { Train = Long(raw.Train)!, Validation = Long(raw.Validation),
-            Test = Long(raw.Test) };
+        RawSplits kept = raw with
+        {
+            Train = Long(raw.Train)!,
+            Validation = Long(raw.Validation),
+            Test = Long(raw.Test)
+        };
         int dropped = before - kept.All.Sum(samples => samples.Count);
         return kept with
         {

@@ -31,6 +31,9 @@ internal sealed class FolderPerClass : IDataSetFormat
         Folders.Images(folder, options).Concat(Folders.Of(folder).SelectMany(below => ImagesBelow(below, options)));
 
     private static string? SubjectOf(string name, DataSetOptions options) =>
-        options.Subject?.Match(Path.GetFileNameWithoutExtension(name)) is { Success: true,
-        Groups: [_, var subject, ..] } ? subject.Value : null;
+        options.Subject?.Match(Path.GetFileNameWithoutExtension(name)) is
+        {
+            Success: true,
+            Groups: [_, var subject, ..]
+        } ? subject.Value : null;
 }

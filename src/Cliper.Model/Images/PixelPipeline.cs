@@ -90,8 +90,12 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     /// <param name="random">Frames of a clip begin with equal streams, which makes their transforms equal.</param>
     public ImageTransform Draw(StoredImage stored, RandomStream random)
     {
-        var transform = new ImageTransform { FromSquare = !augmentation.FromOriginal,
-            JitterFirst = augmentation.JitterFirst, Bicubic = augmentation.BicubicCrop };
+        var transform = new ImageTransform
+        {
+            FromSquare = !augmentation.FromOriginal,
+            JitterFirst = augmentation.JitterFirst,
+            Bicubic = augmentation.BicubicCrop
+        };
         if (augmentation.IsNone)
             return transform;
         if (augmentation.JitterFirst)
@@ -101,8 +105,12 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         if (augmentation.HasWarp)
             transform = transform with { Map = DrawMap(ref random, flip) };
         else
-            transform = transform with { Flip = flip, Crop = augmentation.HasCrop
-                ? augmentation.DrawCrop(ref random, width, height) : new(0, 0, width, height) };
+            transform = transform with
+            {
+                Flip = flip,
+                Crop = augmentation.HasCrop
+                ? augmentation.DrawCrop(ref random, width, height) : new(0, 0, width, height)
+            };
         if (!augmentation.JitterFirst)
             transform = transform with { Changes = DrawChanges(ref random) };
         return augmentation.Erase > 0 ? transform with { Erased = augmentation.DrawErase(ref random, size) }

@@ -140,8 +140,12 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         long offset = PixelFile.PixelsOffset(frames.Length);
         var images = new StoredImage?[Chunk];
         var idle = new ConcurrentBag<PixelPipeline>();
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, options.Threads), CancellationToken =
-            cancellation };
+        var parallel = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = Math.Max(1, options.Threads),
+            CancellationToken =
+            cancellation
+        };
         for (int start = 0; start < frames.Length; start += Chunk)
         {
             int count = Math.Min(Chunk, frames.Length - start), from = start;

@@ -33,7 +33,8 @@ public static class RunData
             progress.Report(new MessageEvent(note));
         if (settings.Init.Length == 0 && Recipes.PaperInitOf(settings.Recipe) is { } begins)
             progress.Report(new MessageEvent($"the paper begins with {begins}; without it the figure is not the "
-                + "paper's protocol", Warning: true) { Remedy = Remedy.StartFromRun });
+                + "paper's protocol", Warning: true)
+            { Remedy = Remedy.StartFromRun });
         if (splits is { Validation: { } reported, Test: null })
         {
             // The only split there is to report on must not choose the epoch.

@@ -59,18 +59,18 @@ public static class RunReport
     /// together.</summary>
     internal static ReportModel Of(FoldsResult result, TrainSettings settings, IReadOnlyList<ReportNote> notes,
         Device device) => new()
-    {
-        Title = TitleOf(settings),
-        Subtitle = $"{result.Folds.Count} folds; {device.Name}; {result.Confusion.Samples} samples in all",
-        Created = DateTimeOffset.Now,
-        SplitName = $"{result.Folds[0].Result.Split} of all folds",
-        Result = result.Confusion,
-        Folds = [.. result.Folds.Select(fold =>
+        {
+            Title = TitleOf(settings),
+            Subtitle = $"{result.Folds.Count} folds; {device.Name}; {result.Confusion.Samples} samples in all",
+            Created = DateTimeOffset.Now,
+            SplitName = $"{result.Folds[0].Result.Split} of all folds",
+            Result = result.Confusion,
+            Folds = [.. result.Folds.Select(fold =>
             new ReportFold(fold.Fold, $"{CrossValidation.NameOf(fold.Fold)}/report.html", fold.Result.Matrix))],
-        Notes = notes,
-        Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
-        Paper = result.Paper,
-    };
+            Notes = notes,
+            Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
+            Paper = result.Paper,
+        };
 
     /// <summary>
     /// For every learned vector of the model, class by class, its nearest words of the vocabulary; empty where the

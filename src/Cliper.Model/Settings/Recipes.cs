@@ -94,8 +94,13 @@ public static class Recipes
             DataSet = "fer2013",
             CaptionTemplates = Captions,
             Shape = SmallShape,
-            Pretrain = SmallPretrain with { Epochs = 50, BatchSize = 64, WarmUpEpochs = 0.5f,
-                AugmentationRampEpochs = 16 },
+            Pretrain = SmallPretrain with
+            {
+                Epochs = 50,
+                BatchSize = 64,
+                WarmUpEpochs = 0.5f,
+                AugmentationRampEpochs = 16
+            },
             Stage1 = PaperStage1 with { Augmentation = "light" },
             Stage2 = SmallStage2 with { Epochs = 6, BatchSize = 64 },
         },
@@ -108,8 +113,13 @@ public static class Recipes
             Frames = 3,
             CaptionTemplates = Captions,
             Shape = SmallShape,
-            Pretrain = SmallPretrain with { Epochs = 300, BatchSize = 24, WarmUpEpochs = 5,
-                AugmentationRampEpochs = 100 },
+            Pretrain = SmallPretrain with
+            {
+                Epochs = 300,
+                BatchSize = 24,
+                WarmUpEpochs = 5,
+                AugmentationRampEpochs = 100
+            },
             Stage1 = PaperStage1 with { Epochs = 5, BatchSize = 48, Augmentation = "light" },
             Stage2 = SmallStage2 with { Epochs = 15, BatchSize = 24 },
         },

@@ -164,7 +164,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
             || (module == "torch" && StorageType(name) is not null);
         return known ? new PickleGlobal(module, name) : throw fault(
             $"asks for {ForeignText.Quote($"{module} {name}")}, which is neither a tensor nor a plain container. "
-            + "It was not loaded: a pickle may run anything. If you trust the file, open it with PyTorch and save its tensors "
+            + "It was not loaded: a pickle may run anything. If you trust the file, open it with PyTorch and save its "
+            + "tensors "
             + "alone: torch.save(model.state_dict(), 'weights.pt')");
     }
 

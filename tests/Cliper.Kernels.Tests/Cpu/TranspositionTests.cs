@@ -16,9 +16,11 @@ public sealed unsafe class TranspositionTests(SimdLevel level) : HostDevices(lev
         fixed (float* s = source, t = target)
             switch (Device.Level)
             {
-                case SimdLevel.Avx512: Transposition.Run<Lanes512>(s, stride, rows, columns, t, targetStride,
+                case SimdLevel.Avx512:
+                    Transposition.Run<Lanes512>(s, stride, rows, columns, t, targetStride,
                     paddedRows); break;
-                case SimdLevel.Avx2: Transposition.Run<Lanes256>(s, stride, rows, columns, t, targetStride,
+                case SimdLevel.Avx2:
+                    Transposition.Run<Lanes256>(s, stride, rows, columns, t, targetStride,
                     paddedRows); break;
                 default: Transposition.Run<LanesPortable>(s, stride, rows, columns, t, targetStride, paddedRows); break;
             }

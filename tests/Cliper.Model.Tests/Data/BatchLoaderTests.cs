@@ -17,8 +17,12 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void AnEpochHasEverySampleOnce([Values(0, 1, 3)] int threads, [Values] SampleOrder order,
         [Values] bool dropLast)
     {
-        using var loader = new BatchLoader(TestImages.Split(18), Small with { Threads = threads, Order = order,
-            DropLast = dropLast });
+        using var loader = new BatchLoader(TestImages.Split(18), Small with
+        {
+            Threads = threads,
+            Order = order,
+            DropLast = dropLast
+        });
         (List<int> indices, List<int> labels, List<int> counts) = ([], [], []);
         foreach (Batch batch in loader.Epoch(0))
         {
@@ -48,8 +52,11 @@ public sealed class BatchLoaderTests : TemporaryFolder
         [Values(10, 40)] int side)
     {
         DataSplit split = TestImages.Split(11, width: side, height: side + 7, gray: gray);
-        LoaderOptions options = Small with { Augmentation = Augmentation.Named(augmentation),
-            Order = SampleOrder.Shuffled };
+        LoaderOptions options = Small with
+        {
+            Augmentation = Augmentation.Named(augmentation),
+            Order = SampleOrder.Shuffled
+        };
         Dictionary<int, float[]> expected = Pixels(split, options with { Threads = 0 }, 1);
 
         AssertSame(Pixels(split, options with { Threads = 1 }, 1), expected);
@@ -106,8 +113,13 @@ public sealed class BatchLoaderTests : TemporaryFolder
         // 18 of class 0, 2 of class 1.
         split = new DataSplit("train", split.Classes,
             [.. split.Samples.Select((sample, i) => sample with { Label = i < 18 ? 0 : 1 })]);
-        using var loader = new BatchLoader(split, Small with { Order = SampleOrder.Balanced, Augmentation =
-            Augmentation.Light, BatchSize = 20 });
+        using var loader = new BatchLoader(split, Small with
+        {
+            Order = SampleOrder.Balanced,
+            Augmentation =
+            Augmentation.Light,
+            BatchSize = 20
+        });
         using Batch batch = loader.Epoch(0).Single();
 
         Assert.That(batch.Labels.Count(label => label == 1), Is.EqualTo(10));
@@ -123,8 +135,12 @@ public sealed class BatchLoaderTests : TemporaryFolder
         DataSplit split = new("train", ["a", "b"], [.. Enumerable.Range(0, 6).Select(i =>
             new Sample($"clip {i}", i % 2,
             [.. Enumerable.Range(0, 9).Select(f => new GeneratedFrame($"{i} {f}", () => TestImages.Make(i)))]))]);
-        using var loader = new BatchLoader(split, Small with { Frames = 4, Augmentation = Augmentation.Script,
-            Order = SampleOrder.Shuffled });
+        using var loader = new BatchLoader(split, Small with
+        {
+            Frames = 4,
+            Augmentation = Augmentation.Script,
+            Order = SampleOrder.Shuffled
+        });
         foreach (Batch batch in loader.Epoch(0))
         {
             Assert.That(batch.Pixels.Length, Is.EqualTo(batch.Count * 4 * 432));
@@ -270,8 +286,11 @@ public sealed class BatchLoaderTests : TemporaryFolder
     public void AnUnwritableCacheIsNamed()
     {
         File.WriteAllText(In("file"), "");
-        using var loader = new BatchLoader(TestImages.Split(2), Small with { Cache = CacheMode.Disk,
-            CacheFolder = In("file/below") });
+        using var loader = new BatchLoader(TestImages.Split(2), Small with
+        {
+            Cache = CacheMode.Disk,
+            CacheFolder = In("file/below")
+        });
         Assert.That(() => loader.Epoch(0).ToList(),
             Throws.TypeOf<InputException>().With.Message.Contains("file/below"));
     }

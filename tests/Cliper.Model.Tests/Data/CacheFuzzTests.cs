@@ -24,8 +24,15 @@ public sealed class CacheFuzzTests : TemporaryFolder
     /// <summary>In memory where that can be had.</summary>
     protected override string Parent => Directory.Exists("/dev/shm") ? "/dev/shm" : base.Parent;
 
-    private LoaderOptions Options => new() { BatchSize = 3, ImageSize = 8, Threads = 0, Prefetch = 1,
-        Cache = CacheMode.Disk, CacheFolder = Folder };
+    private LoaderOptions Options => new()
+    {
+        BatchSize = 3,
+        ImageSize = 8,
+        Threads = 0,
+        Prefetch = 1,
+        Cache = CacheMode.Disk,
+        CacheFolder = Folder
+    };
 
     [Test]
     public void ADamagedFileIsNeverUsed()

@@ -27,8 +27,12 @@ public sealed class CancellationTests : TemporaryFolder
     [Test]
     public void CachingEndsAndLeavesNoFile()
     {
-        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, Cache = CacheMode.Disk,
-            CacheFolder = Folder });
+        using var loader = new BatchLoader(Slow("train"), new LoaderOptions
+        {
+            ImageSize = 8,
+            Cache = CacheMode.Disk,
+            CacheFolder = Folder
+        });
 
         EndsWithinASecond(token => loader.Prepare(null, token));
 
@@ -38,8 +42,12 @@ public sealed class CancellationTests : TemporaryFolder
     [Test]
     public void AnEpochThatWaitsForABatchEnds([Values(0, 1)] int threads)
     {
-        using var loader = new BatchLoader(Slow("train"), new LoaderOptions { ImageSize = 8, BatchSize = Images,
-            Threads = threads });
+        using var loader = new BatchLoader(Slow("train"), new LoaderOptions
+        {
+            ImageSize = 8,
+            BatchSize = Images,
+            Threads = threads
+        });
 
         EndsWithinASecond(token => loader.Epoch(0, cancellation: token).First().Dispose());
     }
@@ -80,8 +88,11 @@ public sealed class CancellationTests : TemporaryFolder
         using var source = new CancellationTokenSource();
         var codec = new EndingCodec(source, 5);
 
-        Assert.That(() => DataSetRegistry.Open(path, "folder", new DataSetOptions { Cancellation = source.Token,
-            Codec = codec }),
+        Assert.That(() => DataSetRegistry.Open(path, "folder", new DataSetOptions
+        {
+            Cancellation = source.Token,
+            Codec = codec
+        }),
             Throws.InstanceOf<OperationCanceledException>());
 
         Assert.That(codec.Asked, Is.EqualTo(5));

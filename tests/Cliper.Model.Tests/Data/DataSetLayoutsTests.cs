@@ -288,8 +288,11 @@ public sealed class DataSetLayoutsTests : TemporaryFolder
         }
 
         DataSetSplits sets = DataSetRegistry.Open(Folder, options: new() { TestFraction = 0 });
-        DataSetSplits neutral = DataSetRegistry.Open(Folder, options: new DataChoices { CkPlusNeutral = true,
-            CkPlusPeakFrames = 0 }.Over(new() { TestFraction = 0 }));
+        DataSetSplits neutral = DataSetRegistry.Open(Folder, options: new DataChoices
+        {
+            CkPlusNeutral = true,
+            CkPlusPeakFrames = 0
+        }.Over(new() { TestFraction = 0 }));
 
         Assert.That(LabelNames(sets.Train), Is.EqualTo(new[] { "disgust", "surprise", "happiness" }));
         Assert.That(sets.Train.Samples.Select(sample => sample.Group), Is.EqualTo(new[] { "S005", "S010", "S011" }));

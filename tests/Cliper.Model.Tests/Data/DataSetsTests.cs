@@ -34,10 +34,18 @@ public sealed class DataSetsTests : TemporaryFolder
         Images("happy", 10);
         Images("sad", 20);
 
-        DataSetSplits first = DataSetRegistry.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2,
-            ValidationFraction = 0.25 });
-        DataSetSplits again = DataSetRegistry.Open(Folder, options: new() { Seed = 1, TestFraction = 0.2,
-            ValidationFraction = 0.25 });
+        DataSetSplits first = DataSetRegistry.Open(Folder, options: new()
+        {
+            Seed = 1,
+            TestFraction = 0.2,
+            ValidationFraction = 0.25
+        });
+        DataSetSplits again = DataSetRegistry.Open(Folder, options: new()
+        {
+            Seed = 1,
+            TestFraction = 0.2,
+            ValidationFraction = 0.25
+        });
         DataSetSplits other = DataSetRegistry.Open(Folder, options: new() { Seed = 2, TestFraction = 0.2 });
         DataSetSplits whole = DataSetRegistry.Open(Folder, options: new() { TestFraction = 0 });
 
@@ -176,8 +184,12 @@ public sealed class DataSetsTests : TemporaryFolder
         Images("my clips/two", 4);
         File.WriteAllLines(In("lists/train.txt"), ["/data/clips/one 3 0", "/data/clips/two 4 1"]);
         File.WriteAllLines(In("lists/test.txt"), ["/data/clips/two 1"]);
-        DataSetSplits clips = DataSetRegistry.Open(In("lists"), options: new() { Classes = ["happy", "sad"],
-            RewriteFrom = "/data/clips", RewriteTo = In("my clips") });
+        DataSetSplits clips = DataSetRegistry.Open(In("lists"), options: new()
+        {
+            Classes = ["happy", "sad"],
+            RewriteFrom = "/data/clips",
+            RewriteTo = In("my clips")
+        });
         Assert.That(clips.Train.Samples.Select(sample => sample.Frames.Count), Is.EqualTo(new[] { 3, 4 }));
         Assert.That(clips.Test!.Samples.Single().Label, Is.EqualTo(1));
     }

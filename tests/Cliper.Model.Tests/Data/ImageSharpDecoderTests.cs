@@ -38,8 +38,12 @@ public sealed class ImageSharpDecoderTests
     [Test]
     public void BothLibrariesDecodeAFileToTheSamePixels([Values("png", "bmp", "gif")] string kind)
     {
-        byte[] file = Encode(Original, kind switch { "png" => new PngEncoder(), "bmp" => new BmpEncoder(),
-            _ => new GifEncoder() });
+        byte[] file = Encode(Original, kind switch
+        {
+            "png" => new PngEncoder(),
+            "bmp" => new BmpEncoder(),
+            _ => new GifEncoder()
+        });
         using Image<Rgb24> other = Image.Load<Rgb24>(file);
         var expected = new byte[Original.Pixels.Length];
         other.CopyPixelDataTo(MemoryMarshal.Cast<byte, Rgb24>(expected.AsSpan()));
@@ -192,12 +196,19 @@ public sealed class ImageSharpDecoderTests
             TiffCompression.Deflate, TiffCompression.PackBits })
             yield return new TestCaseData("a.tif", new TiffEncoder { Compression = compression })
             .SetArgDisplayNames($"tiff {compression}");
-        yield return new TestCaseData("a.tif", new TiffEncoder { Compression = TiffCompression.Lzw,
-            HorizontalPredictor = TiffPredictor.Horizontal })
+        yield return new TestCaseData("a.tif", new TiffEncoder
+        {
+            Compression = TiffCompression.Lzw,
+            HorizontalPredictor = TiffPredictor.Horizontal
+        })
             .SetArgDisplayNames("tiff, predicted");
         foreach (TgaCompression compression in Enum.GetValues<TgaCompression>())
-            yield return new TestCaseData("a.tga", new TgaEncoder { Compression = compression, BitsPerPixel =
-                TgaBitsPerPixel.Pixel24 })
+            yield return new TestCaseData("a.tga", new TgaEncoder
+            {
+                Compression = compression,
+                BitsPerPixel =
+                TgaBitsPerPixel.Pixel24
+            })
                 .SetArgDisplayNames($"tga {compression}");
         foreach (PbmEncoding encoding in Enum.GetValues<PbmEncoding>())
             yield return new TestCaseData("a.ppm", new PbmEncoder { ColorType = PbmColorType.Rgb, Encoding = encoding })

@@ -325,10 +325,10 @@ public sealed class VideoTests : TemporaryFolder
 
     private static Process Start(string arguments, string path) =>
         Process.Start(new ProcessStartInfo("ffmpeg", $"-v error -y {arguments} {path}")
-    {
-        RedirectStandardInput = true,
-        RedirectStandardError = true,
-    })!;
+        {
+            RedirectStandardInput = true,
+            RedirectStandardError = true,
+        })!;
 
     private static void End(Process process)
     {

@@ -162,7 +162,8 @@ public sealed class SeamTests : TemporaryFolder
         var settings = new StageSettings { Epochs = epochs, BatchSize = 4, LearningRate = 1e-2f };
         model.Train(stage.Trained);
         using var loop = new StageLoop(stage.Stage, settings, _device,
-            optimizer(settings, stage.Trained)) { Epoch = begin };
+            optimizer(settings, stage.Trained))
+        { Epoch = begin };
         using BatchLoader loader = new TrainingData(Split, null, null, new TrainSettings())
             .TrainLoader(settings, model.Clip.Vision.Input, _device);
         List<float> losses = [];

@@ -96,8 +96,13 @@ public sealed partial class InterruptionTests : TemporaryFolder
         int accumulate = 1,
         bool overwrite = false)
     {
-        var phase = new StageSettings { Epochs = 2, BatchSize = 4 / accumulate, Accumulate = accumulate,
-            LearningRate = 1e-2f };
+        var phase = new StageSettings
+        {
+            Epochs = 2,
+            BatchSize = 4 / accumulate,
+            Accumulate = accumulate,
+            LearningRate = 1e-2f
+        };
         var settings = new TrainSettings
         {
             Data = In("data"),

@@ -45,8 +45,15 @@ public sealed class SettingsJsonTests
     [Test]
     public void WhatIsWrittenIsReadBack()
     {
-        var settings = new Outer { Name = "ü \"q\"", Stage1 = new Inner { LearningRate = 1e-7f,
-            Schedule = Kind.WithRestarts } };
+        var settings = new Outer
+        {
+            Name = "ü \"q\"",
+            Stage1 = new Inner
+            {
+                LearningRate = 1e-7f,
+                Schedule = Kind.WithRestarts
+            }
+        };
 
         string text = SettingsJson.Write(settings);
 

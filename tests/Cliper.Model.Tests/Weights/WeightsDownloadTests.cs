@@ -48,8 +48,11 @@ public sealed class WeightsDownloadTests : TemporaryFolder
 
     private string Cache => In("cache");
 
-    private WeightsDownload Downloader() => new(_server.Address, Cache, TimeSpan.FromMilliseconds(1)) { Patience =
-        TimeSpan.FromSeconds(1) };
+    private WeightsDownload Downloader() => new(_server.Address, Cache, TimeSpan.FromMilliseconds(1))
+    {
+        Patience =
+        TimeSpan.FromSeconds(1)
+    };
 
     private DownloadResult Download(IProgress<DownloadProgress>? progress = null)
     {

@@ -42,7 +42,8 @@ internal static partial class PtxIntrinsics
     {
         var call = (MethodCall)value;
         string text = RegisterList().Replace(call.Target.Source.GetCustomAttribute<PtxAttribute>()!.Text, list =>
-            $"{{{string.Join(',', Enumerable.Range(0, int.Parse(list.Groups[2].Value)).Select(index => list.Groups[1].Value + index))}}}");
+            "{" + string.Join(',', Enumerable.Range(0, int.Parse(list.Groups[2].Value))
+                .Select(index => list.Groups[1].Value + index)) + "}");
         List<Operand> arguments = [], operands = [];
         foreach (ValueReference node in call.Nodes)
             Flatten(generator.Load(node.Resolve()), arguments, generator);

@@ -45,9 +45,11 @@ public static partial class CliperLoss
         Check.Length(counts, (long)classes * subclasses, nameof(counts), ElementType.Int32);
         switch (logits.Device)
         {
-            case CpuDevice: ForwardHost(logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses,
+            case CpuDevice:
+                ForwardHost(logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses,
                 rule); break;
-            case GpuDevice gpu: ForwardGpu(gpu, logits, labels, losses, alpha, nearest, counts, batch, classes,
+            case GpuDevice gpu:
+                ForwardGpu(gpu, logits, labels, losses, alpha, nearest, counts, batch, classes,
                 subclasses, rule); break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }

@@ -56,8 +56,13 @@ internal static class ColumnBlock
     public static void StoreSum(Vec8 sum, GlobalPtrFp32 parts, int width)
     {
         ArrayView<F4> sums = SharedMemory.Allocate<F4>(Threads * 2);
-        F4 low = new() { X = sum.A, Y = sum.B, Z = sum.C, W = sum.D }, high = new() { X = sum.E, Y = sum.F, Z = sum.G,
-            W = sum.H };
+        F4 low = new() { X = sum.A, Y = sum.B, Z = sum.C, W = sum.D }, high = new()
+        {
+            X = sum.E,
+            Y = sum.F,
+            Z = sum.G,
+            W = sum.H
+        };
         (sums[Group.IdxX], sums[Threads + Group.IdxX]) = (low, high);
         Group.Barrier();
         // Each thread has one column; the first four of eight neighbors stand in the first half.

@@ -68,16 +68,16 @@ internal static partial class ElementwiseKernels
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vec8 Apply<TFunction>(Vec8 a, Vec8 b, float factor) where TFunction : struct, IElementFunction =>
         new()
-    {
-        A = TFunction.Apply(a.A, b.A, factor),
-        B = TFunction.Apply(a.B, b.B, factor),
-        C = TFunction.Apply(a.C, b.C, factor),
-        D = TFunction.Apply(a.D, b.D, factor),
-        E = TFunction.Apply(a.E, b.E, factor),
-        F = TFunction.Apply(a.F, b.F, factor),
-        G = TFunction.Apply(a.G, b.G, factor),
-        H = TFunction.Apply(a.H, b.H, factor),
-    };
+        {
+            A = TFunction.Apply(a.A, b.A, factor),
+            B = TFunction.Apply(a.B, b.B, factor),
+            C = TFunction.Apply(a.C, b.C, factor),
+            D = TFunction.Apply(a.D, b.D, factor),
+            E = TFunction.Apply(a.E, b.E, factor),
+            F = TFunction.Apply(a.F, b.F, factor),
+            G = TFunction.Apply(a.G, b.G, factor),
+            H = TFunction.Apply(a.H, b.H, factor),
+        };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vec8 Add(Vec8 a, Vec8 b) => Apply<Sum>(a, b, 0);

@@ -37,7 +37,8 @@ public static partial class Elementwise
         switch (x.Device)
         {
             case CpuDevice host: BackwardHost<TOp>(host, x, dy, dx, accumulate); break;
-            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Backward<TOp>>(gpu, x, dy, dx,
+            case GpuDevice gpu:
+                ElementwiseKernels.Run<ElementwiseKernels.Backward<TOp>>(gpu, x, dy, dx,
                 accumulate: accumulate); break;
             default: throw Check.NoImplementation(nameof(Elementwise), x.Device);
         }

@@ -88,8 +88,13 @@ public static partial class LayerNorm
         // (2) Compute the mean, and then the variance about it.
         var sum = new SumStep { Held = held };
         Unroll4.For(ref sum);
-        var squares = new SquaresStep { Held = held, Lane = lane, Width = width,
-            Average = Ptx.WarpSum(sum.Sum) / width };
+        var squares = new SquaresStep
+        {
+            Held = held,
+            Lane = lane,
+            Width = width,
+            Average = Ptx.WarpSum(sum.Sum) / width
+        };
         Unroll4.For(ref squares);
 
         // (3) Normalize and store the row.
@@ -171,8 +176,14 @@ public static partial class LayerNorm
 
         // (1) Load the rows of x and dy.
         ArrayView<Vec8> heldX = LocalMemory.Allocate<Vec8>(HeldChunks), heldDy = LocalMemory.Allocate<Vec8>(HeldChunks);
-        var load = new LoadStep<TDtype> { Held = heldX, Row = x, First = (long)row * width, Lane = lane,
-            Width = width };
+        var load = new LoadStep<TDtype>
+        {
+            Held = heldX,
+            Row = x,
+            First = (long)row * width,
+            Lane = lane,
+            Width = width
+        };
         Unroll4.For(ref load);
         load.Held = heldDy;
         load.Row = dy;

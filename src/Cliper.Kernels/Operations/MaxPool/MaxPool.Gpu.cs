@@ -29,8 +29,11 @@ public static partial class MaxPool
         bool accumulate,
         FeatureMap input)
     {
-        FeatureMap windows = input with { Height = Blocks.Cover(input.Height, Size),
-            Width = Blocks.Cover(input.Width, Size) };
+        FeatureMap windows = input with
+        {
+            Height = Blocks.Cover(input.Height, Size),
+            Width = Blocks.Cover(input.Width, Size)
+        };
         gpu.Run(BackwardKernels[x.Type.Dtype()], BlocksOf(windows), x, y, dy, dx, accumulate, windows.Pixels,
             input.Height,
             input.Width, input.Channels, Vec8.IsVectorizable(input.Channels, input.Channels, x, y, dy, dx));

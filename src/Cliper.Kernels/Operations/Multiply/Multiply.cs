@@ -46,7 +46,8 @@ public static partial class Multiply
         switch (a.Device)
         {
             case CpuDevice host: ForwardHost(host, a, b, y, accumulate); break;
-            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Product>(gpu, a, b, y,
+            case GpuDevice gpu:
+                ElementwiseKernels.Run<ElementwiseKernels.Product>(gpu, a, b, y,
                 accumulate: accumulate); break;
             default: throw Check.NoImplementation(nameof(Multiply), a.Device);
         }

@@ -70,7 +70,8 @@ public static partial class Resize
             Horizontal = Describe(horizontal, ref weights, part.Crop.Width, part.Width, part.Window.X,
                 part.Window.Width),
             Vertical = Describe(vertical, ref weights, part.Crop.Height, part.Height, part.Window.Y,
-            part.Window.Height), Source = part.Source.Pixels.Address + (part.Crop.Y + (long)first) * part.Source.Line
+            part.Window.Height),
+            Source = part.Source.Pixels.Address + (part.Crop.Y + (long)first) * part.Source.Line
                 + part.Crop.X * part.Source.Channels,
             Stride = part.Source.Line,
             Between = between,

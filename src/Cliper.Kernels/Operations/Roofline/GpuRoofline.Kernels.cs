@@ -78,8 +78,12 @@ public static partial class GpuRoofline
 
         // (2) Multiply the same blocks again and again.
         Wgmma.Clear();
-        var step = new WgmmaStep<TDtype> { Left = Wgmma.Descriptor(shared), Right = Wgmma.Descriptor(shared
-            + Wgmma.Block) };
+        var step = new WgmmaStep<TDtype>
+        {
+            Left = Wgmma.Descriptor(shared),
+            Right = Wgmma.Descriptor(shared
+            + Wgmma.Block)
+        };
         for (int turn = 0; turn < turns; turn++)
         {
             Wgmma.Fence();

@@ -22,7 +22,8 @@ public static partial class Scale
         switch (x.Device)
         {
             case CpuDevice host: ForwardHost(host, x, factor, y, accumulate); break;
-            case GpuDevice gpu: ElementwiseKernels.Run<ElementwiseKernels.Scaled>(gpu, x, default, y, factor,
+            case GpuDevice gpu:
+                ElementwiseKernels.Run<ElementwiseKernels.Scaled>(gpu, x, default, y, factor,
                 accumulate); break;
             default: throw Check.NoImplementation(nameof(Scale), x.Device);
         }

@@ -60,9 +60,11 @@ public static partial class SoftmaxCrossEntropy
         Check.Length(dlogits, (long)rows * classes, nameof(dlogits));
         switch (logits.Device)
         {
-            case CpuDevice host: BackwardHost(host, logits, targets, logSum, dloss, dlogits, accumulate, rows,
+            case CpuDevice host:
+                BackwardHost(host, logits, targets, logSum, dloss, dlogits, accumulate, rows,
                 classes); break;
-            case GpuDevice gpu: BackwardGpu(gpu, logits, targets, logSum, dloss, dlogits, accumulate, rows,
+            case GpuDevice gpu:
+                BackwardGpu(gpu, logits, targets, logSum, dloss, dlogits, accumulate, rows,
                 classes); break;
             default: throw Check.NoImplementation(nameof(SoftmaxCrossEntropy), logits.Device);
         }
