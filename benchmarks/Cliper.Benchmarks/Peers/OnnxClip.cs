@@ -120,7 +120,7 @@ internal sealed class OnnxClip(ClipShape shape, Func<string, float[]> weights, b
         float[] rows = weights(weight)[(start * inputs)..((start + outputs) * inputs)];
         string product = _graph.Node("MatMul",
             [x, _graph.Constant(Bench.Transpose(rows, outputs, inputs), inputs, outputs)]);
-        return Add(product, _graph.Constant(weights(bias).AsSpan(start, outputs).ToArray(), outputs));
+        return Add(product, _graph.Constant(weights(bias).AsSpan(start, outputs), outputs));
     }
 
     private string Norm(string x, string name) => _graph.Node("LayerNormalization",
