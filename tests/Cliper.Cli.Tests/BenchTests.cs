@@ -128,8 +128,8 @@ public sealed class BenchTests
     [TestCase("--budget 9m", 2, "gpu.sh: --budget is '9m', expected seconds\n")]
     [TestCase("--only facts,peer,matmul", 2,
         "gpu.sh: --only names 'matmul'; the steps are facts doctor ptxas tests-matmul tests-attention "
-        + "tests-host tests-model tests-optimizer tests-graphs sync bench-matmul bench-attention bench-norm bench-adamw "
-        + "bench-steps "
+        + "tests-host tests-model tests-optimizer tests-graphs sync bench-matmul bench-attention bench-norm "
+        + "bench-adamw bench-steps "
         + "peer training sanitizer tests-device tests-rest bench peer-compiled bench-bf16 peer-bf16\n")]
     [TestCase("--fast", 2,
         "gpu.sh: unknown option --fast; the options are --continue DIR, --only STEP, --budget SECONDS and --pack "

@@ -79,7 +79,8 @@ public sealed class RecipeTests
                     labels[index], file.Length * 100 + index);
             Lines([data, "Manually_Annotated_file_lists", $"{file}.csv"],
             [
-                "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal",
+                "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,"
+                    + "expression,valence,arousal",
                 .. labels.Select((label, index) => $"{label}/{file}{index}.jpg,2,2,20,20,1;2,{label},0.1,0.2"),
             ]);
         }
@@ -301,7 +302,8 @@ public sealed class RecipeTests
                     file.Length * 100 + label);
             Lines([data, "Manually_Annotated_file_lists", $"{file}.csv"],
             [
-                "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal",
+                "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,"
+                    + "expression,valence,arousal",
                 .. Enumerable.Range(0, 7).Select(label => $"1/{file}{label}.png,4,4,8,8,1;2,{label},0.1,0.2"),
             ]);
         }

@@ -89,7 +89,8 @@ public sealed class VideoTests
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         // 20 frames at 5 a second: one window of all.
         Assert.That(run.Out,
-            Does.Match("^file,id,start,end,expression,probability,descriptor,happiness,sadness\n[^\n]*clip.mp4,0,0.000,4.000,[^\n]*\n$"));
+            Does.Match("^file,id,start,end,expression,probability,descriptor,happiness,sadness\n"
+                + "[^\n]*clip.mp4,0,0.000,4.000,[^\n]*\n$"));
         RgbImage plot = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(In("plot.png")), "plot");
         Assert.That((plot.Width, plot.Height), Is.EqualTo((960, 400)));
     }

@@ -1,4 +1,4 @@
-// A stand-in for NVIDIA's driver, by which the program's dealing with it is tested: memory is the host's, kernels do nothing, and what
+// A fake of NVIDIA's driver, by which the program's dealing with it is tested: memory is the host's, kernels do nothing, and what
 // fails is said by environment variables. Streams are queues: FAKE_LATE names one ("uploads" or "work") whose work is done only when somebody
 // waits for it, so that what is not waited for is not there. FAKE_LOG is a file that gets a line for each call that matters.
 // It is as strict as a driver: a thread without the context, a launch beyond a limit, arguments of another length than the text's, work that
