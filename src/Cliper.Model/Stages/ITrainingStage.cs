@@ -47,12 +47,13 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
         IReadOnlyList<int[]> captions = [.. data.CaptionsOf(batch, epoch)
             .Select(caption => tokenizer.Encode(caption, model.Clip.Config.ContextLength))];
         Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
-        return new StepLoss(ContrastiveLoss.Of(tape, model.Clip, features, captions), null);
+        return new StepLoss(ContrastiveLoss.Of(tape, model.Clip, features, captions,
+            data.Settings.Pretrain.LabelSmoothing), null);
     }
 }
 
 /// <summary>CLIPER's stage 1: the prompt learner is trained against features of the frozen image tower.</summary>
-internal sealed class PromptStage(CliperModel model, TrainSettings settings) : ITrainingStage
+internal sealed class PromptStage(CliperModel model, StageLoss objective) : ITrainingStage
 {
     public TrainingStage Stage => TrainingStage.Stage1;
 
@@ -69,8 +70,7 @@ internal sealed class PromptStage(CliperModel model, TrainSettings settings) : I
         using (var frozen = new Tape(tape.Device, recording: false))
             tape.Device.Copy(model.ImageFeatures(frozen, Evaluator.Pixels(frozen, batch), batch.Frames).Data,
                 features.Data);
-        return StageLoss.Of(tape, model, features, model.ClassFeatures(tape), batch.Labels.AsSpan(0, batch.Count),
-            settings.EmptySubclasses);
+        return objective.Of(tape, model, features, model.ClassFeatures(tape), batch.Labels.AsSpan(0, batch.Count));
     }
 }
 
@@ -78,13 +78,13 @@ internal sealed class PromptStage(CliperModel model, TrainSettings settings) : I
 internal sealed class ImageTowerStage : ITrainingStage, IDisposable
 {
     private readonly CliperModel _model;
-    private readonly TrainSettings _settings;
+    private readonly StageLoss _objective;
     private readonly Tape _tape;
     private readonly Tensor? _classFeatures;
 
-    public ImageTowerStage(CliperModel model, TrainSettings settings)
+    public ImageTowerStage(CliperModel model, StageLoss objective)
     {
-        (_model, _settings) = (model, settings);
+        (_model, _objective) = (model, objective);
         _tape = new Tape(model.Clip.Device, recording: false);
         // A copy outlives the many tensors that the text tower needs to compute it.
         using var inner = new Tape(model.Clip.Device, recording: false);
@@ -104,9 +104,9 @@ internal sealed class ImageTowerStage : ITrainingStage, IDisposable
 
     public bool IsEvaluated => true;
 
-    public StepLoss Loss(Tape tape, Batch batch, int epoch) => StageLoss.Of(tape, _model,
+    public StepLoss Loss(Tape tape, Batch batch, int epoch) => _objective.Of(tape, _model,
         _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures,
-        batch.Labels.AsSpan(0, batch.Count), _settings.EmptySubclasses);
+        batch.Labels.AsSpan(0, batch.Count));
 
     public void Dispose() => _tape.Dispose();
 }
