@@ -8,6 +8,19 @@ using Cliper.Model.Text;
 
 namespace Cliper.Model.Stages;
 
+/// <summary>How the epochs of a stage are evaluated.</summary>
+internal enum StageEvaluation
+{
+    /// <summary>They are not.</summary>
+    None,
+
+    /// <summary>Zero-shot, by captions of the classes, for the terminal and the metrics alone.</summary>
+    ZeroShot,
+
+    /// <summary>By the prompts; the best of them may become the run's model.</summary>
+    Prompts,
+}
+
 /// <summary>A stage of training: the parameters that it trains and the loss that it minimizes.</summary>
 internal interface ITrainingStage
 {
@@ -20,8 +33,8 @@ internal interface ITrainingStage
     /// <summary>Whether the image tower is among them, and so works as in training.</summary>
     bool TrainsImageTower { get; }
 
-    /// <summary>Whether its epochs are evaluated, and the best of them may become the run's model.</summary>
-    bool IsEvaluated { get; }
+    /// <summary>How its epochs are evaluated.</summary>
+    StageEvaluation Evaluation { get; }
 
     /// <summary>Computes the loss of a micro-batch.</summary>
     /// <param name="tape">The tape of the step.</param>
@@ -39,7 +52,7 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
 
     public bool TrainsImageTower => true;
 
-    public bool IsEvaluated => false;
+    public StageEvaluation Evaluation => StageEvaluation.ZeroShot;
 
     public StepLoss Loss(Tape tape, Batch batch, int epoch)
     {
@@ -61,7 +74,7 @@ internal sealed class PromptStage(CliperModel model, StageLoss objective) : ITra
 
     public bool TrainsImageTower => false;
 
-    public bool IsEvaluated => false;
+    public StageEvaluation Evaluation => StageEvaluation.None;
 
     public StepLoss Loss(Tape tape, Batch batch, int epoch)
     {
@@ -102,7 +115,7 @@ internal sealed class ImageTowerStage : ITrainingStage, IDisposable
 
     public bool TrainsImageTower => true;
 
-    public bool IsEvaluated => true;
+    public StageEvaluation Evaluation => StageEvaluation.Prompts;
 
     public StepLoss Loss(Tape tape, Batch batch, int epoch) => _objective.Of(tape, _model,
         _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures,

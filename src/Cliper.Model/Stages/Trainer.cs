@@ -76,7 +76,7 @@ public sealed class Trainer : IDisposable
                 : ContrastiveLoss.TemperatureOf(_model.Clip);
             // Prompts that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
             if (!_state.HasCompleted(TrainingStage.Stage1) && _settings.Init.Length == 0 && _state.ZeroShot is null)
-                _state = _state with { ZeroShot = ZeroShot(cancellation).Confusion.ToRows() };
+                _state = _state with { ZeroShot = ZeroShot(_data.Result, cancellation).Confusion.ToRows() };
             RunStage(new PromptStage(_model, objective), cancellation);
             // The image tower is measured before the first step of stage 2, or never.
             if (_state is { Stage: TrainingStage.Stage2, Epoch: 0, Step: 0, AfterStage1: null }
@@ -215,7 +215,8 @@ public sealed class Trainer : IDisposable
     private void EpochEnded(StageLoop loop, ITrainingStage stage, EpochEvent ended, CancellationToken cancellation)
     {
         bool last = ended.Epoch == ended.Epochs;
-        if (stage.IsEvaluated && _data.Selection is { } split && (last || ended.Epoch % _settings.EvaluateEvery == 0))
+        if (stage.Evaluation != StageEvaluation.None && _data.Selection is { } split
+            && (last || ended.Epoch % _settings.EvaluateEvery == 0))
         {
             _model.Clip.Vision.IsTraining = false;
             loop.Average?.Exchange();
@@ -223,9 +224,11 @@ public sealed class Trainer : IDisposable
             double war;
             try
             {
-                evaluation = Evaluate(split, cancellation);
+                evaluation = stage.Evaluation == StageEvaluation.ZeroShot ? ZeroShot(split, cancellation)
+                    : Evaluate(split, cancellation);
                 war = evaluation.Confusion.War ?? 0;
-                if (_settings.Select != Selection.Last && war > _state.BestWar)
+                if (stage.Evaluation == StageEvaluation.Prompts && _settings.Select != Selection.Last
+                    && war > _state.BestWar)
                 {
                     _state = _state with { BestWar = war, BestEpoch = ended.Epoch };
                     _checkpoints.SaveBest(_model, _info);
@@ -284,9 +287,9 @@ public sealed class Trainer : IDisposable
                 + "(the setting strict makes this an error)", Warning: true));
     }
 
-    private Evaluation ZeroShot(CancellationToken cancellation)
+    private Evaluation ZeroShot(DataSplit split, CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(_data.Result, _model.Clip.Vision.Input, _device);
+        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
         // A CLIP pre-trained here knows the words of its captions and no others.
         IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces
             : _settings.CaptionTemplates;
