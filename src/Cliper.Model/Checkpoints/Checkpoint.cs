@@ -58,7 +58,7 @@ public static class Checkpoint
 
     /// <summary>Writes a run's state, to be resumed bit by bit.</summary>
     internal static void Save(string path, CliperModel model, CheckpointInfo info, TensorType type,
-        TrainingProgress? progress)
+        ResumeState? progress)
     {
         var writer = new SafeTensorsWriter();
         foreach ((string name, Tensor tensor) in model.Clip.Parameters.StartingWith())
