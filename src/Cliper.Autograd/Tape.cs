@@ -89,6 +89,10 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
         _nodes.Add(new Node(output, backward, saved));
     }
 
+    /// <summary>Where an operand's gradient goes; no target for an operand that requires none.</summary>
+    private static GradientTarget Target(Tensor? operand) =>
+        operand is { RequiresGrad: true } ? operand.GradientTarget() : default;
+
     /// <summary>Where an operand's gradient goes; the null array for an operand that requires none.</summary>
     private static DeviceArray Target(Tensor? operand, out bool accumulate)
     {
