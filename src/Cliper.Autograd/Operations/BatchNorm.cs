@@ -1,0 +1,64 @@
+using Cliper.Kernels.Memory;
+using Kernel = Cliper.Kernels.Operations.BatchNorm;
+
+namespace Cliper.Autograd;
+
+/// <summary>The tensors of a batch normalization, each [channels].</summary>
+/// <param name="Gamma">Scale.</param>
+/// <param name="Beta">Shift.</param>
+/// <param name="RunningMean">Running means, written by training passes.</param>
+/// <param name="RunningVariance">Running unbiased variances, written by training passes.</param>
+public readonly record struct BatchNormWeights(Tensor Gamma, Tensor Beta, Tensor RunningMean, Tensor RunningVariance);
+
+public sealed partial class Tape
+{
+    /// <summary>
+    /// Normalizes the channels of <paramref name="x"/> by <see cref="Kernel"/>; keeps x, with a residual before a ReLU
+    /// the result too. Training normalizes by the statistics of the batch and updates the running ones, once even in a
+    /// block that <see cref="Checkpoint"/> runs again; inference normalizes by the running ones.
+    /// </summary>
+    /// <param name="x">[..., channels], for training at least two rows.</param>
+    /// <param name="weights">Scale, shift and running statistics.</param>
+    /// <param name="training">Whether the statistics are those of the batch.</param>
+    /// <param name="relu">Whether negative results become zero.</param>
+    /// <param name="residual">Added before the ReLU, of the shape of <paramref name="x"/>; null for none.</param>
+    /// <param name="momentum">Weight of the batch in the running statistics.</param>
+    /// <param name="epsilon">Added to the variance.</param>
+    /// <returns>The shape of <paramref name="x"/>.</returns>
+    public Tensor BatchNorm(Tensor x, BatchNormWeights weights, bool training, bool relu = false,
+        Tensor? residual = null, float momentum = Kernel.DefaultMomentum, float epsilon = Kernel.DefaultEpsilon)
+    {
+        (Tensor gamma, Tensor beta, Tensor runningMean, Tensor runningVariance) = weights;
+        int channels = x.Shape.Width;
+        Tensor mean = runningMean, variance = runningVariance;
+        if (training)
+        {
+            mean = New(new Shape(channels));
+            variance = New(new Shape(channels));
+            Kernel.Statistics(x.Data, mean.Data, variance.Data);
+            if (!IsRecomputation)
+            {
+                Kernel.UpdateRunning(mean.Data, variance.Data, runningMean.Data, runningVariance.Data, x.Shape.Rows,
+                    momentum);
+                runningMean.MarkWritten();
+                runningVariance.MarkWritten();
+            }
+        }
+        Tensor y = New(x.Shape, x.Type);
+        var parameters = new Kernel.Parameters(gamma.Data, beta.Data, mean.Data, variance.Data, epsilon);
+        Kernel.Forward(x.Data, parameters, residual?.Data ?? default, y.Data, relu);
+        if (!Needs(x, gamma, beta, residual))
+            return y;
+        bool keepsResult = relu && residual is not null;
+        Record(y, () =>
+        {
+            var gradients = new Kernel.Gradients(new GradientTarget(Target(x, out bool addX), addX),
+                new GradientTarget(Target(gamma, out bool addGamma), addGamma),
+                new GradientTarget(Target(beta, out bool addBeta), addBeta));
+            Kernel.Backward(x.Data, parameters, y.Gradient, keepsResult ? y.Data : default, gradients, training, relu);
+            if (residual is not null)
+                PassGradient(y, residual);
+        }, [x, gamma, beta, mean, variance]);
+        return y;
+    }
+}
