@@ -11,7 +11,7 @@ namespace Cliper.Model.Clip;
 /// <param name="prefix">Such as "visual.layer1.0.".</param>
 /// <param name="stride">Divisor of height and width.</param>
 /// <param name="hasDownsample">Whether the shortcut is a convolution and not the input itself.</param>
-internal sealed class Bottleneck(ParameterSet parameters, string prefix, int stride, bool hasDownsample)
+internal sealed class Bottleneck(ParameterSet parameters, string prefix, int stride, bool hasDownsample) : IDisposable
 {
     private readonly NormalizedConvolution _reduce = new(parameters, prefix + "conv1", prefix + "bn1");
     private readonly NormalizedConvolution _spatial = new(parameters, prefix + "conv2", prefix + "bn2");
@@ -21,12 +21,24 @@ internal sealed class Bottleneck(ParameterSet parameters, string prefix, int str
         : null;
 
     /// <summary>[N, H, W, C] to [N, H / stride, W / stride, features].</summary>
-    public Tensor Forward(Tape tape, Tensor x, bool training)
+    /// <param name="tape">The step.</param>
+    /// <param name="x">[N, H, W, C].</param>
+    /// <param name="statistics">What every BatchNorm normalizes with.</param>
+    public Tensor Forward(Tape tape, Tensor x, NormStatistics statistics)
     {
         using Tape.Scope scope = tape.BeginScope();
-        Tensor path = _spatial.Forward(tape, _reduce.Forward(tape, x, training), training);
-        Tensor shortcut = _shortcut?.Forward(tape, Pool(tape, x), training, relu: false) ?? x;
-        return scope.Keep(_expand.Forward(tape, Pool(tape, path), training, relu: true, shortcut));
+        Tensor path = _spatial.Forward(tape, _reduce.Forward(tape, x, statistics), statistics);
+        Tensor shortcut = _shortcut?.Forward(tape, Pool(tape, x), statistics, relu: false) ?? x;
+        return scope.Keep(_expand.Forward(tape, Pool(tape, path), statistics, relu: true, shortcut));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _reduce.Dispose();
+        _spatial.Dispose();
+        _expand.Dispose();
+        _shortcut?.Dispose();
     }
 
     private Tensor Pool(Tape tape, Tensor x) => stride == 1 ? x : tape.AveragePool(x, stride);

@@ -56,5 +56,9 @@ public sealed class ClipModel : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Parameters.Dispose();
+    public void Dispose()
+    {
+        (Vision as IDisposable)?.Dispose();
+        Parameters.Dispose();
+    }
 }

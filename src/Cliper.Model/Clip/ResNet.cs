@@ -7,7 +7,7 @@ namespace Cliper.Model.Clip;
 /// and an average pool, four stages of bottlenecks, attention pooling. RN50, RN101, RN50x4 and the like are such models.
 /// Feature maps are NHWC.
 /// </summary>
-public sealed class ResNet : IImageTower
+public sealed class ResNet : IImageTower, IDisposable
 {
     private const int StemPool = 2;
 
@@ -50,20 +50,30 @@ public sealed class ResNet : IImageTower
     public Tensor Forward(Tape tape, Tensor images, Action<string, Tensor>? observe = null)
     {
         using Tape.Scope scope = tape.BeginScope();
-        bool training = IsTraining;
-        Tensor x = _stem[0].Forward(tape, ToFeatureMap(tape, images), training);
+        NormStatistics statistics = IsTraining ? NormStatistics.Batch
+            : tape.Recording ? NormStatistics.Running : NormStatistics.Folded;
+        Tensor x = _stem[0].Forward(tape, ToFeatureMap(tape, images), statistics);
         observe?.Invoke("stem1", x);
         foreach (NormalizedConvolution convolution in _stem[1..])
-            x = convolution.Forward(tape, x, training);
+            x = convolution.Forward(tape, x, statistics);
         x = tape.AveragePool(x, StemPool);
         observe?.Invoke("stem", x);
         foreach ((string name, Bottleneck block) in _blocks)
         {
-            x = RecomputeBlocks ? tape.Checkpoint((inner, input) => block.Forward(inner, input, training), x)
-                : block.Forward(tape, x, training);
+            x = RecomputeBlocks ? tape.Checkpoint((inner, input) => block.Forward(inner, input, statistics), x)
+                : block.Forward(tape, x, statistics);
             observe?.Invoke(name, x);
         }
         return scope.Keep(_pool.Forward(tape, x));
+    }
+
+    /// <summary>Frees the folded convolutions; the parameters are their owner's.</summary>
+    public void Dispose()
+    {
+        foreach (NormalizedConvolution convolution in _stem)
+            convolution.Dispose();
+        foreach ((_, Bottleneck block) in _blocks)
+            block.Dispose();
     }
 
     /// <summary>The images as [N, size, size, 3].</summary>
