@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Kernel = Cliper.Kernels.Operations.AveragePool;
 
@@ -16,8 +15,7 @@ public sealed partial class Tape
         Tensor y = New(ShapeOf(Kernel.Output(input, size)), x.Type);
         Kernel.Forward(x.Data, y.Data, input, size);
         if (Needs(x))
-            Record(y, () => Kernel.Backward(y.Gradient, new GradientTarget(Target(x, out bool add), add), input, size),
-                []);
+            Record(y, () => Kernel.Backward(y.Gradient, Target(x), input, size), []);
         return y;
     }
 }

@@ -3,13 +3,6 @@ using Kernel = Cliper.Kernels.Operations.BatchNorm;
 
 namespace Cliper.Autograd;
 
-/// <summary>The tensors of a batch normalization, each [channels].</summary>
-/// <param name="Gamma">Scale.</param>
-/// <param name="Beta">Shift.</param>
-/// <param name="RunningMean">Running means, written by training passes.</param>
-/// <param name="RunningVariance">Running unbiased variances, written by training passes.</param>
-public readonly record struct BatchNormWeights(Tensor Gamma, Tensor Beta, Tensor RunningMean, Tensor RunningVariance);
-
 public sealed partial class Tape
 {
     /// <summary>
@@ -28,22 +21,9 @@ public sealed partial class Tape
     public Tensor BatchNorm(Tensor x, BatchNormWeights weights, bool training, bool relu = false,
         Tensor? residual = null, float momentum = Kernel.DefaultMomentum, float epsilon = Kernel.DefaultEpsilon)
     {
-        (Tensor gamma, Tensor beta, Tensor runningMean, Tensor runningVariance) = weights;
-        int channels = x.Shape.Width;
-        Tensor mean = runningMean, variance = runningVariance;
+        (Tensor gamma, Tensor beta, Tensor mean, Tensor variance) = weights;
         if (training)
-        {
-            mean = New(new Shape(channels));
-            variance = New(new Shape(channels));
-            Kernel.Statistics(x.Data, mean.Data, variance.Data);
-            if (!IsRecomputation)
-            {
-                Kernel.UpdateRunning(mean.Data, variance.Data, runningMean.Data, runningVariance.Data, x.Shape.Rows,
-                    momentum);
-                runningMean.MarkWritten();
-                runningVariance.MarkWritten();
-            }
-        }
+            (mean, variance) = BatchStatistics(x, weights, momentum);
         Tensor y = New(x.Shape, x.Type);
         var parameters = new Kernel.Parameters(gamma.Data, beta.Data, mean.Data, variance.Data, epsilon);
         Kernel.Forward(x.Data, parameters, residual?.Data ?? default, y.Data, relu);
@@ -52,13 +32,24 @@ public sealed partial class Tape
         bool keepsResult = relu && residual is not null;
         Record(y, () =>
         {
-            var gradients = new Kernel.Gradients(new GradientTarget(Target(x, out bool addX), addX),
-                new GradientTarget(Target(gamma, out bool addGamma), addGamma),
-                new GradientTarget(Target(beta, out bool addBeta), addBeta));
-            Kernel.Backward(x.Data, parameters, y.Gradient, keepsResult ? y.Data : default, gradients, training, relu);
+            Kernel.Backward(x.Data, parameters, y.Gradient, keepsResult ? y.Data : default,
+                new Kernel.Gradients(Target(x), Target(gamma), Target(beta)), training, relu);
             if (residual is not null)
                 PassGradient(y, residual);
         }, [x, gamma, beta, mean, variance]);
         return y;
+    }
+
+    private (Tensor Mean, Tensor Variance) BatchStatistics(Tensor x, BatchNormWeights weights, float momentum)
+    {
+        Tensor mean = New(weights.Gamma.Shape), variance = New(weights.Gamma.Shape);
+        Kernel.Statistics(x.Data, mean.Data, variance.Data);
+        if (IsRecomputation)
+            return (mean, variance);
+        Kernel.UpdateRunning(mean.Data, variance.Data, weights.RunningMean.Data, weights.RunningVariance.Data,
+            x.Shape.Rows, momentum);
+        weights.RunningMean.MarkWritten();
+        weights.RunningVariance.MarkWritten();
+        return (mean, variance);
     }
 }

@@ -1,3 +1,5 @@
+using Cliper.Kernels.Operations;
+
 namespace Cliper.Autograd.Tests.Operations;
 
 public sealed class BatchNormTests : TapeTests
@@ -67,6 +69,24 @@ public sealed class BatchNormTests : TapeTests
         tape.BatchNorm(x, weights, training: false);
         Assert.That(weights.RunningMean.ToArray(), Is.EqualTo(Weights(5).RunningMean.ToArray()));
         Assert.That(weights.RunningVariance.ToArray(), Is.EqualTo(Weights(5).RunningVariance.ToArray()));
+    }
+
+    [Test]
+    public void FoldedIntoAConvolutionItGivesTheSame()
+    {
+        Tensor x = Random([2, 5, 6, 4], 1), weight = Random([7, 3, 3, 4], 2);
+        BatchNormWeights weights = Weights(7);
+        var axis = WindowAxis.Padded(3, 1, 1);
+        using var tape = new Tape(Device, recording: false);
+        float[] expected = tape.BatchNorm(tape.Convolution(x, weight, null, axis, axis), weights, training: false)
+            .ToArray();
+
+        (Tensor foldedWeight, Tensor bias) = weights.Fold(weight);
+        float[] folded = tape.Convolution(x, Own(foldedWeight), Own(bias), axis, axis).ToArray();
+
+        // Sums of 36 terms below 1.5, of another scale: each of the roundings is 2^-24 of at most 54.
+        Assert.That(folded, Is.EqualTo(expected).Within(54 * 8 * Math.Pow(2, -24)));
+        Assert.That(() => weights.Fold(x), Throws.ArgumentException.With.Message.Contains("expected 7 features"));
     }
 
     private BatchNormWeights Weights(int channels) => new(Random([channels], 11), Random([channels], 12),
