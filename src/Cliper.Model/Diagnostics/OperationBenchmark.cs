@@ -25,7 +25,7 @@ public sealed record BenchmarkRow(string Name, string Shape, double Milliseconds
 /// <param name="peakGflops">The device's rate of arithmetic, see <see cref="CpuRoofline"/> and
 /// <see cref="GpuRoofline"/>.</param>
 /// <param name="bandwidth">The device's memory bandwidth, GB/s.</param>
-public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth)
+public sealed partial class OperationBenchmark(Device device, BenchmarkSizes sizes, double peakGflops, double bandwidth)
     : IDisposable
 {
     /// <summary>An operation that can be measured; its arrays live until a case of other arrays is asked for.</summary>
@@ -47,7 +47,7 @@ public sealed class OperationBenchmark(Device device, BenchmarkSizes sizes, doub
     public IEnumerable<BenchmarkRow> Run(string only = "", IReadOnlySet<(string Name, string Shape)>? known = null) =>
         from measure in MatMuls().Concat(Attentions()).Concat(Rows()).Concat(Elements()).Concat(Pictures())
         .Concat(Tokens())
-            .Concat(Losses())
+            .Concat(Losses()).Concat(Convolutions())
         where measure.Name.Contains(only, StringComparison.OrdinalIgnoreCase)
             && known?.Contains((measure.Name, measure.Shape)) is not true
         select measure.Run();
