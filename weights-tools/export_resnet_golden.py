@@ -12,7 +12,8 @@ import torch.nn.functional as F
 
 import export_golden as golden
 
-STEPS, BATCH, IMAGES = 5, 8, 4
+STEPS, BATCH, IMAGES = 5, 4, 4
+LARGEST = 2000  # Numbers of a tensor whose gradient in inference, or value after the steps, is kept: the files stay small.
 EPSILON, MOMENTUM = 1e-5, 0.1
 REDUCTION, EXPANSION, HEAD = 32, 4, 64
 BUFFERS = ("running_mean", "running_var")
@@ -115,8 +116,8 @@ def clip_set(c, weights, generator):
         loss.backward()
         tensors.update({f"{mode}.output.image_features": image, f"{mode}.output.text_features": text,
                         f"{mode}.output.logits_per_image": logits, f"{mode}.output.loss": loss[None]})
-        tensors.update({f"{mode}.grad.{name}": value.grad for name, value in w.items()
-                        if name.startswith("visual.") and value.requires_grad})
+        tensors.update({f"{mode}.grad.{name}": value.grad for name, value in w.items() if name.startswith("visual.")
+                        and value.requires_grad and (mode == "train" or value.numel() < LARGEST)})
         if mode == "train":
             tensors.update({f"train.after.{name}": value for name, value in w.items() if name.endswith(BUFFERS)})
     return tensors
@@ -142,7 +143,7 @@ def train_set(c, weights, generator):
         optimizer.step()
         losses.append(torch.stack([fine, margin]).detach())
     return {"text_features": texts, "images": images, "labels": labels, "lr": rate, "losses": torch.stack(losses),
-            **{"final." + name: value for name, value in visual.items()}}
+            **{"final." + name: value for name, value in visual.items() if value.numel() < LARGEST}}
 
 
 def main():

@@ -8,10 +8,19 @@ namespace Cliper.Model.Tests.Golden;
 /// A CLIP with a ResNet against PyTorch, in inference ("eval.") and with the statistics of the batch ("train."): every
 /// bottleneck, the features, the logits, a loss, its gradients, and the running statistics after the pass.
 /// </summary>
+/// <remarks>
+/// The same passes in single and in double precision, both in PyTorch, differ by up to 3.6e-6 of an activation's largest
+/// entry, 5e-6 of a logit's, and 7e-6 of the norm of a gradient with the batch's statistics (three sets). With running
+/// statistics the features of all images are nearly alike (cosines above 0.99), gradients are what is left of sums that
+/// cancel, and a ReLU whose input is within rounding of zero passes its gradient on one side alone: 1.1e-3 of the norm.
+/// The two sides compared here err each by as much, in other directions: four times that is allowed.
+/// </remarks>
 public sealed class ResNetGoldenTests : GoldenTests
 {
     private const string Eval = "eval.", Train = "train.", Activation = "act.image.", Gradient = "grad.";
-    private const double ActivationBound = 1e-4, LossBound = 1e-4, GradientBound = 1e-4;
+    private const string KeyWeight = "visual.attnpool.k_proj.weight", KeyBias = "visual.attnpool.k_proj.bias";
+    private const double ActivationBound = 4 * 3.6e-6, LogitsBound = 4 * 5e-6, TrainingGradientBound = 4 * 7e-6,
+        InferenceGradientBound = 4 * 1.1e-3;
 
     [TestCaseSource(typeof(GoldenSet), nameof(GoldenSet.ResNet))]
     public void EveryBlockAndTheFeaturesAgree(GoldenSet set)
@@ -67,13 +76,13 @@ public sealed class ResNetGoldenTests : GoldenTests
             Tensor logits = model.LogitsPerImage(tape, model.Vision.Forward(tape, tape.Own(Images(golden))),
                 model.Text.Forward(tape, Ids(golden)));
             GoldenSet.AssertRelativelyClose(logits.ToArray(), golden.ReadFloats(mode + "output.logits_per_image"),
-                LossBound, "logits");
+                LogitsBound, "logits");
             int images = logits.Shape[0];
             Tensor targets = tape.Own(Tensor.From(Device, [.. Enumerable.Range(0, images)], new Shape(images)));
             Tensor squares = tape.Sum(tape.Multiply(logits, logits));
             Tensor loss = tape.Add(tape.SoftmaxCrossEntropy(logits, targets),
                 tape.Scale(squares, .1f / logits.Shape.Count));
-            GoldenSet.AssertRelativelyClose([loss.Item()], golden.ReadFloats(mode + "output.loss"), LossBound, "loss");
+            GoldenSet.AssertRelativelyClose([loss.Item()], golden.ReadFloats(mode + "output.loss"), LogitsBound, "loss");
             tape.Backward(loss);
         }
         string prefix = mode + Gradient;
@@ -83,18 +92,26 @@ public sealed class ResNetGoldenTests : GoldenTests
         if (training)
             Assert.That(names, Is.SupersetOf(model.Parameters.Trainable().Select(parameter => parameter.Name)
                 .Where(ClipModel.IsVision)));
+        double bound = training ? TrainingGradientBound : InferenceGradientBound;
         foreach (string name in names)
         {
-            Tensor parameter = model.Parameters[name];
-            using Tensor gradient = Tensor.From(Device, Device.ToFloats(parameter.Gradient), parameter.Shape);
-            float[] values = ConvolutionLayout.ToFile(model.Config, name, gradient).Values;
-            float[] expected = golden.ReadFloats(prefix + name);
-            double norm = Norm(expected), error = Norm([.. values.Zip(expected, (a, b) => a - b)]);
-            TestContext.Out.WriteLine($"{prefix + name}: {error / norm:E1}, bound 3e-5");
+            float[] actual = GradientOf(model, name), expected = golden.ReadFloats(prefix + name);
+            // A bias of all keys alike shifts all scores of a query: the gradient is zero but for rounding.
+            double norm = Norm(name == KeyBias ? GradientOf(model, KeyWeight) : expected);
+            double error = Norm([.. actual.Zip(expected, (a, b) => a - b)]);
+            TestContext.Out.WriteLine($"{prefix + name}: {error / norm:E1} of the norm, bound {bound:E1}");
+            Assert.That(error, Is.LessThanOrEqualTo(bound * norm), prefix + name);
         }
         foreach (string name in model.Vision.Buffers)
             GoldenSet.AssertRelativelyClose(model.Parameters[name].ToArray(),
                 training ? golden.ReadFloats(Train + "after." + name) : weights.Values(name), ActivationBound, name);
+    }
+
+    private float[] GradientOf(ClipModel model, string name)
+    {
+        Tensor parameter = model.Parameters[name];
+        using Tensor gradient = Tensor.From(Device, Device.ToFloats(parameter.Gradient), parameter.Shape);
+        return ConvolutionLayout.ToFile(model.Config, name, gradient).Values;
     }
 
     private static double Norm(float[] values) => Math.Sqrt(values.Sum(value => (double)value * value));

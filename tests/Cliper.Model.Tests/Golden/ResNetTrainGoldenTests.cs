@@ -71,8 +71,9 @@ public sealed class ResNetTrainGoldenTests : GoldenTests
             Tensor cosines = tape.MatMul(tape.L2Normalize(features), tape.L2Normalize(texts), transposeB: true);
             Tensor both = tape.CliperLoss(tape.Scale(cosines, 1 / CliperModel.DefaultTemperature), labels, classes,
                 Whole("M"), EmptySubclasses.MinusOneNinetyNinth);
+            float[] values = both.ToArray();
             tape.Backward(tape.Sum(both));
-            return both.ToArray();
+            return values;
         }
 
         int Whole(string key) => int.Parse(golden.Metadata[key], CultureInfo.InvariantCulture);
