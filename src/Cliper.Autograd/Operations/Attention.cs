@@ -46,17 +46,16 @@ public sealed partial class Tape
     /// </summary>
     /// <param name="q">Queries, [samples, queries, width].</param>
     /// <param name="k">Keys, [samples, keys, width].</param>
-    /// <param name="v">Values, of the shape of <paramref name="k"/>; they require a gradient if the keys do.</param>
+    /// <param name="v">Values, of the shape of <paramref name="k"/>.</param>
     /// <param name="heads">Heads; their size is width / heads.</param>
     /// <returns>The shape of <paramref name="q"/>.</returns>
     /// <exception cref="ArgumentException">Shapes that do not fit.</exception>
     public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads)
     {
         int width = PartWidth(q, 1, heads, nameof(q));
-        if (PartWidth(k, 1, heads, nameof(k)) != width || k.Shape[0] != q.Shape[0] || v.Shape != k.Shape
-            || v.RequiresGrad != k.RequiresGrad)
-            throw new ArgumentException($"k is {k.Shape} and v {v.Shape}, expected both [{q.Shape[0]}, keys, {width}], "
-                + "and gradients for both or for none", nameof(k));
+        if (PartWidth(k, 1, heads, nameof(k)) != width || k.Shape[0] != q.Shape[0] || v.Shape != k.Shape)
+            throw new ArgumentException($"k is {k.Shape} and v {v.Shape}, expected both [{q.Shape[0]}, keys, {width}]",
+                nameof(k));
         var sizes = new Kernel.Sizes(q.Shape[0], heads, width / heads, q.Shape[1], k.Shape[1], false);
         return Attend(sizes, new(q, 0), new(k, 0), new(v, 0), null);
     }
@@ -94,12 +93,18 @@ public sealed partial class Tape
             {
                 GradientTarget dq = Target(q.Whole), dk = k.Whole == q.Whole ? dq : Target(k.Whole),
                     dv = v.Whole == k.Whole ? dk : Target(v.Whole);
-                // Both are added to or both overwritten: where one has a gradient already, the other begins with zero.
+                // The kernel gives keys and values their gradients together: one that nobody wants goes to a spare array,
+                // and where one has a gradient already, the other begins with zero.
+                DeviceArray spare = dk.IsNull == dv.IsNull ? default
+                    : Device.Allocate(k.Whole.Shape.Count, k.Whole.Type);
+                (dk, dv) = (dk.IsNull && !spare.IsNull ? new(spare, dv.Accumulate) : dk,
+                    dv.IsNull && !spare.IsNull ? new(spare, dk.Accumulate) : dv);
                 if (dk.Accumulate != dv.Accumulate)
                     Device.Clear(dk.Accumulate ? dv.Array : dk.Array);
                 Kernel.Backward(sizes, q.Data, k.Data, v.Data, keyLengths?.Data ?? default, logSumExp,
                     result.At(output.Gradient), q.At(dq.Array), dq.Accumulate, k.At(dk.Array), v.At(dv.Array),
                     dk.Accumulate || dv.Accumulate, result.Data);
+                Device.Free(spare);
             }, [q.Whole, k.Whole, v.Whole, keyLengths], logSumExp);
         Kernel.Forward(sizes, q.Data, k.Data, v.Data, keyLengths?.Data ?? default, result.Data, logSumExp);
         return output;
