@@ -93,8 +93,8 @@ public sealed partial class Tape
             {
                 GradientTarget dq = Target(q.Whole), dk = k.Whole == q.Whole ? dq : Target(k.Whole),
                     dv = v.Whole == k.Whole ? dk : Target(v.Whole);
-                // The kernel gives keys and values their gradients together: one that nobody wants goes to a spare array,
-                // and where one has a gradient already, the other begins with zero.
+                // The kernel gives keys and values their gradients together: one that nobody wants goes to a spare
+                // array, and where one has a gradient already, the other begins with zero.
                 DeviceArray spare = dk.IsNull == dv.IsNull ? default
                     : Device.Allocate(k.Whole.Shape.Count, k.Whole.Type);
                 (dk, dv) = (dk.IsNull && !spare.IsNull ? new(spare, dv.Accumulate) : dk,

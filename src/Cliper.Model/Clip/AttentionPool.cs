@@ -4,8 +4,8 @@ namespace Cliper.Model.Clip;
 
 /// <summary>
 /// The attention pooling at the end of CLIP's ResNets: the pixels of the last feature map and, before them, their mean
-/// become tokens with positions; the mean asks all of them, by attention of several heads, and what it gets is projected
-/// to the feature.
+/// become tokens with positions; the mean asks all of them, by attention of several heads, and what it gets is
+/// projected to the feature.
 /// </summary>
 /// <param name="parameters">Holds the tensors in OpenAI's naming.</param>
 /// <param name="heads">Attention heads.</param>

@@ -3,9 +3,10 @@ using Cliper.Autograd;
 namespace Cliper.Model.Clip;
 
 /// <summary>
-/// A block of CLIP's ResNets (He et al. 2016, arXiv 1512.03385): convolutions of 1 x 1, 3 x 3 and 1 x 1 pixels, the last
-/// to four times as many channels, and the sum with a shortcut. A stride is an average pool before the last convolution
-/// and before the shortcut's, so that no convolution leaves pixels out (anti-aliasing; Zhang 2019, arXiv 1904.11486).
+/// A block of CLIP's ResNets (He et al. 2016, arXiv 1512.03385): convolutions of 1 x 1, 3 x 3 and 1 x 1 pixels, the
+/// last to four times as many channels, and the sum with a shortcut. A stride is an average pool before the last
+/// convolution and before the shortcut's, so that no convolution leaves pixels out (anti-aliasing; Zhang 2019, arXiv
+/// 1904.11486).
 /// </summary>
 /// <param name="parameters">Holds the block's tensors in OpenAI's naming.</param>
 /// <param name="prefix">Such as "visual.layer1.0.".</param>
@@ -23,7 +24,7 @@ internal sealed class Bottleneck(ParameterSet parameters, string prefix, int str
     /// <summary>[N, H, W, C] to [N, H / stride, W / stride, features].</summary>
     /// <param name="tape">The step.</param>
     /// <param name="x">[N, H, W, C].</param>
-    /// <param name="statistics">What every BatchNorm normalizes with.</param>
+    /// <param name="statistics">Statistics that every BatchNorm normalizes with.</param>
     public Tensor Forward(Tape tape, Tensor x, NormStatistics statistics)
     {
         using Tape.Scope scope = tape.BeginScope();

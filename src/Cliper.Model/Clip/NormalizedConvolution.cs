@@ -3,7 +3,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Clip;
 
-/// <summary>What a BatchNorm normalizes with.</summary>
+/// <summary>Statistics that a BatchNorm normalizes with.</summary>
 internal enum NormStatistics
 {
     /// <summary>Mean and variance of the batch, which the running ones then follow: training.</summary>
@@ -40,7 +40,7 @@ internal sealed class NormalizedConvolution(ParameterSet parameters, string conv
     /// <summary>relu(norm(convolution(x)) + residual), [N, H, W, C] to [N, H / stride, W / stride, features].</summary>
     /// <param name="tape">The step.</param>
     /// <param name="x">[N, H, W, C].</param>
-    /// <param name="statistics">What the BatchNorm normalizes with.</param>
+    /// <param name="statistics">Statistics that the BatchNorm normalizes with.</param>
     /// <param name="relu">Whether negative sums become zero.</param>
     /// <param name="residual">Added before the ReLU, of the result's shape; null for none.</param>
     public Tensor Forward(Tape tape, Tensor x, NormStatistics statistics, bool relu = true, Tensor? residual = null)

@@ -3,9 +3,9 @@ using Cliper.Autograd;
 namespace Cliper.Model.Clip;
 
 /// <summary>
-/// CLIP's other image tower, a ResNet (Radford et al. 2021, arXiv 2103.00020, section 2.4): a stem of three convolutions
-/// and an average pool, four stages of bottlenecks, attention pooling. RN50, RN101, RN50x4 and the like are such models.
-/// Feature maps are NHWC.
+/// CLIP's other image tower, a ResNet (Radford et al. 2021, arXiv 2103.00020, section 2.4): a stem of three
+/// convolutions and an average pool, four stages of bottlenecks, attention pooling. RN50, RN101, RN50x4 and the like
+/// are such models. Feature maps are NHWC.
 /// </summary>
 public sealed class ResNet : IImageTower, IDisposable
 {

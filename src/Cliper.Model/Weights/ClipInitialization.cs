@@ -116,7 +116,7 @@ internal static class ClipInitialization
         }
     }
 
-    /// <summary>Of a convolution PyTorch's default, a uniform distribution of this variance; of the attention pooling
+    /// <summary>Convolutions have the deviation of PyTorch's default, a uniform distribution; the attention pooling has
     /// OpenAI's, 1 / sqrt(channels).</summary>
     private static double ResNetDeviation(Shape shape) => shape.Rank == 4
         ? 1 / Math.Sqrt(3.0 * shape[1] * shape[2] * shape[3])

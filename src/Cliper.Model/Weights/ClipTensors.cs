@@ -137,6 +137,7 @@ internal static class ClipTensors
 
     /// <summary>Integers that files carry beside the weights: the shapes say them again, or nothing reads
     /// them.</summary>
-    public static bool IsRedundant(string name) => ResNetTensors.IsCounter(name) || name is "input_resolution" or "context_length" or "vocab_size"
+    public static bool IsRedundant(string name) => ResNetTensors.IsCounter(name)
+        || name is "input_resolution" or "context_length" or "vocab_size"
         or "vision_model.embeddings.position_ids" or "text_model.embeddings.position_ids";
 }

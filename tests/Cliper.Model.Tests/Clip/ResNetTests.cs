@@ -8,7 +8,7 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Clip;
 
-/// <summary>What golden sets do not show of the ResNet: its modes, its buffers and its files.</summary>
+/// <summary>The ResNet's modes, buffers and files, which golden sets do not show.</summary>
 public sealed class ResNetTests : TemporaryFolder
 {
     private const int Images = 6;

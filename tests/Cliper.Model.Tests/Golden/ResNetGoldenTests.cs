@@ -9,11 +9,11 @@ namespace Cliper.Model.Tests.Golden;
 /// bottleneck, the features, the logits, a loss, its gradients, and the running statistics after the pass.
 /// </summary>
 /// <remarks>
-/// The same passes in single and in double precision, both in PyTorch, differ by up to 3.6e-6 of an activation's largest
-/// entry, 5e-6 of a logit's, and 7e-6 of the norm of a gradient with the batch's statistics (three sets). With running
-/// statistics the features of all images are nearly alike (cosines above 0.99), gradients are what is left of sums that
-/// cancel, and a ReLU whose input is within rounding of zero passes its gradient on one side alone: 1.1e-3 of the norm.
-/// The two sides compared here err each by as much, in other directions: four times that is allowed.
+/// The same passes in single and in double precision, both in PyTorch, differ by up to 3.6e-6 of an activation's
+/// largest entry, 5e-6 of a logit's, and 7e-6 of the norm of a gradient with the batch's statistics (three sets). With
+/// running statistics the features of all images are nearly alike (cosines above 0.99), gradients are what is left of
+/// sums that cancel, and a ReLU whose input is within rounding of zero passes its gradient on one side alone: 1.1e-3 of
+/// the norm. The two sides compared here err each by as much, in other directions: four times that is allowed.
 /// </remarks>
 public sealed class ResNetGoldenTests : GoldenTests
 {
@@ -82,7 +82,8 @@ public sealed class ResNetGoldenTests : GoldenTests
             Tensor squares = tape.Sum(tape.Multiply(logits, logits));
             Tensor loss = tape.Add(tape.SoftmaxCrossEntropy(logits, targets),
                 tape.Scale(squares, .1f / logits.Shape.Count));
-            GoldenSet.AssertRelativelyClose([loss.Item()], golden.ReadFloats(mode + "output.loss"), LogitsBound, "loss");
+            GoldenSet.AssertRelativelyClose([loss.Item()], golden.ReadFloats(mode + "output.loss"), LogitsBound,
+                "loss");
             tape.Backward(loss);
         }
         string prefix = mode + Gradient;

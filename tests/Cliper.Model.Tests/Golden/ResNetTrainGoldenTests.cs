@@ -53,10 +53,12 @@ public sealed class ResNetTrainGoldenTests : GoldenTests
                 $"step {i / 2}, {(i % 2 == 0 ? "fine" : "margin")}");
         string[] finals = [.. golden.Tensors.Keys.Where(name => name.StartsWith(Final, StringComparison.Ordinal))];
         Assert.That(finals.Select(name => name[Final.Length..]), Is.SupersetOf(clip.Vision.Buffers));
-        foreach (string name in finals)
-            GoldenSet.AssertRelativelyClose(
-                ConvolutionLayout.ToFile(clip.Config, name[Final.Length..], clip.Parameters[name[Final.Length..]]).Values,
-                golden.ReadFloats(name), FinalBound, name);
+        foreach (string final in finals)
+        {
+            string name = final[Final.Length..];
+            GoldenSet.AssertRelativelyClose(ConvolutionLayout.ToFile(clip.Config, name, clip.Parameters[name]).Values,
+                golden.ReadFloats(final), FinalBound, final);
+        }
 
         float[] Step(Tape tape, int step, Tensor texts)
         {

@@ -66,7 +66,8 @@ public sealed class SettingsJsonTests
         "shape.resNetBlocks cannot be [3,4,6]; expected four whole numbers such as [3,4,6,3]")]
     [TestCase("shape.resNetBlocks", "[3,4,6,3,1]",
         "shape.resNetBlocks cannot be [3,4,6,3,1]; expected four whole numbers such as [3,4,6,3]")]
-    [TestCase("shape.resNetBlocks", "8", "shape.resNetBlocks cannot be 8; expected four whole numbers such as [3,4,6,3]")]
+    [TestCase("shape.resNetBlocks", "8",
+        "shape.resNetBlocks cannot be 8; expected four whole numbers such as [3,4,6,3]")]
     public void AWrongTowerIsNamed(string path, string value, string message) =>
         Assert.That(() => SettingsJson.With(new TrainSettings(), [(path, value)]),
             Throws.TypeOf<SettingsException>().With.Message.EqualTo(message));

@@ -54,7 +54,8 @@ public sealed class ResNetWeightsTests : TemporaryFolder
         using var model = new ClipModel(device, weights);
         Shape file = weights.ShapeOf(Spatial);
         float[] inFile = weights.Values(Spatial), inModel = model.Parameters[Spatial].ToArray();
-        Assert.That((file, model.Parameters[Spatial].Shape), Is.EqualTo((new Shape(8, 8, 3, 3), new Shape(8, 3, 3, 8))));
+        Assert.That((file, model.Parameters[Spatial].Shape),
+            Is.EqualTo((new Shape(8, 8, 3, 3), new Shape(8, 3, 3, 8))));
         for (int output = 0; output < 8; output++)
             for (int input = 0; input < 8; input++)
                 for (int tap = 0; tap < 9; tap++)
@@ -132,7 +133,8 @@ public sealed class ResNetWeightsTests : TemporaryFolder
             Assert.That(values.Average(value => (double)value * value) / (deviation * deviation),
                 Is.EqualTo(1).Within(5 * Math.Sqrt(2.0 / values.Length)), name);
         }
-        foreach (string name in weights.Names.Where(name => ClipModel.IsVision(name) && weights.ShapeOf(name).Rank == 1))
+        foreach (string name in weights.Names.Where(name =>
+            ClipModel.IsVision(name) && weights.ShapeOf(name).Rank == 1))
         {
             bool isOne = name.EndsWith(".running_var", StringComparison.Ordinal)
                 || name.EndsWith(".weight", StringComparison.Ordinal) && !(name.Contains("layer")
