@@ -63,7 +63,8 @@ public static class Checkpoint
         foreach ((string name, Tensor tensor) in model.Clip.Parameters.StartingWith())
         {
             (int[] shape, float[] values) = ConvolutionLayout.ToFile(model.Clip.Config, name, tensor);
-            writer.Add(ClipPrefix + name, shape, values, type);
+            writer.Add(ClipPrefix + name, shape, values,
+                NormalizedConvolution.IsStatistic(name) ? TensorType.F32 : type);
         }
         // Learned vectors are few and small numbers: they stay in fp32.
         foreach ((string name, Tensor tensor) in model.Prompts.Parameters)

@@ -24,11 +24,7 @@ internal enum NormStatistics
 internal sealed class NormalizedConvolution(ParameterSet parameters, string convolution, string norm, int stride = 1)
     : IDisposable
 {
-    /// <summary>Ending of the names of running means.</summary>
-    public const string RunningMean = ".running_mean";
-
-    /// <summary>Ending of the names of running variances.</summary>
-    public const string RunningVariance = ".running_var";
+    private const string RunningMean = ".running_mean", RunningVariance = ".running_var";
 
     private readonly Tensor _weight = parameters[convolution + ".weight"];
     private readonly BatchNormWeights _norm = new(parameters[norm + ".weight"], parameters[norm + ".bias"],
@@ -36,6 +32,11 @@ internal sealed class NormalizedConvolution(ParameterSet parameters, string conv
 
     private (Tensor Weight, Tensor Bias)? _folded;
     private long _foldedVersion;
+
+    /// <summary>Whether a tensor is a running mean or variance. Files keep these in fp32: a variance may be beyond what
+    /// fp16 holds, on either side.</summary>
+    public static bool IsStatistic(string name) => name.EndsWith(RunningMean, StringComparison.Ordinal)
+        || name.EndsWith(RunningVariance, StringComparison.Ordinal);
 
     /// <summary>relu(norm(convolution(x)) + residual), [N, H, W, C] to [N, H / stride, W / stride, features].</summary>
     /// <param name="tape">The step.</param>

@@ -28,9 +28,7 @@ public sealed class ResNet : IImageTower, IDisposable
                 $"visual.layer{stage + 1}.{block}.", stride: stage > 0 && block == 0 ? 2 : 1,
                 hasDownsample: block == 0))))];
         _pool = new AttentionPool(parameters, config.VisionHeads);
-        Buffers = [.. parameters.Names.Where(name => ClipModel.IsVision(name)
-            && (name.EndsWith(NormalizedConvolution.RunningMean, StringComparison.Ordinal)
-                || name.EndsWith(NormalizedConvolution.RunningVariance, StringComparison.Ordinal)))];
+        Buffers = [.. parameters.Names.Where(NormalizedConvolution.IsStatistic)];
     }
 
     /// <inheritdoc/>

@@ -165,6 +165,7 @@ public sealed class Trainer : IDisposable
             Epoch = _state.Epoch,
             Step = _state.Step,
             Sums = _state.Sums,
+            Buffers = [.. _model.Clip.Vision.Buffers.Select(name => _model.Clip.Parameters[name])],
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);

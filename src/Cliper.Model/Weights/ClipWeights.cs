@@ -138,7 +138,7 @@ public sealed class ClipWeights : IParameterSource, IDisposable
     /// </summary>
     /// <param name="path">The file; replaced if it exists.</param>
     /// <param name="naming">Whose names and layouts.</param>
-    /// <param name="type">F32, F16 or BF16. The temperature logit_scale is always F32.</param>
+    /// <param name="type">F32, F16 or BF16. The temperature logit_scale and running statistics are always F32.</param>
     /// <param name="metadata">More metadata, such as where the weights come from.</param>
     /// <exception cref="IOException">The place cannot be written to.</exception>
     public void Save(string path, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32,
@@ -184,7 +184,7 @@ public sealed class ClipWeights : IParameterSource, IDisposable
                         values = Transpose(values, shape[0], shape[1]);
                     int part = values.Length / places.Length;
                     return values.AsMemory(index * part, part);
-                }, shape.Length == 0 ? TensorType.F32 : type);
+                }, shape.Length == 0 || NormalizedConvolution.IsStatistic(name) ? TensorType.F32 : type);
             }
         }
     }

@@ -55,13 +55,13 @@ public sealed partial class InterruptionTests : TemporaryFolder
     }
 
     [Test]
-    public void ARunInterruptedAtAnyTimeEndsAsOneThatWasNot()
+    public void ARunInterruptedAtAnyTimeEndsAsOneThatWasNot([Values] TowerKind tower)
     {
         const int Stops = 12;
         WriteData();
         using var device = new CpuDevice(2);
         long start = Stopwatch.GetTimestamp();
-        Go(device, "whole", resume: false, new Progress(_ => { }), default, accumulate: 2);
+        Go(device, "whole", resume: false, new Progress(_ => { }), default, accumulate: 2, tower: tower);
         TimeSpan took = Stopwatch.GetElapsedTime(start);
         byte[] model = File.ReadAllBytes(In("whole/checkpoints/model.safetensors"));
 
@@ -72,12 +72,12 @@ public sealed partial class InterruptionTests : TemporaryFolder
             string run = $"stopped{stop}";
             try
             {
-                Go(device, run, resume: false, new Progress(_ => { }), source.Token, accumulate: 2);
+                Go(device, run, resume: false, new Progress(_ => { }), source.Token, accumulate: 2, tower: tower);
             }
             catch (OperationCanceledException)
             {
                 bool isBegun = RunCheckpoints.HasLast(In(run));
-                Go(device, run, isBegun, new Progress(_ => { }), default, accumulate: 2, overwrite: true);
+                Go(device, run, isBegun, new Progress(_ => { }), default, accumulate: 2, overwrite: true, tower: tower);
             }
             Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model),
                 $"model, stop {stop}");

@@ -26,6 +26,9 @@ public sealed class ResNetWeightsTests : TemporaryFolder
         Assert.That(loaded.Names, Is.EqualTo(weights.Names));
         foreach (string name in weights.Names)
             Assert.That(loaded.Values(name), Is.EqualTo(weights.Values(name)), name);
+        using TensorSource file = TensorSource.Open(In("x"));
+        Assert.That((file.Entry("visual.bn2.weight").Type, file.Entry("visual.bn2.running_var").Type),
+            Is.EqualTo((type, TensorType.F32)), "running statistics keep their range");
     }
 
     [Test]
