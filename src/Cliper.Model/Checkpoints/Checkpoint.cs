@@ -62,7 +62,11 @@ public static class Checkpoint
     {
         var writer = new SafeTensorsWriter();
         foreach ((string name, Tensor tensor) in model.Clip.Parameters.StartingWith())
-            writer.Add(ClipPrefix + name, tensor.Shape.ToArray(), tensor.ToArray(), type);
+        {
+            (int[] shape, float[] values) = ConvolutionLayout.ToFile(model.Clip.Config, name, tensor);
+            writer.Add(ClipPrefix + name, shape, values,
+                NormalizedConvolution.IsStatistic(name) ? TensorType.F32 : type);
+        }
         // Learned vectors are few and small numbers: they stay in fp32.
         foreach ((string name, Tensor tensor) in model.Prompts.Parameters)
             writer.Add(name, tensor.Shape.ToArray(), tensor.ToArray());
@@ -154,6 +158,8 @@ public static class Checkpoint
             var classes = Read<string[]>("classes");
             float temperature = Read<float>("temperature");
             ClipConfig config = Read<ClipConfig>("clip_config");
+            if (config.Faults().FirstOrDefault() is { } fault)
+                throw Damaged("metadata 'clip_config'", "the configuration of a CLIP", fault);
             string method = _source.Metadata.GetValueOrDefault(MethodKey, Metd.MethodName);
             IPromptLearner prompts = PromptLearners.Read(method, new PromptSource(this, device, config, classes));
             Dictionary<string, float[]> values = _source.Tensors.Keys

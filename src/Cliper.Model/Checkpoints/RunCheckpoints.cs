@@ -73,8 +73,7 @@ internal sealed class RunCheckpoints
         string path = Path.Combine(_run, "clip.safetensors");
         var metadata = new Dictionary<string, string>();
         tokenizer.Vocabulary.AddTo(metadata);
-        ClipWeights.From(clip.Config, clip.Parameters.StartingWith().ToDictionary(p => p.Name, p => p.Tensor.ToArray()))
-            .Save(path, type: TensorType.F16, metadata: metadata);
+        ClipWeights.From(clip).Save(path, type: TensorType.F16, metadata: metadata);
         return path;
     }
 

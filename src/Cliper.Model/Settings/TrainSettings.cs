@@ -210,6 +210,8 @@ public sealed record TrainSettings
         if (Pretrain.Epochs > 0 && CaptionTemplates.Count == 0)
             throw new SettingsException(
                 "captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
+        if (Pretrain.Epochs > 0 && Shape.ToConfig(Shape.VocabularySize).Faults().FirstOrDefault() is { } fault)
+            throw new SettingsException($"shape: {fault}");
         foreach (TrainingStage stage in TrainingStages.All)
             CheckStage(Of(stage), stage.Name());
     }

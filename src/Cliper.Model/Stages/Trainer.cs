@@ -164,6 +164,7 @@ public sealed partial class Trainer : IDisposable
             Step = _state.Step,
             Sums = _state.Sums,
             Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
+            Buffers = [.. _model.Clip.Vision.Buffers.Select(name => _model.Clip.Parameters[name])],
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);
