@@ -166,11 +166,10 @@ public sealed class StepGraphTests
             StageLoop.OptimizerOf(settings, trained));
         phase.Run(loader, (tape, batch, _) =>
         {
-            Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
+            Tensor features = model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames);
             Tensor labels = tape.Own(Tensor.From(device, batch.Labels.AsSpan(0, batch.Count), new Shape(batch.Count)));
-            Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors ?? model.ClassFeatures(tape)),
-                labels,
-                EmptySubclasses.MinusOneNinetyNinth);
+            Tensor logits = model.Logits(tape, features, descriptors ?? model.ClassFeatures(tape));
+            Tensor losses = tape.CliperLoss(logits, labels, model.Classes.Count, model.Prompts.PromptsPerClass);
             return new StepLoss(tape.Sum(losses), losses);
         }, new Progress(steps), _ => { }, default);
         Assert.That(device.Launched.Select(kernel => kernel.Name),

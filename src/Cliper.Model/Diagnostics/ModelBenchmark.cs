@@ -123,8 +123,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
                 using (var tape = new Tape(device))
                 {
                     (Tensor features, Tensor? descriptors) = forward(tape, images);
-                    Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels,
-                        EmptySubclasses.MinusOneNinetyNinth);
+                    Tensor logits = model.Logits(tape, features, descriptors);
+                    Tensor losses = tape.CliperLoss(logits, labels, model.Classes.Count, model.Prompts.PromptsPerClass);
                     tape.Backward(tape.Sum(losses), scaler.Scale);
                 }
                 clipping.Measure(optimizer.Parameters, scaler.Scale);

@@ -46,7 +46,7 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
         ContrastiveLoss.LimitScale(model.Clip);
         IReadOnlyList<int[]> captions = [.. data.CaptionsOf(batch, epoch)
             .Select(caption => tokenizer.Encode(caption, model.Clip.Config.ContextLength))];
-        Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
+        Tensor features = model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames);
         return new StepLoss(ContrastiveLoss.Of(tape, model.Clip, features, captions), null);
     }
 }
@@ -67,9 +67,9 @@ internal sealed class PromptStage(CliperModel model, TrainSettings settings) : I
         // The frozen image tower needs no tape: nothing of it is kept.
         Tensor features = tape.New(new Shape(batch.Count, model.Clip.Config.EmbedSize));
         using (var frozen = new Tape(tape.Device, recording: false))
-            tape.Device.Copy(model.ImageFeatures(frozen, Evaluator.Pixels(frozen, batch), batch.Frames).Data,
-                features.Data);
-        return StageLoss.Of(tape, model, features, model.ClassFeatures(tape), batch.Labels.AsSpan(0, batch.Count),
+            tape.Device.Copy(model.ImageFeatures(frozen, batch.TakePixels(frozen), batch.Frames).Data, features.Data);
+        Tensor logits = model.Logits(tape, features, model.ClassFeatures(tape));
+        return StageLoss.Of(tape, model.Prompts, logits, batch.Labels.AsSpan(0, batch.Count),
             settings.EmptySubclasses);
     }
 }
@@ -104,9 +104,12 @@ internal sealed class ImageTowerStage : ITrainingStage, IDisposable
 
     public bool IsEvaluated => true;
 
-    public StepLoss Loss(Tape tape, Batch batch, int epoch) => StageLoss.Of(tape, _model,
-        _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures,
-        batch.Labels.AsSpan(0, batch.Count), _settings.EmptySubclasses);
+    public StepLoss Loss(Tape tape, Batch batch, int epoch)
+    {
+        Tensor logits = _model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, _classFeatures);
+        return StageLoss.Of(tape, _model.Prompts, logits, batch.Labels.AsSpan(0, batch.Count),
+            _settings.EmptySubclasses);
+    }
 
     public void Dispose() => _tape.Dispose();
 }
