@@ -24,9 +24,6 @@ public sealed partial class SourceHabitsTests
         ["src/Cliper.Autograd/Tensor.cs"] = "one type with its gradient's life, to be split",
         ["src/Cliper.Model/Diagnostics/OperationBenchmark.cs"] = "one table of cases, to be split by operation",
         ["src/Cliper.Model/Diagnostics/OperationTest.cs"] = "one table of cases, to be split by operation",
-        ["src/Cliper.Model/Weights/PyTorchCheckpoint.cs"] = "one reader of a zip archive's tensors, to be split",
-        ["src/Cliper.Model/Weights/PyTorchPickle.cs"] = "one state machine of a pickle, to be split",
-        ["src/Cliper.Model/Weights/WeightsDownload.cs"] = "one download with its retries and checks, to be split",
     };
 
     /// <summary>Quotes that keep their own spelling: names of others, and text that files have.</summary>
