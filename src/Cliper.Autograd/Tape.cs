@@ -83,14 +83,9 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
         _nodes.Add(new Node(output, backward, saved));
     }
 
-    /// <summary>Where an operand's gradient goes; the null array for an operand that requires none.</summary>
-    private static DeviceArray Target(Tensor? operand, out bool accumulate)
-    {
-        if (operand is { RequiresGrad: true })
-            return operand.GradientTarget(out accumulate);
-        accumulate = false;
-        return default;
-    }
+    /// <summary>Where an operand's gradient goes; no target for an operand that requires none.</summary>
+    private static GradientTarget Target(Tensor? operand) =>
+        operand is { RequiresGrad: true } ? operand.GradientTarget() : default;
 
     /// <summary>
     /// Plays the recorded operations back from <paramref name="loss"/> and writes the gradients of every parameter that
@@ -103,7 +98,7 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     {
         if (loss.Shape.Count != 1 || !loss.RequiresGrad)
             throw new InvalidOperationException($"no recorded loss: shape {loss.Shape}");
-        DeviceArray seed = loss.GradientTarget(out _);
+        DeviceArray seed = loss.GradientTarget().Array;
         Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)), seed);
         PlayBack();
     }

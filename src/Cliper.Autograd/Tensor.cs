@@ -172,27 +172,27 @@ public sealed class Tensor : IDisposable
 
     /// <summary>
     /// Where a backward pass writes this tensor's gradient, of the tensor's own type, allocated when first asked for.
+    /// A gradient that was written before is added to; where none was, every element must be written.
     /// </summary>
-    /// <param name="accumulate">Whether to add to what is there; when false, every element must be written.</param>
-    public DeviceArray GradientTarget(out bool accumulate)
+    public GradientTarget GradientTarget()
     {
         if (_base is not null)
         {
-            DeviceArray whole = _base.GradientTarget(out accumulate);
-            if (!accumulate && Shape.Count != _base.Shape.Count)
+            GradientTarget whole = _base.GradientTarget();
+            if (!whole.Accumulate && Shape.Count != _base.Shape.Count)
             {
                 // A part is written first: the rest counts as zero.
-                whole.Device.Clear(whole);
-                accumulate = true;
+                Device.Clear(whole.Array);
+                whole = whole with { Accumulate = true };
             }
             return whole.Slice(_offset, Shape.Count);
         }
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_gradient.IsNull)
             _gradient = Device.Allocate(Shape.Count, Type);
-        accumulate = _gradientSet;
+        var target = new GradientTarget(_gradient, Accumulate: _gradientSet);
         _gradientSet = true;
-        return _gradient;
+        return target;
     }
 
     /// <summary>

@@ -126,8 +126,8 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
         DeviceArray a = fp32 ? Device.From(va) : Halves(va), b = fp32 ? Device.From(vb) : Halves(vb);
         DeviceArray c = Device.Allocate(Count * M * N, fp32 ? ElementType.Float32 : Stored);
 
-        Gemm.Batched(new Matrix(a, M, K), M * K, new Matrix(b, N, K).Transposed, N * K, new Matrix(c, M, N),
-            M * N, Count);
+        Gemm.Batched(new(new Matrix(a, M, K), M * K), new(new Matrix(b, N, K).Transposed, N * K),
+            new(new Matrix(c, M, N), M * N), Count);
 
         double[] expected = [.. Enumerable.Range(0, Count).SelectMany(i =>
         {
@@ -155,10 +155,10 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
         (DeviceArray b, Matrix allB, float[] vb) = Padded(count * rowsB, columnsB, false, 2);
         DeviceArray c = Device.Allocate((long)count * m * n, Stored);
 
-        Gemm.Batched(new Matrix(a, rowsA, columnsA, allA.RowStride, 1).TransposedIf(transposeA), rowsA * allA.RowStride,
-            new Matrix(b, rowsB, columnsB, allB.RowStride, 1).TransposedIf(transposeB), rowsB * allB.RowStride,
-            new Matrix(c, m, n), m * n,
-            count);
+        Gemm.Batched(
+            new(new Matrix(a, rowsA, columnsA, allA.RowStride, 1).TransposedIf(transposeA), rowsA * allA.RowStride),
+            new(new Matrix(b, rowsB, columnsB, allB.RowStride, 1).TransposedIf(transposeB), rowsB * allB.RowStride),
+            new(new Matrix(c, m, n), m * n), count);
 
         double[] expected = [.. Enumerable.Range(0, count).SelectMany(i =>
             Product(One(va, i, rowsA, columnsA, transposeA), One(vb, i, rowsB, columnsB, transposeB), m, n, k))];

@@ -55,8 +55,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
         foreach (bool accumulate in new[] { false, true })
         {
             DeviceArray adx = Device.From(beforeX), adw = Device.From(beforeWeight);
-            Convolution.BackwardInput(aw, ady, adx, accumulate, window, features);
-            Convolution.BackwardWeight(ax, ady, adw, accumulate, window, features);
+            Convolution.BackwardInput(aw, ady, new(adx, accumulate), window, features);
+            Convolution.BackwardWeight(ax, ady, new(adw, accumulate), window, features);
             AssertClose(Device.ToFloats(adx), Plus(dx, beforeX, accumulate), Bound(features * window.Taps + 1), "dx");
             AssertClose(Device.ToFloats(adw), Plus(dweight, beforeWeight, accumulate), Bound((int)output.Pixels + 1),
                 "dweight");
@@ -116,8 +116,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
             y = device.Allocate(window.Output(20).Count), dx = device.Allocate(x.Length),
             dw = device.Allocate(w.Length);
         Convolution.Forward(x, w, y, window, 20, default(NoEpilogue));
-        Convolution.BackwardInput(w, y, dx, false, window, 20);
-        Convolution.BackwardWeight(x, y, dw, false, window, 20);
+        Convolution.BackwardInput(w, y, dx, window, 20);
+        Convolution.BackwardWeight(x, y, dw, window, 20);
         return [y, dx, dw];
     });
 
@@ -151,7 +151,7 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
             dw = Device.From(Random(w.Length, 3));
 
         Convolution.Forward(none, w, none, window, 4, default(NoEpilogue));
-        Convolution.BackwardWeight(none, none, dw, false, window, 4);
+        Convolution.BackwardWeight(none, none, dw, window, 4);
 
         Assert.That(Device.ToFloats(dw), Has.All.Zero);
         Free(none, w, dw);

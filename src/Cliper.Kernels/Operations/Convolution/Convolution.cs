@@ -80,30 +80,31 @@ public static partial class Convolution
     /// <param name="weight">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dx">Gradient by the input.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="window">The same as in the forward pass.</param>
     /// <param name="features">Channels of the result.</param>
-    public static void BackwardInput(DeviceArray weight, DeviceArray dy, DeviceArray dx, bool accumulate,
-        SlidingWindow window, int features)
+    public static void BackwardInput(DeviceArray weight, DeviceArray dy, GradientTarget dx, SlidingWindow window,
+        int features)
     {
-        CheckLengths(window, features, dx, weight, dy);
+        Device device = dx.Array.Device;
+        CheckLengths(window, features, dx.Array, weight, dy);
         var w = new Matrix(weight, features, window.Elements);
         if (window.IsPointwise)
         {
             int rows = checked((int)window.Input.Pixels);
-            Gemm.Run(new Matrix(dy, rows, features), w, new Matrix(dx, rows, window.Input.Channels), accumulate);
+            Gemm.Run(new Matrix(dy, rows, features), w, new Matrix(dx.Array, rows, window.Input.Channels),
+                dx.Accumulate);
             return;
         }
-        if (dx.Device is CpuDevice && !accumulate)
-            dx.Device.Clear(dx);
-        ForEachBlock(dx, window, unfolds: false, (block, unfolded) =>
+        if (device is CpuDevice && !dx.Accumulate)
+            device.Clear(dx.Array);
+        ForEachBlock(dx.Array, window, unfolds: false, (block, unfolded) =>
         {
             Gemm.Run(block.RowsOf(dy, features), w, unfolded);
-            switch (dx.Device)
+            switch (device)
             {
-                case CpuDevice host: FoldCpu(host, unfolded.Data, dx, window, block); break;
-                case GpuDevice gpu: FoldGpu(gpu, unfolded.Data, dx, accumulate, window, block); break;
-                default: throw Check.NoImplementation(nameof(Convolution), dx.Device);
+                case CpuDevice host: FoldCpu(host, unfolded.Data, dx.Array, window, block); break;
+                case GpuDevice gpu: FoldGpu(gpu, unfolded.Data, dx, window, block); break;
+                default: throw Check.NoImplementation(nameof(Convolution), device);
             }
         });
     }
@@ -114,18 +115,17 @@ public static partial class Convolution
     /// <param name="x">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dweight">Gradient by the weight.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dweight"/>.</param>
     /// <param name="window">The same as in the forward pass.</param>
     /// <param name="features">Channels of the result.</param>
-    public static void BackwardWeight(DeviceArray x, DeviceArray dy, DeviceArray dweight, bool accumulate,
+    public static void BackwardWeight(DeviceArray x, DeviceArray dy, GradientTarget dweight,
         SlidingWindow window, int features)
     {
-        CheckLengths(window, features, x, dweight, dy);
-        if (window.Input.Images == 0 && !accumulate)
-            dweight.Device.Clear(dweight);
+        CheckLengths(window, features, x, dweight.Array, dy);
+        if (window.Input.Images == 0 && !dweight.Accumulate)
+            x.Device.Clear(dweight.Array);
         ForEachBlock(x, window, unfolds: true, (block, unfolded) =>
             Gemm.Run(block.RowsOf(dy, features).Transposed, unfolded,
-            new Matrix(dweight, features, window.Elements), accumulate || block.FirstLine > 0));
+            new Matrix(dweight.Array, features, window.Elements), dweight.Accumulate || block.FirstLine > 0));
     }
 
     /// <summary>Some rows of output pixels, counted over all images.</summary>
