@@ -87,7 +87,7 @@ internal sealed partial class HubClient(string endpoint, TimeSpan pause) : IDisp
     /// <summary>Appends to <paramref name="stream"/> what it lacks of a file.</summary>
     /// <param name="address">Address of the file.</param>
     /// <param name="file">The file.</param>
-    /// <param name="stream">What is there already; begun again if it is longer than the file.</param>
+    /// <param name="stream">Holds the part that is there already; begun again if it is longer than the file.</param>
     /// <param name="report">Called after each piece.</param>
     /// <param name="cancellation">Stops; what is there stays.</param>
     /// <exception cref="InputException">The network fails again and again, or the server sends something

@@ -4,8 +4,8 @@ using Cliper.Model.IO;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// What a PyTorch file holds, by name: keys of dictionaries, attributes of objects and places in lists, joined by dots.
-/// Every tensor is checked against the storage that it shows.
+/// The tensors and plain values of a PyTorch file by name: keys of dictionaries, attributes of objects and places in
+/// lists, joined by dots. Every tensor is checked against the storage that it shows.
 /// </summary>
 /// <param name="fileLength">Bytes of the file.</param>
 /// <param name="fault">Makes the error of a sentence.</param>

@@ -7,7 +7,7 @@ using Cliper.Model.IO;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// Reads the pickles that PyTorch writes (protocols 2 to 5) with an allow-list (<see cref="PickleAllowList"/>): it makes
+/// Reads the pickles that PyTorch writes (protocols 2 to 5) with the list of <see cref="PickleAllowList"/>: it makes
 /// tensors, dictionaries, lists, tuples, numbers and texts, and nothing else. A pickle is a program that may name and
 /// call anything; here names outside the list are refused, and those on it are understood, never called. All that it
 /// makes takes memory in proportion to the pickle's bytes and is limited in number.
