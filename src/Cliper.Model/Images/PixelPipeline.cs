@@ -81,6 +81,11 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
             : transform;
     }
 
+    /// <summary>The test transform with the image mirrored left to right after it.</summary>
+    /// <param name="plain">From <see cref="Draw"/> without an augmentation.</param>
+    public ImageTransform Mirrored(in ImageTransform plain) =>
+        plain with { Crop = new PixelBox(0, 0, size, size), Flip = true };
+
     /// <summary>The network's input, [3, size, size].</summary>
     /// <param name="stored">The image.</param>
     /// <param name="transform">From <see cref="Draw"/>.</param>
@@ -127,11 +132,11 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
             AffineWarp.Forward(source, size, size, channels, map, target);
             return;
         }
-        PixelBox crop = transform.Crop!.Value;
+        var to = new Resize.Geometry(transform.Crop!.Value, size, size, new(0, 0, size, size));
         if (transform.Bicubic)
-            Resize.Forward<Bicubic>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
+            Resize.Forward<Bicubic>(source, width, height, channels, to, target);
         else
-            Resize.Forward<Bilinear>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
+            Resize.Forward<Bilinear>(source, width, height, channels, to, target);
         if (transform.Flip)
             Flip.Horizontal(target, size, channels);
     }

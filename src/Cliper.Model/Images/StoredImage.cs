@@ -23,7 +23,7 @@ internal sealed record StoredImage(int Width, int Height, int Channels, ReadOnly
     }
 
     /// <summary>The image after a resize with the bicubic filter.</summary>
-    public StoredImage Resized(in Resizing to)
+    public StoredImage Resized(in Resize.Geometry to)
     {
         var pixels = new byte[to.Window.Width * to.Window.Height * Channels];
         ResizeTo(to, pixels);
@@ -32,18 +32,16 @@ internal sealed record StoredImage(int Width, int Height, int Channels, ReadOnly
 
     /// <summary>Writes the pixels after a resize with the bicubic filter, [window height, window width,
     /// Channels].</summary>
-    public void ResizeTo(in Resizing to, Span<byte> target) => Resize.Forward<Bicubic>(Pixels.Span, Width, Height,
-        Channels, to.Crop, to.Width, to.Height, to.Window, target);
+    public void ResizeTo(in Resize.Geometry to, Span<byte> target) => Resize.Forward<Bicubic>(Pixels.Span, Width,
+        Height, Channels, to, target);
 }
 
-/// <summary>
-/// A resize: a crop of an image, the size it is resized to, and the window of the result that is kept.
-/// </summary>
-internal readonly record struct Resizing(PixelBox Crop, int Width, int Height, PixelBox Window)
+/// <summary>The resizes that images go through before an augmentation.</summary>
+internal static class Resizing
 {
     /// <summary>CLIP's test transform up to normalization: shorter side to <paramref name="size"/>, center
     /// crop.</summary>
-    public static Resizing ToSquare(int width, int height, int size)
+    public static Resize.Geometry ToSquare(int width, int height, int size)
     {
         // torchvision: the longer side is rounded down, the crop's corner to the nearest, ties to even.
         (int newWidth, int newHeight) = Shrunk(width, height, size);
@@ -52,7 +50,7 @@ internal readonly record struct Resizing(PixelBox Crop, int Width, int Height, P
     }
 
     /// <summary>The whole image with its shorter side made <paramref name="shorter"/>.</summary>
-    public static Resizing ToShorterSide(int width, int height, int shorter)
+    public static Resize.Geometry ToShorterSide(int width, int height, int shorter)
     {
         (int newWidth, int newHeight) = Shrunk(width, height, shorter);
         return new(new(0, 0, width, height), newWidth, newHeight, new(0, 0, newWidth, newHeight));

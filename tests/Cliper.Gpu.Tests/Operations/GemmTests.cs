@@ -1,3 +1,4 @@
+using Cliper.Kernels;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
@@ -49,6 +50,35 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
             Assert.That(Device.Launched.Select(kernel => kernel.Target),
                 Has.All.EqualTo(wgmma && n % 8 == 0 ? GpuTarget.Wgmma : GpuTarget.MmaSync));
         Free(a, b, c);
+    }
+
+    [Test]
+    public void EveryActivationHasItsKernelsInTheRegistry()
+    {
+        Assert.That(Activations.All, Is.Not.Empty);
+        foreach (ActivationEntry entry in Activations.All)
+            entry.Accept(new RegisteredKernels([.. KernelRegistry.All], Stored));
+    }
+
+    private sealed class RegisteredKernels(HashSet<GpuKernel> all, ElementType stored) : IActivationVisitor
+    {
+        public void Visit<TOperation>() where TOperation : struct, IUnaryOperation
+        {
+            Type forward = typeof(GpuEpilogue.Activated<TOperation>),
+                backward = typeof(GpuEpilogue.TimesDerivative<TOperation>),
+                kMajor = typeof(MmaSyncGemm.KMajor), mnMajor = typeof(MmaSyncGemm.MnMajor),
+                tile = typeof(MmaSyncGemm.Tile64x64);
+            GpuKernel[] expected =
+            [
+                SimtGemm.KernelFor(stored, stored, forward, stored),
+                SimtGemm.KernelFor(stored, stored, backward, stored),
+                MmaSyncGemm.KernelFor(tile, kMajor, kMajor, forward, stored, stored),
+                MmaSyncGemm.KernelFor(tile, kMajor, mnMajor, backward, stored, stored),
+                WgmmaGemm.KernelFor(kMajor, kMajor, forward, stored, stored),
+                WgmmaGemm.KernelFor(kMajor, mnMajor, backward, stored, stored),
+            ];
+            Assert.That(all, Is.SupersetOf(expected));
+        }
     }
 
     [Test]

@@ -87,8 +87,8 @@ internal static partial class MmaSyncAttention
     private static KernelFamily Make<TTile>(string method, string name, int minBlocks, int registers, int tiles,
         (int, int, int) instructions, int moreShared = 0) where TTile : struct, ICtaTile =>
         new(typeof(MmaSyncAttention), method, name, TTile.Warps * 32, minBlocks, registers,
-            tiles * TileBytes + moreShared + RowBytes - 16, GpuTarget.MmaSync)
-        { Instructions = instructions };
+            tiles * TileBytes + moreShared + RowBytes - 16)
+        { Target = GpuTarget.MmaSync, Instructions = instructions };
 
     /// <summary><see cref="Attention.Forward"/> on tensor cores.</summary>
     public static void Forward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Inputs inputs,

@@ -196,8 +196,9 @@ internal static partial class MmaSyncGemm
         int fragmentsA = TTile.WarpM / 16, fragmentsB = WarpTileN / 16, threads = TTile.Warps * 32;
         int copies = (TTile.M + TTile.N) * TileK / 8 / threads;
         return new KernelFamily(typeof(MmaSyncGemm), nameof(MmaSyncGemmKernel), "Gemm", threads, TTile.MinBlocks,
-            TTile.Registers, Buffers * (TTile.M + TTile.N) * TileK * 2, GpuTarget.MmaSync)
+            TTile.Registers, Buffers * (TTile.M + TTile.N) * TileK * 2)
         {
+            Target = GpuTarget.MmaSync,
             // A k tile takes two steps of 16 k. The copies stand once in the loop and once for each buffer that is
             // filled before it.
             Instructions = (2 * fragmentsA * fragmentsB * 2, 2 * (fragmentsA + fragmentsB), copies * Buffers),
@@ -209,8 +210,9 @@ internal static partial class MmaSyncGemm
 internal static partial class WgmmaGemm
 {
     private static readonly KernelFamily Family = new(typeof(WgmmaGemm), nameof(WgmmaGemmKernel), "Gemm wgmma",
-        Threads, 1, Registers, Buffers * BufferBytes + Wgmma.Alignment, GpuTarget.Wgmma)
+        Threads, 1, Registers, Buffers * BufferBytes + Wgmma.Alignment)
     {
+        Target = GpuTarget.Wgmma,
         // The copies stand once in the loop and once before it.
         Instructions = (TileK / Wgmma.K, 0, BufferBytes / 16 / Threads * 2),
     };
