@@ -33,6 +33,12 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     /// </summary>
     internal bool KeepsPackedWeights { get; init; } = !recording;
 
+    /// <summary>
+    /// Whether this tape runs a block of <see cref="Checkpoint"/> again: what a pass leaves behind, such as running
+    /// statistics, has been left by the first pass.
+    /// </summary>
+    internal bool IsRecomputation { get; init; }
+
     /// <summary>A tensor that lives as long as this step: an input, or an operation's output.</summary>
     public Tensor New(Shape shape, ElementType type = ElementType.Float32) => Own(new Tensor(Device, shape, type));
 

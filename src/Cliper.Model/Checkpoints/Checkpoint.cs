@@ -42,8 +42,8 @@ public static class Checkpoint
     private const string ClipPrefix = "clip.";
     private const string OptimizerPrefix = "optimizer.";
     private const string StepName = "step";
-    private const string AveragePrefix = "average.";
-    private const string AverageSteps = "average_steps";
+    private const string AverageSuffix = ":average";
+    private const string AverageSteps = OptimizerPrefix + "average_steps";
     private const string MethodKey = "method";
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
@@ -58,7 +58,7 @@ public static class Checkpoint
 
     /// <summary>Writes a run's state, to be resumed bit by bit.</summary>
     internal static void Save(string path, CliperModel model, CheckpointInfo info, TensorType type,
-        TrainingProgress? progress)
+        ResumeState? progress)
     {
         var writer = new SafeTensorsWriter();
         foreach ((string name, Tensor tensor) in model.Clip.Parameters.StartingWith())
@@ -102,7 +102,7 @@ public static class Checkpoint
     private static void Add(SafeTensorsWriter writer, WeightAverage average)
     {
         foreach ((string name, Tensor tensor) in average.State)
-            writer.Add(AveragePrefix + name, tensor.Shape.ToArray(), tensor.ToArray());
+            writer.Add(OptimizerPrefix + name + AverageSuffix, tensor.Shape.ToArray(), tensor.ToArray());
         writer.Add(AverageSteps, [], new int[] { average.Steps });
     }
 
@@ -191,7 +191,7 @@ public static class Checkpoint
         {
             if (_source.Tensors.ContainsKey(AverageSteps))
                 average.Restore((int)_source.ReadIntegers(AverageSteps)[0],
-                    name => _source.ReadFloats(AveragePrefix + name));
+                    name => _source.ReadFloats(OptimizerPrefix + name + AverageSuffix));
         }
 
         public void Dispose() => _source.Dispose();

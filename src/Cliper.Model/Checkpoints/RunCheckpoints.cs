@@ -60,7 +60,7 @@ internal sealed class RunCheckpoints
 
     public void SaveLast(CliperModel model, CheckpointInfo info, TrainingState state, IOptimizer? optimizer,
         WeightAverage? average = null) =>
-        Checkpoint.Save(LastPath, model, info, TensorType.F32, new TrainingProgress(state, optimizer, average));
+        Checkpoint.Save(LastPath, model, info, TensorType.F32, new ResumeState(state, optimizer, average));
 
     public Checkpoint.CheckpointReader OpenLast() => File.Exists(LastPath)
         ? new Checkpoint.CheckpointReader(LastPath)

@@ -45,7 +45,7 @@ public sealed partial class OperationBenchmark(Device device, BenchmarkSizes siz
     /// <param name="known">Names and shapes that are not measured again.</param>
     public IEnumerable<BenchmarkRow> Run(string only = "", IReadOnlySet<(string Name, string Shape)>? known = null) =>
         from measure in MatMuls().Concat(Attentions()).Concat(Rows()).Concat(Elements()).Concat(Pictures())
-            .Concat(Tokens()).Concat(Losses())
+            .Concat(Tokens()).Concat(Losses()).Concat(Convolutions())
         where measure.Name.Contains(only, StringComparison.OrdinalIgnoreCase)
             && known?.Contains((measure.Name, measure.Shape)) is not true
         select measure.Run();

@@ -47,7 +47,8 @@ public sealed class BatchLoaderTests : TemporaryFolder
     // Pixels depend on (seed, epoch, sample) alone: not on threads, prefetching, cache, batch size or where an epoch
     // begins.
     [Test]
-    public void PixelsDependOnSeedEpochAndSampleAlone([Values("none", "light", "strong", "script", "paper")] string augmentation,
+    public void PixelsDependOnSeedEpochAndSampleAlone(
+        [Values("none", "light", "strong", "script", "paper")] string augmentation,
         [Values] bool gray,
         [Values(10, 40)] int side)
     {

@@ -128,7 +128,7 @@ public sealed class SeamTests : TemporaryFolder
         Train(half, new PromptStage(half, Objective), epochs: 2, (settings, trained) =>
             stopped = Descent(settings, trained),
             () => Checkpoint.Save(In("half.safetensors"), half, new CheckpointInfo(1, "test", ""), TensorType.F32,
-                new TrainingProgress(new TrainingState(TrainingStage.Stage1, 2, 0, -1, 0), stopped, Average: null)));
+                new ResumeState(new TrainingState(TrainingStage.Stage1, 2, 0, -1, 0), stopped, Average: null)));
         using (var reader = new Checkpoint.CheckpointReader(In("half.safetensors")))
             Train(half, new PromptStage(half, Objective), epochs: 4, (settings, trained) =>
             {

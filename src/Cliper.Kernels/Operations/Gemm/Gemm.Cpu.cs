@@ -45,11 +45,12 @@ public static unsafe partial class Gemm
         }
     }
 
-    internal static PackedMatrix PackCpu(CpuDevice cpu, Matrix b) => cpu.Level switch
+    /// <summary>Packs a B that is given as parts of its rows, from the first on.</summary>
+    internal static PackedMatrix PackCpu(CpuDevice cpu, params Matrix[] parts) => cpu.Level switch
     {
-        SimdLevel.Avx512 => CpuGemm<Lanes512, NoEpilogue>.Pack(cpu, b),
-        SimdLevel.Avx2 => CpuGemm<Lanes256, NoEpilogue>.Pack(cpu, b),
-        _ => CpuGemm<LanesPortable, NoEpilogue>.Pack(cpu, b),
+        SimdLevel.Avx512 => CpuGemm<Lanes512, NoEpilogue>.Pack(cpu, parts),
+        SimdLevel.Avx2 => CpuGemm<Lanes256, NoEpilogue>.Pack(cpu, parts),
+        _ => CpuGemm<LanesPortable, NoEpilogue>.Pack(cpu, parts),
     };
 }
 
@@ -65,11 +66,11 @@ internal readonly unsafe struct CpuGemmProblem(Matrix a, Matrix b, PackedMatrix?
     public readonly bool Accumulate = accumulate;
     public readonly float Scale = scale;
 
-    public float* A { get; private init; } = a.Data.Floats;
+    public float* A { get; init; } = a.Data.Floats;
 
-    public float* B { get; private init; } = b.Data.Floats;
+    public float* B { get; init; } = b.Data.Floats;
 
-    public float* C { get; private init; } = c.Data.Floats;
+    public float* C { get; init; } = c.Data.Floats;
 
     /// <summary>The same GEMM of operands that lie so many elements further.</summary>
     public CpuGemmProblem Moved(nint a, nint b, nint c) => this with { A = A + a, B = B + b, C = C + c };
