@@ -10,7 +10,7 @@ namespace Cliper.Model.Video;
 /// <see cref="Frame.LoadAll"/> loads together are decoded in one run of ffmpeg.
 /// </summary>
 /// <param name="video">The video.</param>
-public sealed class VideoFrames(VideoFile video) : IReadOnlyList<Frame>
+internal sealed class VideoFrames(VideoFile video) : IReadOnlyList<Frame>
 {
     /// <inheritdoc/>
     public int Count { get; } = video.FrameCount;
