@@ -33,8 +33,7 @@ public static class Evaluator
     public static Evaluation Run(CliperModel model, Tensor? classFeatures, BatchLoader loader,
         CancellationToken cancellation = default) =>
         Run(model.Clip.Device, loader, model.Classes, model.Prompts.PromptsPerClass, (tape, batch) =>
-            model.Logits(tape, model.ImageFeatures(tape, Pixels(tape, batch), batch.Frames), classFeatures),
-                cancellation);
+            model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, classFeatures), cancellation);
 
     /// <summary>Predicts every sample zero-shot, by captions of the classes: see <see cref="FixedPrompts"/>.</summary>
     /// <param name="model">Gives the towers, classes and temperature; its own prompts play no part.</param>
@@ -42,19 +41,15 @@ public static class Evaluator
     /// <param name="loader">Unshuffled, without augmentation.</param>
     /// <param name="cancellation">Stops between batches.</param>
     public static Evaluation ZeroShot(CliperModel model, IReadOnlyList<IReadOnlyList<int[]>> captions,
-        BatchLoader loader,
-        CancellationToken cancellation = default)
+        BatchLoader loader, CancellationToken cancellation = default)
     {
         using var tape = new Tape(model.Clip.Device, recording: false);
         IPromptLearner prompts = new FixedPrompts(captions);
         Tensor classes = prompts.ClassFeatures(tape, model.Clip, imageFeatures: null);
         return Run(model.Clip.Device, loader, model.Classes, prompts.PromptsPerClass, (inner, batch) =>
-            prompts.Logits(inner,
-            model.ImageFeatures(inner, Pixels(inner, batch), batch.Frames), classes, model.Temperature), cancellation);
+            prompts.Logits(inner, model.ImageFeatures(inner, batch.TakePixels(inner), batch.Frames), classes,
+                model.Temperature), cancellation);
     }
-
-    /// <summary>A batch's pixels as an input of the step, see <see cref="Batch.TakePixels"/>.</summary>
-    internal static Tensor Pixels(Tape tape, Batch batch) => tape.Own(batch.TakePixels(tape.Device));
 
     private static Evaluation Run(Device device, BatchLoader loader, IReadOnlyList<string> classes, int promptsPerClass,
         Func<Tape, Batch, Tensor> logits, CancellationToken cancellation)

@@ -3,6 +3,7 @@ using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 using Cliper.Model.Images;
+using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 
 namespace Cliper.Model.Inference;
@@ -43,7 +44,7 @@ internal sealed class FrameEncoder
         Device device = _model.Clip.Device;
         (StoredImage Image, ImageTransform Plan)[] stored = [.. frames.Select(frame =>
         {
-            StoredImage image = _pipeline.Store(frame);
+            StoredImage image = PixelCache.Store(frame, _pipeline.Size, fromOriginal: false);
             return (image, _pipeline.Draw(image, default));
         })];
         if (RawImages.AreFor(device))

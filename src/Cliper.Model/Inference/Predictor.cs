@@ -57,8 +57,7 @@ public sealed class Predictor : IDisposable
         {
             using Batch current = batch;
             using var tape = new Tape(_model.Clip.Device, recording: false);
-            float[] logits = _model.Logits(tape,
-                _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures).ToArray();
+            float[] logits = _model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, _classFeatures).ToArray();
             int width = logits.Length / batch.Count;
             for (int i = 0; i < batch.Count; i++)
                 yield return new FilePrediction(samples[batch.Indices[i]].Name,
