@@ -32,8 +32,11 @@ public sealed partial class Tape
         bool keepsResult = relu && residual is not null;
         Record(y, () =>
         {
-            Kernel.Backward(x.Data, parameters, y.Gradient, keepsResult ? y.Data : default,
-                new Kernel.Gradients(Target(x), Target(gamma), Target(beta)), training, relu);
+            // Where nobody else needs it, x's gradient is written over that of y.
+            bool moves = residual is null && x.RequiresGrad && y.TryMoveGradientTo(x);
+            DeviceArray dy = moves ? x.Gradient : y.Gradient;
+            Kernel.Backward(x.Data, parameters, dy, keepsResult ? y.Data : default,
+                new Kernel.Gradients(moves ? dy : Target(x), Target(gamma), Target(beta)), training, relu);
             if (residual is not null)
                 PassGradient(y, residual);
         }, [x, gamma, beta, mean, variance]);

@@ -50,8 +50,9 @@ public sealed record BenchmarkSizes
         TokenSamples = 8,
         Attentions = [new(16, 50, 768, 12, false), new(8, 197, 768, 12, false), new(35, 77, 512, 8, true),
         new(35, 11, 512, 8, true)],
-        Convolutions = [new(64, 24, 32, 32, 3), new(64, 12, 64, 64, 3), new(64, 6, 128, 128, 3), new(64, 3, 256, 256, 3),
-            new(64, 24, 32, 128, 1), new(64, 12, 256, 64, 1), new(64, 6, 128, 512, 1), new(8, 56, 64, 64, 3),
+        Convolutions = [new(64, 48, 16, 16, 3), new(64, 48, 16, 32, 3), new(64, 24, 32, 32, 3), new(64, 12, 64, 64, 3),
+            new(64, 6, 128, 128, 3), new(64, 3, 256, 256, 3), new(64, 24, 32, 128, 1),
+            new(64, 12, 256, 64, 1), new(64, 6, 128, 512, 1), new(8, 56, 64, 64, 3),
             new(8, 14, 256, 256, 3), new(8, 28, 512, 128, 1)],
         Models = [new("ViT-B/32", Vit(32), [1, 16], 8), new("ViT-B/16", Vit(16), [1, 8], 4),
             new("RN50", Rn50(), [1, 8], 4)],
@@ -184,6 +185,7 @@ public sealed record BenchmarkSizes
         VocabularySize = 49_408,
         EmbedSize = 512,
     };
+
     // OpenAI's, with a text tower of the same sizes as ViT-B's.
     private static ClipConfig Rn50() => Vit(1) with
     {

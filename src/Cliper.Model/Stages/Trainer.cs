@@ -1,4 +1,5 @@
 using Cliper.Autograd;
+using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.Inference;
@@ -16,18 +17,14 @@ namespace Cliper.Model.Stages;
 /// and stage 2 (the image tower against fixed text features). Prints nothing; reports its work by events, and keeps its
 /// state in the run's checkpoints/last.safetensors, from which an interrupted run goes on to the same bits.
 /// </summary>
-public sealed class Trainer : IDisposable
+public sealed partial class Trainer : IDisposable
 {
-    /// <summary>How many unreadable samples are named; the others are counted.</summary>
-    private const int MostNamed = 10;
-
     private readonly Device _device;
     private readonly TrainSettings _settings;
     private readonly TrainingData _data;
     private readonly RunCheckpoints _checkpoints;
     private readonly IProgress<TrainEvent> _progress;
     private readonly CheckpointInfo _info;
-    private readonly HashSet<string> _skipped = [];
     private CliperModel _model = null!;
     private ClipTokenizer _tokenizer = null!;
     private TrainingState _state = new(TrainingStage.Pretrain, 0, 0, -1, 0);
@@ -70,17 +67,18 @@ public sealed class Trainer : IDisposable
         try
         {
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
+            var objective = StageLoss.For(_settings, _data.Train);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature
                 : ContrastiveLoss.TemperatureOf(_model.Clip);
             // Prompts that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
             if (!_state.HasCompleted(TrainingStage.Stage1) && _settings.Init.Length == 0 && _state.ZeroShot is null)
-                _state = _state with { ZeroShot = ZeroShot(cancellation).Confusion.ToRows() };
-            RunStage(new PromptStage(_model, _settings), cancellation);
+                _state = _state with { ZeroShot = ZeroShot(_data.Result, cancellation).Confusion.ToRows() };
+            RunStage(new PromptStage(_model, objective), cancellation);
             // The image tower is measured before the first step of stage 2, or never.
             if (_state is { Stage: TrainingStage.Stage2, Epoch: 0, Step: 0, AfterStage1: null }
                 && _settings.Stage1.Epochs > 0)
                 _state = _state with { AfterStage1 = Evaluate(_data.Result, cancellation).Confusion.ToRows() };
-            using (var stage2 = new ImageTowerStage(_model, _settings))
+            using (var stage2 = new ImageTowerStage(_model, objective))
             {
                 _model.Clip.Vision.RecomputeBlocks = _settings.Stage2.RecomputeBlocks;
                 RunStage(stage2, cancellation);
@@ -166,6 +164,7 @@ public sealed class Trainer : IDisposable
             Step = _state.Step,
             Sums = _state.Sums,
             Buffers = [.. _model.Clip.Vision.Buffers.Select(name => _model.Clip.Parameters[name])],
+            Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);
@@ -188,15 +187,23 @@ public sealed class Trainer : IDisposable
         {
             _model.Clip.Vision.IsTraining = false;
         }
+        loop.Average?.Exchange();
         _model.Train([]);
         _state = _state.AtNextStage();
         _checkpoints.SaveLast(_model, _info, _state, null);
     }
 
+    // The running statistics belong to the weights that they were counted with.
+    private IEnumerable<(string Name, Tensor Tensor)> Averaged(ITrainingStage stage) => stage.TrainsImageTower
+        ? stage.Trained.Concat(_model.Clip.Vision.Buffers.Select(name => (name, _model.Clip.Parameters[name])))
+        : stage.Trained;
+
     private void Restore(StageLoop loop)
     {
         using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
         reader.Restore(loop.Optimizer);
+        if (loop.Average is { } average)
+            reader.Restore(average);
         // Checkpoints of earlier versions have no loss scale: it finds its value again within some steps.
         if (_state.LossScale is { } scale)
             loop.Scaler.Restore(scale);
@@ -205,31 +212,26 @@ public sealed class Trainer : IDisposable
     private void EpochEnded(StageLoop loop, ITrainingStage stage, EpochEvent ended, CancellationToken cancellation)
     {
         bool last = ended.Epoch == ended.Epochs;
-        if (stage.IsEvaluated && _data.Selection is { } split && (last || ended.Epoch % _settings.EvaluateEvery == 0))
+        if (stage.Evaluation != StageEvaluation.None && _data.Selection is { } split
+            && (last || ended.Epoch % _settings.EvaluateEvery == 0))
         {
-            _model.Clip.Vision.IsTraining = false;
-            Evaluation evaluation = Evaluate(split, cancellation);
-            _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
-            double war = evaluation.Confusion.War ?? 0;
-            ended = ended with { EvaluatedOn = split.Name, War = war, Uar = evaluation.Confusion.Uar };
-            if (_settings.Select != Selection.Last && war > _state.BestWar)
+            Evaluation evaluation = EvaluateEpoch(loop, stage, split, ended.Epoch, cancellation);
+            ended = ended with
             {
-                _state = _state with { BestWar = war, BestEpoch = ended.Epoch };
-                _checkpoints.SaveBest(_model, _info);
-            }
+                EvaluatedOn = split.Name,
+                War = evaluation.Confusion.War ?? 0,
+                Uar = evaluation.Confusion.Uar
+            };
         }
         _progress.Report(ended);
         if (!last)
             SaveState(loop, loop.Epoch + 1, 0, default);
     }
 
-    private Evaluation? Kept(long[][]? rows) => rows is null ? null
-        : new Evaluation(_data.Result.Name, ConfusionMatrix.FromRows(_model.Classes, rows), []);
-
     private void SaveState(StageLoop loop, int epoch, int step, EpochSums sums)
     {
         _state = _state with { Epoch = epoch, Step = step, Sums = sums, LossScale = loop.Scaler.Current };
-        _checkpoints.SaveLast(_model, _info, _state, loop.Optimizer);
+        _checkpoints.SaveLast(_model, _info, _state, loop.Optimizer, loop.Average);
     }
 
     private void TakeSelected()
@@ -240,38 +242,5 @@ public sealed class Trainer : IDisposable
         (_model, _) = Checkpoint.Load(_checkpoints.BestPath, _device);
         _progress.Report(new MessageEvent(
             $"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
-    }
-
-    private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
-    {
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
-        Evaluation evaluation = Evaluator.Run(_model, loader, cancellation);
-        TellSkipped(loader);
-        return evaluation;
-    }
-
-    /// <summary>Names the samples that could not be read and have not been named before, and counts all.</summary>
-    private void TellSkipped(BatchLoader loader)
-    {
-        int before = _skipped.Count;
-        foreach ((string name, string reason) in loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
-            if (_skipped.Add(name) && _skipped.Count <= MostNamed)
-                _progress.Report(new MessageEvent($"skipped: {reason}", Warning: true));
-        if (_skipped.Count > before)
-            _progress.Report(new MessageEvent($"skipped {_skipped.Count} unreadable "
-                + $"{(_skipped.Count == 1 ? "sample" : "samples")} so far "
-                + "(the setting strict makes this an error)", Warning: true));
-    }
-
-    private Evaluation ZeroShot(CancellationToken cancellation)
-    {
-        using BatchLoader loader = _data.TestLoader(_data.Result, _model.Clip.Vision.Input, _device);
-        // A CLIP pre-trained here knows the words of its captions and no others.
-        IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces
-            : _settings.CaptionTemplates;
-        return Evaluator.ZeroShot(_model,
-            [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
-            _tokenizer.Encode(PromptTemplates.Fill(template, name), _model.Clip.Config.ContextLength))])],
-            loader, cancellation);
     }
 }

@@ -19,7 +19,8 @@ public sealed class BatchNormTests : TapeTests
     public void GradientsThroughTheReluMatchFiniteDifferences([Values] bool training, [Values] bool residual)
     {
         // Every channel holds -1, 1 or twice that, so that no sum is near zero, where the ReLU has its edge.
-        float[] values = [.. Enumerable.Range(0, 48).Select(i => (i / 3 % 2 == 0 ? 1 : -1) * (1f + i / 6 % 2) + 0.01f * i)];
+        float[] values = [.. Enumerable.Range(0, 48).Select(i =>
+            (i / 3 % 2 == 0 ? 1 : -1) * (1f + i / 6 % 2) + 0.01f * i)];
         Tensor x = Own(Tensor.From(Device, values, new Shape(4, 2, 2, 3))), added = Own(Tensor.From(Device,
             [.. values.Select(value => value / 2)], x.Shape));
         BatchNormWeights weights = Weights(3) with
@@ -55,7 +56,8 @@ public sealed class BatchNormTests : TapeTests
             ? inner.Checkpoint((innermost, same) => Block(innermost, same, weights), input)
             : Block(inner, input, weights), x));
 
-        Assert.That(once, Is.Not.EqualTo(Weights(5).RunningMean.ToArray().Concat(Weights(5).RunningVariance.ToArray())));
+        Assert.That(once[..5], Is.Not.EqualTo(Weights(5).RunningMean.ToArray()));
+        Assert.That(once[5..], Is.Not.EqualTo(Weights(5).RunningVariance.ToArray()));
         Assert.That(recomputed, Is.EqualTo(once));
         Assert.That(again, Is.EqualTo(gradient));
     }

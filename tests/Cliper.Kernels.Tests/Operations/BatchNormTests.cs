@@ -15,7 +15,8 @@ public sealed class BatchNormTests(SimdLevel level) : HostDevices(level)
     {
         float[] x = Shifted(size.Rows, size.Channels, 1);
         (double[] expectedMean, double[] expectedVariance) = Moments(x, size.Channels);
-        DeviceArray ax = Device.From(x), mean = Device.Allocate(size.Channels), variance = Device.Allocate(size.Channels);
+        DeviceArray ax = Device.From(x), mean = Device.Allocate(size.Channels),
+            variance = Device.Allocate(size.Channels);
 
         BatchNorm.Statistics(ax, mean, variance);
 
@@ -43,8 +44,8 @@ public sealed class BatchNormTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void UpdateRunning_TakesTheUnbiasedVariance()
     {
-        DeviceArray mean = Device.From([2f, -1]), variance = Device.From([3f, 0.5f]), runningMean = Device.From([1f, 0]),
-            runningVariance = Device.From([1f, 4]);
+        DeviceArray mean = Device.From([2f, -1]), variance = Device.From([3f, 0.5f]),
+            runningMean = Device.From([1f, 0]), runningVariance = Device.From([1f, 4]);
 
         BatchNorm.UpdateRunning(mean, variance, runningMean, runningVariance, 4);
 
@@ -65,11 +66,13 @@ public sealed class BatchNormTests(SimdLevel level) : HostDevices(level)
         if (batchStatistics)
         {
             (double[] means, double[] variances) = Moments(x, channels);
-            (mean, variance) = ([.. means.Select(value => (float)value)], [.. variances.Select(value => (float)value)]);
+            mean = [.. means.Select(value => (float)value)];
+            variance = [.. variances.Select(value => (float)value)];
         }
-        DeviceArray ax = Device.From(x), aadded = residual ? Device.From(added) : default, ay = Device.Allocate(x.Length),
-            ady = Device.From(dy), adx = Device.From(before), adg = Device.From(before.AsSpan(0, channels)),
-            adb = Device.From(before.AsSpan(0, channels)), ag = Device.From(gamma), ab = Device.From(beta),
+        DeviceArray ax = Device.From(x), aadded = residual ? Device.From(added) : default,
+            ay = Device.Allocate(x.Length), ady = Device.From(dy), adx = Device.From(before),
+            adg = Device.From(before.AsSpan(0, channels)), adb = Device.From(before.AsSpan(0, channels)),
+            ag = Device.From(gamma), ab = Device.From(beta),
             am = Device.From(mean), av = Device.From(variance);
         var parameters = new BatchNorm.Parameters(ag, ab, am, av);
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 
@@ -15,11 +16,12 @@ public static unsafe partial class AveragePool
 
     private readonly struct ForwardRange(float* x, float* y, FeatureMap input, int size) : IRangeBody
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
             int channels = input.Channels;
             FeatureMap output = Output(input, size);
-            float factor = 1f / (size * size);
+            V factor = V.Create(1f / (size * size));
             for (long line = start; line < end; line++)
             {
                 float* first = x + (line / output.Height * input.Height + line % output.Height * size) * input.Line;
@@ -27,11 +29,18 @@ public static unsafe partial class AveragePool
                 for (int column = 0; column < output.Width; column++, target += channels)
                 {
                     float* window = first + (long)column * size * channels;
-                    RowMath.Write<V>(window, target, channels, add: false);
-                    for (int place = 1; place < size * size; place++)
-                        RowMath.Add<V>(window + place / size * input.Line + place % size * channels, target, target,
-                            channels);
-                    RowMath.Scale<V>(target, factor, target, channels, add: false);
+                    for (int c = 0; c < channels; c += V.Count)
+                    {
+                        int n = Math.Min(V.Count, channels - c);
+                        V sum = V.Zero;
+                        for (int k = 0; k < size; k++)
+                        {
+                            float* pixel = window + k * input.Line + c;
+                            for (int l = 0; l < size; l++, pixel += channels)
+                                sum += n == V.Count ? V.Load(pixel) : V.LoadPartial(pixel, n);
+                        }
+                        (sum * factor).StorePartial(target + c, n);
+                    }
                 }
             }
         }

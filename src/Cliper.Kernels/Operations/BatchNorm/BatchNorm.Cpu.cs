@@ -8,13 +8,18 @@ public static unsafe partial class BatchNorm
 {
     private const int LeastRowsPerSlice = 64, MaxSlices = 128;
 
+    // Rows that are added to sums in memory together, for each sum waits for its last addition. Rows of many channels
+    // are read one by one, in a single stream that the CPU's prefetchers follow.
+    private static int RowsTogether(int channels) => channels <= 64 ? 4 : 1;
+
     // By sizes alone, so that the order of the sums is the same with any number of threads.
     private static int RowsPerSlice(int rows, int channels) => Math.Max((rows + MaxSlices - 1) / MaxSlices,
         Math.Max(LeastRowsPerSlice, RangeLoop.Grain / channels));
 
     private static void StatisticsCpu(CpuDevice host, DeviceArray x, DeviceArray mean, DeviceArray variance, int rows)
     {
-        int channels = checked((int)mean.Length), each = RowsPerSlice(rows, channels), slices = (rows + each - 1) / each;
+        int channels = checked((int)mean.Length), each = RowsPerSlice(rows, channels),
+            slices = (rows + each - 1) / each;
         DeviceArray parts = host.Allocate(2L * slices * channels);
         RangeLoop.Run(host, slices, 1, new StatisticsRange(x.Floats, parts.Floats, rows, channels, each));
         float* p = parts.Floats, m = mean.Floats, v = variance.Floats;
@@ -54,15 +59,16 @@ public static unsafe partial class BatchNorm
 
     private static void BackwardCpu(CpuDevice host, Input input, Gradients gradients, int rows, bool batchStatistics)
     {
-        int channels = input.Parameters.Channels, each = RowsPerSlice(rows, channels), slices = (rows + each - 1) / each;
+        int channels = input.Parameters.Channels, each = RowsPerSlice(rows, channels),
+            slices = (rows + each - 1) / each;
         DeviceArray scale = Scale(host, input.Parameters), parts = host.Allocate(2L * (slices + 1) * channels);
         var line = new Line(input.Parameters, scale.Floats);
         // Row 0 takes the totals: the sums of g and of g (x - mean).
         float* totals = parts.Floats, slopes = totals + channels;
         RangeLoop.Run(host, slices, 1, new SumsRange(input.X.Floats, input.Dy.Floats, input.Y.Floats,
             totals + 2 * channels, line, input.Relu, rows, each));
-        ColumnSum.Forward(parts.Slice(2L * channels, 2L * slices * channels), parts.Slice(0, 2L * channels), false,
-            slices, 2 * channels, 2L * channels);
+        ColumnSum.Forward(parts.Slice(2L * channels, 2L * slices * channels), parts.Slice(0, 2L * channels), slices,
+            2 * channels, 2L * channels);
         float* gamma = input.Parameters.Gamma.Floats, variance = input.Parameters.Variance.Floats;
         for (int c = 0; c < channels; c++)
         {
@@ -113,36 +119,30 @@ public static unsafe partial class BatchNorm
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
-            int width = channels;
+            int width = channels, together = RowsTogether(width);
             for (long slice = start; slice < end; slice++)
             {
                 int count = (int)Math.Min(each, rows - slice * each);
                 float* first = x + slice * each * width, sums = parts + 2 * slice * width, squares = sums + width;
                 new Span<float>(sums, 2 * width).Clear();
-                int row = 1;
-                // Four rows at a time, so that the sums are read and written once for four numbers.
-                for (; row <= count - 4; row += 4)
+                for (int row = 1; row < count; row += together)
                 {
+                    int rowsNow = Math.Min(together, count - row);
                     float* p = first + (long)row * width;
-                    for (int c = 0; c < width; c += V.Count)
+                    for (int c = 0; c < width; c += V.Count, p += V.Count)
                     {
                         int n = width - c;
-                        V shift = Load<V>(first + c, n), a = Load<V>(p + c, n) - shift,
-                            b = Load<V>(p + width + c, n) - shift, d = Load<V>(p + 2 * width + c, n) - shift,
-                            e = Load<V>(p + 3 * width + c, n) - shift;
-                        Store(Load<V>(sums + c, n) + ((a + b) + (d + e)), sums + c, n);
-                        V square = V.MultiplyAdd(a, a, b * b) + V.MultiplyAdd(d, d, e * e);
-                        Store(Load<V>(squares + c, n) + square, squares + c, n);
+                        V shift = Load<V>(first + c, n), sum = Load<V>(sums + c, n), square = Load<V>(squares + c, n);
+                        for (int r = 0, at = 0; r < rowsNow; r++, at += width)
+                        {
+                            V a = Load<V>(p + at, n) - shift;
+                            sum += a;
+                            square = V.MultiplyAdd(a, a, square);
+                        }
+                        Store(sum, sums + c, n);
+                        Store(square, squares + c, n);
                     }
                 }
-                for (; row < count; row++)
-                    for (int c = 0; c < width; c += V.Count)
-                    {
-                        int n = width - c;
-                        V a = Load<V>(first + (long)row * width + c, n) - Load<V>(first + c, n);
-                        Store(Load<V>(sums + c, n) + a, sums + c, n);
-                        Store(V.MultiplyAdd(a, a, Load<V>(squares + c, n)), squares + c, n);
-                    }
                 V divisor = V.Create(1f / count);
                 for (int c = 0; c < width; c += V.Count)
                 {
@@ -186,7 +186,7 @@ public static unsafe partial class BatchNorm
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
-            int width = line.Channels;
+            int width = line.Channels, together = RowsTogether(width);
             float* px = x, pd = dy, py = y, mean = line.Mean, scale = line.Scale, beta = line.Beta;
             bool masks = relu && py == null;
             for (long slice = start; slice < end; slice++)
@@ -194,23 +194,32 @@ public static unsafe partial class BatchNorm
                 float* sums = parts + 2 * slice * width, slopes = sums + width;
                 new Span<float>(sums, 2 * width).Clear();
                 long last = Math.Min(rows, (slice + 1) * each);
-                for (long row = slice * each; row < last; row++)
+                for (long row = slice * each; row < last; row += together)
+                {
+                    int rowsNow = (int)Math.Min(together, last - row);
                     for (int c = 0; c < width; c += V.Count)
                     {
                         int n = width - c;
                         long at = row * width + c;
-                        V centered = Load<V>(px + at, n) - Load<V>(mean + c, n), g = Load<V>(pd + at, n);
-                        if (masks)
-                            g = V.SelectLess(V.Zero, V.MultiplyAdd(centered, Load<V>(scale + c, n),
-                                Load<V>(beta + c, n)), g, V.Zero);
-                        else if (py != null)
+                        V m = Load<V>(mean + c, n), s = Load<V>(scale + c, n), b = Load<V>(beta + c, n),
+                            sum = Load<V>(sums + c, n), slope = Load<V>(slopes + c, n);
+                        for (int r = 0; r < rowsNow; r++, at += width)
                         {
-                            g = V.SelectLess(V.Zero, Load<V>(py + at, n), g, V.Zero);
-                            Store(g, pd + at, n);
+                            V centered = Load<V>(px + at, n) - m, g = Load<V>(pd + at, n);
+                            if (masks)
+                                g = V.SelectLess(V.Zero, V.MultiplyAdd(centered, s, b), g, V.Zero);
+                            else if (py != null)
+                            {
+                                g = V.SelectLess(V.Zero, Load<V>(py + at, n), g, V.Zero);
+                                Store(g, pd + at, n);
+                            }
+                            sum += g;
+                            slope = V.MultiplyAdd(g, centered, slope);
                         }
-                        Store(Load<V>(sums + c, n) + g, sums + c, n);
-                        Store(V.MultiplyAdd(g, centered, Load<V>(slopes + c, n)), slopes + c, n);
+                        Store(sum, sums + c, n);
+                        Store(slope, slopes + c, n);
                     }
+                }
             }
         }
     }

@@ -88,7 +88,7 @@ public static partial class BatchNorm
 
     /// <summary>y = (x - mean) * rstd * gamma + beta + residual, then max(y, 0) if asked.</summary>
     /// <param name="x">[rows, channels].</param>
-    /// <param name="parameters">What the channels are normalized with.</param>
+    /// <param name="parameters">The numbers that the channels are normalized with.</param>
     /// <param name="residual">Added before the ReLU, [rows, channels]; may be null.</param>
     /// <param name="y">[rows, channels]; may be <paramref name="x"/> or <paramref name="residual"/>.</param>
     /// <param name="relu">Whether negative results become zero.</param>
