@@ -75,11 +75,13 @@ public sealed partial class Tape
     /// <summary>Columns of a tensor from <paramref name="Offset"/> on, which are an operand.</summary>
     private readonly record struct Part(Tensor Whole, int Offset)
     {
-        public Kernel.Operand Data => new(Whole.Data, Offset, Whole.Shape.Width);
+        public Kernel.Operand Data => At(Whole.Data);
 
-        public Kernel.Operand Gradient => new(Whole.Gradient, Offset, Whole.Shape.Width);
+        public Kernel.Operand At(DeviceArray array) =>
+            array.IsNull ? default : new(array, Offset, Whole.Shape.Width);
 
-        public Kernel.OperandGradient At(GradientTarget target) => new(target, Offset, Whole.Shape.Width);
+        public Kernel.OperandGradient GradientAt(GradientTarget target) =>
+            target.IsNull ? default : new(target, Offset, Whole.Shape.Width);
     }
 
     private Tensor Attend(Kernel.Sizes sizes, Part q, Part k, Part v, Tensor? keyLengths)
@@ -94,35 +96,24 @@ public sealed partial class Tape
             {
                 GradientTarget dq = Target(q.Whole), dk = k.Whole == q.Whole ? dq : Target(k.Whole),
                     dv = v.Whole == k.Whole ? dk : Target(v.Whole);
-                DeviceArray spare = MakeAlike(ref dk, ref dv);
-                Kernel.Backward(sizes, Inputs(), logSumExp, result.Gradient, new(q.At(dq), k.At(dk), v.At(dv)),
-                    result.Data);
+                // The kernel gives keys and values their gradients together: one that nobody wants goes to a spare
+                // array, and where one has a gradient already, the other begins with zero.
+                DeviceArray spare = dk.IsNull == dv.IsNull ? default
+                    : Device.Allocate(k.Whole.Shape.Count, k.Whole.Type);
+                (dk, dv) = (dk.IsNull && !spare.IsNull ? new(spare, dv.Accumulate) : dk,
+                    dv.IsNull && !spare.IsNull ? new(spare, dk.Accumulate) : dv);
+                if (dk.Accumulate != dv.Accumulate)
+                {
+                    Device.Clear(dk.Accumulate ? dv.Array : dk.Array);
+                    (dk, dv) = (dk with { Accumulate = true }, dv with { Accumulate = true });
+                }
+                Kernel.Backward(sizes, Inputs(), logSumExp, result.At(output.Gradient),
+                    new(q.GradientAt(dq), k.GradientAt(dk), v.GradientAt(dv)), result.Data);
                 Device.Free(spare);
             }, [q.Whole, k.Whole, v.Whole, keyLengths], logSumExp);
         Kernel.Forward(sizes, Inputs(), result.Data, logSumExp);
         return output;
 
         Kernel.Inputs Inputs() => new(q.Data, k.Data, v.Data, keyLengths?.Data ?? default);
-    }
-
-    /// <summary>
-    /// Keys and values get their gradients together, both added to or both overwritten: one that nobody wants goes to a
-    /// spare array, and where one has a gradient already, the other begins with zero.
-    /// </summary>
-    /// <returns>The spare array, to be freed; null for none.</returns>
-    private DeviceArray MakeAlike(ref GradientTarget dk, ref GradientTarget dv)
-    {
-        DeviceArray spare = default;
-        if (dk.IsNull != dv.IsNull)
-        {
-            GradientTarget wanted = dk.IsNull ? dv : dk;
-            spare = Device.Allocate(wanted.Array.Length, wanted.Array.Type);
-            (dk, dv) = (dk.IsNull ? wanted with { Array = spare } : dk, dv.IsNull ? wanted with { Array = spare } : dv);
-        }
-        if (dk.Accumulate == dv.Accumulate)
-            return spare;
-        Device.Clear(dk.Accumulate ? dv.Array : dk.Array);
-        (dk, dv) = (dk with { Accumulate = true }, dv with { Accumulate = true });
-        return spare;
     }
 }

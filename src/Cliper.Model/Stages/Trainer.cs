@@ -163,8 +163,8 @@ public sealed partial class Trainer : IDisposable
             Epoch = _state.Epoch,
             Step = _state.Step,
             Sums = _state.Sums,
-            Buffers = [.. _model.Clip.Vision.Buffers.Select(name => _model.Clip.Parameters[name])],
             Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
+            Buffers = [.. _model.Clip.Vision.Buffers.Select(name => _model.Clip.Parameters[name])],
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);

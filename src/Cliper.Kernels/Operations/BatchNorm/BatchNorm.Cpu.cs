@@ -67,8 +67,8 @@ public static unsafe partial class BatchNorm
         float* totals = parts.Floats, slopes = totals + channels;
         RangeLoop.Run(host, slices, 1, new SumsRange(input.X.Floats, input.Dy.Floats, input.Y.Floats,
             totals + 2 * channels, line, input.Relu, rows, each));
-        ColumnSum.Forward(parts.Slice(2L * channels, 2L * slices * channels), parts.Slice(0, 2L * channels), slices,
-            2 * channels, 2L * channels);
+        ColumnSum.Forward(parts.Slice(2L * channels, 2L * slices * channels), parts.Slice(0, 2L * channels),
+            slices, 2 * channels, 2L * channels);
         float* gamma = input.Parameters.Gamma.Floats, variance = input.Parameters.Variance.Floats;
         for (int c = 0; c < channels; c++)
         {
