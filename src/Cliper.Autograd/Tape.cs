@@ -93,15 +93,6 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     private static GradientTarget Target(Tensor? operand) =>
         operand is { RequiresGrad: true } ? operand.GradientTarget() : default;
 
-    /// <summary>Where an operand's gradient goes; the null array for an operand that requires none.</summary>
-    private static DeviceArray Target(Tensor? operand, out bool accumulate)
-    {
-        if (operand is { RequiresGrad: true })
-            return operand.GradientTarget(out accumulate);
-        accumulate = false;
-        return default;
-    }
-
     /// <summary>
     /// Plays the recorded operations back from <paramref name="loss"/> and writes the gradients of every parameter that
     /// requires one. Frees the activations as it goes: read what you want to read before.
@@ -113,7 +104,7 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     {
         if (loss.Shape.Count != 1 || !loss.RequiresGrad)
             throw new InvalidOperationException($"no recorded loss: shape {loss.Shape}");
-        DeviceArray seed = loss.GradientTarget(out _);
+        DeviceArray seed = loss.GradientTarget().Array;
         Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)), seed);
         PlayBack();
     }

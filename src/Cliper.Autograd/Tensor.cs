@@ -172,17 +172,6 @@ public sealed class Tensor : IDisposable
 
     /// <summary>
     /// Where a backward pass writes this tensor's gradient, of the tensor's own type, allocated when first asked for.
-    /// </summary>
-    /// <param name="accumulate">Whether to add to what is there; when false, every element must be written.</param>
-    public DeviceArray GradientTarget(out bool accumulate)
-    {
-        GradientTarget target = GradientTarget();
-        accumulate = target.Accumulate;
-        return target.Array;
-    }
-
-    /// <summary>
-    /// Where a backward pass writes this tensor's gradient, of the tensor's own type, allocated when first asked for.
     /// A gradient that was written before is added to; where none was, every element must be written.
     /// </summary>
     public GradientTarget GradientTarget()

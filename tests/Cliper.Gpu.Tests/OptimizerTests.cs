@@ -130,7 +130,7 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
             }
             Assert.That(part.AsOperand(), Is.EqualTo(weight.OperandCopy.Slice(16 * 64, 32 * 64)));
             Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(Random(64 * 64, step).AsSpan()),
-                weight.GradientTarget(out _));
+                weight.GradientTarget().Array);
             if (step > 0)
                 Assert.That(weight.OperandCopy.Address, Is.EqualTo(before));
             optimizer.Step(1e-2f);
@@ -154,7 +154,8 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
             for (int step = 0; step < 2; step++)
                 Train(straight, optimizer, scaler, step);
             var state = new TrainingState(TrainingStage.Stage1, 0, 2, -1, 0, hasScale ? scaler.Current : null);
-            Checkpoint.Save(path, straight, new CheckpointInfo(1, "test", ""), TensorType.F32, state, optimizer);
+            Checkpoint.Save(path, straight, new CheckpointInfo(1, "test", ""), TensorType.F32,
+                new TrainingProgress(state, optimizer, Average: null));
 
             using Checkpoint.CheckpointReader reader = new(path);
             Assert.That(reader.State, Is.EqualTo(state));
@@ -191,7 +192,8 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
         {
             using CliperModel model = Create();
             Checkpoint.Save(path, model, new CheckpointInfo(1, "test", ""), TensorType.F32,
-                new TrainingState(TrainingStage.Stage1, 0, 2, -1, 0, new LossScaler.State(-2, 0)), null);
+                new TrainingProgress(new TrainingState(TrainingStage.Stage1, 0, 2, -1, 0, new LossScaler.State(-2, 0)),
+                    Optimizer: null, Average: null));
             using Checkpoint.CheckpointReader reader = new(path);
             Assert.That(() => reader.State,
                 Throws.TypeOf<InputException>().With.Message.Contains("a loss scale from 1 to 2^24"));

@@ -114,7 +114,7 @@ public sealed partial class SourceHabitsTests
         }
     }
 
-    private static void AssertNone(IEnumerable<string> violations)
+    internal static void AssertNone(IEnumerable<string> violations)
     {
         string[] all = [.. violations];
         if (all.Length > 0)
@@ -136,14 +136,14 @@ public sealed partial class SourceHabitsTests
 
     private static bool IsThisFile(string file) => Path.GetFileName(file) == $"{nameof(SourceHabitsTests)}.cs";
 
-    private static IEnumerable<string> FilesOf(string folder, string pattern) =>
+    internal static IEnumerable<string> FilesOf(string folder, string pattern) =>
         Directory.EnumerateFiles(Path.Combine(Root, folder), pattern, SearchOption.AllDirectories)
             .Where(file => !Relative(file).Split('/').Any(part => part is "bin" or "obj"))
             .Order(StringComparer.Ordinal);
 
-    private static string Relative(string file) => Path.GetRelativePath(Root, file).Replace('\\', '/');
+    internal static string Relative(string file) => Path.GetRelativePath(Root, file).Replace('\\', '/');
 
-    private static string Place(string file, int line) => $"{Relative(file)}:{line + 1}";
+    internal static string Place(string file, int line) => $"{Relative(file)}:{line + 1}";
 
     private static string FindRoot()
     {

@@ -65,19 +65,17 @@ public sealed partial class Tape
         if (record)
             Record(output, () =>
             {
-                DeviceArray dx = Target(x, out bool addX), dy = dx;
-                bool addY = addX;
-                if (y != x)
-                    dy = Target(y, out addY);
-                Kernel.Backward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
-                    logSumExp, At(output.Gradient, (0, width)), At(dx, q), addX, At(dy, k), At(dy, v), addY,
-                    At(output.Data, (0, width)));
+                GradientTarget dx = Target(x), dy = y == x ? dx : Target(y);
+                Kernel.Backward(sizes, Inputs(), logSumExp, At(output.Gradient, (0, width)),
+                    new(GradientAt(dx, q), GradientAt(dy, k), GradientAt(dy, v)), At(output.Data, (0, width)));
             }, [x, y, keyLengths], logSumExp);
-        Kernel.Forward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
-            At(output.Data, (0, width)), logSumExp);
+        Kernel.Forward(sizes, Inputs(), At(output.Data, (0, width)), logSumExp);
         return output;
 
+        Kernel.Inputs Inputs() => new(At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default);
         static Kernel.Operand At(DeviceArray array, (int Offset, int Stride) columns) =>
-            array.IsNull ? default : new(array, columns.Offset, columns.Stride);
+            new(array, columns.Offset, columns.Stride);
+        static Kernel.OperandGradient GradientAt(GradientTarget target, (int Offset, int Stride) columns) =>
+            new(target, columns.Offset, columns.Stride);
     }
 }

@@ -33,7 +33,7 @@ public sealed partial class Tape
                 using var again = new Tape(Device) { IsRecomputation = true };
                 Tensor repeated = block(again, input).Root;
                 if (!output.TryMoveGradientTo(repeated))
-                    Kernel.Backward(output.Gradient, repeated.GradientTarget(out bool add), add);
+                    Kernel.Backward(output.Gradient, repeated.GradientTarget());
                 again.PlayBack();
             }, [input]);
         return result;

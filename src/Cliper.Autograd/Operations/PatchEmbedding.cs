@@ -27,9 +27,8 @@ public sealed partial class Tape
         if (Needs(images, weight))
             Record(y, () =>
             {
-                DeviceArray dimages = Target(images, out bool addImages), dweight = Target(weight, out bool addWeight);
-                Kernel.Backward(images.Data, weight.AsOperand(), y.Gradient, dimages, addImages, dweight,
-                    addWeight, sizes);
+                GradientTarget dimages = Target(images), dweight = Target(weight);
+                Kernel.Backward(images.Data, weight.AsOperand(), y.Gradient, dimages, dweight, sizes);
             }, [images, weight]);
         return y;
     }

@@ -40,6 +40,13 @@ internal sealed class SettingsOptions(bool stages)
         HelpName = "STAGE",
     };
 
+    private readonly Option<string?> _balance = new("--balance")
+    {
+        Description = "What is done for rare classes: none, sampling (every class drawn equally often) or logits "
+            + "(adjusted by the classes' frequencies, as logitAdjustment=1).",
+        HelpName = "RULE",
+    };
+
     private readonly StrictOption _strict = new();
 
     // Each option with the settings it stands for.
@@ -74,7 +81,7 @@ internal sealed class SettingsOptions(bool stages)
     ];
 
     /// <summary>All of them, to be added to a command.</summary>
-    public IEnumerable<Option> All => [_recipe, _config, .. Values.Select(value => value.Option), .. stages ? [_stage]
+    public IEnumerable<Option> All => [_recipe, _config, .. Values.Select(value => value.Option), .. stages ? [_balance, _stage]
         : Array.Empty<Option>(), _strict, _set];
 
     private IEnumerable<(Option<string?> Option, string[] Paths)> Values => stages ? [.. _values, .. _stageValues]
@@ -110,6 +117,16 @@ internal sealed class SettingsOptions(bool stages)
     {
         if (parsed.GetValue(_strict))
             yield return ("strict", "true");
+        if (stages && parsed.GetValue(_balance) is { } rule)
+        {
+            yield return ("balanced", rule switch
+            {
+                "sampling" => "true",
+                "none" or "logits" => "false",
+                _ => throw new SettingsException($"--balance is '{rule}'; there are none, sampling and logits"),
+            });
+            yield return ("logitAdjustment", rule == "logits" ? "1" : "0");
+        }
         foreach ((Option<string?> option, string[] paths) in Values)
             if (parsed.GetValue(option) is { } text)
                 foreach (string path in paths)

@@ -42,6 +42,8 @@ public static class Checkpoint
     private const string ClipPrefix = "clip.";
     private const string OptimizerPrefix = "optimizer.";
     private const string StepName = "step";
+    private const string AveragePrefix = "average.";
+    private const string AverageSteps = "average_steps";
     private const string MethodKey = "method";
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
@@ -52,12 +54,11 @@ public static class Checkpoint
     /// <param name="info">Facts about it.</param>
     /// <param name="type">F32, or F16 for half the size.</param>
     public static void Save(string path, CliperModel model, CheckpointInfo info, TensorType type = TensorType.F32) =>
-        Save(path, model, info, type, null, null);
+        Save(path, model, info, type, null);
 
     /// <summary>Writes a run's state, to be resumed bit by bit.</summary>
     internal static void Save(string path, CliperModel model, CheckpointInfo info, TensorType type,
-        TrainingState? state,
-        IOptimizer? optimizer)
+        TrainingProgress? progress)
     {
         var writer = new SafeTensorsWriter();
         foreach ((string name, Tensor tensor) in model.Clip.Parameters.StartingWith())
@@ -68,8 +69,10 @@ public static class Checkpoint
         using (var tape = new Tape(model.Clip.Device, recording: false))
             if (model.ClassFeatures(tape) is { } features)
                 writer.Add("text_features", features.Shape.ToArray(), features.ToArray());
-        if (optimizer is not null)
+        if (progress?.Optimizer is { } optimizer)
             Add(writer, optimizer);
+        if (progress?.Average is { } average)
+            Add(writer, average);
         writer.Metadata["format"] = Format;
         writer.Metadata["classes"] = JsonSerializer.Serialize(model.Classes, Json);
         writer.Metadata["clip_config"] = JsonSerializer.Serialize(model.Clip.Config, Json);
@@ -80,8 +83,8 @@ public static class Checkpoint
             writer.Metadata[key] = JsonSerializer.Serialize(value, Json);
         writer.Metadata["temperature"] = model.Temperature.ToString("R", CultureInfo.InvariantCulture);
         writer.Metadata["info"] = JsonSerializer.Serialize(info, Json);
-        if (state is not null)
-            writer.Metadata["state"] = JsonSerializer.Serialize(state, Json);
+        if (progress is not null)
+            writer.Metadata["state"] = JsonSerializer.Serialize(progress.State, Json);
         writer.Write(path);
     }
 
@@ -94,6 +97,13 @@ public static class Checkpoint
                 writer.Add($"{stem}:{name}", tensor.Shape.ToArray(), tensor.ToArray());
             writer.Add($"{stem}:{StepName}", [], new int[] { state.Step });
         }
+    }
+
+    private static void Add(SafeTensorsWriter writer, WeightAverage average)
+    {
+        foreach ((string name, Tensor tensor) in average.State)
+            writer.Add(AveragePrefix + name, tensor.Shape.ToArray(), tensor.ToArray());
+        writer.Add(AverageSteps, [], new int[] { average.Steps });
     }
 
     /// <summary>The checkpoint that <paramref name="path"/> means: a file as it is, or the model of a run's
@@ -173,6 +183,15 @@ public static class Checkpoint
                 optimizer.Restore(stem[OptimizerPrefix.Length..], (int)_source.ReadIntegers(key)[0],
                     [.. optimizer.StateNames.Select(name => _source.ReadFloats($"{stem}:{name}"))]);
             }
+        }
+
+        /// <summary>Gives an average over the same weights the state that was saved; one that was not saved begins
+        /// with the weights.</summary>
+        public void Restore(WeightAverage average)
+        {
+            if (_source.Tensors.ContainsKey(AverageSteps))
+                average.Restore((int)_source.ReadIntegers(AverageSteps)[0],
+                    name => _source.ReadFloats(AveragePrefix + name));
         }
 
         public void Dispose() => _source.Dispose();

@@ -58,8 +58,9 @@ internal sealed class RunCheckpoints
 
     public void SaveBest(CliperModel model, CheckpointInfo info) => Checkpoint.Save(BestPath, model, info);
 
-    public void SaveLast(CliperModel model, CheckpointInfo info, TrainingState state, IOptimizer? optimizer) =>
-        Checkpoint.Save(LastPath, model, info, TensorType.F32, state, optimizer);
+    public void SaveLast(CliperModel model, CheckpointInfo info, TrainingState state, IOptimizer? optimizer,
+        WeightAverage? average = null) =>
+        Checkpoint.Save(LastPath, model, info, TensorType.F32, new TrainingProgress(state, optimizer, average));
 
     public Checkpoint.CheckpointReader OpenLast() => File.Exists(LastPath)
         ? new Checkpoint.CheckpointReader(LastPath)

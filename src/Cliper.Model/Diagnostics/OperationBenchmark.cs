@@ -132,11 +132,11 @@ public sealed partial class OperationBenchmark(Device device, BenchmarkSizes siz
             string shape = $"{samples}x{tokens}x{width}, {heads} heads{(causal ? ", causal" : "")}";
             // Forward q, k, v and the result; backward these, its gradient, and three gradients.
             yield return Compute("attention forward", shape, 2 * product,
-                () => Attention.Forward(shapes, Of(qkv, 0), Of(qkv, 1), Of(qkv, 2), default, new(y, 0, width),
+                () => Attention.Forward(shapes, new(Of(qkv, 0), Of(qkv, 1), Of(qkv, 2)), new(y, 0, width),
                     sums), 4 * y.Bytes);
             yield return Compute("attention backward", shape, 5 * product, () =>
-                Attention.Backward(shapes, Of(qkv, 0), Of(qkv, 1), Of(qkv, 2), default, sums, new(dy, 0, width),
-                    Of(dqkv, 0), false, Of(dqkv, 1), Of(dqkv, 2), false,
+                Attention.Backward(shapes, new(Of(qkv, 0), Of(qkv, 1), Of(qkv, 2)), sums, new(dy, 0, width),
+                    new(Of(dqkv, 0), Of(dqkv, 1), Of(dqkv, 2)),
                     device is GpuDevice ? new Attention.Operand(y, 0, width) : default),
                 8 * y.Bytes);
 
@@ -156,18 +156,18 @@ public sealed partial class OperationBenchmark(Device device, BenchmarkSizes siz
                 dgamma = Floats(Width), dbeta = Floats(Width);
             string shape = $"{rows}x{Width}";
             yield return Move("layer norm forward", shape, 2L * rows * Width,
-                () => LayerNorm.Forward(x, gamma, beta, y, mean, rstd, rows, Width));
+                () => LayerNorm.Forward(x, new(gamma, beta), y, new(mean, rstd), new(rows, Width)));
             yield return Move("layer norm backward", shape, 3L * rows * Width, () =>
-                LayerNorm.Backward(x, gamma, mean, rstd, y, dx, false, dgamma, false, dbeta, false, rows, Width));
-            yield return Move("column sum", shape, (long)rows * Width, () => ColumnSum.Forward(x, dbeta, false, rows,
-                Width, Width));
+                LayerNorm.Backward(x, gamma, new(mean, rstd), y, new(dx, dgamma, dbeta), new(rows, Width)));
+            yield return Move("column sum", shape, (long)rows * Width, () => ColumnSum.Forward(x, dbeta, rows, Width,
+                Width));
             // Features are fp32 everywhere.
             BenchmarkArray features = Floats(rows, Width), normal = Floats(rows, Width),
                 dfeatures = Floats(rows, Width);
             yield return Move("L2 normalize forward", shape, 2L * rows * Width,
                 () => L2Normalize.Forward(features, normal, rstd, rows, Width), Float);
             yield return Move("L2 normalize backward", shape, 3L * rows * Width,
-                () => L2Normalize.Backward(normal, rstd, features, dfeatures, false, rows, Width), Float);
+                () => L2Normalize.Backward(normal, rstd, features, dfeatures, rows, Width), Float);
         }
     }
 
@@ -180,8 +180,7 @@ public sealed partial class OperationBenchmark(Device device, BenchmarkSizes siz
             using var scope = new Scope(this);
             BenchmarkArray a = Numbers(rows, Hidden), b = Numbers(rows, Hidden), y = Numbers(rows, Hidden);
             yield return Move("QuickGELU forward", shape, 2 * count, () => Elementwise.Forward<QuickGelu>(a, y));
-            yield return Move("QuickGELU backward", shape, 3 * count, () => Elementwise.Backward<QuickGelu>(a,
-                b, y, false));
+            yield return Move("QuickGELU backward", shape, 3 * count, () => Elementwise.Backward<QuickGelu>(a, b, y));
             yield return Move("add", shape, 3 * count, () => Add.Forward(a, b, y));
         }
         {
@@ -243,9 +242,9 @@ public sealed partial class OperationBenchmark(Device device, BenchmarkSizes siz
             dcls = Floats(Width);
         long moved = (2L * samples * patches + samples) * Width;
         yield return Move("class token and positions forward", $"{samples}x{patches}x{Width}", moved,
-            () => AddClassToken.Forward(x, cls, positions, y, samples, patches, Width));
+            () => AddClassToken.Forward(x, cls, positions, y, new(samples, patches, Width)));
         yield return Move("class token and positions backward", $"{samples}x{patches}x{Width}", moved,
-            () => AddClassToken.Backward(y, x, false, dcls, false, dpositions, false, samples, patches, Width));
+            () => AddClassToken.Backward(y, x, dcls, dpositions, new(samples, patches, Width)));
 
         BenchmarkArray table = Floats(vocabulary, textWidth), dtable = Floats(vocabulary, textWidth),
             places = Floats(Length, textWidth);
@@ -256,9 +255,9 @@ public sealed partial class OperationBenchmark(Device device, BenchmarkSizes siz
         yield return Move("gather forward", shape, 2L * Prompts * Length * textWidth,
             () => Gather.Forward(table, ids, text, vocabulary, textWidth));
         yield return Move("gather backward, accumulate", shape, 3L * Prompts * Length * textWidth,
-            () => Gather.Backward(ids, text, dtable, true, vocabulary, textWidth));
+            () => Gather.Backward(ids, text, new(dtable, Accumulate: true), vocabulary, textWidth));
         yield return Move("splice forward", shape, 2L * Prompts * Length * textWidth,
-            () => InsertEmbeddings.Forward(text, learned, prompts, Prompts, Length, Learned, First, textWidth));
+            () => InsertEmbeddings.Forward(text, learned, prompts, new(Prompts, Length, Learned, First, textWidth)));
         yield return Move("add positions forward", shape, 2L * Prompts * Length * textWidth,
             () => AddPositions.Forward(text, places, prompts, Prompts, Length, textWidth));
     }
@@ -273,7 +272,7 @@ public sealed partial class OperationBenchmark(Device device, BenchmarkSizes siz
         yield return Move("softmax cross-entropy forward", $"{Batch}x{Batch}", (long)Batch * Batch,
             () => SoftmaxCrossEntropy.Forward(square, targets, loss, rowSums, Batch, Batch), Float);
         yield return Move("softmax cross-entropy backward", $"{Batch}x{Batch}", 2L * Batch * Batch,
-            () => SoftmaxCrossEntropy.Backward(square, targets, rowSums, dloss, dsquare, false, Batch, Batch), Float);
+            () => SoftmaxCrossEntropy.Backward(square, targets, rowSums, dloss, dsquare, Batch, Batch), Float);
 
         BenchmarkArray logits = Floats(Batch, Classes * Subclasses), dlogits = Floats(Batch, Classes * Subclasses);
         BenchmarkArray losses = Floats(2), dlosses = Ones(2), alpha = Floats(Batch);
@@ -281,10 +280,11 @@ public sealed partial class OperationBenchmark(Device device, BenchmarkSizes siz
         BenchmarkArray nearest = Integers(new int[Batch]), counts = Integers(new int[Classes * Subclasses]);
         string shape = $"{Batch}x{Classes}x{Subclasses}";
         yield return Move("CLIPER loss forward", shape, (long)Batch * Classes * Subclasses, () =>
-            CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, Batch, Classes, Subclasses,
+            CliperLoss.Forward(logits, labels, losses, new(alpha, nearest, counts), new(Batch, Classes, Subclasses),
                 EmptySubclasses.MinusOneNinetyNinth), Float);
         yield return Move("CLIPER loss backward", shape, 2L * Batch * Classes * Subclasses, () =>
-            CliperLoss.Backward(logits, labels, alpha, nearest, dlosses, dlogits, false, Batch, Classes, Subclasses),
+            CliperLoss.Backward(logits, labels, new(alpha, nearest, default), dlosses, dlogits,
+                new(Batch, Classes, Subclasses)),
             Float);
     }
 

@@ -124,11 +124,11 @@ public sealed class OperationTest(Device device)
             statistics = Owned(device.Allocate(sizes.Statistics));
         Attention.Operand q = new(input, 0, Stride), k = new(input, Depth, Stride), v = new(input, 2 * Depth, Stride),
             o = new(output, 0, Depth);
-        Attention.Forward(sizes, q, k, v, default, o, statistics);
+        Attention.Forward(sizes, new(q, k, v), o, statistics);
         Compare(name, output, (_, at) => y[at], y.Length);
-        Attention.Backward(sizes, q, k, v, default, statistics, new(gradient, 0, Depth), new(inputGradient, 0, Stride),
-            false,
-            new(inputGradient, Depth, Stride), new(inputGradient, 2 * Depth, Stride), false, o);
+        Attention.Backward(sizes, new(q, k, v), statistics, new(gradient, 0, Depth),
+            new(new(inputGradient, 0, Stride), new(inputGradient, Depth, Stride),
+                new(inputGradient, 2 * Depth, Stride)), o);
         Compare($"{name}, gradient", inputGradient, (_, at) => dqkv[at], dqkv.Length);
     }
 
@@ -138,7 +138,7 @@ public sealed class OperationTest(Device device)
         DeviceArray input = Numbers(x), output = Empty(x.Length), features = Floats(x), unit = Floats(x),
             mean = Floats(new double[Rows]),
             rstd = Floats(new double[Rows]);
-        LayerNorm.Forward(input, Floats(gamma), Floats(beta), output, mean, rstd, Rows, Depth);
+        LayerNorm.Forward(input, new(Floats(gamma), Floats(beta)), output, new(mean, rstd), new(Rows, Depth));
         Compare("layer norm", output, (r, c) =>
         {
             double average = Sum(Depth, i => x[r * Depth + i]) / Depth;
@@ -197,11 +197,11 @@ public sealed class OperationTest(Device device)
             chosen = Owned(device.Allocate(Rows, ElementType.Int32)),
             numbers = Owned(device.Allocate(Width, ElementType.Int32)),
             dlogits = Floats(new double[Rows * Width]);
-        CliperLoss.Forward(logits, targets, losses, factors, chosen, numbers, Rows, Classes, Subclasses,
+        CliperLoss.Forward(logits, targets, losses, new(factors, chosen, numbers), new(Rows, Classes, Subclasses),
             EmptySubclasses.MinusOneNinetyNinth);
         Compare("CLIPER losses", losses, (_, which) => (which == 0 ? fine : margin) / Rows, 2);
-        CliperLoss.Backward(logits, targets, factors, chosen, Floats([1, 1]), dlogits, false, Rows, Classes,
-            Subclasses);
+        CliperLoss.Backward(logits, targets, new(factors, chosen, default), Floats([1, 1]), dlogits,
+            new(Rows, Classes, Subclasses));
         Compare("CLIPER losses, gradient", dlogits, (_, at) => gradient[at], gradient.Length);
 
         static IEnumerable<int> Places(int k) => Enumerable.Range(k * Subclasses, Subclasses);
@@ -217,13 +217,13 @@ public sealed class OperationTest(Device device)
             dinsert = Floats(insert);
         Gather.Forward(Floats(table), ids, y, TableRows, Depth);
         Compare("gather", y, (r, c) => table[rows[r] * Depth + c], Depth);
-        Gather.Backward(ids, tokens, dtable, false, TableRows, Depth);
+        Gather.Backward(ids, tokens, dtable, TableRows, Depth);
         Compare("gather, gradient", dtable, (r, c) => Sum(rows.Length, i => rows[i] == r ? x[i * Depth + c] : 0),
             Depth);
-        InsertEmbeddings.Forward(tokens, Floats(insert), y, Sequences, Length, Inserted, Start, Depth);
+        InsertEmbeddings.Forward(tokens, Floats(insert), y, new(Sequences, Length, Inserted, Start, Depth));
         Compare("splice", y, (r, c) => r % Length is >= Start and < Start + Inserted
             ? insert[(r / Length * Inserted + r % Length - Start) * Depth + c] : x[r * Depth + c], Depth);
-        InsertEmbeddings.Backward(tokens, default, false, dinsert, false, Sequences, Length, Inserted, Start, Depth);
+        InsertEmbeddings.Backward(tokens, default, dinsert, new(Sequences, Length, Inserted, Start, Depth));
         Compare("splice, gradient", dinsert, (r, c) => x[(r / Inserted * Length + Start + r % Inserted) * Depth + c],
             Depth);
     }
@@ -239,7 +239,7 @@ public sealed class OperationTest(Device device)
             dweight = Floats(weight);
         PatchEmbedding.Forward(input, weights, y, sizes);
         Compare("patch embedding", y, (r, c) => Sum(pixels, i => Pixel(r, i) * weight[c * pixels + i]), Columns);
-        PatchEmbedding.Backward(input, weights, Numbers(dy), default, false, dweight, false, sizes);
+        PatchEmbedding.Backward(input, weights, Numbers(dy), default, dweight, sizes);
         Compare("patch embedding, gradient", dweight, (r, c) => Sum(rows, i => dy[i * Columns + r] * Pixel(i, c)),
             pixels);
 

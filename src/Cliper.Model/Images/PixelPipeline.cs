@@ -50,11 +50,6 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     /// <summary>Shorter side that crops of original images are taken from, by the input size.</summary>
     private const double OriginalScale = 1.5;
 
-    /// <summary>
-    /// A resize: a crop of the image, the size it is resized to, and the window of the result that is kept.
-    /// </summary>
-    public readonly record struct Resizing(PixelBox Crop, int Width, int Height, PixelBox Window);
-
     private byte[] _square = [];
     private byte[] _changed = [];
 
@@ -117,6 +112,11 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
             : transform;
     }
 
+    /// <summary>The test transform with the image mirrored left to right after it.</summary>
+    /// <param name="plain">From <see cref="Draw"/> without an augmentation.</param>
+    public ImageTransform Mirrored(in ImageTransform plain) =>
+        plain with { Crop = new PixelBox(0, 0, size, size), Flip = true };
+
     /// <summary>The network's input, [3, size, size].</summary>
     /// <param name="stored">From <see cref="Store"/>.</param>
     /// <param name="transform">From <see cref="Draw"/>.</param>
@@ -155,7 +155,7 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     }
 
     /// <summary>CLIP's test transform up to normalization: shorter side to the input size, center crop.</summary>
-    public Resizing SquareOf(int width, int height)
+    public Resize.Geometry SquareOf(int width, int height)
     {
         // torchvision: the longer side is rounded down, the crop's corner to the nearest, ties to even.
         (int newWidth, int newHeight) = Shrunk(width, height, size);
@@ -172,11 +172,11 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
             AffineWarp.Forward(source, size, size, channels, map, target);
             return;
         }
-        PixelBox crop = transform.Crop!.Value;
+        var to = new Resize.Geometry(transform.Crop!.Value, size, size, new(0, 0, size, size));
         if (transform.Bicubic)
-            Resize.Forward<Bicubic>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
+            Resize.Forward<Bicubic>(source, width, height, channels, to, target);
         else
-            Resize.Forward<Bilinear>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
+            Resize.Forward<Bilinear>(source, width, height, channels, to, target);
         if (transform.Flip)
             Flip.Horizontal(target, size, channels);
     }
@@ -209,16 +209,15 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     private static float Factor(float range, ref RandomStream random) =>
         Math.Max(0, 1 + range * random.NextUniform(-1, 1));
 
-    private static StoredImage Resized(StoredImage image, in Resizing to)
+    private static StoredImage Resized(StoredImage image, in Resize.Geometry to)
     {
         var pixels = new byte[to.Window.Width * to.Window.Height * image.Channels];
         Apply(to, image, pixels);
         return new StoredImage(to.Window.Width, to.Window.Height, image.Channels, pixels);
     }
 
-    private static void Apply(in Resizing to, StoredImage image, Span<byte> target) =>
-        Resize.Forward<Bicubic>(image.Pixels.Span, image.Width,
-        image.Height, image.Channels, to.Crop, to.Width, to.Height, to.Window, target);
+    private static void Apply(in Resize.Geometry to, StoredImage image, Span<byte> target) =>
+        Resize.Forward<Bicubic>(image.Pixels.Span, image.Width, image.Height, image.Channels, to, target);
 
     /// <summary>Sizes with the shorter side made <paramref name="shorter"/>; the longer is rounded down.</summary>
     private static (int Width, int Height) Shrunk(int width, int height, int shorter) => width <= height

@@ -50,7 +50,7 @@ internal sealed class RawImages(IReadOnlyList<(StoredImage Image, ImageTransform
             device.Free(array);
         return y;
 
-        (PixelPipeline.Resizing, bool) CropOf(ImageView _, ImageTransform transform) =>
+        (Resize.Geometry, bool) CropOf(ImageView _, ImageTransform transform) =>
             (new(transform.Crop!.Value, size, size, new(0, 0, size, size)), transform.Flip);
     }
 
@@ -82,13 +82,13 @@ internal sealed class RawImages(IReadOnlyList<(StoredImage Image, ImageTransform
     }
 
     private void ResizeEach<TFilter>(Device device, int[] chosen, Func<ImageView, ImageTransform,
-        (PixelPipeline.Resizing, bool Mirror)> how)
+        (Resize.Geometry, bool Mirror)> how)
         where TFilter : struct, IResizeFilter
     {
         ImageView[] sources = Replace(device, chosen);
         Resize.Forward<TFilter>([.. chosen.Select((at, i) =>
         {
-            (PixelPipeline.Resizing to, bool mirror) = how(sources[i], images[at].Transform);
+            (Resize.Geometry to, bool mirror) = how(sources[i], images[at].Transform);
             return new Resize.Part(sources[i], to.Crop, to.Width, to.Height, to.Window, mirror, _current[at]);
         })]);
     }

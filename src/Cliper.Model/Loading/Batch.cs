@@ -14,13 +14,12 @@ public sealed class Batch : IDisposable
     private float[]? _pixels;
     private Tensor? _uploaded;
 
-    internal Batch(int number, int frames, int imageSize, float[] pixels, RawImages? raw, ConcurrentBag<float[]> pool,
-        int[] labels,
-        int[] indices)
+    internal Batch(int number, LoaderOptions options, float[] pixels, RawImages? raw, ConcurrentBag<float[]> pool,
+        int[] labels, int[] indices)
     {
         (_pool, _raw, _pixels) = (pool, raw, pixels);
-        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, frames, imageSize,
-            labels, indices);
+        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, options.ImagesPerSample,
+            options.ImageSize, labels, indices);
     }
 
     /// <summary>Position in its epoch, from 0.</summary>

@@ -54,7 +54,7 @@ public sealed record StageSettings
     /// <summary>Micro-batches whose gradients add up to one step.</summary>
     public int Accumulate { get; init; } = 1;
 
-    /// <summary>Name of the augmentation: none, light, script or paper.</summary>
+    /// <summary>Name of the augmentation: none, light, strong, script or paper.</summary>
     public string Augmentation { get; init; } = "none";
 
     /// <summary>
@@ -63,6 +63,18 @@ public sealed record StageSettings
     /// learning them by heart later.
     /// </summary>
     public int AugmentationRampEpochs { get; init; }
+
+    /// <summary>
+    /// Decay a step of the moving average of the trained weights (EMA), which is then what epochs are evaluated with
+    /// and what the stage ends with; 0 for the last step's own weights.
+    /// </summary>
+    public float AverageDecay { get; init; }
+
+    /// <summary>
+    /// Part of the right answer that is shared by all classes alike (label smoothing, arXiv 1512.00567, section 7);
+    /// 0 for none. Pre-training alone has it: CLIPER's losses are fixed.
+    /// </summary>
+    public float LabelSmoothing { get; init; }
 
     /// <summary>Computes blocks again in the backward pass: less memory, a third more work.</summary>
     public bool RecomputeBlocks { get; init; }

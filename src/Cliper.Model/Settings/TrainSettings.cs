@@ -101,6 +101,12 @@ public sealed record TrainSettings
     /// <summary>Whether epochs draw every class alike, samples of rare classes more than once.</summary>
     public bool Balanced { get; init; }
 
+    /// <summary>
+    /// Factor tau of the log frequencies that stages 1 and 2 add to the logits of the classes: 0 for none, 1 for
+    /// answers as if all classes were as frequent (logit adjustment, arXiv 2007.07314).
+    /// </summary>
+    public float LogitAdjustment { get; init; }
+
     /// <summary>Which epoch's model the run ends with.</summary>
     public Selection Select { get; init; }
 
@@ -185,6 +191,7 @@ public sealed record TrainSettings
                 $"framesPerSegment is {FramesPerSegment}, which does not divide the {Frames} frames");
         Range(Folds, 2, 1000, nameof(Folds));
         Range(Fold, AllFolds, Folds, nameof(Fold));
+        Range(LogitAdjustment, 0, 4, nameof(LogitAdjustment));
         Range(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));
         Range(LabelCaptionEpochs, 0, 100_000, nameof(LabelCaptionEpochs));
         Range(ValidationFraction, 0.001, 0.9, nameof(ValidationFraction));
@@ -222,6 +229,10 @@ public sealed record TrainSettings
         Range(stage.Beta2, 0, 0.9999999, $"{name}.beta2");
         Range(stage.MaxGradientNorm, 0, float.MaxValue, $"{name}.maxGradientNorm");
         Range(stage.AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
+        Range(stage.AverageDecay, 0, 0.99999, $"{name}.averageDecay");
+        Range(stage.LabelSmoothing, 0, 0.9, $"{name}.labelSmoothing");
+        if (stage.LabelSmoothing > 0 && name != TrainingStage.Pretrain.Name())
+            throw new SettingsException($"{name}.labelSmoothing is {stage.LabelSmoothing}; only pre-training has it");
         Range(stage.Accumulate, 1, 65_536, $"{name}.accumulate");
     }
 

@@ -41,7 +41,9 @@ internal static class ContrastiveLoss
     /// <param name="clip">Both towers.</param>
     /// <param name="imageFeatures">[B, D], not normalized.</param>
     /// <param name="captions">Token ids of each image's caption.</param>
-    public static Tensor Of(Tape tape, ClipModel clip, Tensor imageFeatures, IReadOnlyList<int[]> captions)
+    /// <param name="smoothing">Part of the right answers that is shared by all different captions alike.</param>
+    public static Tensor Of(Tape tape, ClipModel clip, Tensor imageFeatures, IReadOnlyList<int[]> captions,
+        float smoothing = 0)
     {
         int batch = captions.Count;
         var unique = new List<int[]>();
@@ -56,7 +58,7 @@ internal static class ContrastiveLoss
                 unique.Add(captions[i]);
             }
         }
-        Tensor targets = tape.Own(Tensor.From(tape.Device, Targets(captionOf), new Shape(batch, batch)));
+        Tensor targets = tape.Own(Tensor.From(tape.Device, Targets(captionOf, smoothing), new Shape(batch, batch)));
         Tensor rows = tape.Own(Tensor.From(tape.Device, captionOf, new Shape(batch)));
         Tensor images = tape.L2Normalize(imageFeatures);
         Tensor texts = tape.Gather(tape.L2Normalize(clip.Text.Forward(tape, unique)), rows);
@@ -67,18 +69,21 @@ internal static class ContrastiveLoss
             tape.SoftmaxCrossEntropy(perText, targets)), 0.5f);
     }
 
-    /// <summary>Row i shares one evenly among the j with the caption of i.</summary>
-    private static float[] Targets(int[] captionOf)
+    /// <summary>
+    /// Row i shares 1 - smoothing evenly among the j with the caption of i, and the rest evenly among the different
+    /// captions, each of which shares its part among those that have it.
+    /// </summary>
+    internal static float[] Targets(int[] captionOf, float smoothing)
     {
-        int batch = captionOf.Length;
-        var counts = new int[batch];
+        int batch = captionOf.Length, captions = captionOf.Max() + 1;
+        var counts = new int[captions];
         foreach (int caption in captionOf)
             counts[caption]++;
         var targets = new float[batch * batch];
         for (int i = 0; i < batch; i++)
             for (int j = 0; j < batch; j++)
-                if (captionOf[i] == captionOf[j])
-                    targets[i * batch + j] = 1f / counts[captionOf[i]];
+                targets[i * batch + j] = ((captionOf[i] == captionOf[j] ? 1 - smoothing : 0) + smoothing / captions)
+                    / counts[captionOf[j]];
         return targets;
     }
 }

@@ -8,6 +8,19 @@ using Cliper.Model.Text;
 
 namespace Cliper.Model.Stages;
 
+/// <summary>How the epochs of a stage are evaluated.</summary>
+internal enum StageEvaluation
+{
+    /// <summary>They are not.</summary>
+    None,
+
+    /// <summary>Zero-shot, by captions of the classes, for the terminal and the metrics alone.</summary>
+    ZeroShot,
+
+    /// <summary>By the prompts; the best of them may become the run's model.</summary>
+    Prompts,
+}
+
 /// <summary>A stage of training: the parameters that it trains and the loss that it minimizes.</summary>
 internal interface ITrainingStage
 {
@@ -20,8 +33,8 @@ internal interface ITrainingStage
     /// <summary>Whether the image tower is among them, and so works as in training.</summary>
     bool TrainsImageTower { get; }
 
-    /// <summary>Whether its epochs are evaluated, and the best of them may become the run's model.</summary>
-    bool IsEvaluated { get; }
+    /// <summary>How its epochs are evaluated.</summary>
+    StageEvaluation Evaluation { get; }
 
     /// <summary>Computes the loss of a micro-batch.</summary>
     /// <param name="tape">The tape of the step.</param>
@@ -39,7 +52,7 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
 
     public bool TrainsImageTower => true;
 
-    public bool IsEvaluated => false;
+    public StageEvaluation Evaluation => StageEvaluation.ZeroShot;
 
     public StepLoss Loss(Tape tape, Batch batch, int epoch)
     {
@@ -47,12 +60,13 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
         IReadOnlyList<int[]> captions = [.. data.CaptionsOf(batch, epoch)
             .Select(caption => tokenizer.Encode(caption, model.Clip.Config.ContextLength))];
         Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
-        return new StepLoss(ContrastiveLoss.Of(tape, model.Clip, features, captions), null);
+        return new StepLoss(ContrastiveLoss.Of(tape, model.Clip, features, captions,
+            data.Settings.Pretrain.LabelSmoothing), null);
     }
 }
 
 /// <summary>CLIPER's stage 1: the prompt learner is trained against features of the frozen image tower.</summary>
-internal sealed class PromptStage(CliperModel model, TrainSettings settings) : ITrainingStage
+internal sealed class PromptStage(CliperModel model, StageLoss objective) : ITrainingStage
 {
     public TrainingStage Stage => TrainingStage.Stage1;
 
@@ -60,7 +74,7 @@ internal sealed class PromptStage(CliperModel model, TrainSettings settings) : I
 
     public bool TrainsImageTower => false;
 
-    public bool IsEvaluated => false;
+    public StageEvaluation Evaluation => StageEvaluation.None;
 
     public StepLoss Loss(Tape tape, Batch batch, int epoch)
     {
@@ -69,8 +83,7 @@ internal sealed class PromptStage(CliperModel model, TrainSettings settings) : I
         using (var frozen = new Tape(tape.Device, recording: false))
             tape.Device.Copy(model.ImageFeatures(frozen, Evaluator.Pixels(frozen, batch), batch.Frames).Data,
                 features.Data);
-        return StageLoss.Of(tape, model, features, model.ClassFeatures(tape), batch.Labels.AsSpan(0, batch.Count),
-            settings.EmptySubclasses);
+        return objective.Of(tape, model, features, model.ClassFeatures(tape), batch.Labels.AsSpan(0, batch.Count));
     }
 }
 
@@ -78,13 +91,13 @@ internal sealed class PromptStage(CliperModel model, TrainSettings settings) : I
 internal sealed class ImageTowerStage : ITrainingStage, IDisposable
 {
     private readonly CliperModel _model;
-    private readonly TrainSettings _settings;
+    private readonly StageLoss _objective;
     private readonly Tape _tape;
     private readonly Tensor? _classFeatures;
 
-    public ImageTowerStage(CliperModel model, TrainSettings settings)
+    public ImageTowerStage(CliperModel model, StageLoss objective)
     {
-        (_model, _settings) = (model, settings);
+        (_model, _objective) = (model, objective);
         _tape = new Tape(model.Clip.Device, recording: false);
         // A copy outlives the many tensors that the text tower needs to compute it.
         using var inner = new Tape(model.Clip.Device, recording: false);
@@ -102,11 +115,11 @@ internal sealed class ImageTowerStage : ITrainingStage, IDisposable
 
     public bool TrainsImageTower => true;
 
-    public bool IsEvaluated => true;
+    public StageEvaluation Evaluation => StageEvaluation.Prompts;
 
-    public StepLoss Loss(Tape tape, Batch batch, int epoch) => StageLoss.Of(tape, _model,
+    public StepLoss Loss(Tape tape, Batch batch, int epoch) => _objective.Of(tape, _model,
         _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures,
-        batch.Labels.AsSpan(0, batch.Count), _settings.EmptySubclasses);
+        batch.Labels.AsSpan(0, batch.Count));
 
     public void Dispose() => _tape.Dispose();
 }

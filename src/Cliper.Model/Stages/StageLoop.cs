@@ -41,6 +41,9 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <summary>The optimizer, whose state checkpoints keep.</summary>
     public IOptimizer Optimizer => optimizer;
 
+    /// <summary>Moving average of what the stage trains; null where the settings ask for none.</summary>
+    public WeightAverage? Average { get; init; }
+
     /// <summary>Dynamic loss scaling, which keeps fp16 gradients within their range.</summary>
     public LossScaler Scaler { get; } = LossScaler.For(device);
 
@@ -132,6 +135,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         device.Free(_losses);
         _clipping.Dispose();
         Optimizer.Dispose();
+        Average?.Dispose();
     }
 
     // The authors' restarts move once an epoch, the others every step.
@@ -199,6 +203,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         _clipping.Measure(Optimizer.Parameters, Scaler.Scale);
         Optimizer.Step(rate, _clipping.Factor);
         Optimizer.ClearGradients();
+        Average?.Update();
     }
 
     private StepSums Read(int microBatches, int images)

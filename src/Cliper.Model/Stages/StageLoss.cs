@@ -1,25 +1,56 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Prompts;
+using Cliper.Model.Samples;
+using Cliper.Model.Settings;
 
 namespace Cliper.Model.Stages;
 
-/// <summary>CLIPER's objective of stages 1 and 2: fine-grained cross-entropy plus margin loss.</summary>
-internal static class StageLoss
+/// <summary>
+/// CLIPER's objective of stages 1 and 2: fine-grained cross-entropy plus margin loss, of logits that may be adjusted
+/// for rare classes (Menon et al. 2021, arXiv 2007.07314, equation 10): tau log p(class) is added to every logit in
+/// training alone, so that answers without it are those of classes that are all as frequent.
+/// </summary>
+/// <param name="rule">Weight of a subclass that no sample of the batch is nearest to.</param>
+/// <param name="logPriors">tau log p of each class; null for logits as they are.</param>
+internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logPriors)
 {
+    /// <summary>The objective that a run's settings ask for.</summary>
+    /// <param name="settings">Settings of the run.</param>
+    /// <param name="train">Its training split, for the frequencies; a class without a sample counts as having
+    /// one.</param>
+    public static StageLoss For(TrainSettings settings, DataSplit train)
+    {
+        if (settings.LogitAdjustment == 0)
+            return new StageLoss(settings.EmptySubclasses, null);
+        ILookup<int, Sample> byClass = train.Samples.ToLookup(sample => sample.Label);
+        double total = train.Samples.Count;
+        return new StageLoss(settings.EmptySubclasses, [.. Enumerable.Range(0, train.Classes.Count).Select(index =>
+            (float)(settings.LogitAdjustment * Math.Log(Math.Max(1, byClass[index].Count()) / total)))]);
+    }
+
     /// <summary>The loss of a batch and its two parts.</summary>
     /// <param name="tape">The tape of the step.</param>
     /// <param name="model">Scores images by its prompt learner's rule.</param>
     /// <param name="features">[B, D], not normalized.</param>
     /// <param name="classFeatures">Class features; null to compute them in this step.</param>
     /// <param name="labels">Class index of each sample.</param>
-    /// <param name="rule">Weight of a subclass that no sample of the batch is nearest to.</param>
-    public static StepLoss Of(Tape tape, CliperModel model, Tensor features, Tensor? classFeatures,
-        ReadOnlySpan<int> labels,
-        EmptySubclasses rule)
+    public StepLoss Of(Tape tape, CliperModel model, Tensor features, Tensor? classFeatures, ReadOnlySpan<int> labels)
     {
         Tensor onDevice = tape.Own(Tensor.From(tape.Device, labels, new Shape(labels.Length)));
-        Tensor losses = model.Losses(tape, model.Logits(tape, features, classFeatures), onDevice, rule);
+        Tensor logits = model.Logits(tape, features, classFeatures);
+        if (logPriors is not null)
+            logits = Adjusted(tape, logits, logPriors, model.Prompts.PromptsPerClass);
+        Tensor losses = model.Losses(tape, logits, onDevice, rule);
         return new StepLoss(tape.Sum(losses), losses);
+    }
+
+    private static Tensor Adjusted(Tape tape, Tensor logits, IReadOnlyList<float> logPriors, int promptsPerClass)
+    {
+        int samples = logits.Shape[0], prompts = logits.Shape[1];
+        float[] row = [.. Enumerable.Range(0, prompts).Select(prompt => logPriors[prompt / promptsPerClass])];
+        Tensor shifts = tape.Own(Tensor.From(tape.Device, row, new Shape(1, prompts)));
+        return tape.AddPositions(logits.Reshape(new Shape(samples, 1, prompts)), shifts)
+            .Reshape(new Shape(samples, prompts));
     }
 }

@@ -1,4 +1,5 @@
 using Cliper.Autograd;
+using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.Inference;
@@ -70,17 +71,18 @@ public sealed class Trainer : IDisposable
         try
         {
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
+            var objective = StageLoss.For(_settings, _data.Train);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature
                 : ContrastiveLoss.TemperatureOf(_model.Clip);
             // Prompts that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
             if (!_state.HasCompleted(TrainingStage.Stage1) && _settings.Init.Length == 0 && _state.ZeroShot is null)
-                _state = _state with { ZeroShot = ZeroShot(cancellation).Confusion.ToRows() };
-            RunStage(new PromptStage(_model, _settings), cancellation);
+                _state = _state with { ZeroShot = ZeroShot(_data.Result, cancellation).Confusion.ToRows() };
+            RunStage(new PromptStage(_model, objective), cancellation);
             // The image tower is measured before the first step of stage 2, or never.
             if (_state is { Stage: TrainingStage.Stage2, Epoch: 0, Step: 0, AfterStage1: null }
                 && _settings.Stage1.Epochs > 0)
                 _state = _state with { AfterStage1 = Evaluate(_data.Result, cancellation).Confusion.ToRows() };
-            using (var stage2 = new ImageTowerStage(_model, _settings))
+            using (var stage2 = new ImageTowerStage(_model, objective))
             {
                 _model.Clip.Vision.RecomputeBlocks = _settings.Stage2.RecomputeBlocks;
                 RunStage(stage2, cancellation);
@@ -165,6 +167,7 @@ public sealed class Trainer : IDisposable
             Epoch = _state.Epoch,
             Step = _state.Step,
             Sums = _state.Sums,
+            Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);
@@ -187,15 +190,23 @@ public sealed class Trainer : IDisposable
         {
             _model.Clip.Vision.IsTraining = false;
         }
+        loop.Average?.Exchange();
         _model.Train([]);
         _state = _state.AtNextStage();
         _checkpoints.SaveLast(_model, _info, _state, null);
     }
 
+    // The running statistics belong to the weights that they were counted with.
+    private IEnumerable<(string Name, Tensor Tensor)> Averaged(ITrainingStage stage) => stage.TrainsImageTower
+        ? stage.Trained.Concat(_model.Clip.Vision.Buffers.Select(name => (name, _model.Clip.Parameters[name])))
+        : stage.Trained;
+
     private void Restore(StageLoop loop)
     {
         using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
         reader.Restore(loop.Optimizer);
+        if (loop.Average is { } average)
+            reader.Restore(average);
         // Checkpoints of earlier versions have no loss scale: it finds its value again within some steps.
         if (_state.LossScale is { } scale)
             loop.Scaler.Restore(scale);
@@ -204,18 +215,32 @@ public sealed class Trainer : IDisposable
     private void EpochEnded(StageLoop loop, ITrainingStage stage, EpochEvent ended, CancellationToken cancellation)
     {
         bool last = ended.Epoch == ended.Epochs;
-        if (stage.IsEvaluated && _data.Selection is { } split && (last || ended.Epoch % _settings.EvaluateEvery == 0))
+        if (stage.Evaluation != StageEvaluation.None && _data.Selection is { } split
+            && (last || ended.Epoch % _settings.EvaluateEvery == 0))
         {
             _model.Clip.Vision.IsTraining = false;
-            Evaluation evaluation = Evaluate(split, cancellation);
-            _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
-            double war = evaluation.Confusion.War ?? 0;
-            ended = ended with { EvaluatedOn = split.Name, War = war, Uar = evaluation.Confusion.Uar };
-            if (_settings.Select != Selection.Last && war > _state.BestWar)
+            loop.Average?.Exchange();
+            Evaluation evaluation;
+            double war;
+            try
             {
-                _state = _state with { BestWar = war, BestEpoch = ended.Epoch };
-                _checkpoints.SaveBest(_model, _info);
+                evaluation = stage.Evaluation == StageEvaluation.ZeroShot ? ZeroShot(split, cancellation)
+                    : Evaluate(split, cancellation);
+                war = evaluation.Confusion.War ?? 0;
+                if (stage.Evaluation == StageEvaluation.Prompts && _settings.Select != Selection.Last
+                    && war > _state.BestWar)
+                {
+                    _state = _state with { BestWar = war, BestEpoch = ended.Epoch };
+                    _checkpoints.SaveBest(_model, _info);
+                }
             }
+            finally
+            {
+                // An interrupted run goes on with the weights, not with their average.
+                loop.Average?.Exchange();
+            }
+            _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
+            ended = ended with { EvaluatedOn = split.Name, War = war, Uar = evaluation.Confusion.Uar };
         }
         _progress.Report(ended);
         if (!last)
@@ -228,7 +253,7 @@ public sealed class Trainer : IDisposable
     private void SaveState(StageLoop loop, int epoch, int step, EpochSums sums)
     {
         _state = _state with { Epoch = epoch, Step = step, Sums = sums, LossScale = loop.Scaler.Current };
-        _checkpoints.SaveLast(_model, _info, _state, loop.Optimizer);
+        _checkpoints.SaveLast(_model, _info, _state, loop.Optimizer, loop.Average);
     }
 
     private void TakeSelected()
@@ -262,9 +287,9 @@ public sealed class Trainer : IDisposable
                 + "(the setting strict makes this an error)", Warning: true));
     }
 
-    private Evaluation ZeroShot(CancellationToken cancellation)
+    private Evaluation ZeroShot(DataSplit split, CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(_data.Result, _model.Clip.Vision.Input, _device);
+        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
         // A CLIP pre-trained here knows the words of its captions and no others.
         IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces
             : _settings.CaptionTemplates;

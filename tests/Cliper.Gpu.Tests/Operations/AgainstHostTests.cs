@@ -40,16 +40,17 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         [Values] bool accumulate)
     {
         long n = (long)rows * width;
-        Compare((_, a) => LayerNorm.Forward(a[0], a[1], a[2], a[3], a[4], a[5], rows, width),
+        Compare((_, a) => LayerNorm.Forward(a[0], new(a[1], a[2]), a[3], new(a[4], a[5]), new(rows, width)),
             In(n, 1), In(width, 2, Float), In(width, 3, Float), Out(n, 64), Out(rows, 8, Float), Out(rows, 600, Float));
         // The host's statistics for both: rows of few elements have a large rstd, whose rounding is compared above.
         using var host = new CpuDevice(1);
         DeviceArray x = host.From(Random(n, 1)), g = host.From(Random(width, 2)), y = host.Allocate(n),
             mean = host.Allocate(rows), rstd = host.Allocate(rows);
-        LayerNorm.Forward(x, g, g, y, mean, rstd, rows, width);
+        LayerNorm.Forward(x, new(g, g), y, new(mean, rstd), new(rows, width));
         double largest = host.ToFloats(rstd).Max(), terms = Math.Sqrt(rows) + Math.Sqrt(width) + 8;
-        Compare((_, a) => LayerNorm.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, a[6], accumulate, a[7],
-            accumulate, rows, width), In(n, 1), In(width, 2, Float), new(host.ToFloats(mean), Float, false, 0),
+        Compare((_, a) => LayerNorm.Backward(a[0], a[1], new(a[2], a[3]), a[4],
+            new(new(a[5], accumulate), new(a[6], accumulate), new(a[7], accumulate)), new(rows, width)),
+            In(n, 1), In(width, 2, Float), new(host.ToFloats(mean), Float, false, 0),
             new(host.ToFloats(rstd), Float, false, 0), In(n, 4), Out(n, 16 * largest * terms), Out(width,
             16 * largest * terms, Float), Out(width, 8 * terms, Float));
     }
@@ -128,7 +129,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         [Values] bool half)
     {
         int stride = width + (width % 8 == 0 ? 16 : 1);
-        Compare((_, a) => ColumnSum.Forward(a[0], a[1], accumulate, rows, width, stride),
+        Compare((_, a) => ColumnSum.Forward(a[0], new(a[1], accumulate), rows, width, stride),
             In(rows == 0 ? 0 : (rows - 1) * stride + width, 1, half ? Half : Float), Out(width, 8 * Math.Sqrt(rows
             + 1), Float));
     }
@@ -140,7 +141,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         Compare((_, a) => L2Normalize.Forward(a[0], a[1], a[2], Rows, width),
             In(Rows * width, 1, Float), Out(Rows * width, 16, Float), Out(Rows, 4000, Float));
         float[] inverse = [2, .5f, 1, 0, 3, 1];
-        Compare((_, a) => L2Normalize.Backward(a[0], a[1], a[2], a[3], accumulate, Rows, width),
+        Compare((_, a) => L2Normalize.Backward(a[0], a[1], a[2], new(a[3], accumulate), Rows, width),
             In(Rows * width, 1, Float), new(inverse, Float, false, 0), In(Rows * width, 2, Float), Out(Rows * width,
                 100 * Math.Sqrt(width), Float));
     }
@@ -152,7 +153,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         Compare((_, a) => Sum.Forward(a[0], a[1], accumulate), In(count, 1, Float), Out(1, slack, Float));
         Compare((_, a) => Sum.Products(a[0], a[1], a[2], accumulate), In(count, 1, Float), In(count, 2, Float), Out(1,
             slack, Float));
-        Compare((_, a) => Sum.Backward(a[0], a[1], accumulate), In(1, 1, Float), Out(count, 1, Float));
+        Compare((_, a) => Sum.Backward(a[0], new(a[1], accumulate)), In(1, 1, Float), Out(count, 1, Float));
     }
 
     [Test]
@@ -170,7 +171,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         float[] x = Random(Rows * classes, 1, true, 30);
         for (int row = 0; row < Rows; row++)
             logSum[row] = MathF.Log(x.AsSpan(row * classes, classes).ToArray().Sum(value => MathF.Exp(value)));
-        Compare((_, a) => SoftmaxCrossEntropy.Backward(a[0], a[1], a[2], a[3], a[4], accumulate, Rows, classes),
+        Compare((_, a) => SoftmaxCrossEntropy.Backward(a[0], a[1], a[2], a[3], new(a[4], accumulate), Rows, classes),
             new(x, Float, false, 0), targets, new(logSum, Float, false, 0), In(1, 3, Float), Out(Rows * classes, 500,
             Float));
     }
@@ -186,15 +187,15 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         float[] alpha = [], nearest = [];
         Compare((device, a) =>
         {
-            CliperLoss.Forward(a[0], a[1], a[2], a[3], a[4], a[5], batch, Classes, Subclasses, rule);
+            CliperLoss.Forward(a[0], a[1], a[2], new(a[3], a[4], a[5]), new(batch, Classes, Subclasses), rule);
             if (device is CpuDevice)
                 (alpha, nearest) = (device.ToFloats(a[3]), [.. a[4].AsSpan<int>().ToArray().Select(value =>
                     (float)value)]);
         }, logits, Integers(labels), Out(2, 4000, Float), Out(batch, 200, Float),
             new([], ElementType.Int32, true, 0, new int[batch]), new([], ElementType.Int32, true, 0, new int[Width]));
-        Compare((_, a) => CliperLoss.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, batch, Classes,
-            Subclasses), logits, Integers(labels), new(alpha, Float, false, 0), Integers([.. nearest.Select(value =>
-            (int)value)]), In(2, 3, Float), Out(batch * Width, 2000, Float));
+        Compare((_, a) => CliperLoss.Backward(a[0], a[1], new(a[2], a[3], default), a[4], new(a[5], accumulate),
+            new(batch, Classes, Subclasses)), logits, Integers(labels), new(alpha, Float, false, 0),
+            Integers([.. nearest.Select(value => (int)value)]), In(2, 3, Float), Out(batch * Width, 2000, Float));
     }
 
     [Test]
@@ -205,7 +206,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
             Compare((_, a) => Gather.Forward(a[0], a[1], a[2], 9, width), In(9 * width, 1, table), Integers(rows),
                 Out(5 * width, 0, y));
         foreach ((ElementType y, ElementType table) in new[] { (Half, Half), (Half, Float), (Float, Float) })
-            Compare((_, a) => Gather.Backward(a[0], a[1], a[2], accumulate, 9, width),
+            Compare((_, a) => Gather.Backward(a[0], a[1], new(a[2], accumulate), 9, width),
                 Integers(rows), In(5 * width, 1, y), Out(9 * width, 8, table));
     }
 
@@ -215,14 +216,15 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         const int N = 3, T = 6, L = 2, Start = 1;
         Compare((_, a) => AddPositions.Forward(a[0], a[1], a[2], N, T, width), In(N * T * width, 1), In(T * width, 2,
             Float), Out(N * T * width, 2));
-        Compare((_, a) => AddClassToken.Forward(a[0], a[1], a[2], a[3], N, T, width),
+        Compare((_, a) => AddClassToken.Forward(a[0], a[1], a[2], a[3], new(N, T, width)),
             In(N * T * width, 1), In(width, 2, Float), In((T + 1) * width, 3, Float), Out(N * (T + 1) * width, 2));
-        Compare((_, a) => AddClassToken.Backward(a[0], a[1], accumulate, a[2], accumulate, a[3], accumulate, N, T,
-            width), In(N * (T + 1) * width, 1), Out(N * T * width, 2), Out(width, 8, Float), Out((T + 1) * width, 8,
-            Float));
-        Compare((_, a) => InsertEmbeddings.Forward(a[0], a[1], a[2], N, T, L, Start, width),
+        Compare((_, a) => AddClassToken.Backward(a[0], new(a[1], accumulate), new(a[2], accumulate),
+            new(a[3], accumulate), new(N, T, width)), In(N * (T + 1) * width, 1), Out(N * T * width, 2),
+            Out(width, 8, Float), Out((T + 1) * width, 8, Float));
+        Compare((_, a) => InsertEmbeddings.Forward(a[0], a[1], a[2], new(N, T, L, Start, width)),
             In(N * T * width, 1), In(N * L * width, 2, Float), Out(N * T * width, 0));
-        Compare((_, a) => InsertEmbeddings.Backward(a[0], a[1], accumulate, a[2], accumulate, N, T, L, Start, width),
+        Compare((_, a) => InsertEmbeddings.Backward(a[0], new(a[1], accumulate), new(a[2], accumulate),
+            new(N, T, L, Start, width)),
             In(N * T * width, 1), Out(N * T * width, 2), Out(N * L * width, 2, Float));
     }
 
@@ -234,7 +236,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         int means = Samples * width;
         Compare((_, a) => Mean.Forward(a[0], a[1], Samples, frames, width), In(means * frames, 1, Float), Out(means,
             8, Float));
-        Compare((_, a) => Mean.Backward(a[0], a[1], accumulate, Samples, frames, width), In(means, 1, Float),
+        Compare((_, a) => Mean.Backward(a[0], new(a[1], accumulate), Samples, frames, width), In(means, 1, Float),
             Out(means * frames, 8, Float));
     }
 
@@ -262,8 +264,9 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         ElementType type = half ? Half : Float;
         Compare((_, a) => Call(operation, nameof(Elementwise.Forward), a[0], a[1]), In(count, 1, type, 8), Out(count,
             64, type));
-        Compare((_, a) => Call(operation, nameof(Elementwise.Backward), a[0], a[1], a[2], accumulate),
-            In(count, 1, type, 8), In(count, 2, type), Out(count, 64, type));
+        Compare((_, a) => Call(operation, nameof(Elementwise.Backward), a[0], a[1],
+            new GradientTarget(a[2], accumulate)), In(count, 1, type, 8), In(count, 2, type),
+            Out(count, 64, type));
     }
 
     private static void Call(Type operation, string method, params object[] arguments) =>
@@ -294,7 +297,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         int n = rows * width;
         Compare((_, a) => Softmax.Forward(a[0], a[1], rows, width), In(n, 1, type, 10), Out(n, 128, type));
         Operand y = new(Rounded([.. Random(n, 2).Select(value => Math.Abs(value) / width)]), type, false, 0);
-        Compare((_, a) => Softmax.Backward(a[0], a[1], a[2], accumulate, rows, width),
+        Compare((_, a) => Softmax.Backward(a[0], a[1], new(a[2], accumulate), rows, width),
             y, In(n, 3, type), Out(n, 8 + Math.Sqrt(width), type));
     }
 
@@ -308,7 +311,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
             tokens = (long)s[0] * sizes.Patches * s[5];
         Compare((_, a) => PatchEmbedding.Forward(a[0], a[1], a[2], sizes),
             In(images, 1, Float), In(weights, 2), Out(tokens, 16 * Math.Sqrt(sizes.Pixels)));
-        Compare((_, a) => PatchEmbedding.Backward(a[0], a[1], a[2], default, false, a[3], accumulate, sizes),
+        Compare((_, a) => PatchEmbedding.Backward(a[0], a[1], a[2], default, new(a[3], accumulate), sizes),
             In(images, 1, Float), In(weights, 2), In(tokens, 3), Out(weights, 16 * Math.Sqrt(tokens), Float));
     }
 

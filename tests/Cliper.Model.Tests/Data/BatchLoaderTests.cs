@@ -47,7 +47,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     // Pixels depend on (seed, epoch, sample) alone: not on threads, prefetching, cache, batch size or where an epoch
     // begins.
     [Test]
-    public void PixelsDependOnSeedEpochAndSampleAlone([Values("none", "light", "script", "paper")] string augmentation,
+    public void PixelsDependOnSeedEpochAndSampleAlone([Values("none", "light", "strong", "script", "paper")] string augmentation,
         [Values] bool gray,
         [Values(10, 40)] int side)
     {
@@ -74,7 +74,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void AnAugmentationMayGrowOverTheFirstEpochs([Values("light", "script", "paper")] string name)
+    public void AnAugmentationMayGrowOverTheFirstEpochs([Values("light", "strong", "script", "paper")] string name)
     {
         DataSplit split = TestImages.Split(6, width: 20, height: 20);
         LoaderOptions plain = Small with { Order = SampleOrder.Shuffled },
@@ -89,7 +89,26 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
-    public void GrayImagesAreAsTheirThreeChannels([Values("light", "script", "paper")] string augmentation)
+    public void MirroredImagesFollowTheirOwn()
+    {
+        DataSplit split = TestImages.Split(5, width: 20, height: 18);
+        using var plain = new BatchLoader(split, Small);
+        using var both = new BatchLoader(split, Small with { Mirrored = true });
+        using Batch one = plain.Epoch(0).First(), two = both.Epoch(0).First();
+        int side = Small.ImageSize, plane = 3 * side * side;
+
+        Assert.That((two.Count, two.Frames), Is.EqualTo((one.Count, 2)));
+        for (int image = 0; image < one.Count; image++)
+        {
+            float[] own = one.Pixels.Slice(image * plane, plane).ToArray();
+            Assert.That(two.Pixels.Slice(2 * image * plane, plane).ToArray(), Is.EqualTo(own));
+            Assert.That(two.Pixels.Slice((2 * image + 1) * plane, plane).ToArray(),
+                Is.EqualTo(own.Chunk(side).SelectMany(row => row.Reverse())));
+        }
+    }
+
+    [Test]
+    public void GrayImagesAreAsTheirThreeChannels([Values("light", "strong", "script", "paper")] string augmentation)
     {
         RgbImage gray = TestImages.Make(1, 20, 20, gray: true);
         var pipeline = new PixelPipeline(12, Augmentation.Named(augmentation), Normalize.Table([0, 0, 0], [1, 1, 1]));
@@ -333,7 +352,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
             Throws.TypeOf<SettingsException>().With.Message.Contains("folder"));
         Assert.That(() => new BatchLoader(split, Small with { Augmentation = new() { Flip = 2 } }),
             Throws.TypeOf<SettingsException>().With.Message.Contains("Flip"));
-        Assert.That(() => Augmentation.Named("strong"),
+        Assert.That(() => Augmentation.Named("fierce"),
             Throws.TypeOf<SettingsException>().With.Message.Contains("light"));
     }
 

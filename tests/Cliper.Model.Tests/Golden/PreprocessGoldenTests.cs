@@ -65,11 +65,11 @@ public sealed class PreprocessGoldenTests
             {
                 case "resized_crop_bicubic":
                     actual = new byte[expected.Length];
-                    Resize.Forward<Bicubic>(source, width, height, 3, crop, w, h, new PixelBox(0, 0, w, h), actual);
+                    Resize.Forward<Bicubic>(source, width, height, 3, new(crop, w, h, new(0, 0, w, h)), actual);
                     break;
                 case "resized_crop_bilinear":
                     actual = new byte[expected.Length];
-                    Resize.Forward<Bilinear>(source, width, height, 3, crop, w, h, new PixelBox(0, 0, w, h), actual);
+                    Resize.Forward<Bilinear>(source, width, height, 3, new(crop, w, h, new(0, 0, w, h)), actual);
                     break;
                 case "hflip": Flip.Horizontal(actual, width, 3); break;
                 case "brightness": ColorJitter.Brightness(actual, amount); break;

@@ -40,6 +40,8 @@ public sealed class SeamTests : TemporaryFolder
 
     private readonly CpuDevice _device = new(1);
 
+    private static StageLoss Objective => StageLoss.For(new TrainSettings(), Split);
+
     [OneTimeTearDown]
     public void EndDevice() => _device.Dispose();
 
@@ -49,7 +51,7 @@ public sealed class SeamTests : TemporaryFolder
         using var model = new CliperModel(MeanPoolingTower.Create(_device, Config), Captions(), Split.Classes,
             temperature: 1);
         float[] buffer = model.Clip.Parameters["visual.running_mean"].ToArray();
-        using var stage = new ImageTowerStage(model, new TrainSettings());
+        using var stage = new ImageTowerStage(model, Objective);
         model.Clip.Vision.IsTraining = stage.TrainsImageTower;
 
         List<float> losses = Train(model, stage, epochs: 20, AdamW);
@@ -68,7 +70,7 @@ public sealed class SeamTests : TemporaryFolder
     {
         using var model = new CliperModel(Clip(), new LinearHead(_device, 2, Config.EmbedSize), Split.Classes);
 
-        List<float> losses = Train(model, new PromptStage(model, new TrainSettings()), epochs: 40, AdamW);
+        List<float> losses = Train(model, new PromptStage(model, Objective), epochs: 40, AdamW);
 
         Assert.That(losses[^1], Is.LessThan(losses[0]));
         Assert.That(Evaluate(model).War, Is.GreaterThan(0.5), "chance is one half");
@@ -82,7 +84,7 @@ public sealed class SeamTests : TemporaryFolder
         using (var tape = new Tape(_device, recording: false))
             Assert.That(model.ClassFeatures(tape), Is.Null);
 
-        List<float> losses = Train(model, new PromptStage(model, new TrainSettings()), epochs: 20, AdamW);
+        List<float> losses = Train(model, new PromptStage(model, Objective), epochs: 20, AdamW);
 
         Assert.That(losses[^1], Is.LessThan(losses[0]));
         Assert.That(Evaluate(model).Samples, Is.EqualTo(Samples));
@@ -119,16 +121,16 @@ public sealed class SeamTests : TemporaryFolder
     public void Resume_SecondOptimizer_GoesOnToTheSameBits()
     {
         using var whole = new CliperModel(Clip(), new LinearHead(_device, 2, Config.EmbedSize), Split.Classes);
-        Train(whole, new PromptStage(whole, new TrainSettings()), epochs: 4, Descent);
+        Train(whole, new PromptStage(whole, Objective), epochs: 4, Descent);
 
         using var half = new CliperModel(Clip(), new LinearHead(_device, 2, Config.EmbedSize), Split.Classes);
         IOptimizer? stopped = null;
-        Train(half, new PromptStage(half, new TrainSettings()), epochs: 2, (settings, trained) =>
+        Train(half, new PromptStage(half, Objective), epochs: 2, (settings, trained) =>
             stopped = Descent(settings, trained),
             () => Checkpoint.Save(In("half.safetensors"), half, new CheckpointInfo(1, "test", ""), TensorType.F32,
-                new TrainingState(TrainingStage.Stage1, 2, 0, -1, 0), stopped));
+                new TrainingProgress(new TrainingState(TrainingStage.Stage1, 2, 0, -1, 0), stopped, Average: null)));
         using (var reader = new Checkpoint.CheckpointReader(In("half.safetensors")))
-            Train(half, new PromptStage(half, new TrainSettings()), epochs: 4, (settings, trained) =>
+            Train(half, new PromptStage(half, Objective), epochs: 4, (settings, trained) =>
             {
                 IOptimizer resumed = Descent(settings, trained);
                 reader.Restore(resumed);

@@ -121,9 +121,10 @@ public sealed partial class InterruptionTests : TemporaryFolder
                 TextLayers = 1,
                 EmbedSize = 16,
             },
-            Pretrain = phase with { Epochs = 1 },
+            LogitAdjustment = 0.5f,
+            Pretrain = phase with { Epochs = 1, AverageDecay = 0.9f, LabelSmoothing = 0.1f },
             Stage1 = phase,
-            Stage2 = phase,
+            Stage2 = phase with { AverageDecay = 0.5f },
         };
         TrainingRun.Run(device, settings, In(run), resume, overwrite, progress, cancellation).Model.Dispose();
     }

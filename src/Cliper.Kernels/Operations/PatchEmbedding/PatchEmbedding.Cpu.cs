@@ -9,10 +9,9 @@ public static unsafe partial class PatchEmbedding
         RangeLoop.Rows(host, (long)sizes.Images * sizes.Patches, sizes.Pixels,
             new UnfoldBody(images.Floats, unfolded.Floats, sizes));
 
-    private static void FoldHost(CpuDevice host, DeviceArray unfolded, DeviceArray images, bool accumulate,
-        Sizes sizes) =>
+    private static void FoldHost(CpuDevice host, DeviceArray unfolded, GradientTarget dimages, Sizes sizes) =>
         RangeLoop.Rows(host, (long)sizes.Images * sizes.Patches, sizes.Pixels,
-            new FoldBody(unfolded.Floats, images.Floats, accumulate, sizes));
+            new FoldBody(unfolded.Floats, dimages.Array.Floats, dimages.Accumulate, sizes));
 
     /// <summary>
     /// First pixel, in channel 0, of the patch that is row <paramref name="patch"/> of all images' patches.

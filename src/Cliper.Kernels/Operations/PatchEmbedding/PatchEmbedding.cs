@@ -73,30 +73,28 @@ public static partial class PatchEmbedding
     /// <param name="weight">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output, [images, patches, features].</param>
     /// <param name="dimages">Gradient by the images; null when not wanted.</param>
-    /// <param name="accumulateDimages">Whether to add to <paramref name="dimages"/>.</param>
     /// <param name="dweight">Gradient by the weight; null when not wanted.</param>
-    /// <param name="accumulateDweight">Whether to add to <paramref name="dweight"/>.</param>
     /// <param name="sizes">Sizes of all these.</param>
-    public static void Backward(DeviceArray images, DeviceArray weight, DeviceArray dy, DeviceArray dimages,
-        bool accumulateDimages, DeviceArray dweight, bool accumulateDweight, Sizes sizes)
+    public static void Backward(DeviceArray images, DeviceArray weight, DeviceArray dy, GradientTarget dimages,
+        GradientTarget dweight, Sizes sizes)
     {
         CheckLengths(images, weight, dy, sizes);
-        Check.OptionalLength(dimages, images.Length, nameof(dimages));
-        Check.OptionalLength(dweight, weight.Length, nameof(dweight));
+        Check.OptionalLength(dimages.Array, images.Length, nameof(dimages));
+        Check.OptionalLength(dweight.Array, weight.Length, nameof(dweight));
         if (!dweight.IsNull)
             ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
             {
                 Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded,
                     sizes with { Images = count });
                 Gemm.Run(Tokens(dy, first, rows, sizes).Transposed, new Matrix(unfolded, rows, sizes.Pixels),
-                    new Matrix(dweight, sizes.Features, sizes.Pixels), accumulateDweight || first > 0);
+                    new Matrix(dweight.Array, sizes.Features, sizes.Pixels), dweight.Accumulate || first > 0);
             });
         if (!dimages.IsNull)
             ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
             {
                 Gemm.Run(Tokens(dy, first, rows, sizes), new Matrix(weight, sizes.Features, sizes.Pixels),
                     new Matrix(unfolded, rows, sizes.Pixels));
-                Fold(unfolded, dimages.Slice(first * sizes.ImageLength, count * sizes.ImageLength), accumulateDimages,
+                Fold(unfolded, dimages.Slice(first * sizes.ImageLength, count * sizes.ImageLength),
                     sizes with { Images = count });
             });
     }
@@ -130,12 +128,12 @@ public static partial class PatchEmbedding
         }
     }
 
-    private static void Fold(DeviceArray unfolded, DeviceArray images, bool accumulate, Sizes sizes)
+    private static void Fold(DeviceArray unfolded, GradientTarget dimages, Sizes sizes)
     {
-        switch (images.Device)
+        switch (unfolded.Device)
         {
-            case CpuDevice host: FoldHost(host, unfolded, images, accumulate, sizes); break;
-            default: throw Check.NoImplementation(nameof(PatchEmbedding), images.Device);
+            case CpuDevice host: FoldHost(host, unfolded, dimages, sizes); break;
+            default: throw Check.NoImplementation(nameof(PatchEmbedding), unfolded.Device);
         }
     }
 
