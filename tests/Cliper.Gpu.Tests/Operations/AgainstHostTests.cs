@@ -55,7 +55,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
             16 * largest * terms, Float), Out(width, 8 * terms, Float));
     }
 
-    // Of channels that are multiples of eight several rows lie side by side, where the rows divide into them.
+    // Several rows lie side by side where channels are a multiple of eight and the rows divide into them.
     [Test]
     public void BatchNormStatistics([ValueSource(nameof(Widths))] int channels, [Values(2, 131, 192)] int rows)
     {

@@ -47,7 +47,7 @@ public static partial class AddMeanToken
         Check.Length(dy, (long)samples * row, nameof(dy));
         Check.OptionalLength(dx.Array, (long)samples * pixels * width, nameof(dx));
         if (!dpositions.IsNull)
-            ColumnSum.Forward(dy, dpositions.Array, dpositions.Accumulate, samples, row, row);
+            ColumnSum.Forward(dy, dpositions, samples, row, row);
         if (dx.IsNull)
             return;
         switch (dy.Device)

@@ -77,7 +77,7 @@ public static unsafe partial class Convolution
         int length = checked((int)dweight.Array.Length);
         DeviceArray parts = host.Allocate((long)slices * length);
         RunUnits(host, slices, body(parts));
-        ColumnSum.Forward(parts, dweight.Array, dweight.Accumulate, slices, length, length);
+        ColumnSum.Forward(parts, dweight, slices, length, length);
         host.Free(parts);
     }
 
