@@ -65,10 +65,9 @@ public static unsafe partial class BatchNorm
         var line = new Line(input.Parameters, scale.Floats);
         // Row 0 takes the totals: the sums of g and of g (x - mean).
         float* totals = parts.Floats, slopes = totals + channels;
-        RangeLoop.Run(host, slices, 1, new SumsRange(input.X.Floats, input.Dy.Floats, input.Y.Floats,
-            totals + 2 * channels, line, input.Relu, rows, each));
-        ColumnSum.Forward(parts.Slice(2L * channels, 2L * slices * channels), parts.Slice(0, 2L * channels),
-            slices, 2 * channels, 2L * channels);
+        RangeLoop.Run(host, slices, 1, new SumsRange(input, totals + 2 * channels, line, rows, each));
+        ColumnSum.Forward(parts.Slice(2L * channels, 2L * slices * channels), parts.Slice(0, 2L * channels), slices,
+            2 * channels, 2L * channels);
         float* gamma = input.Parameters.Gamma.Floats, variance = input.Parameters.Variance.Floats;
         for (int c = 0; c < channels; c++)
         {
@@ -181,15 +180,15 @@ public static unsafe partial class BatchNorm
 
     /// <summary>Leaves the sums of g and g (x - mean) of each channel of a slice, and g over dy where y is
     /// given.</summary>
-    private readonly struct SumsRange(float* x, float* dy, float* y, float* parts, Line line, bool relu, int rows,
-        int each) : IRangeBody
+    private readonly struct SumsRange(Input input, float* parts, Line line, int rows, int each) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
             int width = line.Channels, together = RowsTogether(width);
-            float* px = x, pd = dy, py = y, mean = line.Mean, scale = line.Scale, beta = line.Beta;
-            bool masks = relu && py == null;
+            float* px = input.X.Floats, pd = input.Dy.Floats, py = input.Y.Floats, mean = line.Mean,
+                scale = line.Scale, beta = line.Beta;
+            bool masks = input.Relu && py == null;
             for (long slice = start; slice < end; slice++)
             {
                 float* sums = parts + 2 * slice * width, slopes = sums + width;
