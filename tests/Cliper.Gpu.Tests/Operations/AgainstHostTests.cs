@@ -55,6 +55,74 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
             16 * largest * terms, Float), Out(width, 8 * terms, Float));
     }
 
+    // Several rows lie side by side where channels are a multiple of eight and the rows divide into them.
+    [Test]
+    public void BatchNormStatistics([ValueSource(nameof(Widths))] int channels, [Values(2, 131, 192)] int rows)
+    {
+        // Sums of numbers below 2, the shift included: their rounding grows with their root, and is divided by them.
+        double slack = 16 + 4 * Math.Sqrt(rows);
+        Compare((_, a) => BatchNorm.Statistics(a[0], a[1], a[2]), In((long)rows * channels, 1),
+            Out(channels, slack, Float), Out(channels, slack, Float));
+        Compare((_, a) => BatchNorm.UpdateRunning(a[0], a[1], a[2], a[3], rows), In(channels, 1, Float),
+            In(channels, 2, Float), Out(channels, 4, Float, 3), Out(channels, 4, Float, 4));
+    }
+
+    [Test]
+    public void BatchNormForward([ValueSource(nameof(Widths))] int channels, [Values(5, 192)] int rows,
+        [Values] bool relu, [Values] bool residual)
+    {
+        int n = rows * channels;
+        // A result is at most 2.5: three products with an inverse root that is off by two units of roundoff.
+        Compare((_, a) => BatchNorm.Forward(a[0], new(a[1], a[2], a[3], a[4]), residual ? a[5] : default, a[6], relu),
+            In(n, 1), In(channels, 2, Float), In(channels, 3, Float), In(channels, 4, Float), Variances(channels),
+            In(n, 6), Out(n, 32));
+    }
+
+    [Test]
+    public void BatchNormBackward([ValueSource(nameof(Widths))] int channels, [Values(5, 192)] int rows,
+        [Values] bool batch, [Values("none", "ReLU", "residual")] string form, [Values] bool accumulate)
+    {
+        int n = rows * channels;
+        // Sums far from zero, so that both devices agree on what the ReLU lets pass.
+        Operand x = new(Rounded([.. Random(n, 1).Select(value => Math.Sign(value) * (1 + Math.Abs(value)) / 2)]), Half,
+                false, 0),
+            gamma = new([.. Random(channels, 2).Select(value => 0.75f + value / 4)], Float, false, 0),
+            zeros = new(new float[channels], Float, false, 0),
+            dy = new(Random(n, 3), Half, true, 0);
+        double sums = 16 + 16 * Math.Sqrt(rows);
+        Compare((_, a) => BatchNorm.Backward(a[0], new(a[1], a[2], a[3], a[4]), a[5],
+            form == "residual" ? a[6] : default,
+            new(new(a[7], accumulate), new(a[8], accumulate), new(a[9], accumulate)), batch, form != "none"),
+            x, gamma, zeros, zeros, Variances(channels), dy, In(n, 7), Out(n, 64), Out(channels, sums, Float),
+            Out(channels, sums, Float));
+    }
+
+    private Operand Variances(int channels) =>
+        new([.. Random(channels, 5).Select(value => 1.5f + value)], Float, false, 0);
+
+    [Test]
+    public void AveragePoolBothWays([Values("2 6 8 16 2", "1 5 7 11 2", "2 7 7 64 7", "1 4 3 5 1")] string sizes,
+        [Values] bool accumulate)
+    {
+        int[] s = [.. sizes.Split(' ').Select(int.Parse)];
+        var input = new FeatureMap(s[0], s[1], s[2], s[3]);
+        long output = AveragePool.Output(input, s[4]).Count;
+        Compare((_, a) => AveragePool.Forward(a[0], a[1], input, s[4]), In(input.Count, 1), Out(output, 8 + s[4]));
+        Compare((_, a) => AveragePool.Backward(a[0], new(a[1], accumulate), input, s[4]), In(output, 1),
+            Out(input.Count, 4));
+    }
+
+    [Test]
+    public void MeanTokensBothWays([ValueSource(nameof(Widths))] int width, [Values(1, 9)] int pixels,
+        [Values] bool accumulate)
+    {
+        const int N = 3;
+        Compare((_, a) => AddMeanToken.Forward(a[0], a[1], a[2], N, pixels, width), In(N * pixels * width, 1),
+            In((pixels + 1) * width, 2, Float), Out(N * (pixels + 1) * width, 16));
+        Compare((_, a) => AddMeanToken.Backward(a[0], new(a[1], accumulate), new(a[2], accumulate), N, pixels, width),
+            In(N * (pixels + 1) * width, 1), Out(N * pixels * width, 4), Out((pixels + 1) * width, 8, Float));
+    }
+
     [Test]
     public void ColumnSums([ValueSource(nameof(Widths))] int width, [Values(0, 1, 200)] int rows,
         [Values] bool accumulate,

@@ -13,14 +13,16 @@ namespace Cliper.Model.Tests.Golden;
 /// largest entry, 5e-6 of a logit's, and 7e-6 of the norm of a gradient with the batch's statistics (three sets). With
 /// running statistics the features of all images are nearly alike (cosines above 0.99), gradients are what is left of
 /// sums that cancel, and a ReLU whose input is within rounding of zero passes its gradient on one side alone: 1.1e-3 of
-/// the norm. The two sides compared here err each by as much, in other directions: four times that is allowed.
+/// the norm. PyTorch adds the rows of a BatchNorm in double precision, this program in single: another u sqrt(rows),
+/// u = 2^-24, for at most 4 x 48 x 48 rows. The two sides compared here err each by as much, in other directions: four
+/// times that is allowed.
 /// </remarks>
 public sealed class ResNetGoldenTests : GoldenTests
 {
     private const string Eval = "eval.", Train = "train.", Activation = "act.image.", Gradient = "grad.";
     private const string KeyWeight = "visual.attnpool.k_proj.weight", KeyBias = "visual.attnpool.k_proj.bias";
-    private const double ActivationBound = 4 * 3.6e-6, LogitsBound = 4 * 5e-6, TrainingGradientBound = 4 * 7e-6,
-        InferenceGradientBound = 4 * 1.1e-3;
+    private const double ActivationBound = 4 * 3.6e-6, LogitsBound = 4 * 5e-6,
+        TrainingGradientBound = 4 * (7e-6 + 96.0 / (1 << 24)), InferenceGradientBound = 4 * 1.1e-3;
 
     [TestCaseSource(typeof(GoldenSet), nameof(GoldenSet.ResNet))]
     public void EveryBlockAndTheFeaturesAgree(GoldenSet set)

@@ -1,4 +1,5 @@
 using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
@@ -26,6 +27,7 @@ public static partial class AddMeanToken
         switch (x.Device)
         {
             case CpuDevice host: ForwardCpu(host, x, positions, y, samples, pixels, width); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, positions, y, samples, pixels, width); break;
             default: throw Check.NoImplementation(nameof(AddMeanToken), x.Device);
         }
     }
@@ -51,6 +53,7 @@ public static partial class AddMeanToken
         switch (dy.Device)
         {
             case CpuDevice host: BackwardCpu(host, dy, dx, samples, pixels, width); break;
+            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, samples, pixels, width); break;
             default: throw Check.NoImplementation(nameof(AddMeanToken), dy.Device);
         }
     }

@@ -1,4 +1,5 @@
 using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
@@ -28,6 +29,7 @@ public static partial class AveragePool
         switch (x.Device)
         {
             case CpuDevice host: ForwardCpu(host, x, y, input, size); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, y, input, size); break;
             default: throw Check.NoImplementation(nameof(AveragePool), x.Device);
         }
     }
@@ -43,6 +45,7 @@ public static partial class AveragePool
         switch (dy.Device)
         {
             case CpuDevice host: BackwardCpu(host, dy, dx, input, size); break;
+            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, input, size); break;
             default: throw Check.NoImplementation(nameof(AveragePool), dy.Device);
         }
     }

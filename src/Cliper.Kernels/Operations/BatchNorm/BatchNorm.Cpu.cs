@@ -65,8 +65,7 @@ public static unsafe partial class BatchNorm
         var line = new Line(input.Parameters, scale.Floats);
         // Row 0 takes the totals: the sums of g and of g (x - mean).
         float* totals = parts.Floats, slopes = totals + channels;
-        RangeLoop.Run(host, slices, 1, new SumsRange(input.X.Floats, input.Dy.Floats, input.Y.Floats,
-            totals + 2 * channels, line, input.Relu, rows, each));
+        RangeLoop.Run(host, slices, 1, new SumsRange(input, totals + 2 * channels, line, rows, each));
         ColumnSum.Forward(parts.Slice(2L * channels, 2L * slices * channels), parts.Slice(0, 2L * channels), slices,
             2 * channels, 2L * channels);
         float* gamma = input.Parameters.Gamma.Floats, variance = input.Parameters.Variance.Floats;
@@ -132,15 +131,16 @@ public static unsafe partial class BatchNorm
                     for (int c = 0; c < width; c += V.Count, p += V.Count)
                     {
                         int n = width - c;
-                        V shift = Load<V>(first + c, n), sum = Load<V>(sums + c, n), square = Load<V>(squares + c, n);
+                        // Rows that are read together are added up by themselves, which halves the sums' rounding.
+                        V shift = Load<V>(first + c, n), sum = V.Zero, square = V.Zero;
                         for (int r = 0, at = 0; r < rowsNow; r++, at += width)
                         {
                             V a = Load<V>(p + at, n) - shift;
                             sum += a;
                             square = V.MultiplyAdd(a, a, square);
                         }
-                        Store(sum, sums + c, n);
-                        Store(square, squares + c, n);
+                        Store(Load<V>(sums + c, n) + sum, sums + c, n);
+                        Store(Load<V>(squares + c, n) + square, squares + c, n);
                     }
                 }
                 V divisor = V.Create(1f / count);
@@ -180,15 +180,15 @@ public static unsafe partial class BatchNorm
 
     /// <summary>Leaves the sums of g and g (x - mean) of each channel of a slice, and g over dy where y is
     /// given.</summary>
-    private readonly struct SumsRange(float* x, float* dy, float* y, float* parts, Line line, bool relu, int rows,
-        int each) : IRangeBody
+    private readonly struct SumsRange(Input input, float* parts, Line line, int rows, int each) : IRangeBody
     {
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
             int width = line.Channels, together = RowsTogether(width);
-            float* px = x, pd = dy, py = y, mean = line.Mean, scale = line.Scale, beta = line.Beta;
-            bool masks = relu && py == null;
+            float* px = input.X.Floats, pd = input.Dy.Floats, py = input.Y.Floats, mean = line.Mean,
+                scale = line.Scale, beta = line.Beta;
+            bool masks = input.Relu && py == null;
             for (long slice = start; slice < end; slice++)
             {
                 float* sums = parts + 2 * slice * width, slopes = sums + width;
@@ -202,7 +202,7 @@ public static unsafe partial class BatchNorm
                         int n = width - c;
                         long at = row * width + c;
                         V m = Load<V>(mean + c, n), s = Load<V>(scale + c, n), b = Load<V>(beta + c, n),
-                            sum = Load<V>(sums + c, n), slope = Load<V>(slopes + c, n);
+                            sum = V.Zero, slope = V.Zero;
                         for (int r = 0; r < rowsNow; r++, at += width)
                         {
                             V centered = Load<V>(px + at, n) - m, g = Load<V>(pd + at, n);
@@ -216,8 +216,8 @@ public static unsafe partial class BatchNorm
                             sum += g;
                             slope = V.MultiplyAdd(g, centered, slope);
                         }
-                        Store(sum, sums + c, n);
-                        Store(slope, slopes + c, n);
+                        Store(Load<V>(sums + c, n) + sum, sums + c, n);
+                        Store(Load<V>(slopes + c, n) + slope, slopes + c, n);
                     }
                 }
             }

@@ -1,4 +1,5 @@
 using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
@@ -52,6 +53,7 @@ public static partial class BatchNorm
         switch (x.Device)
         {
             case CpuDevice host: StatisticsCpu(host, x, mean, variance, rows); break;
+            case GpuDevice gpu: StatisticsGpu(gpu, x, mean, variance, rows); break;
             default: throw Check.NoImplementation(nameof(BatchNorm), x.Device);
         }
     }
@@ -82,6 +84,10 @@ public static partial class BatchNorm
                 UpdateRunningCpu(mean, runningMean, 1, momentum);
                 UpdateRunningCpu(variance, runningVariance, unbiased, momentum);
                 break;
+            case GpuDevice gpu:
+                UpdateRunningGpu(gpu, mean, runningMean, 1, momentum);
+                UpdateRunningGpu(gpu, variance, runningVariance, unbiased, momentum);
+                break;
             default: throw Check.NoImplementation(nameof(BatchNorm), mean.Device);
         }
     }
@@ -100,6 +106,7 @@ public static partial class BatchNorm
         switch (x.Device)
         {
             case CpuDevice host: ForwardCpu(host, x, parameters, residual, y, relu); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, parameters, residual, y, relu); break;
             default: throw Check.NoImplementation(nameof(BatchNorm), x.Device);
         }
     }
@@ -133,6 +140,9 @@ public static partial class BatchNorm
         {
             case CpuDevice host:
                 BackwardCpu(host, new Input(x, dy, y, parameters, relu), gradients, rows, batchStatistics);
+                break;
+            case GpuDevice gpu:
+                BackwardGpu(gpu, new Input(x, dy, y, parameters, relu), gradients, rows, batchStatistics);
                 break;
             default: throw Check.NoImplementation(nameof(BatchNorm), x.Device);
         }
