@@ -5,6 +5,7 @@ using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 using Cliper.Model.DataSets;
+using Cliper.Model.Faces;
 using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
 using Cliper.Model.Weights;
@@ -28,6 +29,9 @@ public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
 
     /// <summary>How faces lay in the images.</summary>
     public FaceAlignment Alignment { get; init; }
+
+    /// <summary>The faces of the training images; null where nobody looked for them.</summary>
+    public TrainingFaces? Faces { get; init; }
 }
 
 /// <summary>
@@ -126,7 +130,17 @@ public static class Checkpoint
             }
         }
 
-        public CheckpointInfo Info => Read<CheckpointInfo>("info");
+        public CheckpointInfo Info
+        {
+            get
+            {
+                var info = Read<CheckpointInfo>("info");
+                if (info.Faces?.Template is { IsValid: false } template)
+                    throw Damaged("metadata 'info'", $"a template of {FaceTemplate.PointCount} points that differ",
+                        $"{template}");
+                return info;
+            }
+        }
 
         public TrainingState? State
         {

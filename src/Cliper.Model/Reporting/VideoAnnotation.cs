@@ -38,7 +38,7 @@ public static class VideoAnnotation
             while (current + 1 < rows.Count && Math.Abs(Middle(rows[current + 1]) - time)
                 <= Math.Abs(Middle(rows[current]) - time))
                 current++;
-            Draw(image, rows[current].Prediction, classes, track.Next(image));
+            Draw(image, rows[current].Prediction, classes, track.Next(image)?.Box);
             yield return image;
         }
 

@@ -1,6 +1,7 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
+using Cliper.Model.Faces;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Metrics;
@@ -26,7 +27,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainingData _data;
     private readonly RunCheckpoints _checkpoints;
     private readonly IProgress<TrainEvent> _progress;
-    private readonly CheckpointInfo _info;
+    private CheckpointInfo _info;
     private readonly HashSet<string> _skipped = [];
     private CliperModel _model = null!;
     private ClipTokenizer _tokenizer = null!;
@@ -67,6 +68,7 @@ public sealed class Trainer : IDisposable
             (_model, _tokenizer) = new StartingModel(_device, _settings, _data, _progress).Create();
             _checkpoints.SaveTokenizer(_tokenizer);
         }
+        FindFaces(cancellation);
         try
         {
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
@@ -128,6 +130,7 @@ public sealed class Trainer : IDisposable
     {
         using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
         _model = reader.ReadModel(_device);
+        _info = _info with { Faces = reader.Info.Faces };
         _state = reader.State
             ?? throw new InputException($"{_checkpoints.LastPath}: holds no training state to go on from");
         _tokenizer = _checkpoints.LoadTokenizer();
@@ -143,6 +146,19 @@ public sealed class Trainer : IDisposable
             ? new MessageEvent($"going on in {stage.Name()}, epoch {_state.Epoch + 1}, step {_state.Step + 1}")
             : new MessageEvent("the run is finished: only its evaluation and report are made again")
             { Remedy = Remedy.BeginFromModel });
+    }
+
+    /// <summary>
+    /// Measures where the training pictures show their faces, unless the run did before: predict places others so.
+    /// Whole pictures show theirs anywhere.
+    /// </summary>
+    private void FindFaces(CancellationToken cancellation)
+    {
+        if (_info.Faces is not null || _data.Alignment == FaceAlignment.WholeImage)
+            return;
+        using var detector = new BlazeFace();
+        _info = _info with { Faces = TrainingFaces.Find(_data.Train.Samples, detector, cancellation) };
+        _progress.Report(new MessageEvent($"{_info.Faces}"));
     }
 
     /// <summary>Runs a stage unless it is completed or has no epochs; afterwards the state stands at the
