@@ -94,7 +94,7 @@ internal sealed class FaceOptions
         /// <param name="say">Given a line for the person.</param>
         public FaceCrop CropFor(CheckpointInfo model, bool knowsCropsAlone, Func<BlazeFace> network, Action<string> say)
         {
-            var framing = new FaceFraming(model.Faces?.Template, model.FaceMargin);
+            var framing = new FaceFraming(model.FaceTemplate, model.FaceMargin);
             if (framing.Template is null && model.Alignment == FaceAlignment.Aligned)
                 say("the model has learned from faces that were aligned, upright and tightly cut out, and nobody "
                     + "measured where they lie: faces are cut out here, not turned, and it knows them less well");
@@ -106,13 +106,6 @@ internal sealed class FaceOptions
             if (!isChosen && model.Alignment == FaceAlignment.WholeImage)
             {
                 say("the model has learned from whole pictures: no face is looked for, of each the center is taken");
-                return FaceCrop.None;
-            }
-            if (!isChosen && model.Faces is { Template: null } measured)
-            {
-                say($"of the model's training pictures {measured.Found} of {measured.Looked} had a face at a common "
-                    + "place: no face is looked for, of each picture the center is taken; --faces all looks for "
-                    + "faces");
                 return FaceCrop.None;
             }
             if (Faces == None || !isChosen && knowsCropsAlone)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Memory;
@@ -30,8 +31,9 @@ public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
     /// <summary>How faces lay in the images.</summary>
     public FaceAlignment Alignment { get; init; }
 
-    /// <summary>The faces of the training images; null where nobody looked for them.</summary>
-    public TrainingFaces? Faces { get; init; }
+    /// <summary>Where the training images show their faces; null where nobody looked, or they show none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public FaceTemplate? FaceTemplate { get; init; }
 }
 
 /// <summary>
@@ -135,8 +137,8 @@ public static class Checkpoint
             get
             {
                 var info = Read<CheckpointInfo>("info");
-                if (info.Faces?.Template is { IsValid: false } template)
-                    throw Damaged("metadata 'info'", $"a template of {FaceTemplate.PointCount} points that differ",
+                if (info.FaceTemplate is { IsValid: false } template)
+                    throw Damaged("metadata 'info'", $"a template of {Faces.FaceTemplate.PointCount} points that differ",
                         $"{template}");
                 return info;
             }

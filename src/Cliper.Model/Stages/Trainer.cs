@@ -68,9 +68,9 @@ public sealed class Trainer : IDisposable
             (_model, _tokenizer) = new StartingModel(_device, _settings, _data, _progress).Create();
             _checkpoints.SaveTokenizer(_tokenizer);
         }
-        FindFaces(cancellation);
         try
         {
+            FindFaces(cancellation);
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature
                 : ContrastiveLoss.TemperatureOf(_model.Clip);
@@ -130,7 +130,7 @@ public sealed class Trainer : IDisposable
     {
         using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
         _model = reader.ReadModel(_device);
-        _info = _info with { Faces = reader.Info.Faces };
+        _info = _info with { FaceTemplate = reader.Info.FaceTemplate };
         _state = reader.State
             ?? throw new InputException($"{_checkpoints.LastPath}: holds no training state to go on from");
         _tokenizer = _checkpoints.LoadTokenizer();
@@ -154,11 +154,12 @@ public sealed class Trainer : IDisposable
     /// </summary>
     private void FindFaces(CancellationToken cancellation)
     {
-        if (_info.Faces is not null || _data.Alignment == FaceAlignment.WholeImage)
+        if (_info.FaceTemplate is not null || _data.Alignment == FaceAlignment.WholeImage)
             return;
         using var detector = new BlazeFace();
-        _info = _info with { Faces = TrainingFaces.Find(_data.Train.Samples, detector, cancellation) };
-        _progress.Report(new MessageEvent($"{_info.Faces}"));
+        TrainingFaces faces = TrainingFaces.Find(_data.Train.Samples, detector, cancellation);
+        _progress.Report(new MessageEvent($"{faces}"));
+        _info = _info with { FaceTemplate = faces.Template };
     }
 
     /// <summary>Runs a stage unless it is completed or has no epochs; afterwards the state stands at the
