@@ -34,6 +34,10 @@ public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
     /// <summary>Where the training images show their faces; null where nobody looked, or they show none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public FaceTemplate? FaceTemplate { get; init; }
+
+    /// <summary>Terms of the data that the model was trained on, such as "trained on FER2013: research use".</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Terms { get; init; }
 }
 
 /// <summary>
@@ -49,6 +53,7 @@ public static class Checkpoint
     private const string OptimizerPrefix = "optimizer.";
     private const string StepName = "step";
     private const string MethodKey = "method";
+    private const string AnswerTemperatureKey = "answerTemperature";
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
@@ -85,6 +90,9 @@ public static class Checkpoint
         foreach ((string key, object value) in model.Prompts.Metadata)
             writer.Metadata[key] = JsonSerializer.Serialize(value, Json);
         writer.Metadata["temperature"] = model.Temperature.ToString("R", CultureInfo.InvariantCulture);
+        // Files of earlier versions have none, which is 1.
+        if (model.AnswerTemperature != 1)
+            writer.Metadata[AnswerTemperatureKey] = model.AnswerTemperature.ToString("R", CultureInfo.InvariantCulture);
         writer.Metadata["info"] = JsonSerializer.Serialize(info, Json);
         if (state is not null)
             writer.Metadata["state"] = JsonSerializer.Serialize(state, Json);
@@ -138,8 +146,8 @@ public static class Checkpoint
             {
                 var info = Read<CheckpointInfo>("info");
                 if (info.FaceTemplate is { IsValid: false } template)
-                    throw Damaged("metadata 'info'", $"a template of {Faces.FaceTemplate.PointCount} points that differ",
-                        $"{template}");
+                    throw Damaged("metadata 'info'",
+                        $"a template of {Faces.FaceTemplate.PointCount} points that differ", $"{template}");
                 return info;
             }
         }
@@ -159,6 +167,10 @@ public static class Checkpoint
         {
             var classes = Read<string[]>("classes");
             float temperature = Read<float>("temperature");
+            float answerTemperature = _source.Metadata.ContainsKey(AnswerTemperatureKey)
+                ? Read<float>(AnswerTemperatureKey) : 1;
+            if (!(answerTemperature is > 0 and < float.PositiveInfinity))
+                throw Damaged($"metadata '{AnswerTemperatureKey}'", "a number above 0", $"{answerTemperature}");
             ClipConfig config = Read<ClipConfig>("clip_config");
             string method = _source.Metadata.GetValueOrDefault(MethodKey, Metd.MethodName);
             IPromptLearner prompts = PromptLearners.Read(method, new PromptSource(this, device, config, classes));
@@ -168,7 +180,10 @@ public static class Checkpoint
             try
             {
                 return new CliperModel(new ClipModel(device, ClipWeights.From(config, values)), prompts, classes,
-                    temperature);
+                    temperature)
+                {
+                    AnswerTemperature = answerTemperature,
+                };
             }
             catch
             {

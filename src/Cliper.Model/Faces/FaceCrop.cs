@@ -43,6 +43,9 @@ public sealed class FaceCrop
     /// <summary>Whether a picture may have no face.</summary>
     public bool Seeks => _detector is not null || _table is not null;
 
+    /// <summary>Whether the largest face is the only one that counts.</summary>
+    internal bool OnlyLargest => _onlyLargest;
+
     /// <summary>
     /// The faces of a picture, the largest first; null where all of the picture is looked at.
     /// </summary>
@@ -50,23 +53,18 @@ public sealed class FaceCrop
     /// <param name="file">The name that it has in a table.</param>
     public IReadOnlyList<Face>? Faces(RgbImage image, string file)
     {
-        if (_box is { } given)
-            return [new Face(given, 1, [])];
-        IReadOnlyList<Face>? faces = _table?.Of(file) ?? _detector?.Find(image);
+        IReadOnlyList<Face>? faces = AllFaces(image, file);
         return _onlyLargest ? faces?.Take(1).ToArray() : faces;
     }
 
-    /// <summary>The face of a picture; null where there is none.</summary>
+    /// <summary>The faces of a picture, those that do not count among them.</summary>
+    internal IReadOnlyList<Face>? AllFaces(RgbImage image, string file) =>
+        _box is { } given ? [new Face(given, 1, [])] : _table?.Of(file) ?? _detector?.Find(image);
+
+    /// <summary>The largest face of a picture; null where there is none.</summary>
     /// <param name="image">The picture.</param>
-    /// <param name="before">The face of the frame before it: the one that overlaps it most is taken then, the largest
-    /// if none does.</param>
-    /// <param name="file">The name of the picture or its video in a table.</param>
-    public Face? Find(RgbImage image, Face? before = null, string file = "")
-    {
-        if (Faces(image, file) is not { Count: > 0 } faces)
-            return null;
-        return before is { } last ? faces.MaxBy(face => Overlap(face.Box, last.Box)) : faces[0];
-    }
+    /// <param name="file">The name of the picture in a table.</param>
+    public Face? Find(RgbImage image, string file = "") => Faces(image, file) is { Count: > 0 } faces ? faces[0] : null;
 
     /// <summary>The pixels that a model gets of a picture.</summary>
     /// <param name="image">The picture.</param>
@@ -87,10 +85,6 @@ public sealed class FaceCrop
     // Boxes that were given are cut out whatever their size.
     private bool IsCutOut(Face face, int width, int height) =>
         _detector is not null && _framing.IsCutOut(face, width, height);
-
-    private static long Overlap(PixelBox a, PixelBox b) =>
-        (long)Math.Max(0, Math.Min(a.X + a.Width, b.X + b.Width) - Math.Max(a.X, b.X))
-        * Math.Max(0, Math.Min(a.Y + a.Height, b.Y + b.Height) - Math.Max(a.Y, b.Y));
 }
 
 /// <summary>A picture cut to the face in it.</summary>
@@ -109,38 +103,8 @@ internal sealed class FaceFrame(Frame inner, FaceCrop crop, Action<string, Face?
     public override RgbImage Load(IImageCodec codec)
     {
         RgbImage image = inner.Load(codec);
-        Face? face = crop.Find(image, file: Name);
+        Face? face = crop.Find(image, Name);
         found(Name, face);
         return crop.Cut(image, face, Name);
     }
-}
-
-/// <summary>
-/// The face of a video from frame to frame; where none is found, the box of the frame before it holds.
-/// </summary>
-/// <param name="crop">Which part of a frame.</param>
-/// <param name="name">The name to call the video in an error.</param>
-internal sealed class FaceTrack(FaceCrop crop, string name)
-{
-    private Face? _last;
-
-    /// <summary>Frames so far.</summary>
-    public int Frames { get; private set; }
-
-    /// <summary>Frames so far in which one was looked for and not found.</summary>
-    public int Missing { get; private set; }
-
-    /// <summary>The face of the next frame; null before the first one is found.</summary>
-    public Face? Next(RgbImage frame)
-    {
-        Face? face = crop.Find(frame, _last, name);
-        Frames++;
-        if (face is null && crop.Seeks)
-            Missing++;
-        return _last = face ?? _last;
-    }
-
-    /// <summary>The pixels that a model gets of the next frame.</summary>
-    /// <exception cref="InputException">A given box lies outside of the frame.</exception>
-    public RgbImage Cut(RgbImage frame) => crop.Cut(frame, Next(frame), name);
 }

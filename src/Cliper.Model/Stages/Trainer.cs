@@ -1,7 +1,6 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
-using Cliper.Model.Faces;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Metrics;
@@ -45,13 +44,7 @@ public sealed class Trainer : IDisposable
         settings.Check();
         (_device, _settings, _data, _progress) = (device, settings, data, progress);
         _checkpoints = new RunCheckpoints(folder);
-        _info = new CheckpointInfo(settings.Frames, settings.Recipe, data.Note)
-        {
-            FramesPerSegment = settings.FramesPerSegment,
-            ShortClips = settings.ShortClips,
-            FaceMargin = settings.Choices.FaceMargin,
-            Alignment = data.Alignment,
-        };
+        _info = ModelFacts.Of(settings, data);
     }
 
     /// <summary>Trains from the beginning, or from the run's last checkpoint.</summary>
@@ -70,7 +63,7 @@ public sealed class Trainer : IDisposable
         }
         try
         {
-            FindFaces(cancellation);
+            _info = ModelFacts.WithFaces(_info, _data, _progress, cancellation);
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature
                 : ContrastiveLoss.TemperatureOf(_model.Clip);
@@ -88,6 +81,11 @@ public sealed class Trainer : IDisposable
                 RunStage(stage2, cancellation);
             }
             TakeSelected();
+            if (_data.Validation is { } held)
+            {
+                _model.AnswerTemperature = 1;
+                ModelFacts.Calibrate(_model, Evaluate(held, cancellation), _progress);
+            }
             _checkpoints.SaveModel(_model, _info);
             Evaluation result = Evaluate(_data.Result, cancellation);
             var trained = new TrainResult(_model, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
@@ -146,20 +144,6 @@ public sealed class Trainer : IDisposable
             ? new MessageEvent($"going on in {stage.Name()}, epoch {_state.Epoch + 1}, step {_state.Step + 1}")
             : new MessageEvent("the run is finished: only its evaluation and report are made again")
             { Remedy = Remedy.BeginFromModel });
-    }
-
-    /// <summary>
-    /// Measures where the training pictures show their faces, unless the run did before: predict places others so.
-    /// Whole pictures show theirs anywhere.
-    /// </summary>
-    private void FindFaces(CancellationToken cancellation)
-    {
-        if (_info.FaceTemplate is not null || _data.Alignment == FaceAlignment.WholeImage)
-            return;
-        using var detector = new BlazeFace();
-        TrainingFaces faces = TrainingFaces.Find(_data.Train.Samples, detector, cancellation);
-        _progress.Report(new MessageEvent($"{faces}"));
-        _info = _info with { FaceTemplate = faces.Template };
     }
 
     /// <summary>Runs a stage unless it is completed or has no epochs; afterwards the state stands at the

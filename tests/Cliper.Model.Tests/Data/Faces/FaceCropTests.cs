@@ -44,20 +44,27 @@ public sealed class FaceCropTests
     }
 
     [Test]
-    public void AVideoKeepsItsFace()
+    public void AFaceOfAVideoKeepsItsIdentity()
     {
-        // Two faces; the one that was followed stays the one, also where it is the smaller, and through frames without
+        // Two faces; each stays who it is where it moves, where the other one grows past it, and through frames without
         // any.
-        PixelBox left = new(40, 80, 30, 30), right = new(190, 80, 28, 28), rightGrown = new(180, 70, 44, 44);
-        var track = new FaceTrack(Sought(), "video");
-        Assert.That(track.Next(CascadeDetectorTests.Picture(280, 200)), Is.Null);
-        PixelBox first = track.Next(CascadeDetectorTests.Picture(280, 200, left))!.Box;
-        PixelBox? gone = track.Next(CascadeDetectorTests.Picture(280, 200))?.Box;
-        PixelBox both = track.Next(CascadeDetectorTests.Picture(280, 200, left, rightGrown))!.Box;
-        PixelBox other = track.Next(CascadeDetectorTests.Picture(280, 200, right))!.Box;
-        Assert.That(gone, Is.EqualTo(first));
-        Assert.That(both.X, Is.LessThan(100));
-        Assert.That(other.X, Is.GreaterThan(150));
-        Assert.That((track.Frames, track.Missing), Is.EqualTo((5, 2)));
+        PixelBox left = new(40, 80, 30, 30), leftMoved = new(46, 82, 30, 30), right = new(190, 80, 28, 28),
+            rightGrown = new(180, 70, 44, 44);
+        var tracker = new FaceTracker(Sought(), "video");
+        Assert.That(tracker.Next(CascadeDetectorTests.Picture(280, 200)), Is.Empty);
+        Assert.That(Ids(left), Is.EqualTo(new[] { (0, true) }));
+        Assert.That(tracker.Next(CascadeDetectorTests.Picture(280, 200)), Is.Empty);
+        Assert.That(Ids(leftMoved, right), Is.EquivalentTo(new[] { (0, true), (1, false) }));
+        Assert.That(Ids(left, rightGrown), Is.EquivalentTo(new[] { (0, true), (1, false) }));
+        Assert.That(Ids(right), Is.EqualTo(new[] { (1, false) }));
+        Assert.That((tracker.Frames, tracker.Missing), Is.EqualTo((6, 2)));
+
+        (int, bool)[] Ids(params PixelBox[] faces) => [.. tracker.Next(CascadeDetectorTests.Picture(280, 200, faces))
+            .Select(found => (found.Id, found.Face!.Box.X + found.Face.Box.Width / 2 < 140))];
     }
+
+    [Test]
+    public void WithoutADetectorAllOfAFrameIsFollowed() =>
+        Assert.That(new FaceTracker(FaceCrop.None, "video").Next(CascadeDetectorTests.Picture(96, 96)),
+            Is.EqualTo(new[] { (0, (Face?)null) }));
 }
