@@ -61,7 +61,6 @@ internal sealed class FrameEncoder
     {
         using var tape = new Tape(_model.Clip.Device, recording: false);
         Tensor row = tape.Own(Tensor.From(tape.Device, feature, new Shape(1, Width)));
-        return Prediction.FromLogits(_model.Logits(tape, row, _classFeatures).ToArray(),
-            _model.Prompts.PromptsPerClass);
+        return _model.Answer(_model.Logits(tape, row, _classFeatures).ToArray());
     }
 }

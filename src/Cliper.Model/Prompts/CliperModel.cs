@@ -31,6 +31,16 @@ public sealed class CliperModel(ClipModel clip, IPromptLearner prompts, IReadOnl
     /// <summary>Divisor of the cosines, tau.</summary>
     public float Temperature { get; set; } = temperature;
 
+    /// <summary>
+    /// Divisor of a class's score before the softmax of an answer, so that probabilities mean shares (Guo et al. 2017,
+    /// arXiv 1706.04599). It changes no answer's class, and no training.
+    /// </summary>
+    public float AnswerTemperature { get; set; } = 1;
+
+    /// <summary>The answer for one row of <see cref="Logits"/>.</summary>
+    public Prediction Answer(ReadOnlySpan<float> logits) =>
+        Prediction.FromLogits(logits, Prompts.PromptsPerClass, AnswerTemperature);
+
     /// <summary>Lets exactly these parameters be trained and freezes all others, whose gradients are freed.</summary>
     /// <param name="trained">Parameters of the CLIP or of the prompt learner; empty to freeze the model.</param>
     public void Train(IEnumerable<(string Name, Tensor Tensor)> trained)
