@@ -1,7 +1,7 @@
 namespace Cliper.Model;
 
 /// <summary>A model of expressions that comes with the program.</summary>
-/// <param name="Name">What it is called on the command line.</param>
+/// <param name="Name">Its name on the command line.</param>
 /// <param name="Path">The checkpoint.</param>
 /// <param name="ClipPath">The CLIP that it was trained from, its vocabulary in the metadata.</param>
 /// <param name="IsOfCrops">Whether it has learned from pictures in which a detector has nothing to look for.</param>

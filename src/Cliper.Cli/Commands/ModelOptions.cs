@@ -81,7 +81,7 @@ internal sealed record ModelRequest(string Text, bool IsWeights)
         return Predictor.Load(Checkpoint.Find(Text), device);
     }
 
-    /// <summary>What its user should know: a sentence each.</summary>
+    /// <summary>Facts that its user should know, a sentence each.</summary>
     /// <param name="info">Facts that the model states.</param>
     public IReadOnlyList<string> NotesOf(CheckpointInfo info) =>
         [.. new[] { Shipped?.Note, info.Terms, info.Note }.Where(note => !string.IsNullOrEmpty(note)).Select(note =>

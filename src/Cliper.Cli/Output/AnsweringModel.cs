@@ -7,7 +7,7 @@ namespace Cliper.Cli;
 /// <param name="Name">Its name.</param>
 /// <param name="Path">Its file.</param>
 /// <param name="Prompts">How its classes are described, as checkpoints name it.</param>
-/// <param name="Notes">What a reader of the answers should know, a sentence each.</param>
+/// <param name="Notes">Facts that a reader of the answers should know, a sentence each.</param>
 /// <param name="Names">The names of answers.</param>
 internal sealed record AnsweringModel(string Name, string Path, string Prompts, IReadOnlyList<string> Notes,
     ExpressionNames Names)

@@ -7,7 +7,8 @@ public sealed class CalibrationTests
     [Test]
     public void ErrorOf_AnswersOfTwoBins_WeighsTheirGaps()
     {
-        // Three answers of 0.9, two of them right: |2 - 2.7| = 0.7. One of 0.6, wrong: 0.6. In the mean (0.7 + 0.6) / 4.
+        // Three answers of 0.9, two of them right: |2 - 2.7| = 0.7. One of 0.6, wrong: 0.6.
+        // In the mean (0.7 + 0.6) / 4.
         LabeledAnswer[] answers = [Of(0.9f, 0), Of(0.9f, 0), Of(0.9f, 1), Of(0.6f, 1)];
 
         Assert.That(Calibration.ErrorOf(answers), Is.EqualTo(1.3 / 4).Within(1e-6));
