@@ -31,25 +31,15 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
     /// <summary>Answers for the faces of pictures; a picture without a face is among the skipped.</summary>
     public IEnumerable<FileResult> Pictures(IReadOnlyList<Sample> pictures)
     {
-        StillPicture[] found = [.. StillFaces.Find(pictures, crop, strict, (name, reason) => _skipped[name] = reason,
-            cancellation)];
-        foreach (StillPicture picture in found.Where(picture => picture.Samples.Count == 0))
-            _skipped[picture.File] = NoFace;
-        var unreadable = new Dictionary<string, string>();
-        Dictionary<string, Prediction> answers = Predict([.. found.SelectMany(picture => picture.Samples)],
-            false, unreadable)
-            .ToDictionary(answer => answer.File, answer => answer.Prediction);
-        foreach (StillPicture picture in found.Where(picture => picture.Samples.Count > 0))
+        foreach (StillAnswer answer in predictor.Predict(pictures, crop, strict,
+            (name, reason) => _skipped[name] = reason, cancellation))
         {
-            FaceResult[] faces = [.. picture.Samples.Select((sample, id) => (sample, id)).Where(face =>
-                answers.ContainsKey(face.sample.Name))
-                .Select(face => new FaceResult(picture.Faces?[face.id], answers[face.sample.Name]))];
-            if (faces.Length > 0)
-                yield return new FileResult(picture.File, faces) { Size = (picture.Width, picture.Height) };
+            if (answer.Predictions.Count == 0)
+                _skipped[answer.File] = NoFace;
             else
-                _skipped[picture.File] = unreadable.Where(entry =>
-                    picture.Samples.Any(sample => sample.Name == entry.Key))
-                    .Select(entry => entry.Value).FirstOrDefault($"{picture.File}: unreadable");
+                yield return new FileResult(answer.File, [.. answer.Predictions.Select((prediction, id) =>
+                    new FaceResult(answer.Faces?[id], prediction))])
+                { Size = (answer.Width, answer.Height) };
         }
     }
 
@@ -64,7 +54,8 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
                 Interlocked.Increment(ref faceless);
         });
         Dictionary<string, int> counts = clips.ToDictionary(clip => clip.Name, clip => clip.Frames.Count);
-        foreach (FilePrediction answer in Predict(cut, true, _skipped))
+        foreach (FilePrediction answer in predictor.PredictClips(cut, strict,
+            (name, reason) => _skipped[name] = reason, cancellation))
             yield return new FileResult(answer.File, [new FaceResult(null, answer.Prediction)])
             {
                 Frames =
@@ -109,11 +100,6 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
             Frames = video.FrameCount,
             Rate = video.Rate,
         };
-
-    private IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips,
-        Dictionary<string, string> skipped) =>
-        samples.Count == 0 ? [] : predictor.Predict(samples, clips, strict, (name, reason) => skipped[name] = reason,
-        cancellation);
 
     private VideoPredictor ForVideo() => predictor.ForVideo(crop, strict, Say, text => Say($"warning: {text}"));
 

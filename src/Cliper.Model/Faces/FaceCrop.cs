@@ -74,14 +74,6 @@ public sealed class FaceCrop
     public RgbImage Cut(RgbImage image, Face? face, string name) =>
         face is null || IsCutOut(face, image.Width, image.Height) ? image : _framing.Cut(image, face, name);
 
-    /// <summary>The frame that a model gets of a picture with a face.</summary>
-    /// <param name="picture">The whole picture.</param>
-    /// <param name="width">Its columns.</param>
-    /// <param name="height">Its rows.</param>
-    /// <param name="face">One of <see cref="Faces"/>.</param>
-    public Frame FrameOf(Frame picture, int width, int height, Face face) =>
-        IsCutOut(face, width, height) ? picture : _framing.FrameOf(picture, face);
-
     // Boxes that were given are cut out whatever their size.
     private bool IsCutOut(Face face, int width, int height) =>
         _detector is not null && _framing.IsCutOut(face, width, height);

@@ -1,6 +1,4 @@
-using System.Globalization;
 using Cliper.Model.Images;
-using Cliper.Model.Samples;
 
 namespace Cliper.Model.Faces;
 
@@ -29,30 +27,10 @@ public sealed record FaceFraming(FaceTemplate? Template, float Margin = 0)
         return Template.Look?.Apply(placed) ?? placed;
     }
 
-    /// <summary>The frame that a model gets.</summary>
-    /// <param name="picture">The whole picture.</param>
-    /// <param name="face">The face in it.</param>
-    internal Frame FrameOf(Frame picture, Face face) => Template is null
-        ? new CutFrame(picture, face.Box.Widened(Margin)) : new PlacedFrame(picture, face, this);
-
     /// <summary>Whether a picture was cut to the face that was found in it, and stays whole.</summary>
     /// <param name="face">The face.</param>
     /// <param name="width">Columns of the picture.</param>
     /// <param name="height">Rows of the picture.</param>
     internal bool IsCutOut(Face face, int width, int height) =>
         Template is null && (double)face.Box.Width * face.Box.Height >= CutOutAlready * width * height;
-
-    /// <summary>A face of a picture, where the template has it.</summary>
-    private sealed class PlacedFrame(Frame inner, Face face, FaceFraming framing) : Frame
-    {
-        /// <inheritdoc/>
-        public override string Name => inner.Name;
-
-        /// <inheritdoc/>
-        public override string Identity => string.Create(CultureInfo.InvariantCulture,
-            $"{inner.Identity}|{framing.Template!.Place(face)}");
-
-        /// <inheritdoc/>
-        public override RgbImage Load(IImageCodec codec) => framing.Cut(inner.Load(codec), face, Name);
-    }
 }

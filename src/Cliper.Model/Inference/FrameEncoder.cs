@@ -9,7 +9,7 @@ using Cliper.Model.Prompts;
 namespace Cliper.Model.Inference;
 
 /// <summary>
-/// Features of single frames, and predictions from their means: a clip's feature is the mean of its frames' features,
+/// Images in memory to answers, without a loader. Features of single frames, and predictions from their means: a clip's feature is the mean of its frames' features,
 /// so windows that overlap share them.
 /// </summary>
 internal sealed class FrameEncoder
@@ -39,14 +39,25 @@ internal sealed class FrameEncoder
         return _model.ImageFeatures(tape, tape.Own(Images(frames))).ToArray();
     }
 
-    private Tensor Images(IReadOnlyList<RgbImage> frames)
+    /// <summary>The answer for each of some images, which go through the model together.</summary>
+    /// <param name="images">Images as <see cref="PixelCache.Store(RgbImage, int, bool)"/> keeps them.</param>
+    public IEnumerable<Prediction> Predict(IReadOnlyList<StoredImage> images)
+    {
+        float[] logits;
+        using (var tape = new Tape(_model.Clip.Device, recording: false))
+            logits = _model.ImageLogits(tape, tape.Own(Images(images)), 1, _classFeatures).ToArray();
+        int width = logits.Length / images.Count;
+        return images.Select((_, i) => _model.Answer(logits.AsSpan(i * width, width)));
+    }
+
+    private Tensor Images(IReadOnlyList<RgbImage> frames) =>
+        Images([.. frames.Select(frame => PixelCache.Store(frame, _pipeline.Size, fromOriginal: false))]);
+
+    private Tensor Images(IReadOnlyList<StoredImage> frames)
     {
         Device device = _model.Clip.Device;
-        (StoredImage Image, ImageTransform Plan)[] stored = [.. frames.Select(frame =>
-        {
-            StoredImage image = PixelCache.Store(frame, _pipeline.Size, fromOriginal: false);
-            return (image, _pipeline.Draw(image, default));
-        })];
+        (StoredImage Image, ImageTransform Plan)[] stored =
+            [.. frames.Select(image => (image, _pipeline.Draw(image, default)))];
         if (RawImages.AreFor(device))
             return new RawImages(stored, _pipeline, _model.Clip.Vision.Input.PatchSize).Render(device);
         int size = _pipeline.Size, plane = 3 * size * size;

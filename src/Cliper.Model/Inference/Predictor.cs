@@ -3,6 +3,7 @@ using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
 using Cliper.Model.Faces;
+using Cliper.Model.Images;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
@@ -11,7 +12,7 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Inference;
 
-/// <summary>A model's answer for one file or clip.</summary>
+/// <summary>A model's answer for a clip.</summary>
 /// <param name="File">Its path.</param>
 /// <param name="Prediction">The answer.</param>
 public sealed record FilePrediction(string File, Prediction Prediction);
@@ -22,6 +23,7 @@ public sealed class Predictor : IDisposable
     private readonly CliperModel _model;
     private readonly Tape _tape;
     private readonly Tensor? _classFeatures;
+    private FrameEncoder? _encoder;
 
     private Predictor(string path, CliperModel model, CheckpointInfo info)
     {
@@ -72,21 +74,72 @@ public sealed class Predictor : IDisposable
         }
     }
 
+    private FrameEncoder Encoder => _encoder ??= new FrameEncoder(_model, _classFeatures);
+
     /// <summary>How the model answers: the name that its prompts have in checkpoints.</summary>
     public string Method => _model.Prompts.Method;
 
-    /// <summary>Predicts samples, in their order, as they are computed.</summary>
-    /// <param name="samples">Images, or clips.</param>
-    /// <param name="clips">Whether a sample is a clip, of which the model takes as many frames as it was trained
-    /// on.</param>
+    /// <summary>The answers for images in memory, in their order. Not thread-safe.</summary>
+    /// <param name="images">The images, each cut to a face where the model looks at faces.</param>
+    public IReadOnlyList<Prediction> Predict(IReadOnlyList<RgbImage> images) =>
+        [.. images.Select(image => PixelCache.Store(image, _model.Clip.Vision.Input.ImageSize, fromOriginal: false))
+            .Chunk(SampleReader.BatchSize).SelectMany(Encoder.Predict)];
+
+    /// <summary>
+    /// Answers for pictures, in their order, as they are computed: a few dozen are read, searched for faces and answered
+    /// together.
+    /// </summary>
+    /// <param name="pictures">Samples of one picture each.</param>
+    /// <param name="crop">Which parts of a picture are faces.</param>
+    /// <param name="strict">Whether an unreadable picture is an error.</param>
+    /// <param name="skipped">Else given its name, and why it is left out.</param>
+    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <returns>An answer for each picture that can be read, without a prediction where no face was found.</returns>
+    public IEnumerable<StillAnswer> Predict(IReadOnlyList<Sample> pictures, FaceCrop crop, bool strict,
+        Action<string, string> skipped, CancellationToken cancellation)
+    {
+        var waiting = new List<StillPicture>();
+        int images = 0;
+        foreach (StillPicture picture in StillFaces.Find(pictures, crop, _model.Clip.Vision.Input.ImageSize, strict,
+            skipped, cancellation))
+        {
+            waiting.Add(picture);
+            if ((images += picture.Images.Count) < SampleReader.BatchSize)
+                continue;
+            foreach (StillAnswer answer in Answer(waiting))
+                yield return answer;
+            waiting.Clear();
+            images = 0;
+        }
+        foreach (StillAnswer answer in Answer(waiting))
+            yield return answer;
+    }
+
+    private IEnumerable<StillAnswer> Answer(List<StillPicture> pictures)
+    {
+        Prediction[] all = [.. pictures.SelectMany(picture => picture.Images).Chunk(SampleReader.BatchSize)
+            .SelectMany(Encoder.Predict)];
+        int taken = 0;
+        foreach (StillPicture picture in pictures)
+        {
+            yield return new StillAnswer(picture.File, picture.Width, picture.Height, picture.Faces,
+                all[taken..(taken + picture.Images.Count)]);
+            taken += picture.Images.Count;
+        }
+    }
+
+    /// <summary>Predicts clips, in their order, as they are computed.</summary>
+    /// <param name="samples">Clips, of which the model takes as many frames as it was trained on.</param>
     /// <param name="strict">Whether an unreadable image is an error.</param>
     /// <param name="skipped">Given the name of each sample left out, and why.</param>
     /// <param name="cancellation">Stops between batches.</param>
-    public IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips, bool strict,
+    public IEnumerable<FilePrediction> PredictClips(IReadOnlyList<Sample> samples, bool strict,
         Action<string, string> skipped, CancellationToken cancellation)
     {
+        if (samples.Count == 0)
+            yield break;
         using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], samples), _model.Clip,
-            clips ? Info.Frames : 1, strict, Info);
+            Info.Frames, strict, Info);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
@@ -107,7 +160,7 @@ public sealed class Predictor : IDisposable
     /// <param name="strict">Whether damage to a video is an error.</param>
     /// <param name="damage">Receives damage otherwise, a sentence each.</param>
     public VideoPredictor ForVideo(FaceCrop crop, bool strict, Action<string> faceless, Action<string> damage) =>
-        new(new FrameEncoder(_model, _classFeatures), Info.Frames, crop, strict, faceless, damage);
+        new(Encoder, Info.Frames, crop, strict, faceless, damage);
 
     /// <summary>Evaluates the model on a split, whose classes are matched by name.</summary>
     /// <param name="split">The samples.</param>

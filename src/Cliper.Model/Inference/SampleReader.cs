@@ -8,7 +8,8 @@ namespace Cliper.Model.Inference;
 /// <summary>Batches of named samples with CLIP's test transform, for a model that only looks.</summary>
 internal static class SampleReader
 {
-    private const int BatchSize = 16;
+    /// <summary>Images that go through a model together.</summary>
+    public const int BatchSize = 16;
 
     /// <summary>Opens <paramref name="split"/>.</summary>
     /// <param name="split">The samples.</param>

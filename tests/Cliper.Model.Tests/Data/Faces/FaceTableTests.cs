@@ -32,8 +32,7 @@ public sealed class FaceTableTests : TemporaryFolder
         var crop = FaceCrop.Listed(FaceTable.Load(Write($"file,x,y,width,height\n{In("a.png")},4,4,90,88\n")),
             new FaceFraming(null));
         IReadOnlyList<Face> faces = crop.Faces(picture, In("a.png"))!;
-        RgbImage cut = crop.FrameOf(new GeneratedFrame("a", () => picture), 96, 96, faces.Single())
-            .Load(SkiaImageCodec.Instance);
+        RgbImage cut = crop.Cut(picture, faces.Single(), In("a.png"));
         Assert.That((cut.Width, cut.Height), Is.EqualTo((90, 88)));
         Assert.That(crop.Faces(picture, In("b.png")), Is.Empty);
     }

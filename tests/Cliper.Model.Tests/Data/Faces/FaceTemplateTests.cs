@@ -148,10 +148,8 @@ public sealed class FaceTemplateTests : TemporaryFolder
         {
             Sample[] samples = [.. people.Select(picture => SampleOf(picture.Name,
                 LondonFaces.Turned(picture.Image, degrees)))];
-            Sample[] faces = [.. StillFaces.Find(samples, FaceCrop.Sought(detector, framing, onlyLargest: true), true,
-                (_, _) => { }, default).Select(picture => picture.Samples.Single())];
-            return [.. predictor.Predict(faces, clips: false, strict: true, (_, _) => { }, default).Select(answer =>
-                answer.Prediction.Probabilities)];
+            return [.. predictor.Predict(samples, FaceCrop.Sought(detector, framing, onlyLargest: true), strict: true,
+                (_, _) => { }, default).Select(answer => answer.Predictions.Single().Probabilities)];
         }
     }
 
