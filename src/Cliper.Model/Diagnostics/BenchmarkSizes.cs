@@ -54,7 +54,8 @@ public sealed record BenchmarkSizes
             new(64, 6, 128, 128, 3), new(64, 3, 256, 256, 3), new(64, 24, 32, 128, 1),
             new(64, 12, 256, 64, 1), new(64, 6, 128, 512, 1), new(8, 56, 64, 64, 3),
             new(8, 14, 256, 256, 3), new(8, 28, 512, 128, 1)],
-        Models = [new("ViT-B/32", Vit(32), [1, 16], 8), new("ViT-B/16", Vit(16), [1, 8], 4)],
+        Models = [new("ViT-B/32", Vit(32), [1, 16], 8), new("ViT-B/16", Vit(16), [1, 8], 4),
+            new("RN50", Rn50(), [1, 8], 4)],
     };
 
     /// <summary>Sizes for a GPU: ViT-B/16 with 128 images and ViT-B/32 with 48 clips of 16 frames, as CLIPER is
@@ -183,5 +184,16 @@ public sealed record BenchmarkSizes
         TextHeads = 8,
         VocabularySize = 49_408,
         EmbedSize = 512,
+    };
+
+    // OpenAI's, with a text tower of the same sizes as ViT-B's.
+    private static ClipConfig Rn50() => Vit(1) with
+    {
+        PatchSize = 0,
+        VisionWidth = 64,
+        VisionLayers = 0,
+        VisionHeads = 32,
+        ResNetBlocks = new StageBlocks(3, 4, 6, 3),
+        EmbedSize = 1024,
     };
 }

@@ -131,15 +131,16 @@ public static unsafe partial class BatchNorm
                     for (int c = 0; c < width; c += V.Count, p += V.Count)
                     {
                         int n = width - c;
-                        V shift = Load<V>(first + c, n), sum = Load<V>(sums + c, n), square = Load<V>(squares + c, n);
+                        // Rows that are read together are added up by themselves, which halves the sums' rounding.
+                        V shift = Load<V>(first + c, n), sum = V.Zero, square = V.Zero;
                         for (int r = 0, at = 0; r < rowsNow; r++, at += width)
                         {
                             V a = Load<V>(p + at, n) - shift;
                             sum += a;
                             square = V.MultiplyAdd(a, a, square);
                         }
-                        Store(sum, sums + c, n);
-                        Store(square, squares + c, n);
+                        Store(Load<V>(sums + c, n) + sum, sums + c, n);
+                        Store(Load<V>(squares + c, n) + square, squares + c, n);
                     }
                 }
                 V divisor = V.Create(1f / count);
@@ -201,7 +202,7 @@ public static unsafe partial class BatchNorm
                         int n = width - c;
                         long at = row * width + c;
                         V m = Load<V>(mean + c, n), s = Load<V>(scale + c, n), b = Load<V>(beta + c, n),
-                            sum = Load<V>(sums + c, n), slope = Load<V>(slopes + c, n);
+                            sum = V.Zero, slope = V.Zero;
                         for (int r = 0; r < rowsNow; r++, at += width)
                         {
                             V centered = Load<V>(px + at, n) - m, g = Load<V>(pd + at, n);
@@ -215,8 +216,8 @@ public static unsafe partial class BatchNorm
                             sum += g;
                             slope = V.MultiplyAdd(g, centered, slope);
                         }
-                        Store(sum, sums + c, n);
-                        Store(slope, slopes + c, n);
+                        Store(Load<V>(sums + c, n) + sum, sums + c, n);
+                        Store(Load<V>(slopes + c, n) + slope, slopes + c, n);
                     }
                 }
             }

@@ -29,12 +29,32 @@ public static unsafe partial class PatchEmbedding
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
             int p = sizes.Patch;
+            if (p == 1)
+            {
+                RunPixels(start, end);
+                return;
+            }
             for (long patch = start; patch < end; patch++)
             {
                 float* target = unfolded + patch * sizes.Pixels, corner = Corner(images, patch, sizes);
                 for (int channel = 0; channel < sizes.Channels; channel++, corner += sizes.Height * sizes.Width)
                     for (int row = 0; row < p; row++, target += p)
                         RowMath.Write<V>(corner + row * sizes.Width, target, p, add: false);
+            }
+        }
+
+        // Planes to pixels, without a call and a division for each.
+        private void RunPixels(long start, long end)
+        {
+            long plane = sizes.Patches, image = start / plane, at = start % plane;
+            float* target = unfolded + start * sizes.Channels;
+            for (long pixel = start; pixel < end; pixel++)
+            {
+                float* source = images + image * sizes.ImageLength + at;
+                for (int channel = 0; channel < sizes.Channels; channel++, source += plane)
+                    *target++ = *source;
+                if (++at == plane)
+                    (at, image) = (0, image + 1);
             }
         }
     }

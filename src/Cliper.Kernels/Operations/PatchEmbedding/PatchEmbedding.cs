@@ -117,9 +117,16 @@ public static partial class PatchEmbedding
         new(tokens.Slice((long)firstImage * sizes.Patches * sizes.Features, (long)rows * sizes.Features), rows,
             sizes.Features);
 
-    /// <summary>u[n, t] of all images, [images, patches, channels, p, p]: patches row by row.</summary>
-    internal static void Unfold(DeviceArray images, DeviceArray unfolded, Sizes sizes)
+    /// <summary>u[n, t] of all images: patches row by row. With p = 1 it turns planes (NCHW) into pixels
+    /// (NHWC).</summary>
+    /// <param name="images">[images, channels, height, width].</param>
+    /// <param name="unfolded">[images, patches, channels, p, p], of the device's type of activations.</param>
+    /// <param name="sizes">Sizes of both.</param>
+    public static void Unfold(DeviceArray images, DeviceArray unfolded, Sizes sizes)
     {
+        sizes.Check();
+        Check.Length(images, sizes.Images * sizes.ImageLength, nameof(images));
+        Check.Length(unfolded, images.Length, nameof(unfolded));
         switch (images.Device)
         {
             case CpuDevice host: UnfoldHost(host, images, unfolded, sizes); break;
