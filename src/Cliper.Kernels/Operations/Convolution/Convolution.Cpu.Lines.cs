@@ -6,14 +6,14 @@ namespace Cliper.Kernels.Operations;
 
 /// <content>
 /// Nothing is unfolded where lines are long: what the windows of a line of outputs see of one line of the input is a
-/// matrix whose rows overlap, one every stride pixels, in that line with its padding. The result is the sum of one GEMM
-/// a kernel row.
+/// matrix whose rows overlap, one every stride pixels, in that line with its padding. Each sum of a GEMM runs over as
+/// many such matrices as the kernel has rows.
 /// </content>
 public static unsafe partial class Convolution
 {
-    // Outputs of a line that fill the registers of a GEMM, elements of a kernel row that are worth a pass over the
-    // result, and floats of a weight that stays in the second-level cache.
-    private const int LeastColumns = 10, LeastElements = 32, MostWeightFloats = 1 << 16;
+    // Outputs of a line that fill the registers of a GEMM, elements of a kernel row that make a loop, elements whose
+    // windows stay in the first-level cache, and floats of a weight that stays in the second-level cache.
+    private const int LeastColumns = 10, LeastRowElements = 32, MostElements = 1536, MostWeightFloats = 1 << 16;
 
     // Floats of padded lines that a unit of work has in the second-level cache.
     private const int PaddedFloats = 1 << 15;
@@ -25,7 +25,7 @@ public static unsafe partial class Convolution
     // By sizes alone, because the sums are in another order than those of unfolded elements.
     private static bool HasLongLines(SlidingWindow window, int features) => !window.IsPointwise
         && window.Across.Outputs(window.Input.Width) >= LeastColumns
-        && window.Across.Kernel * window.Input.Channels >= LeastElements
+        && window.Across.Kernel * window.Input.Channels >= LeastRowElements && window.Elements <= MostElements
         && (long)window.Elements * features <= MostWeightFloats;
 
     private static void ForwardLines<TEpilogue>(CpuDevice host, DeviceArray x, PackedMatrix weight, DeviceArray y,
@@ -143,35 +143,38 @@ public static unsafe partial class Convolution
                     A = padded + (long)line * lines.Window.Down.Stride * lines.Stride,
                     C = y.Floats + (long)one.FirstRow * features
                 };
-                CpuGemm<V, FromRow<TEpilogue>>.RunParts(problem, plan, new(epilogue, one, features),
+                CpuGemm<V, FromRow<TEpilogue>>.RunRanges(problem, plan, new(epilogue, one, features),
                     lines.Window.Down.Kernel, lines.Stride, scratch);
             }
         }
     }
 
     /// <summary>Sums over the lines of a slice, in their order.</summary>
-    private readonly struct WeightLineUnits(CpuDevice host, PaddedLines lines, DeviceArray dy, DeviceArray parts,
+    private readonly struct WeightLineUnits(CpuDevice host, PaddedLines lines, DeviceArray dy, DeviceArray partial,
         int features, int slices) : IUnitBody
     {
         public void Run<V>(int slice, int worker) where V : struct, ILanes<V>
         {
-            (int elements, int width, int kernelRows) = (lines.Window.Elements, lines.Output.Width,
-                lines.Window.Down.Kernel);
+            int elements = lines.Window.Elements, width = lines.Output.Width, kernelRows = lines.Window.Down.Kernel,
+                down = lines.Window.Down.Stride, together = Math.Max(1, PixelsAtOnce / width);
+            // The gradients of lines follow each other; their padded inputs are further apart.
+            var parts = new RangesOfK(0, 0, (nint)down * lines.Stride - (nint)width * lines.Step);
             var product = new WeightProduct(features, elements, lines.RowElements, lines.Step);
             float* tile = (float*)host.Pool.Scratch(worker, (WeightProduct.TileFloats<V>() + lines.Floats)
                 * sizeof(float)), padded = tile + WeightProduct.TileFloats<V>(),
-                sums = parts.Floats + (long)slice * features * elements;
+                sums = partial.Floats + (long)slice * features * elements;
             int first = (int)((long)lines.Units * slice / slices);
             int end = (int)((long)lines.Units * (slice + 1) / slices);
             for (int unit = first; unit < end; unit++)
             {
                 Block block = lines.At(unit);
                 lines.Pad(block, padded);
-                for (int line = 0; line < block.Lines; line++)
+                for (int line = 0; line < block.Lines; line += together)
                     for (int k = 0; k < kernelRows; k++)
                         product.Add<V>(dy.Floats + (long)(block.FirstLine + line) * width * features,
-                            padded + (long)(line * lines.Window.Down.Stride + k) * lines.Stride, width,
-                            sums + k * lines.RowElements, tile, accumulate: unit > first || line > 0);
+                            padded + (long)(line * down + k) * lines.Stride, width, sums + k * lines.RowElements, tile,
+                            parts with { More = Math.Min(together, block.Lines - line) - 1 },
+                            accumulate: unit > first || line > 0);
             }
         }
     }
@@ -189,7 +192,7 @@ public static unsafe partial class Convolution
             long pixels = window.Input.Pixels, first = pixels * slice / slices, end = pixels * (slice + 1) / slices;
             for (long pixel = first; pixel < end; pixel += PixelsAtOnce)
                 product.Add<V>(dy.Floats + pixel * features, x.Floats + pixel * channels,
-                    (int)Math.Min(PixelsAtOnce, end - pixel), sums, tile, accumulate: pixel > first);
+                    (int)Math.Min(PixelsAtOnce, end - pixel), sums, tile, default, accumulate: pixel > first);
         }
     }
 
@@ -207,7 +210,7 @@ public static unsafe partial class Convolution
             MicroKernel.MaxMr<V>() * CpuGemm<V, NoEpilogue>.Nr;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Add<V>(float* dy, float* x, int pixels, float* sums, float* tile, bool accumulate)
+        public void Add<V>(float* dy, float* x, int pixels, float* sums, float* tile, RangesOfK parts, bool accumulate)
             where V : struct, ILanes<V>
         {
             int nr = CpuGemm<V, NoEpilogue>.Nr;
@@ -222,15 +225,15 @@ public static unsafe partial class Convolution
                     float* c = sums + (long)feature * stride + element, target = isWhole ? c : tile;
                     int targetRow = isWhole ? stride : nr;
                     // The pixels after these come next: what this tile reads of each is prefetched.
-                    byte* next = (byte*)(element == 0 ? dy + (long)pixels * features + feature
-                        : x + (long)pixels * step + element);
+                    long all = (long)pixels * (parts.More + 1);
+                    byte* next = (byte*)(element == 0 ? dy + all * features + feature : x + all * step + element);
                     nint nextStep = (element == 0 ? features : step) * sizeof(float);
                     if (columns > V.Count)
                         MicroKernel.Run<V, N2>(mr, pixels, dy + feature, 1, features, x + element, step, target,
-                            targetRow, 1, accumulate && isWhole, next, nextStep);
+                            targetRow, 1, accumulate && isWhole, next, nextStep, parts);
                     else
                         MicroKernel.Run<V, N1>(mr, pixels, dy + feature, 1, features, x + element, step, target,
-                            targetRow, 1, accumulate && isWhole, next, nextStep);
+                            targetRow, 1, accumulate && isWhole, next, nextStep, parts);
                     if (!isWhole)
                         CpuGemm<V, NoEpilogue>.CopyEdge(tile, c, stride, mr, columns, accumulate);
                 }

@@ -20,7 +20,8 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
     // Next to a block of a packed B, the block that follows is prefetched.
     private const int BlockBytesB = 400 << 10, BlockBytesPackedB = BlockBytesB / 2;
 
-    // Bytes of an A so small that it stays in the L2 cache while one panel of a packed B after the other goes by.
+    // Bytes of an A so small that it stays in the L2 cache while one panel of a packed B after the other goes by. A B
+    // of one block stays there itself, and C is written row by row.
     private const int SmallABytes = 1 << 20;
 
     // Units per thread, enough to balance the workers even when another program takes some of their time.
@@ -62,7 +63,7 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
             int blockBytes = isPackedB ? BlockBytesPackedB : BlockBytesB;
             NcPanels = Math.Clamp(blockBytes / (Nr * Kc * sizeof(float)), 1, PanelsB);
             int mostMcBlocks = isPackedB ? PanelsA.Count / 4 : problem.M / MinMc;
-            if (isPackedB && (long)problem.M * Kc * sizeof(float) <= SmallABytes)
+            if (NcPanels < PanelsB && isPackedB && (long)problem.M * Kc * sizeof(float) <= SmallABytes)
                 (NcPanels, mostMcBlocks) = (1, 1);
             NcBlocks = (PanelsB + NcPanels - 1) / NcPanels;
             McBlocks = Math.Clamp((units + NcBlocks - 1) / NcBlocks, 1, Math.Max(1, mostMcBlocks));

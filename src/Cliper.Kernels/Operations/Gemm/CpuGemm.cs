@@ -106,25 +106,22 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
     }
 
     /// <summary>
-    /// Computes on the calling thread a GEMM whose range of k is given in parts of equal length, each an A of its own:
-    /// part p lies <paramref name="stride"/> elements after part p - 1.
+    /// Computes on the calling thread a GEMM whose A lies in ranges of k of equal length, each
+    /// <paramref name="stride"/> elements after the one before it.
     /// </summary>
-    /// <param name="problem">The GEMM, of a packed B; its A is the first part, k contiguous.</param>
+    /// <param name="problem">The GEMM, of a packed B; its A is the first range, k contiguous.</param>
     /// <param name="plan">Its blocking for one worker.</param>
     /// <param name="epilogue">Applied to each element.</param>
-    /// <param name="parts">Number of parts.</param>
-    /// <param name="stride">Elements from one part of A to the next.</param>
+    /// <param name="ranges">Number of ranges.</param>
+    /// <param name="stride">Elements from one range of A to the next.</param>
     /// <param name="scratch">Memory of <see cref="FloatsOfOneWorker"/> floats.</param>
-    public static void RunParts(in CpuGemmProblem problem, Plan plan, in TEpilogue epilogue, int parts, nint stride,
+    public static void RunRanges(in CpuGemmProblem problem, Plan plan, in TEpilogue epilogue, int ranges, nint stride,
         float* scratch)
     {
-        int kc = problem.K / parts;
+        int kc = problem.K / ranges;
+        CpuGemmProblem parted = problem with { Parts = new RangesOfK(ranges - 1, stride - kc, 0) };
         for (int unit = 0; unit < plan.NcBlocks * plan.McBlocks; unit++)
-            for (int part = 0; part < parts; part++)
-            {
-                CpuGemmProblem one = problem.Moved(part * (stride - kc), 0, 0);
-                RunUnit(in one, in epilogue, plan, unit, part * kc, kc, null, scratch);
-            }
+            RunUnit(in parted, in epilogue, plan, unit, 0, problem.K, null, scratch);
     }
 
     private static void PackA(in CpuGemmProblem problem, Partition panels, int first, int end, int firstK, int kc,
@@ -199,12 +196,13 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 if (isWhole && !appliesEpilogue)
                 {
                     RunTile(mr, a, aRow, aK, b, c, problem.RowStrideC, kc, problem.Scale, accumulate, share,
-                        shareStep, isNarrow);
+                        shareStep, isNarrow, problem.Parts);
                     continue;
                 }
                 // The tile goes to scratch rather than to C and back, which costs more with two threads: the cache
                 // lines of C may be another core's.
-                RunTile(mr, a, aRow, aK, b, tile, Nr, kc, problem.Scale, false, share, shareStep, isNarrow);
+                RunTile(mr, a, aRow, aK, b, tile, Nr, kc, problem.Scale, false, share, shareStep, isNarrow,
+                    problem.Parts);
                 if (appliesEpilogue)
                     ApplyEpilogue(in epilogue, tile, c, problem.RowStrideC, row, mr, column, columns, accumulate);
                 else
@@ -265,7 +263,7 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
 
     // A narrow tile computes and stores the first SIMD register of columns alone.
     private static void RunTile(int mr, float* a, nint aRow, nint aK, float* b, float* c, nint cRow, int kc,
-        float scale, bool accumulate, byte* prefetch, nint prefetchStep, bool isNarrow)
+        float scale, bool accumulate, byte* prefetch, nint prefetchStep, bool isNarrow, RangesOfK parts)
     {
         if (kc == 0)
         {
@@ -273,9 +271,12 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 new Span<float>(c + row * cRow, isNarrow ? L.Count : Nr).Clear();
             return;
         }
+        int each = kc / (parts.More + 1);
         if (isNarrow)
-            MicroKernel.Run<L, N1>(mr, kc, a, aRow, aK, b, Nr, c, cRow, scale, accumulate, prefetch, prefetchStep);
+            MicroKernel.Run<L, N1>(mr, each, a, aRow, aK, b, Nr, c, cRow, scale, accumulate, prefetch, prefetchStep,
+                parts);
         else
-            MicroKernel.Run<L, N2>(mr, kc, a, aRow, aK, b, Nr, c, cRow, scale, accumulate, prefetch, prefetchStep);
+            MicroKernel.Run<L, N2>(mr, each, a, aRow, aK, b, Nr, c, cRow, scale, accumulate, prefetch, prefetchStep,
+                parts);
     }
 }

@@ -66,6 +66,9 @@ internal readonly unsafe struct CpuGemmProblem(Matrix a, Matrix b, PackedMatrix?
     public readonly bool Accumulate = accumulate;
     public readonly float Scale = scale;
 
+    /// <summary>Ranges of k that A lies in; the default is one.</summary>
+    public RangesOfK Parts { get; init; }
+
     public float* A { get; init; } = a.Data.Floats;
 
     public float* B { get; init; } = b.Data.Floats;

@@ -34,11 +34,12 @@ internal static unsafe class MicroKernel
     /// <param name="fetch">Start of memory that will be read next, which is prefetched into the L2 cache; null for
     /// none.</param>
     /// <param name="fetchStep">Bytes to fetch for each k.</param>
+    /// <param name="parts">Further ranges of k, kc each, that the same sums run over; the default is none.</param>
     /// <typeparam name="L">Lanes of the SIMD level to use.</typeparam>
     /// <typeparam name="TNr">Width of the tile in SIMD registers, <see cref="N1"/> or <see cref="N2"/>.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run<L, TNr>(int mr, int kc, float* a, nint aRow, nint aK, float* b, nint bRow, float* c,
-        nint cRow, float scale, bool accumulate, byte* fetch = null, nint fetchStep = 0)
+        nint cRow, float scale, bool accumulate, byte* fetch = null, nint fetchStep = 0, RangesOfK parts = default)
         where L : struct, ILanes<L> where TNr : struct, IConstant
     {
         // Prefetching b, which is being read anyway, costs nothing; a branch in the loop would.
@@ -46,26 +47,54 @@ internal static unsafe class MicroKernel
             fetch = (byte*)b;
         switch (mr)
         {
-            case 1: Tile<L, N1, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 2: Tile<L, N2, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 3: Tile<L, N3, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 4: Tile<L, N4, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 5: Tile<L, N5, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 6: Tile<L, N6, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 7: Tile<L, N7, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 8: Tile<L, N8, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 9: Tile<L, N9, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 10: Tile<L, N10, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 11: Tile<L, N11, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 12: Tile<L, N12, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            case 13: Tile<L, N13, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
-            default: Tile<L, N14, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep); break;
+            case 1:
+                Tile<L, N1, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 2:
+                Tile<L, N2, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 3:
+                Tile<L, N3, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 4:
+                Tile<L, N4, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 5:
+                Tile<L, N5, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 6:
+                Tile<L, N6, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 7:
+                Tile<L, N7, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 8:
+                Tile<L, N8, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 9:
+                Tile<L, N9, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 10:
+                Tile<L, N10, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 11:
+                Tile<L, N11, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 12:
+                Tile<L, N12, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            case 13:
+                Tile<L, N13, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
+            default:
+                Tile<L, N14, TNr>(kc, a, aRow, aK, b, bRow, c, cRow, scale, accumulate, fetch, fetchStep, parts);
+                break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<L, TMr, TNr>(int kc, float* a, nint aRow, nint aK, float* b, nint bRow, float* c,
-        nint cRow, float scale, bool accumulate, byte* fetch, nint fetchStep)
+        nint cRow, float scale, bool accumulate, byte* fetch, nint fetchStep, RangesOfK parts)
         where L : struct, ILanes<L> where TMr : struct, IConstant where TNr : struct, IConstant
     {
         // Every third row has a pointer; the CPU's addressing modes reach the two rows that follow.
@@ -85,117 +114,132 @@ internal static unsafe class MicroKernel
         L c11 = L.Zero, d11 = L.Zero;
         L c12 = L.Zero, d12 = L.Zero;
         L c13 = L.Zero, d13 = L.Zero;
-        for (int k = 0; k < kc; k++)
+        for (int part = 0; part <= parts.More; part++)
         {
-            if (Sse.IsSupported)
-                Sse.Prefetch1(fetch);
-            fetch += fetchStep;
-            L x, p = L.Load(b), q = TNr.Value > 1 ? L.Load(b + L.Count) : L.Zero;
-            x = L.Create(*(float*)a0);
-            c0 = L.MultiplyAdd(x, p, c0);
-            if (TNr.Value > 1)
-                d0 = L.MultiplyAdd(x, q, d0);
-            if (TMr.Value > 1)
+            for (int k = 0; k < kc; k++)
             {
-                x = L.Create(*(float*)(a0 + row));
-                c1 = L.MultiplyAdd(x, p, c1);
+                if (Sse.IsSupported)
+                    Sse.Prefetch1(fetch);
+                fetch += fetchStep;
+                L x, p = L.Load(b), q = TNr.Value > 1 ? L.Load(b + L.Count) : L.Zero;
+                x = L.Create(*(float*)a0);
+                c0 = L.MultiplyAdd(x, p, c0);
                 if (TNr.Value > 1)
-                    d1 = L.MultiplyAdd(x, q, d1);
+                    d0 = L.MultiplyAdd(x, q, d0);
+                if (TMr.Value > 1)
+                {
+                    x = L.Create(*(float*)(a0 + row));
+                    c1 = L.MultiplyAdd(x, p, c1);
+                    if (TNr.Value > 1)
+                        d1 = L.MultiplyAdd(x, q, d1);
+                }
+                if (TMr.Value > 2)
+                {
+                    x = L.Create(*(float*)(a0 + 2 * row));
+                    c2 = L.MultiplyAdd(x, p, c2);
+                    if (TNr.Value > 1)
+                        d2 = L.MultiplyAdd(x, q, d2);
+                }
+                if (TMr.Value > 3)
+                {
+                    x = L.Create(*(float*)a3);
+                    c3 = L.MultiplyAdd(x, p, c3);
+                    if (TNr.Value > 1)
+                        d3 = L.MultiplyAdd(x, q, d3);
+                }
+                if (TMr.Value > 4)
+                {
+                    x = L.Create(*(float*)(a3 + row));
+                    c4 = L.MultiplyAdd(x, p, c4);
+                    if (TNr.Value > 1)
+                        d4 = L.MultiplyAdd(x, q, d4);
+                }
+                if (TMr.Value > 5)
+                {
+                    x = L.Create(*(float*)(a3 + 2 * row));
+                    c5 = L.MultiplyAdd(x, p, c5);
+                    if (TNr.Value > 1)
+                        d5 = L.MultiplyAdd(x, q, d5);
+                }
+                if (TMr.Value > 6)
+                {
+                    x = L.Create(*(float*)a6);
+                    c6 = L.MultiplyAdd(x, p, c6);
+                    if (TNr.Value > 1)
+                        d6 = L.MultiplyAdd(x, q, d6);
+                }
+                if (TMr.Value > 7)
+                {
+                    x = L.Create(*(float*)(a6 + row));
+                    c7 = L.MultiplyAdd(x, p, c7);
+                    if (TNr.Value > 1)
+                        d7 = L.MultiplyAdd(x, q, d7);
+                }
+                if (TMr.Value > 8)
+                {
+                    x = L.Create(*(float*)(a6 + 2 * row));
+                    c8 = L.MultiplyAdd(x, p, c8);
+                    if (TNr.Value > 1)
+                        d8 = L.MultiplyAdd(x, q, d8);
+                }
+                if (TMr.Value > 9)
+                {
+                    x = L.Create(*(float*)a9);
+                    c9 = L.MultiplyAdd(x, p, c9);
+                    if (TNr.Value > 1)
+                        d9 = L.MultiplyAdd(x, q, d9);
+                }
+                if (TMr.Value > 10)
+                {
+                    x = L.Create(*(float*)(a9 + row));
+                    c10 = L.MultiplyAdd(x, p, c10);
+                    if (TNr.Value > 1)
+                        d10 = L.MultiplyAdd(x, q, d10);
+                }
+                if (TMr.Value > 11)
+                {
+                    x = L.Create(*(float*)(a9 + 2 * row));
+                    c11 = L.MultiplyAdd(x, p, c11);
+                    if (TNr.Value > 1)
+                        d11 = L.MultiplyAdd(x, q, d11);
+                }
+                if (TMr.Value > 12)
+                {
+                    x = L.Create(*(float*)a12);
+                    c12 = L.MultiplyAdd(x, p, c12);
+                    if (TNr.Value > 1)
+                        d12 = L.MultiplyAdd(x, q, d12);
+                }
+                if (TMr.Value > 13)
+                {
+                    x = L.Create(*(float*)(a12 + row));
+                    c13 = L.MultiplyAdd(x, p, c13);
+                    if (TNr.Value > 1)
+                        d13 = L.MultiplyAdd(x, q, d13);
+                }
+                b += bRow;
+                a0 += step;
+                if (TMr.Value > 3)
+                    a3 += step;
+                if (TMr.Value > 6)
+                    a6 += step;
+                if (TMr.Value > 9)
+                    a9 += step;
+                if (TMr.Value > 12)
+                    a12 += step;
             }
-            if (TMr.Value > 2)
-            {
-                x = L.Create(*(float*)(a0 + 2 * row));
-                c2 = L.MultiplyAdd(x, p, c2);
-                if (TNr.Value > 1)
-                    d2 = L.MultiplyAdd(x, q, d2);
-            }
+
+            nint partStep = parts.StepA * sizeof(float);
+            b += parts.StepB;
+            a0 += partStep;
             if (TMr.Value > 3)
-            {
-                x = L.Create(*(float*)a3);
-                c3 = L.MultiplyAdd(x, p, c3);
-                if (TNr.Value > 1)
-                    d3 = L.MultiplyAdd(x, q, d3);
-            }
-            if (TMr.Value > 4)
-            {
-                x = L.Create(*(float*)(a3 + row));
-                c4 = L.MultiplyAdd(x, p, c4);
-                if (TNr.Value > 1)
-                    d4 = L.MultiplyAdd(x, q, d4);
-            }
-            if (TMr.Value > 5)
-            {
-                x = L.Create(*(float*)(a3 + 2 * row));
-                c5 = L.MultiplyAdd(x, p, c5);
-                if (TNr.Value > 1)
-                    d5 = L.MultiplyAdd(x, q, d5);
-            }
+                a3 += partStep;
             if (TMr.Value > 6)
-            {
-                x = L.Create(*(float*)a6);
-                c6 = L.MultiplyAdd(x, p, c6);
-                if (TNr.Value > 1)
-                    d6 = L.MultiplyAdd(x, q, d6);
-            }
-            if (TMr.Value > 7)
-            {
-                x = L.Create(*(float*)(a6 + row));
-                c7 = L.MultiplyAdd(x, p, c7);
-                if (TNr.Value > 1)
-                    d7 = L.MultiplyAdd(x, q, d7);
-            }
-            if (TMr.Value > 8)
-            {
-                x = L.Create(*(float*)(a6 + 2 * row));
-                c8 = L.MultiplyAdd(x, p, c8);
-                if (TNr.Value > 1)
-                    d8 = L.MultiplyAdd(x, q, d8);
-            }
+                a6 += partStep;
             if (TMr.Value > 9)
-            {
-                x = L.Create(*(float*)a9);
-                c9 = L.MultiplyAdd(x, p, c9);
-                if (TNr.Value > 1)
-                    d9 = L.MultiplyAdd(x, q, d9);
-            }
-            if (TMr.Value > 10)
-            {
-                x = L.Create(*(float*)(a9 + row));
-                c10 = L.MultiplyAdd(x, p, c10);
-                if (TNr.Value > 1)
-                    d10 = L.MultiplyAdd(x, q, d10);
-            }
-            if (TMr.Value > 11)
-            {
-                x = L.Create(*(float*)(a9 + 2 * row));
-                c11 = L.MultiplyAdd(x, p, c11);
-                if (TNr.Value > 1)
-                    d11 = L.MultiplyAdd(x, q, d11);
-            }
+                a9 += partStep;
             if (TMr.Value > 12)
-            {
-                x = L.Create(*(float*)a12);
-                c12 = L.MultiplyAdd(x, p, c12);
-                if (TNr.Value > 1)
-                    d12 = L.MultiplyAdd(x, q, d12);
-            }
-            if (TMr.Value > 13)
-            {
-                x = L.Create(*(float*)(a12 + row));
-                c13 = L.MultiplyAdd(x, p, c13);
-                if (TNr.Value > 1)
-                    d13 = L.MultiplyAdd(x, q, d13);
-            }
-            b += bRow;
-            a0 += step;
-            if (TMr.Value > 3)
-                a3 += step;
-            if (TMr.Value > 6)
-                a6 += step;
-            if (TMr.Value > 9)
-                a9 += step;
-            if (TMr.Value > 12)
-                a12 += step;
+                a12 += partStep;
         }
 
         L s = L.Create(scale);
@@ -237,3 +281,9 @@ internal static unsafe class MicroKernel
             L.MultiplyAdd(right, scale, accumulate ? L.Load(c + L.Count) : L.Zero).Store(c + L.Count);
     }
 }
+
+/// <summary>Ranges of k of equal length that follow a first one.</summary>
+/// <param name="More">Number of ranges after the first.</param>
+/// <param name="StepA">Elements from the end of a range of a to the next one.</param>
+/// <param name="StepB">Elements from the end of a range of b to the next one.</param>
+internal readonly record struct RangesOfK(int More, nint StepA, nint StepB);
