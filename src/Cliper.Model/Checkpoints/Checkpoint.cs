@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 using Cliper.Model.DataSets;
+using Cliper.Model.Faces;
 using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
 using Cliper.Model.Weights;
@@ -28,6 +30,14 @@ public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
 
     /// <summary>How faces lay in the images.</summary>
     public FaceAlignment Alignment { get; init; }
+
+    /// <summary>Where the training images show their faces; null where nobody looked, or they show none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public FaceTemplate? FaceTemplate { get; init; }
+
+    /// <summary>Terms of the data that the model was trained on, such as "trained on FER2013: research use".</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Terms { get; init; }
 }
 
 /// <summary>
@@ -45,6 +55,7 @@ public static class Checkpoint
     private const string AverageSuffix = ":average";
     private const string AverageSteps = OptimizerPrefix + "average_steps";
     private const string MethodKey = "method";
+    private const string AnswerTemperatureKey = "answerTemperature";
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
@@ -86,6 +97,9 @@ public static class Checkpoint
         foreach ((string key, object value) in model.Prompts.Metadata)
             writer.Metadata[key] = JsonSerializer.Serialize(value, Json);
         writer.Metadata["temperature"] = model.Temperature.ToString("R", CultureInfo.InvariantCulture);
+        // Files of earlier versions have none, which is 1.
+        if (model.AnswerTemperature != 1)
+            writer.Metadata[AnswerTemperatureKey] = model.AnswerTemperature.ToString("R", CultureInfo.InvariantCulture);
         writer.Metadata["info"] = JsonSerializer.Serialize(info, Json);
         if (progress is not null)
             writer.Metadata["state"] = JsonSerializer.Serialize(progress.State, Json);
@@ -140,7 +154,17 @@ public static class Checkpoint
             }
         }
 
-        public CheckpointInfo Info => Read<CheckpointInfo>("info");
+        public CheckpointInfo Info
+        {
+            get
+            {
+                var info = Read<CheckpointInfo>("info");
+                if (info.FaceTemplate is { IsValid: false } template)
+                    throw Damaged("metadata 'info'",
+                        $"a template of {Faces.FaceTemplate.PointCount} points that differ", $"{template}");
+                return info;
+            }
+        }
 
         public TrainingState? State
         {
@@ -157,6 +181,10 @@ public static class Checkpoint
         {
             var classes = Read<string[]>("classes");
             float temperature = Read<float>("temperature");
+            float answerTemperature = _source.Metadata.ContainsKey(AnswerTemperatureKey)
+                ? Read<float>(AnswerTemperatureKey) : 1;
+            if (!(answerTemperature is > 0 and < float.PositiveInfinity))
+                throw Damaged($"metadata '{AnswerTemperatureKey}'", "a number above 0", $"{answerTemperature}");
             ClipConfig config = Read<ClipConfig>("clip_config");
             if (config.Faults().FirstOrDefault() is { } fault)
                 throw Damaged("metadata 'clip_config'", "the configuration of a CLIP", fault);
@@ -168,7 +196,10 @@ public static class Checkpoint
             try
             {
                 return new CliperModel(new ClipModel(device, ClipWeights.From(config, values)), prompts, classes,
-                    temperature);
+                    temperature)
+                {
+                    AnswerTemperature = answerTemperature,
+                };
             }
             catch
             {

@@ -126,8 +126,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
                 using (var tape = new Tape(device))
                 {
                     (Tensor features, Tensor? descriptors) = forward(tape, images);
-                    Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels,
-                        EmptySubclasses.MinusOneNinetyNinth);
+                    Tensor logits = model.Logits(tape, features, descriptors);
+                    Tensor losses = tape.CliperLoss(logits, labels, model.Classes.Count, model.Prompts.PromptsPerClass);
                     tape.Backward(tape.Sum(losses), scaler.Scale);
                 }
                 clipping.Measure(optimizer.Parameters, scaler.Scale);
@@ -238,7 +238,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
         ClipConfig config = model.Clip.Config;
         int size = config.ImageSize;
         if (!RawImages.AreFor(device))
-            return Tensor.From(device, OperationBenchmark.Random(3L * count * size * size, 1),
+            return Tensor.From(device, BenchmarkArrays.Random(3L * count * size * size, 1),
                 new Shape(count, 3, size, size));
         var random = new Random(1);
         var pipeline = new PixelPipeline(size, Augmentation.None, Normalize.Table(config.Mean.ToArray(),

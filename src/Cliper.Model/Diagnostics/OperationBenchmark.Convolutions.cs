@@ -13,7 +13,7 @@ public sealed partial class OperationBenchmark
     {
         foreach (BenchmarkSizes.ConvolutionShape shape in sizes.Convolutions)
         {
-            using var scope = new Scope(this);
+            using var scope = _arrays.BeginScope();
             SlidingWindow window = shape.Window;
             int features = shape.Features, pixels = checked((int)window.Input.Pixels);
             BenchmarkArray x = Numbers(pixels, shape.Channels), weight = Numbers(features, window.Elements),
@@ -38,7 +38,7 @@ public sealed partial class OperationBenchmark
 
     private IEnumerable<Case> Normalizations(FeatureMap map)
     {
-        using var scope = new Scope(this);
+        using var scope = _arrays.BeginScope();
         int pixels = checked((int)map.Pixels), channels = map.Channels;
         BenchmarkArray x = Numbers(pixels, channels), y = Numbers(pixels, channels), residual = Numbers(pixels,
             channels), dx = Numbers(pixels, channels), gamma = Floats(channels), beta = Floats(channels),

@@ -75,6 +75,9 @@ public sealed class Batch : IDisposable
         return pixels;
     }
 
+    /// <summary>The image tower's input, as an input of a step; see <see cref="TakePixels(Device)"/>.</summary>
+    internal Tensor TakePixels(Tape tape) => tape.Own(TakePixels(tape.Device));
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -48,6 +48,12 @@ public sealed record TrainSettings
     /// <summary>Choices that data sets leave open.</summary>
     public DataChoices Choices { get; init; } = new();
 
+    /// <summary>
+    /// The terms of the data, which the model keeps and whoever uses it is told. Empty for those that are known of the
+    /// data set.
+    /// </summary>
+    public string Terms { get; init; } = "";
+
     /// <summary>CLIP weights: a safetensors file or a Hugging Face folder. Empty to pre-train a CLIP of
     /// <see cref="Shape"/>.</summary>
     public string Weights { get; init; } = "";

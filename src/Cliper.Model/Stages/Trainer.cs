@@ -24,7 +24,7 @@ public sealed partial class Trainer : IDisposable
     private readonly TrainingData _data;
     private readonly RunCheckpoints _checkpoints;
     private readonly IProgress<TrainEvent> _progress;
-    private readonly CheckpointInfo _info;
+    private CheckpointInfo _info;
     private CliperModel _model = null!;
     private ClipTokenizer _tokenizer = null!;
     private TrainingState _state = new(TrainingStage.Pretrain, 0, 0, -1, 0);
@@ -41,13 +41,7 @@ public sealed partial class Trainer : IDisposable
         settings.Check();
         (_device, _settings, _data, _progress) = (device, settings, data, progress);
         _checkpoints = new RunCheckpoints(folder);
-        _info = new CheckpointInfo(settings.Frames, settings.Recipe, data.Note)
-        {
-            FramesPerSegment = settings.FramesPerSegment,
-            ShortClips = settings.ShortClips,
-            FaceMargin = settings.Choices.FaceMargin,
-            Alignment = data.Alignment,
-        };
+        _info = ModelFacts.Of(settings, data);
     }
 
     /// <summary>Trains from the beginning, or from the run's last checkpoint.</summary>
@@ -66,6 +60,7 @@ public sealed partial class Trainer : IDisposable
         }
         try
         {
+            _info = ModelFacts.WithFaces(_info, _data, _progress, cancellation);
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
             var objective = StageLoss.For(_settings, _data.Train);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature
@@ -84,6 +79,11 @@ public sealed partial class Trainer : IDisposable
                 RunStage(stage2, cancellation);
             }
             TakeSelected();
+            if (_data.Validation is { } held)
+            {
+                _model.AnswerTemperature = 1;
+                ModelFacts.Calibrate(_model, Evaluate(held, cancellation), _progress);
+            }
             _checkpoints.SaveModel(_model, _info);
             Evaluation result = Evaluate(_data.Result, cancellation);
             var trained = new TrainResult(_model, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
@@ -126,6 +126,7 @@ public sealed partial class Trainer : IDisposable
     {
         using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
         _model = reader.ReadModel(_device);
+        _info = _info with { FaceTemplate = reader.Info.FaceTemplate };
         _state = reader.State
             ?? throw new InputException($"{_checkpoints.LastPath}: holds no training state to go on from");
         _tokenizer = _checkpoints.LoadTokenizer();

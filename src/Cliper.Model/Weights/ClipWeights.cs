@@ -41,6 +41,9 @@ public sealed class ClipWeights : IParameterSource, IDisposable
     /// <summary>The metadata of the file they come from; empty for others.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _source?.Metadata ?? new Dictionary<string, string>();
 
+    /// <summary>The file; null for weights that are in memory.</summary>
+    public string? SourcePath => _source?.Path;
+
     /// <summary>
     /// Opens weights in any form that <see cref="TensorSource.Open"/> knows, the CLIP in a checkpoint of a training
     /// included ("state_dict.module.visual.conv1.weight"), this program's too. The model's shape follows from the

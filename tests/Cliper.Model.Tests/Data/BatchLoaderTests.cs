@@ -123,7 +123,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
             pipeline.Render(three, pipeline.Draw(three, random), b);
             Assert.That(a, Is.EqualTo(b));
         }
-        Assert.That(pipeline.Store(gray).Channels, Is.EqualTo(1));
+        Assert.That(StoredImage.Of(gray).Channels, Is.EqualTo(1));
     }
 
     [Test]
