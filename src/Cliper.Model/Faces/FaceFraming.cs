@@ -25,7 +25,8 @@ public sealed record FaceFraming(FaceTemplate? Template, float Margin = 0)
         if (Template is null)
             return image.Cut(face.Box.Widened(Margin), name);
         image.Inside(face.Box, name);
-        return Template.Place(face).Of(image);
+        RgbImage placed = Template.Place(face).Of(image);
+        return Template.Look?.Apply(placed) ?? placed;
     }
 
     /// <summary>The frame that a model gets.</summary>

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Text.Json.Serialization;
 using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Faces;
@@ -42,12 +43,18 @@ public sealed record FaceTemplate(IReadOnlyList<FacePoint> Points, IReadOnlyList
         [new(0.37f, 0.43f), new(0.63f, 0.43f), new(0.5f, 0.58f), new(0.5f, 0.70f)], [0.07f, 0.07f, 0.07f, 0.07f],
         new(0.5f, 0.53f), 0.52f, 0, 10);
 
+    /// <summary>How the training pictures looked; null where nobody measured it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public TrainingLook? Look { get; init; }
+
     /// <summary>Whether the training pictures were turned upright by landmarks.</summary>
+    [JsonIgnore]
     public bool IsAligned => AngleSpread <= LargestSpreadOfAligned;
 
     /// <summary>Whether the numbers can be those of a measurement.</summary>
+    [JsonIgnore]
     public bool IsValid => Points?.Count == PointCount && Spread?.Count == PointCount && Side > 0
-        && float.IsFinite(Side) && float.IsFinite(Angle) && float.IsFinite(AngleSpread)
+        && float.IsFinite(Side) && Look is not { Side: < 0 } && float.IsFinite(Angle) && float.IsFinite(AngleSpread)
         && Points.Append(Center).All(point => float.IsFinite(point.X) && float.IsFinite(point.Y))
         && Variance([.. Points.Select(ToComplex)]) > 0;
 

@@ -46,14 +46,16 @@ public sealed record TrainingFaces(int Looked, int Found, FaceTemplate? Template
             .OrderBy(i => i % Math.Max(1, count / FirstPictures))
             .Select(i => samples[(int)((long)i * samples.Count / count)].Frames)
             .Where(clip => clip.Count > 0).Select(clip => clip[clip.Count / 2])];
-        List<FaceInSquare?> found = Look(frames.Take(FirstPictures), detector, cancellation);
-        if (found.Count(face => face is not null) >= HardlyAny * found.Count)
+        List<Sight> found = Look(frames.Take(FirstPictures), detector, cancellation);
+        if (found.Count(sight => sight.Face is not null) >= HardlyAny * found.Count)
             found.AddRange(Look(frames.Skip(FirstPictures), detector, cancellation));
-        FaceInSquare[] faces = [.. found.OfType<FaceInSquare>()];
+        FaceInSquare[] faces = [.. found.Select(sight => sight.Face).OfType<FaceInSquare>()];
         FaceTemplate? template = faces.Length > 0 && faces.Length >= Enough * found.Count ? FaceTemplate.Of(faces)
             : null;
         return new TrainingFaces(found.Count, faces.Length,
-            template?.Spread.Average() <= LargestSpread && template.IsValid ? template : null);
+            template?.Spread.Average() <= LargestSpread && template.IsValid
+                ? template with { Look = TrainingLook.Of([.. found.Select(sight => (sight.IsGray, sight.Side))]) }
+                : null);
     }
 
     /// <summary>A sentence for the log.</summary>
@@ -64,23 +66,31 @@ public sealed record TrainingFaces(int Looked, int Found, FaceTemplate? Template
             + FormattableString.Invariant($"{template.Spread.Average():F3}, askew by {template.AngleSpread:F0} degrees")
             + (template.IsAligned ? ": predict turns faces upright and places them so"
                 : ": predict places faces so")
+            + (template.Look is { IsGray: true } ? ", and takes their color away" : "")
         : Found >= Enough * Looked ? ", at places too different to place others by"
         : ": too few to place others by");
 
-    /// <summary>The largest face of each readable picture; null where there is none.</summary>
-    private static List<FaceInSquare?> Look(IEnumerable<Frame> frames, IFaceDetector detector,
+    /// <summary>A readable picture.</summary>
+    /// <param name="Face">Its largest face; null where there is none.</param>
+    /// <param name="IsGray">Whether it has no color.</param>
+    /// <param name="Side">Its shorter side, in pixels.</param>
+    private sealed record Sight(FaceInSquare? Face, bool IsGray, int Side);
+
+    private static List<Sight> Look(IEnumerable<Frame> frames, IFaceDetector detector,
         CancellationToken cancellation) =>
         [.. frames.AsParallel().AsOrdered().WithCancellation(cancellation).Select(frame =>
         {
             try
             {
-                return (IsRead: true, Face: LargestOf(frame.Load(ImageCodec.Instance), detector));
+                RgbImage image = frame.Load(ImageCodec.Instance);
+                return new Sight(LargestOf(image, detector), TrainingLook.IsGrayImage(image),
+                    Math.Min(image.Width, image.Height));
             }
             catch (InputException)
             {
-                return (IsRead: false, Face: null);
+                return null;
             }
-        }).Where(look => look.IsRead).Select(look => look.Face)];
+        }).OfType<Sight>()];
 
     private static FaceInSquare? LargestOf(RgbImage image, IFaceDetector detector)
     {
