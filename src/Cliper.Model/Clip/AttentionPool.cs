@@ -29,7 +29,11 @@ internal sealed class AttentionPool(ParameterSet parameters, int heads)
             [.. Enumerable.Range(0, samples).Select(sample => sample * (pixels + 1))], new Shape(samples))));
         Tensor queries = Project(tape, means, _query).Reshape(new Shape(samples, 1, channels));
         Tensor attended = tape.Attention(queries, Project(tape, tokens, _key), Project(tape, tokens, _value), heads);
-        return scope.Keep(Project(tape, attended.Reshape(new Shape(samples, channels)), _output));
+        // Features are fp32 on every device, as a vision transformer's are.
+        Tensor features = tape.MatMul(attended.Reshape(new Shape(samples, channels)), _output.Weight, transposeB: true);
+        Tensor bias = tape.Gather(_output.Bias.Reshape(new Shape(1, features.Shape.Width)),
+            tape.Own(Tensor.From(tape.Device, new int[samples], new Shape(samples))));
+        return scope.Keep(tape.Add(features, bias));
     }
 
     private static (Tensor, Tensor) Projection(ParameterSet parameters, string name) =>

@@ -53,6 +53,7 @@ public static partial class Gemm
                     yield return SimtGemm.KernelFor(stored, stored, epilogue, stored);
                 yield return SimtGemm.KernelFor(stored, stored, plain, Float);
                 yield return SimtGemm.KernelFor(stored, Float, plain, Float);
+                yield return SimtGemm.KernelFor(Float, stored, plain, Float);
                 yield return SimtGemm.KernelFor(Float, Float, plain, stored);
             }
             yield return SimtGemm.KernelFor(Float, Float, plain, Float);
