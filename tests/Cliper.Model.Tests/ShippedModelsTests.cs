@@ -33,6 +33,18 @@ public sealed class ShippedModelsTests
         Assert.That(left, Is.Zero, "bytes left on the device");
     }
 
+    [Test]
+    public void Default_IsTheFirstThatIsThere_AndNamesFindModels()
+    {
+        Assert.That(ShippedModels.All.Select(model => model.Name), Is.EqualTo(new[] { "photographs", "drawn-faces" }));
+        Assert.That(ShippedModels.Default, Is.SameAs(ShippedModels.All.First(model => model.IsThere)));
+        Assert.That(ShippedModels.Find("drawn-faces"), Is.SameAs(ShippedModels.DrawnFaces));
+        Assert.That(ShippedModels.Find("nobody"), Is.Null);
+        if (!ShippedModels.Photographs.IsThere)
+            Assert.That(() => ShippedModels.Find("photographs"), Throws.TypeOf<InputException>().With.Message.Contains(
+                "not part of this build"));
+    }
+
     // Among 700 faces a share near a half has a standard deviation of sqrt(0.25 / 700) = 1.9 %. The shipped CLIP's
     // zero-shot WAR on the sketches of four seeds was 48.9 to 54.6 %, 52.2 % in the mean; CLIPER, of three trainings,
     // gained 12.7 to 17.5 % on it, 14.5 % in the mean with a deviation of 2.3 %. Four deviations are allowed.

@@ -28,6 +28,12 @@ public sealed class BlazeFace : IFaceDetector, IDisposable
     /// </summary>
     private static readonly (float Sides, float LeastScore)[] SecondLooks = [(2, 0.7f), (3, 0.6f)];
 
+    /// <summary>
+    /// The border, as a part of the shorter side, with which a small picture is looked at: crops of training sets are
+    /// often filled by their face. Of 399 of FER2013 the network finds 249 as they are, and two faces in 24 of them.
+    /// </summary>
+    private const float Border = 0.25f;
+
     /// <summary>Side of the smallest face that is looked for, in pixels, unless told otherwise.</summary>
     public const int UsualSmallestFace = 64;
 
@@ -56,20 +62,30 @@ public sealed class BlazeFace : IFaceDetector, IDisposable
         BlazeFaceNetwork network = _idle.TryTake(out BlazeFaceNetwork? taken) ? taken : Load();
         try
         {
-            List<FaceCandidate> candidates = Candidates(network, image, new PixelBox(0, 0, image.Width, image.Height),
-                LeastScore);
-            foreach (PixelBox tile in FaceTiles.Of(image.Width, image.Height, _smallestFace))
-                candidates.AddRange(Candidates(network, image, tile, LeastScoreInTile).Where(face =>
-                    !FaceTiles.IsCut(face, tile, image)));
-            return [.. FaceMerging.Strongest(candidates).Where(face => face.Score >= SureScore
-                || IsThereAgain(network, image, face))
-                .Select(ToFace).OrderByDescending(face => (long)face.Box.Width * face.Box.Height).ThenBy(face =>
-                face.Box.Y).ThenBy(face => face.Box.X)];
+            int side = Math.Max(image.Width, image.Height);
+            int border = (int)MathF.Round(Border * Math.Min(image.Width, image.Height));
+            // A picture that fits into the network's input with its border loses no detail by it.
+            List<FaceCandidate> found = side + 2 * border <= BlazeFaceNetwork.Side ? [] : FindIn(network, image);
+            if (found.Count == 0 && side <= BlazeFaceNetwork.Side)
+                found = [.. FindIn(network, image.WithBorder(border)).Select(face => face.Placed(1, -border, -border))];
+            return [.. found.Select(ToFace).OrderByDescending(face => (long)face.Box.Width * face.Box.Height)
+                .ThenBy(face => face.Box.Y).ThenBy(face => face.Box.X)];
         }
         finally
         {
             _idle.Add(network);
         }
+    }
+
+    private List<FaceCandidate> FindIn(BlazeFaceNetwork network, RgbImage image)
+    {
+        List<FaceCandidate> candidates = Candidates(network, image, new PixelBox(0, 0, image.Width, image.Height),
+            LeastScore);
+        foreach (PixelBox tile in FaceTiles.Of(image.Width, image.Height, _smallestFace))
+            candidates.AddRange(Candidates(network, image, tile, LeastScoreInTile).Where(face =>
+                !FaceTiles.IsCut(face, tile, image)));
+        return [.. FaceMerging.Strongest(candidates).Where(face => face.Score >= SureScore
+            || IsThereAgain(network, image, face))];
     }
 
     /// <summary>Whether a face is found again when the picture around it is looked at from nearer by.</summary>

@@ -1,3 +1,4 @@
+using Cliper.Kernels.Operations;
 using Cliper.Model.Images;
 using Cliper.Model.Samples;
 
@@ -95,22 +96,11 @@ public sealed record TrainingFaces(int Looked, int Found, FaceTemplate? Template
     private static FaceInSquare? LargestOf(RgbImage image, IFaceDetector detector)
     {
         int inner = Math.Min(image.Width, image.Height), border = (int)Math.Round(Border * inner);
-        return detector.Find(Bordered(image, inner, border))
+        // The middle square is what CLIP's transform takes. Of 250 pictures of FER2013 the detector finds 225 faces in a
+        // black border, 220 in a gray one, 206 where the edge's pixels go on.
+        var middle = new PixelBox((image.Width - inner) / 2, (image.Height - inner) / 2, inner, inner);
+        return detector.Find(image.Cut(middle, "picture").WithBorder(border))
             .FirstOrDefault(face => face.Points.Count >= FaceTemplate.PointCount) is { } face
             ? new FaceInSquare(face, border, inner) : null;
-    }
-
-    /// <summary>
-    /// The square in the middle of a picture, which CLIP's transform takes, with a black border. Of 250 pictures of
-    /// FER2013 the detector finds 225 faces so, 220 in a gray border, 206 where the edge's pixels go on.
-    /// </summary>
-    private static RgbImage Bordered(RgbImage image, int inner, int border)
-    {
-        int side = inner + 2 * border, left = (image.Width - inner) / 2, top = (image.Height - inner) / 2;
-        var pixels = new byte[3 * side * side];
-        for (int y = 0; y < inner; y++)
-            image.Pixels.AsSpan(3 * ((top + y) * image.Width + left), 3 * inner)
-                .CopyTo(pixels.AsSpan(3 * ((border + y) * side + border)));
-        return new RgbImage(side, side, pixels);
     }
 }

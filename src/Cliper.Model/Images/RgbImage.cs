@@ -38,6 +38,17 @@ public sealed class RgbImage
         return new RgbImage(width, height, pixels);
     }
 
+    /// <summary>The image in the middle of black.</summary>
+    /// <param name="border">Pixels on each side.</param>
+    internal RgbImage WithBorder(int border)
+    {
+        int width = Width + 2 * border, height = Height + 2 * border;
+        var pixels = new byte[3 * width * height];
+        for (int y = 0; y < Height; y++)
+            Pixels.AsSpan(3 * y * Width, 3 * Width).CopyTo(pixels.AsSpan(3 * ((border + y) * width + border)));
+        return new RgbImage(width, height, pixels);
+    }
+
     /// <summary>The part of a box that lies within the image.</summary>
     /// <param name="box">The box, in pixels.</param>
     /// <param name="name">Name of the image for error messages.</param>

@@ -120,7 +120,7 @@ public sealed class BlazeFaceTests : TemporaryFolder
     }
 
     [Test]
-    public void NothingIsFoundWhereThereIsNoFace([Values(200, 256, 1100)] int side)
+    public void NothingIsFoundWhereThereIsNoFace([Values(100, 200, 256, 1100)] int side)
     {
         foreach ((string name, Func<int, int, int, double> value) in Patterns(side))
         {

@@ -65,6 +65,25 @@ public sealed class FaceTemplateTests : TemporaryFolder
         Assert.That(rows[2], Is.EqualTo(rows[1]));
     }
 
+    // Eyes are two fifths of the side apart, as in CK+ at 48 x 48.
+    [Test]
+    public void Find_CropThatItsFaceFills_IsFoundByTheDetector()
+    {
+        using var detector = new BlazeFace();
+        int found = 0;
+        foreach ((string name, RgbImage image) in LondonFaces.Some())
+        {
+            RgbImage cut = Aligned.Place(detector.Find(image)[0]).Of(image);
+            var small = new byte[3 * 48 * 48];
+            Resize.Forward<Bilinear>(cut.Pixels, cut.Width, cut.Height, 3, 48, 48, small);
+            IReadOnlyList<Face> faces = detector.Find(new RgbImage(48, 48, small));
+            found += faces.Count == 1 && Math.Abs(faces[0].Points[0].X - 48 * Aligned.Points[0].X) < 6
+                && Math.Abs(faces[0].Points[0].Y - 48 * Aligned.Points[0].Y) < 6 ? 1 : 0;
+        }
+        TestContext.Out.WriteLine($"{found} of 21 found");
+        Assert.That(found, Is.GreaterThanOrEqualTo(19));
+    }
+
     [Test]
     public void Find_PicturesCutByATemplate_MeasuresThatTemplate()
     {
