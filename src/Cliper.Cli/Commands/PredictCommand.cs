@@ -96,9 +96,10 @@ internal sealed class PredictCommand : CliCommand
         FaceOptions.FaceRequest asked = _faces.Read(parsed);
         string[] videos = [.. paths.Where(ImageFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
+        var leftOut = new Dictionary<string, string>();
         CheckOutputs(parsed, windows is not null);
-        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? ImageFiles.Clips(others)
-            : ImageFiles.Pictures(others);
+        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips
+            ? ImageFiles.Clips(others, leftOut.Add) : ImageFiles.Pictures(others, leftOut.Add);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using Device device = Common.OpenDevice(parsed);
         string? named = parsed.GetValue(_checkpoint);
@@ -128,12 +129,14 @@ internal sealed class PredictCommand : CliCommand
                 : Path.GetFileName(Path.TrimEndingDirectorySeparator(named)),
                 checkpoint, named is null ? [DrawnFacesNote] : predictor.Info.Note.Length > 0 ? [predictor.Info.Note]
                 : [], predictor.Classes);
-            Terminal.WriteJson(json => document.Write(json, run.Warnings, run.Skipped, results));
+            Terminal.WriteJson(json => document.Write(json, run.Warnings,
+                run.Skipped.Concat(leftOut).ToDictionary(), results));
         }
         if (parsed.GetValue(_csv) is { } csv)
             WriteText(csv, new PredictionTable(predictor.Classes).Lines(results, windows is not null));
         if (windows is null && parsed.GetValue(_annotate) is { } annotated)
             Annotate(annotated, results, predictor.Classes);
+        SkippedPictures.SayLeftOut(Terminal, leftOut);
         return SayWhatIsMissing(run.Skipped, results.Count);
     }
 
