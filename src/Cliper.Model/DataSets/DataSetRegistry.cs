@@ -1,3 +1,4 @@
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
@@ -32,7 +33,8 @@ public static class DataSetRegistry
         if (format == null && name != Auto)
             throw new SettingsException($"there is no data set format '{name}'; known are {string.Join(", ", Names)}");
         if (!File.Exists(path) && !Directory.Exists(path))
-            throw new InputException($"{path}: no such file or folder; give the folder (or list file) of the data set");
+            throw new InputException($"{path}: no such file or folder; give the folder (or list file) of the data set"
+                + (path.Contains(FileEntry.NotUtf8) ? ", whose name has to be UTF-8 text" : ""));
         try
         {
             // Recognizing leaves nothing out: only what the chosen format passes over counts.

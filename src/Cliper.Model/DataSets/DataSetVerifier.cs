@@ -40,7 +40,7 @@ public sealed record DataSetReport(string Format, IReadOnlyList<string> Notes, I
     IReadOnlyList<string> Unreadable, IReadOnlyList<(string Split, IReadOnlyList<string> Names)> Copies,
     IReadOnlyList<DuplicateReport> Across, IReadOnlyList<DataProblem> Problems)
 {
-    /// <summary>What looks like a mistake, a sentence each.</summary>
+    /// <summary>One sentence for each thing that looks like a mistake.</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
     /// <summary>Entries of folders that are no part of the data, and why.</summary>

@@ -1,4 +1,5 @@
 using Cliper.Model.Images;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.DataSets;
 
@@ -13,6 +14,9 @@ internal sealed class Findings
     private readonly SortedDictionary<string, string> _leftOut = new(StringComparer.Ordinal);
     private readonly Dictionary<string, PictureFolder> _folders = [];
 
+    /// <summary>Folders of the splits; a folder of one that is linked into another stays where it is.</summary>
+    public IReadOnlyCollection<string> Splits { get; set; } = [];
+
     /// <summary>Everything that was left out, by path.</summary>
     public IReadOnlyList<LeftOut> LeftOut => [.. _leftOut.Select(entry => new LeftOut(entry.Key, entry.Value))];
 
@@ -23,7 +27,10 @@ internal sealed class Findings
     public PictureFolder Folder(string root, DataSetOptions options)
     {
         if (!_folders.TryGetValue(root, out PictureFolder? folder))
-            _folders.Add(root, folder = new PictureFolder(root, options.Codec, LeaveOut, options.Cancellation));
+            _folders.Add(root, folder = new PictureFolder(root, options.Codec, LeaveOut, options.Cancellation)
+            {
+                Others = [.. Splits.Where(split => split != root).Select(FileEntry.RealPath)],
+            });
         return folder;
     }
 }

@@ -10,8 +10,9 @@ internal static class Folders
 
     /// <summary>Sub-folders in order of their names; hidden ones and what archivers leave are passed over.</summary>
     public static string[] Of(string path) =>
-        [.. Directory.EnumerateDirectories(path).Where(folder => !IsIgnored(Path.GetFileName(folder)))
-        .Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateDirectories(path)
+            .Where(folder => !IsIgnored(Path.GetFileName(folder)) && Directory.Exists(folder))
+            .Order(StringComparer.Ordinal)];
 
     /// <summary>Image files of a folder in order of their names; the others are left out with a reason.</summary>
     /// <exception cref="OperationCanceledException">The reading was canceled.</exception>
@@ -38,12 +39,16 @@ internal static class Folders
     /// ("images", or what an archive is named) is gone into.</summary>
     public static string Unwrapped(string path)
     {
+        path = Path.TrimEndingDirectorySeparator(path);
         for (int i = 0; i < MostWrappers && Directory.Exists(path) && Splits(path) is null; i++)
         {
             string[] folders = Of(path);
-            string[] inner = folders is [var only] && IsWrapper(only) ? folders
+            // A flat folder of annotations beside the data is none of its classes.
+            string[] data = [.. folders.Where(folder =>
+                !SplitNames.IsContainer(Path.GetFileName(folder)) || Of(folder).Length > 0)];
+            string[] inner = data is [var only] && IsWrapper(only) ? data
                 : [.. folders.Where(folder =>
-                    SplitNames.IsContainer(Path.GetFileName(folder)) && Splits(folder) != null)];
+                    SplitNames.HoldsImages(Path.GetFileName(folder)) && Splits(folder) != null)];
             if (inner is not [var next])
                 break;
             path = next;
@@ -64,6 +69,7 @@ internal static class Folders
     {
         if (!Directory.Exists(path))
             throw new InputException($"{path}: a file, expected a folder");
+        path = Path.TrimEndingDirectorySeparator(path);
         string root = Unwrapped(path);
         for (string inner = root; inner != path; inner = Path.GetDirectoryName(inner)!)
             LeaveOutOthers(Path.GetDirectoryName(inner)!, [inner], "beside the folder that holds the data", options);
@@ -76,6 +82,7 @@ internal static class Folders
                     + $"to evaluate, give the folder of one split, such as {folders[0]}");
             return new RawSplits(read(root), null, null);
         }
+        options.Findings.Splits = splits.Values;
         LeaveOutOthers(root, splits.Values, "beside the folders of the splits", options);
         return new RawSplits(read(splits["train"]),
             splits.TryGetValue("validation", out string? validation) ? read(validation) : null,

@@ -23,6 +23,11 @@ internal readonly record struct ListColumns(int Path, int Label, int Split)
         "expressions", "emotions", "labels", "classes", "classname", "labelname", "gt",
     ];
 
+    private static readonly string[] CaptionWords =
+        ["caption", "captions", "text", "title", "description", "sentence", "comment", "prompt"];
+
+    private static readonly char[] Separators = ['\t', ',', ';', '|'];
+
     private static readonly string[] SplitWords = ["split", "usage", "partition", "set", "subset", "phase", "fold"];
 
     // A column with one of these measures or numbers something.
@@ -43,16 +48,32 @@ internal readonly record struct ListColumns(int Path, int Label, int Split)
     /// <summary>Names of a column, for an error message.</summary>
     public const string Known = "path, file or image for the path; label, class, expression or emotion for the label";
 
+    /// <summary>The sign between the fields of a list, by its first line; null where there is none.</summary>
+    public static char? SeparatorOf(string line) =>
+        Separators.Where(sign => line.Contains(sign)).Select(sign => (char?)sign).FirstOrDefault();
+
+    /// <summary>The columns of path and caption that a header names; -1 for one that it does not.</summary>
+    public static (int File, int Caption) OfCaptions(IReadOnlyList<string> fields)
+    {
+        List<string>[] words = [.. fields.Select(SplitNames.Words)];
+        int caption = Best(words, CaptionWords);
+        return (Best(words, PathWords, caption), caption);
+    }
+
     /// <summary>The columns that a header names.</summary>
     /// <returns>The columns; null where the line is no header.</returns>
     /// <exception cref="InputException">It names one of path and label, and not the other.</exception>
     public static ListColumns? OfHeader(IReadOnlyList<string> fields, string where)
     {
         List<string>[] words = [.. fields.Select(SplitNames.Words)];
-        if (fields.Any(field => IsPath(field) || Expressions.IsKnown(field)))
+        if (fields.Any(IsPath))
             return null;
         int path = Best(words, PathWords, -1), label = Best(words, LabelWords, path);
-        if (path < 0 && label < 0)
+        if (path < 0)
+            path = Array.FindIndex(words, list => list is ["name"]);
+        // A row has one expression; a column for each is a table of votes, which has no labels.
+        int expressions = fields.Count(Expressions.IsKnown);
+        if (path < 0 && label < 0 || expressions == 1 || expressions > 1 && path < 0)
             return null;
         // "class,…" alone could be a label called so; two known columns cannot be chance.
         int split = Best(words, SplitWords, path, label);

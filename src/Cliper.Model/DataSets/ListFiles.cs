@@ -11,12 +11,11 @@ namespace Cliper.Model.DataSets;
 internal sealed class ListFiles : IDataSetFormat
 {
     private static readonly string[] Extensions = [".csv", ".tsv", ".txt", ".lst", ".list"];
-    private static readonly char[] Separators = ['\t', ',', ';'];
 
     public string Name => "list";
 
     public string Layout =>
-        "FILE.csv with path,label[,split] (also by tabs or semicolons), FILE.txt with 'path [frames] label', or a "
+        "FILE.csv with path,label[,split] (also by tabs, ';' or '|'), FILE.txt with 'path [frames] label', or a "
         + "folder with train.csv, "
         + "validation.csv, test.csv (or .txt)";
 
@@ -101,6 +100,9 @@ internal sealed class ListFiles : IDataSetFormat
         string path = row.Path;
         if (options.RewriteFrom != null && path.StartsWith(options.RewriteFrom, StringComparison.Ordinal))
             path = options.RewriteTo + path[options.RewriteFrom.Length..];
+        // Lists that were made on Windows have backslashes.
+        if (Path.DirectorySeparatorChar == '/' && path.Contains('\\') && !Path.Exists(Path.Combine(root, path)))
+            path = path.Replace('\\', '/');
         path = Path.Combine(root, path);
         if (File.Exists(path))
             return [new FileFrame(path)];
@@ -133,7 +135,7 @@ internal sealed class ListFiles : IDataSetFormat
         IReadOnlyList<string>? classes)
     {
         ListColumns columns = default;
-        char separator = default;
+        char? separator = null;
         int width = 0;
         var seen = new Dictionary<(string Split, string Path), int>();
         for (int line = 1; reader.ReadLine() is { } text; line++)
@@ -142,11 +144,11 @@ internal sealed class ListFiles : IDataSetFormat
                 continue;
             string where = $"{name}:{line}";
             if (width == 0)
-                separator = Separators.FirstOrDefault(sign => text.Contains(sign));
+                separator = ListColumns.SeparatorOf(text);
             Row row;
-            if (separator != default && (width > 0 || text.Contains(separator)))
+            if (separator is { } sign)
             {
-                List<string> fields = Csv.Fields(text, where, separator);
+                List<string> fields = Csv.Fields(text, where, sign);
                 if (width == 0)
                 {
                     width = fields.Count;

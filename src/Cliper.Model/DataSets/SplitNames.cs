@@ -17,6 +17,9 @@ internal static class SplitNames
         "expressions", "aligned", "cropped", "crop", "orig", "original", "part",
     ];
 
+    private static readonly string[] NoImageWords =
+        ["list", "lists", "label", "labels", "annotation", "annotations", "ann", "class", "classes"];
+
     /// <summary>The split that a name means: "train", "validation", "test", or null where it says more or
     /// nothing.</summary>
     public static string? Of(string name) => Find(name) is { Others.Length: 0 } found ? found.Split : null;
@@ -24,6 +27,9 @@ internal static class SplitNames
     /// <summary>Whether a name says what is in a folder and no more, as "images" does.</summary>
     public static bool IsContainer(string name) => Words(name) is var words
         && words.Any(ContainerWords.Contains) && words.All(IsNoise);
+
+    /// <summary>Whether a name says that images are in a folder, and no more.</summary>
+    public static bool HoldsImages(string name) => IsContainer(name) && !Words(name).Any(NoImageWords.Contains);
 
     /// <summary>The one split among a name's words, and the words that say something else; null where there is none or
     /// several.</summary>

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace Cliper.Model.IO;
 
 /// <summary>Kinds of what a path leads to.</summary>
-internal enum FileKind
+internal enum EntryKind
 {
     /// <summary>A regular file.</summary>
     File,
@@ -26,7 +26,7 @@ internal enum FileKind
 /// <param name="IsLink">Whether it is a symbolic link.</param>
 /// <param name="Identity">Device and inode of what it leads to, or where the system does not tell them the real path of
 /// a folder and of a link's target; null where there is neither.</param>
-internal readonly partial record struct FileEntry(string Path, FileKind Kind, bool IsLink, string? Identity)
+internal readonly partial record struct FileEntry(string Path, EntryKind Kind, bool IsLink, string? Identity)
 {
     /// <summary>The character that .NET puts in a name for bytes that are not UTF-8.</summary>
     public const char NotUtf8 = '\uFFFD';
@@ -38,7 +38,7 @@ internal readonly partial record struct FileEntry(string Path, FileKind Kind, bo
     private const int MostLinks = 40;
 
     /// <summary>Whether the name has bytes that are not UTF-8, so that the path does not lead to the file.</summary>
-    public bool IsNotUtf8 => Kind == FileKind.Missing && Path.Contains(NotUtf8);
+    public bool IsNotUtf8 => Kind == EntryKind.Missing && Path.Contains(NotUtf8);
 
     /// <summary>Entries of a folder in order of their names (ordinal).</summary>
     /// <exception cref="IOException">The folder cannot be read.</exception>
@@ -95,15 +95,15 @@ internal readonly partial record struct FileEntry(string Path, FileKind Kind, bo
     {
         Span<byte> stats = stackalloc byte[StructBytes];
         if (!Stat(path, NoFollow, stats))
-            return new FileEntry(path, FileKind.Missing, false, null);
+            return new FileEntry(path, EntryKind.Missing, false, null);
         bool isLink = (Mode(stats) & TypeMask) == LinkType;
         if (isLink && !Stat(path, 0, stats))
-            return new FileEntry(path, FileKind.Missing, true, null);
-        FileKind kind = (Mode(stats) & TypeMask) switch
+            return new FileEntry(path, EntryKind.Missing, true, null);
+        EntryKind kind = (Mode(stats) & TypeMask) switch
         {
-            FileType => FileKind.File,
-            FolderType => FileKind.Folder,
-            _ => FileKind.Special,
+            FileType => EntryKind.File,
+            FolderType => EntryKind.Folder,
+            _ => EntryKind.Special,
         };
         return new FileEntry(path, kind, isLink, string.Create(CultureInfo.InvariantCulture,
             $"{BinaryPrimitives.ReadUInt64LittleEndian(stats[DeviceAt..])}:"
@@ -115,7 +115,7 @@ internal readonly partial record struct FileEntry(string Path, FileKind Kind, bo
     private static FileEntry OfAny(string path)
     {
         bool isFolder = Directory.Exists(path), isLink = new FileInfo(path).LinkTarget is not null;
-        return new FileEntry(path, isFolder ? FileKind.Folder : File.Exists(path) ? FileKind.File : FileKind.Missing,
+        return new FileEntry(path, isFolder ? EntryKind.Folder : File.Exists(path) ? EntryKind.File : EntryKind.Missing,
             isLink, isFolder || isLink ? RealPath(path) : null);
     }
 

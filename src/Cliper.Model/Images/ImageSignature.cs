@@ -50,7 +50,7 @@ public static class ImageSignature
         return head[..file.ReadAtLeast(head, HeadBytes, throwOnEndOfStream: false)];
     }
 
-    /// <summary>What a file is that is not read, for a message: "a HEIC image, which is not read".</summary>
+    /// <summary>Says why a file is not read, for a message: "a HEIC image, which is not read".</summary>
     internal static string Describe(ReadOnlySpan<byte> head)
     {
         if (head.IsEmpty)

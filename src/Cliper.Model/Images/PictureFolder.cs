@@ -22,20 +22,23 @@ internal sealed class PictureFolder(string root, IImageCodec codec, Action<strin
     private readonly Dictionary<string, string> _seen = [];
     private readonly string _realRoot = FileEntry.RealPath(root);
 
+    /// <summary>Real paths of other folders that are searched on their own: none is searched through a link.</summary>
+    public IReadOnlyList<string> Others { get; init; } = [];
+
     /// <summary>The images directly in a folder, in order of their names.</summary>
     public IEnumerable<string> Files(string folder)
     {
         foreach (FileEntry entry in FileEntry.In(folder))
         {
             cancellation.ThrowIfCancellationRequested();
-            if (entry.Kind != FileKind.Folder && IsPicture(entry))
+            if (entry.Kind != EntryKind.Folder && IsPicture(entry))
                 yield return entry.Path;
         }
     }
 
     /// <summary>Sub-folders in order of their names; hidden ones, loops and doubles are left out.</summary>
     public IEnumerable<string> Folders(string folder) =>
-        FileEntry.In(folder).Where(entry => entry.Kind == FileKind.Folder && IsOpen(entry) && IsFirst(entry))
+        FileEntry.In(folder).Where(entry => entry.Kind == EntryKind.Folder && IsOpen(entry) && IsFirst(entry))
         .Select(entry => entry.Path);
 
     /// <summary>The images in a folder and below it, sorted by path (ordinal).</summary>
@@ -48,9 +51,9 @@ internal sealed class PictureFolder(string root, IImageCodec codec, Action<strin
             _seen.TryAdd(own, folder);
         Walk(folder, found, links);
         while (links.TryDequeue(out FileEntry link))
-            if (link.Kind == FileKind.Folder ? IsOpen(link) && IsFirst(link) : IsPicture(link) && IsFirst(link))
+            if (link.Kind == EntryKind.Folder ? IsOpen(link) && IsFirst(link) : IsPicture(link) && IsFirst(link))
             {
-                if (link.Kind == FileKind.Folder)
+                if (link.Kind == EntryKind.Folder)
                     Walk(link.Path, found, links);
                 else
                     found.Add(link.Path);
@@ -76,7 +79,7 @@ internal sealed class PictureFolder(string root, IImageCodec codec, Action<strin
             cancellation.ThrowIfCancellationRequested();
             if (entry.IsLink)
                 links.Enqueue(entry);
-            else if (entry.Kind == FileKind.Folder)
+            else if (entry.Kind == EntryKind.Folder)
             {
                 if (IsOpen(entry) && IsFirst(entry))
                     Walk(entry.Path, found, links);
@@ -96,7 +99,7 @@ internal sealed class PictureFolder(string root, IImageCodec codec, Action<strin
     {
         if (entry.Identity is not { } identity || _seen.TryAdd(identity, entry.Path) || _seen[identity] == entry.Path)
             return true;
-        leftOut(entry.Path, $"the same {(entry.Kind == FileKind.Folder ? "folder" : "file")} as "
+        leftOut(entry.Path, $"the same {(entry.Kind == EntryKind.Folder ? "folder" : "file")} as "
             + Path.GetRelativePath(root, _seen[identity]));
         return false;
     }
@@ -107,9 +110,9 @@ internal sealed class PictureFolder(string root, IImageCodec codec, Action<strin
             return false;
         string? reason = entry.Kind switch
         {
-            FileKind.Missing => entry.IsNotUtf8 ? NotUtf8 : entry.IsLink ? "a link to what is not there"
+            EntryKind.Missing => entry.IsNotUtf8 ? NotUtf8 : entry.IsLink ? "a link to what is not there"
                 : "it cannot be read",
-            FileKind.Special => "a FIFO, a socket or a device",
+            EntryKind.Special => "a FIFO, a socket or a device",
             _ => codec.CanRead(Path.GetExtension(entry.Path)) ? null : ReasonOf(entry.Path),
         };
         if (reason is not null)
@@ -139,14 +142,14 @@ internal sealed class PictureFolder(string root, IImageCodec codec, Action<strin
             return true;
         if (!name.StartsWith('.'))
             return false;
-        leftOut(entry.Path, entry.Kind == FileKind.Folder ? "a hidden folder" : "a hidden file");
+        leftOut(entry.Path, entry.Kind == EntryKind.Folder ? "a hidden folder" : "a hidden file");
         return true;
     }
 
     /// <summary>Whether a link leads into the folder that is searched, or to one above it.</summary>
     private bool LeadsBack(FileEntry entry)
     {
-        if (!entry.IsLink || entry.Kind is FileKind.Missing)
+        if (!entry.IsLink || entry.Kind is EntryKind.Missing)
             return false;
         string target = FileEntry.RealPath(entry.Path);
         bool isAbove = FileEntry.IsWithin(_realRoot, target)
@@ -155,6 +158,9 @@ internal sealed class PictureFolder(string root, IImageCodec codec, Action<strin
             leftOut(entry.Path, "a link to a folder above it, which makes a loop");
         else if (FileEntry.IsWithin(target, _realRoot))
             leftOut(entry.Path, $"a link to {Path.GetRelativePath(_realRoot, target)}, which is read there");
+        else if (entry.Kind == EntryKind.Folder && Others.FirstOrDefault(other =>
+            FileEntry.IsWithin(target, other) || FileEntry.IsWithin(other, target)) is { } owner)
+            leftOut(entry.Path, $"a link to {target}, which belongs to {Path.GetFileName(owner)}");
         else
             return false;
         return true;

@@ -39,7 +39,7 @@ public static class ImageFiles
     /// </summary>
     public static bool IsVideo(string path)
     {
-        if (FileEntry.Of(path).Kind != FileKind.File || ImageCodec.Instance.CanRead(Path.GetExtension(path)))
+        if (FileEntry.Of(path).Kind != EntryKind.File || ImageCodec.Instance.CanRead(Path.GetExtension(path)))
             return VideoExtensions.Contains(Path.GetExtension(path)) && !Directory.Exists(path);
         try
         {
@@ -70,7 +70,7 @@ public static class ImageFiles
     {
         var seen = new Dictionary<string, string>();
         var files = new List<string>();
-        // What is named itself is answered under the name that it was given, and comes before what folders hold.
+        // A file that is named itself is answered under that name, and comes before what folders hold.
         foreach (string path in paths.Distinct(StringComparer.Ordinal).OrderBy(Directory.Exists))
             foreach (string file in Expand(path, leftOut ?? ((_, _) => { })))
             {

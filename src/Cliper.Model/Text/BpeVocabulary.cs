@@ -56,7 +56,7 @@ public sealed partial class BpeVocabulary
         }
     }
 
-    /// <summary>What is done to a text first; OpenAI's cleaning unless a tokenizer.json says otherwise.</summary>
+    /// <summary>The first step on a text: OpenAI's cleaning, unless a tokenizer.json says otherwise.</summary>
     internal TextNormalizer Normalizer { get; private set; } = TextNormalizer.OpenAI;
 
     /// <summary>Number of tokens.</summary>

@@ -6,7 +6,7 @@ using Cliper.Model.IO;
 
 namespace Cliper.Model.Text;
 
-/// <summary>What a tokenizer does to a text before it splits it into words: OpenAI's cleaning, or the steps that a
+/// <summary>The steps of a tokenizer on a text before it splits it into words: OpenAI's cleaning, or the steps that a
 /// tokenizer.json names.</summary>
 internal sealed class TextNormalizer
 {

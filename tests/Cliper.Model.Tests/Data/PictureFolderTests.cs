@@ -56,6 +56,17 @@ public sealed class PictureFolderTests : TemporaryFolder
     }
 
     [Test]
+    public void ALinkToAFolderOfAnotherSplit_DoesNotPutTestImagesIntoTraining()
+    {
+        foreach (string name in (string[])["train/angry/1", "train/happy/2", "test/angry/3", "test/happy/4"])
+            Write($"{name}.png");
+        Directory.CreateSymbolicLink(In("train/happy/more"), "../../test/happy");
+        DataSetSplits sets = DataSetRegistry.Open(Folder);
+        Assert.That(sets.Train.CountByClass(), Is.EqualTo(new[] { 1, 1 }));
+        Assert.That(sets.LeftOut.Single().Reason, Does.EndWith("which belongs to test"));
+    }
+
+    [Test]
     public void LinksOutOfTheFolder_AreFollowed_EachTargetOnce()
     {
         Write("pool/1.png");

@@ -99,6 +99,8 @@ public sealed class RecognitionTests : TemporaryFolder
     [TestCase("filepath,labels", "{0},{1}")]
     [TestCase("path\tlabel", "{0}\t{1}")]
     [TestCase("path;label", "{0};{1}")]
+    [TestCase("path|label", "{0}|{1}")]
+    [TestCase("name,label", "{0},{1}")]
     [TestCase("img_name label", "{0} {1}")]
     [TestCase("class_name,file_name,width,height", "{1},{0},48,48")]
     [TestCase("Image Path,Facial Expression,confidence", "{0},{1},0.5")]
@@ -116,6 +118,7 @@ public sealed class RecognitionTests : TemporaryFolder
 
     [TestCase("image_path,value", "names no column of the label")]
     [TestCase("nothing,emotion", "names no column of the path")]
+    [TestCase("filename,angry,happy", "names no column of the label")]
     [TestCase("foo,bar", "neither a file nor a header with known columns")]
     public void AHeaderOfUnknownColumns_IsAnErrorThatSaysWhichAreKnown(string header, string says)
     {
@@ -123,6 +126,51 @@ public sealed class RecognitionTests : TemporaryFolder
         File.WriteAllLines(In("list.csv"), [header, "img/0.png,angry", "img/1.png,happy"]);
         Assert.That(() => DataSetRegistry.Open(In("list.csv")), Throws.TypeOf<InputException>().With.Message
             .Contains(says).And.Message.Contains("list.csv:1").And.Message.Contains("path, file or image"));
+    }
+
+    [TestCase("file,caption", ',')]
+    [TestCase("filepath\ttitle", '\t')]
+    [TestCase("caption,image_name", ',')]
+    [TestCase("image|comment", '|')]
+    public void CaptionsAreReadByTheMeaningOfTheirColumns(string header, char separator)
+    {
+        Images("img", 1);
+        string[] row = ["img/0.png", "a happy face"];
+        File.WriteAllLines(In("captions.csv"),
+            [header, string.Join(separator, header.StartsWith('c') ? row.Reverse() : row)]);
+        Assert.That(CaptionFile.Open(Folder).Captions, Is.EqualTo(new[] { "a happy face" }));
+    }
+
+    [Test]
+    public void PathsOfWindows_AreRead()
+    {
+        Images("img", 2);
+        File.WriteAllLines(In("list.csv"), ["path,label", @"img\0.png,angry", @"img\1.png,happy"]);
+        Assert.That(DataSetRegistry.Open(In("list.csv"), options: new() { TestFraction = 0 }).Train.Samples,
+            Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public void AFolderAroundTheData_IsGoneInto_AndWhatStandsBesideItIsNamed([Values("", "/")] string ending)
+    {
+        Images("images/angry", 2);
+        Images("images/happy", 1);
+        Directory.CreateDirectory(In("labels"));
+        DataSetSplits sets = DataSetRegistry.Open(Folder + ending, options: new() { TestFraction = 0 });
+        Assert.That(sets.Train.CountByClass(), Is.EqualTo(new[] { 2, 1 }));
+        Assert.That(sets.LeftOut, Is.EqualTo(new[] { (In("labels"), "beside the folder that holds the data") }));
+    }
+
+    [Test]
+    public void Ck48_IsReadByTheRecipesLayout()
+    {
+        foreach (string name in new[] { "anger", "happy" })
+            for (int subject = 10; subject < 16; subject++)
+                for (int frame = 1; frame <= 3; frame++)
+                    TestImages.Write(In($"{name}/S0{subject}_004_0000000{frame}.png"), TestImages.Make(frame));
+        DataSetSplits sets = DataSetRegistry.Open(Folder, "ckplus", new() { Folds = 3 });
+        Assert.That(sets.Test!.CountByClass(), Is.EqualTo(new[] { 6, 6 }));
+        Assert.That(sets.Notes[0], Does.Contain("CK+48"));
     }
 
     [Test]
