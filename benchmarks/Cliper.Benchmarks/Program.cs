@@ -25,7 +25,8 @@ root.SetAction(parsed =>
     var bench = new Bench(parsed.GetValue(filter) ?? [], parsed.GetValue(quick));
     Console.Error.WriteLine(Machine.Describe());
     foreach (Action<Bench> cases in new[]
-        { MatMulCases.Run, AttentionCases.Run, ForwardCases.Run, TrainCases.Run, StageCases.Run, TrainMemory.Run })
+        { MatMulCases.Run, AttentionCases.Run, ForwardCases.Run, TrainCases.Run, StageCases.Run, ResNetCases.Run,
+            TrainMemory.Run })
     {
         cases(bench);
         Console.Error.WriteLine($"  [{bench.Elapsed.TotalSeconds:F0} s]");

@@ -42,7 +42,7 @@ public static class GradientCheck
             weights = new float[output.Shape.Count];
             for (int i = 0; i < weights.Length; i++)
                 weights[i] = random.NextSingle() * 2 - 1;
-            output.Device.Upload(MemoryMarshal.AsBytes(weights.AsSpan()), output.GradientTarget(out _));
+            output.Device.Upload(MemoryMarshal.AsBytes(weights.AsSpan()), output.GradientTarget().Array);
             tape.PlayBack();
         }
 

@@ -33,6 +33,12 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     /// </summary>
     internal bool KeepsPackedWeights { get; init; } = !recording;
 
+    /// <summary>
+    /// Whether this tape runs a block of <see cref="Checkpoint"/> again: what a pass leaves behind, such as running
+    /// statistics, has been left by the first pass.
+    /// </summary>
+    internal bool IsRecomputation { get; init; }
+
     /// <summary>A tensor that lives as long as this step: an input, or an operation's output.</summary>
     public Tensor New(Shape shape, ElementType type = ElementType.Float32) => Own(new Tensor(Device, shape, type));
 
@@ -83,14 +89,9 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
         _nodes.Add(new Node(output, backward, saved));
     }
 
-    /// <summary>Where an operand's gradient goes; the null array for an operand that requires none.</summary>
-    private static DeviceArray Target(Tensor? operand, out bool accumulate)
-    {
-        if (operand is { RequiresGrad: true })
-            return operand.GradientTarget(out accumulate);
-        accumulate = false;
-        return default;
-    }
+    /// <summary>Where an operand's gradient goes; no target for an operand that requires none.</summary>
+    private static GradientTarget Target(Tensor? operand) =>
+        operand is { RequiresGrad: true } ? operand.GradientTarget() : default;
 
     /// <summary>
     /// Plays the recorded operations back from <paramref name="loss"/> and writes the gradients of every parameter that
@@ -103,7 +104,7 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     {
         if (loss.Shape.Count != 1 || !loss.RequiresGrad)
             throw new InvalidOperationException($"no recorded loss: shape {loss.Shape}");
-        DeviceArray seed = loss.GradientTarget(out _);
+        DeviceArray seed = loss.GradientTarget().Array;
         Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)), seed);
         PlayBack();
     }

@@ -77,6 +77,18 @@ public sealed partial class DocumentsTests
         });
     }
 
+    /// <summary>A walk that comes back to a file shows where the code turns back.</summary>
+    [TestCase("One image, from its file to its gradient", 13)]
+    [TestCase("One launch, from the tape to the driver", 8)]
+    public void AHopList_EntersNoFileTwice(string heading, int most)
+    {
+        string section = File.ReadAllText(InRoot("docs/architecture.md")).Split("\n## ")
+            .Single(text => text.StartsWith(heading, StringComparison.Ordinal));
+        string[] files = [.. Hop().Matches(section).Select(hop => hop.Groups["file"].Value)];
+
+        Assert.That(files, Is.Unique.And.Length.InRange(2, most));
+    }
+
     [Test]
     public void TheStatusOfTheGpu_StandsOnce() => Assert.That(
         Documents().SelectMany(document => Status().Matches(File.ReadAllText(InRoot(document))).Select(_ => document)),

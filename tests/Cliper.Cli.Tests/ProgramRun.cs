@@ -22,7 +22,16 @@ internal sealed record ProgramRun(int ExitCode, string Out, string Error)
     public static ProgramRun InProcess(params string[] args)
     {
         using StringWriter output = new(), error = new();
-        int exitCode = Application.Run(args, new Terminal(output, error), CancellationToken.None);
+        int exitCode = Application.Run(args, new Terminal(output, error, input: Stream.Null), CancellationToken.None);
+        return new ProgramRun(exitCode, output.ToString(), error.ToString());
+    }
+
+    /// <summary>Runs the program inside this process, given this on standard input.</summary>
+    public static ProgramRun WithInput(byte[] input, params string[] args)
+    {
+        using StringWriter output = new(), error = new();
+        using var stream = new MemoryStream(input);
+        int exitCode = Application.Run(args, new Terminal(output, error, input: stream), CancellationToken.None);
         return new ProgramRun(exitCode, output.ToString(), error.ToString());
     }
 

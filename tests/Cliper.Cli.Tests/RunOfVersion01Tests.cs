@@ -63,7 +63,10 @@ public sealed class RunOfVersion01Tests
             "--json", .. OnCpu]);
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
-        Assert.That(JsonNode.DeepEquals(JsonNode.Parse(run.Out), Expected("eval")), Is.True, run.Out);
+        // Version 0.1 did not say who answered and how well calibrated that was.
+        JsonObject result = JsonNode.Parse(run.Out)!.AsObject();
+        Assert.That(result.Remove("model") && result.Remove("calibrationError"));
+        Assert.That(JsonNode.DeepEquals(result, Expected("eval")), Is.True, run.Out);
     }
 
     [Test]

@@ -122,7 +122,7 @@ public sealed class RunTests
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Out,
             Does.StartWith(
-            "file,id,x,y,width,height,score,expression,probability,descriptor,anger,happiness,sadness\n"));
+            "file,id,x,y,width,height,score,expression,probability,descriptor,anger,happiness,sadness,model\n"));
         Assert.That(run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(5));
     }
 
@@ -258,7 +258,102 @@ public sealed class RunTests
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Json.GetProperty("results").GetArrayLength(), Is.EqualTo(4));
         Assert.That(run.Json.GetProperty("model").GetProperty("name").GetString(), Is.EqualTo("drawn-faces"));
-        Assert.That(run.Error, Does.Contain("drawn faces only"));
+        Assert.That(run.Error, Does.Contain("no --model is given").And.Contain("drawn faces only"));
+        ProgramRun named = ProgramRun.InProcess("predict", "--model", "drawn-faces", In("data", "test", "anger"),
+            "--json");
+        Assert.That(named.Out, Is.EqualTo(run.Out));
+        Assert.That(named.Error, Does.Not.Contain("no --model"));
+    }
+
+    [Test]
+    public void APictureFromStandardInputIsAnswered()
+    {
+        string picture = In("data", "test", "anger", "0.png"), drawn = In("stdin.png");
+
+        ProgramRun run = ProgramRun.WithInput(File.ReadAllBytes(picture), "predict", "-", "--model", Run, "--faces",
+            "none", "--json", "--annotate", drawn);
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        JsonElement result = run.Json.GetProperty("results")[0], file = ProgramRun.InProcess("predict", picture,
+            "--model", Run, "--faces", "none", "--json").Json.GetProperty("results")[0];
+        Assert.That(result.GetProperty("file").GetString(), Is.EqualTo("-"));
+        Assert.That(result.GetProperty("faces").ToString(), Is.EqualTo(file.GetProperty("faces").ToString()));
+        Assert.That(drawn, Does.Exist);
+        Assert.That(ProgramRun.WithInput([1, 2, 3], "predict", "-", "--model", Run).ExitCode, Is.EqualTo(3));
+    }
+
+    [Test]
+    public void AnAnswerThatIsNotSureIsCalledUncertain()
+    {
+        string[] pictures = ["predict", "--model", Run, In("data", "test"), "--faces", "none"];
+
+        JsonElement[] faces = [.. ProgramRun.InProcess([.. pictures, "--json", "--min-probability", "0.5"]).Json
+            .GetProperty("results").EnumerateArray().Select(result => result.GetProperty("faces")[0])];
+        string[] table = ProgramRun.InProcess([.. pictures, "--csv", "-", "--min-probability", "1"]).Out.TrimEnd()
+            .Split('\n');
+        ProgramRun text = ProgramRun.InProcess([.. pictures, "--min-probability", "1"]);
+
+        Assert.That(faces.Select(face => face.GetProperty("expression").GetString() == "uncertain"),
+            Is.EqualTo(faces.Select(face => face.GetProperty("probability").GetDouble() < 0.5)));
+        Assert.That(table[1..].Select(row => row.Split(',')[7]), Has.All.EqualTo("uncertain"));
+        Assert.That(text.Out.TrimEnd().Split('\n'), Has.All.StartsWith("uncertain "));
+    }
+
+    [Test]
+    public void TheTermsOfTheDataStandInTheAnswers()
+    {
+        ProgramRun trained = ProgramRun.InProcess(["train", "--out", In("bound"), "--pretrain-epochs", "1", "--set",
+            "terms=trained on stripes: for tests", .. Tiny]);
+        Assert.That(trained.ExitCode, Is.Zero, trained.Error);
+
+        ProgramRun run = ProgramRun.InProcess("predict", "--model", In("bound"), In("data", "test", "anger"),
+            "--faces", "none", "--json");
+
+        Assert.That(run.Json.GetProperty("model").GetProperty("notes").EnumerateArray().Select(note =>
+            note.GetString()), Has.Some.EqualTo("trained on stripes: for tests"));
+        Assert.That(run.Error, Does.Contain("bound: trained on stripes: for tests"));
+    }
+
+    [Test]
+    public void WeightsAnswerZeroShotWithTheClassesThatAreNamed()
+    {
+        string weights = Path.Combine(Run, "checkpoints", "model.safetensors");
+
+        ProgramRun run = ProgramRun.InProcess("predict", "--weights", weights, "--classes", "sad,angry,happy",
+            In("data", "test"), "--faces", "none", "--json"),
+            eval = ProgramRun.InProcess("eval", "--weights", weights, "--data", In("data"), "--json");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        JsonElement model = run.Json.GetProperty("model");
+        Assert.That(model.GetProperty("method").GetString(), Is.EqualTo("zero-shot"));
+        Assert.That(model.GetProperty("classes").EnumerateArray().Select(name => name.GetString()),
+            Is.EqualTo(new[] { "sad", "angry", "happy" }));
+        Assert.That(eval.ExitCode, Is.Zero, eval.Error);
+        // The data's classes are the nouns of the same adjectives, so that the same captions stand for them: the
+        // share that predict has right is the accuracy of eval.
+        string[] nouns = ["sadness", "anger", "happiness"], words = ["sad", "angry", "happy"];
+        double right = run.Json.GetProperty("results").EnumerateArray().Average(result =>
+            Path.GetFileName(Path.GetDirectoryName(result.GetProperty("file").GetString()))
+            == nouns[Array.IndexOf(words, result.GetProperty("faces")[0].GetProperty("expression").GetString())]
+            ? 1.0 : 0);
+        Assert.That(eval.Json.GetProperty("war").GetDouble(), Is.EqualTo(right).Within(1e-9));
+    }
+
+    [Test]
+    public void ARunWithAValidationSplitFitsTheTemperatureOfItsAnswers()
+    {
+        ProgramRun trained = ProgramRun.InProcess(["train", "--out", In("fitted"), "--pretrain-epochs", "3", "--set",
+            "select=bestOnValidation", "--set", "validationFraction=0.25", .. Tiny]);
+
+        Assert.That(trained.ExitCode, Is.Zero, trained.Error);
+        Assert.That(trained.Error, Does.Match("answer temperature [0-9.]+, fitted on 9 samples of validation"));
+        using (var model = new SafeTensors(In("fitted", "checkpoints", "model.safetensors")))
+            Assert.That(float.Parse(model.Metadata["answerTemperature"], CultureInfo.InvariantCulture),
+                Is.InRange(0.05f, 20f).And.Not.EqualTo(1));
+        ProgramRun eval = ProgramRun.InProcess("eval", "--model", In("fitted"), "--data", In("data"), "--json"),
+            text = ProgramRun.InProcess("eval", "--model", In("fitted"), "--data", In("data"));
+        Assert.That(eval.Json.GetProperty("calibrationError").GetDouble(), Is.InRange(0, 1));
+        Assert.That(text.Out, Does.Contain("fitted: expected calibration error 0."));
     }
 
     [Test]
@@ -499,7 +594,15 @@ public sealed class RunTests
     [TestCase(2, "--stage is '3'", "train", "--recipe", "fer2013", "--stage", "3", "--out", "OUT")]
     [TestCase(2, "holds a run already", "train", "--recipe", "fer2013", "--data", "DATA", "--out", "RUN")]
     [TestCase(2, "holds no config.json", "train", "--resume", "OUT")]
-    [TestCase(2, "give either --run or --checkpoint", "eval", "--data", "DATA")]
+    [TestCase(2, "give a trained model with --model", "eval", "--data", "DATA")]
+    [TestCase(2, "--checkpoint and --run exclude each other", "eval", "--run", "RUN", "--checkpoint", "RUN", "--data",
+        "DATA")]
+    [TestCase(2, "--classes is for CLIP weights", "predict", "--model", "RUN", "DATA", "--classes", "happy,sad")]
+    [TestCase(2, "--classes is 'happy'", "predict", "--weights", "RUN/checkpoints/model.safetensors", "DATA",
+        "--classes", "happy")]
+    [TestCase(2, "--min-probability is 1.5", "predict", "--model", "RUN", "DATA", "--min-probability", "1.5")]
+    [TestCase(3, "did you mean 'drawn-faces'?", "predict", "--model", "drawn-face", "DATA")]
+    [TestCase(3, "nothing came from standard input", "predict", "--model", "RUN", "-")]
     [TestCase(2, "nothing to embed", "embed", "--weights", "OUT", "--out", "OUT")]
     [TestCase(3, "no such file or folder", "train", "--recipe", "fer2013", "--data", "OUT", "--out", "OUT")]
     [TestCase(3, "no such file", "eval", "--checkpoint", "OUT", "--data", "DATA")]
@@ -517,6 +620,7 @@ public sealed class RunTests
             "OUT" => In("nothing-here"),
             "RUN" => Run,
             "DATA" => In("data"),
+            "RUN/checkpoints/model.safetensors" => Path.Combine(Run, "checkpoints", "model.safetensors"),
             _ => word,
         })]);
 

@@ -7,7 +7,7 @@ internal static class Snapshot
 
     /// <summary>
     /// Compares <paramref name="text"/> with the recorded one, trailing blanks aside. With CLIPER_UPDATE_SNAPSHOTS=1 it
-    /// is recorded anew instead: the change then shows in the diff.
+    /// is recorded again instead: the change then shows in the diff.
     /// </summary>
     public static void Matches(string name, string text)
     {
@@ -19,6 +19,11 @@ internal static class Snapshot
             File.WriteAllText(path, actual);
         }
         Assert.That(File.Exists(path), $"no {path}; {Update}=1 records it");
-        Assert.That(actual, Is.EqualTo(File.ReadAllText(path)), $"{name} has changed; {Update}=1 records it anew");
+        string recorded = File.ReadAllText(path);
+        Assert.That(actual, Is.EqualTo(recorded), () => $"{name} has changed; if that is meant, {Update}=1 records it "
+            + $"again:\n{string.Join('\n', Changed(recorded.Split('\n'), actual.Split('\n')))}");
     }
+
+    private static IEnumerable<string> Changed(string[] before, string[] after) =>
+        before.Except(after).Select(line => $"- {line}").Concat(after.Except(before).Select(line => $"+ {line}"));
 }

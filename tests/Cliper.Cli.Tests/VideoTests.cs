@@ -89,8 +89,8 @@ public sealed class VideoTests
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         // 20 frames at 5 a second: one window of all.
         Assert.That(run.Out,
-            Does.Match("^file,id,start,end,expression,probability,descriptor,happiness,sadness\n"
-                + "[^\n]*clip.mp4,0,0.000,4.000,[^\n]*\n$"));
+            Does.Match("^file,id,start,end,x,y,width,height,faceShare,expression,probability,descriptor,"
+                + "happiness,sadness,model\n[^\n]*clip.mp4,0,0.000,4.000,,,,,1,[^\n]*,run\n$"));
         RgbImage plot = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(In("plot.png")), "plot");
         Assert.That((plot.Width, plot.Height), Is.EqualTo((960, 400)));
     }
@@ -193,7 +193,59 @@ public sealed class VideoTests
         RgbImage first = Frame(In("followed.mp4"), 0.35), last = Frame(In("followed.mp4"), 0.85);
         Assert.That(ColoredColumns(first).Average(), Is.EqualTo(20 + 40 + 12).Within(8));
         Assert.That(ColoredColumns(last).Average(), Is.EqualTo(20 + 90 + 12).Within(8));
-        Assert.That(Predict(In("clip.mp4"), detector).Error, Does.Contain("no face was found in 16 of 16 frames"));
+        JsonElement[] rows = [.. Answer(video).GetProperty("windows").EnumerateArray()];
+        Assert.That(Answer(video).GetProperty("faceShare").GetDouble(), Is.EqualTo(0.7).Within(1e-9));
+        // Four frames, of which the last has the face, and four with it; the two that are left are no window.
+        Assert.That(rows.Select(row => row.GetProperty("faceShare").GetDouble()), Is.EqualTo(new[] { 0.25, 1 }));
+        Assert.That(rows[1].GetProperty("box")[0].GetInt32() + rows[1].GetProperty("box")[2].GetInt32() / 2,
+            Is.EqualTo(20 + 55 + 12).Within(8), "the mean of the frames of 0.4 to 0.7 s");
+
+        ProgramRun faceless = Predict(In("clip.mp4"), [.. detector, "--window", "16"]);
+        Assert.That(faceless.ExitCode, Is.Zero, faceless.Error);
+        Assert.That(faceless.Error, Does.Contain("no face was found in 40 of 40 frames"));
+        Assert.That(Answer(faceless).GetProperty("faceShare").GetDouble(), Is.Zero);
+        foreach (JsonElement answer in Answer(faceless).GetProperty("windows").EnumerateArray()
+            .Append(Answer(faceless)))
+        {
+            Assert.That(answer.GetProperty("expression").ValueKind, Is.EqualTo(JsonValueKind.Null));
+            Assert.That(answer.TryGetProperty("probabilities", out _), Is.False);
+        }
+    }
+
+    [Test]
+    public void EveryFaceOfAVideoIsAnsweredAndKeepsItsIdentity()
+    {
+        // A dark square that moves right all the time, and another one on the right from 0.5 s on.
+        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=256x128:r=10:d=1", "-f", "lavfi", "-i",
+            "color=0x282828:s=24x24:r=10:d=1", "-f", "lavfi", "-i", "color=0x282828:s=24x24:r=10:d=1",
+            "-filter_complex", "[0][1]overlay=x='20+50*t':y=50[a];[a][2]overlay=x=190:y=50:enable='gte(t,0.45)'",
+            In("two.mp4"));
+        string[] detector = ["--face-detector", Path.Combine(Checkout.Root, "tests", "cascades", "dark-square.xml"),
+            "--window", "5", "--stride", "5"];
+
+        ProgramRun json = Predict(In("two.mp4"), [.. detector, "--json", "--annotate", In("both.mp4")]),
+            csv = Predict(In("two.mp4"), [.. detector, "--csv", "-"]),
+            largest = Predict(In("two.mp4"), [.. detector, "--json", "--faces", "largest"]);
+
+        Assert.That(json.ExitCode, Is.Zero, json.Error);
+        JsonElement[] faces = [.. json.Json.GetProperty("results")[0].GetProperty("faces").EnumerateArray()];
+        Assert.That(faces.Select(face => face.GetProperty("faceShare").GetDouble()), Is.EqualTo(new[] { 1, 0.5 }));
+        Assert.That(faces.SelectMany(face => face.GetProperty("windows").EnumerateArray()).Select(row =>
+            row.GetProperty("expression").ValueKind == JsonValueKind.Null),
+            Is.EqualTo(new[] { false, false, true, false }));
+        Assert.That(csv.Out.TrimEnd().Split('\n')[1..].Select(row => row.Split(',')).Select(row =>
+            (row[1], row[2], row[8], row[9].Length > 0)), Is.EqualTo(new[]
+            {
+                ("0", "0.000", "1", true), ("0", "0.500", "1", true), ("1", "0.000", "0", false),
+                ("1", "0.500", "1", true),
+            }));
+        Assert.That(largest.Json.GetProperty("results")[0].GetProperty("faces").GetArrayLength(), Is.EqualTo(1));
+        RgbImage first = Frame(In("both.mp4"), 0.25), last = Frame(In("both.mp4"), 0.85);
+        Assert.That(ColoredColumns(first), Has.All.LessThan(140));
+        int[] box = [.. faces[1].GetProperty("windows")[1].GetProperty("box").EnumerateArray().Select(value =>
+            value.GetInt32())];
+        Assert.That(box[0] + box[2] / 2, Is.EqualTo(190 + 12).Within(6));
+        Assert.That(ColoredColumns(last).Max(), Is.EqualTo(box[0] + box[2]).Within(4), "the second face's frame");
     }
 
     [TestCase(2, "exclude each other", "clip.mp4", "--face-box", "1,2,3,4", "--face-detector", "some.xml")]

@@ -109,8 +109,9 @@ public sealed class PlantedFaultTests
             fault = null;
             try
             {
-                Attention.Forward(sizes, q, k, v, default, output, logSumExp);
-                Attention.Backward(sizes, q, k, v, default, logSumExp, d, dq, false, dk, dv, false, output);
+                Attention.Forward(sizes, new(q, k, v), output, logSumExp);
+                Attention.Backward(sizes, new(q, k, v), logSumExp, d,
+                    new(dq, dk, dv), output);
             }
             catch (InvalidOperationException failure)
             {

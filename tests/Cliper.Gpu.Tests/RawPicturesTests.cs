@@ -44,7 +44,8 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         (StoredImage Image, ImageTransform Plan)[] pictures =
             [.. sizes.SelectMany((s, seed) => Enumerable.Range(0, emulated ? 1 : 3).Select(sample =>
         {
-            StoredImage image = pipeline.Store(TestImages.Make(seed, s.Width, s.Height, s.Gray));
+            StoredImage image = PixelCache.Store(TestImages.Make(seed, s.Width, s.Height, s.Gray), Size,
+                Augmentation.Named(protocol).FromOriginal);
             return (image, pipeline.Draw(image, new RandomStream(7, RandomPurpose.Augmentation, 1,
                 (uint)(10 * seed + sample))));
         }))];
@@ -78,7 +79,7 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         var pipeline = new PixelPipeline(Size, Augmentation.None, Table);
         (StoredImage Image, ImageTransform Plan)[] pictures = [.. new[] { 14, 12, 5, 20 }.Select((side, seed) =>
         {
-            StoredImage image = pipeline.Store(TestImages.Make(seed, side, side));
+            StoredImage image = PixelCache.Store(TestImages.Make(seed, side, side), Size, fromOriginal: false);
             return (image, pipeline.Draw(image, new RandomStream(7, RandomPurpose.Augmentation, 1, (uint)seed)));
         })];
 
@@ -215,7 +216,7 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         ClipConfig config = BenchmarkTests.Config;
         var pipeline = new PixelPipeline(config.ImageSize, Augmentation.None, Table);
         (StoredImage Image, ImageTransform Plan)[] pictures = [.. Enumerable.Range(0, 3).Select(seed =>
-            (pipeline.Store(TestImages.Make(seed, config.ImageSize, config.ImageSize)), new ImageTransform()))];
+            (StoredImage.Of(TestImages.Make(seed, config.ImageSize, config.ImageSize)), new ImageTransform()))];
         var shape = new Shape(pictures.Length, 3, config.ImageSize, config.ImageSize);
         var planes = new float[shape.Count];
         int each = planes.Length / pictures.Length;

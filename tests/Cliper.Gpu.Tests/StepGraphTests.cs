@@ -3,6 +3,7 @@ using Cliper.Autograd;
 using Cliper.Kernels;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Gpu.Runtime;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model;
 using Cliper.Model.Clip;
@@ -29,7 +30,7 @@ public sealed class StepGraphTests
     [Test]
     public void WorkIsCapturedWhenItComesAgainAndReplayedFromThenOn()
     {
-        var log = new Log();
+        using var log = new Log();
         for (int step = 0; step < 4; step++)
             log.Graphs.Submit(Work(1));
 
@@ -40,7 +41,7 @@ public sealed class StepGraphTests
     [Test]
     public void WorkOfAnotherShapeHasAGraphOfItsOwn()
     {
-        var log = new Log();
+        using var log = new Log();
         foreach (int number in new[] { 1, 1, 2, 1, 2, 2 })
             log.Graphs.Submit(Work(number));
 
@@ -72,7 +73,7 @@ public sealed class StepGraphTests
     [Test]
     public void ARefusedCaptureIsTheLast()
     {
-        var log = new Log { Refuses = 2 };
+        using var log = new Log { Refuses = 2 };
         foreach (int number in new[] { 1, 1, 2, 2, 1, 1 })
             log.Graphs.Submit(Work(number));
 
@@ -84,7 +85,7 @@ public sealed class StepGraphTests
     [Test]
     public void TheGraphUsedLeastRecentlyIsEnded()
     {
-        var log = new Log();
+        using var log = new Log();
         foreach (int number in (int[])[1, 1, .. Enumerable.Range(2, CudaGraphCache.Capacity), 1])
             log.Graphs.Submit(Work(number));
 
@@ -165,11 +166,10 @@ public sealed class StepGraphTests
             StageLoop.OptimizerOf(settings, trained));
         phase.Run(loader, (tape, batch, _) =>
         {
-            Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
+            Tensor features = model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames);
             Tensor labels = tape.Own(Tensor.From(device, batch.Labels.AsSpan(0, batch.Count), new Shape(batch.Count)));
-            Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors ?? model.ClassFeatures(tape)),
-                labels,
-                EmptySubclasses.MinusOneNinetyNinth);
+            Tensor logits = model.Logits(tape, features, descriptors ?? model.ClassFeatures(tape));
+            Tensor losses = tape.CliperLoss(logits, labels, model.Classes.Count, model.Prompts.PromptsPerClass);
             return new StepLoss(tape.Sum(losses), losses);
         }, new Progress(steps), _ => { }, default);
         Assert.That(device.Launched.Select(kernel => kernel.Name),
@@ -199,13 +199,12 @@ public sealed class StepGraphTests
         return work;
     }
 
-    private sealed class Log
+    /// <summary>A device that writes down what is asked of it, and runs nothing.</summary>
+    private sealed class Log : GpuDevice
     {
         private int _graphs;
 
-        public Log() => Graphs = new CudaGraphCache(Capture, graph => Lines.Add($"replay {graph}"),
-            _ => Lines.Add("launch"),
-            graph => Lines.Add($"end {graph}"));
+        public Log() : base(ElementType.Float16) => Graphs = new CudaGraphCache(this);
 
         public int Refuses { get; init; }
 
@@ -213,7 +212,18 @@ public sealed class StepGraphTests
 
         public List<string> Lines { get; } = [];
 
-        private nint Capture(CommandList work)
+        public override string Name => "log";
+
+        internal override int Multiprocessors => 1;
+
+        private protected override Arena Arena { get; } = HostArena(segmentBytes: 1);
+
+        internal override bool Supports(GpuTarget target) => true;
+
+        internal override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments) =>
+            Lines.Add("launch");
+
+        internal override nint Capture(CommandList work)
         {
             if (++_graphs == Refuses)
             {
@@ -222,6 +232,14 @@ public sealed class StepGraphTests
             }
             Lines.Add($"capture {_graphs}");
             return _graphs;
+        }
+
+        internal override void Replay(nint graph) => Lines.Add($"replay {graph}");
+
+        internal override void DestroyGraph(nint graph) => Lines.Add($"end {graph}");
+
+        public override void Synchronize()
+        {
         }
     }
 }

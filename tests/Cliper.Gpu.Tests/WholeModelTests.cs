@@ -334,7 +334,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
                     values = logits.ToArray();
                     if (replaceLogits is not null)
                         _device.Upload(MemoryMarshal.AsBytes(replaceLogits(values).AsSpan()), logits.Data);
-                    Tensor both = _model.Losses(tape, logits, labels, EmptySubclasses.MinusOneNinetyNinth);
+                    Tensor both = tape.CliperLoss(logits, labels, _model.Classes.Count, _model.Prompts.PromptsPerClass);
                     losses = both.ToArray();
                     tape.Backward(tape.Sum(both), _scaler.Scale);
                 }
@@ -357,7 +357,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
         public void Update(float lossScale)
         {
             foreach ((_, Tensor tensor) in _trained)
-                tensor.GradientTarget(out _);
+                tensor.GradientTarget();
             DeviceArray factor = _device.From([1 / lossScale]);
             _optimizer.Step(Rate, factor);
             _device.Free(factor);
@@ -368,7 +368,7 @@ public sealed class WholeModelTests(bool emulated, ElementType stored) : GpuFixt
         public void Update(Dictionary<string, float[]> gradients)
         {
             foreach ((string name, Tensor tensor) in _trained)
-                _device.Upload(MemoryMarshal.AsBytes(gradients[name].AsSpan()), tensor.GradientTarget(out _));
+                _device.Upload(MemoryMarshal.AsBytes(gradients[name].AsSpan()), tensor.GradientTarget().Array);
             Update(lossScale: 1);
         }
 

@@ -59,7 +59,7 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
     /// <summary>Instructions executed, counted for each thread.</summary>
     public long Executed { get; private set; }
 
-    private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
+    internal override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {
         PtxProgram program;
         lock (Programs)
@@ -83,13 +83,13 @@ internal sealed unsafe class InterpretedDevice(ElementType activations = Element
         }
     }
 
-    private protected override nint Capture(CommandList work)
+    internal override nint Capture(CommandList work)
     {
         _graphs.Add(work);
         return _graphs.Count;
     }
 
-    private protected override void Replay(nint graph) => SubmitEach(_graphs[(int)graph - 1]);
+    internal override void Replay(nint graph) => _graphs[(int)graph - 1].SubmitTo(this);
 
     // A step's upload is done at its turn, from where it has been put in the meantime.
     public override void Upload(ReadOnlySpan<byte> source, DeviceArray target)

@@ -94,12 +94,12 @@ internal static class AttentionCases
         public double Gflop => 4e-9 * _sizes.Samples * _sizes.Heads * HeadSize * _sizes.Queries
             * (_sizes.Causal ? (_sizes.Keys + 1) / 2.0 : _sizes.Keys);
 
-        public void Forward() => Attention.Forward(_sizes, Part(_qkv, 0), Part(_qkv, 1), Part(_qkv, 2), default,
+        public void Forward() => Attention.Forward(_sizes, new(Part(_qkv, 0), Part(_qkv, 1), Part(_qkv, 2)),
             new Attention.Operand(_output, 0, _width), _logSumExp);
 
-        public void Backward() => Attention.Backward(_sizes, Part(_qkv, 0), Part(_qkv, 1), Part(_qkv, 2), default,
-            _logSumExp, new Attention.Operand(_doutput, 0, _width), Part(_dqkv, 0), false, Part(_dqkv, 1),
-            Part(_dqkv, 2), false);
+        public void Backward() => Attention.Backward(_sizes, new(Part(_qkv, 0), Part(_qkv, 1), Part(_qkv, 2)),
+            _logSumExp, new Attention.Operand(_doutput, 0, _width),
+            new(Part(_dqkv, 0), Part(_dqkv, 1), Part(_dqkv, 2)));
 
         public float[] Output() => _device.ToFloats(_output);
 

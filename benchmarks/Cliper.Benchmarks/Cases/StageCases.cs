@@ -80,8 +80,8 @@ internal static class StageCases
 
     private static void Backward(Tape tape, CliperModel model, Tensor features, Tensor descriptors, Tensor labels)
     {
-        Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels,
-            EmptySubclasses.MinusOneNinetyNinth);
+        Tensor logits = model.Logits(tape, features, descriptors);
+        Tensor losses = tape.CliperLoss(logits, labels, model.Classes.Count, model.Prompts.PromptsPerClass);
         tape.Backward(tape.Sum(losses));
     }
 

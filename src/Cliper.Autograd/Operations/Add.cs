@@ -16,7 +16,7 @@ public sealed partial class Tape
             Record(y, () =>
             {
                 if (b.RequiresGrad)
-                    Kernel.Backward(y.Gradient, Target(b, out bool add), add);
+                    Kernel.Backward(y.Gradient, Target(b));
                 PassGradient(y, a);
             }, []);
         return y;
@@ -29,6 +29,6 @@ public sealed partial class Tape
     private static void PassGradient(Tensor y, Tensor operand)
     {
         if (operand.RequiresGrad && !y.TryMoveGradientTo(operand))
-            Kernel.Backward(y.Gradient, Target(operand, out bool add), add);
+            Kernel.Backward(y.Gradient, Target(operand));
     }
 }

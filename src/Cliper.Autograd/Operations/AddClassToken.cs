@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Kernel = Cliper.Kernels.Operations.AddClassToken;
 
 namespace Cliper.Autograd;
@@ -12,17 +11,12 @@ public sealed partial class Tape
     /// <returns>[N, P + 1, W].</returns>
     public Tensor AddClassToken(Tensor x, Tensor classEmbedding, Tensor positions)
     {
-        int samples = x.Shape[0], patches = x.Shape[1], width = x.Shape[2];
-        Tensor y = NewActivation(new Shape(samples, patches + 1, width));
-        Kernel.Forward(x.Data, classEmbedding.Data, positions.Data, y.Data, samples, patches, width);
+        var sizes = new Kernel.Sizes(x.Shape[0], x.Shape[1], x.Shape[2]);
+        Tensor y = NewActivation(new Shape(sizes.Samples, sizes.Patches + 1, sizes.Width));
+        Kernel.Forward(x.Data, classEmbedding.Data, positions.Data, y.Data, sizes);
         if (Needs(x, classEmbedding, positions))
-            Record(y, () =>
-            {
-                DeviceArray dx = Target(x, out bool addX), dclass = Target(classEmbedding, out bool addClass),
-                    dpositions = Target(positions, out bool addPositions);
-                Kernel.Backward(y.Gradient, dx, addX, dclass, addClass, dpositions, addPositions, samples,
-                    patches, width);
-            }, []);
+            Record(y, () => Kernel.Backward(y.Gradient, Target(x), Target(classEmbedding), Target(positions), sizes),
+                []);
         return y;
     }
 }

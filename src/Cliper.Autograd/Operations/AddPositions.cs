@@ -21,7 +21,7 @@ public sealed partial class Tape
             Record(y, () =>
             {
                 if (positions.RequiresGrad)
-                    Kernel.Backward(y.Gradient, Target(used, out bool add), add, samples, tokens, width);
+                    Kernel.Backward(y.Gradient, Target(used), samples, tokens, width);
                 PassGradient(y, x);
             }, []);
         return y;

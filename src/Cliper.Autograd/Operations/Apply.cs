@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 
 namespace Cliper.Autograd;
@@ -13,11 +12,7 @@ public sealed partial class Tape
         Tensor y = New(x.Shape, x.Type);
         Elementwise.Forward<TOp>(x.Data, y.Data);
         if (Needs(x))
-            Record(y, () =>
-            {
-                DeviceArray dx = Target(x, out bool add);
-                Elementwise.Backward<TOp>(x.Data, y.Gradient, dx, add);
-            }, [x]);
+            Record(y, () => Elementwise.Backward<TOp>(x.Data, y.Gradient, Target(x)), [x]);
         return y;
     }
 }

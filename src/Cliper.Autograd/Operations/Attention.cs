@@ -15,11 +15,11 @@ public sealed partial class Tape
     /// <exception cref="ArgumentException">The last axis is not three widths that divide into the heads.</exception>
     public Tensor Attention(Tensor qkv, int heads, bool causal)
     {
-        int width = Part(qkv, 3, heads, nameof(qkv)), tokens = qkv.Shape[1];
+        int width = PartWidth(qkv, 3, heads, nameof(qkv)), tokens = qkv.Shape[1];
         var sizes = new Kernel.Sizes(qkv.Shape[0], heads, width / heads, tokens, tokens, causal);
-        return Attend(sizes, qkv, Columns(0), qkv, Columns(1), Columns(2), null);
+        return Attend(sizes, Columns(0), Columns(1), Columns(2), null);
 
-        (int, int) Columns(int index) => (index * width, 3 * width);
+        Part Columns(int index) => new(qkv, index * width);
     }
 
     /// <summary>
@@ -34,14 +34,33 @@ public sealed partial class Tape
     /// <exception cref="ArgumentException">Shapes that do not fit, or a key length outside [1, keys].</exception>
     public Tensor Attention(Tensor q, Tensor kv, int heads, Tensor? keyLengths = null)
     {
-        int width = Part(q, 1, heads, nameof(q));
-        if (Part(kv, 2, heads, nameof(kv)) != width || kv.Shape[0] != q.Shape[0])
+        int width = PartWidth(q, 1, heads, nameof(q));
+        if (PartWidth(kv, 2, heads, nameof(kv)) != width || kv.Shape[0] != q.Shape[0])
             throw new ArgumentException($"kv is {kv.Shape}, expected [{q.Shape[0]}, keys, {2 * width}]", nameof(kv));
         var sizes = new Kernel.Sizes(q.Shape[0], heads, width / heads, q.Shape[1], kv.Shape[1], false);
-        return Attend(sizes, q, (0, width), kv, (0, 2 * width), (width, 2 * width), keyLengths);
+        return Attend(sizes, new(q, 0), new(kv, 0), new(kv, width), keyLengths);
     }
 
-    private static int Part(Tensor x, int parts, int heads, string name)
+    /// <summary>
+    /// Cross-attention by <see cref="Kernel"/>; keeps q, k, v and one number a row and head for the backward pass.
+    /// </summary>
+    /// <param name="q">Queries, [samples, queries, width].</param>
+    /// <param name="k">Keys, [samples, keys, width].</param>
+    /// <param name="v">Values, of the shape of <paramref name="k"/>.</param>
+    /// <param name="heads">Heads; their size is width / heads.</param>
+    /// <returns>The shape of <paramref name="q"/>.</returns>
+    /// <exception cref="ArgumentException">Shapes that do not fit.</exception>
+    public Tensor Attention(Tensor q, Tensor k, Tensor v, int heads)
+    {
+        int width = PartWidth(q, 1, heads, nameof(q));
+        if (PartWidth(k, 1, heads, nameof(k)) != width || k.Shape[0] != q.Shape[0] || v.Shape != k.Shape)
+            throw new ArgumentException($"k is {k.Shape} and v {v.Shape}, expected both [{q.Shape[0]}, keys, {width}]",
+                nameof(k));
+        var sizes = new Kernel.Sizes(q.Shape[0], heads, width / heads, q.Shape[1], k.Shape[1], false);
+        return Attend(sizes, new(q, 0), new(k, 0), new(v, 0), null);
+    }
+
+    private static int PartWidth(Tensor x, int parts, int heads, string name)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(heads, 1);
         if (x.Shape.Rank != 3 || x.Shape.Width % (parts * heads) != 0)
@@ -53,31 +72,48 @@ public sealed partial class Tape
         return x.Shape.Width / parts;
     }
 
-    // The operands are columns of x and of y, each given as (offset, stride).
-    private Tensor Attend(Kernel.Sizes sizes, Tensor x, (int, int) q, Tensor y, (int, int) k, (int, int) v,
-        Tensor? keyLengths)
+    /// <summary>Columns of a tensor from <paramref name="Offset"/> on, which are an operand.</summary>
+    private readonly record struct Part(Tensor Whole, int Offset)
     {
-        int width = sizes.Heads * sizes.HeadSize;
-        Tensor output = NewActivation(new Shape(sizes.Samples, sizes.Queries, width));
-        bool record = Needs(x, y);
+        public Kernel.Operand Data => At(Whole.Data);
+
+        public Kernel.Operand At(DeviceArray array) =>
+            array.IsNull ? default : new(array, Offset, Whole.Shape.Width);
+
+        public Kernel.OperandGradient GradientAt(GradientTarget target) =>
+            target.IsNull ? default : new(target, Offset, Whole.Shape.Width);
+    }
+
+    private Tensor Attend(Kernel.Sizes sizes, Part q, Part k, Part v, Tensor? keyLengths)
+    {
+        Tensor output = NewActivation(new Shape(sizes.Samples, sizes.Queries, sizes.Heads * sizes.HeadSize));
+        Part result = new(output, 0);
+        bool record = Needs(q.Whole, k.Whole == q.Whole ? null : k.Whole, v.Whole == k.Whole ? null : v.Whole);
         DeviceArray logSumExp = record ? Device.Allocate(sizes.Statistics) : default;
         // Before the forward pass: should that refuse a key length, the tape frees the statistics.
         if (record)
             Record(output, () =>
             {
-                DeviceArray dx = Target(x, out bool addX), dy = dx;
-                bool addY = addX;
-                if (y != x)
-                    dy = Target(y, out addY);
-                Kernel.Backward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
-                    logSumExp, At(output.Gradient, (0, width)), At(dx, q), addX, At(dy, k), At(dy, v), addY,
-                    At(output.Data, (0, width)));
-            }, [x, y, keyLengths], logSumExp);
-        Kernel.Forward(sizes, At(x.Data, q), At(y.Data, k), At(y.Data, v), keyLengths?.Data ?? default,
-            At(output.Data, (0, width)), logSumExp);
+                GradientTarget dq = Target(q.Whole), dk = k.Whole == q.Whole ? dq : Target(k.Whole),
+                    dv = v.Whole == k.Whole ? dk : Target(v.Whole);
+                // The kernel gives keys and values their gradients together: one that nobody wants goes to a spare
+                // array, and where one has a gradient already, the other begins with zero.
+                DeviceArray spare = dk.IsNull == dv.IsNull ? default
+                    : Device.Allocate(k.Whole.Shape.Count, k.Whole.Type);
+                (dk, dv) = (dk.IsNull && !spare.IsNull ? new(spare, dv.Accumulate) : dk,
+                    dv.IsNull && !spare.IsNull ? new(spare, dk.Accumulate) : dv);
+                if (dk.Accumulate != dv.Accumulate)
+                {
+                    Device.Clear(dk.Accumulate ? dv.Array : dk.Array);
+                    (dk, dv) = (dk with { Accumulate = true }, dv with { Accumulate = true });
+                }
+                Kernel.Backward(sizes, Inputs(), logSumExp, result.At(output.Gradient),
+                    new(q.GradientAt(dq), k.GradientAt(dk), v.GradientAt(dv)), result.Data);
+                Device.Free(spare);
+            }, [q.Whole, k.Whole, v.Whole, keyLengths], logSumExp);
+        Kernel.Forward(sizes, Inputs(), result.Data, logSumExp);
         return output;
 
-        static Kernel.Operand At(DeviceArray array, (int Offset, int Stride) columns) =>
-            array.IsNull ? default : new(array, columns.Offset, columns.Stride);
+        Kernel.Inputs Inputs() => new(q.Data, k.Data, v.Data, keyLengths?.Data ?? default);
     }
 }

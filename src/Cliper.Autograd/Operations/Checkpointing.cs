@@ -17,7 +17,11 @@ public sealed partial class Tape
     /// <exception cref="InvalidOperationException">The block returned something that it did not make.</exception>
     public Tensor Checkpoint(Func<Tape, Tensor, Tensor> block, Tensor input)
     {
-        using var silent = new Tape(Device, recording: false) { KeepsPackedWeights = KeepsPackedWeights };
+        using var silent = new Tape(Device, recording: false)
+        {
+            KeepsPackedWeights = KeepsPackedWeights,
+            IsRecomputation = IsRecomputation
+        };
         Tensor result = block(silent, input), output = result.Root;
         if (!silent._made.Remove(output))
             throw new InvalidOperationException("a recomputed block must return a tensor that it made on its tape");
@@ -26,10 +30,10 @@ public sealed partial class Tape
         if (Recording && silent._metParameter)
             Record(output, () =>
             {
-                using var again = new Tape(Device);
+                using var again = new Tape(Device) { IsRecomputation = true };
                 Tensor repeated = block(again, input).Root;
                 if (!output.TryMoveGradientTo(repeated))
-                    Kernel.Backward(output.Gradient, repeated.GradientTarget(out bool add), add);
+                    Kernel.Backward(output.Gradient, repeated.GradientTarget());
                 again.PlayBack();
             }, [input]);
         return result;

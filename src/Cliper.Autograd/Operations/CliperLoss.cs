@@ -24,16 +24,12 @@ public sealed partial class Tape
         Tensor losses = New(new Shape(2)), alpha = New(new Shape(batch)),
             nearest = New(new Shape(batch), ElementType.Int32),
             counts = New(new Shape(classes, subclasses), ElementType.Int32);
-        Kernel.Forward(logits.Data, labels.Data, losses.Data, alpha.Data, nearest.Data, counts.Data, batch, classes,
-            subclasses, rule);
+        var sizes = new Kernel.Sizes(batch, classes, subclasses);
+        var modulation = new Kernel.Modulation(alpha.Data, nearest.Data, counts.Data);
+        Kernel.Forward(logits.Data, labels.Data, losses.Data, modulation, sizes, rule);
         if (Needs(logits))
-            Record(losses, () =>
-            {
-                DeviceArray dlogits = Target(logits, out bool add);
-                Kernel.Backward(logits.Data, labels.Data, alpha.Data, nearest.Data, losses.Gradient,
-                    dlogits, add, batch,
-                    classes, subclasses);
-            }, [logits, labels, alpha, nearest]);
+            Record(losses, () => Kernel.Backward(logits.Data, labels.Data, modulation, losses.Gradient,
+                Target(logits), sizes), [logits, labels, alpha, nearest]);
         return losses;
     }
 }

@@ -46,14 +46,14 @@ public sealed partial class Tape
         {
             // y is above zero exactly where the sum was.
             if (relu)
-                Elementwise.Backward<Relu>(y.Data, y.Gradient, y.Gradient, false);
+                Elementwise.Backward<Relu>(y.Data, y.Gradient, y.Gradient);
             if (weight.RequiresGrad)
-                Kernel.BackwardWeight(x.Data, y.Gradient, Target(weight, out bool add), add, window, features);
+                Kernel.BackwardWeight(x.Data, y.Gradient, Target(weight), window, features);
             if (bias is { RequiresGrad: true })
-                ColumnSum.Forward(y.Gradient, Target(bias, out bool add), add, checked((int)output.Pixels),
+                ColumnSum.Forward(y.Gradient, Target(bias), checked((int)output.Pixels),
                     features, features);
             if (x.RequiresGrad)
-                Kernel.BackwardInput(weight.AsOperand(), y.Gradient, Target(x, out bool add), add, window, features);
+                Kernel.BackwardInput(weight.AsOperand(), y.Gradient, Target(x), window, features);
         }, [x, weight]);
         return y;
     }

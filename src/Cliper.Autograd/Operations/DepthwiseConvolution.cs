@@ -27,9 +27,9 @@ public sealed partial class Tape
             Record(y, () =>
             {
                 if (weight.RequiresGrad)
-                    Kernel.BackwardWeight(x.Data, y.Gradient, Target(weight, out bool add), add, window);
+                    Kernel.BackwardWeight(x.Data, y.Gradient, Target(weight), window);
                 if (x.RequiresGrad)
-                    Kernel.BackwardInput(weight.Data, y.Gradient, Target(x, out bool add), add, window);
+                    Kernel.BackwardInput(weight.Data, y.Gradient, Target(x), window);
             }, [x, weight]);
         return y;
     }

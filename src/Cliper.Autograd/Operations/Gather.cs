@@ -18,11 +18,7 @@ public sealed partial class Tape
         Tensor y = New(new Shape([.. rows.Shape.ToArray(), width]), type ?? table.Type);
         Kernel.Forward(table.Data, rows.Data, y.Data, tableRows, width);
         if (Needs(table))
-            Record(y, () =>
-            {
-                DeviceArray dtable = Target(table, out bool add);
-                Kernel.Backward(rows.Data, y.Gradient, dtable, add, tableRows, width);
-            }, [rows]);
+            Record(y, () => Kernel.Backward(rows.Data, y.Gradient, Target(table), tableRows, width), [rows]);
         return y;
     }
 }

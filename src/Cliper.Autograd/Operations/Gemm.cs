@@ -29,37 +29,40 @@ public sealed partial class Tape
                 $"no product of {a.Shape} and {b.Shape}: depths {depth} and {b.Shape[transposeB ? -1 : -2]}");
 
         Tensor c = New(rank == 3 ? new Shape(count, rows, columns) : new Shape(rows, columns));
-        long strideA = (long)rows * depth, strideB = (long)depth * columns, strideC = (long)rows * columns;
-        Kernel.Batched(Left(a.Data), strideA, Right(b.Data), strideB, Result(c.Data), strideC, count, scale: scale);
+        Kernel.Batched(Left(a.Data), Right(b.Data), Result(c.Data), count, scale: scale);
         if (!Needs(a, b))
             return c;
         Record(c, () =>
         {
             if (a.RequiresGrad)
-                WriteGradient(Result(c.Gradient), strideC, Right(b.Data).Transposed, strideB,
-                    Left(Target(a, out bool add)), strideA, transposeA, count, add, scale);
+            {
+                GradientTarget da = Target(a);
+                WriteGradient(Result(c.Gradient), Right(b.Data).Transposed, Left(da.Array), transposeA, da.Accumulate);
+            }
             if (b.RequiresGrad)
-                WriteGradient(Left(a.Data).Transposed, strideA, Result(c.Gradient), strideC,
-                    Right(Target(b, out bool add)), strideB, transposeB, count, add, scale);
+            {
+                GradientTarget db = Target(b);
+                WriteGradient(Left(a.Data).Transposed, Result(c.Gradient), Right(db.Array), transposeB, db.Accumulate);
+            }
         }, [a, b]);
         return c;
 
-        Matrix Left(DeviceArray data) => AsStored(data, rows, depth, transposeA);
-        Matrix Right(DeviceArray data) => AsStored(data, depth, columns, transposeB);
-        Matrix Result(DeviceArray data) => new(data, rows, columns);
+        MatrixBatch Left(DeviceArray data) => AsStored(data, rows, depth, transposeA);
+        MatrixBatch Right(DeviceArray data) => AsStored(data, depth, columns, transposeB);
+        MatrixBatch Result(DeviceArray data) => AsStored(data, rows, columns, transposed: false);
+
+        // The gradient of an operand stored transposed is written as the transpose of the matmul: (X Y)ᵀ = Yᵀ Xᵀ.
+        void WriteGradient(MatrixBatch x, MatrixBatch y, MatrixBatch target, bool transposed, bool accumulate)
+        {
+            if (transposed)
+                Kernel.Batched(y.Transposed, x.Transposed, target.Transposed, count, accumulate, scale);
+            else
+                Kernel.Batched(x, y, target, count, accumulate, scale);
+        }
     }
 
-    private static Matrix AsStored(DeviceArray data, int rows, int columns, bool transposed) =>
-        transposed ? new Matrix(data, columns, rows).Transposed : new Matrix(data, rows, columns);
-
-    // The gradient of an operand stored transposed is written as the transpose of the matmul: (X Y)ᵀ = Yᵀ Xᵀ.
-    private static void WriteGradient(Matrix x, long strideX, Matrix y, long strideY, Matrix target, long strideTarget,
-        bool transposed, int count, bool accumulate, float scale)
-    {
-        if (transposed)
-            Kernel.Batched(y.Transposed, strideY, x.Transposed, strideX, target.Transposed, strideTarget, count,
-                accumulate, scale);
-        else
-            Kernel.Batched(x, strideX, y, strideY, target, strideTarget, count, accumulate, scale);
-    }
+    // Matrices that lie one behind the other without gaps.
+    private static MatrixBatch AsStored(DeviceArray data, int rows, int columns, bool transposed) =>
+        new(transposed ? new Matrix(data, columns, rows).Transposed : new Matrix(data, rows, columns),
+            (long)rows * columns);
 }

@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Kernel = Cliper.Kernels.Operations.InsertEmbeddings;
 
 namespace Cliper.Autograd;
@@ -15,15 +14,11 @@ public sealed partial class Tape
     /// <returns>[P, T, W].</returns>
     public Tensor InsertEmbeddings(Tensor x, Tensor insert, int start)
     {
-        int sequences = x.Shape[0], tokens = x.Shape[1], inserted = insert.Shape[1], width = x.Shape[2];
+        var sizes = new Kernel.Sizes(x.Shape[0], x.Shape[1], insert.Shape[1], start, x.Shape[2]);
         Tensor y = NewActivation(x.Shape);
-        Kernel.Forward(x.Data, insert.Data, y.Data, sequences, tokens, inserted, start, width);
+        Kernel.Forward(x.Data, insert.Data, y.Data, sizes);
         if (Needs(x, insert))
-            Record(y, () =>
-            {
-                DeviceArray dx = Target(x, out bool addX), dinsert = Target(insert, out bool addInsert);
-                Kernel.Backward(y.Gradient, dx, addX, dinsert, addInsert, sequences, tokens, inserted, start, width);
-            }, []);
+            Record(y, () => Kernel.Backward(y.Gradient, Target(x), Target(insert), sizes), []);
         return y;
     }
 }

@@ -19,11 +19,7 @@ public sealed partial class Tape
         }
         DeviceArray inverse = Device.Allocate(rows);
         Kernel.Forward(x.Data, y.Data, inverse, rows, width);
-        Record(y, () =>
-        {
-            DeviceArray dx = Target(x, out bool add);
-            Kernel.Backward(y.Data, inverse, y.Gradient, dx, add, rows, width);
-        }, [], inverse);
+        Record(y, () => Kernel.Backward(y.Data, inverse, y.Gradient, Target(x), rows, width), [], inverse);
         return y;
     }
 }

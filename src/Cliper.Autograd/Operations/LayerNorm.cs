@@ -1,4 +1,4 @@
-using Cliper.Kernels.Memory;
+using Cliper.Kernels.Operations;
 using Kernel = Cliper.Kernels.Operations.LayerNorm;
 
 namespace Cliper.Autograd;
@@ -16,22 +16,18 @@ public sealed partial class Tape
     /// <returns>The shape of <paramref name="x"/>.</returns>
     public Tensor LayerNorm(Tensor x, Tensor gamma, Tensor beta, float epsilon = Kernel.DefaultEpsilon)
     {
-        int rows = x.Shape.Rows, width = x.Shape.Width;
+        var shape = new RowShape(x.Shape.Rows, x.Shape.Width);
+        var affine = new Kernel.Affine(gamma.Data, beta.Data);
         Tensor y = New(x.Shape, x.Type);
         if (!Needs(x, gamma, beta))
         {
-            Kernel.Forward(x.Data, gamma.Data, beta.Data, y.Data, default, default, rows, width, epsilon);
+            Kernel.Forward(x.Data, affine, y.Data, default, shape, epsilon);
             return y;
         }
-        DeviceArray mean = Device.Allocate(rows), rstd = Device.Allocate(rows);
-        Kernel.Forward(x.Data, gamma.Data, beta.Data, y.Data, mean, rstd, rows, width, epsilon);
-        Record(y, () =>
-        {
-            DeviceArray dx = Target(x, out bool addX), dgamma = Target(gamma, out bool addGamma),
-                dbeta = Target(beta, out bool addBeta);
-            Kernel.Backward(x.Data, gamma.Data, mean, rstd, y.Gradient, dx, addX, dgamma, addGamma, dbeta, addBeta,
-                rows, width);
-        }, [x, gamma], mean, rstd);
+        var statistics = new Kernel.Statistics(Device.Allocate(shape.Rows), Device.Allocate(shape.Rows));
+        Kernel.Forward(x.Data, affine, y.Data, statistics, shape, epsilon);
+        Record(y, () => Kernel.Backward(x.Data, gamma.Data, statistics, y.Gradient,
+            new(Target(x), Target(gamma), Target(beta)), shape), [x, gamma], statistics.Mean, statistics.Rstd);
         return y;
     }
 }

@@ -77,13 +77,11 @@ public sealed partial class Tape
     {
         int rows = x.Shape.Rows, inputs = x.Shape.Width, outputs = weight.Shape[0];
         Multiply(new Matrix(x.Data, rows, inputs), weight, new Matrix(weight.AsOperand(), outputs, inputs).Transposed,
-            "transposed",
-            new Matrix(y.Data, rows, outputs), epilogue, false);
+            "transposed", new Matrix(y.Data, rows, outputs), epilogue, false);
     }
 
     private void Multiply<TEpilogue>(Matrix left, Tensor weight, Matrix right, string kind, Matrix result,
-        TEpilogue epilogue,
-        bool accumulate) where TEpilogue : struct, ICpuEpilogue
+        TEpilogue epilogue, bool accumulate) where TEpilogue : struct, ICpuEpilogue
     {
         if (Device is CpuDevice && (KeepsPackedWeights || !weight.RequiresGrad))
             Kernel.Run(left, weight.Companion(kind, () => PackedMatrix.Pack(right)), result, epilogue, accumulate);
@@ -96,21 +94,26 @@ public sealed partial class Tape
         int rows = x.Shape.Rows, inputs = x.Shape.Width, outputs = weight.Shape[0];
         Matrix gradient = new(dy, rows, outputs);
         if (weight.RequiresGrad)
+        {
+            GradientTarget dweight = Target(weight);
             Kernel.Run(gradient.Transposed, new Matrix(x.Data, rows, inputs),
-                new Matrix(Target(weight, out bool add), outputs, inputs), add);
+                new Matrix(dweight.Array, outputs, inputs), dweight.Accumulate);
+        }
         if (bias is { RequiresGrad: true })
-            ColumnSum.Forward(dy, Target(bias, out bool add), add, rows, outputs, outputs);
+            ColumnSum.Forward(dy, Target(bias), rows, outputs, outputs);
         if (!x.RequiresGrad)
             return;
         PreActivation? before = x.Consumers == 1 && !x.HasGradient ? x.PreActivation : null;
-        Matrix right = new(weight.AsOperand(), outputs, inputs), target = new(Target(x, out bool addX), rows, inputs);
+        var right = new Matrix(weight.AsOperand(), outputs, inputs);
+        GradientTarget dx = Target(x);
         if (before is null)
         {
-            Multiply(gradient, weight, right, "plain", target, default(NoEpilogue), addX);
+            Multiply(gradient, weight, right, "plain", new Matrix(dx.Array, rows, inputs), default(NoEpilogue),
+                dx.Accumulate);
             return;
         }
         Activations.Find(before.Activation).Accept(
-            new GradientThroughActivation(this, gradient, weight, right, target, before.Data, addX));
+            new GradientThroughActivation(this, gradient, weight, right, dx, before.Data));
         before.GradientHasPassed = true;
     }
 
@@ -125,12 +128,11 @@ public sealed partial class Tape
 
     /// <summary>The gradient by x, multiplied by the derivative of the activation that x is the result of.</summary>
     private readonly struct GradientThroughActivation(Tape tape, Matrix gradient, Tensor weight, Matrix right,
-        Matrix target,
-        DeviceArray pre, bool accumulate) : IActivationVisitor
+        GradientTarget dx, DeviceArray pre) : IActivationVisitor
     {
         public void Visit<TOperation>() where TOperation : struct, IUnaryOperation =>
-            tape.Multiply(gradient, weight, right, "plain", target,
-                new DerivativeEpilogue<TOperation>(pre, target.Columns), accumulate);
+            tape.Multiply(gradient, weight, right, "plain", new Matrix(dx.Array, gradient.Rows, right.Columns),
+                new DerivativeEpilogue<TOperation>(pre, right.Columns), dx.Accumulate);
     }
 }
 
@@ -163,6 +165,6 @@ internal sealed class PreActivation(Activation activation, DeviceArray data)
     private readonly struct BackwardInPlace(DeviceArray x, DeviceArray gradient) : IActivationVisitor
     {
         public void Visit<TOperation>() where TOperation : struct, IUnaryOperation =>
-            Elementwise.Backward<TOperation>(x, gradient, gradient, false);
+            Elementwise.Backward<TOperation>(x, gradient, gradient);
     }
 }

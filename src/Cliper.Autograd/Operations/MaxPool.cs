@@ -14,7 +14,7 @@ public sealed partial class Tape
         Tensor y = New(ShapeOf(Kernel.Output(input)), x.Type);
         Kernel.Forward(x.Data, y.Data, input);
         if (Needs(x))
-            Record(y, () => Kernel.Backward(x.Data, y.Data, y.Gradient, Target(x, out bool add), add, input), [x]);
+            Record(y, () => Kernel.Backward(x.Data, y.Data, y.Gradient, Target(x), input), [x]);
         return y;
     }
 }

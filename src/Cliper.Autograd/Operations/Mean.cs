@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Kernel = Cliper.Kernels.Operations.Mean;
 
 namespace Cliper.Autograd;
@@ -14,11 +13,7 @@ public sealed partial class Tape
         Tensor y = New(new Shape(samples, width));
         Kernel.Forward(x.Data, y.Data, samples, frames, width);
         if (Needs(x))
-            Record(y, () =>
-            {
-                DeviceArray dx = Target(x, out bool add);
-                Kernel.Backward(y.Gradient, dx, add, samples, frames, width);
-            }, []);
+            Record(y, () => Kernel.Backward(y.Gradient, Target(x), samples, frames, width), []);
         return y;
     }
 }

@@ -18,9 +18,9 @@ public sealed partial class Tape
             {
                 // One after the other: a may be b, and the second must see what the first has written.
                 if (a.RequiresGrad)
-                    Kernel.Backward(a.Data, b.Data, y.Gradient, Target(a, out bool addA), addA, default, false);
+                    Kernel.Backward(a.Data, b.Data, y.Gradient, Target(a), default);
                 if (b.RequiresGrad)
-                    Kernel.Backward(a.Data, b.Data, y.Gradient, default, false, Target(b, out bool addB), addB);
+                    Kernel.Backward(a.Data, b.Data, y.Gradient, default, Target(b));
             }, [a, b]);
         return y;
     }

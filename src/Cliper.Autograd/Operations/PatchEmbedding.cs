@@ -27,10 +27,23 @@ public sealed partial class Tape
         if (Needs(images, weight))
             Record(y, () =>
             {
-                DeviceArray dimages = Target(images, out bool addImages), dweight = Target(weight, out bool addWeight);
-                Kernel.Backward(images.Data, weight.AsOperand(), y.Gradient, dimages, addImages, dweight,
-                    addWeight, sizes);
+                GradientTarget dimages = Target(images), dweight = Target(weight);
+                Kernel.Backward(images.Data, weight.AsOperand(), y.Gradient, dimages, dweight, sizes);
             }, [images, weight]);
+        return y;
+    }
+    /// <summary>Images of planes (NCHW) as feature maps (NHWC) of the device's type of activations, for
+    /// <see cref="Convolution"/>. No gradient flows back to the images.</summary>
+    /// <param name="images">[N, C, H, W].</param>
+    /// <returns>[N, H, W, C].</returns>
+    /// <exception cref="ArgumentException">The images have another number of axes, or require a gradient.</exception>
+    public Tensor ToPixels(Tensor images)
+    {
+        Shape x = images.Shape;
+        if (x.Rank != 4 || images.RequiresGrad)
+            throw new ArgumentException($"images {x}: expected [N, C, H, W], without a gradient", nameof(images));
+        Tensor y = NewActivation(new Shape(x[0], x[2], x[3], x[1]));
+        Kernel.Unfold(images.Data, y.Data, new Kernel.Sizes(x[0], x[1], x[2], x[3], 1, 1));
         return y;
     }
 }

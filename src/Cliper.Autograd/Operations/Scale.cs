@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Kernel = Cliper.Kernels.Operations.Scale;
 
 namespace Cliper.Autograd;
@@ -14,11 +13,7 @@ public sealed partial class Tape
         Tensor y = New(x.Shape);
         Kernel.Forward(x.Data, factor, y.Data);
         if (Needs(x))
-            Record(y, () =>
-            {
-                DeviceArray dx = Target(x, out bool add);
-                Kernel.Forward(y.Gradient, factor, dx, add);
-            }, []);
+            Record(y, () => Kernel.Backward(y.Gradient, factor, Target(x)), []);
         return y;
     }
 }

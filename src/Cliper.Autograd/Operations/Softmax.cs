@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Kernel = Cliper.Kernels.Operations.Softmax;
 
 namespace Cliper.Autograd;
@@ -14,11 +13,7 @@ public sealed partial class Tape
         Tensor y = New(x.Shape, x.Type);
         Kernel.Forward(x.Data, y.Data, rows, width);
         if (Needs(x))
-            Record(y, () =>
-            {
-                DeviceArray dx = Target(x, out bool add);
-                Kernel.Backward(y.Data, y.Gradient, dx, add, rows, width);
-            }, []);
+            Record(y, () => Kernel.Backward(y.Data, y.Gradient, Target(x), rows, width), []);
         return y;
     }
 }

@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Kernel = Cliper.Kernels.Operations.SoftmaxCrossEntropy;
 
 namespace Cliper.Autograd;
@@ -18,11 +17,8 @@ public sealed partial class Tape
         Tensor loss = New(new Shape(1)), logSum = New(new Shape(rows));
         Kernel.Forward(logits.Data, targets.Data, loss.Data, logSum.Data, rows, classes);
         if (Needs(logits))
-            Record(loss, () =>
-            {
-                DeviceArray dlogits = Target(logits, out bool add);
-                Kernel.Backward(logits.Data, targets.Data, logSum.Data, loss.Gradient, dlogits, add, rows, classes);
-            }, [logits, targets, logSum]);
+            Record(loss, () => Kernel.Backward(logits.Data, targets.Data, logSum.Data, loss.Gradient,
+                Target(logits), rows, classes), [logits, targets, logSum]);
         return loss;
     }
 }

@@ -1,4 +1,3 @@
-using Cliper.Kernels.Memory;
 using Kernel = Cliper.Kernels.Operations.Sum;
 
 namespace Cliper.Autograd;
@@ -13,11 +12,7 @@ public sealed partial class Tape
         Tensor y = New(new Shape(1));
         Kernel.Forward(x.Data, y.Data);
         if (Needs(x))
-            Record(y, () =>
-            {
-                DeviceArray dx = Target(x, out bool add);
-                Kernel.Backward(y.Gradient, dx, add);
-            }, []);
+            Record(y, () => Kernel.Backward(y.Gradient, Target(x)), []);
         return y;
     }
 }

@@ -30,20 +30,35 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         string? ffmpeg = Machine.FindFfmpeg();
         var card = device as CudaDevice;
         card?.TryGraph();
+        var findings = new Findings(host, device.Activations, card, gflops, bandwidth, checks, tests, ffmpeg);
         if (Terminal.Json)
-            WriteJson(host, device.Activations, card, gflops, bandwidth, checks, tests, passed, ffmpeg);
+            WriteJson(findings, passed);
         else
-            WriteTable(host, device.Activations, card, gflops, bandwidth, checks, tests, ffmpeg);
+            WriteTable(findings);
         return passed ? ExitCode.Done : ExitCode.Failed;
     }
 
     private static string WhyNoGpu => CudaDevice.WhyNone() is { } reason ? Remedies.Explain(reason)
         : "there is a card, which this run does not use";
 
-    private void WriteTable(CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
-        IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests,
-        string? ffmpeg)
+    /// <summary>All that was found on this machine.</summary>
+    /// <param name="Host">The CPU.</param>
+    /// <param name="Stored">The type that activations are stored in.</param>
+    /// <param name="Card">The GPU; null without one.</param>
+    /// <param name="Gflops">The CPU's measured FMA peak in GFLOP/s.</param>
+    /// <param name="Bandwidth">The CPU's measured memory bandwidth in GB/s.</param>
+    /// <param name="Checks">Results of the self-test.</param>
+    /// <param name="Tests">Results of the operations, by device.</param>
+    /// <param name="Ffmpeg">Path of ffmpeg; null without one.</param>
+    private sealed record Findings(CpuDevice Host, ElementType Stored, CudaDevice? Card, double Gflops,
+        double Bandwidth, IReadOnlyList<SelfTest.Result> Checks,
+        (string Device, IReadOnlyList<OperationTest.Result> Results)[] Tests, string? Ffmpeg);
+
+    private void WriteTable(Findings findings)
     {
+        (CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
+            IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests,
+            string? ffmpeg) = findings;
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("found");
         Row("processor", $"{Machine.Processor}, {Environment.ProcessorCount} logical");
         Row("instruction set", device.Level.Describe());
@@ -84,10 +99,11 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         void Row(string what, string found) => table.AddRow(Markup.Escape(what), Markup.Escape(found));
     }
 
-    private void WriteJson(CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
-        IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests,
-        bool passed,
-        string? ffmpeg) =>
+    private void WriteJson(Findings findings, bool passed)
+    {
+        (CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
+            IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests,
+            string? ffmpeg) = findings;
         Terminal.WriteJson(json =>
         {
             json.WriteStartObject();
@@ -154,6 +170,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
                 WriteKernelLogs(json, card.KernelLogs);
             json.WriteEndObject();
         });
+    }
 
     private static void WriteKernelLogs(Utf8JsonWriter json, IReadOnlyList<(string Kernel, string Log)> logs)
     {

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
-using Cliper.Model.Checkpoints;
 using Cliper.Model.DataSets;
 using Cliper.Model.Inference;
 using Cliper.Model.Samples;
@@ -12,17 +11,7 @@ namespace Cliper.Cli.Commands;
 /// <summary>Evaluates a trained model on labeled data.</summary>
 internal sealed class EvalCommand : CliCommand
 {
-    private readonly Option<string?> _run = new("--run")
-    {
-        Description = "A run's folder: its model.",
-        HelpName = "FOLDER",
-    };
-
-    private readonly Option<string?> _checkpoint = new("--checkpoint")
-    {
-        Description = "A file of a run's checkpoints/.",
-        HelpName = "FILE",
-    };
+    private readonly ModelOptions _model = new();
 
     private readonly Option<string> _data = new("--data")
     {
@@ -60,21 +49,18 @@ internal sealed class EvalCommand : CliCommand
         : base("eval", "WAR, UAR and the confusion matrix of a trained model on labeled data.", terminal, common,
             cancellation)
     {
-        foreach (Option option in new Option[] { _run, _checkpoint, _data, _dataSet, _split, _fold, _choices, _strict })
+        foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _choices, _strict])
             Add(option);
     }
 
     protected override int Run(ParseResult parsed)
     {
-        string checkpoint = (parsed.GetValue(_run), parsed.GetValue(_checkpoint)) switch
-        {
-            ({ } run, null) => Folder(run),
-            (null, { } file) => file,
-            _ => throw new SettingsException("give either --run or --checkpoint"),
-        };
+        ModelRequest model = _model.Read(parsed)
+            ?? throw new SettingsException("give a trained model with --model, or CLIP weights with --weights");
         using Device device = Common.OpenDevice(parsed);
-        using Predictor predictor = Predictor.Load(Checkpoint.Find(checkpoint), device);
-        DataSplit split = SplitOf(parsed, parsed.GetValue(_run));
+        DataSplit? split = model.IsWeights ? SplitOf(parsed, null) : null;
+        using Predictor predictor = model.Open(device, () => split!.Classes);
+        split ??= SplitOf(parsed, model.Run);
         (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split,
             parsed.GetValue(_strict), Cancellation);
         SkippedPictures.Say(Terminal, skipped);
@@ -82,12 +68,18 @@ internal sealed class EvalCommand : CliCommand
             Terminal.WriteJson(json =>
             {
                 json.WriteStartObject();
+                json.WriteString("model", model.Name);
                 EvaluationOutput.Write(json, evaluation);
+                EvaluationOutput.WriteNumber(json, "calibrationError", evaluation.CalibrationError);
                 json.WriteNumber("skipped", skipped.Count);
                 json.WriteEndObject();
             });
         else
+        {
             EvaluationOutput.Write(Terminal, evaluation);
+            if (evaluation.CalibrationError is { } error)
+                Terminal.Out.WriteLine(Format.Invariant($"{model.Name}: expected calibration error {error:F3}"));
+        }
         return ExitCode.Done;
     }
 
@@ -133,8 +125,4 @@ internal sealed class EvalCommand : CliCommand
             return null;
         }
     }
-
-    private static string Folder(string run) => Directory.Exists(run)
-        ? run
-        : throw new InputException($"{run}: no such folder; --run takes the folder that 'train --out' wrote");
 }

@@ -94,26 +94,28 @@ internal sealed class FaceOptions
         /// <param name="say">Given a line for the person.</param>
         public FaceCrop CropFor(CheckpointInfo model, bool knowsCropsAlone, Func<BlazeFace> network, Action<string> say)
         {
-            if (model.Alignment == FaceAlignment.Aligned)
-                say("the model has learned from faces that were aligned, upright and tightly cut out: it knows others "
-                    + "less well; faces are cut out here, not turned");
+            var framing = new FaceFraming(model.FaceTemplate, model.FaceMargin);
+            if (framing.Template is null && model.Alignment == FaceAlignment.Aligned)
+                say("the model has learned from faces that were aligned, upright and tightly cut out, and nobody "
+                    + "measured where they lie: faces are cut out here, not turned, and it knows them less well");
             if (Box is { } box)
-                return FaceCrop.Given(box, model.FaceMargin);
+                return FaceCrop.Given(box, framing);
             if (Table is not null)
-                return FaceCrop.Listed(Table, model.FaceMargin);
-            if (Cascade is null && Faces is null && model.Alignment == FaceAlignment.WholeImage)
+                return FaceCrop.Listed(Table, framing);
+            bool isChosen = Cascade is not null || Faces is not null;
+            if (!isChosen && model.Alignment == FaceAlignment.WholeImage)
             {
                 say("the model has learned from whole pictures: no face is looked for, of each the center is taken");
                 return FaceCrop.None;
             }
-            if (Faces == None || Cascade is null && Faces is null && knowsCropsAlone)
+            if (Faces == None || !isChosen && knowsCropsAlone)
             {
                 say("no face is looked for: of each picture the center is taken; --faces all looks for faces");
                 return FaceCrop.None;
             }
             if (Cascade is not null)
                 say($"faces are looked for with {CascadeFile} (--faces none takes the center of each picture)");
-            return FaceCrop.Sought(Cascade is not null ? Cascade : network(), model.FaceMargin, Faces == Largest);
+            return FaceCrop.Sought(Cascade is not null ? Cascade : network(), framing, Faces == Largest);
         }
     }
 }

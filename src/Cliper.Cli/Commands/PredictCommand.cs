@@ -2,12 +2,9 @@ using System.CommandLine;
 using System.Text;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
-using Cliper.Model.Checkpoints;
 using Cliper.Model.Faces;
-using Cliper.Model.Images;
 using Cliper.Model.Inference;
 using Cliper.Model.IO;
-using Cliper.Model.Reporting;
 using Cliper.Model.Samples;
 using Cliper.Model.Video;
 
@@ -16,22 +13,30 @@ namespace Cliper.Cli.Commands;
 /// <summary>The expressions in pictures and videos.</summary>
 internal sealed class PredictCommand : CliCommand
 {
-    private const string StandardOutput = "-";
-    private const string DrawnFacesModel = "drawn-faces", DrawnFacesNote =
-        "trained on drawn faces: of no use on photographs";
+    private const string StandardOutput = "-", StandardInput = "-";
+
+    /// <summary>The classes of CLIP weights that are given without classes: the seven of most data sets.</summary>
+    private static readonly string[] UsualClasses =
+        ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"];
 
     private readonly Argument<string[]> _paths = new("PATH")
     {
-        Description = "Pictures, folders of pictures, and videos.",
+        Description = "Pictures, folders of pictures, and videos; - is a picture from standard input.",
         Arity = ArgumentArity.OneOrMore,
     };
 
-    private readonly Option<string?> _checkpoint = new("--checkpoint")
+    private readonly ModelOptions _model = new();
+
+    private readonly Option<string?> _classes = new("--classes")
     {
-        Description =
-            "A run's folder or a file of its checkpoints/. Without it the small model of the demo, which knows drawn "
-            + "faces only.",
-        HelpName = "PATH",
+        Description = "The classes that --weights answer with, separated by commas; without it the seven usual ones.",
+        HelpName = "NAME,NAME,...",
+    };
+
+    private readonly Option<float> _minProbability = new("--min-probability")
+    {
+        Description = "An answer that is less probable is called uncertain.",
+        HelpName = "P",
     };
 
     private readonly Option<bool> _clips = new("--clips")
@@ -84,8 +89,8 @@ internal sealed class PredictCommand : CliCommand
         : base("predict", "The expressions in pictures and videos.", terminal, common, cancellation)
     {
         Add(_paths);
-        foreach (Option option in (Option[])[_checkpoint, _clips, _window, _stride, _rate, _csv, _plot, _annotate,
-            .. _faces.Options, _strict])
+        foreach (Option option in (Option[])[.. _model.Options, _classes, _minProbability, _clips, _window, _stride,
+            _rate, _csv, _plot, _annotate, .. _faces.Options, _strict])
             Add(option);
     }
 
@@ -94,24 +99,26 @@ internal sealed class PredictCommand : CliCommand
         bool clips = parsed.GetValue(_clips);
         string[] paths = parsed.GetValue(_paths)!;
         FaceOptions.FaceRequest asked = _faces.Read(parsed);
+        (ModelRequest request, float leastProbability) = (RequestOf(parsed), LeastProbabilityOf(parsed));
         string[] videos = [.. paths.Where(ImageFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
         var leftOut = new Dictionary<string, string>();
         CheckOutputs(parsed, windows is not null);
-        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips
-            ? ImageFiles.Clips(others, leftOut.Add) : ImageFiles.Pictures(others, leftOut.Add);
+        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? ImageFiles.Clips(others, leftOut.Add)
+            : Pictures(others, leftOut.Add);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using Device device = Common.OpenDevice(parsed);
-        string? named = parsed.GetValue(_checkpoint);
-        if (named is null)
-            Terminal.Say("no --checkpoint is given: the answers are those of a small model that has learned from "
-                + "drawn faces only");
-        string checkpoint = named is null ? ShippedModels.Cliper : Checkpoint.Find(named);
-        using Predictor predictor = Predictor.Load(checkpoint, device);
+        using Predictor predictor = request.Open(device, () => ClassesOf(parsed));
+        var model = new AnsweringModel(request.Name, predictor.Path, predictor.Method,
+            request.NotesOf(predictor.Info), new ExpressionNames(predictor.Classes, leastProbability));
+        foreach (string note in model.Notes)
+            Terminal.Say($"{model.Name}: {note}");
         BlazeFace? network = null;
-        FaceCrop crop = asked.CropFor(predictor.Info, named is null, () => network = new BlazeFace(), Terminal.Say);
+        FaceCrop crop = asked.CropFor(predictor.Info, request.Shipped?.IsOfCrops == true, () =>
+            network = new BlazeFace(), Terminal.Say);
         using BlazeFace? ended = network;
         var run = new PredictRun(Terminal, predictor, crop, parsed.GetValue(_strict), Cancellation);
+        var drawings = new PredictDrawings(model, Cancellation);
         IEnumerable<FileResult> answers = windows is { } frames ? run.Timelines(files, frames.Window, frames.Stride)
             : (clips ? run.Clips(samples) : run.Pictures(samples)).Concat(run.Videos(files));
         var results = new List<FileResult>();
@@ -119,55 +126,63 @@ internal sealed class PredictCommand : CliCommand
         {
             results.Add(result);
             if (!Terminal.Json && parsed.GetValue(_csv) != StandardOutput)
-                PredictionText.Write(Terminal.Out, result, predictor.Classes);
+                PredictionText.Write(Terminal.Out, result, model.Names);
             if (windows is not null)
-                Draw(parsed, result, predictor.Classes, crop);
+                drawings.WriteVideo(result, parsed.GetValue(_plot), parsed.GetValue(_annotate));
         }
         if (Terminal.Json)
-        {
-            var document = new PredictionDocument(named is null ? DrawnFacesModel
-                : Path.GetFileName(Path.TrimEndingDirectorySeparator(named)),
-                checkpoint, named is null ? [DrawnFacesNote] : predictor.Info.Note.Length > 0 ? [predictor.Info.Note]
-                : [], predictor.Classes);
-            Terminal.WriteJson(json => document.Write(json, run.Warnings,
+            Terminal.WriteJson(json => new PredictionDocument(model).Write(json, run.Warnings,
                 run.Skipped.Concat(leftOut).ToDictionary(), results));
-        }
         if (parsed.GetValue(_csv) is { } csv)
-            WriteText(csv, new PredictionTable(predictor.Classes).Lines(results, windows is not null));
+            WriteText(csv, new PredictionTable(model).Lines(results, windows is not null));
         if (windows is null && parsed.GetValue(_annotate) is { } annotated)
-            Annotate(annotated, results, predictor.Classes);
+            drawings.WritePictures(annotated, results, samples);
         SkippedPictures.SayLeftOut(Terminal, leftOut);
         return SayWhatIsMissing(run.Skipped, results.Count);
     }
 
-    /// <summary>The plot and the annotated copy of a video.</summary>
-    private void Draw(ParseResult parsed, FileResult video, IReadOnlyList<string> classes, FaceCrop crop)
+    /// <summary>The model that was asked for, or the one that answers where none was, which is said.</summary>
+    private ModelRequest RequestOf(ParseResult parsed)
     {
-        IReadOnlyList<TimelineRow> rows = video.Faces[0].Windows!;
-        if (parsed.GetValue(_plot) is { } plot)
-            WritePlot(plot, rows, classes);
-        if (parsed.GetValue(_annotate) is { } annotated)
-            VideoAnnotation.Write(annotated, VideoFile.Open(video.File), rows, classes, crop, Cancellation);
+        ModelRequest? request = _model.Read(parsed);
+        if (parsed.GetValue(_classes) is not null && request is not { IsWeights: true })
+            throw new SettingsException("--classes is for CLIP weights (--weights); a trained model has its own");
+        if (request is not null)
+            return request;
+        Terminal.Say($"no --model is given: the answers are those of {ModelRequest.Default.Name}");
+        return ModelRequest.Default;
     }
 
-    /// <summary>Writes the pictures with their answers drawn in: one to a file, several into a folder.</summary>
-    private static void Annotate(string path, IReadOnlyList<FileResult> results, IReadOnlyList<string> classes)
+    private string[] ClassesOf(ParseResult parsed)
     {
-        FileResult[] pictures = [.. results.Where(result => result.Size is not null)];
-        bool folder = pictures.Length > 1 || Directory.Exists(path);
-        if (folder)
-            Directory.CreateDirectory(path);
-        foreach (FileResult picture in pictures)
-        {
-            RgbImage image = ImageCodec.Instance.Decode(File.ReadAllBytes(picture.File), picture.File);
-            StillAnnotation.Draw(image, picture.Faces.Select(face => (face.Face?.Box, face.Prediction)), classes);
-            string target = folder ? Path.Combine(path, Path.ChangeExtension(Path.GetFileName(picture.File), ".png"))
-                : path;
-            ImageFormat format = Path.GetExtension(target).ToLowerInvariant() is ".jpg" or ".jpeg" ? ImageFormat.Jpeg
-                : ImageFormat.Png;
-            byte[] bytes = SkiaImageCodec.Instance.Encode(image, format);
-            AtomicFile.Write(target, stream => stream.Write(bytes));
-        }
+        string[] classes = parsed.GetValue(_classes)?.Split(',', StringSplitOptions.TrimEntries) ?? UsualClasses;
+        return classes.Length > 1 && classes.All(name => name.Length > 0)
+            && classes.Distinct(StringComparer.Ordinal).Count() == classes.Length ? classes
+            : throw new SettingsException(
+                $"--classes is '{parsed.GetValue(_classes)}'; expected two names or more that differ, such as "
+                + "happy,sad");
+    }
+
+    private float LeastProbabilityOf(ParseResult parsed)
+    {
+        float least = parsed.GetValue(_minProbability);
+        return least is >= 0 and <= 1 ? least : throw new SettingsException(
+            FormattableString.Invariant($"--min-probability is {least}; it must lie within 0 and 1"));
+    }
+
+    /// <summary>The pictures of paths, and the one from standard input; what folders have beside is told.</summary>
+    private IReadOnlyList<Sample> Pictures(string[] paths, Action<string, string> leftOut)
+    {
+        if (!paths.Contains(StandardInput))
+            return ImageFiles.Pictures(paths, leftOut);
+        using var content = new MemoryStream();
+        using (Stream input = Terminal.In)
+            input.CopyTo(content);
+        if (content.Length == 0)
+            throw new InputException($"{StandardInput}: nothing came from standard input; expected a picture");
+        string[] others = [.. paths.Where(path => path != StandardInput)];
+        return [new Sample(StandardInput, 0, [new EncodedFrame(StandardInput, content.ToArray())]),
+            .. others.Length == 0 ? [] : ImageFiles.Pictures(others, leftOut)];
     }
 
     /// <summary>Says which files have no answer, and why; the exit code that follows.</summary>
@@ -209,14 +224,6 @@ internal sealed class PredictCommand : CliCommand
         if (drawn && videos > 1)
             throw new SettingsException($"--plot and --annotate write one file; give one video, not {videos}");
         return (window.Value, stride ?? Math.Max(1, window.Value / 2));
-    }
-
-    private static void WritePlot(string path, IReadOnlyList<TimelineRow> rows, IReadOnlyList<string> classes)
-    {
-        byte[] bytes = Path.GetExtension(path).Equals(".svg", StringComparison.OrdinalIgnoreCase)
-            ? Encoding.UTF8.GetBytes(TimelinePlot.Svg(rows, classes))
-            : SkiaImageCodec.Instance.Encode(TimelinePlot.Picture(rows, classes), ImageFormat.Png);
-        AtomicFile.Write(path, stream => stream.Write(bytes));
     }
 
     private void WriteText(string path, IEnumerable<string> lines)

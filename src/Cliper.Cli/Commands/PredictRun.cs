@@ -74,41 +74,41 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
             Say($"no face was found in {faceless} of {frames} pictures; of those the center is taken");
     }
 
-    /// <summary>An answer for each video; one that cannot be decoded is left out unless that is an error.</summary>
+    /// <summary>An answer for each face of each video; one that cannot be decoded is left out unless that is an
+    /// error.</summary>
     public IEnumerable<FileResult> Videos(IEnumerable<VideoFile> videos)
     {
         VideoPredictor model = ForVideo();
         foreach (VideoFile video in videos)
         {
-            Prediction prediction;
+            IReadOnlyList<VideoFace> faces;
             try
             {
-                prediction = model.Predict(video, cancellation);
+                faces = model.Predict(video, cancellation);
             }
             catch (InputException failure) when (!strict)
             {
                 _skipped[video.Path] = failure.Message;
                 continue;
             }
-            yield return Result(video, prediction, null);
+            yield return Result(video, faces);
         }
     }
 
-    /// <summary>An answer for each video and for its windows.</summary>
+    /// <summary>An answer for each face of each video and for its windows.</summary>
     public IEnumerable<FileResult> Timelines(IEnumerable<VideoFile> videos, int window, int stride)
     {
         VideoPredictor model = ForVideo();
         foreach (VideoFile video in videos)
-        {
-            Prediction? whole = null;
-            TimelineRow[] rows = [.. model.Timeline(video, window, stride, prediction => whole = prediction,
-                cancellation)];
-            yield return Result(video, whole!, rows);
-        }
+            yield return Result(video, model.Timeline(video, window, stride, cancellation));
     }
 
-    private static FileResult Result(VideoFile video, Prediction prediction, IReadOnlyList<TimelineRow>? windows) =>
-        new(video.Path, [new FaceResult(null, prediction, windows)]) { Frames = video.FrameCount, Rate = video.Rate };
+    private static FileResult Result(VideoFile video, IReadOnlyList<VideoFace> faces) =>
+        new(video.Path, [.. faces.Select(face => new FaceResult(null, face.Prediction, face))])
+        {
+            Frames = video.FrameCount,
+            Rate = video.Rate,
+        };
 
     private IEnumerable<FilePrediction> Predict(IReadOnlyList<Sample> samples, bool clips,
         Dictionary<string, string> skipped) =>

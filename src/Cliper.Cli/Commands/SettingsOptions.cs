@@ -81,8 +81,11 @@ internal sealed class SettingsOptions(bool stages)
     ];
 
     /// <summary>All of them, to be added to a command.</summary>
-    public IEnumerable<Option> All => [_recipe, _config, .. Values.Select(value => value.Option), .. stages ? [_balance, _stage]
-        : Array.Empty<Option>(), _strict, _set];
+    public IEnumerable<Option> All => 
+        [
+            _recipe, _config, .. Values.Select(value => value.Option),
+            .. stages ? [_balance, _stage] : Array.Empty<Option>(), _strict, _set,
+        ];
 
     private IEnumerable<(Option<string?> Option, string[] Paths)> Values => stages ? [.. _values, .. _stageValues]
         : _values;

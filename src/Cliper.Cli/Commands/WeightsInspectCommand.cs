@@ -42,10 +42,12 @@ internal sealed class WeightsInspectCommand : CliCommand
         if (inspection.Clip is { } clip)
         {
             Row("architecture", $"{WeightsInspection.NameOf(clip)}, {NamingName(inspection.Naming!.Value)} naming");
-            Row("image tower",
-                Format.Invariant(
-                $"{clip.ImageSize} pixels in patches of {clip.PatchSize}, width {clip.VisionWidth}, ",
-                $"{clip.VisionLayers} blocks, {clip.VisionHeads} heads"));
+            Row("image tower", clip.ResNetBlocks is { } blocks
+                ? Format.Invariant($"{clip.ImageSize} pixels, ResNet of width {clip.VisionWidth}, ",
+                    $"{blocks} blocks, {clip.VisionHeads} heads of pooling")
+                : Format.Invariant(
+                    $"{clip.ImageSize} pixels in patches of {clip.PatchSize}, width {clip.VisionWidth}, ",
+                    $"{clip.VisionLayers} blocks, {clip.VisionHeads} heads"));
             Row("text tower",
                 Format.Invariant(
                 $"{clip.VocabularySize} tokens, {clip.ContextLength} positions, width {clip.TextWidth}, ",
@@ -154,6 +156,13 @@ internal sealed class WeightsInspectCommand : CliCommand
             ("contextLength", clip.ContextLength), ("embedSize", clip.EmbedSize),
         })
             json.WriteNumber(name, value);
+        if (clip.ResNetBlocks is { } blocks)
+        {
+            json.WriteStartArray("resNetBlocks");
+            for (int stage = 0; stage < StageBlocks.Stages; stage++)
+                json.WriteNumberValue(blocks[stage]);
+            json.WriteEndArray();
+        }
         json.WriteString("activation", clip.Activation.ToString());
         json.WriteNumber("layerNormEpsilon", clip.LayerNormEpsilon);
         json.WriteEndObject();

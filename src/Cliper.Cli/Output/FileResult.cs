@@ -20,7 +20,11 @@ internal sealed record FileResult(string File, IReadOnlyList<FaceResult> Faces)
 }
 
 /// <summary>A model's answer for one face.</summary>
-/// <param name="Face">Where it is; null where all of the file was looked at.</param>
-/// <param name="Prediction">The answer.</param>
-/// <param name="Windows">Answers for stretches of a video; null for one answer.</param>
-internal sealed record FaceResult(Face? Face, Prediction Prediction, IReadOnlyList<TimelineRow>? Windows = null);
+/// <param name="Face">Where it is; null for a video, and where all of the file was looked at.</param>
+/// <param name="Prediction">The answer; null for a video without a face.</param>
+/// <param name="Video">More on a face of a video; null for others.</param>
+internal sealed record FaceResult(Face? Face, Prediction? Prediction, VideoFace? Video = null)
+{
+    /// <summary>Answers for stretches of a video; null for one answer.</summary>
+    public IReadOnlyList<TimelineRow>? Windows => Video is { Windows.Count: > 0 } ? Video.Windows : null;
+}

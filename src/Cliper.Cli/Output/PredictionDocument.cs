@@ -9,15 +9,10 @@ using Cliper.Model.Prompts;
 namespace Cliper.Cli;
 
 /// <summary>The document of predict --json, schema 1.</summary>
-/// <param name="model">The model's name.</param>
-/// <param name="checkpoint">Its file.</param>
-/// <param name="notes">Notes on the model that a reader of the answers needs.</param>
-/// <param name="classes">Class names, in the order of the probabilities.</param>
-internal sealed class PredictionDocument(string model, string checkpoint, IReadOnlyList<string> notes,
-    IReadOnlyList<string> classes)
+/// <param name="model">The model that answers.</param>
+internal sealed class PredictionDocument(AnsweringModel model)
 {
     private const int Schema = 1;
-    private const string Method = "cliper";
 
     /// <summary>Writes the document.</summary>
     /// <param name="json">Where to.</param>
@@ -53,12 +48,12 @@ internal sealed class PredictionDocument(string model, string checkpoint, IReadO
     private void WriteModel(Utf8JsonWriter json)
     {
         json.WriteStartObject("model");
-        json.WriteString("name", model);
-        using (FileStream stream = File.OpenRead(checkpoint))
+        json.WriteString("name", model.Name);
+        using (FileStream stream = File.OpenRead(model.Path))
             json.WriteString("sha256", Convert.ToHexStringLower(SHA256.HashData(stream)));
-        json.WriteString("method", Method);
-        WriteStrings(json, "classes", classes);
-        WriteStrings(json, "notes", notes);
+        json.WriteString("method", model.Method);
+        WriteStrings(json, "classes", model.Names.Classes);
+        WriteStrings(json, "notes", model.Notes);
         json.WriteEndObject();
     }
 
@@ -88,8 +83,10 @@ internal sealed class PredictionDocument(string model, string checkpoint, IReadO
         json.WriteNumber("id", id);
         if (face.Face is { } found)
             Write(json, found);
-        else
+        else if (face.Video is null or { Seen.Count: 0, FaceShare: > 0 })
             json.WriteNull("box");
+        if (face.Video is { } video)
+            json.WriteNumber("faceShare", video.FaceShare);
         Write(json, face.Prediction);
         if (face.Windows is { } windows)
         {
@@ -99,6 +96,11 @@ internal sealed class PredictionDocument(string model, string checkpoint, IReadO
                 json.WriteStartObject();
                 json.WriteNumber("start", row.Start);
                 json.WriteNumber("end", row.End);
+                if (row.Box is { } box)
+                    WriteNumbers(json, "box", box.X, box.Y, box.Width, box.Height);
+                else
+                    json.WriteNull("box");
+                json.WriteNumber("faceShare", row.FaceShare);
                 Write(json, row.Prediction);
                 json.WriteEndObject();
             }
@@ -125,12 +127,17 @@ internal sealed class PredictionDocument(string model, string checkpoint, IReadO
         json.WriteEndArray();
     }
 
-    private void Write(Utf8JsonWriter json, Prediction prediction)
+    private void Write(Utf8JsonWriter json, Prediction? prediction)
     {
-        json.WriteString("expression", classes[prediction.Class]);
+        if (prediction is null)
+        {
+            json.WriteNull("expression");
+            return;
+        }
+        json.WriteString("expression", model.Names.Of(prediction));
         json.WriteNumber("probability", prediction.Probabilities[prediction.Class]);
         json.WriteStartObject("probabilities");
-        foreach ((string name, float probability) in classes.Zip(prediction.Probabilities))
+        foreach ((string name, float probability) in model.Names.Classes.Zip(prediction.Probabilities))
             json.WriteNumber(name, probability);
         json.WriteEndObject();
         json.WriteNumber("descriptor", prediction.Subclass);

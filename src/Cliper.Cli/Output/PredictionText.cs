@@ -8,24 +8,30 @@ namespace Cliper.Cli;
 internal static class PredictionText
 {
     /// <summary>Writes the lines of a file.</summary>
-    public static void Write(TextWriter output, FileResult result, IReadOnlyList<string> classes)
+    public static void Write(TextWriter output, FileResult result, ExpressionNames names)
     {
-        int width = classes.Max(name => name.Length);
-        foreach (FaceResult face in result.Faces)
+        int width = (names.LeastProbability > 0 ? names.Classes.Append(ExpressionNames.Uncertain) : names.Classes)
+            .Max(name => name.Length);
+        for (int id = 0; id < result.Faces.Count; id++)
+        {
+            FaceResult face = result.Faces[id];
+            string which = result.Faces.Count == 1 ? "" : face.Face?.Box is PixelBox box
+                ? $"  face at {box.X},{box.Y},{box.Width},{box.Height}" : $"  face {id}";
             if (face.Windows is { } windows)
                 foreach (TimelineRow row in windows)
                     output.WriteLine(Format.Invariant($"{row.Start,8:F2} to {row.End,8:F2} s  ") + Line(row.Prediction,
-                        classes, width, result.File));
+                        names, width, result.File) + which);
             else
-                output.WriteLine(Line(face.Prediction, classes, width, result.File)
-                    + (result.Faces.Count > 1 && face.Face?.Box is PixelBox box
-                    ? $"  face at {box.X},{box.Y},{box.Width},{box.Height}" : ""));
+                output.WriteLine(Line(face.Prediction, names, width, result.File) + which);
+        }
     }
 
-    private static string Line(Prediction prediction, IReadOnlyList<string> classes, int width, string file)
+    private static string Line(Prediction? prediction, ExpressionNames names, int width, string file)
     {
+        if (prediction is null)
+            return $"no face  {file}";
         (int best, float[] probabilities, int subclass) = prediction;
-        return Format.Invariant(
-            $"{classes[best].PadRight(width)} {100 * probabilities[best],5:F1} %  descriptor {subclass}  {file}");
+        string name = names.Of(prediction).PadRight(width);
+        return Format.Invariant($"{name} {100 * probabilities[best],5:F1} %  descriptor {subclass}  {file}");
     }
 }

@@ -12,7 +12,9 @@ namespace Cliper.Cli;
 /// <param name="error">Standard error.</param>
 /// <param name="live">Whether standard error is a terminal on which a progress bar may move.</param>
 /// <param name="wide">Whether standard output is no terminal, so that tables need not fit one.</param>
-internal sealed class Terminal(TextWriter output, TextWriter error, bool live = false, bool wide = true)
+/// <param name="input">Standard input; null for the process's own.</param>
+internal sealed class Terminal(TextWriter output, TextWriter error, bool live = false, bool wide = true,
+    Stream? input = null)
 {
     private const int WideColumns = 240;
 
@@ -24,6 +26,9 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
 
     /// <summary>Standard error.</summary>
     public TextWriter Error => error;
+
+    /// <summary>Standard input.</summary>
+    public Stream In => input ?? Console.OpenStandardInput();
 
     /// <summary>Whether a progress bar may move.</summary>
     public bool Live => live;

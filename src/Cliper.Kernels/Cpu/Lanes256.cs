@@ -6,7 +6,7 @@ namespace Cliper.Kernels.Cpu;
 
 /// <summary>8 lanes, AVX2 and FMA.</summary>
 /// <param name="v">The register.</param>
-public readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
+internal readonly unsafe struct Lanes256(Vector256<float> v) : ILanes<Lanes256>
 {
     private readonly Vector256<float> _v = v;
 

@@ -6,7 +6,7 @@ namespace Cliper.Kernels.Cpu;
 
 /// <summary>16 lanes, AVX-512.</summary>
 /// <param name="v">The register.</param>
-public readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
+internal readonly unsafe struct Lanes512(Vector512<float> v) : ILanes<Lanes512>
 {
     private readonly Vector512<float> _v = v;
 

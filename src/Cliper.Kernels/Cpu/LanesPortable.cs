@@ -8,7 +8,7 @@ namespace Cliper.Kernels.Cpu;
 /// sum.
 /// </summary>
 /// <param name="v">The register.</param>
-public readonly unsafe struct LanesPortable(Vector<float> v) : ILanes<LanesPortable>
+internal readonly unsafe struct LanesPortable(Vector<float> v) : ILanes<LanesPortable>
 {
     private readonly Vector<float> _v = v;
 

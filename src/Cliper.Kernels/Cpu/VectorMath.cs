@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace Cliper.Kernels.Cpu;
 
 /// <summary>Functions of SIMD registers.</summary>
-public static class VectorMath
+internal static class VectorMath
 {
     /// <summary>
     /// e^x. x = n ln 2 + r with |r| at most ln 2 / 2, a polynomial of degree 6 in r (Cephes' expf coefficients), times

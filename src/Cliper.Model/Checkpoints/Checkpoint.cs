@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 using Cliper.Model.DataSets;
+using Cliper.Model.Faces;
 using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
 using Cliper.Model.Weights;
@@ -28,6 +30,14 @@ public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
 
     /// <summary>How faces lay in the images.</summary>
     public FaceAlignment Alignment { get; init; }
+
+    /// <summary>Where the training images show their faces; null where nobody looked, or they show none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public FaceTemplate? FaceTemplate { get; init; }
+
+    /// <summary>Terms of the data that the model was trained on, such as "trained on FER2013: research use".</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Terms { get; init; }
 }
 
 /// <summary>
@@ -42,9 +52,10 @@ public static class Checkpoint
     private const string ClipPrefix = "clip.";
     private const string OptimizerPrefix = "optimizer.";
     private const string StepName = "step";
-    private const string AveragePrefix = "average.";
-    private const string AverageSteps = "average_steps";
+    private const string AverageSuffix = ":average";
+    private const string AverageSteps = OptimizerPrefix + "average_steps";
     private const string MethodKey = "method";
+    private const string AnswerTemperatureKey = "answerTemperature";
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
@@ -58,11 +69,15 @@ public static class Checkpoint
 
     /// <summary>Writes a run's state, to be resumed bit by bit.</summary>
     internal static void Save(string path, CliperModel model, CheckpointInfo info, TensorType type,
-        TrainingProgress? progress)
+        ResumeState? progress)
     {
         var writer = new SafeTensorsWriter();
         foreach ((string name, Tensor tensor) in model.Clip.Parameters.StartingWith())
-            writer.Add(ClipPrefix + name, tensor.Shape.ToArray(), tensor.ToArray(), type);
+        {
+            (int[] shape, float[] values) = ConvolutionLayout.ToFile(model.Clip.Config, name, tensor);
+            writer.Add(ClipPrefix + name, shape, values,
+                NormalizedConvolution.IsStatistic(name) ? TensorType.F32 : type);
+        }
         // Learned vectors are few and small numbers: they stay in fp32.
         foreach ((string name, Tensor tensor) in model.Prompts.Parameters)
             writer.Add(name, tensor.Shape.ToArray(), tensor.ToArray());
@@ -82,6 +97,9 @@ public static class Checkpoint
         foreach ((string key, object value) in model.Prompts.Metadata)
             writer.Metadata[key] = JsonSerializer.Serialize(value, Json);
         writer.Metadata["temperature"] = model.Temperature.ToString("R", CultureInfo.InvariantCulture);
+        // Files of earlier versions have none, which is 1.
+        if (model.AnswerTemperature != 1)
+            writer.Metadata[AnswerTemperatureKey] = model.AnswerTemperature.ToString("R", CultureInfo.InvariantCulture);
         writer.Metadata["info"] = JsonSerializer.Serialize(info, Json);
         if (progress is not null)
             writer.Metadata["state"] = JsonSerializer.Serialize(progress.State, Json);
@@ -102,7 +120,7 @@ public static class Checkpoint
     private static void Add(SafeTensorsWriter writer, WeightAverage average)
     {
         foreach ((string name, Tensor tensor) in average.State)
-            writer.Add(AveragePrefix + name, tensor.Shape.ToArray(), tensor.ToArray());
+            writer.Add(OptimizerPrefix + name + AverageSuffix, tensor.Shape.ToArray(), tensor.ToArray());
         writer.Add(AverageSteps, [], new int[] { average.Steps });
     }
 
@@ -136,7 +154,17 @@ public static class Checkpoint
             }
         }
 
-        public CheckpointInfo Info => Read<CheckpointInfo>("info");
+        public CheckpointInfo Info
+        {
+            get
+            {
+                var info = Read<CheckpointInfo>("info");
+                if (info.FaceTemplate is { IsValid: false } template)
+                    throw Damaged("metadata 'info'",
+                        $"a template of {Faces.FaceTemplate.PointCount} points that differ", $"{template}");
+                return info;
+            }
+        }
 
         public TrainingState? State
         {
@@ -153,7 +181,13 @@ public static class Checkpoint
         {
             var classes = Read<string[]>("classes");
             float temperature = Read<float>("temperature");
+            float answerTemperature = _source.Metadata.ContainsKey(AnswerTemperatureKey)
+                ? Read<float>(AnswerTemperatureKey) : 1;
+            if (!(answerTemperature is > 0 and < float.PositiveInfinity))
+                throw Damaged($"metadata '{AnswerTemperatureKey}'", "a number above 0", $"{answerTemperature}");
             ClipConfig config = Read<ClipConfig>("clip_config");
+            if (config.Faults().FirstOrDefault() is { } fault)
+                throw Damaged("metadata 'clip_config'", "the configuration of a CLIP", fault);
             string method = _source.Metadata.GetValueOrDefault(MethodKey, Metd.MethodName);
             IPromptLearner prompts = PromptLearners.Read(method, new PromptSource(this, device, config, classes));
             Dictionary<string, float[]> values = _source.Tensors.Keys
@@ -162,7 +196,10 @@ public static class Checkpoint
             try
             {
                 return new CliperModel(new ClipModel(device, ClipWeights.From(config, values)), prompts, classes,
-                    temperature);
+                    temperature)
+                {
+                    AnswerTemperature = answerTemperature,
+                };
             }
             catch
             {
@@ -191,7 +228,7 @@ public static class Checkpoint
         {
             if (_source.Tensors.ContainsKey(AverageSteps))
                 average.Restore((int)_source.ReadIntegers(AverageSteps)[0],
-                    name => _source.ReadFloats(AveragePrefix + name));
+                    name => _source.ReadFloats(OptimizerPrefix + name + AverageSuffix));
         }
 
         public void Dispose() => _source.Dispose();

@@ -11,6 +11,6 @@ namespace Cliper.Model.Checkpoints;
 /// <param name="Images">Number of images, every frame of a clip.</param>
 /// <param name="Seconds">Time they took.</param>
 /// <param name="Waited">Seconds of it spent waiting for data.</param>
-public readonly record struct EpochSums(double Loss, double Fine, double Margin, bool HasParts, int Steps, int Skipped,
-    long Images,
+internal readonly record struct EpochSums(double Loss, double Fine, double Margin, bool HasParts, int Steps,
+    int Skipped, long Images,
     double Seconds, double Waited);

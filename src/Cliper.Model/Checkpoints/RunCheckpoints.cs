@@ -60,7 +60,7 @@ internal sealed class RunCheckpoints
 
     public void SaveLast(CliperModel model, CheckpointInfo info, TrainingState state, IOptimizer? optimizer,
         WeightAverage? average = null) =>
-        Checkpoint.Save(LastPath, model, info, TensorType.F32, new TrainingProgress(state, optimizer, average));
+        Checkpoint.Save(LastPath, model, info, TensorType.F32, new ResumeState(state, optimizer, average));
 
     public Checkpoint.CheckpointReader OpenLast() => File.Exists(LastPath)
         ? new Checkpoint.CheckpointReader(LastPath)
@@ -73,8 +73,7 @@ internal sealed class RunCheckpoints
         string path = Path.Combine(_run, "clip.safetensors");
         var metadata = new Dictionary<string, string>();
         tokenizer.Vocabulary.AddTo(metadata);
-        ClipWeights.From(clip.Config, clip.Parameters.StartingWith().ToDictionary(p => p.Name, p => p.Tensor.ToArray()))
-            .Save(path, type: TensorType.F16, metadata: metadata);
+        ClipWeights.From(clip).Save(path, type: TensorType.F16, metadata: metadata);
         return path;
     }
 

@@ -12,7 +12,7 @@ namespace Cliper.Model.Checkpoints;
 /// <param name="BestWar">Best accuracy of a selection so far; negative for none.</param>
 /// <param name="BestEpoch">Epoch of stage 2 that had it, from 1; 0 for none.</param>
 /// <param name="LossScale">State of the loss scale within a stage with fp16 gradients; null elsewhere.</param>
-public sealed record TrainingState(
+internal sealed record TrainingState(
     [property: JsonPropertyName("phase"), JsonConverter(typeof(TrainingState.StageOrDone))] TrainingStage? Stage,
     int Epoch, int Step, double BestWar, int BestEpoch, LossScaler.State? LossScale = null)
 {

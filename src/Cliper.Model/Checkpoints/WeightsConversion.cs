@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using Cliper.Autograd;
 using Cliper.Kernels.Cpu;
+using Cliper.Model.Clip;
 using Cliper.Model.IO;
 using Cliper.Model.Prompts;
 using Cliper.Model.Weights;
@@ -131,7 +132,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
         CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        if (type != TensorType.F16 || values.IsEmpty)
+        if (type != TensorType.F16 || values.IsEmpty || NormalizedConvolution.IsStatistic(name))
             return;
         // From here on a half rounds to infinity: its largest, and half a step.
         const float Beyond = 65520;

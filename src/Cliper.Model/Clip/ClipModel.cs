@@ -13,14 +13,15 @@ public sealed class ClipModel : IDisposable
     /// <summary>A model on <paramref name="device"/> with the given weights.</summary>
     /// <param name="device">Device of all tensors.</param>
     /// <param name="weights">Configuration and tensors; only read here.</param>
-    /// <param name="tower">Makes the image tower; null for a vision transformer.</param>
+    /// <param name="tower">Makes the image tower; null for the one that the configuration describes.</param>
     public ClipModel(Device device, IParameterSource weights, Func<ParameterSet, ClipConfig, IImageTower>? tower = null)
     {
         Device = device;
         Config = weights.Config;
         foreach (string name in weights.Names)
             Parameters.Add(name, weights.ToTensor(device, name));
-        Vision = tower?.Invoke(Parameters, Config) ?? new VisionTransformer(Parameters, Config);
+        Vision = tower?.Invoke(Parameters, Config)
+            ?? (Config.IsResNet ? new ResNet(Parameters, Config) : new VisionTransformer(Parameters, Config));
         Parameters.MarkBuffers(Vision.Buffers);
         Text = new TextTransformer(Parameters, Config);
     }
@@ -55,5 +56,9 @@ public sealed class ClipModel : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Parameters.Dispose();
+    public void Dispose()
+    {
+        (Vision as IDisposable)?.Dispose();
+        Parameters.Dispose();
+    }
 }

@@ -5,7 +5,8 @@ namespace Cliper.Model.Clip;
 /// <summary>Form of the images that an image tower takes.</summary>
 /// <param name="ImageSize">Side of the square image, in pixels.</param>
 /// <param name="PatchSize">Side p of the squares in which a GPU may lay the pixels out, [N, (size / p)², 3 p p]. With p
-/// = size that layout is the one of planes, [N, 3, size, size], which every tower takes.</param>
+/// = size that layout is the one of planes, [N, 3, size, size], which every tower takes; with p = 1 it is
+/// NHWC.</param>
 /// <param name="Mean">Subtracted from pixels in [0, 1].</param>
 /// <param name="Std">Divisor of the difference.</param>
 public readonly record struct ImageInput(int ImageSize, int PatchSize, ChannelValues Mean, ChannelValues Std);

@@ -8,7 +8,7 @@ namespace Cliper.Model.DataSets;
 /// ("filepath", "title", by tabs), and whose others give an image's path, relative to the folder, and its caption (in
 /// double quotes where it holds a comma).
 /// </summary>
-public static class CaptionFile
+internal static class CaptionFile
 {
     /// <summary>File name of the list.</summary>
     public const string FileName = "captions.csv";

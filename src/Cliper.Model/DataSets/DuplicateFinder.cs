@@ -20,7 +20,7 @@ namespace Cliper.Model.DataSets;
 /// or two of twenty, those below 0.65 mostly two people; unrelated faces of CK+ reach 0.83. Studio portraits of one
 /// pose and light still match at times, most often the same person.
 /// </remarks>
-public static class DuplicateFinder
+internal static class DuplicateFinder
 {
     /// <summary>Least correlation of details of a near copy.</summary>
     public const float DefaultSimilarity = 0.85f;

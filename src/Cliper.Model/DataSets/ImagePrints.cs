@@ -19,7 +19,7 @@ internal sealed record ImagePrint(UInt128 Exact, ulong Hash, ulong MirrorHash, f
 /// serves one search at a time. A cache of pixels would not do: it holds reduced images, and copies that are equal only
 /// when reduced are not exact ones.
 /// </summary>
-public sealed class ImagePrints
+internal sealed class ImagePrints
 {
     private readonly Dictionary<IReadOnlyList<Frame>, ImagePrint?[]> _known = new(ReferenceEqualityComparer.Instance);
 

@@ -28,4 +28,7 @@ internal sealed class BenchmarkArray(long bytes, Func<DeviceArray> make)
 
     /// <summary>The array, as operations take it.</summary>
     public static implicit operator DeviceArray(BenchmarkArray array) => array.Value;
+
+    /// <summary>The array as a gradient that is overwritten.</summary>
+    public static implicit operator GradientTarget(BenchmarkArray array) => array.Value;
 }

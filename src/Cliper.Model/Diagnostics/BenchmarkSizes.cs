@@ -1,5 +1,6 @@
 using Cliper.Kernels.Gpu.Runtime;
 using Cliper.Kernels.Memory;
+using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 
 namespace Cliper.Model.Diagnostics;
@@ -14,6 +15,18 @@ public sealed record BenchmarkSizes
     /// <param name="Heads">That the width is divided among.</param>
     /// <param name="Causal">Whether a token sees only those before it.</param>
     public readonly record struct AttentionShape(int Samples, int Tokens, int Width, int Heads, bool Causal);
+
+    /// <summary>A convolution of a ResNet; its padding keeps the size.</summary>
+    /// <param name="Images">Number of images.</param>
+    /// <param name="Side">Rows and columns of each.</param>
+    /// <param name="Channels">Channels of the input.</param>
+    /// <param name="Features">Channels of the result.</param>
+    /// <param name="Kernel">Rows and columns of the kernel.</param>
+    public readonly record struct ConvolutionShape(int Images, int Side, int Channels, int Features, int Kernel)
+    {
+        internal SlidingWindow Window =>
+            SlidingWindow.Padded(new(Images, Side, Side, Channels), Kernel, stride: 1, padding: Kernel / 2);
+    }
 
     /// <summary>A whole model.</summary>
     /// <param name="Name">Such as ViT-B/16.</param>
@@ -37,7 +50,12 @@ public sealed record BenchmarkSizes
         TokenSamples = 8,
         Attentions = [new(16, 50, 768, 12, false), new(8, 197, 768, 12, false), new(35, 77, 512, 8, true),
         new(35, 11, 512, 8, true)],
-        Models = [new("ViT-B/32", Vit(32), [1, 16], 8), new("ViT-B/16", Vit(16), [1, 8], 4)],
+        Convolutions = [new(64, 48, 16, 16, 3), new(64, 48, 16, 32, 3), new(64, 24, 32, 32, 3), new(64, 12, 64, 64, 3),
+            new(64, 6, 128, 128, 3), new(64, 3, 256, 256, 3), new(64, 24, 32, 128, 1),
+            new(64, 12, 256, 64, 1), new(64, 6, 128, 512, 1), new(8, 56, 64, 64, 3),
+            new(8, 14, 256, 256, 3), new(8, 28, 512, 128, 1)],
+        Models = [new("ViT-B/32", Vit(32), [1, 16], 8), new("ViT-B/16", Vit(16), [1, 8], 4),
+            new("RN50", Rn50(), [1, 8], 4)],
     };
 
     /// <summary>Sizes for a GPU: ViT-B/16 with 128 images and ViT-B/32 with 48 clips of 16 frames, as CLIPER is
@@ -51,6 +69,8 @@ public sealed record BenchmarkSizes
         TokenSamples = 128,
         Attentions = [new(128, 197, 768, 12, false), new(768, 50, 768, 12, false), new(35, 77, 512, 8, true),
         new(35, 11, 512, 8, true)],
+        Convolutions = [new(128, 56, 64, 64, 3), new(128, 28, 128, 128, 3), new(128, 14, 256, 256, 3),
+            new(128, 7, 512, 512, 3), new(128, 56, 64, 256, 1), new(128, 14, 1024, 256, 1)],
         Models = [new("ViT-B/16", Vit(16), [1, 128], 128), new("ViT-B/32", Vit(32), [1, 768], 48, 16)],
     };
 
@@ -63,6 +83,7 @@ public sealed record BenchmarkSizes
         ElementRows = 10,
         TokenSamples = 2,
         Attentions = [new(2, 5, 32, 2, false), new(2, 11, 32, 2, true)],
+        Convolutions = [new(1, 4, 8, 8, 3)],
         Models =
         [
             new("ViT-micro/16", new ClipConfig
@@ -115,6 +136,9 @@ public sealed record BenchmarkSizes
     /// <summary>Shapes of attention.</summary>
     public required AttentionShape[] Attentions { get; init; }
 
+    /// <summary>Shapes of convolutions, whose results are also what is normalized over the batch.</summary>
+    public ConvolutionShape[] Convolutions { get; init; } = [];
+
     /// <summary>Whole models.</summary>
     public required ModelShape[] Models { get; init; }
 
@@ -160,5 +184,16 @@ public sealed record BenchmarkSizes
         TextHeads = 8,
         VocabularySize = 49_408,
         EmbedSize = 512,
+    };
+
+    // OpenAI's, with a text tower of the same sizes as ViT-B's.
+    private static ClipConfig Rn50() => Vit(1) with
+    {
+        PatchSize = 0,
+        VisionWidth = 64,
+        VisionLayers = 0,
+        VisionHeads = 32,
+        ResNetBlocks = new StageBlocks(3, 4, 6, 3),
+        EmbedSize = 1024,
     };
 }

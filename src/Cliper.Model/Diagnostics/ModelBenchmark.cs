@@ -41,8 +41,9 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
     {
         foreach (ModelShape shape in sizes.Models)
         {
-            string forward = $"forward {shape.Name}", first = $"stage 1 step {shape.Name}",
-                second = $"stage 2 step {shape.Name}";
+            string kind = shape.Config.IsResNet ? "resnet " : "";
+            string forward = $"{kind}forward {shape.Name}", first = $"{kind}stage 1 step {shape.Name}",
+                second = $"{kind}stage 2 step {shape.Name}";
             int[] batches = [.. shape.Forward.Where(batch => Wants(forward, $"batch {batch}"))];
             bool takesFirst = Wants(first, shape.Batch), takesSecond = Wants(second, shape.Batch);
             string[] ofOptimizer = ReferenceEquals(shape, sizes.Models[0])
@@ -98,10 +99,12 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
     private double Second(CliperModel model, ModelShape shape)
     {
         model.Clip.Parameters.Train(ClipModel.IsVision);
+        model.Clip.Vision.IsTraining = true;
         using var outer = new Tape(device, recording: false);
         Tensor? descriptors = model.ClassFeatures(outer);
         double seconds = Step(model, shape, Trained(model), (tape, images) =>
             (model.ImageFeatures(tape, images, shape.Frames), descriptors));
+        model.Clip.Vision.IsTraining = false;
         model.Clip.Parameters.Train(_ => false);
         return seconds;
     }
@@ -123,8 +126,8 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
                 using (var tape = new Tape(device))
                 {
                     (Tensor features, Tensor? descriptors) = forward(tape, images);
-                    Tensor losses = model.Losses(tape, model.Logits(tape, features, descriptors), labels,
-                        EmptySubclasses.MinusOneNinetyNinth);
+                    Tensor logits = model.Logits(tape, features, descriptors);
+                    Tensor losses = tape.CliperLoss(logits, labels, model.Classes.Count, model.Prompts.PromptsPerClass);
                     tape.Backward(tape.Sum(losses), scaler.Scale);
                 }
                 clipping.Measure(optimizer.Parameters, scaler.Scale);
@@ -185,9 +188,29 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
 
     private static double FlopsOfAnImage(ClipConfig config)
     {
+        if (config.ResNetBlocks is { } blocks)
+            return FlopsOfResNet(config, blocks);
         double side = config.ImageSize / config.PatchSize, patches = side * side;
         return 2 * patches * 3 * config.PatchSize * config.PatchSize * config.VisionWidth
             + FlopsOfBlocks(config.VisionLayers, patches + 1, config.VisionWidth);
+    }
+
+    // Convolutions and the projections of the attention pooling.
+    private static double FlopsOfResNet(ClipConfig config, StageBlocks blocks)
+    {
+        int side = config.ImageSize / 2, width = config.VisionWidth, channels = width;
+        double products = 9.0 * side * side * (3 * width / 2 + width * width / 4 + width * width / 2);
+        side /= 2;
+        for (int stage = 0; stage < StageBlocks.Stages; stage++)
+            for (int block = 0; block < blocks[stage]; block++)
+            {
+                int planes = width << stage, features = 4 * planes, before = side * side;
+                side /= stage > 0 && block == 0 ? 2 : 1;
+                products += (double)before * planes * (channels + 9 * planes)
+                    + (double)side * side * features * (planes + (block == 0 ? channels : 0));
+                channels = features;
+            }
+        return 2 * (products + (double)channels * channels * (2 * config.Patches + 3) + channels * config.EmbedSize);
     }
 
     private static double FlopsOfThePrompts(ClipConfig config) =>
@@ -215,7 +238,7 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
         ClipConfig config = model.Clip.Config;
         int size = config.ImageSize;
         if (!RawImages.AreFor(device))
-            return Tensor.From(device, OperationBenchmark.Random(3L * count * size * size, 1),
+            return Tensor.From(device, BenchmarkArrays.Random(3L * count * size * size, 1),
                 new Shape(count, 3, size, size));
         var random = new Random(1);
         var pipeline = new PixelPipeline(size, Augmentation.None, Normalize.Table(config.Mean.ToArray(),
@@ -225,6 +248,6 @@ public sealed class ModelBenchmark(Device device, BenchmarkSizes sizes, double p
             var pixels = new byte[3 * size * size];
             random.NextBytes(pixels);
             return (new StoredImage(size, size, 3, pixels), new ImageTransform());
-        })], pipeline, config.PatchSize).Render(device);
+        })], pipeline, config.ImageInput.PatchSize).Render(device);
     }
 }

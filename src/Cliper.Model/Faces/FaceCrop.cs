@@ -6,80 +6,73 @@ namespace Cliper.Model.Faces;
 
 /// <summary>
 /// The parts of a picture that a model looks at: faces that are looked for, boxes of a table, or a box given by hand,
-/// each with a margin; all of it where there is none of these, which CLIP's transform then takes the center of.
+/// each placed as the model's training pictures show
+/// theirs; all of it where there is none of these, which CLIP's transform then takes the center of.
 /// </summary>
 public sealed class FaceCrop
 {
-    /// <summary>
-    /// A face that covers this part of a picture is all the picture was made for, cut out already: it is left as it is,
-    /// as the training pictures were.
-    /// </summary>
-    private const double CutOutAlready = 0.3;
-
     private readonly IFaceDetector? _detector;
     private readonly FaceTable? _table;
     private readonly PixelBox? _box;
-    private readonly float _margin;
+    private readonly FaceFraming _framing;
     private readonly bool _onlyLargest;
 
-    private FaceCrop(IFaceDetector? detector, FaceTable? table, PixelBox? box, float margin, bool onlyLargest) =>
-        (_detector, _table, _box, _margin, _onlyLargest) = (detector, table, box, margin, onlyLargest);
+    private FaceCrop(IFaceDetector? detector, FaceTable? table, PixelBox? box, FaceFraming framing, bool onlyLargest) =>
+        (_detector, _table, _box, _framing, _onlyLargest) = (detector, table, box, framing, onlyLargest);
 
     /// <summary>All of every picture.</summary>
-    public static FaceCrop None { get; } = new(null, null, null, 0, false);
+    public static FaceCrop None { get; } = new(null, null, null, new FaceFraming(null), false);
 
     /// <summary>The same box of every picture.</summary>
     /// <param name="box">The face, in pixels of the upright picture.</param>
-    /// <param name="margin">Added to each side, as a part of the box's size.</param>
-    public static FaceCrop Given(PixelBox box, float margin) => new(null, null, box, margin, false);
+    /// <param name="framing">How much is cut out with it.</param>
+    public static FaceCrop Given(PixelBox box, FaceFraming framing) => new(null, null, box, framing, false);
 
     /// <summary>The boxes that a table has of each picture.</summary>
     /// <param name="table">The table.</param>
-    /// <param name="margin">Added to each side, as a part of the box's size.</param>
-    public static FaceCrop Listed(FaceTable table, float margin) => new(null, table, null, margin, false);
+    /// <param name="framing">How much is cut out with each.</param>
+    public static FaceCrop Listed(FaceTable table, FaceFraming framing) => new(null, table, null, framing, false);
 
-    /// <summary>The faces that are found in a picture; all of it where one of them fills it.</summary>
+    /// <summary>The faces that are found in a picture.</summary>
     /// <param name="detector">Finds faces.</param>
-    /// <param name="margin">Added to each side of a face, as a part of its size.</param>
+    /// <param name="framing">How much is cut out with each.</param>
     /// <param name="onlyLargest">Whether the largest face is the only one that counts.</param>
-    public static FaceCrop Sought(IFaceDetector detector, float margin, bool onlyLargest = false) =>
-        new(detector, null, null, margin, onlyLargest);
+    public static FaceCrop Sought(IFaceDetector detector, FaceFraming framing, bool onlyLargest = false) =>
+        new(detector, null, null, framing, onlyLargest);
 
     /// <summary>Whether a picture may have no face.</summary>
     public bool Seeks => _detector is not null || _table is not null;
 
+    /// <summary>Whether the largest face is the only one that counts.</summary>
+    internal bool OnlyLargest => _onlyLargest;
+
     /// <summary>
-    /// The faces of a picture, without the margin, the largest first; null where all of the picture is looked at.
+    /// The faces of a picture, the largest first; null where all of the picture is looked at.
     /// </summary>
     /// <param name="image">The picture.</param>
     /// <param name="file">The name that it has in a table.</param>
     public IReadOnlyList<Face>? Faces(RgbImage image, string file)
     {
-        if (_box is { } given)
-            return [new Face(given, 1, [])];
-        IReadOnlyList<Face>? faces = _table?.Of(file) ?? _detector?.Find(image);
+        IReadOnlyList<Face>? faces = AllFaces(image, file);
         return _onlyLargest ? faces?.Take(1).ToArray() : faces;
     }
 
-    /// <summary>The face of a picture, without the margin; null where there is none.</summary>
+    /// <summary>The faces of a picture, those that do not count among them.</summary>
+    internal IReadOnlyList<Face>? AllFaces(RgbImage image, string file) =>
+        _box is { } given ? [new Face(given, 1, [])] : _table?.Of(file) ?? _detector?.Find(image);
+
+    /// <summary>The largest face of a picture; null where there is none.</summary>
     /// <param name="image">The picture.</param>
-    /// <param name="before">The face of the frame before it: the one that overlaps it most is taken then, the largest
-    /// if none does.</param>
-    /// <param name="file">The name of the picture or its video in a table.</param>
-    public PixelBox? Find(RgbImage image, PixelBox? before = null, string file = "")
-    {
-        if (Faces(image, file) is not { Count: > 0 } faces)
-            return null;
-        return before is { } last ? faces.MaxBy(face => Overlap(face.Box, last))!.Box : faces[0].Box;
-    }
+    /// <param name="file">The name of the picture in a table.</param>
+    public Face? Find(RgbImage image, string file = "") => Faces(image, file) is { Count: > 0 } faces ? faces[0] : null;
 
     /// <summary>The pixels that a model gets of a picture.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="face">From <see cref="Find"/>.</param>
     /// <param name="name">The name to call the picture in an error.</param>
     /// <exception cref="InputException">A given box lies outside of the picture.</exception>
-    public RgbImage Cut(RgbImage image, PixelBox? face, string name) =>
-        face is not { } box || Fills(box, image.Width, image.Height) ? image : image.Cut(box.Widened(_margin), name);
+    public RgbImage Cut(RgbImage image, Face? face, string name) =>
+        face is null || IsCutOut(face, image.Width, image.Height) ? image : _framing.Cut(image, face, name);
 
     /// <summary>The frame that a model gets of a picture with a face.</summary>
     /// <param name="picture">The whole picture.</param>
@@ -87,21 +80,18 @@ public sealed class FaceCrop
     /// <param name="height">Its rows.</param>
     /// <param name="face">One of <see cref="Faces"/>.</param>
     public Frame FrameOf(Frame picture, int width, int height, Face face) =>
-        Fills(face.Box, width, height) ? picture : new CutFrame(picture, face.Box.Widened(_margin));
+        IsCutOut(face, width, height) ? picture : _framing.FrameOf(picture, face);
 
-    private bool Fills(PixelBox box, int width, int height) =>
-        _detector is not null && (double)box.Width * box.Height >= CutOutAlready * width * height;
-
-    private static long Overlap(PixelBox a, PixelBox b) =>
-        (long)Math.Max(0, Math.Min(a.X + a.Width, b.X + b.Width) - Math.Max(a.X, b.X))
-        * Math.Max(0, Math.Min(a.Y + a.Height, b.Y + b.Height) - Math.Max(a.Y, b.Y));
+    // Boxes that were given are cut out whatever their size.
+    private bool IsCutOut(Face face, int width, int height) =>
+        _detector is not null && _framing.IsCutOut(face, width, height);
 }
 
 /// <summary>A picture cut to the face in it.</summary>
 /// <param name="inner">The whole picture.</param>
 /// <param name="crop">Which part.</param>
-/// <param name="found">Told the picture's name and its face, without the margin.</param>
-internal sealed class FaceFrame(Frame inner, FaceCrop crop, Action<string, PixelBox?> found) : Frame
+/// <param name="found">Told the picture's name and its face.</param>
+internal sealed class FaceFrame(Frame inner, FaceCrop crop, Action<string, Face?> found) : Frame
 {
     /// <inheritdoc/>
     public override string Name => inner.Name;
@@ -113,38 +103,8 @@ internal sealed class FaceFrame(Frame inner, FaceCrop crop, Action<string, Pixel
     public override RgbImage Load(IImageCodec codec)
     {
         RgbImage image = inner.Load(codec);
-        PixelBox? face = crop.Find(image, file: Name);
+        Face? face = crop.Find(image, Name);
         found(Name, face);
         return crop.Cut(image, face, Name);
     }
-}
-
-/// <summary>
-/// The face of a video from frame to frame; where none is found, the box of the frame before it holds.
-/// </summary>
-/// <param name="crop">Which part of a frame.</param>
-/// <param name="name">The name to call the video in an error.</param>
-internal sealed class FaceTrack(FaceCrop crop, string name)
-{
-    private PixelBox? _last;
-
-    /// <summary>Frames so far.</summary>
-    public int Frames { get; private set; }
-
-    /// <summary>Frames so far in which one was looked for and not found.</summary>
-    public int Missing { get; private set; }
-
-    /// <summary>The face of the next frame; null before the first one is found.</summary>
-    public PixelBox? Next(RgbImage frame)
-    {
-        PixelBox? face = crop.Find(frame, _last, name);
-        Frames++;
-        if (face is null && crop.Seeks)
-            Missing++;
-        return _last = face ?? _last;
-    }
-
-    /// <summary>The pixels that a model gets of the next frame.</summary>
-    /// <exception cref="InputException">A given box lies outside of the frame.</exception>
-    public RgbImage Cut(RgbImage frame) => crop.Cut(frame, Next(frame), name);
 }

@@ -28,8 +28,8 @@ internal readonly record struct Letterbox(float Scale, float Right, float Down)
             height = Math.Clamp((int)Math.Round(part.Height / scale), 1, side);
         int left = (side - width) / 2, top = (side - height) / 2;
         var reduced = new byte[Channels * width * height];
-        Resize.Forward<Bilinear>(image.Pixels, image.Width, image.Height, Channels, part, width, height,
-            new(0, 0, width, height), reduced);
+        Resize.Forward<Bilinear>(image.Pixels, image.Width, image.Height, Channels,
+            new(part, width, height, new(0, 0, width, height)), reduced);
         target.Clear();
         for (int y = 0; y < height; y++)
         {

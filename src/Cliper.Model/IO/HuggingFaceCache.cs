@@ -7,7 +7,7 @@ namespace Cliper.Model.IO;
 /// (the files by their checksum), snapshots/COMMIT/ (links to them by name) and refs/main (the newest commit). It is
 /// HF_HUB_CACHE, or hub/ in HF_HOME, or ~/.cache/huggingface/hub. Nothing here asks the network.
 /// </summary>
-public static partial class HuggingFaceCache
+internal static partial class HuggingFaceCache
 {
     internal const string DefaultRevision = "main";
 

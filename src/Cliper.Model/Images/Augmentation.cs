@@ -58,7 +58,7 @@ public sealed record Augmentation
     };
 
     /// <summary>
-    /// As <see cref="Light"/>, stronger: for a tower that would learn some ten thousand images by heart.
+    /// The changes of <see cref="Light"/>, stronger: for a tower that would learn some ten thousand images by heart.
     /// </summary>
     public static Augmentation Strong { get; } = Light with
     {

@@ -2,13 +2,6 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.Model.Images;
 
-/// <summary>Decoded pixels as they are cached: gray images keep one channel.</summary>
-/// <param name="Width">Columns.</param>
-/// <param name="Height">Rows.</param>
-/// <param name="Channels">1 or 3.</param>
-/// <param name="Pixels">[Height, Width, Channels].</param>
-internal sealed record StoredImage(int Width, int Height, int Channels, ReadOnlyMemory<byte> Pixels);
-
 /// <summary>
 /// The transform of one image: all values that were drawn at random, and the order of the steps. Every device renders
 /// the same.
@@ -41,20 +34,12 @@ internal readonly record struct ImageTransform
 }
 
 /// <summary>
-/// Turns a decoded image into a network's input in three steps: <see cref="Store"/> does what is the same in every
-/// epoch, <see cref="Draw"/> samples the random transform, and <see cref="Render"/> applies it, unless a GPU does
-/// (<see cref="RawImages"/>). It owns scratch memory, so each thread has its own.
+/// Turns a stored image into a network's input in two steps: <see cref="Draw"/> samples the random transform, and
+/// <see cref="Render"/> applies it, unless a GPU does (<see cref="RawImages"/>). It owns scratch memory, so each thread
+/// has its own.
 /// </summary>
 internal sealed class PixelPipeline(int size, Augmentation augmentation, float[] table)
 {
-    /// <summary>Shorter side that crops of original images are taken from, by the input size.</summary>
-    private const double OriginalScale = 1.5;
-
-    /// <summary>
-    /// A resize: a crop of the image, the size it is resized to, and the window of the result that is kept.
-    /// </summary>
-    public readonly record struct Resizing(PixelBox Crop, int Width, int Height, PixelBox Window);
-
     private byte[] _square = [];
     private byte[] _changed = [];
 
@@ -64,29 +49,8 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
     /// <summary>Values of a byte in each channel, see <see cref="Normalize.Table"/>.</summary>
     public float[] Table => table;
 
-    /// <summary>
-    /// The image in the smaller of two forms: as it is, or as every epoch needs it (the test transform's square; for
-    /// crops of the original, the shorter side at most 1.5 input sizes). Which of the two has no influence on what is
-    /// rendered.
-    /// </summary>
-    public StoredImage Store(RgbImage image)
-    {
-        StoredImage whole = Compact(image);
-        if (augmentation.FromOriginal)
-        {
-            int limit = (int)(size * OriginalScale);
-            if (Math.Min(whole.Width, whole.Height) <= limit)
-                return whole;
-            (int width, int height) = Shrunk(whole.Width, whole.Height, limit);
-            return Resized(whole, new(new(0, 0, whole.Width, whole.Height), width, height, new(0, 0, width, height)));
-        }
-        if (whole.Pixels.Length <= size * size * whole.Channels)
-            return whole;
-        return Resized(whole, SquareOf(whole.Width, whole.Height));
-    }
-
     /// <summary>Samples the transform of an image.</summary>
-    /// <param name="stored">From <see cref="Store"/>.</param>
+    /// <param name="stored">The image, whole or as a cache keeps it: the transform is the same.</param>
     /// <param name="random">Frames of a clip begin with equal streams, which makes their transforms equal.</param>
     public ImageTransform Draw(StoredImage stored, RandomStream random)
     {
@@ -123,7 +87,7 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         plain with { Crop = new PixelBox(0, 0, size, size), Flip = true };
 
     /// <summary>The network's input, [3, size, size].</summary>
-    /// <param name="stored">From <see cref="Store"/>.</param>
+    /// <param name="stored">The image.</param>
     /// <param name="transform">From <see cref="Draw"/>.</param>
     /// <param name="y">Output.</param>
     public void Render(StoredImage stored, in ImageTransform transform, Span<float> y)
@@ -133,7 +97,7 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
         if (transform.FromSquare && (width, height) != (size, size))
         {
             Span<byte> square = Scratch(ref _square, bytes);
-            Apply(SquareOf(width, height), stored, square);
+            stored.ResizeTo(Resizing.ToSquare(width, height, size), square);
             pixels = square;
             (width, height) = (size, size);
         }
@@ -159,15 +123,6 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
             Erase.Forward(y, size, size, box);
     }
 
-    /// <summary>CLIP's test transform up to normalization: shorter side to the input size, center crop.</summary>
-    public Resizing SquareOf(int width, int height)
-    {
-        // torchvision: the longer side is rounded down, the crop's corner to the nearest, ties to even.
-        (int newWidth, int newHeight) = Shrunk(width, height, size);
-        return new(new(0, 0, width, height), newWidth, newHeight,
-            new((int)Math.Round((newWidth - size) / 2.0), (int)Math.Round((newHeight - size) / 2.0), size, size));
-    }
-
     /// <summary>Crop or warp, and flip.</summary>
     private void Place(ReadOnlySpan<byte> source, int width, int height, int channels, in ImageTransform transform,
         Span<byte> target)
@@ -177,11 +132,11 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
             AffineWarp.Forward(source, size, size, channels, map, target);
             return;
         }
-        PixelBox crop = transform.Crop!.Value;
+        var to = new Resize.Geometry(transform.Crop!.Value, size, size, new(0, 0, size, size));
         if (transform.Bicubic)
-            Resize.Forward<Bicubic>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
+            Resize.Forward<Bicubic>(source, width, height, channels, to, target);
         else
-            Resize.Forward<Bilinear>(source, width, height, channels, crop, size, size, new(0, 0, size, size), target);
+            Resize.Forward<Bilinear>(source, width, height, channels, to, target);
         if (transform.Flip)
             Flip.Horizontal(target, size, channels);
     }
@@ -213,35 +168,6 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
 
     private static float Factor(float range, ref RandomStream random) =>
         Math.Max(0, 1 + range * random.NextUniform(-1, 1));
-
-    private static StoredImage Resized(StoredImage image, in Resizing to)
-    {
-        var pixels = new byte[to.Window.Width * to.Window.Height * image.Channels];
-        Apply(to, image, pixels);
-        return new StoredImage(to.Window.Width, to.Window.Height, image.Channels, pixels);
-    }
-
-    private static void Apply(in Resizing to, StoredImage image, Span<byte> target) =>
-        Resize.Forward<Bicubic>(image.Pixels.Span, image.Width,
-        image.Height, image.Channels, to.Crop, to.Width, to.Height, to.Window, target);
-
-    /// <summary>Sizes with the shorter side made <paramref name="shorter"/>; the longer is rounded down.</summary>
-    private static (int Width, int Height) Shrunk(int width, int height, int shorter) => width <= height
-        ? (shorter, (int)((double)shorter * height / width))
-        : ((int)((double)shorter * width / height), shorter);
-
-    /// <summary>Gray in one channel: every operation gives the same on it as on three equal ones.</summary>
-    private static StoredImage Compact(RgbImage image)
-    {
-        byte[] rgb = image.Pixels;
-        for (int i = 0; i < rgb.Length; i += 3)
-            if (rgb[i] != rgb[i + 1] || rgb[i] != rgb[i + 2])
-                return new StoredImage(image.Width, image.Height, 3, rgb);
-        var gray = new byte[rgb.Length / 3];
-        for (int i = 0; i < gray.Length; i++)
-            gray[i] = rgb[3 * i];
-        return new StoredImage(image.Width, image.Height, 1, gray);
-    }
 
     private static Span<byte> Scratch(ref byte[] buffer, int bytes)
     {

@@ -16,8 +16,7 @@ namespace Cliper.Model.Images;
 /// <param name="patch">Side of the image tower's patches.</param>
 /// <param name="gathered">Most bytes of images that are uploaded at once; a larger one is uploaded by itself.</param>
 internal sealed class RawImages(IReadOnlyList<(StoredImage Image, ImageTransform Transform)> images,
-    PixelPipeline pipeline,
-    int patch, int gathered = 16 << 20)
+    PixelPipeline pipeline, int patch, int gathered = 16 << 20)
 {
     // Images are aligned, so that several bytes can be read at a time.
     private const int Alignment = 16;
@@ -38,7 +37,7 @@ internal sealed class RawImages(IReadOnlyList<(StoredImage Image, ImageTransform
         Upload(device);
         ResizeEach<Bicubic>(device, At((image, transform) => transform.FromSquare
             && (image.Width, image.Height) != (size, size)),
-            (source, _) => (pipeline.SquareOf(source.Width, source.Height), false));
+            (source, _) => (Resizing.ToSquare(source.Width, source.Height, size), false));
         Jitter(first: true);
         ResizeEach<Bicubic>(device, At((_, transform) => transform.Crop is not null && transform.Bicubic), CropOf);
         ResizeEach<Bilinear>(device, At((_, transform) => transform.Crop is not null && !transform.Bicubic), CropOf);
@@ -50,7 +49,7 @@ internal sealed class RawImages(IReadOnlyList<(StoredImage Image, ImageTransform
             device.Free(array);
         return y;
 
-        (PixelPipeline.Resizing, bool) CropOf(ImageView _, ImageTransform transform) =>
+        (Resize.Geometry, bool) CropOf(ImageView _, ImageTransform transform) =>
             (new(transform.Crop!.Value, size, size, new(0, 0, size, size)), transform.Flip);
     }
 
@@ -81,14 +80,13 @@ internal sealed class RawImages(IReadOnlyList<(StoredImage Image, ImageTransform
         long Start(int index) => index == _current.Length ? all.Bytes : _current[index].Pixels.Address - all.Address;
     }
 
-    private void ResizeEach<TFilter>(Device device, int[] chosen, Func<ImageView, ImageTransform,
-        (PixelPipeline.Resizing, bool Mirror)> how)
-        where TFilter : struct, IResizeFilter
+    private void ResizeEach<TFilter>(Device device, int[] chosen,
+        Func<ImageView, ImageTransform, (Resize.Geometry, bool Mirror)> how) where TFilter : struct, IResizeFilter
     {
         ImageView[] sources = Replace(device, chosen);
         Resize.Forward<TFilter>([.. chosen.Select((at, i) =>
         {
-            (PixelPipeline.Resizing to, bool mirror) = how(sources[i], images[at].Transform);
+            (Resize.Geometry to, bool mirror) = how(sources[i], images[at].Transform);
             return new Resize.Part(sources[i], to.Crop, to.Width, to.Height, to.Window, mirror, _current[at]);
         })]);
     }

@@ -31,16 +31,25 @@ public sealed class RgbImage
     /// <exception cref="InputException">All of the box lies outside.</exception>
     internal RgbImage Cut(PixelBox box, string name)
     {
+        (int left, int top, int width, int height) = Inside(box, name);
+        var pixels = new byte[3 * width * height];
+        for (int y = 0; y < height; y++)
+            Pixels.AsSpan((int)(3L * ((top + y) * Width + left)), 3 * width).CopyTo(pixels.AsSpan(3 * y * width));
+        return new RgbImage(width, height, pixels);
+    }
+
+    /// <summary>The part of a box that lies within the image.</summary>
+    /// <param name="box">The box, in pixels.</param>
+    /// <param name="name">Name of the image for error messages.</param>
+    /// <exception cref="InputException">All of the box lies outside.</exception>
+    internal PixelBox Inside(PixelBox box, string name)
+    {
         long left = Math.Max(0, box.X), top = Math.Max(0, box.Y);
         long right = Math.Min(Width, (long)box.X + box.Width), bottom = Math.Min(Height, (long)box.Y + box.Height);
         if (right <= left || bottom <= top)
             throw new InputException(
                 $"{name}: the box {box.X},{box.Y},{box.Width},{box.Height} lies outside of the {Width} x {Height} "
                 + "pixels");
-        int width = (int)(right - left), height = (int)(bottom - top);
-        var pixels = new byte[3 * width * height];
-        for (int y = 0; y < height; y++)
-            Pixels.AsSpan((int)(3 * ((top + y) * Width + left)), 3 * width).CopyTo(pixels.AsSpan(3 * y * width));
-        return new RgbImage(width, height, pixels);
+        return new PixelBox((int)left, (int)top, (int)(right - left), (int)(bottom - top));
     }
 }

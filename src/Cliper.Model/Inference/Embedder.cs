@@ -101,7 +101,7 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
         {
             using Batch current = batch;
             using var tape = new Tape(device, recording: false);
-            features.AddRange(clip.Vision.Forward(tape, Evaluator.Pixels(tape, batch)).ToArray());
+            features.AddRange(clip.Vision.Forward(tape, batch.TakePixels(tape)).ToArray());
             names.AddRange(batch.Indices.Take(batch.Count).Select(index => pictures[index].Name));
         }
         foreach ((string name, string reason) in loader.Skipped)

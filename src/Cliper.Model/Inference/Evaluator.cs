@@ -1,5 +1,4 @@
 using Cliper.Autograd;
-using Cliper.Kernels.Memory;
 using Cliper.Model.Loading;
 using Cliper.Model.Metrics;
 using Cliper.Model.Prompts;
@@ -10,7 +9,18 @@ namespace Cliper.Model.Inference;
 /// <param name="Split">Name of the split.</param>
 /// <param name="Confusion">Rows are labels, columns predictions.</param>
 /// <param name="Predictions">One a sample, by index in the split; null where the sample could not be read.</param>
-public sealed record Evaluation(string Split, ConfusionMatrix Confusion, IReadOnlyList<Prediction?> Predictions);
+public sealed record Evaluation(string Split, ConfusionMatrix Confusion, IReadOnlyList<Prediction?> Predictions)
+{
+    /// <summary>The samples' labels; without any where only the counts were kept.</summary>
+    public IReadOnlyList<int> Labels { get; init; } = [];
+
+    /// <summary>The predictions that there are, with their labels.</summary>
+    public IReadOnlyList<LabeledAnswer> Answers => [.. Predictions.Zip(Labels).Where(pair => pair.First is not null)
+        .Select(pair => new LabeledAnswer(pair.First!.Probabilities, pair.Second))];
+
+    /// <summary>Expected calibration error; null where only the counts were kept.</summary>
+    public double? CalibrationError => Calibration.ErrorOf(Answers);
+}
 
 /// <summary>Runs a model over a split with the test transform.</summary>
 public static class Evaluator
@@ -32,9 +42,8 @@ public static class Evaluator
     /// <param name="cancellation">Stops between batches.</param>
     public static Evaluation Run(CliperModel model, Tensor? classFeatures, BatchLoader loader,
         CancellationToken cancellation = default) =>
-        Run(model.Clip.Device, loader, model.Classes, model.Prompts.PromptsPerClass, (tape, batch) =>
-            model.Logits(tape, model.ImageFeatures(tape, Pixels(tape, batch), batch.Frames), classFeatures),
-                cancellation);
+        Run(model, loader, model.Prompts.PromptsPerClass, (tape, batch) =>
+            model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, classFeatures), cancellation);
 
     /// <summary>Predicts every sample zero-shot, by captions of the classes: see <see cref="FixedPrompts"/>.</summary>
     /// <param name="model">Gives the towers, classes and temperature; its own prompts play no part.</param>
@@ -42,38 +51,38 @@ public static class Evaluator
     /// <param name="loader">Unshuffled, without augmentation.</param>
     /// <param name="cancellation">Stops between batches.</param>
     public static Evaluation ZeroShot(CliperModel model, IReadOnlyList<IReadOnlyList<int[]>> captions,
-        BatchLoader loader,
-        CancellationToken cancellation = default)
+        BatchLoader loader, CancellationToken cancellation = default)
     {
         using var tape = new Tape(model.Clip.Device, recording: false);
         IPromptLearner prompts = new FixedPrompts(captions);
         Tensor classes = prompts.ClassFeatures(tape, model.Clip, imageFeatures: null);
-        return Run(model.Clip.Device, loader, model.Classes, prompts.PromptsPerClass, (inner, batch) =>
-            prompts.Logits(inner,
-            model.ImageFeatures(inner, Pixels(inner, batch), batch.Frames), classes, model.Temperature), cancellation);
+        return Run(model, loader, prompts.PromptsPerClass, (inner, batch) =>
+            prompts.Logits(inner, model.ImageFeatures(inner, batch.TakePixels(inner), batch.Frames), classes,
+                model.Temperature), cancellation);
     }
 
-    /// <summary>A batch's pixels as an input of the step, see <see cref="Batch.TakePixels"/>.</summary>
-    internal static Tensor Pixels(Tape tape, Batch batch) => tape.Own(batch.TakePixels(tape.Device));
-
-    private static Evaluation Run(Device device, BatchLoader loader, IReadOnlyList<string> classes, int promptsPerClass,
+    private static Evaluation Run(CliperModel model, BatchLoader loader, int promptsPerClass,
         Func<Tape, Batch, Tensor> logits, CancellationToken cancellation)
     {
         var predictions = new Prediction?[loader.Split.Samples.Count];
-        var confusion = new ConfusionMatrix(classes);
+        var confusion = new ConfusionMatrix(model.Classes);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
-            using var tape = new Tape(device, recording: false);
+            using var tape = new Tape(model.Clip.Device, recording: false);
             float[] rows = logits(tape, batch).ToArray();
-            int width = classes.Count * promptsPerClass;
+            int width = model.Classes.Count * promptsPerClass;
             for (int i = 0; i < batch.Count; i++)
             {
-                Prediction prediction = Prediction.FromLogits(rows.AsSpan(i * width, width), promptsPerClass);
+                Prediction prediction = Prediction.FromLogits(rows.AsSpan(i * width, width), promptsPerClass,
+                    model.AnswerTemperature);
                 predictions[batch.Indices[i]] = prediction;
                 confusion.Add(batch.Labels[i], prediction.Class);
             }
         }
-        return new Evaluation(loader.Split.Name, confusion, predictions);
+        return new Evaluation(loader.Split.Name, confusion, predictions)
+        {
+            Labels = [.. loader.Split.Samples.Select(sample => sample.Label)],
+        };
     }
 }

@@ -3,6 +3,7 @@ using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 using Cliper.Model.Images;
+using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 
 namespace Cliper.Model.Inference;
@@ -43,7 +44,7 @@ internal sealed class FrameEncoder
         Device device = _model.Clip.Device;
         (StoredImage Image, ImageTransform Plan)[] stored = [.. frames.Select(frame =>
         {
-            StoredImage image = _pipeline.Store(frame);
+            StoredImage image = PixelCache.Store(frame, _pipeline.Size, fromOriginal: false);
             return (image, _pipeline.Draw(image, default));
         })];
         if (RawImages.AreFor(device))
@@ -60,7 +61,6 @@ internal sealed class FrameEncoder
     {
         using var tape = new Tape(_model.Clip.Device, recording: false);
         Tensor row = tape.Own(Tensor.From(tape.Device, feature, new Shape(1, Width)));
-        return Prediction.FromLogits(_model.Logits(tape, row, _classFeatures).ToArray(),
-            _model.Prompts.PromptsPerClass);
+        return _model.Answer(_model.Logits(tape, row, _classFeatures).ToArray());
     }
 }

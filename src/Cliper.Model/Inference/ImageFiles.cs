@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using Cliper.Kernels.Operations;
 using Cliper.Model.Faces;
 using Cliper.Model.Images;
 using Cliper.Model.IO;
@@ -29,7 +28,7 @@ public static class ImageFiles
     /// <param name="found">Receives each image's name and its face as it is read, from several threads; null where
     /// there is none.</param>
     public static IReadOnlyList<Sample> Cut(IReadOnlyList<Sample> samples, FaceCrop crop,
-        Action<string, PixelBox?> found) =>
+        Action<string, Face?> found) =>
         [.. samples.Select(sample =>
             sample with { Frames = [.. sample.Frames.Select(frame => new FaceFrame(frame, crop, found))] })];
 

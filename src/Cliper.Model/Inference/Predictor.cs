@@ -1,10 +1,13 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
+using Cliper.Model.Clip;
 using Cliper.Model.Faces;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
+using Cliper.Model.Text;
+using Cliper.Model.Weights;
 
 namespace Cliper.Model.Inference;
 
@@ -20,12 +23,15 @@ public sealed class Predictor : IDisposable
     private readonly Tape _tape;
     private readonly Tensor? _classFeatures;
 
-    private Predictor(CliperModel model, CheckpointInfo info)
+    private Predictor(string path, CliperModel model, CheckpointInfo info)
     {
-        (_model, Info) = (model, info);
+        (Path, _model, Info) = (path, model, info);
         _tape = new Tape(model.Clip.Device, recording: false);
         _classFeatures = model.ClassFeatures(_tape);
     }
+
+    /// <summary>The file of the model.</summary>
+    public string Path { get; }
 
     /// <summary>Class names, in the order of the probabilities.</summary>
     public IReadOnlyList<string> Classes => _model.Classes;
@@ -38,8 +44,36 @@ public sealed class Predictor : IDisposable
     public static Predictor Load(string checkpoint, Device device)
     {
         (CliperModel model, CheckpointInfo info) = Checkpoint.Load(checkpoint, device);
-        return new Predictor(model, info);
+        return new Predictor(checkpoint, model, info);
     }
+
+    /// <summary>
+    /// A CLIP that answers zero-shot, by captions of the class names: see <see cref="FixedPrompts"/>.
+    /// </summary>
+    /// <param name="weights">CLIP weights: a file, a folder, or a model's name in the local cache.</param>
+    /// <param name="classes">Class names, at least two. Nouns of expressions are adjectives in the captions.</param>
+    /// <param name="device">Where to compute.</param>
+    /// <exception cref="InputException">The weights or their tokenizer are missing or damaged.</exception>
+    public static Predictor ZeroShot(string weights, IReadOnlyList<string> classes, Device device)
+    {
+        using ClipWeights loaded = ClipWeights.Load(weights);
+        ClipTokenizer tokenizer = WeightsTokenizer.For(loaded, weights);
+        var prompts = new FixedPrompts([.. classes.Select(CaptionsOf)]);
+        var clip = new ClipModel(device, loaded);
+        float temperature = MathF.Exp(-clip.Parameters["logit_scale"].Item());
+        return new Predictor(loaded.SourcePath ?? weights, new CliperModel(clip, prompts, classes, temperature),
+            new CheckpointInfo(1, "", "") { FaceTemplate = FaceTemplate.Usual });
+
+        IReadOnlyList<int[]> CaptionsOf(string name)
+        {
+            string word = Expressions.All.Contains(name) ? Expressions.Adjective(name) : name;
+            return [.. PromptTemplates.Faces.Select(template =>
+                tokenizer.Encode(PromptTemplates.Fill(template, word), loaded.Config.ContextLength))];
+        }
+    }
+
+    /// <summary>How the model answers: the name that its prompts have in checkpoints.</summary>
+    public string Method => _model.Prompts.Method;
 
     /// <summary>Predicts samples, in their order, as they are computed.</summary>
     /// <param name="samples">Images, or clips.</param>
@@ -57,12 +91,11 @@ public sealed class Predictor : IDisposable
         {
             using Batch current = batch;
             using var tape = new Tape(_model.Clip.Device, recording: false);
-            float[] logits = _model.Logits(tape,
-                _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures).ToArray();
+            float[] logits = _model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, _classFeatures).ToArray();
             int width = logits.Length / batch.Count;
             for (int i = 0; i < batch.Count; i++)
                 yield return new FilePrediction(samples[batch.Indices[i]].Name,
-                    Prediction.FromLogits(logits.AsSpan(i * width, width), _model.Prompts.PromptsPerClass));
+                    _model.Answer(logits.AsSpan(i * width, width)));
         }
         foreach ((string name, string reason) in loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             skipped(name, reason);

@@ -14,13 +14,12 @@ public sealed class Batch : IDisposable
     private float[]? _pixels;
     private Tensor? _uploaded;
 
-    internal Batch(int number, int frames, int imageSize, float[] pixels, RawImages? raw, ConcurrentBag<float[]> pool,
-        int[] labels,
-        int[] indices)
+    internal Batch(int number, LoaderOptions options, float[] pixels, RawImages? raw, ConcurrentBag<float[]> pool,
+        int[] labels, int[] indices)
     {
         (_pool, _raw, _pixels) = (pool, raw, pixels);
-        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, frames, imageSize,
-            labels, indices);
+        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, options.ImagesPerSample,
+            options.ImageSize, labels, indices);
     }
 
     /// <summary>Position in its epoch, from 0.</summary>
@@ -75,6 +74,9 @@ public sealed class Batch : IDisposable
         _uploaded = null;
         return pixels;
     }
+
+    /// <summary>The image tower's input, as an input of a step; see <see cref="TakePixels(Device)"/>.</summary>
+    internal Tensor TakePixels(Tape tape) => tape.Own(TakePixels(tape.Device));
 
     /// <inheritdoc/>
     public void Dispose()

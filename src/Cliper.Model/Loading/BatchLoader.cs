@@ -56,7 +56,7 @@ public sealed class BatchLoader : IDisposable
     /// <param name="progress">Receives the fraction that is done.</param>
     /// <param name="cancellation">Cancels it, leaving no file.</param>
     public void Prepare(IProgress<double>? progress = null, CancellationToken cancellation = default) =>
-        _cache.Prepare(() => NewPipeline(0), RecordSkip, progress, cancellation);
+        _cache.Prepare(RecordSkip, progress, cancellation);
 
     /// <summary>
     /// The batches of an epoch, in order. A batch has fewer samples where images could not be read, and is left out

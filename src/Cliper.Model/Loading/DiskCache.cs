@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.IO.MemoryMappedFiles;
 using System.Security.Cryptography;
@@ -15,7 +14,7 @@ namespace Cliper.Model.Loading;
 /// and renamed when it is whole. A file that is damaged, was made for other options, or lacks an image as it is now, is
 /// made again; a file with more images than are wanted serves.
 /// </summary>
-internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) : PixelCache(options.Codec)
+internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) : PixelCache(options)
 {
     private readonly Lock _lock = new();
     private MemoryMappedFile? _file;
@@ -36,8 +35,7 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
             new Mapped(_start + entry.Offset, entry.Bytes).Memory);
     }
 
-    public override void Prepare(Func<PixelPipeline> pipelines, Action<string, InputException> skip,
-        IProgress<double>? progress,
+    public override void Prepare(Action<string, InputException> skip, IProgress<double>? progress,
         CancellationToken cancellation)
     {
         lock (_lock)
@@ -47,10 +45,10 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
             try
             {
                 byte[] fingerprint = Fingerprint();
-                Directory.CreateDirectory(options.CacheFolder!);
+                Directory.CreateDirectory(Options.CacheFolder!);
                 if (!TryOpen(fingerprint, cancellation))
                 {
-                    Build(fingerprint, pipelines, skip, progress, cancellation);
+                    Build(fingerprint, skip, progress, cancellation);
                     if (!TryOpen(fingerprint, cancellation))
                         throw new InputException(
                             $"{FilePath}: the cache file is damaged although it was just written; check the disk, or "
@@ -76,14 +74,14 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         base.Dispose();
     }
 
-    private string FilePath => Path.Combine(options.CacheFolder!,
-        $"{split.Name}-{options.ImageSize}{(options.Augmentation.FromOriginal ? "-crops" : "")}.pixels");
+    private string FilePath => Path.Combine(Options.CacheFolder!,
+        $"{split.Name}-{Options.ImageSize}{(Options.Augmentation.FromOriginal ? "-crops" : "")}.pixels");
 
     private IEnumerable<Frame> Frames => split.Samples.SelectMany(sample => sample.Frames);
 
     /// <summary>Hash of how images are reduced.</summary>
     private byte[] Fingerprint() => SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
-        $"{options.ImageSize}|{options.Augmentation.FromOriginal}|{options.Codec.GetType().FullName}")));
+        $"{Options.ImageSize}|{Options.Augmentation.FromOriginal}|{Options.Codec.GetType().FullName}")));
 
     private bool TryOpen(byte[] fingerprint, CancellationToken cancellation)
     {
@@ -109,8 +107,8 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         return true;
     }
 
-    private void Build(byte[] fingerprint, Func<PixelPipeline> pipelines, Action<string, InputException> skip,
-        IProgress<double>? progress, CancellationToken cancellation)
+    private void Build(byte[] fingerprint, Action<string, InputException> skip, IProgress<double>? progress,
+        CancellationToken cancellation)
     {
         _rebuilt++;
         Frame[] frames = [.. Frames];
@@ -120,7 +118,7 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         {
             using (SafeFileHandle file = File.OpenHandle(temporary, FileMode.Create, FileAccess.ReadWrite))
             {
-                WritePixels(file, frames, index, pipelines, skip, progress, cancellation);
+                WritePixels(file, frames, index, skip, progress, cancellation);
                 PixelFile.WriteIndex(file, fingerprint, frames, index, cancellation);
                 PixelFile.WriteChecksum(file, cancellation);
             }
@@ -133,38 +131,34 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
     }
 
     /// <summary>Images in their order, decoded a few hundred at a time on the loader's threads.</summary>
-    private void WritePixels(SafeFileHandle file, Frame[] frames, PixelFileEntry[] index, Func<PixelPipeline> pipelines,
+    private void WritePixels(SafeFileHandle file, Frame[] frames, PixelFileEntry[] index,
         Action<string, InputException> skip, IProgress<double>? progress, CancellationToken cancellation)
     {
         const int Chunk = 256;
         long offset = PixelFile.PixelsOffset(frames.Length);
         var images = new StoredImage?[Chunk];
-        var idle = new ConcurrentBag<PixelPipeline>();
         var parallel = new ParallelOptions
         {
-            MaxDegreeOfParallelism = Math.Max(1, options.Threads),
-            CancellationToken =
-            cancellation
+            MaxDegreeOfParallelism = Math.Max(1, Options.Threads),
+            CancellationToken = cancellation,
         };
         for (int start = 0; start < frames.Length; start += Chunk)
         {
             int count = Math.Min(Chunk, frames.Length - start), from = start;
-            (int First, int Count)[] together = [.. FrameReader.Runs(frames, start, start + count)];
+            (int First, int Count)[] together = [.. Frame.Runs(frames, start, start + count)];
             RunParallel(together.Length, parallel, unit =>
             {
-                PixelPipeline pipeline = idle.TryTake(out PixelPipeline? free) ? free : pipelines();
                 (int first, int number) = together[unit];
-                FrameReader.Load(new ArraySegment<Frame>(frames, first, number), options.Codec, (at, image) =>
-                    {
-                        // A unit may be hundreds of a video's frames.
-                        cancellation.ThrowIfCancellationRequested();
-                        images[first + at - from] = pipeline.Store(image);
-                    }, (at, failure) =>
-                    {
-                        images[first + at - from] = null;
-                        skip(frames[first + at].Name, failure);
-                    });
-                idle.Add(pipeline);
+                Frame.LoadAll(new ArraySegment<Frame>(frames, first, number), Options.Codec, (at, image) =>
+                {
+                    // A unit may be hundreds of a video's frames.
+                    cancellation.ThrowIfCancellationRequested();
+                    images[first + at - from] = Store(image);
+                }, (at, failure) =>
+                {
+                    images[first + at - from] = null;
+                    skip(frames[first + at].Name, failure);
+                });
             });
             for (int i = 0; i < count; i++)
             {

@@ -110,6 +110,6 @@ internal sealed class PendingBatch
             _pipeline,
                 _options.PatchSize)
             : null;
-        return new Batch(_number, _options.ImagesPerSample, _options.ImageSize, _pixels, raw, _buffers, labels, indices);
+        return new Batch(_number, _options, _pixels, raw, _buffers, labels, indices);
     }
 }

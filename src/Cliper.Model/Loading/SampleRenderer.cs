@@ -28,7 +28,7 @@ internal sealed class SampleRenderer(DataSplit split, LoaderOptions options, Pix
         Sample sample = split.Samples[at.Index];
         int[] frames = FramesOf(sample, at);
         var random = new RandomStream(options.Seed, RandomPurpose.Augmentation, at.Epoch, at.Key);
-        if (cache.Get(_firstFrame[at.Index], sample.Frames, frames, pipeline, skip) is not { } stored)
+        if (cache.Get(_firstFrame[at.Index], sample.Frames, frames, skip) is not { } stored)
             return false;
         for (int i = 0; i < frames.Length; i++)
         {

@@ -9,7 +9,7 @@ namespace Cliper.Model.Metrics;
 /// Measurements of a step or an epoch: a line of metrics.jsonl and metrics.csv, and a point of each curve. Values
 /// that were not measured are null and left out.
 /// </summary>
-public sealed record MetricRow
+internal sealed record MetricRow
 {
     private static readonly JsonSerializerOptions Options = new()
     {

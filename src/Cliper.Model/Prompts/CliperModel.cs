@@ -1,5 +1,4 @@
 using Cliper.Autograd;
-using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 
 namespace Cliper.Model.Prompts;
@@ -31,6 +30,16 @@ public sealed class CliperModel(ClipModel clip, IPromptLearner prompts, IReadOnl
 
     /// <summary>Divisor of the cosines, tau.</summary>
     public float Temperature { get; set; } = temperature;
+
+    /// <summary>
+    /// Divisor of a class's score before the softmax of an answer, so that probabilities mean shares (Guo et al. 2017,
+    /// arXiv 1706.04599). It changes no answer's class, and no training.
+    /// </summary>
+    public float AnswerTemperature { get; set; } = 1;
+
+    /// <summary>The answer for one row of <see cref="Logits"/>.</summary>
+    public Prediction Answer(ReadOnlySpan<float> logits) =>
+        Prediction.FromLogits(logits, Prompts.PromptsPerClass, AnswerTemperature);
 
     /// <summary>Lets exactly these parameters be trained and freezes all others, whose gradients are freed.</summary>
     /// <param name="trained">Parameters of the CLIP or of the prompt learner; empty to freeze the model.</param>
@@ -76,13 +85,15 @@ public sealed class CliperModel(ClipModel clip, IPromptLearner prompts, IReadOnl
     public Tensor Logits(Tape tape, Tensor imageFeatures, Tensor? classFeatures) => Prompts.Logits(tape, imageFeatures,
         classFeatures ?? Prompts.ClassFeatures(tape, Clip, imageFeatures), Temperature);
 
-    /// <summary>CLIPER's two losses: [2] = (fine-grained cross-entropy, margin).</summary>
+    /// <summary>Scores images or clips: <see cref="Logits"/> of their <see cref="ImageFeatures"/>.</summary>
     /// <param name="tape">The tape of the step.</param>
-    /// <param name="logits">[B, K * M], as <see cref="Logits"/> gives them.</param>
-    /// <param name="labels">Class indices, int32 [B].</param>
-    /// <param name="rule">Weight of a subclass that no sample of the batch is nearest to.</param>
-    public Tensor Losses(Tape tape, Tensor logits, Tensor labels, EmptySubclasses rule) =>
-        tape.CliperLoss(logits, labels, Prompts.Classes, Prompts.PromptsPerClass, rule);
+    /// <param name="images">Input of <see cref="IImageTower.Forward"/>, samples * frames, a clip's frames
+    /// together.</param>
+    /// <param name="frames">Number of frames of each sample; 1 for images.</param>
+    /// <param name="classFeatures">Result of <see cref="ClassFeatures"/>; null to compute them in this step.</param>
+    /// <returns>[samples, K * M].</returns>
+    public Tensor ImageLogits(Tape tape, Tensor images, int frames, Tensor? classFeatures) =>
+        Logits(tape, ImageFeatures(tape, images, frames), classFeatures);
 
     /// <inheritdoc/>
     public void Dispose()

@@ -12,7 +12,9 @@ public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
     /// </summary>
     /// <param name="logits">One row of K * M logits, class by class.</param>
     /// <param name="subclasses">Descriptors a class, M.</param>
-    public static Prediction FromLogits(ReadOnlySpan<float> logits, int subclasses)
+    /// <param name="temperature">Divisor of the means before the softmax, see
+    /// <see cref="CliperModel.AnswerTemperature"/>.</param>
+    public static Prediction FromLogits(ReadOnlySpan<float> logits, int subclasses, float temperature = 1)
     {
         int classes = logits.Length / subclasses;
         var probabilities = new float[classes];
@@ -27,7 +29,7 @@ public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
         double total = 0;
         float largest = probabilities[best];
         foreach (ref float value in probabilities.AsSpan())
-            total += value = MathF.Exp(value - largest);
+            total += value = MathF.Exp((value - largest) / temperature);
         foreach (ref float value in probabilities.AsSpan())
             value = (float)(value / total);
         return new Prediction(best, probabilities, IndexOfMax(logits.Slice(best * subclasses, subclasses)));

@@ -33,7 +33,7 @@ public interface IPromptSource
 }
 
 /// <summary>The prompt methods that a checkpoint can hold.</summary>
-public static class PromptLearners
+internal static class PromptLearners
 {
     // A new method is a class and a line here.
     private static readonly Dictionary<string, Func<IPromptSource, IPromptLearner>> Readers = new()

@@ -10,7 +10,7 @@ namespace Cliper.Model.Reporting;
 /// = 3; Summary summary = 5 } with Summary { repeated Value value = 1 } and Value { string tag = 1; float simple_value
 /// = 2 }.
 /// </summary>
-public sealed class EventFileWriter : IDisposable
+internal sealed class EventFileWriter : IDisposable
 {
     private const string FileVersion = "brain.Event:2";
     private const uint CrcMask = 0xA282EAD8;

@@ -3,7 +3,7 @@ using Cliper.Model.Interpretation;
 namespace Cliper.Model.Reporting;
 
 // This part shows the nearest words of the descriptors, how often each is used, and the mistakes.
-public static partial class HtmlReport
+internal static partial class HtmlReport
 {
     private const int MostExamples = 8;
     private const int MostWords = 3;

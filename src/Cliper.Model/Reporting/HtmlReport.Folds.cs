@@ -4,7 +4,7 @@ using Cliper.Model.Metrics;
 namespace Cliper.Model.Reporting;
 
 /// <summary>The folds of a cross-validation.</summary>
-public static partial class HtmlReport
+internal static partial class HtmlReport
 {
     private static MeanDeviation MeanOf(ReportModel report, Func<ConfusionMatrix, double?> score) =>
         MeanDeviation.Of(report.Folds.Select(fold => score(fold.Result)));

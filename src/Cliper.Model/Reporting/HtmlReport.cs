@@ -5,7 +5,7 @@ using Cliper.Model.Metrics;
 namespace Cliper.Model.Reporting;
 
 /// <summary>report.html: one page that needs nothing but itself, in light or dark as the reader's system is.</summary>
-public static partial class HtmlReport
+internal static partial class HtmlReport
 {
     private const string StyleResource = "Cliper.Model.Reporting.report.css";
 

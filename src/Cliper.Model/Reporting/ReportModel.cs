@@ -5,7 +5,7 @@ using Cliper.Model.Metrics;
 namespace Cliper.Model.Reporting;
 
 /// <summary>Content of report.html. Sections without content are left out.</summary>
-public sealed record ReportModel
+internal sealed record ReportModel
 {
     /// <summary>Headline, such as "CLIPER on fer2013".</summary>
     public required string Title { get; init; }
@@ -51,22 +51,22 @@ public sealed record ReportModel
 /// <param name="Number">From 1.</param>
 /// <param name="Link">Its own report, relative to this one.</param>
 /// <param name="Result">Predictions on its test split.</param>
-public sealed record ReportFold(int Number, string Link, ConfusionMatrix Result);
+internal sealed record ReportFold(int Number, string Link, ConfusionMatrix Result);
 
 /// <summary>A result to compare with.</summary>
 /// <param name="Name">Its method, such as "zero-shot, a photo of {class}".</param>
 /// <param name="Result">Its predictions on the same split.</param>
-public sealed record ReportBaseline(string Name, ConfusionMatrix Result);
+internal sealed record ReportBaseline(string Name, ConfusionMatrix Result);
 
 /// <summary>A remark about the run.</summary>
 /// <param name="Text">A sentence.</param>
 /// <param name="Warning">Whether it qualifies the result: "the best epoch was chosen on the test set".</param>
-public sealed record ReportNote(string Text, bool Warning = false);
+internal sealed record ReportNote(string Text, bool Warning = false);
 
 /// <summary>An image that the report shows.</summary>
 /// <param name="Name">Its file or name.</param>
 /// <param name="Image">The image; shown small.</param>
-public sealed record ReportImage(string Name, RgbImage Image);
+internal sealed record ReportImage(string Name, RgbImage Image);
 
 /// <summary>A descriptor (subclass) of a class.</summary>
 /// <param name="Class">The class.</param>
@@ -74,7 +74,7 @@ public sealed record ReportImage(string Name, RgbImage Image);
 /// <param name="Tokens">For each learned token the nearest words of the vocabulary.</param>
 /// <param name="Nearest">Samples of its own class whose nearest own descriptor it is.</param>
 /// <param name="Examples">Some of these samples, the nearest first.</param>
-public sealed record ReportDescriptor(string Class, int Number, IReadOnlyList<IReadOnlyList<NearestWord>> Tokens,
+internal sealed record ReportDescriptor(string Class, int Number, IReadOnlyList<IReadOnlyList<NearestWord>> Tokens,
     long Nearest, IReadOnlyList<ReportImage> Examples);
 
 /// <summary>A sample that was predicted wrong.</summary>
@@ -82,4 +82,4 @@ public sealed record ReportDescriptor(string Class, int Number, IReadOnlyList<IR
 /// <param name="Actual">Its class.</param>
 /// <param name="Predicted">Name of the predicted class.</param>
 /// <param name="Probability">Probability of the prediction, 0 to 1.</param>
-public sealed record ReportMistake(ReportImage Picture, string Actual, string Predicted, double Probability);
+internal sealed record ReportMistake(ReportImage Picture, string Actual, string Predicted, double Probability);

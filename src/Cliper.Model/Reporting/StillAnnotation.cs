@@ -1,9 +1,15 @@
 using System.Globalization;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Images;
+using Cliper.Model.Inference;
 using Cliper.Model.Prompts;
 
 namespace Cliper.Model.Reporting;
+
+/// <summary>An answer to draw.</summary>
+/// <param name="Box">The face; null for all of the picture.</param>
+/// <param name="Prediction">The answer.</param>
+public sealed record DrawnAnswer(PixelBox? Box, Prediction Prediction);
 
 /// <summary>
 /// A picture with a model's answer for each face drawn in: a frame around it, the label and its probability above.
@@ -14,10 +20,11 @@ public static class StillAnnotation
 
     /// <summary>Draws into the picture.</summary>
     /// <param name="image">The picture, which is changed.</param>
-    /// <param name="answers">Boxes and answers; a null box is all of the picture.</param>
-    /// <param name="classes">Class names.</param>
-    public static void Draw(RgbImage image, IEnumerable<(PixelBox? Box, Prediction Prediction)> answers,
-        IReadOnlyList<string> classes)
+    /// <param name="answers">Boxes and answers.</param>
+    /// <param name="names">The names of answers.</param>
+    /// <param name="model">Name of the model, for the lower left corner.</param>
+    public static void Draw(RgbImage image, IEnumerable<DrawnAnswer> answers, ExpressionNames names,
+        string model)
     {
         int square = Math.Max(1, Math.Min(image.Width, image.Height) / 300), margin = 2 * square;
         foreach ((PixelBox? given, Prediction prediction) in answers)
@@ -31,12 +38,22 @@ public static class StillAnnotation
             })
                 PixelFont.Fill(image, x, y, w, h, color);
             string text = string.Create(CultureInfo.InvariantCulture,
-                $"{classes[prediction.Class]} {100 * prediction.Probabilities[prediction.Class]:0} %");
+                $"{names.Of(prediction)} {100 * prediction.Probabilities[prediction.Class]:0} %");
             int width = PixelFont.WidthOf(text) * square + 2 * margin, height = PixelFont.Height * square + 2 * margin;
             // Above the box, or at its upper edge where there is no room; never beyond the picture's sides.
             int left = Math.Clamp(box.X, 0, Math.Max(0, image.Width - width)), top = Math.Max(0, box.Y - height);
             PixelFont.Fill(image, left, top, width, height, Background);
             PixelFont.Draw(image, left + margin, top + margin, text, square, White);
         }
+        DrawModel(image, model, square);
+    }
+
+    /// <summary>Says at the lower left who has answered.</summary>
+    private static void DrawModel(RgbImage image, string model, int square)
+    {
+        int margin = 2 * square, height = PixelFont.Height * square + 2 * margin;
+        PixelFont.Fill(image, 0, image.Height - height, PixelFont.WidthOf(model) * square + 2 * margin, height,
+            Background);
+        PixelFont.Draw(image, margin, image.Height - height + margin, model, square, White);
     }
 }

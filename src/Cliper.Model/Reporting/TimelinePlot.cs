@@ -81,12 +81,13 @@ public static class TimelinePlot
         return image;
     }
 
-    /// <summary>Each row's probability at the middle of its window; a single row becomes a level line.</summary>
+    /// <summary>
+    /// The probability at the middle of each window that has an answer; a single row becomes a level line.
+    /// </summary>
     private static IEnumerable<(double X, double Y)> Points(IReadOnlyList<TimelineRow> rows, int label) =>
-        rows.Count == 1
-        ? [(X(rows[0].Start, rows), Y(rows[0].Prediction.Probabilities[label])),
-            (X(rows[0].End, rows), Y(rows[0].Prediction.Probabilities[label]))]
-        : rows.Select(row => (X((row.Start + row.End) / 2, rows), Y(row.Prediction.Probabilities[label])));
+        rows.Where(row => row.Prediction is not null).SelectMany(row => (rows.Count == 1
+            ? new[] { row.Start, row.End } : [(row.Start + row.End) / 2])
+            .Select(time => (X(time, rows), Y(row.Prediction!.Probabilities[label]))));
 
     private static double X(double time, IReadOnlyList<TimelineRow> rows) =>
         Left + time / rows[^1].End * (Width - Left - Right);

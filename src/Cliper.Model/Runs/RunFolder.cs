@@ -11,7 +11,7 @@ namespace Cliper.Model.Runs;
 /// report.html. Metrics are on the disk as soon as they are logged; the other files are there whole or not at all. Not
 /// thread-safe.
 /// </summary>
-public sealed class RunFolder : IDisposable
+internal sealed class RunFolder : IDisposable
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 

@@ -144,7 +144,9 @@ public static class RunReport
     private static string Describe(CliperModel model)
     {
         ClipConfig c = model.Clip.Config;
-        return $"ViT {c.VisionLayers} x {c.VisionWidth}, patch {c.PatchSize}, {c.ImageSize} px; "
+        string tower = c.ResNetBlocks is { } blocks ? $"ResNet {blocks}, width {c.VisionWidth}"
+            : $"ViT {c.VisionLayers} x {c.VisionWidth}, patch {c.PatchSize}";
+        return $"{tower}, {c.ImageSize} px; "
             + $"M = {model.Prompts.PromptsPerClass}" + (model.Prompts is Metd metd ? $", L = {metd.Tokens}" : "");
     }
 

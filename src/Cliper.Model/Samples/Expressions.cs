@@ -8,7 +8,7 @@ namespace Cliper.Model.Samples;
 /// One name for each expression, whatever a data set calls it. Labels are mapped by name, never by number: the data
 /// sets number their classes differently.
 /// </summary>
-public static class Expressions
+internal static class Expressions
 {
     private static readonly (string Name, string Adjective, string[] Synonyms)[] Table =
     [

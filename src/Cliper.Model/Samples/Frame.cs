@@ -51,6 +51,34 @@ public abstract class Frame
             loaded(i, image);
         }
     }
+
+    /// <summary>
+    /// Splits the frames from <paramref name="start"/> up to <paramref name="end"/> into runs of frames that continue
+    /// one another.
+    /// </summary>
+    /// <returns>Index of the first frame and number of frames of each run.</returns>
+    internal static IEnumerable<(int First, int Count)> Runs(IReadOnlyList<Frame> frames, int start, int end)
+    {
+        for (int first = start, next; first < end; first = next)
+        {
+            for (next = first + 1; next < end && frames[next].Continues(frames[next - 1]);)
+                next++;
+            yield return (first, next - first);
+        }
+    }
+
+    /// <summary>Loads frames in order, each run of them together; one decoded image is held at a time.</summary>
+    /// <param name="frames">The frames.</param>
+    /// <param name="codec">Decodes files.</param>
+    /// <param name="loaded">Receives each image that can be read, with the index of its frame.</param>
+    /// <param name="failed">Receives the index of each frame that cannot be read, and the reason.</param>
+    internal static void LoadAll(IReadOnlyList<Frame> frames, IImageCodec codec, Action<int, RgbImage> loaded,
+        Action<int, InputException> failed)
+    {
+        foreach ((int first, int count) in Runs(frames, 0, frames.Count))
+            frames[first].LoadMany([.. frames.Skip(first).Take(count)], codec,
+                (index, image) => loaded(first + index, image), (index, failure) => failed(first + index, failure));
+    }
 }
 
 /// <summary>An image file.</summary>
@@ -71,7 +99,7 @@ public sealed class FileFrame(string path) : Frame
             var file = new FileInfo(path);
             return file.Exists
                 ? string.Create(CultureInfo.InvariantCulture,
-                $"{file.FullName}|{file.Length}|{file.LastWriteTimeUtc.Ticks}")
+                    $"{file.FullName}|{file.Length}|{file.LastWriteTimeUtc.Ticks}")
                 : file.FullName;
         }
     }

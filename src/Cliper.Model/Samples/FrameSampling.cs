@@ -16,7 +16,7 @@ public enum ShortClips
 /// Chooses frames of a clip as Former-DFER, IAL and DFER-CLIP do: U segments of equal length, V consecutive frames of
 /// each. Training takes a random place within each segment, testing its middle.
 /// </summary>
-public static class FrameSampling
+internal static class FrameSampling
 {
     /// <summary>Indices of the frames, U x V of them, ascending within a segment.</summary>
     /// <param name="frames">Frames of the clip, N, at least 1.</param>

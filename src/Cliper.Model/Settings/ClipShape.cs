@@ -2,20 +2,36 @@ using Cliper.Model.Clip;
 
 namespace Cliper.Model.Settings;
 
+/// <summary>Kind of an image tower.</summary>
+public enum TowerKind
+{
+    /// <summary>A vision transformer.</summary>
+    Vit,
+
+    /// <summary>A ResNet with attention pooling.</summary>
+    ResNet,
+}
+
 /// <summary>Shape of a CLIP made from nothing; heads are 64 wide.</summary>
 public sealed record ClipShape
 {
-    /// <summary>Side of the square input, pixels.</summary>
+    /// <summary>Kind of the image tower.</summary>
+    public TowerKind Tower { get; init; }
+
+    /// <summary>Side of the square input, pixels; of a ResNet a multiple of 32.</summary>
     public int ImageSize { get; init; } = 48;
 
-    /// <summary>Side of a patch, pixels.</summary>
+    /// <summary>Side of a vision transformer's patch, pixels.</summary>
     public int PatchSize { get; init; } = 8;
 
-    /// <summary>Width of the image tower.</summary>
+    /// <summary>Width of a vision transformer, or channels of a ResNet's stem, an even number.</summary>
     public int VisionWidth { get; init; } = 192;
 
-    /// <summary>Blocks of the image tower.</summary>
+    /// <summary>Blocks of a vision transformer.</summary>
     public int VisionLayers { get; init; } = 6;
+
+    /// <summary>Blocks of each of a ResNet's four stages.</summary>
+    public StageBlocks ResNetBlocks { get; init; } = new(2, 2, 2, 2);
 
     /// <summary>Width of the text tower.</summary>
     public int TextWidth { get; init; } = 128;
@@ -36,10 +52,11 @@ public sealed record ClipShape
     public ClipConfig ToConfig(int vocabularySize) => new()
     {
         ImageSize = ImageSize,
-        PatchSize = PatchSize,
+        PatchSize = IsResNet ? 0 : PatchSize,
         VisionWidth = VisionWidth,
-        VisionLayers = VisionLayers,
-        VisionHeads = VisionWidth / ClipConfig.UsualHeadWidth,
+        VisionLayers = IsResNet ? 0 : VisionLayers,
+        ResNetBlocks = IsResNet ? ResNetBlocks : null,
+        VisionHeads = (IsResNet ? ClipConfig.ResNetExpansion : 1) * VisionWidth / ClipConfig.UsualHeadWidth,
         TextWidth = TextWidth,
         TextLayers = TextLayers,
         TextHeads = TextWidth / ClipConfig.UsualHeadWidth,
@@ -47,4 +64,6 @@ public sealed record ClipShape
         ContextLength = ContextLength,
         EmbedSize = EmbedSize,
     };
+
+    private bool IsResNet => Tower == TowerKind.ResNet;
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Cliper.Model.Clip;
 using Cliper.Model.IO;
 
 namespace Cliper.Model.Settings;
@@ -199,6 +200,7 @@ public static class SettingsJson
         _ when type == typeof(float) || type == typeof(double) => "a number",
         _ when type == typeof(int) || type == typeof(long) || type == typeof(ulong) => "a whole number",
         { IsPrimitive: true } => $"a {type.Name}",
+        _ when type == typeof(StageBlocks) => "four whole numbers such as [3,4,6,3]",
         _ when typeof(System.Collections.IEnumerable).IsAssignableFrom(type) => "a list such as [\"one\",\"two\"]",
         _ => "an object",
     };

@@ -48,6 +48,12 @@ public sealed record TrainSettings
     /// <summary>Choices that data sets leave open.</summary>
     public DataChoices Choices { get; init; } = new();
 
+    /// <summary>
+    /// The terms of the data, which the model keeps and whoever uses it is told. Empty for those that are known of the
+    /// data set.
+    /// </summary>
+    public string Terms { get; init; } = "";
+
     /// <summary>CLIP weights: a safetensors file or a Hugging Face folder. Empty to pre-train a CLIP of
     /// <see cref="Shape"/>.</summary>
     public string Weights { get; init; } = "";
@@ -210,6 +216,8 @@ public sealed record TrainSettings
         if (Pretrain.Epochs > 0 && CaptionTemplates.Count == 0)
             throw new SettingsException(
                 "captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
+        if (Pretrain.Epochs > 0 && Shape.ToConfig(Shape.VocabularySize).Faults().FirstOrDefault() is { } fault)
+            throw new SettingsException($"shape: {fault}");
         foreach (TrainingStage stage in TrainingStages.All)
             CheckStage(Of(stage), stage.Name());
     }

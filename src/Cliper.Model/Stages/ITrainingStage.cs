@@ -59,7 +59,7 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
         ContrastiveLoss.LimitScale(model.Clip);
         IReadOnlyList<int[]> captions = [.. data.CaptionsOf(batch, epoch)
             .Select(caption => tokenizer.Encode(caption, model.Clip.Config.ContextLength))];
-        Tensor features = model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames);
+        Tensor features = model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames);
         return new StepLoss(ContrastiveLoss.Of(tape, model.Clip, features, captions,
             data.Settings.Pretrain.LabelSmoothing), null);
     }
@@ -81,9 +81,9 @@ internal sealed class PromptStage(CliperModel model, StageLoss objective) : ITra
         // The frozen image tower needs no tape: nothing of it is kept.
         Tensor features = tape.New(new Shape(batch.Count, model.Clip.Config.EmbedSize));
         using (var frozen = new Tape(tape.Device, recording: false))
-            tape.Device.Copy(model.ImageFeatures(frozen, Evaluator.Pixels(frozen, batch), batch.Frames).Data,
-                features.Data);
-        return objective.Of(tape, model, features, model.ClassFeatures(tape), batch.Labels.AsSpan(0, batch.Count));
+            tape.Device.Copy(model.ImageFeatures(frozen, batch.TakePixels(frozen), batch.Frames).Data, features.Data);
+        Tensor logits = model.Logits(tape, features, model.ClassFeatures(tape));
+        return objective.Of(tape, model.Prompts, logits, batch.Labels.AsSpan(0, batch.Count));
     }
 }
 
@@ -117,9 +117,11 @@ internal sealed class ImageTowerStage : ITrainingStage, IDisposable
 
     public StageEvaluation Evaluation => StageEvaluation.Prompts;
 
-    public StepLoss Loss(Tape tape, Batch batch, int epoch) => _objective.Of(tape, _model,
-        _model.ImageFeatures(tape, Evaluator.Pixels(tape, batch), batch.Frames), _classFeatures,
-        batch.Labels.AsSpan(0, batch.Count));
+    public StepLoss Loss(Tape tape, Batch batch, int epoch)
+    {
+        Tensor logits = _model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, _classFeatures);
+        return _objective.Of(tape, _model.Prompts, logits, batch.Labels.AsSpan(0, batch.Count));
+    }
 
     public void Dispose() => _tape.Dispose();
 }

@@ -34,6 +34,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
     private bool _hasParts;
+    private BufferSnapshot? _snapshot;
 
     /// <summary>The stage.</summary>
     public TrainingStage Stage => stage;
@@ -46,6 +47,10 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
 
     /// <summary>Dynamic loss scaling, which keeps fp16 gradients within their range.</summary>
     public LossScaler Scaler { get; } = LossScaler.For(device);
+
+    /// <summary>Tensors that the loss itself updates, such as running statistics: they go back to where they were when
+    /// a step ends between its micro-batches.</summary>
+    public IReadOnlyList<Tensor> Buffers { get; init; } = [];
 
     /// <summary>The epoch to run next, or in progress, from 0.</summary>
     public int Epoch { get; set; }
@@ -73,6 +78,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     {
         int steps = (loader.BatchesPerEpoch + settings.Accumulate - 1) / settings.Accumulate;
         var window = new RateWindow(RateWindowSeconds);
+        if (settings.Accumulate > 1 && Buffers.Count > 0)
+            _snapshot ??= new BufferSnapshot(device, Buffers);
         for (; Epoch < settings.Epochs; Epoch++, Step = 0, Sums = default)
         {
             long stepBegan = Stopwatch.GetTimestamp();
@@ -88,6 +95,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
                         loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0;
                     float rate = RateAt(Epoch + (double)Step / steps);
                     bool updated = false;
+                    _snapshot?.Take();
                     for (; taken < microBatches && next is not null; taken++)
                     {
                         using (Batch current = next)
@@ -98,7 +106,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
                                     Update(rate);
                             });
                         images += next.Count * next.Frames;
-                        next = updated ? NextUnlessCanceled(batches) : Next(batches);
+                        next = updated ? NextUnlessCanceled(batches) : NextOfStep(batches);
                     }
                     if (!updated)
                         device.RunStep(() => Update(rate));
@@ -133,6 +141,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     public void Dispose()
     {
         device.Free(_losses);
+        _snapshot?.Dispose();
         _clipping.Dispose();
         Optimizer.Dispose();
         Average?.Dispose();
@@ -171,6 +180,20 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
             return null;
         batches.Current.BeginUpload(device);
         return batches.Current;
+    }
+
+    // Canceled between its micro-batches, the step counts as not begun.
+    private Batch? NextOfStep(IEnumerator<Batch> batches)
+    {
+        try
+        {
+            return Next(batches);
+        }
+        catch (OperationCanceledException)
+        {
+            _snapshot?.Restore();
+            throw;
+        }
     }
 
     // After the update the step counts: it is ended before a cancellation is heard.

@@ -31,17 +31,15 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
 
     /// <summary>The loss of a batch and its two parts.</summary>
     /// <param name="tape">The tape of the step.</param>
-    /// <param name="model">Scores images by its prompt learner's rule.</param>
-    /// <param name="features">[B, D], not normalized.</param>
-    /// <param name="classFeatures">Class features; null to compute them in this step.</param>
+    /// <param name="prompts">Gives the numbers of classes and of prompts, K and M.</param>
+    /// <param name="logits">[B, K * M], from <see cref="CliperModel.Logits"/>.</param>
     /// <param name="labels">Class index of each sample.</param>
-    public StepLoss Of(Tape tape, CliperModel model, Tensor features, Tensor? classFeatures, ReadOnlySpan<int> labels)
+    public StepLoss Of(Tape tape, IPromptLearner prompts, Tensor logits, ReadOnlySpan<int> labels)
     {
         Tensor onDevice = tape.Own(Tensor.From(tape.Device, labels, new Shape(labels.Length)));
-        Tensor logits = model.Logits(tape, features, classFeatures);
         if (logPriors is not null)
-            logits = Adjusted(tape, logits, logPriors, model.Prompts.PromptsPerClass);
-        Tensor losses = model.Losses(tape, logits, onDevice, rule);
+            logits = Adjusted(tape, logits, logPriors, prompts.PromptsPerClass);
+        Tensor losses = tape.CliperLoss(logits, onDevice, prompts.Classes, prompts.PromptsPerClass, rule);
         return new StepLoss(tape.Sum(losses), losses);
     }
 

@@ -17,18 +17,14 @@ namespace Cliper.Model.Stages;
 /// and stage 2 (the image tower against fixed text features). Prints nothing; reports its work by events, and keeps its
 /// state in the run's checkpoints/last.safetensors, from which an interrupted run goes on to the same bits.
 /// </summary>
-public sealed class Trainer : IDisposable
+public sealed partial class Trainer : IDisposable
 {
-    /// <summary>How many unreadable samples are named; the others are counted.</summary>
-    private const int MostNamed = 10;
-
     private readonly Device _device;
     private readonly TrainSettings _settings;
     private readonly TrainingData _data;
     private readonly RunCheckpoints _checkpoints;
     private readonly IProgress<TrainEvent> _progress;
-    private readonly CheckpointInfo _info;
-    private readonly HashSet<string> _skipped = [];
+    private CheckpointInfo _info;
     private CliperModel _model = null!;
     private ClipTokenizer _tokenizer = null!;
     private TrainingState _state = new(TrainingStage.Pretrain, 0, 0, -1, 0);
@@ -45,13 +41,7 @@ public sealed class Trainer : IDisposable
         settings.Check();
         (_device, _settings, _data, _progress) = (device, settings, data, progress);
         _checkpoints = new RunCheckpoints(folder);
-        _info = new CheckpointInfo(settings.Frames, settings.Recipe, data.Note)
-        {
-            FramesPerSegment = settings.FramesPerSegment,
-            ShortClips = settings.ShortClips,
-            FaceMargin = settings.Choices.FaceMargin,
-            Alignment = data.Alignment,
-        };
+        _info = ModelFacts.Of(settings, data);
     }
 
     /// <summary>Trains from the beginning, or from the run's last checkpoint.</summary>
@@ -70,6 +60,7 @@ public sealed class Trainer : IDisposable
         }
         try
         {
+            _info = ModelFacts.WithFaces(_info, _data, _progress, cancellation);
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
             var objective = StageLoss.For(_settings, _data.Train);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature
@@ -88,6 +79,11 @@ public sealed class Trainer : IDisposable
                 RunStage(stage2, cancellation);
             }
             TakeSelected();
+            if (_data.Validation is { } held)
+            {
+                _model.AnswerTemperature = 1;
+                ModelFacts.Calibrate(_model, Evaluate(held, cancellation), _progress);
+            }
             _checkpoints.SaveModel(_model, _info);
             Evaluation result = Evaluate(_data.Result, cancellation);
             var trained = new TrainResult(_model, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
@@ -130,6 +126,7 @@ public sealed class Trainer : IDisposable
     {
         using Checkpoint.CheckpointReader reader = _checkpoints.OpenLast();
         _model = reader.ReadModel(_device);
+        _info = _info with { FaceTemplate = reader.Info.FaceTemplate };
         _state = reader.State
             ?? throw new InputException($"{_checkpoints.LastPath}: holds no training state to go on from");
         _tokenizer = _checkpoints.LoadTokenizer();
@@ -168,6 +165,7 @@ public sealed class Trainer : IDisposable
             Step = _state.Step,
             Sums = _state.Sums,
             Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
+            Buffers = [.. _model.Clip.Vision.Buffers.Select(name => _model.Clip.Parameters[name])],
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);
@@ -218,37 +216,18 @@ public sealed class Trainer : IDisposable
         if (stage.Evaluation != StageEvaluation.None && _data.Selection is { } split
             && (last || ended.Epoch % _settings.EvaluateEvery == 0))
         {
-            _model.Clip.Vision.IsTraining = false;
-            loop.Average?.Exchange();
-            Evaluation evaluation;
-            double war;
-            try
+            Evaluation evaluation = EvaluateEpoch(loop, stage, split, ended.Epoch, cancellation);
+            ended = ended with
             {
-                evaluation = stage.Evaluation == StageEvaluation.ZeroShot ? ZeroShot(split, cancellation)
-                    : Evaluate(split, cancellation);
-                war = evaluation.Confusion.War ?? 0;
-                if (stage.Evaluation == StageEvaluation.Prompts && _settings.Select != Selection.Last
-                    && war > _state.BestWar)
-                {
-                    _state = _state with { BestWar = war, BestEpoch = ended.Epoch };
-                    _checkpoints.SaveBest(_model, _info);
-                }
-            }
-            finally
-            {
-                // An interrupted run goes on with the weights, not with their average.
-                loop.Average?.Exchange();
-            }
-            _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
-            ended = ended with { EvaluatedOn = split.Name, War = war, Uar = evaluation.Confusion.Uar };
+                EvaluatedOn = split.Name,
+                War = evaluation.Confusion.War ?? 0,
+                Uar = evaluation.Confusion.Uar
+            };
         }
         _progress.Report(ended);
         if (!last)
             SaveState(loop, loop.Epoch + 1, 0, default);
     }
-
-    private Evaluation? Kept(long[][]? rows) => rows is null ? null
-        : new Evaluation(_data.Result.Name, ConfusionMatrix.FromRows(_model.Classes, rows), []);
 
     private void SaveState(StageLoop loop, int epoch, int step, EpochSums sums)
     {
@@ -264,38 +243,5 @@ public sealed class Trainer : IDisposable
         (_model, _) = Checkpoint.Load(_checkpoints.BestPath, _device);
         _progress.Report(new MessageEvent(
             $"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
-    }
-
-    private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
-    {
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
-        Evaluation evaluation = Evaluator.Run(_model, loader, cancellation);
-        TellSkipped(loader);
-        return evaluation;
-    }
-
-    /// <summary>Names the samples that could not be read and have not been named before, and counts all.</summary>
-    private void TellSkipped(BatchLoader loader)
-    {
-        int before = _skipped.Count;
-        foreach ((string name, string reason) in loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
-            if (_skipped.Add(name) && _skipped.Count <= MostNamed)
-                _progress.Report(new MessageEvent($"skipped: {reason}", Warning: true));
-        if (_skipped.Count > before)
-            _progress.Report(new MessageEvent($"skipped {_skipped.Count} unreadable "
-                + $"{(_skipped.Count == 1 ? "sample" : "samples")} so far "
-                + "(the setting strict makes this an error)", Warning: true));
-    }
-
-    private Evaluation ZeroShot(DataSplit split, CancellationToken cancellation)
-    {
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
-        // A CLIP pre-trained here knows the words of its captions and no others.
-        IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces
-            : _settings.CaptionTemplates;
-        return Evaluator.ZeroShot(_model,
-            [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
-            _tokenizer.Encode(PromptTemplates.Fill(template, name), _model.Clip.Config.ContextLength))])],
-            loader, cancellation);
     }
 }

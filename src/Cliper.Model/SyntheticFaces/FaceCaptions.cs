@@ -6,7 +6,7 @@ namespace Cliper.Model.SyntheticFaces;
 /// Sentences that describe synthetic faces: the expression in one of several words, often with its strength, and some
 /// other features. A caption names only what the image shows.
 /// </summary>
-public static class FaceCaptions
+internal static class FaceCaptions
 {
     private const float ClearlyVisible = 0.5f;
 

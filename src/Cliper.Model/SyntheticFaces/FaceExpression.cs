@@ -1,7 +1,7 @@
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>The seven basic expressions, in alphabetical order: an expression's number is its label.</summary>
-public enum FaceExpression
+internal enum FaceExpression
 {
     /// <summary>Brows down and together, lids tense, lips pressed or teeth bared.</summary>
     Anger,

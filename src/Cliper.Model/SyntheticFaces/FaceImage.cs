@@ -3,7 +3,7 @@ using Cliper.Model.Images;
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>Images of synthetic faces.</summary>
-public static class FaceImage
+internal static class FaceImage
 {
     /// <summary>Renders one face. For many, a <see cref="FaceRenderer"/> saves making a canvas each time.</summary>
     /// <param name="face">The face.</param>

@@ -3,7 +3,7 @@ using Cliper.Kernels.Operations;
 namespace Cliper.Model.SyntheticFaces;
 
 /// <summary>Age groups.</summary>
-public enum FaceAge
+internal enum FaceAge
 {
     /// <summary>Large eyes, round face, small chin.</summary>
     Child,
@@ -16,7 +16,7 @@ public enum FaceAge
 }
 
 /// <summary>How a face is built and dressed.</summary>
-public enum FaceBuild
+internal enum FaceBuild
 {
     /// <summary>A girl or a woman.</summary>
     Female,
@@ -26,7 +26,7 @@ public enum FaceBuild
 }
 
 /// <summary>Skin, from pale to dark.</summary>
-public enum SkinTone
+internal enum SkinTone
 {
     /// <summary>Very light.</summary>
     Pale,
@@ -45,7 +45,7 @@ public enum SkinTone
 }
 
 /// <summary>Hair colors.</summary>
-public enum HairColor
+internal enum HairColor
 {
     /// <summary>Black.</summary>
     Black,
@@ -67,7 +67,7 @@ public enum HairColor
 }
 
 /// <summary>Hair styles.</summary>
-public enum HairStyle
+internal enum HairStyle
 {
     /// <summary>None; the old keep some at the sides.</summary>
     Bald,
@@ -92,7 +92,7 @@ public enum HairStyle
 }
 
 /// <summary>Beards.</summary>
-public enum Beard
+internal enum Beard
 {
     /// <summary>None.</summary>
     None,
@@ -105,7 +105,7 @@ public enum Beard
 }
 
 /// <summary>Lighting of a synthetic face.</summary>
-public enum FaceLight
+internal enum FaceLight
 {
     /// <summary>Even light.</summary>
     Even,
@@ -127,7 +127,7 @@ public enum FaceLight
 }
 
 /// <summary>Everything that determines a synthetic face. Equal parameters give equal images.</summary>
-public sealed record FaceParameters
+internal sealed record FaceParameters
 {
     /// <summary>The weakest expression; neutral faces have intensity 0.</summary>
     public const float WeakestIntensity = 0.4f;

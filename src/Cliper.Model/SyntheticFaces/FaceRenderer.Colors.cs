@@ -3,7 +3,7 @@ using SkiaSharp;
 namespace Cliper.Model.SyntheticFaces;
 
 // Colors, and the effects of light, lens and sensor on the finished image.
-public sealed partial class FaceRenderer
+internal sealed partial class FaceRenderer
 {
     private Palette MixColors()
     {

@@ -3,7 +3,7 @@ using SkiaSharp;
 namespace Cliper.Model.SyntheticFaces;
 
 // The features that action units move: eyes, brows, nose, mouth and wrinkles.
-public sealed partial class FaceRenderer
+internal sealed partial class FaceRenderer
 {
     private static readonly SKColor White = new(244, 241, 236);
     private static readonly SKColor Mouth = new(82, 22, 30);

@@ -3,7 +3,7 @@ using SkiaSharp;
 namespace Cliper.Model.SyntheticFaces;
 
 // The person: head, body, hair and beard.
-public sealed partial class FaceRenderer
+internal sealed partial class FaceRenderer
 {
     private const float CrownY = -0.88f;
 

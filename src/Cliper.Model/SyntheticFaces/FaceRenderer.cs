@@ -9,7 +9,7 @@ namespace Cliper.Model.SyntheticFaces;
 /// (z towards the viewer), so that turning the head shifts the nose further than the ears. Not thread-safe; one
 /// renderer a thread.
 /// </summary>
-public sealed partial class FaceRenderer : IDisposable
+internal sealed partial class FaceRenderer : IDisposable
 {
     /// <summary>Smallest image, in pixels.</summary>
     public const int SmallestSize = 16;

@@ -7,7 +7,7 @@ namespace Cliper.Model.SyntheticFaces;
 /// A numbered set of synthetic faces with labels and captions. Sets of one seed and different names have no face in
 /// common. Sample i shows expression i modulo seven, so every class has its share. Thread-safe.
 /// </summary>
-public sealed class SyntheticFacesData
+internal sealed class SyntheticFacesData
 {
     private readonly ulong _key;
 

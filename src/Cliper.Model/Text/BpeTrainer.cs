@@ -4,7 +4,7 @@ namespace Cliper.Model.Text;
 /// Learns a small vocabulary from captions: the most frequent pair of neighboring tokens is joined, again and again
 /// (Sennrich, Haddow, Birch 2016, algorithm 1). For vocabularies of some hundred tokens; deterministic.
 /// </summary>
-public static class BpeTrainer
+internal static class BpeTrainer
 {
     /// <summary>Tokens of every vocabulary: 256 bytes, 256 bytes at a word's end, start and end.</summary>
     public const int SmallestVocabulary = 2 * 256 + 2;

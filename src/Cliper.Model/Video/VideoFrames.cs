@@ -7,10 +7,10 @@ namespace Cliper.Model.Video;
 
 /// <summary>
 /// The frames of a video as the frames of a sample. A single frame is decoded by seeking to it; frames that
-/// <see cref="FrameReader"/> loads together are decoded in one run of ffmpeg.
+/// <see cref="Frame.LoadAll"/> loads together are decoded in one run of ffmpeg.
 /// </summary>
 /// <param name="video">The video.</param>
-public sealed class VideoFrames(VideoFile video) : IReadOnlyList<Frame>
+internal sealed class VideoFrames(VideoFile video) : IReadOnlyList<Frame>
 {
     /// <inheritdoc/>
     public int Count { get; } = video.FrameCount;

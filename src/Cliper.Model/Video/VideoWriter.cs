@@ -4,7 +4,7 @@ using Cliper.Model.Images;
 namespace Cliper.Model.Video;
 
 /// <summary>Writes frames as an H.264 video.</summary>
-public static class VideoWriter
+internal static class VideoWriter
 {
     /// <summary>
     /// Writes <paramref name="frames"/> with the sound of <paramref name="video"/>; whole or not at all.

@@ -1,3 +1,4 @@
+using Cliper.Autograd;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 
@@ -17,16 +18,32 @@ internal static class ClipInitialization
     // In patches, over 2 pi: longer than any grid of patches.
     private const double LongestWave = 100;
 
-    public static void Fill(Span<float> target, string name, ClipConfig config, ulong seed, uint stream)
+    /// <summary>Fills a tensor with its first values.</summary>
+    /// <param name="target">The elements, in the layout of files.</param>
+    /// <param name="name">OpenAI's name.</param>
+    /// <param name="shape">Sizes in the layout of files.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="seed">Seed of the model.</param>
+    /// <param name="stream">Number of the tensor.</param>
+    public static void Fill(Span<float> target, string name, Shape shape, ClipConfig config, ulong seed, uint stream)
     {
         if (name == "logit_scale")
             target.Fill(LogitScale);
-        else if (name.EndsWith("bias", StringComparison.Ordinal))
+        else if (name.EndsWith("bias", StringComparison.Ordinal) || name.EndsWith(".running_mean",
+            StringComparison.Ordinal))
             target.Clear();
+        else if (name.EndsWith(".running_var", StringComparison.Ordinal))
+            target.Fill(1);
         else if (name.Contains("ln_"))
             target.Fill(1);
+        else if (config.IsResNet && ClipModel.IsVision(name) && shape.Rank == 1)
+            // The weight of a BatchNorm. With zeros in its last one, a block begins as its shortcut.
+            target.Fill(ResNetTensors.IsLastNormOfBlock(name) ? 0 : 1);
         else
-            Normal(target, Deviation(name, config), seed, stream);
+            Normal(target, config.IsResNet && ClipModel.IsVision(name) ? ResNetDeviation(shape)
+                : Deviation(name, config), seed, stream);
+        if (config.IsResNet)
+            return;
         if (name == "visual.conv1.weight")
             Whiten(target, config.PatchSize);
         else if (name == "visual.positional_embedding")
@@ -98,6 +115,12 @@ internal static class ClipInitialization
             }
         }
     }
+
+    /// <summary>Convolutions have the deviation of PyTorch's default, a uniform distribution; the attention pooling has
+    /// OpenAI's, 1 / sqrt(channels).</summary>
+    private static double ResNetDeviation(Shape shape) => shape.Rank == 4
+        ? 1 / Math.Sqrt(3.0 * shape[1] * shape[2] * shape[3])
+        : 1 / Math.Sqrt(shape.Width);
 
     private static double Deviation(string name, ClipConfig config)
     {

@@ -47,8 +47,8 @@ internal static class ClipMetadata
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
 
-    /// <summary>Heads that follow from the widths.</summary>
-    private const string UsualHeads = "width/64";
+    /// <summary>Heads that follow from the widths; of a ResNet's pooling, from the width of its stem.</summary>
+    private const string UsualHeads = "width/64", UsualHeadsOfResNet = "width*32/64";
 
     public static void Write(ClipConfig config, IDictionary<string, string> metadata)
     {
@@ -69,7 +69,7 @@ internal static class ClipMetadata
         if (Text(CheckpointConfig) is { } json)
             return OfCheckpoint(json);
         ClipFacts facts = new();
-        if (Text(Heads) is { } heads && heads != UsualHeads)
+        if (Text(Heads) is { } heads && heads is not (UsualHeads or UsualHeadsOfResNet))
         {
             string[] parts = heads.Split(',');
             if (parts.Length != 2 || !Whole(parts[0], out int vision) || !Whole(parts[1], out int text))

@@ -32,7 +32,22 @@ internal static class ClipTensors
     /// <summary>All tensors of a model in OpenAI's naming, in the order of the computation.</summary>
     public static IEnumerable<(string Name, Shape Shape)> List(ClipConfig config)
     {
-        int vision = config.VisionWidth, text = config.TextWidth, embed = config.EmbedSize;
+        int text = config.TextWidth, embed = config.EmbedSize;
+        foreach ((string, Shape) tensor in config.IsResNet ? ResNetTensors.List(config) : VisionTransformer(config))
+            yield return tensor;
+        yield return ("token_embedding.weight", new Shape(config.VocabularySize, text));
+        yield return ("positional_embedding", new Shape(config.ContextLength, text));
+        foreach ((string, Shape) tensor in Blocks(TextBlocks, config.TextLayers, text))
+            yield return tensor;
+        foreach ((string, Shape) norm in Norm("ln_final", text))
+            yield return norm;
+        yield return ("text_projection", new Shape(text, embed));
+        yield return ("logit_scale", new Shape([]));
+    }
+
+    private static IEnumerable<(string, Shape)> VisionTransformer(ClipConfig config)
+    {
+        int vision = config.VisionWidth;
         yield return ("visual.conv1.weight", new Shape(vision, 3, config.PatchSize, config.PatchSize));
         yield return ("visual.class_embedding", new Shape(vision));
         yield return ("visual.positional_embedding", new Shape(config.Patches + 1, vision));
@@ -42,15 +57,7 @@ internal static class ClipTensors
             yield return tensor;
         foreach ((string, Shape) norm in Norm("visual.ln_post", vision))
             yield return norm;
-        yield return ("visual.proj", new Shape(vision, embed));
-        yield return ("token_embedding.weight", new Shape(config.VocabularySize, text));
-        yield return ("positional_embedding", new Shape(config.ContextLength, text));
-        foreach ((string, Shape) tensor in Blocks(TextBlocks, config.TextLayers, text))
-            yield return tensor;
-        foreach ((string, Shape) norm in Norm("ln_final", text))
-            yield return norm;
-        yield return ("text_projection", new Shape(text, embed));
-        yield return ("logit_scale", new Shape([]));
+        yield return ("visual.proj", new Shape(vision, config.EmbedSize));
     }
 
     private static IEnumerable<(string, Shape)> Blocks(string prefix, int layers, int width)
@@ -128,7 +135,9 @@ internal static class ClipTensors
     public static (string Vision, string Text) BlockPrefixes(ClipNaming naming) =>
         naming == ClipNaming.OpenAI ? (VisionBlocks, TextBlocks) : (VisionLayers, TextLayers);
 
-    /// <summary>Integers that files carry beside the weights and that the shapes say again.</summary>
-    public static bool IsRedundant(string name) => name is "input_resolution" or "context_length" or "vocab_size"
+    /// <summary>Integers that files carry beside the weights: the shapes say them again, or nothing reads
+    /// them.</summary>
+    public static bool IsRedundant(string name) => ResNetTensors.IsCounter(name)
+        || name is "input_resolution" or "context_length" or "vocab_size"
         or "vision_model.embeddings.position_ids" or "text_model.embeddings.position_ids";
 }

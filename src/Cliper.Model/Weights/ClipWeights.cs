@@ -1,5 +1,4 @@
 using Cliper.Autograd;
-using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 
@@ -41,6 +40,9 @@ public sealed class ClipWeights : IParameterSource, IDisposable
 
     /// <summary>The metadata of the file they come from; empty for others.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _source?.Metadata ?? new Dictionary<string, string>();
+
+    /// <summary>The file; null for weights that are in memory.</summary>
+    public string? SourcePath => _source?.Path;
 
     /// <summary>
     /// Opens weights in any form that <see cref="TensorSource.Open"/> knows, the CLIP in a checkpoint of a training
@@ -84,21 +86,28 @@ public sealed class ClipWeights : IParameterSource, IDisposable
         return weights;
     }
 
+    /// <summary>Weights from the tensors of a model, as they are now.</summary>
+    internal static ClipWeights From(ClipModel clip) => From(clip.Config, clip.Parameters.StartingWith().ToDictionary(
+        parameter => parameter.Name,
+        parameter => ConvolutionLayout.ToFile(clip.Config, parameter.Name, parameter.Tensor).Values));
+
     /// <summary>
     /// Weights to train from nothing, drawn as OpenAI's initialize_parameters does: normal, with deviations by width
     /// and depth; LayerNorms the identity, biases zero, temperature 1 / 0.07. The image tower's blocks are drawn like
     /// the text tower's (OpenAI's code leaves them to PyTorch's defaults), conv1 with the variance of PyTorch's
-    /// default.
+    /// default. So are a ResNet's convolutions; its projections have deviation 1 / sqrt(channels), and every block
+    /// begins as its shortcut, for its last BatchNorm has the weight zero.
     /// </summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="seed">The same seed gives the same weights.</param>
     public static ClipWeights Random(ClipConfig config, ulong seed)
     {
         uint stream = 0;
+        var shapes = ClipTensors.List(config).ToDictionary(tensor => tensor.Name, tensor => tensor.Shape);
         return new ClipWeights(config, ClipNaming.OpenAI, name =>
         {
             uint own = stream++;
-            return target => ClipInitialization.Fill(target, name, config, seed, own);
+            return target => ClipInitialization.Fill(target, name, shapes[name], config, seed, own);
         });
     }
 
@@ -115,15 +124,15 @@ public sealed class ClipWeights : IParameterSource, IDisposable
         return values;
     }
 
-    /// <summary>A tensor on a device; the caller's. On the CPU it is converted straight into place.</summary>
+    /// <summary>
+    /// A tensor on a device; the caller's. On the CPU it is converted straight into place. The weight of a ResNet's
+    /// convolution gets the axes [features, rows, columns, channels].
+    /// </summary>
     /// <exception cref="KeyNotFoundException">CLIP has no such tensor.</exception>
     public Tensor ToTensor(Device device, string name)
     {
-        if (device is not CpuDevice)
-            return Autograd.Tensor.From(device, Values(name), ShapeOf(name));
-        var tensor = new Tensor(device, ShapeOf(name));
-        Tensor(name).Read(tensor.Data.AsSpan<float>());
-        return tensor;
+        (Shape shape, Action<Span<float>> read) = Tensor(name);
+        return ConvolutionLayout.ToTensor(device, shape, ResNetTensors.IsConvolution(Config, name, shape), read);
     }
 
     /// <summary>
@@ -132,7 +141,7 @@ public sealed class ClipWeights : IParameterSource, IDisposable
     /// </summary>
     /// <param name="path">The file; replaced if it exists.</param>
     /// <param name="naming">Whose names and layouts.</param>
-    /// <param name="type">F32, F16 or BF16. The temperature logit_scale is always F32.</param>
+    /// <param name="type">F32, F16 or BF16. The temperature logit_scale and running statistics are always F32.</param>
     /// <param name="metadata">More metadata, such as where the weights come from.</param>
     /// <exception cref="IOException">The place cannot be written to.</exception>
     public void Save(string path, ClipNaming naming = ClipNaming.OpenAI, TensorType type = TensorType.F32,
@@ -156,6 +165,9 @@ public sealed class ClipWeights : IParameterSource, IDisposable
     /// written.</summary>
     internal void AddTo(SafeTensorsWriter writer, ClipNaming naming, TensorType type, Action<string, float[]>? check)
     {
+        if (Config.IsResNet && naming == ClipNaming.HuggingFace)
+            throw new InputException("Hugging Face's CLIP has no ResNet image tower, and so no names for its tensors; "
+                + "keep OpenAI's");
         foreach (string name in Names)
         {
             (string[] places, bool transposed) = ClipTensors.Find(name, naming);
@@ -175,7 +187,7 @@ public sealed class ClipWeights : IParameterSource, IDisposable
                         values = Transpose(values, shape[0], shape[1]);
                     int part = values.Length / places.Length;
                     return values.AsMemory(index * part, part);
-                }, shape.Length == 0 ? TensorType.F32 : type);
+                }, shape.Length == 0 || NormalizedConvolution.IsStatistic(name) ? TensorType.F32 : type);
             }
         }
     }

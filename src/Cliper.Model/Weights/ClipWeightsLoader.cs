@@ -38,11 +38,10 @@ internal sealed class ClipWeightsLoader
 
     private ClipWeights Load()
     {
-        int visionLayers = Layers(ClipTensors.BlockPrefixes(_naming).Vision);
-        int textLayers = Layers(ClipTensors.BlockPrefixes(_naming).Text);
-        ClipConfig? shape = ShapeFromTensors(visionLayers, textLayers);
+        ClipConfig layers = AnyShape();
+        ClipConfig? shape = layers.IsResNet ? ShapeOfResNet(layers) : ShapeOfVisionTransformer(layers);
         // Without a usable shape the names alone are compared; those of any shape will do.
-        Compare(shape ?? AnyShape(visionLayers, textLayers), checkShapes: shape is not null);
+        Compare(shape ?? layers, checkShapes: shape is not null);
         if (_faults.Count > 0 || shape is null)
             throw new InputException($"{_source.Path}: not the weights of a CLIP of this program's kind ({_naming} "
                 + $"naming{(_prefix.Length == 0 ? "" : $" after {ForeignText.Quote(_prefix)}")}): "
@@ -54,7 +53,8 @@ internal sealed class ClipWeightsLoader
         facts = facts.Join(ClipMetadata.Read(_source), _source.Path).Join(HeadsOfModules(), _source.Path);
         ClipConfig config = shape with
         {
-            VisionHeads = facts.VisionHeads ?? UsualHeads(shape.VisionWidth, "image"),
+            VisionHeads = facts.VisionHeads
+                ?? UsualHeads(shape.IsResNet ? shape.ResNetWidth : shape.VisionWidth, "image"),
             TextHeads = facts.TextHeads ?? UsualHeads(shape.TextWidth, "text"),
             Activation = facts.Activation ?? Activation.QuickGelu,
             LayerNormEpsilon = facts.LayerNormEpsilon ?? LayerNorm.DefaultEpsilon,
@@ -118,49 +118,78 @@ internal sealed class ClipWeightsLoader
         return layers.Count;
     }
 
-    private ClipConfig? ShapeFromTensors(int visionLayers, int textLayers)
+    private ClipConfig? ShapeOfVisionTransformer(ClipConfig layers)
     {
         int[]? conv = Sizes("visual.conv1.weight", 4), patches = Sizes("visual.positional_embedding", 2),
-            projection = Sizes("visual.proj", 2), tokens = Sizes("token_embedding.weight", 2),
-            positions = Sizes("positional_embedding", 2);
-        if (conv is null || patches is null || projection is null || tokens is null || positions is null)
+            projection = Sizes("visual.proj", 2);
+        ClipConfig? text = ShapeOfText(layers);
+        if (conv is null || patches is null || projection is null || text is null
+            || Grid("visual.positional_embedding", patches[0], conv[2], "patches") is not { } grid)
             return null;
-        int grid = (int)Math.Round(Math.Sqrt(patches[0] - 1));
-        if (grid < 1 || grid != Math.Sqrt(patches[0] - 1) || (long)grid * conv[2] > int.MaxValue)
-        {
-            _faults.Add($"visual.positional_embedding has {patches[0]} rows, expected 1 more than a square number of "
-                + "patches");
-            return null;
-        }
-        return new ClipConfig
+        return text with
         {
             ImageSize = grid * conv[2],
             PatchSize = conv[2],
             VisionWidth = conv[0],
-            VisionLayers = visionLayers,
-            VisionHeads = 1,
-            TextWidth = tokens[1],
-            TextLayers = textLayers,
-            TextHeads = 1,
-            VocabularySize = tokens[0],
-            ContextLength = positions[0],
             EmbedSize = projection[1],
         };
     }
 
-    private static ClipConfig AnyShape(int visionLayers, int textLayers) => new()
+    private ClipConfig? ShapeOfResNet(ClipConfig layers)
     {
-        ImageSize = 1,
-        PatchSize = 1,
-        VisionWidth = 1,
-        VisionLayers = visionLayers,
-        VisionHeads = 1,
-        TextWidth = 1,
-        TextLayers = textLayers,
-        TextHeads = 1,
-        VocabularySize = 1,
-        EmbedSize = 1,
-    };
+        int[]? conv = Sizes("visual.conv3.weight", 4), pixels = Sizes(ResNetTensors.Landmark, 2),
+            projection = Sizes("text_projection", 2);
+        ClipConfig? text = ShapeOfText(layers);
+        // The widths of the last stage are 32 times the stem's.
+        if (conv is null || pixels is null || projection is null || text is null
+            || conv[0] > int.MaxValue / 4 / ClipConfig.ResNetExpansion
+            || Grid(ResNetTensors.Landmark, pixels[0], ClipConfig.ResNetReduction, "pixels") is not { } grid)
+            return null;
+        return text with
+        {
+            ImageSize = grid * ClipConfig.ResNetReduction,
+            VisionWidth = conv[0],
+            EmbedSize = projection[1],
+        };
+    }
+
+    private ClipConfig? ShapeOfText(ClipConfig layers) =>
+        Sizes("token_embedding.weight", 2) is { } tokens && Sizes("positional_embedding", 2) is { } positions
+            ? layers with { TextWidth = tokens[1], VocabularySize = tokens[0], ContextLength = positions[0] }
+            : null;
+
+    /// <summary>Patches or pixels along a side, from the rows of a table that has one row more; null, which is a
+    /// fault, where they make no square.</summary>
+    private int? Grid(string name, int rows, int pixelsEach, string what)
+    {
+        int grid = (int)Math.Round(Math.Sqrt(rows - 1));
+        if (grid >= 1 && grid == Math.Sqrt(rows - 1) && (long)grid * pixelsEach <= int.MaxValue)
+            return grid;
+        _faults.Add($"{name} has {rows} rows, expected 1 more than a square number of {what}");
+        return null;
+    }
+
+    /// <summary>The file's kind of model and its numbers of blocks, every size the least.</summary>
+    private ClipConfig AnyShape()
+    {
+        bool isResNet = Names.Contains(ResNetTensors.Landmark);
+        int[] stages = [.. Enumerable.Range(0, StageBlocks.Stages).Select(stage =>
+            Layers(ResNetTensors.StagePrefix(stage)))];
+        return new ClipConfig
+        {
+            ImageSize = isResNet ? ClipConfig.ResNetReduction : 1,
+            PatchSize = isResNet ? 0 : 1,
+            VisionWidth = isResNet ? 2 : 1,
+            VisionLayers = isResNet ? 0 : Layers(ClipTensors.BlockPrefixes(_naming).Vision),
+            ResNetBlocks = isResNet ? new StageBlocks(stages[0], stages[1], stages[2], stages[3]) : null,
+            VisionHeads = 1,
+            TextWidth = 1,
+            TextLayers = Layers(ClipTensors.BlockPrefixes(_naming).Text),
+            TextHeads = 1,
+            VocabularySize = 1,
+            EmbedSize = 1,
+        };
+    }
 
     /// <summary>The sizes of a tensor in OpenAI's layout; null if it is missing or has other axes, which is a
     /// fault.</summary>
@@ -223,22 +252,23 @@ internal sealed class ClipWeightsLoader
     /// <summary>The heads that the modules of OpenAI's archives say they have.</summary>
     private ClipFacts HeadsOfModules() => new()
     {
-        VisionHeads = HeadsOfModules(ClipTensors.VisionBlocks),
-        TextHeads = HeadsOfModules(ClipTensors.TextBlocks),
+        VisionHeads = HeadsOfModules(ClipTensors.VisionBlocks, ".attn.num_heads")
+            ?? HeadsOfModules(ResNetTensors.Pooling, "attnpool.num_heads"),
+        TextHeads = HeadsOfModules(ClipTensors.TextBlocks, ".attn.num_heads"),
     };
 
-    private int? HeadsOfModules(string blocks)
+    private int? HeadsOfModules(string blocks, string ending)
     {
         string[] heads = [.. _source.Values
             .Where(value => value.Key.StartsWith(_prefix + blocks, StringComparison.Ordinal)
-            && value.Key.EndsWith(".attn.num_heads", StringComparison.Ordinal))
+            && value.Key.EndsWith(ending, StringComparison.Ordinal))
                 .Select(value => value.Value).Distinct()];
         return heads.Length == 0 ? null
             : heads.Length == 1 && int.TryParse(heads[0], NumberStyles.None, CultureInfo.InvariantCulture,
                 out int number)
             ? number
             : throw new InputException(
-                $"{_source.Path}: {_prefix}{blocks}*.attn.num_heads: expected the same whole number in "
+                $"{_source.Path}: {_prefix}{blocks}*{ending}: expected the same whole number in "
                 + $"every block, found {string.Join(", ", heads.Take(5).Select(ForeignText.Quote))}; get the file "
                 + "anew");
     }

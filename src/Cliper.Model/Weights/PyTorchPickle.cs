@@ -6,33 +6,11 @@ using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 
-/// <summary>A class or function that a pickle names. It stands for its name only: nothing is ever called.</summary>
-internal sealed record PickleGlobal(string Module, string Name)
-{
-    public override string ToString() => $"{Module} {Name}";
-}
-
-/// <summary>A dictionary, or the attributes of an object of TorchScript.</summary>
-internal sealed class PickleDictionary
-{
-    /// <summary>Whether it stands for an object, which gets its attributes later.</summary>
-    public bool IsObject { get; init; }
-
-    /// <summary>Keys as text, in the order of the pickle.</summary>
-    public OrderedDictionary<string, object?> Items { get; set; } = new(StringComparer.Ordinal);
-}
-
-/// <summary>Elements of one type in a record of their own, as a persistent id names them.</summary>
-internal sealed record PickleStorage(string Key, TensorType Type, long Elements);
-
-/// <summary>A tensor's view of a storage, as the pickle states it; not yet checked.</summary>
-internal sealed record PickleTensor(PickleStorage Storage, long Offset, long[] Shape, long[] Strides);
-
 /// <summary>
-/// Reads the pickles that PyTorch writes (protocols 2 to 5) with an allow-list: it makes tensors, dictionaries, lists,
-/// tuples, numbers and texts, and nothing else. A pickle is a program that may name and call anything; here names
-/// outside the list are refused, and those on it are understood, never called. What it makes takes memory in proportion
-/// to the pickle's bytes and is limited in number.
+/// Reads the pickles that PyTorch writes (protocols 2 to 5) with the list of <see cref="PickleAllowList"/>: it makes
+/// tensors, dictionaries, lists, tuples, numbers and texts, and nothing else. A pickle is a program that may name and
+/// call anything; here names outside the list are refused, and those on it are understood, never called. All that it
+/// makes takes memory in proportion to the pickle's bytes and is limited in number.
 /// </summary>
 /// <param name="bytes">The bytes with the pickle.</param>
 /// <param name="fault">Makes the error of a sentence.</param>
@@ -44,17 +22,14 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
     /// <summary>Instructions and elements: some 100,000 tensors.</summary>
     private const int MostSteps = 3_000_000;
 
-    private const int LongestLine = 1000, LongestNumber = 256;
-
-    private static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
-
+    private readonly PickleBytes _input = new(bytes, fault);
     private readonly List<object?> _stack = [];
     private readonly List<int> _marks = [];
     private readonly Dictionary<uint, object?> _memo = [];
     private int _steps;
 
     /// <summary>Where the next pickle begins.</summary>
-    public int Position { get; private set; }
+    public int Position => _input.Position;
 
     /// <summary>Reads one pickle, from <see cref="Position"/> on.</summary>
     /// <returns>null, a bool, long, <see cref="BigInteger"/>, double, string, byte[], object?[] (a tuple),
@@ -68,18 +43,18 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         while (true)
         {
             Spend(1);
-            byte code = Byte();
+            byte code = _input.Byte();
             switch ((char)code)
             {
                 case '.':
                     return _stack.Count == 1 && _marks.Count == 0 ? _stack[0]
                         : throw Damaged($"{_stack.Count} values are left at its end");
                 case (char)0x80: // PROTO
-                    if (Byte() is var protocol and (< 2 or > 5))
+                    if (_input.Byte() is var protocol and (< 2 or > 5))
                         throw Damaged($"protocol {protocol}, expected 2 to 5");
                     break;
                 case (char)0x95: // FRAME
-                    Take(8);
+                    _input.Take(8);
                     break;
                 case '(': _marks.Add(_stack.Count); break;
                 case '0': Pop(); break;
@@ -88,21 +63,21 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
                 case 'N': _stack.Add(null); break;
                 case (char)0x88: _stack.Add(true); break;
                 case (char)0x89: _stack.Add(false); break;
-                case 'J': _stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(Take(4))); break;
-                case 'K': _stack.Add((long)Byte()); break;
-                case 'M': _stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(Take(2))); break;
-                case 'G': _stack.Add(BinaryPrimitives.ReadDoubleBigEndian(Take(8))); break;
-                case (char)0x8a: PushLong(Byte()); break;
-                case (char)0x8b: PushLong(Length(4)); break;
-                case 'X': _stack.Add(Text(Length(4))); break;
-                case (char)0x8c: _stack.Add(Text(Byte())); break;
-                case (char)0x8d: _stack.Add(Text(Length(8))); break;
+                case 'J': _stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(_input.Take(4))); break;
+                case 'K': _stack.Add((long)_input.Byte()); break;
+                case 'M': _stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(_input.Take(2))); break;
+                case 'G': _stack.Add(BinaryPrimitives.ReadDoubleBigEndian(_input.Take(8))); break;
+                case (char)0x8a: _stack.Add(_input.Number(_input.Byte())); break;
+                case (char)0x8b: _stack.Add(_input.Number(_input.Length(4))); break;
+                case 'X': _stack.Add(_input.Text(_input.Length(4))); break;
+                case (char)0x8c: _stack.Add(_input.Text(_input.Byte())); break;
+                case (char)0x8d: _stack.Add(_input.Text(_input.Length(8))); break;
                 // Texts of Python 2, which has no other for the names of tensors.
-                case 'T': _stack.Add(Encoding.Latin1.GetString(Take(Length(4)))); break;
-                case 'U': _stack.Add(Encoding.Latin1.GetString(Take(Byte()))); break;
-                case 'B': _stack.Add(Take(Length(4)).ToArray()); break;
-                case 'C': _stack.Add(Take(Byte()).ToArray()); break;
-                case (char)0x8e: _stack.Add(Take(Length(8)).ToArray()); break;
+                case 'T': _stack.Add(Encoding.Latin1.GetString(_input.Take(_input.Length(4)))); break;
+                case 'U': _stack.Add(Encoding.Latin1.GetString(_input.Take(_input.Byte()))); break;
+                case 'B': _stack.Add(_input.Take(_input.Length(4)).ToArray()); break;
+                case 'C': _stack.Add(_input.Take(_input.Byte()).ToArray()); break;
+                case (char)0x8e: _stack.Add(_input.Take(_input.Length(8)).ToArray()); break;
                 case ']' or (char)0x8f: _stack.Add(new List<object?>()); break; // EMPTY_LIST, EMPTY_SET
                 case 'l' or (char)0x91: _stack.Add(new List<object?>(PopMark())); break; // LIST, FROZENSET
                 case 'a': Append(Pop()); break;
@@ -120,15 +95,15 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
                     break;
                 case 's': SetItems(PopTuple(2)); break;
                 case 'u': SetItems(PopMark()); break;
-                case 'q': Memoize(Byte()); break;
-                case 'r': Memoize(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
+                case 'q': Memoize(_input.Byte()); break;
+                case 'r': Memoize(BinaryPrimitives.ReadUInt32LittleEndian(_input.Take(4))); break;
                 case (char)0x94: Memoize((uint)_memo.Count); break;
-                case 'h': Recall(Byte()); break;
-                case 'j': Recall(BinaryPrimitives.ReadUInt32LittleEndian(Take(4))); break;
-                case 'c': _stack.Add(Global(Line(), Line())); break;
+                case 'h': Recall(_input.Byte()); break;
+                case 'j': Recall(BinaryPrimitives.ReadUInt32LittleEndian(_input.Take(4))); break;
+                case 'c': _stack.Add(PickleAllowList.Find(_input.Line(), _input.Line(), fault)); break;
                 case (char)0x93: // STACK_GLOBAL
                     object? name = Pop(), module = Pop();
-                    _stack.Add(Global(module as string ?? "", name as string ?? ""));
+                    _stack.Add(PickleAllowList.Find(module as string ?? "", name as string ?? "", fault));
                     break;
                 case 'R': // REDUCE
                     object? arguments = Pop(), callable = Pop();
@@ -136,7 +111,8 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
                     break;
                 case (char)0x81: // NEWOBJ
                     object? none = Pop(), type = Pop();
-                    _stack.Add(type is PickleGlobal global && IsScript(global.Module) && none is object?[] { Length: 0 }
+                    _stack.Add(type is PickleGlobal global && PickleAllowList.IsScript(global.Module)
+                            && none is object?[] { Length: 0 }
                         ? new PickleDictionary { IsObject = true }
                         : throw Damaged($"an object of {Describe(type)} with arguments"));
                     break;
@@ -148,50 +124,13 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
         }
     }
 
-    /// <summary>Whether a class is one that TorchScript compiled: its objects are nothing but their
-    /// attributes.</summary>
-    private static bool IsScript(string module) =>
-        module == "__torch__" || module.StartsWith("__torch__.", StringComparison.Ordinal);
-
-    /// <summary>The allow-list of names.</summary>
-    private PickleGlobal Global(string module, string name)
-    {
-        bool known = IsScript(module) || (module, name) is ("collections", "OrderedDict")
-            or ("torch._utils", "_rebuild_tensor" or "_rebuild_tensor_v2" or "_rebuild_parameter"
-                or "_rebuild_parameter_with_state")
-            or ("torch.jit._pickle", "build_intlist" or "build_doublelist" or "build_boollist" or "build_tensorlist")
-            or ("torch", "Size") or ("_codecs", "encode") or ("__builtin__" or "builtins", "set")
-            || (module == "torch" && StorageType(name) is not null);
-        return known ? new PickleGlobal(module, name) : throw fault(
-            $"asks for {ForeignText.Quote($"{module} {name}")}, which is neither a tensor nor a plain container. "
-            + "It was not loaded: a pickle may run anything. If you trust the file, open it with PyTorch and save its "
-            + "tensors "
-            + "alone: torch.save(model.state_dict(), 'weights.pt')");
-    }
-
-    private static TensorType? StorageType(string name) => name switch
-    {
-        "FloatStorage" => TensorType.F32,
-        "HalfStorage" => TensorType.F16,
-        "BFloat16Storage" => TensorType.BF16,
-        "DoubleStorage" => TensorType.F64,
-        "LongStorage" => TensorType.I64,
-        "IntStorage" => TensorType.I32,
-        "ShortStorage" => TensorType.I16,
-        "CharStorage" => TensorType.I8,
-        "ByteStorage" => TensorType.U8,
-        "BoolStorage" => TensorType.Bool,
-        _ => null,
-    };
-
     private object? Reduce(PickleGlobal? callable, object?[]? arguments)
     {
         object?[] given = arguments ?? throw Damaged("a call without arguments");
         switch (callable?.Name)
         {
-            case "_rebuild_tensor" or "_rebuild_tensor_v2" when given is [PickleStorage storage, long offset,
-                object?[] shape,
-                object?[] strides, ..]:
+            case "_rebuild_tensor" or "_rebuild_tensor_v2"
+                when given is [PickleStorage storage, long offset, object?[] shape, object?[] strides, ..]:
                 // The seventh says that the tensor is to be negated or conjugated when read, which is never stored by
                 // models.
                 if (given.Length > 6 && given[6] is not (null or PickleDictionary { Items.Count: 0 }))
@@ -236,7 +175,7 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
             throw fault("holds a whole module with its code; open it with PyTorch and save its state dict: "
                 + "torch.save(model.state_dict(), 'weights.pt')");
         if (id is not ["storage", PickleGlobal { Module: "torch" } type, string key, string, long elements, ..]
-            || StorageType(type.Name) is not { } element || elements < 0)
+            || PickleAllowList.StorageType(type.Name) is not { } element || elements < 0)
             throw Damaged("a persistent id that names no storage");
         if (id.Length > 5 && id[5] is not null)
             throw Damaged("a storage that is a part of another, as PyTorch wrote them before version 0.4; open it with "
@@ -328,59 +267,5 @@ internal sealed class PyTorchPickle(byte[] bytes, Func<string, InputException> f
             throw Damaged($"more than {MostSteps:N0} instructions and elements");
     }
 
-    private byte Byte() => Take(1)[0];
-
-    private ReadOnlySpan<byte> Take(int count)
-    {
-        if (count > bytes.Length - Position)
-            throw Damaged("it ends too early");
-        ReadOnlySpan<byte> taken = bytes.AsSpan(Position, count);
-        Position += count;
-        return taken;
-    }
-
-    /// <summary>A length of 4 or 8 bytes; one beyond the pickle's end is a fault before anything is made of
-    /// it.</summary>
-    private int Length(int size)
-    {
-        ReadOnlySpan<byte> field = Take(size);
-        ulong length = size == 4 ? BinaryPrimitives.ReadUInt32LittleEndian(field)
-            : BinaryPrimitives.ReadUInt64LittleEndian(field);
-        return length <= (ulong)(bytes.Length - Position) ? (int)length
-            : throw Damaged($"{length} bytes are announced, but it ends before");
-    }
-
-    private string Text(int length)
-    {
-        try
-        {
-            return Utf8.GetString(Take(length));
-        }
-        catch (DecoderFallbackException)
-        {
-            throw Damaged("text that is no UTF-8");
-        }
-    }
-
-    private void PushLong(int length)
-    {
-        if (length > LongestNumber)
-            throw Damaged($"a number of {length} bytes");
-        var number = new BigInteger(Take(length));
-        _stack.Add(number >= long.MinValue && number <= long.MaxValue ? (long)number : (object)number);
-    }
-
-    private string Line()
-    {
-        ReadOnlySpan<byte> rest = bytes.AsSpan(Position, Math.Min(bytes.Length - Position, LongestLine));
-        int end = rest.IndexOf((byte)'\n');
-        if (end < 0)
-            throw Damaged("a name without end");
-        string line = Text(end);
-        Position++;
-        return line;
-    }
-
-    private InputException Damaged(string what) =>
-        fault($"the pickle is damaged or of no kind that PyTorch writes: {what}; get or write the file anew");
+    private InputException Damaged(string what) => _input.Damaged(what);
 }

@@ -8,7 +8,7 @@ namespace Cliper.Model.Weights;
 /// "file"}} beside them, as Hugging Face splits large ones. Every tensor is where the index says, and no file holds one
 /// that the index leaves out.
 /// </summary>
-public sealed class ShardIndex : TensorSource
+internal sealed class ShardIndex : TensorSource
 {
     /// <summary>How the index's name ends, after the name the file would have had unsplit.</summary>
     public const string Suffix = ".index.json";

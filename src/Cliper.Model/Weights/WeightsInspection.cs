@@ -70,10 +70,20 @@ public sealed record WeightsInspection
         }
     }
 
-    /// <summary>The name of a CLIP's architecture, as in "CLIP ViT-B/16" or, of no published width, "CLIP ViT 64x2/4,
-    /// 12 pixels".</summary>
+    /// <summary>The name of a CLIP's architecture, as in "CLIP ViT-B/16" or "CLIP RN50" or, of no published width,
+    /// "CLIP ViT 64x2/4, 12 pixels" or "CLIP ResNet 32x2-2-2-2, 64 pixels".</summary>
     public static string NameOf(ClipConfig config)
     {
+        if (config.ResNetBlocks is { } blocks)
+            return "CLIP " + ((config.VisionWidth, blocks, config.ImageSize) switch
+            {
+                (64, (3, 4, 6, 3), 224) => "RN50",
+                (64, (3, 4, 23, 3), 224) => "RN101",
+                (80, (4, 6, 10, 6), 288) => "RN50x4",
+                (96, (6, 8, 18, 8), 384) => "RN50x16",
+                (128, (3, 15, 36, 10), 448) => "RN50x64",
+                _ => $"ResNet {config.VisionWidth}x{blocks}, {config.ImageSize} pixels",
+            });
         const int UsualPixels = 224;
         string size = (config.VisionWidth, config.VisionLayers) switch
         {

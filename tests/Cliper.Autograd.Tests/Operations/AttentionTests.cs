@@ -20,6 +20,28 @@ public sealed class AttentionTests : TapeTests
     }
 
     [Test]
+    public void KeysAndValuesOfTheirOwnMatchFiniteDifferences()
+    {
+        Tensor q = Random([2, 1, 8], 1), k = Random([2, 5, 8], 2), v = Random([2, 5, 8], 3);
+        AssertGradients(tape => tape.Attention(q, k, v, 2), q, k, v);
+        // The keys have a gradient already when the values' first comes.
+        AssertGradients(tape => tape.Attention(tape.Attention(q, k, v, 2), k, tape.Scale(v, 2), 2), q, k, v);
+    }
+
+    [Test]
+    public void KeysAndValuesOfTheirOwnAreThoseSideBySide()
+    {
+        Tensor q = Random([2, 3, 8], 1), k = Random([2, 5, 8], 2), v = Random([2, 5, 8], 3);
+        float[] keys = k.ToArray(), values = v.ToArray();
+        Tensor kv = Own(Tensor.From(Device, [.. keys.Chunk(8).Zip(values.Chunk(8)).SelectMany(row =>
+            row.First.Concat(row.Second))], new Shape(2, 5, 16)));
+        using var tape = new Tape(Device);
+        Assert.That(tape.Attention(q, k, v, 2).ToArray(), Is.EqualTo(tape.Attention(q, kv, 2).ToArray()));
+        Assert.That(() => tape.Attention(q, k, kv, 2), Throws.ArgumentException.With.Message.Contains(
+            "k is [2, 5, 8] and v [2, 5, 16], expected both [2, keys, 8]"));
+    }
+
+    [Test]
     public void OneSideMayBeFrozen()
     {
         Tensor q = Random([1, 3, 8], 1), kv = Random([1, 5, 16], 2);

@@ -18,6 +18,23 @@ public sealed class PatchEmbeddingTests : TapeTests
     }
 
     [Test]
+    public void PlanesBecomePixels([Values(1, 3, 4)] int channels)
+    {
+        const int Images = 3, Height = 2, Width = 5;
+        Tensor x = Random([Images, channels, Height, Width], 1);
+        using var tape = new Tape(Device);
+        Tensor y = tape.ToPixels(x);
+        Assert.That(y.Shape, Is.EqualTo(new Shape(Images, Height, Width, channels)));
+        float[] planes = x.ToArray(), pixels = y.ToArray();
+        for (int i = 0; i < pixels.Length; i++)
+            Assert.That(pixels[i], Is.EqualTo(
+                planes[(i / (Height * Width * channels) * channels + i % channels) * Height * Width
+                    + i / channels % (Height * Width)]));
+        x.RequiresGrad = true;
+        Assert.That(() => tape.ToPixels(x), Throws.ArgumentException.With.Message.Contains("without a gradient"));
+    }
+
+    [Test]
     public void SizesThatDoNotFitAreNamed()
     {
         Tensor x = Random([1, 3, 4, 6], 1), wrongChannels = Random([5, 1, 2, 2], 2),

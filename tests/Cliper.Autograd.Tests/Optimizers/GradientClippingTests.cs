@@ -37,7 +37,7 @@ public sealed class GradientClippingTests : TapeTests
     {
         Tensor tensor = Random([gradient.Length], 1);
         tensor.RequiresGrad = true;
-        gradient.CopyTo(tensor.GradientTarget(out _).AsSpan<float>());
+        gradient.CopyTo(tensor.GradientTarget().Array.AsSpan<float>());
         return tensor;
     }
 }

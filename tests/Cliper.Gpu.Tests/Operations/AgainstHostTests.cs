@@ -40,18 +40,87 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         [Values] bool accumulate)
     {
         long n = (long)rows * width;
-        Compare((_, a) => LayerNorm.Forward(a[0], a[1], a[2], a[3], a[4], a[5], rows, width),
+        Compare((_, a) => LayerNorm.Forward(a[0], new(a[1], a[2]), a[3], new(a[4], a[5]), new(rows, width)),
             In(n, 1), In(width, 2, Float), In(width, 3, Float), Out(n, 64), Out(rows, 8, Float), Out(rows, 600, Float));
         // The host's statistics for both: rows of few elements have a large rstd, whose rounding is compared above.
         using var host = new CpuDevice(1);
         DeviceArray x = host.From(Random(n, 1)), g = host.From(Random(width, 2)), y = host.Allocate(n),
             mean = host.Allocate(rows), rstd = host.Allocate(rows);
-        LayerNorm.Forward(x, g, g, y, mean, rstd, rows, width);
+        LayerNorm.Forward(x, new(g, g), y, new(mean, rstd), new(rows, width));
         double largest = host.ToFloats(rstd).Max(), terms = Math.Sqrt(rows) + Math.Sqrt(width) + 8;
-        Compare((_, a) => LayerNorm.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, a[6], accumulate, a[7],
-            accumulate, rows, width), In(n, 1), In(width, 2, Float), new(host.ToFloats(mean), Float, false, 0),
+        Compare((_, a) => LayerNorm.Backward(a[0], a[1], new(a[2], a[3]), a[4],
+            new(new(a[5], accumulate), new(a[6], accumulate), new(a[7], accumulate)), new(rows, width)),
+            In(n, 1), In(width, 2, Float), new(host.ToFloats(mean), Float, false, 0),
             new(host.ToFloats(rstd), Float, false, 0), In(n, 4), Out(n, 16 * largest * terms), Out(width,
             16 * largest * terms, Float), Out(width, 8 * terms, Float));
+    }
+
+    // Several rows lie side by side where channels are a multiple of eight and the rows divide into them.
+    [Test]
+    public void BatchNormStatistics([ValueSource(nameof(Widths))] int channels, [Values(2, 131, 192)] int rows)
+    {
+        // Sums of numbers below 2, the shift included: their rounding grows with their root, and is divided by them.
+        double slack = 16 + 4 * Math.Sqrt(rows);
+        Compare((_, a) => BatchNorm.Statistics(a[0], a[1], a[2]), In((long)rows * channels, 1),
+            Out(channels, slack, Float), Out(channels, slack, Float));
+        Compare((_, a) => BatchNorm.UpdateRunning(a[0], a[1], a[2], a[3], rows), In(channels, 1, Float),
+            In(channels, 2, Float), Out(channels, 4, Float, 3), Out(channels, 4, Float, 4));
+    }
+
+    [Test]
+    public void BatchNormForward([ValueSource(nameof(Widths))] int channels, [Values(5, 192)] int rows,
+        [Values] bool relu, [Values] bool residual)
+    {
+        int n = rows * channels;
+        // A result is at most 2.5: three products with an inverse root that is off by two units of roundoff.
+        Compare((_, a) => BatchNorm.Forward(a[0], new(a[1], a[2], a[3], a[4]), residual ? a[5] : default, a[6], relu),
+            In(n, 1), In(channels, 2, Float), In(channels, 3, Float), In(channels, 4, Float), Variances(channels),
+            In(n, 6), Out(n, 32));
+    }
+
+    [Test]
+    public void BatchNormBackward([ValueSource(nameof(Widths))] int channels, [Values(5, 192)] int rows,
+        [Values] bool batch, [Values("none", "ReLU", "residual")] string form, [Values] bool accumulate)
+    {
+        int n = rows * channels;
+        // Sums far from zero, so that both devices agree on what the ReLU lets pass.
+        Operand x = new(Rounded([.. Random(n, 1).Select(value => Math.Sign(value) * (1 + Math.Abs(value)) / 2)]), Half,
+                false, 0),
+            gamma = new([.. Random(channels, 2).Select(value => 0.75f + value / 4)], Float, false, 0),
+            zeros = new(new float[channels], Float, false, 0),
+            dy = new(Random(n, 3), Half, true, 0);
+        double sums = 16 + 16 * Math.Sqrt(rows);
+        Compare((_, a) => BatchNorm.Backward(a[0], new(a[1], a[2], a[3], a[4]), a[5],
+            form == "residual" ? a[6] : default,
+            new(new(a[7], accumulate), new(a[8], accumulate), new(a[9], accumulate)), batch, form != "none"),
+            x, gamma, zeros, zeros, Variances(channels), dy, In(n, 7), Out(n, 64), Out(channels, sums, Float),
+            Out(channels, sums, Float));
+    }
+
+    private Operand Variances(int channels) =>
+        new([.. Random(channels, 5).Select(value => 1.5f + value)], Float, false, 0);
+
+    [Test]
+    public void AveragePoolBothWays([Values("2 6 8 16 2", "1 5 7 11 2", "2 7 7 64 7", "1 4 3 5 1")] string sizes,
+        [Values] bool accumulate)
+    {
+        int[] s = [.. sizes.Split(' ').Select(int.Parse)];
+        var input = new FeatureMap(s[0], s[1], s[2], s[3]);
+        long output = AveragePool.Output(input, s[4]).Count;
+        Compare((_, a) => AveragePool.Forward(a[0], a[1], input, s[4]), In(input.Count, 1), Out(output, 8 + s[4]));
+        Compare((_, a) => AveragePool.Backward(a[0], new(a[1], accumulate), input, s[4]), In(output, 1),
+            Out(input.Count, 4));
+    }
+
+    [Test]
+    public void MeanTokensBothWays([ValueSource(nameof(Widths))] int width, [Values(1, 9)] int pixels,
+        [Values] bool accumulate)
+    {
+        const int N = 3;
+        Compare((_, a) => AddMeanToken.Forward(a[0], a[1], a[2], N, pixels, width), In(N * pixels * width, 1),
+            In((pixels + 1) * width, 2, Float), Out(N * (pixels + 1) * width, 16));
+        Compare((_, a) => AddMeanToken.Backward(a[0], new(a[1], accumulate), new(a[2], accumulate), N, pixels, width),
+            In(N * (pixels + 1) * width, 1), Out(N * pixels * width, 4), Out((pixels + 1) * width, 8, Float));
     }
 
     [Test]
@@ -60,7 +129,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         [Values] bool half)
     {
         int stride = width + (width % 8 == 0 ? 16 : 1);
-        Compare((_, a) => ColumnSum.Forward(a[0], a[1], accumulate, rows, width, stride),
+        Compare((_, a) => ColumnSum.Forward(a[0], new(a[1], accumulate), rows, width, stride),
             In(rows == 0 ? 0 : (rows - 1) * stride + width, 1, half ? Half : Float), Out(width, 8 * Math.Sqrt(rows
             + 1), Float));
     }
@@ -72,7 +141,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         Compare((_, a) => L2Normalize.Forward(a[0], a[1], a[2], Rows, width),
             In(Rows * width, 1, Float), Out(Rows * width, 16, Float), Out(Rows, 4000, Float));
         float[] inverse = [2, .5f, 1, 0, 3, 1];
-        Compare((_, a) => L2Normalize.Backward(a[0], a[1], a[2], a[3], accumulate, Rows, width),
+        Compare((_, a) => L2Normalize.Backward(a[0], a[1], a[2], new(a[3], accumulate), Rows, width),
             In(Rows * width, 1, Float), new(inverse, Float, false, 0), In(Rows * width, 2, Float), Out(Rows * width,
                 100 * Math.Sqrt(width), Float));
     }
@@ -84,7 +153,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         Compare((_, a) => Sum.Forward(a[0], a[1], accumulate), In(count, 1, Float), Out(1, slack, Float));
         Compare((_, a) => Sum.Products(a[0], a[1], a[2], accumulate), In(count, 1, Float), In(count, 2, Float), Out(1,
             slack, Float));
-        Compare((_, a) => Sum.Backward(a[0], a[1], accumulate), In(1, 1, Float), Out(count, 1, Float));
+        Compare((_, a) => Sum.Backward(a[0], new(a[1], accumulate)), In(1, 1, Float), Out(count, 1, Float));
     }
 
     [Test]
@@ -102,7 +171,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         float[] x = Random(Rows * classes, 1, true, 30);
         for (int row = 0; row < Rows; row++)
             logSum[row] = MathF.Log(x.AsSpan(row * classes, classes).ToArray().Sum(value => MathF.Exp(value)));
-        Compare((_, a) => SoftmaxCrossEntropy.Backward(a[0], a[1], a[2], a[3], a[4], accumulate, Rows, classes),
+        Compare((_, a) => SoftmaxCrossEntropy.Backward(a[0], a[1], a[2], a[3], new(a[4], accumulate), Rows, classes),
             new(x, Float, false, 0), targets, new(logSum, Float, false, 0), In(1, 3, Float), Out(Rows * classes, 500,
             Float));
     }
@@ -118,15 +187,15 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         float[] alpha = [], nearest = [];
         Compare((device, a) =>
         {
-            CliperLoss.Forward(a[0], a[1], a[2], a[3], a[4], a[5], batch, Classes, Subclasses, rule);
+            CliperLoss.Forward(a[0], a[1], a[2], new(a[3], a[4], a[5]), new(batch, Classes, Subclasses), rule);
             if (device is CpuDevice)
                 (alpha, nearest) = (device.ToFloats(a[3]), [.. a[4].AsSpan<int>().ToArray().Select(value =>
                     (float)value)]);
         }, logits, Integers(labels), Out(2, 4000, Float), Out(batch, 200, Float),
             new([], ElementType.Int32, true, 0, new int[batch]), new([], ElementType.Int32, true, 0, new int[Width]));
-        Compare((_, a) => CliperLoss.Backward(a[0], a[1], a[2], a[3], a[4], a[5], accumulate, batch, Classes,
-            Subclasses), logits, Integers(labels), new(alpha, Float, false, 0), Integers([.. nearest.Select(value =>
-            (int)value)]), In(2, 3, Float), Out(batch * Width, 2000, Float));
+        Compare((_, a) => CliperLoss.Backward(a[0], a[1], new(a[2], a[3], default), a[4], new(a[5], accumulate),
+            new(batch, Classes, Subclasses)), logits, Integers(labels), new(alpha, Float, false, 0),
+            Integers([.. nearest.Select(value => (int)value)]), In(2, 3, Float), Out(batch * Width, 2000, Float));
     }
 
     [Test]
@@ -137,7 +206,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
             Compare((_, a) => Gather.Forward(a[0], a[1], a[2], 9, width), In(9 * width, 1, table), Integers(rows),
                 Out(5 * width, 0, y));
         foreach ((ElementType y, ElementType table) in new[] { (Half, Half), (Half, Float), (Float, Float) })
-            Compare((_, a) => Gather.Backward(a[0], a[1], a[2], accumulate, 9, width),
+            Compare((_, a) => Gather.Backward(a[0], a[1], new(a[2], accumulate), 9, width),
                 Integers(rows), In(5 * width, 1, y), Out(9 * width, 8, table));
     }
 
@@ -147,14 +216,15 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         const int N = 3, T = 6, L = 2, Start = 1;
         Compare((_, a) => AddPositions.Forward(a[0], a[1], a[2], N, T, width), In(N * T * width, 1), In(T * width, 2,
             Float), Out(N * T * width, 2));
-        Compare((_, a) => AddClassToken.Forward(a[0], a[1], a[2], a[3], N, T, width),
+        Compare((_, a) => AddClassToken.Forward(a[0], a[1], a[2], a[3], new(N, T, width)),
             In(N * T * width, 1), In(width, 2, Float), In((T + 1) * width, 3, Float), Out(N * (T + 1) * width, 2));
-        Compare((_, a) => AddClassToken.Backward(a[0], a[1], accumulate, a[2], accumulate, a[3], accumulate, N, T,
-            width), In(N * (T + 1) * width, 1), Out(N * T * width, 2), Out(width, 8, Float), Out((T + 1) * width, 8,
-            Float));
-        Compare((_, a) => InsertEmbeddings.Forward(a[0], a[1], a[2], N, T, L, Start, width),
+        Compare((_, a) => AddClassToken.Backward(a[0], new(a[1], accumulate), new(a[2], accumulate),
+            new(a[3], accumulate), new(N, T, width)), In(N * (T + 1) * width, 1), Out(N * T * width, 2),
+            Out(width, 8, Float), Out((T + 1) * width, 8, Float));
+        Compare((_, a) => InsertEmbeddings.Forward(a[0], a[1], a[2], new(N, T, L, Start, width)),
             In(N * T * width, 1), In(N * L * width, 2, Float), Out(N * T * width, 0));
-        Compare((_, a) => InsertEmbeddings.Backward(a[0], a[1], accumulate, a[2], accumulate, N, T, L, Start, width),
+        Compare((_, a) => InsertEmbeddings.Backward(a[0], new(a[1], accumulate), new(a[2], accumulate),
+            new(N, T, L, Start, width)),
             In(N * T * width, 1), Out(N * T * width, 2), Out(N * L * width, 2, Float));
     }
 
@@ -166,7 +236,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         int means = Samples * width;
         Compare((_, a) => Mean.Forward(a[0], a[1], Samples, frames, width), In(means * frames, 1, Float), Out(means,
             8, Float));
-        Compare((_, a) => Mean.Backward(a[0], a[1], accumulate, Samples, frames, width), In(means, 1, Float),
+        Compare((_, a) => Mean.Backward(a[0], new(a[1], accumulate), Samples, frames, width), In(means, 1, Float),
             Out(means * frames, 8, Float));
     }
 
@@ -194,8 +264,9 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         ElementType type = half ? Half : Float;
         Compare((_, a) => Call(operation, nameof(Elementwise.Forward), a[0], a[1]), In(count, 1, type, 8), Out(count,
             64, type));
-        Compare((_, a) => Call(operation, nameof(Elementwise.Backward), a[0], a[1], a[2], accumulate),
-            In(count, 1, type, 8), In(count, 2, type), Out(count, 64, type));
+        Compare((_, a) => Call(operation, nameof(Elementwise.Backward), a[0], a[1],
+            new GradientTarget(a[2], accumulate)), In(count, 1, type, 8), In(count, 2, type),
+            Out(count, 64, type));
     }
 
     private static void Call(Type operation, string method, params object[] arguments) =>
@@ -226,7 +297,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
         int n = rows * width;
         Compare((_, a) => Softmax.Forward(a[0], a[1], rows, width), In(n, 1, type, 10), Out(n, 128, type));
         Operand y = new(Rounded([.. Random(n, 2).Select(value => Math.Abs(value) / width)]), type, false, 0);
-        Compare((_, a) => Softmax.Backward(a[0], a[1], a[2], accumulate, rows, width),
+        Compare((_, a) => Softmax.Backward(a[0], a[1], new(a[2], accumulate), rows, width),
             y, In(n, 3, type), Out(n, 8 + Math.Sqrt(width), type));
     }
 
@@ -240,7 +311,7 @@ public sealed class AgainstHostTests(ElementType stored) : GpuFixture(stored)
             tokens = (long)s[0] * sizes.Patches * s[5];
         Compare((_, a) => PatchEmbedding.Forward(a[0], a[1], a[2], sizes),
             In(images, 1, Float), In(weights, 2), Out(tokens, 16 * Math.Sqrt(sizes.Pixels)));
-        Compare((_, a) => PatchEmbedding.Backward(a[0], a[1], a[2], default, false, a[3], accumulate, sizes),
+        Compare((_, a) => PatchEmbedding.Backward(a[0], a[1], a[2], default, new(a[3], accumulate), sizes),
             In(images, 1, Float), In(weights, 2), In(tokens, 3), Out(weights, 16 * Math.Sqrt(tokens), Float));
     }
 

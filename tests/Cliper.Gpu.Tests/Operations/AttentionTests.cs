@@ -66,7 +66,7 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         DeviceArray queriesOf = Halves(q), keysAndValues = Halves(kv), doutput = Halves(d),
             visible = shortest == 0 ? default : Device.From(lengths),
             output = Device.Allocate(q.Length, Stored), logSumExp = Device.Allocate(sizes.Statistics);
-        Attention.Forward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible,
+        Attention.Forward(sizes, new(Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible),
             Whole(output), logSumExp);
         Assert.Multiple(() =>
         {
@@ -81,15 +81,18 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         {
             float[] beforeQ = Random(q.Length, 4), beforeKv = Random(kv.Length, 5);
             DeviceArray dq = Halves(beforeQ), dkv = Halves(beforeKv);
-            Attention.Backward(sizes, Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width),
-                visible, logSumExp,
-                Whole(doutput), Whole(dq), accumulate, Part(dkv, 0), Part(dkv, width), accumulate, Whole(output));
+            Attention.Backward(sizes,
+                new(Whole(queriesOf), Part(keysAndValues, 0), Part(keysAndValues, width), visible), logSumExp,
+                Whole(doutput), new(To(Whole(dq)), To(Part(dkv, 0)), To(Part(dkv, width))), Whole(output));
             Assert.Multiple(() =>
             {
                 AssertWithin(dq, expected.Dq, accumulate ? beforeQ : null, "dq");
                 AssertWithin(dkv, expected.Dkv, accumulate ? beforeKv : null, "dk and dv");
             });
             Free(dq, dkv);
+
+            Attention.OperandGradient To(Attention.Operand place) =>
+                new(new(place.Array, accumulate), place.Offset, place.Stride);
         }
         Free(queriesOf, keysAndValues, doutput, visible, output, logSumExp);
 
@@ -112,7 +115,7 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
             output = Device.Allocate(Rows * Size, Stored),
             logSumExp = Device.Allocate(Rows);
 
-        Attention.Forward(sizes, Of(array), Of(other), Of(other), default, Of(output), logSumExp);
+        Attention.Forward(sizes, new(Of(array), Of(other), Of(other)), Of(output), logSumExp);
 
         int[] spoilt = [.. Device.ToFloats(output).Index().Where(value => float.IsNaN(value.Item)).Select(value =>
             value.Index / Size)],

@@ -65,8 +65,8 @@ public sealed class ConvolutionTests(ElementType stored) : GpuFixture(stored)
                 ay = store(new float[dy.Length]),
                 adx = storeX(beforeX), adw = device.From(beforeWeight);
             Convolution.Forward(ax, aw, ay, window, features, new ActivationEpilogue<Relu>(ab, default, features));
-            Convolution.BackwardInput(aw, ady, adx, true, window, features);
-            Convolution.BackwardWeight(ax, ady, adw, true, window, features);
+            Convolution.BackwardInput(aw, ady, new(adx, Accumulate: true), window, features);
+            Convolution.BackwardWeight(ax, ady, new(adw, Accumulate: true), window, features);
             (float[], float[], float[]) results = (device.ToFloats(ay), device.ToFloats(adx), device.ToFloats(adw));
             foreach (DeviceArray array in new[] { ax, aw, ab, ady, ay, adx, adw })
                 device.Free(array);
@@ -96,8 +96,8 @@ public sealed class ConvolutionTests(ElementType stored) : GpuFixture(stored)
                 adx = store(beforeX),
                 adw = device.From(beforeWeight);
             DepthwiseConvolution.Forward(ax, aw, ay, window);
-            DepthwiseConvolution.BackwardInput(aw, ady, adx, true, window);
-            DepthwiseConvolution.BackwardWeight(ax, ady, adw, true, window);
+            DepthwiseConvolution.BackwardInput(aw, ady, new(adx, Accumulate: true), window);
+            DepthwiseConvolution.BackwardWeight(ax, ady, new(adw, Accumulate: true), window);
             (float[], float[], float[]) results = (device.ToFloats(ay), device.ToFloats(adx), device.ToFloats(adw));
             foreach (DeviceArray array in new[] { ax, aw, ady, ay, adx, adw })
                 device.Free(array);
@@ -128,7 +128,7 @@ public sealed class ConvolutionTests(ElementType stored) : GpuFixture(stored)
         {
             DeviceArray ax = store(x), ay = store(new float[dy.Length]), ady = store(dy), adx = store(before);
             MaxPool.Forward(ax, ay, input);
-            MaxPool.Backward(ax, ay, ady, adx, accumulate, input);
+            MaxPool.Backward(ax, ay, ady, new(adx, accumulate), input);
             (float[], float[]) results = (device.ToFloats(ay), device.ToFloats(adx));
             foreach (DeviceArray array in new[] { ax, ay, ady, adx })
                 device.Free(array);
@@ -151,7 +151,7 @@ public sealed class ConvolutionTests(ElementType stored) : GpuFixture(stored)
             DeviceArray ax = store(x), ay = store(new float[x.Length]), ady = store(dy),
                 adx = store(new float[x.Length]);
             Elementwise.Forward<Relu>(ax, ay);
-            Elementwise.Backward<Relu>(ax, ady, adx, false);
+            Elementwise.Backward<Relu>(ax, ady, adx);
             (float[], float[]) results = (device.ToFloats(ay), device.ToFloats(adx));
             foreach (DeviceArray array in new[] { ax, ay, ady, adx })
                 device.Free(array);

@@ -1,3 +1,4 @@
+using Cliper.Kernels;
 using Cliper.Kernels.Gpu.Compiler;
 using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
@@ -49,6 +50,35 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
             Assert.That(Device.Launched.Select(kernel => kernel.Target),
                 Has.All.EqualTo(wgmma && n % 8 == 0 ? GpuTarget.Wgmma : GpuTarget.MmaSync));
         Free(a, b, c);
+    }
+
+    [Test]
+    public void EveryActivationHasItsKernelsInTheRegistry()
+    {
+        Assert.That(Activations.All, Is.Not.Empty);
+        foreach (ActivationEntry entry in Activations.All)
+            entry.Accept(new RegisteredKernels([.. KernelRegistry.All], Stored));
+    }
+
+    private sealed class RegisteredKernels(HashSet<GpuKernel> all, ElementType stored) : IActivationVisitor
+    {
+        public void Visit<TOperation>() where TOperation : struct, IUnaryOperation
+        {
+            Type forward = typeof(GpuEpilogue.Activated<TOperation>),
+                backward = typeof(GpuEpilogue.TimesDerivative<TOperation>),
+                kMajor = typeof(MmaSyncGemm.KMajor), mnMajor = typeof(MmaSyncGemm.MnMajor),
+                tile = typeof(MmaSyncGemm.Tile64x64);
+            GpuKernel[] expected =
+            [
+                SimtGemm.KernelFor(stored, stored, forward, stored),
+                SimtGemm.KernelFor(stored, stored, backward, stored),
+                MmaSyncGemm.KernelFor(tile, kMajor, kMajor, forward, stored, stored),
+                MmaSyncGemm.KernelFor(tile, kMajor, mnMajor, backward, stored, stored),
+                WgmmaGemm.KernelFor(kMajor, kMajor, forward, stored, stored),
+                WgmmaGemm.KernelFor(kMajor, mnMajor, backward, stored, stored),
+            ];
+            Assert.That(all, Is.SupersetOf(expected));
+        }
     }
 
     [Test]
@@ -126,8 +156,8 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
         DeviceArray a = fp32 ? Device.From(va) : Halves(va), b = fp32 ? Device.From(vb) : Halves(vb);
         DeviceArray c = Device.Allocate(Count * M * N, fp32 ? ElementType.Float32 : Stored);
 
-        Gemm.Batched(new Matrix(a, M, K), M * K, new Matrix(b, N, K).Transposed, N * K, new Matrix(c, M, N),
-            M * N, Count);
+        Gemm.Batched(new(new Matrix(a, M, K), M * K), new(new Matrix(b, N, K).Transposed, N * K),
+            new(new Matrix(c, M, N), M * N), Count);
 
         double[] expected = [.. Enumerable.Range(0, Count).SelectMany(i =>
         {
@@ -155,10 +185,10 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
         (DeviceArray b, Matrix allB, float[] vb) = Padded(count * rowsB, columnsB, false, 2);
         DeviceArray c = Device.Allocate((long)count * m * n, Stored);
 
-        Gemm.Batched(new Matrix(a, rowsA, columnsA, allA.RowStride, 1).TransposedIf(transposeA), rowsA * allA.RowStride,
-            new Matrix(b, rowsB, columnsB, allB.RowStride, 1).TransposedIf(transposeB), rowsB * allB.RowStride,
-            new Matrix(c, m, n), m * n,
-            count);
+        Gemm.Batched(
+            new(new Matrix(a, rowsA, columnsA, allA.RowStride, 1).TransposedIf(transposeA), rowsA * allA.RowStride),
+            new(new Matrix(b, rowsB, columnsB, allB.RowStride, 1).TransposedIf(transposeB), rowsB * allB.RowStride),
+            new(new Matrix(c, m, n), m * n), count);
 
         double[] expected = [.. Enumerable.Range(0, count).SelectMany(i =>
             Product(One(va, i, rowsA, columnsA, transposeA), One(vb, i, rowsB, columnsB, transposeB), m, n, k))];

@@ -55,10 +55,11 @@ public sealed class ResizeTests(bool emulated) : PictureFixture
         public byte[] OnHost(byte[] source, bool bicubic)
         {
             var target = new byte[Window.Width * Window.Height * Channels];
+            var to = new Resize.Geometry(Crop, NewWidth, NewHeight, Window);
             if (bicubic)
-                Resize.Forward<Bicubic>(source, Width, Height, Channels, Crop, NewWidth, NewHeight, Window, target);
+                Resize.Forward<Bicubic>(source, Width, Height, Channels, to, target);
             else
-                Resize.Forward<Bilinear>(source, Width, Height, Channels, Crop, NewWidth, NewHeight, Window, target);
+                Resize.Forward<Bilinear>(source, Width, Height, Channels, to, target);
             if (Mirror)
                 Flip.Horizontal(target, Window.Width, Channels);
             return target;

@@ -35,8 +35,9 @@ public sealed class AddClassTokenTests(SimdLevel level) : HostDevices(level)
             ady = Device.From(dy), adx = Device.From(beforeX), adc = Device.From(beforeClass),
             adp = Device.From(beforePositions);
 
-        AddClassToken.Forward(ax, ac, ap, ay, samples, patches, width);
-        AddClassToken.Backward(ady, adx, accumulate, adc, accumulate, adp, accumulate, samples, patches, width);
+        AddClassToken.Forward(ax, ac, ap, ay, new(samples, patches, width));
+        AddClassToken.Backward(ady, new(adx, accumulate), new(adc, accumulate), new(adp, accumulate),
+            new(samples, patches, width));
 
         Assert.That(Device.ToFloats(ay), Is.EqualTo(y));
         Assert.That(Device.ToFloats(adx), Is.EqualTo(dx));
@@ -54,8 +55,8 @@ public sealed class AddClassTokenTests(SimdLevel level) : HostDevices(level)
             y = device.Allocate(Samples * (Patches + 1) * Width),
             dx = device.Allocate(x.Length), dclass = device.Allocate(Width),
             dpositions = device.Allocate(positions.Length);
-        AddClassToken.Forward(x, token, positions, y, Samples, Patches, Width);
-        AddClassToken.Backward(y, dx, false, dclass, false, dpositions, false, Samples, Patches, Width);
+        AddClassToken.Forward(x, token, positions, y, new(Samples, Patches, Width));
+        AddClassToken.Backward(y, dx, dclass, dpositions, new(Samples, Patches, Width));
         return [y, dx, dclass, dpositions];
     });
 
@@ -66,8 +67,8 @@ public sealed class AddClassTokenTests(SimdLevel level) : HostDevices(level)
         DeviceArray x = Device.From([float.NaN, 1]), token = Device.From([2f]), positions = Device.From([3f, 4]),
             y = Device.Allocate(4),
             dpositions = Device.Allocate(2);
-        AddClassToken.Forward(x, token, positions, y, 2, 1, 1);
-        AddClassToken.Backward(y, default, false, default, false, dpositions, false, 2, 1, 1);
+        AddClassToken.Forward(x, token, positions, y, new(2, 1, 1));
+        AddClassToken.Backward(y, default, default, dpositions, new(2, 1, 1));
         Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { 5, float.NaN, 5, 5 }));
         Assert.That(Device.ToFloats(dpositions), Is.EqualTo(new[] { 10, float.NaN }));
         Free(x, token, positions, y, dpositions);

@@ -17,7 +17,7 @@ public sealed class AddPositionsTests(SimdLevel level) : HostDevices(level)
             expected[i % row] += x[i];
         DeviceArray ax = Device.From(x), ap = Device.From(positions), adp = Device.From(before);
 
-        AddPositions.Backward(ax, adp, accumulate, samples, tokens, width);
+        AddPositions.Backward(ax, new(adp, accumulate), samples, tokens, width);
         AddPositions.Forward(ax, ap, ax, samples, tokens, width);
 
         Assert.That(Device.ToFloats(ax), Is.EqualTo(x.Select((value, i) => value + positions[i % row])));
@@ -33,7 +33,7 @@ public sealed class AddPositionsTests(SimdLevel level) : HostDevices(level)
             positions = device.From(Random(Tokens * Width, 2)),
             y = device.Allocate(x.Length), dpositions = device.Allocate(positions.Length);
         AddPositions.Forward(x, positions, y, Samples, Tokens, Width);
-        AddPositions.Backward(x, dpositions, false, Samples, Tokens, Width);
+        AddPositions.Backward(x, dpositions, Samples, Tokens, Width);
         return [y, dpositions];
     });
 
@@ -44,7 +44,7 @@ public sealed class AddPositionsTests(SimdLevel level) : HostDevices(level)
             y = Device.Allocate(4),
             dpositions = Device.Allocate(2);
         AddPositions.Forward(x, positions, y, 2, 1, 2);
-        AddPositions.Backward(x, dpositions, false, 2, 1, 2);
+        AddPositions.Backward(x, dpositions, 2, 1, 2);
         Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 2, float.NaN, float.NaN }));
         Assert.That(Device.ToFloats(dpositions), Is.EqualTo(new[] { 2, float.NaN }));
         Free(x, positions, y, dpositions);

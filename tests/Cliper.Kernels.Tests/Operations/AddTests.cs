@@ -13,10 +13,10 @@ public sealed class AddTests(SimdLevel level) : HostDevices(level)
         DeviceArray aa = Device.From(a), ab = Device.From(b), ay = Device.Allocate(count);
 
         Add.Forward(aa, ab, ay);
-        Add.Backward(aa, ab, accumulate: true);
+        Add.Backward(aa, new(ab, Accumulate: true));
         Assert.That(Device.ToFloats(ay), Is.EqualTo(expected));
         Assert.That(Device.ToFloats(ab), Is.EqualTo(expected));
-        Add.Backward(aa, ab, accumulate: false);
+        Add.Backward(aa, ab);
         Assert.That(Device.ToFloats(ab), Is.EqualTo(a));
         Free(aa, ab, ay);
     }
@@ -27,7 +27,7 @@ public sealed class AddTests(SimdLevel level) : HostDevices(level)
         DeviceArray a = device.From(Random(100_003, 1)), b = device.From(Random(100_003, 2)),
             y = device.Allocate(100_003);
         Add.Forward(a, b, y);
-        Add.Backward(a, b, accumulate: true);
+        Add.Backward(a, new(b, Accumulate: true));
         return [y, b];
     });
 

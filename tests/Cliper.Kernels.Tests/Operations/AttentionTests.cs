@@ -69,9 +69,9 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
             using var device = new CpuDevice(threads, Device.Level);
             DeviceArray x = device.From(qkv), dx = device.Allocate(qkv.Length), y = device.Allocate(doutput.Length);
             DeviceArray lse = device.Allocate(sizes.Statistics);
-            Attention.Forward(sizes, new(x, 0, 480), new(x, 160, 480), new(x, 320, 480), default, new(y, 0, 160), lse);
-            Attention.Backward(sizes, new(x, 0, 480), new(x, 160, 480), new(x, 320, 480), default, lse,
-                new(device.From(doutput), 0, 160), new(dx, 0, 480), false, new(dx, 160, 480), new(dx, 320, 480), false);
+            Attention.Forward(sizes, new(new(x, 0, 480), new(x, 160, 480), new(x, 320, 480)), new(y, 0, 160), lse);
+            Attention.Backward(sizes, new(new(x, 0, 480), new(x, 160, 480), new(x, 320, 480)), lse,
+                new(device.From(doutput), 0, 160), new(new(dx, 0, 480), new(dx, 160, 480), new(dx, 320, 480)));
             return (float[])[.. device.ToFloats(y), .. device.ToFloats(dx)];
         })];
 
@@ -86,8 +86,8 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
         qkv[7 * 24 + 3] = float.NaN;
         DeviceArray x = Device.From(qkv), y = Device.Allocate(20 * 8);
 
-        Attention.Forward(new(1, 1, 8, 20, 20, true), new(x, 0, 24), new(x, 8, 24), new(x, 16, 24), default,
-            new(y, 0, 8), default);
+        Attention.Forward(new(1, 1, 8, 20, 20, true), new(new(x, 0, 24), new(x, 8, 24), new(x, 16, 24)), new(y, 0, 8),
+            default);
 
         float[] values = Device.ToFloats(y);
         Assert.That(values[..56].Concat(values[64..]), Has.None.NaN);
@@ -100,13 +100,13 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
     {
         DeviceArray x = Device.Allocate(2 * 5 * 24), y = Device.Allocate(2 * 5 * 8), lengths = Device.From([3, 0]);
         Attention.Operand q = new(x, 0, 24), k = new(x, 8, 24), v = new(x, 16, 24), output = new(y, 0, 8);
-        Assert.That(() => Attention.Forward(new(2, 2, 4, 5, 5, false), q, k, v, lengths, output, default),
+        Assert.That(() => Attention.Forward(new(2, 2, 4, 5, 5, false), new(q, k, v, lengths), output, default),
             Throws.ArgumentException.With.Message.Contains("a key length is 0, expected 1 to 5"));
-        Assert.That(() => Attention.Forward(new(2, 2, 4, 5, 4, true), q, k, v, default, output, default),
+        Assert.That(() => Attention.Forward(new(2, 2, 4, 5, 4, true), new(q, k, v), output, default),
             Throws.ArgumentException.With.Message.Contains("5 queries to 4 keys"));
-        Assert.That(() => Attention.Forward(new(2, 2, 4, 5, 5, false), q, k, v, default, output, y),
+        Assert.That(() => Attention.Forward(new(2, 2, 4, 5, 5, false), new(q, k, v), output, y),
             Throws.ArgumentException.With.Message.Contains("logSumExp has 80 elements, expected 20"));
-        Assert.That(() => Attention.Forward(new(3, 2, 4, 5, 5, false), q, k, v, default, output, default),
+        Assert.That(() => Attention.Forward(new(3, 2, 4, 5, 5, false), new(q, k, v), output, default),
             Throws.ArgumentException.With.Message.Contains("q has 240 elements, needs 344"));
         Free(x, y, lengths);
     }
@@ -135,9 +135,10 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
             ? beforeKv : null,
             queryStride, keyStride);
 
-        Attention.Forward(sizes, oq, ok, ov, al, new(ao, 0, width), lse);
-        Attention.Backward(sizes, oq, ok, ov, al, lse, new(ado, 0, width), new(adq, 2, queryStride),
-            accumulate, new(adkv, 1, keyStride), new(adkv, 1 + width, keyStride), accumulate);
+        Attention.Forward(sizes, new(oq, ok, ov, al), new(ao, 0, width), lse);
+        Attention.Backward(sizes, new(oq, ok, ov, al), lse, new(ado, 0, width),
+            new(new(new(adq, accumulate), 2, queryStride), new(new(adkv, accumulate), 1, keyStride),
+                new(new(adkv, accumulate), 1 + width, keyStride)));
 
         // Scores grow with the square of the entries, so their absolute errors do, which are a probability's relative
         // ones.

@@ -25,8 +25,9 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
             nearest = Device.Allocate(batch, ElementType.Int32), counts = Device.Allocate(width, ElementType.Int32),
             dlosses = Device.From([0.5f, 2]), dlogits = Device.From(before);
 
-        CliperLoss.Forward(logits, ay, losses, alpha, nearest, counts, batch, classes, subclasses, rule);
-        CliperLoss.Backward(logits, ay, alpha, nearest, dlosses, dlogits, accumulate, batch, classes, subclasses);
+        CliperLoss.Forward(logits, ay, losses, new(alpha, nearest, counts), new(batch, classes, subclasses), rule);
+        CliperLoss.Backward(logits, ay, new(alpha, nearest, default), dlosses, new(dlogits, accumulate),
+            new(batch, classes, subclasses));
 
         AssertClose(Device.ToFloats(losses), [expected.Fine, expected.Margin], Bound, "losses");
         AssertClose(Device.ToFloats(alpha), expected.Alpha, Bound, "alpha");
@@ -48,8 +49,9 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
             alpha = device.Allocate(Batch), nearest = device.Allocate(Batch, ElementType.Int32),
             counts = device.Allocate(Classes * Subclasses, ElementType.Int32), dlosses = device.From([0.5f, 2]),
             dlogits = device.Allocate(logits.Length);
-        CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, Batch, Classes, Subclasses, rule);
-        CliperLoss.Backward(logits, labels, alpha, nearest, dlosses, dlogits, false, Batch, Classes, Subclasses);
+        CliperLoss.Forward(logits, labels, losses, new(alpha, nearest, counts), new(Batch, Classes, Subclasses), rule);
+        CliperLoss.Backward(logits, labels, new(alpha, nearest, default), dlosses, dlogits,
+            new(Batch, Classes, Subclasses));
         return [losses, alpha, dlogits];
     });
 
@@ -62,9 +64,9 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
             losses = Device.Allocate(2), script = Device.Allocate(4), paper = Device.Allocate(4),
             nearest = Device.Allocate(4, ElementType.Int32), counts = Device.Allocate(4, ElementType.Int32);
 
-        CliperLoss.Forward(logits, labels, losses, script, nearest, counts, 4, 2, 2,
+        CliperLoss.Forward(logits, labels, losses, new(script, nearest, counts), new(4, 2, 2),
             EmptySubclasses.MinusOneNinetyNinth);
-        CliperLoss.Forward(logits, labels, losses, paper, nearest, counts, 4, 2, 2, EmptySubclasses.LeftOut);
+        CliperLoss.Forward(logits, labels, losses, new(paper, nearest, counts), new(4, 2, 2), EmptySubclasses.LeftOut);
 
         // (2 - 1/99) * 1 / 2 against 2 * 1 / 2; class 1 has (1 + 1) * 1/2 / 1 under both.
         AssertClose(Device.ToFloats(script), [(2 - 1.0 / 99) / 2, (2 - 1.0 / 99) / 2, 1, 1], 1e-7, "script");
@@ -81,7 +83,7 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
             alpha = Device.Allocate(1),
             nearest = Device.Allocate(1, ElementType.Int32), counts = Device.Allocate(6, ElementType.Int32);
 
-        CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, 1, 3, 2,
+        CliperLoss.Forward(logits, labels, losses, new(alpha, nearest, counts), new(1, 3, 2),
             EmptySubclasses.MinusOneNinetyNinth);
 
         Assert.That(Device.ToFloats(losses), Has.All.NaN);
@@ -94,7 +96,8 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
         DeviceArray logits = Device.From(Random(12, 1)), labels = Device.From([0, 3]), losses = Device.Allocate(2),
             alpha = Device.Allocate(2), nearest = Device.Allocate(2, ElementType.Int32),
             counts = Device.Allocate(6, ElementType.Int32);
-        Assert.That(() => CliperLoss.Forward(logits, labels, losses, alpha, nearest, counts, 2, 3, 2, default),
+        Assert.That(() => CliperLoss.Forward(logits, labels, losses, new(alpha, nearest, counts), new(2, 3, 2),
+            default),
             Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("row 1 has label 3"));
         Free(logits, labels, losses, alpha, nearest, counts);
     }

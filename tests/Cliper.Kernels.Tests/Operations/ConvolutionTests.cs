@@ -23,6 +23,16 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
         // More rows of unfolded elements than one block has.
         yield return Case("several blocks", SlidingWindow.Same(new(3, 40, 36, 12), 3, 1), 4);
 
+        yield return Case("long lines", SlidingWindow.Padded(new(3, 11, 13, 16), 3, 1, 1), 33);
+        yield return Case("long lines with stride 2", SlidingWindow.Same(new(3, 21, 23, 13), 5, 2), 9);
+        yield return Case("long lines of another kernel down than across",
+            new SlidingWindow(new(2, 9, 17, 40), new(2, 1, 0, 1), new(3, 1, 2, 0)), 16);
+        // Blocks enough for each worker to take its own, and for slices of a weight's gradient.
+        yield return Case("many blocks", SlidingWindow.Padded(new(10, 40, 36, 12), 3, 1, 1), 7);
+        yield return Case("many blocks of another kernel down than across",
+            new SlidingWindow(new(12, 40, 36, 6), new(5, 1, 1, 3), new(3, 1, 2, 0)), 3);
+        yield return Case("many blocks of 1 x 1", SlidingWindow.Padded(new(4, 64, 64, 64), 1, 1, 0), 3);
+
         static TestCaseData Case(string name, SlidingWindow window, int features) =>
             new TestCaseData(window, features).SetArgDisplayNames(name);
     }
@@ -55,8 +65,8 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
         foreach (bool accumulate in new[] { false, true })
         {
             DeviceArray adx = Device.From(beforeX), adw = Device.From(beforeWeight);
-            Convolution.BackwardInput(aw, ady, adx, accumulate, window, features);
-            Convolution.BackwardWeight(ax, ady, adw, accumulate, window, features);
+            Convolution.BackwardInput(aw, ady, new(adx, accumulate), window, features);
+            Convolution.BackwardWeight(ax, ady, new(adw, accumulate), window, features);
             AssertClose(Device.ToFloats(adx), Plus(dx, beforeX, accumulate), Bound(features * window.Taps + 1), "dx");
             AssertClose(Device.ToFloats(adw), Plus(dweight, beforeWeight, accumulate), Bound((int)output.Pixels + 1),
                 "dweight");
@@ -109,15 +119,18 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
     }
 
     [Test]
-    public void ThreadsDoNotChangeABit() => AssertSameBits(device =>
+    public void ThreadsDoNotChangeABit([Values(2, 10)] int images, [Values(1, 2)] int stride,
+        [Values(9, 16)] int channels) => AssertSameBits(device =>
     {
-        var window = SlidingWindow.Same(new(2, 37, 41, 9), 3, 2);
+        // With ten images one and two threads take a block each, three share each block. Of 16 channels lines are not
+        // unfolded.
+        var window = SlidingWindow.Same(new(images, 37, 41, channels), 3, stride);
         DeviceArray x = device.From(Random(window.Input.Count, 1)), w = device.From(Random(20 * window.Elements, 2)),
             y = device.Allocate(window.Output(20).Count), dx = device.Allocate(x.Length),
             dw = device.Allocate(w.Length);
         Convolution.Forward(x, w, y, window, 20, default(NoEpilogue));
-        Convolution.BackwardInput(w, y, dx, false, window, 20);
-        Convolution.BackwardWeight(x, y, dw, false, window, 20);
+        Convolution.BackwardInput(w, y, dx, window, 20);
+        Convolution.BackwardWeight(x, y, dw, window, 20);
         return [y, dx, dw];
     });
 
@@ -151,7 +164,7 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
             dw = Device.From(Random(w.Length, 3));
 
         Convolution.Forward(none, w, none, window, 4, default(NoEpilogue));
-        Convolution.BackwardWeight(none, none, dw, false, window, 4);
+        Convolution.BackwardWeight(none, none, dw, window, 4);
 
         Assert.That(Device.ToFloats(dw), Has.All.Zero);
         Free(none, w, dw);

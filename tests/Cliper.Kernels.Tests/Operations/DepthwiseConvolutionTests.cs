@@ -48,8 +48,8 @@ public sealed class DepthwiseConvolutionTests(SimdLevel level) : HostDevices(lev
         foreach (bool accumulate in new[] { false, true })
         {
             DeviceArray adx = Device.From(beforeX), adw = Device.From(beforeWeight);
-            DepthwiseConvolution.BackwardInput(aw, ady, adx, accumulate, window);
-            DepthwiseConvolution.BackwardWeight(ax, ady, adw, accumulate, window);
+            DepthwiseConvolution.BackwardInput(aw, ady, new(adx, accumulate), window);
+            DepthwiseConvolution.BackwardWeight(ax, ady, new(adw, accumulate), window);
             AssertClose(Device.ToFloats(adx), ConvolutionTests.Plus(dx, beforeX, accumulate), Bound(window.Taps + 1),
                 "dx");
             AssertClose(Device.ToFloats(adw), ConvolutionTests.Plus(dweight, beforeWeight, accumulate),
@@ -66,8 +66,8 @@ public sealed class DepthwiseConvolutionTests(SimdLevel level) : HostDevices(lev
         DeviceArray x = device.From(Random(window.Input.Count, 1)), w = device.From(Random(window.Elements, 2)),
             y = device.Allocate(x.Length), dx = device.Allocate(x.Length), dw = device.Allocate(w.Length);
         DepthwiseConvolution.Forward(x, w, y, window);
-        DepthwiseConvolution.BackwardInput(w, y, dx, false, window);
-        DepthwiseConvolution.BackwardWeight(x, y, dw, false, window);
+        DepthwiseConvolution.BackwardInput(w, y, dx, window);
+        DepthwiseConvolution.BackwardWeight(x, y, dw, window);
         return [y, dx, dw];
     });
 

@@ -105,7 +105,7 @@ public sealed class ElementwiseTests(SimdLevel level) : HostDevices(level)
     {
         DeviceArray ax = Device.From(x), ady = Device.From(dy), adx = before is null ? Device.Allocate(x.Length)
             : Device.From(before);
-        Call(operation, nameof(Elementwise.Backward), ax, ady, adx, before is not null);
+        Call(operation, nameof(Elementwise.Backward), ax, ady, new GradientTarget(adx, before is not null));
         float[] dx = Device.ToFloats(adx);
         Free(ax, ady, adx);
         return dx;

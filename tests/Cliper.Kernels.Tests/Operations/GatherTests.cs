@@ -19,7 +19,7 @@ public sealed class GatherTests(SimdLevel level) : HostDevices(level)
             adt = Device.From(before);
 
         Gather.Forward(at, ar, ay, 5, width);
-        Gather.Backward(ar, ady, adt, accumulate, 5, width);
+        Gather.Backward(ar, ady, new(adt, accumulate), 5, width);
 
         Assert.That(Device.ToFloats(ay), Is.EqualTo(rows.SelectMany(row => table.Skip(row * width).Take(width))));
         // At most four terms below 1: three roundings of sums below 4.
@@ -36,7 +36,7 @@ public sealed class GatherTests(SimdLevel level) : HostDevices(level)
         Assert.That(() => Gather.Forward(table, rows, y, 5, 3),
             Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains(
             $"rows[1] is {row}, the table has 5 rows"));
-        Assert.That(() => Gather.Backward(rows, y, table, false, 5, 3),
+        Assert.That(() => Gather.Backward(rows, y, table, 5, 3),
             Throws.InstanceOf<ArgumentOutOfRangeException>());
         Free(table, rows, y);
     }
@@ -47,7 +47,7 @@ public sealed class GatherTests(SimdLevel level) : HostDevices(level)
         DeviceArray rows = device.From([.. Enumerable.Range(0, 500).Select(i => i * i % 7)]),
             dy = device.From(Random(500 * 200, 1)),
             dtable = device.Allocate(7 * 200);
-        Gather.Backward(rows, dy, dtable, false, 7, 200);
+        Gather.Backward(rows, dy, dtable, 7, 200);
         return [dtable];
     });
 }

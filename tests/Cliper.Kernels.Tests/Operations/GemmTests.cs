@@ -132,8 +132,8 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
         DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
         int strideB = shared ? 0 : Depth * Columns;
 
-        Gemm.Batched(new Matrix(da, Rows, Depth), Rows * Depth, new Matrix(db, Depth, Columns), strideB,
-            new Matrix(dc, Rows, Columns), Rows * Columns, count, accumulate, 0.5f);
+        Gemm.Batched(new(new Matrix(da, Rows, Depth), Rows * Depth), new(new Matrix(db, Depth, Columns), strideB),
+            new(new Matrix(dc, Rows, Columns), Rows * Columns), count, accumulate, 0.5f);
 
         double[] expected = new double[before.Length];
         for (int n = 0; n < count; n++)

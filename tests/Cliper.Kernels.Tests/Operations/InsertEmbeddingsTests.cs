@@ -32,8 +32,9 @@ public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
             ady = Device.From(dy),
             adx = Device.From(beforeX), adi = Device.From(beforeInsert);
 
-        InsertEmbeddings.Forward(ax, ai, ay, Sequences, Tokens, inserted, start, width);
-        InsertEmbeddings.Backward(ady, adx, accumulate, adi, accumulate, Sequences, Tokens, inserted, start, width);
+        InsertEmbeddings.Forward(ax, ai, ay, new(Sequences, Tokens, inserted, start, width));
+        InsertEmbeddings.Backward(ady, new(adx, accumulate), new(adi, accumulate),
+            new(Sequences, Tokens, inserted, start, width));
 
         // Copies and single sums: exact.
         Assert.That(Device.ToFloats(ay), Is.EqualTo(y));
@@ -50,8 +51,9 @@ public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
             insert = device.From(Random(Sequences * Inserted * Width, 2)),
             dy = device.From(Random(x.Length, 3)), y = device.Allocate(x.Length), dx = device.From(Random(x.Length, 4)),
             dinsert = device.From(Random(insert.Length, 5));
-        InsertEmbeddings.Forward(x, insert, y, Sequences, Tokens, Inserted, Start, Width);
-        InsertEmbeddings.Backward(dy, dx, true, dinsert, true, Sequences, Tokens, Inserted, Start, Width);
+        InsertEmbeddings.Forward(x, insert, y, new(Sequences, Tokens, Inserted, Start, Width));
+        InsertEmbeddings.Backward(dy, new(dx, Accumulate: true), new(dinsert, Accumulate: true),
+            new(Sequences, Tokens, Inserted, Start, Width));
         return [y, dx, dinsert];
     });
 
@@ -60,7 +62,7 @@ public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
     {
         float[] dy = Random(2 * 3 * 5, 1);
         DeviceArray gradient = Device.From(dy);
-        InsertEmbeddings.Backward(gradient, gradient, false, default, false, 2, 3, 1, 1, 5);
+        InsertEmbeddings.Backward(gradient, gradient, default, new(2, 3, 1, 1, 5));
         Assert.That(Device.ToFloats(gradient), Is.EqualTo(dy.Select((value, i) => i / 5 % 3 == 1 ? 0 : value)));
         Free(gradient);
     }
@@ -70,7 +72,7 @@ public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
     {
         DeviceArray x = Device.From([float.NaN, 1, float.NaN, float.PositiveInfinity]), insert = Device.From([2f]),
             y = Device.Allocate(4);
-        InsertEmbeddings.Forward(x, insert, y, 1, 4, 1, 2, 1);
+        InsertEmbeddings.Forward(x, insert, y, new(1, 4, 1, 2, 1));
         Assert.That(Device.ToFloats(y), Is.EqualTo(new[] { float.NaN, 1, 2, float.PositiveInfinity }));
         Free(x, insert, y);
     }
@@ -79,7 +81,7 @@ public sealed class InsertEmbeddingsTests(SimdLevel level) : HostDevices(level)
     public void TokensBeyondTheEndAreAnError()
     {
         DeviceArray x = Device.Allocate(10), insert = Device.Allocate(4);
-        Assert.That(() => InsertEmbeddings.Forward(x, insert, x, 1, 5, 2, 4, 2),
+        Assert.That(() => InsertEmbeddings.Forward(x, insert, x, new(1, 5, 2, 4, 2)),
             Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("tokens [4, 6) of 5"));
         Free(x, insert);
     }

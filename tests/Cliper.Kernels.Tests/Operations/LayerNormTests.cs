@@ -18,7 +18,7 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
         DeviceArray dx = Device.From(x), dg = Device.From(gamma), db = Device.From(beta),
             dy = Device.Allocate(x.Length);
 
-        LayerNorm.Forward(dx, dg, db, dy, default, default, rows, width);
+        LayerNorm.Forward(dx, new(dg, db), dy, default, new(rows, width));
 
         // A single element has zero variance: epsilon alone scales the rounding of x - mean.
         AssertClose(Device.ToFloats(dy), expected, Bound(width), "y");
@@ -61,9 +61,10 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
         DeviceArray am = Device.Allocate(rows), ar = Device.Allocate(rows), ady = Device.From(dy),
             adx = Device.From(before);
         DeviceArray adg = Device.From(before.AsSpan(0, width)), adb = Device.From(before.AsSpan(0, width));
-        LayerNorm.Forward(ax, ag, ab, ay, am, ar, rows, width);
+        LayerNorm.Forward(ax, new(ag, ab), ay, new(am, ar), new(rows, width));
 
-        LayerNorm.Backward(ax, ag, am, ar, ady, adx, accumulate, adg, accumulate, adb, accumulate, rows, width);
+        LayerNorm.Backward(ax, ag, new(am, ar), ady,
+            new(new(adx, accumulate), new(adg, accumulate), new(adb, accumulate)), new(rows, width));
 
         // rstd of rows of uniform numbers is at most 1/sqrt(1/3 - spread): 8 covers width 5.
         AssertClose(Device.ToFloats(adx), expectedX, 8 * Bound(width), "dx");
@@ -83,8 +84,8 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
             DeviceArray ax = device.From(x), ag = device.From(gamma), ay = device.Allocate(x.Length),
                 ady = device.From(dy);
             DeviceArray am = device.Allocate(Rows), ar = device.Allocate(Rows), adg = device.Allocate(Width);
-            LayerNorm.Forward(ax, ag, ag, ay, am, ar, Rows, Width);
-            LayerNorm.Backward(ax, ag, am, ar, ady, default, false, adg, false, default, false, Rows, Width);
+            LayerNorm.Forward(ax, new(ag, ag), ay, new(am, ar), new(Rows, Width));
+            LayerNorm.Backward(ax, ag, new(am, ar), ady, new(default, adg, default), new(Rows, Width));
             return device.ToFloats(adg);
         })];
 
@@ -99,7 +100,7 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
         x[25] = float.NaN;
         DeviceArray ax = Device.From(x), ag = Device.From(ones), ay = Device.Allocate(60);
 
-        LayerNorm.Forward(ax, ag, ag, ay, default, default, 3, 20);
+        LayerNorm.Forward(ax, new(ag, ag), ay, default, new(3, 20));
 
         float[] y = Device.ToFloats(ay);
         Assert.That(y[..20].Concat(y[40..]), Has.None.NaN);
@@ -111,7 +112,7 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
     public void AWrongLengthIsNamed()
     {
         DeviceArray x = Device.Allocate(12), gamma = Device.Allocate(5);
-        Assert.That(() => LayerNorm.Forward(x, gamma, gamma, x, default, default, 3, 4),
+        Assert.That(() => LayerNorm.Forward(x, new(gamma, gamma), x, default, new(3, 4)),
             Throws.ArgumentException.With.Message.Contains("gamma has 5 elements, expected 4"));
         Free(x, gamma);
     }

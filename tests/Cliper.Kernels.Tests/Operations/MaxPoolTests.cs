@@ -28,7 +28,7 @@ public sealed class MaxPoolTests(SimdLevel level) : HostDevices(level)
             adx = Device.From(before);
 
         MaxPool.Forward(ax, ay, input);
-        MaxPool.Backward(ax, ay, ady, adx, accumulate, input);
+        MaxPool.Backward(ax, ay, ady, new(adx, accumulate), input);
 
         Assert.That(Device.ToFloats(ay), Is.EqualTo(y));
         Assert.That(Device.ToFloats(adx), Is.EqualTo(dx));
@@ -45,7 +45,7 @@ public sealed class MaxPoolTests(SimdLevel level) : HostDevices(level)
             adx = Device.Allocate(x.Length);
 
         MaxPool.Forward(ax, ay, input);
-        MaxPool.Backward(ax, ay, ady, adx, false, input);
+        MaxPool.Backward(ax, ay, ady, adx, input);
 
         Assert.That(Device.ToFloats(ay).Select(float.IsNaN), Is.EqualTo(Enumerable.Range(0, 17).Select(c => c == 16)));
         Assert.That(Enumerable.Range(0, 4).Select(pixel => Device.ToFloats(adx)[17 * pixel + 16]),
@@ -60,7 +60,7 @@ public sealed class MaxPoolTests(SimdLevel level) : HostDevices(level)
         DeviceArray x = device.From(Random(input.Count, 1)), y = device.Allocate(MaxPool.Output(input).Count),
             dx = device.Allocate(x.Length);
         MaxPool.Forward(x, y, input);
-        MaxPool.Backward(x, y, y, dx, false, input);
+        MaxPool.Backward(x, y, y, dx, input);
         return [y, dx];
     });
 

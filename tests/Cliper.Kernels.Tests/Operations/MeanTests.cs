@@ -24,7 +24,7 @@ public sealed class MeanTests(SimdLevel level) : HostDevices(level)
             adx = Device.From(before);
 
         Mean.Forward(ax, ay, samples, frames, width);
-        Mean.Backward(ady, adx, accumulate, samples, frames, width);
+        Mean.Backward(ady, new(adx, accumulate), samples, frames, width);
 
         // Sums of `frames` terms below 1, each rounded once, over frames.
         AssertClose(Device.ToFloats(ay), y, 2 * Math.Pow(2, -24) * (2 + Math.Sqrt(frames)), "y");
@@ -39,7 +39,7 @@ public sealed class MeanTests(SimdLevel level) : HostDevices(level)
         DeviceArray x = device.From(Random(Samples * Frames * Width, 1)), y = device.Allocate(Samples * Width),
             dx = device.From(Random(x.Length, 2));
         Mean.Forward(x, y, Samples, Frames, Width);
-        Mean.Backward(y, dx, true, Samples, Frames, Width);
+        Mean.Backward(y, new(dx, Accumulate: true), Samples, Frames, Width);
         return [y, dx];
     });
 

@@ -44,7 +44,7 @@ public sealed class PatchEmbeddingTests(SimdLevel level) : HostDevices(level)
             adx = Device.From(beforeImages), adw = Device.From(beforeWeight);
 
         PatchEmbedding.Forward(ax, aw, ay, sizes);
-        PatchEmbedding.Backward(ax, aw, ady, adx, accumulate, adw, accumulate, sizes);
+        PatchEmbedding.Backward(ax, aw, ady, new(adx, accumulate), new(adw, accumulate), sizes);
 
         AssertClose(Device.ToFloats(ay), y, Bound(sizes.Pixels), "y");
         AssertClose(Device.ToFloats(adx), dimages, Bound(sizes.Features + 1), "dimages");
@@ -60,7 +60,7 @@ public sealed class PatchEmbeddingTests(SimdLevel level) : HostDevices(level)
             y = device.Allocate(700 * 80),
             dx = device.Allocate(x.Length), dw = device.Allocate(240);
         PatchEmbedding.Forward(x, w, y, sizes);
-        PatchEmbedding.Backward(x, w, y, dx, false, dw, false, sizes);
+        PatchEmbedding.Backward(x, w, y, dx, dw, sizes);
         return [y, dx, dw];
     });
 

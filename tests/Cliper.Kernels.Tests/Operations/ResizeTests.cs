@@ -39,7 +39,7 @@ public sealed class ResizeTests
             {
                 var target = new byte[window.Width * window.Height * channels];
 
-                Resize.Forward<Bicubic>(source, Width, Height, channels, crop, newSize, newSize, window, target);
+                Resize.Forward<Bicubic>(source, Width, Height, channels, new(crop, newSize, newSize, window), target);
 
                 for (int y = 0; y < window.Height; y++)
                     Assert.That(target.AsSpan(y * window.Width * channels, window.Width * channels).ToArray(),
@@ -68,11 +68,11 @@ public sealed class ResizeTests
     public void BoxesOutsideAreNamed()
     {
         byte[] source = new byte[300], target = new byte[300];
-        Assert.That(() => Resize.Forward<Bicubic>(source, 10, 10, 3, new(5, 0, 6, 10), 10, 10,
-            new(0, 0, 10, 10), target),
+        Assert.That(() => Resize.Forward<Bicubic>(source, 10, 10, 3,
+            new(new(5, 0, 6, 10), 10, 10, new(0, 0, 10, 10)), target),
             Throws.ArgumentException.With.Message.Contains("crop"));
-        Assert.That(() => Resize.Forward<Bicubic>(source, 10, 10, 3, new(0, 0, 10, 10), 10, 10,
-            new(0, 0, 10, 11), target),
+        Assert.That(() => Resize.Forward<Bicubic>(source, 10, 10, 3,
+            new(new(0, 0, 10, 10), 10, 10, new(0, 0, 10, 11)), target),
             Throws.ArgumentException.With.Message.Contains("window"));
         Assert.That(() => Resize.Forward<Bicubic>(source, 10, 11, 3, 10, 10, target), Throws.ArgumentException);
     }

@@ -28,7 +28,7 @@ public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(leve
             logSum = Device.Allocate(rows), dloss = Device.From([0.7f]), dx = Device.From(before);
 
         SoftmaxCrossEntropy.Forward(ax, at, loss, logSum, rows, classes);
-        SoftmaxCrossEntropy.Backward(ax, at, logSum, dloss, dx, accumulate, rows, classes);
+        SoftmaxCrossEntropy.Backward(ax, at, logSum, dloss, new(dx, accumulate), rows, classes);
 
         // The soft targets here sum to 2 and the loss is about 30 times that.
         AssertClose(Device.ToFloats(loss), [expectedLoss], 2 * Bound(classes) * Math.Max(1, expectedLoss / 30), "loss");
@@ -58,7 +58,7 @@ public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(leve
             one = Device.From([1f]), dx = Device.Allocate(60);
 
         SoftmaxCrossEntropy.Forward(ax, labels, loss, logSum, 3, 20);
-        SoftmaxCrossEntropy.Backward(ax, labels, logSum, one, dx, false, 3, 20);
+        SoftmaxCrossEntropy.Backward(ax, labels, logSum, one, dx, 3, 20);
 
         float[] gradient = Device.ToFloats(dx);
         Assert.That(Device.ToFloats(loss), Has.All.NaN);
@@ -90,7 +90,7 @@ public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(leve
                 logSum = device.Allocate(Rows),
                 dx = device.Allocate(x.Length);
             SoftmaxCrossEntropy.Forward(ax, al, loss, logSum, Rows, Classes);
-            SoftmaxCrossEntropy.Backward(ax, al, logSum, loss, dx, false, Rows, Classes);
+            SoftmaxCrossEntropy.Backward(ax, al, logSum, loss, dx, Rows, Classes);
             return [loss, dx];
         });
     }

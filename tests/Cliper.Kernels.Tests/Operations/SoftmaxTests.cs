@@ -46,10 +46,10 @@ public sealed class SoftmaxTests(SimdLevel level) : HostDevices(level)
         }
         DeviceArray ay = Device.From(y), ady = Device.From(dy), adx = Device.From(before);
 
-        Softmax.Backward(ay, ady, adx, accumulate, rows, width);
+        Softmax.Backward(ay, ady, new(adx, accumulate), rows, width);
 
         AssertClose(Device.ToFloats(adx), dx, BackwardBound(width), "dx");
-        Softmax.Backward(ay, ady, ady, false, rows, width);
+        Softmax.Backward(ay, ady, ady, rows, width);
         if (!accumulate)
             Assert.That(Device.ToFloats(ady), Is.EqualTo(Device.ToFloats(adx)), "in place of dy");
         Free(ay, ady, adx);
@@ -106,7 +106,7 @@ public sealed class SoftmaxTests(SimdLevel level) : HostDevices(level)
     {
         DeviceArray x = device.From(Random(200 * 300, 1)), dy = device.From(Random(200 * 300, 2));
         Softmax.Forward(x, x, 200, 300);
-        Softmax.Backward(x, dy, dy, false, 200, 300);
+        Softmax.Backward(x, dy, dy, 200, 300);
         return [x, dy];
     });
 

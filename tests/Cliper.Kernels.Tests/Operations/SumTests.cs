@@ -28,7 +28,7 @@ public sealed class SumTests(SimdLevel level) : HostDevices(level)
     {
         float[] before = Random(count, 1);
         DeviceArray dx = Device.From(before), dy = Device.From([0.75f]);
-        Sum.Backward(dy, dx, accumulate);
+        Sum.Backward(dy, new(dx, accumulate));
         Assert.That(Device.ToFloats(dx), Is.EqualTo(before.Select(value => accumulate ? value + 0.75f : 0.75f)));
         Free(dx, dy);
     }

@@ -47,7 +47,8 @@ public sealed class BatchLoaderTests : TemporaryFolder
     // Pixels depend on (seed, epoch, sample) alone: not on threads, prefetching, cache, batch size or where an epoch
     // begins.
     [Test]
-    public void PixelsDependOnSeedEpochAndSampleAlone([Values("none", "light", "strong", "script", "paper")] string augmentation,
+    public void PixelsDependOnSeedEpochAndSampleAlone(
+        [Values("none", "light", "strong", "script", "paper")] string augmentation,
         [Values] bool gray,
         [Values(10, 40)] int side)
     {
@@ -122,7 +123,7 @@ public sealed class BatchLoaderTests : TemporaryFolder
             pipeline.Render(three, pipeline.Draw(three, random), b);
             Assert.That(a, Is.EqualTo(b));
         }
-        Assert.That(pipeline.Store(gray).Channels, Is.EqualTo(1));
+        Assert.That(StoredImage.Of(gray).Channels, Is.EqualTo(1));
     }
 
     [Test]

@@ -13,7 +13,8 @@ public sealed class GoldenFolderTests : TemporaryFolder
         }
         Assert.That(folder, Does.Exist.IgnoreFiles, $"{GoldenSet.Variable} names {folder}, which is no folder");
         string full = Path.GetFullPath(folder);
-        Assert.That(GoldenSet.Clip.Concat(GoldenSet.Losses).Concat(GoldenSet.Training)
+        Assert.That(GoldenSet.Clip.Concat(GoldenSet.ResNet).Concat(GoldenSet.Losses).Concat(GoldenSet.Training)
+            .Concat(GoldenSet.ResNetTraining)
             .Concat(GoldenSet.Files("tokenizer.json"))
             .Concat(GoldenSet.Files("preprocess.safetensors")).Concat(GoldenSet.Files("samplers.json")).Any(data =>
                 ((GoldenSet)data.Arguments[0]!).Folder == full),

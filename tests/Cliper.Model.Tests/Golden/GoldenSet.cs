@@ -16,14 +16,25 @@ public sealed record GoldenSet(string Folder, string Name)
     private const string Ending = ".safetensors", ClipPrefix = "clip_", WeightsEnding = ".weights" + Ending,
         ActivationsEnding = ".activations" + Ending, LossPrefix = "cliper_loss_", TrainPrefix = "cliper_train_";
 
+    /// <summary>How the names of sets of a CLIP with a ResNet begin.</summary>
+    private const string ResNetMark = "rn_";
+
     /// <summary>Sets of a CLIP with its activations; half of a pair is a set too, which fails.</summary>
-    public static IEnumerable<TestCaseData> Clip => Cases(ClipPrefix, WeightsEnding, ActivationsEnding);
+    public static IEnumerable<TestCaseData> Clip => Cases(ClipPrefix, WeightsEnding, ActivationsEnding)
+        .Where(set => !IsResNet(set));
+
+    /// <summary>The same of CLIPs with a ResNet.</summary>
+    public static IEnumerable<TestCaseData> ResNet => Cases(ClipPrefix, WeightsEnding, ActivationsEnding)
+        .Where(IsResNet);
 
     /// <summary>Sets of losses.</summary>
     public static IEnumerable<TestCaseData> Losses => Cases(LossPrefix, Ending);
 
     /// <summary>Sets of training steps.</summary>
-    public static IEnumerable<TestCaseData> Training => Cases(TrainPrefix, Ending);
+    public static IEnumerable<TestCaseData> Training => Cases(TrainPrefix, Ending).Where(set => !IsResNet(set));
+
+    /// <summary>Sets of training steps of CLIPs with a ResNet.</summary>
+    public static IEnumerable<TestCaseData> ResNetTraining => Cases(TrainPrefix, Ending).Where(IsResNet);
 
     /// <summary>Files of one name, such as tokenizer.json.</summary>
     public static IEnumerable<TestCaseData> Files(string name) => Folders
@@ -70,6 +81,9 @@ public sealed record GoldenSet(string Folder, string Name)
     /// expected entry.</summary>
     public static void AssertRelativelyClose(float[] actual, float[] expected, double bound, string what) =>
         AssertClose(actual, expected, bound * expected.Max(value => Math.Abs((double)value)), what);
+
+    private static bool IsResNet(TestCaseData set) =>
+        ((GoldenSet)set.Arguments[0]!).Name.StartsWith(ResNetMark, StringComparison.Ordinal);
 
     private TensorSource Open(string prefix, string ending) =>
         TensorSource.Open(Path.Combine(Folder, prefix + Name + ending));

@@ -34,9 +34,10 @@ public sealed class LossGoldenTests : GoldenTests
             counts = Device.Allocate(classes * subclasses, ElementType.Int32), dlosses = Device.From([1f, 1f]),
             gradient = Device.Allocate(logits.Length);
 
-        CliperLoss.Forward(s, labels, losses, alpha, nearest, counts, batch, classes, subclasses,
+        CliperLoss.Forward(s, labels, losses, new(alpha, nearest, counts), new(batch, classes, subclasses),
             EmptySubclasses.MinusOneNinetyNinth);
-        CliperLoss.Backward(s, labels, alpha, nearest, dlosses, gradient, false, batch, classes, subclasses);
+        CliperLoss.Backward(s, labels, new(alpha, nearest, default), dlosses, gradient,
+            new(batch, classes, subclasses));
 
         float[] expectedAlpha = golden.ReadFloats(prefix + "alpha");
         double largestAlpha = expectedAlpha.Max(Math.Abs);

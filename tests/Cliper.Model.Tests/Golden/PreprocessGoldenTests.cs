@@ -2,6 +2,7 @@ using System.Globalization;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 using Cliper.Model.Images;
+using Cliper.Model.Loading;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Golden;
@@ -38,7 +39,7 @@ public sealed class PreprocessGoldenTests
             var actual = new float[expected.Length];
             var pipeline = new PixelPipeline(size, Augmentation.None,
                 Normalize.Table(ClipConfig.ClipMean.ToArray(), ClipConfig.ClipStd.ToArray()));
-            StoredImage stored = pipeline.Store(new RgbImage(width, height, pixels));
+            StoredImage stored = PixelCache.Store(new RgbImage(width, height, pixels), size, fromOriginal: false);
             pipeline.Render(stored, pipeline.Draw(stored, default), actual);
             // (byte / 255 - mean) / std: three roundings of values up to 2.7 at each side.
             GoldenSet.AssertClose(actual, expected, 6 * 2.7 / (1 << 24), picture + "clip");
@@ -65,11 +66,11 @@ public sealed class PreprocessGoldenTests
             {
                 case "resized_crop_bicubic":
                     actual = new byte[expected.Length];
-                    Resize.Forward<Bicubic>(source, width, height, 3, crop, w, h, new PixelBox(0, 0, w, h), actual);
+                    Resize.Forward<Bicubic>(source, width, height, 3, new(crop, w, h, new(0, 0, w, h)), actual);
                     break;
                 case "resized_crop_bilinear":
                     actual = new byte[expected.Length];
-                    Resize.Forward<Bilinear>(source, width, height, 3, crop, w, h, new PixelBox(0, 0, w, h), actual);
+                    Resize.Forward<Bilinear>(source, width, height, 3, new(crop, w, h, new(0, 0, w, h)), actual);
                     break;
                 case "hflip": Flip.Horizontal(actual, width, 3); break;
                 case "brightness": ColorJitter.Brightness(actual, amount); break;

@@ -84,7 +84,7 @@ public sealed class TrainGoldenTests : GoldenTests
                 [.. golden.ReadIntegers("labels").Skip(step * batch).Take(batch).Select(label => (int)label)],
                     new Shape(batch)));
             Tensor logits = model.Logits(tape, model.ImageFeatures(tape, images), descriptors(tape));
-            Tensor both = model.Losses(tape, logits, labels, EmptySubclasses.MinusOneNinetyNinth);
+            Tensor both = tape.CliperLoss(logits, labels, model.Classes.Count, model.Prompts.PromptsPerClass);
             losses.AddRange(both.ToArray());
             tape.Backward(tape.Sum(both));
             optimizer.Step(learningRate);

@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
+using Cliper.Model.Clip;
 using Cliper.Model.Runs;
 using Cliper.Model.Settings;
 using Cliper.Model.Stages;
@@ -16,12 +17,12 @@ namespace Cliper.Model.Tests.Training;
 public sealed partial class InterruptionTests : TemporaryFolder
 {
     [Test]
-    public void ARunInterruptedAfterAnyStepEndsAsOneThatWasNot()
+    public void ARunInterruptedAfterAnyStepEndsAsOneThatWasNot([Values] TowerKind tower)
     {
         WriteData();
         using var device = new CpuDevice(2);
         int events = 0;
-        Go(device, "whole", resume: false, new Progress(_ => events++), default);
+        Go(device, "whole", resume: false, new Progress(_ => events++), default, tower: tower);
         string result = File.ReadAllText(RunResult.PathIn(In("whole"))), metrics = Metrics("whole");
         byte[] model = File.ReadAllBytes(In("whole/checkpoints/model.safetensors"));
 
@@ -37,13 +38,13 @@ public sealed partial class InterruptionTests : TemporaryFolder
                 {
                     if (++seen == stop)
                         source.Cancel();
-                }), source.Token);
+                }), source.Token, tower: tower);
             }
             catch (OperationCanceledException)
             {
                 // While the data is read there is no checkpoint to go on from.
                 bool isBegun = RunCheckpoints.HasLast(In(run));
-                Go(device, run, isBegun, new Progress(_ => { }), default, overwrite: true);
+                Go(device, run, isBegun, new Progress(_ => { }), default, overwrite: true, tower: tower);
             }
             Assert.That(File.ReadAllText(RunResult.PathIn(In(run))), Is.EqualTo(result),
                 $"result.json, stopped at event {stop}");
@@ -54,13 +55,13 @@ public sealed partial class InterruptionTests : TemporaryFolder
     }
 
     [Test]
-    public void ARunInterruptedAtAnyTimeEndsAsOneThatWasNot()
+    public void ARunInterruptedAtAnyTimeEndsAsOneThatWasNot([Values] TowerKind tower)
     {
         const int Stops = 12;
         WriteData();
         using var device = new CpuDevice(2);
         long start = Stopwatch.GetTimestamp();
-        Go(device, "whole", resume: false, new Progress(_ => { }), default, accumulate: 2);
+        Go(device, "whole", resume: false, new Progress(_ => { }), default, accumulate: 2, tower: tower);
         TimeSpan took = Stopwatch.GetElapsedTime(start);
         byte[] model = File.ReadAllBytes(In("whole/checkpoints/model.safetensors"));
 
@@ -71,12 +72,12 @@ public sealed partial class InterruptionTests : TemporaryFolder
             string run = $"stopped{stop}";
             try
             {
-                Go(device, run, resume: false, new Progress(_ => { }), source.Token, accumulate: 2);
+                Go(device, run, resume: false, new Progress(_ => { }), source.Token, accumulate: 2, tower: tower);
             }
             catch (OperationCanceledException)
             {
                 bool isBegun = RunCheckpoints.HasLast(In(run));
-                Go(device, run, isBegun, new Progress(_ => { }), default, accumulate: 2, overwrite: true);
+                Go(device, run, isBegun, new Progress(_ => { }), default, accumulate: 2, overwrite: true, tower: tower);
             }
             Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model),
                 $"model, stop {stop}");
@@ -93,8 +94,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
 
     // The phases take three steps an epoch; the epoch chosen is one of stage 2's.
     private void Go(Device device, string run, bool resume, Progress progress, CancellationToken cancellation,
-        int accumulate = 1,
-        bool overwrite = false)
+        int accumulate = 1, bool overwrite = false, TowerKind tower = TowerKind.Vit)
     {
         var phase = new StageSettings
         {
@@ -113,10 +113,12 @@ public sealed partial class InterruptionTests : TemporaryFolder
             Tokens = 2,
             Shape = new ClipShape
             {
-                ImageSize = 16,
+                Tower = tower,
+                ImageSize = tower == TowerKind.ResNet ? 32 : 16,
                 PatchSize = 8,
-                VisionWidth = 64,
+                VisionWidth = tower == TowerKind.ResNet ? 4 : 64,
                 VisionLayers = 1,
+                ResNetBlocks = new StageBlocks(1, 1, 1, 1),
                 TextWidth = 64,
                 TextLayers = 1,
                 EmbedSize = 16,

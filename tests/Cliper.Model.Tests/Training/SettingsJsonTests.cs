@@ -1,3 +1,4 @@
+using Cliper.Model.Clip;
 using Cliper.Model.Settings;
 
 namespace Cliper.Model.Tests.Training;
@@ -40,6 +41,45 @@ public sealed class SettingsJsonTests
 
         Assert.That((fromFile.Stage2.MaxGradientNorm, fromOption.Stage2.MaxGradientNorm), Is.EqualTo((3, 3)));
         Assert.That(SettingsJson.Write(fromFile), Does.Contain("\"maxGradientNorm\": 3").And.Not.Contain("clipNorm"));
+    }
+
+    [Test]
+    public void AResNetIsChosenByItsShape()
+    {
+        TrainSettings settings = SettingsJson.With(new TrainSettings(),
+            [("shape.tower", "resnet"), ("shape.visionWidth", "64"), ("shape.imageSize", "224"),
+            ("shape.resNetBlocks", "[3,4,6,3]")]);
+        ClipConfig config = settings.Shape.ToConfig(100);
+
+        Assert.That(config.ResNetBlocks, Is.EqualTo(new StageBlocks(3, 4, 6, 3)));
+        Assert.That((config.PatchSize, config.VisionLayers, config.VisionHeads), Is.EqualTo((0, 0, 32)));
+        Assert.That(config.Faults(), Is.Empty);
+        string text = SettingsJson.Write(settings);
+        Assert.That(text, Does.Contain("\"tower\": \"resNet\""));
+        Assert.That(SettingsJson.Parse(text, "test", new TrainSettings()).Shape, Is.EqualTo(settings.Shape));
+        Assert.That(SettingsJson.Parse("""{ "shape": { "patchSize": 6 } }""", "test", new TrainSettings()).Shape.Tower,
+            Is.EqualTo(TowerKind.Vit), "settings of earlier versions name no tower");
+    }
+
+    [TestCase("shape.tower", "vgg", "shape.tower cannot be \"vgg\"; expected vit, resNet")]
+    [TestCase("shape.resNetBlocks", "[3,4,6]",
+        "shape.resNetBlocks cannot be [3,4,6]; expected four whole numbers such as [3,4,6,3]")]
+    [TestCase("shape.resNetBlocks", "[3,4,6,3,1]",
+        "shape.resNetBlocks cannot be [3,4,6,3,1]; expected four whole numbers such as [3,4,6,3]")]
+    [TestCase("shape.resNetBlocks", "8",
+        "shape.resNetBlocks cannot be 8; expected four whole numbers such as [3,4,6,3]")]
+    public void AWrongTowerIsNamed(string path, string value, string message) =>
+        Assert.That(() => SettingsJson.With(new TrainSettings(), [(path, value)]),
+            Throws.TypeOf<SettingsException>().With.Message.EqualTo(message));
+
+    [TestCase("shape.imageSize", "48", "shape: ImageSize 48 is not a multiple of 32, by which a ResNet divides it")]
+    [TestCase("shape.visionWidth", "7", "shape: VisionWidth 7 is odd, and a ResNet's stem begins with half of it")]
+    [TestCase("shape.resNetBlocks", "[1,0,1,1]", "shape: stage 2 of the ResNet has 0 blocks, expected at least 1")]
+    public void AnImpossibleTowerIsNamed(string path, string value, string message)
+    {
+        TrainSettings settings = SettingsJson.With(Recipes.Get("fer2013"),
+            [("shape.tower", "resNet"), ("shape.imageSize", "64"), (path, value)]);
+        Assert.That(settings.Check, Throws.TypeOf<SettingsException>().With.Message.EqualTo(message));
     }
 
     [Test]

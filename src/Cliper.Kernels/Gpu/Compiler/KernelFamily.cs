@@ -15,11 +15,13 @@ namespace Cliper.Kernels.Gpu.Compiler;
 /// <param name="minBlocks">Blocks that a multiprocessor must be able to hold.</param>
 /// <param name="registers">Most registers of a thread.</param>
 /// <param name="sharedBytes">Dynamic shared memory of a block.</param>
-/// <param name="target">The GPU they need; kernels of bf16 need at least <see cref="GpuTarget.BFloat16"/>.</param>
 internal sealed class KernelFamily(Type owner, string method, string name, int threads, int minBlocks, int registers,
-    int sharedBytes = 0, GpuTarget target = GpuTarget.Simt)
+    int sharedBytes = 0)
 {
     private readonly ConcurrentDictionary<TypeArguments, GpuKernel> _made = [];
+
+    /// <summary>The GPU they need; kernels of bf16 need at least <see cref="GpuTarget.BFloat16"/>.</summary>
+    public GpuTarget Target { get; init; } = GpuTarget.Simt;
 
     /// <summary>The instructions that each of the kernels holds, see <see cref="GpuKernel.Instructions"/>.</summary>
     public (int Mma, int LoadMatrix, int CopyAsync) Instructions { get; init; }
@@ -45,7 +47,7 @@ internal sealed class KernelFamily(Type owner, string method, string name, int t
         owner.GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(types),
         GpuKernel.NameOf(name, types),
         threads, minBlocks, registers, sharedBytes,
-        target == GpuTarget.Simt && types.Any(Dtypes.UsesBf16) ? GpuTarget.BFloat16 : target)
+        Target == GpuTarget.Simt && types.Any(Dtypes.UsesBf16) ? GpuTarget.BFloat16 : Target)
     { Instructions = Instructions };
 
     // A key without an array, so that a look-up allocates nothing.

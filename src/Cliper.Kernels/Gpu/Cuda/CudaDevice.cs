@@ -118,7 +118,7 @@ public sealed unsafe class CudaDevice : GpuDevice
         _modules.Function(kernel);
     }
 
-    private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
+    internal override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {
         MakeCurrent();
         nint function = _modules.Function(kernel);
@@ -134,7 +134,7 @@ public sealed unsafe class CudaDevice : GpuDevice
             SynchronizeEach($"running {kernel.Name}");
     }
 
-    private protected override void Copy(nint source, nint target, long bytes)
+    internal override void Copy(nint source, nint target, long bytes)
     {
         MakeCurrent();
         Check(cuMemcpyDtoDAsync_v2(target, source, (nuint)bytes, _stream));
@@ -142,7 +142,7 @@ public sealed unsafe class CudaDevice : GpuDevice
             SynchronizeEach("copying");
     }
 
-    private protected override void Clear(nint target, long bytes)
+    internal override void Clear(nint target, long bytes)
     {
         MakeCurrent();
         Check(cuMemsetD8Async(target, 0, (nuint)bytes, _stream));
@@ -222,23 +222,23 @@ public sealed unsafe class CudaDevice : GpuDevice
             Staging.Swap();
     }
 
-    private protected override nint Capture(CommandList work)
+    internal override nint Capture(CommandList work)
     {
         MakeCurrent();
-        nint graph = CudaGraph.Capture(_stream, () => SubmitEach(work), out string? failure);
+        nint graph = CudaGraph.Capture(_stream, () => work.SubmitTo(this), out string? failure);
         if (failure is not null)
             _warn($"steps are launched kernel by kernel: {Capabilities.Name}'s driver makes no CUDA graph of them "
                 + $"({failure})");
         return graph;
     }
 
-    private protected override void Replay(nint graph)
+    internal override void Replay(nint graph)
     {
         MakeCurrent();
         Check(cuGraphLaunch(graph, _stream), "replaying a step");
     }
 
-    private protected override void DestroyGraph(nint graph)
+    internal override void DestroyGraph(nint graph)
     {
         if (graph != 0)
             _ = cuGraphExecDestroy(graph);

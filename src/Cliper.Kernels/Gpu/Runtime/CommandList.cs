@@ -18,10 +18,19 @@ internal sealed class CommandList : IEquatable<CommandList>
     /// <param name="Source">Address that a copy reads; 0 for a memset.</param>
     /// <param name="Target">Address that a copy or a memset writes.</param>
     /// <param name="Bytes">Size of a copy or a memset, or of a launch's packed arguments.</param>
-    internal readonly record struct Command(GpuKernel? Kernel, Blocks Blocks, nint Source, nint Target, long Bytes);
-
-    /// <summary>Submits a command; <paramref name="arguments"/> are the packed arguments of a launch.</summary>
-    internal delegate void Submitter(Command command, ReadOnlySpan<byte> arguments);
+    internal readonly record struct Command(GpuKernel? Kernel, Blocks Blocks, nint Source, nint Target, long Bytes)
+    {
+        /// <summary>Submits the command; <paramref name="arguments"/> are the packed arguments of a launch.</summary>
+        public void SubmitTo(GpuDevice device, ReadOnlySpan<byte> arguments)
+        {
+            if (Kernel is { } kernel)
+                device.Launch(kernel, Blocks, arguments);
+            else if (Source != 0)
+                device.Copy(Source, Target, Bytes);
+            else
+                device.Clear(Target, Bytes);
+        }
+    }
 
     /// <summary>Number of commands.</summary>
     public int Count => _commands.Count;
@@ -36,15 +45,15 @@ internal sealed class CommandList : IEquatable<CommandList>
         _arguments.AddRange(arguments);
     }
 
-    /// <summary>Gives every command to <paramref name="submit"/>, in order.</summary>
-    public void ForEach(Submitter submit)
+    /// <summary>Submits every command to <paramref name="device"/>, in order.</summary>
+    public void SubmitTo(GpuDevice device)
     {
         ReadOnlySpan<byte> arguments = CollectionsMarshal.AsSpan(_arguments);
         int at = 0;
         foreach (Command command in _commands)
         {
             int length = command.Kernel is null ? 0 : (int)command.Bytes;
-            submit(command, arguments.Slice(at, length));
+            command.SubmitTo(device, arguments.Slice(at, length));
             at += length;
         }
     }

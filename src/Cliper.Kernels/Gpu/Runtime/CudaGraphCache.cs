@@ -1,16 +1,13 @@
 namespace Cliper.Kernels.Gpu.Runtime;
 
 /// <summary>
-/// The CUDA graphs of steps, by their command lists: a new list is launched, the second time it is captured as a graph,
-/// and from then on that graph is replayed. A list that differs in an address or a scalar is another list, so a graph
-/// never computes anything but what was submitted.
+/// Records the commands of a step, and keeps the CUDA graphs of steps by their command lists: a new list is launched,
+/// the second time it is captured as a graph, and from then on that graph is replayed. A list that differs in an
+/// address or a scalar is another list, so a graph never computes anything but what was submitted.
 /// </summary>
-/// <param name="capture">Captures a graph; 0 where the driver refuses, and then no more graphs are asked for.</param>
-/// <param name="replay">Launches a graph.</param>
-/// <param name="launch">Submits a command list one command at a time.</param>
-/// <param name="destroy">Destroys a graph that is evicted.</param>
-internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nint> replay, Action<CommandList> launch,
-    Action<nint> destroy)
+/// <param name="device">Runs the commands and the graphs. Once it refuses a capture, no more graphs are asked
+/// for.</param>
+internal sealed class CudaGraphCache(GpuDevice device)
 {
     /// <summary>
     /// Capacity in command lists: enough for a step whose micro-batches alternate between buffers and differ in shape.
@@ -19,6 +16,8 @@ internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nin
 
     // The most recently used list is the first.
     private readonly List<(CommandList Commands, int Hash, nint Graph)> _known = [];
+    // Commands of the step that is being recorded and that are not submitted yet; null outside a recorded step.
+    private CommandList? _step;
 
     /// <summary>False once a capture has been refused.</summary>
     public bool AreTaken { get; private set; } = true;
@@ -27,6 +26,29 @@ internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nin
     /// How often a command list was launched, captured and replayed; a graph is replayed as soon as it is captured.
     /// </summary>
     public (int Launched, int Captured, int Replayed) Counts { get; private set; }
+
+    /// <summary>Whether a step is being recorded.</summary>
+    public bool IsRecording => _step is not null;
+
+    /// <summary>Whether the step has commands that are not submitted yet.</summary>
+    public bool HasCommands => _step is { Count: > 0 };
+
+    /// <summary>Begins to record a step, unless a capture has been refused.</summary>
+    public void BeginStep() => _step = AreTaken ? new CommandList() : null;
+
+    /// <summary>Ends the recording; commands that were not submitted are dropped.</summary>
+    public void EndStep() => _step = null;
+
+    /// <summary>Records a command; <paramref name="arguments"/> are the packed arguments of a launch.</summary>
+    public void Add(CommandList.Command command, ReadOnlySpan<byte> arguments) => _step!.Add(command, arguments);
+
+    /// <summary>Submits the commands recorded so far, and records on.</summary>
+    public void SubmitRecorded()
+    {
+        CommandList commands = _step!;
+        _step = new CommandList();
+        Submit(commands);
+    }
 
     /// <summary>Submits a command list, which must not change afterwards.</summary>
     public void Submit(CommandList commands)
@@ -42,7 +64,7 @@ internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nin
         {
             if (_known.Count == Capacity)
             {
-                destroy(_known[^1].Graph);
+                device.DestroyGraph(_known[^1].Graph);
                 _known.RemoveAt(_known.Count - 1);
             }
             _known.Insert(0, (commands, hash, 0));
@@ -53,7 +75,7 @@ internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nin
         _known.RemoveAt(at);
         if (graph == 0)
         {
-            graph = capture(first);
+            graph = device.Capture(first);
             if (graph == 0)
             {
                 AreTaken = false;
@@ -64,7 +86,7 @@ internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nin
             Counts = Counts with { Captured = Counts.Captured + 1 };
         }
         _known.Insert(0, (first, hash, graph));
-        replay(graph);
+        device.Replay(graph);
         Counts = Counts with { Replayed = Counts.Replayed + 1 };
     }
 
@@ -72,13 +94,13 @@ internal sealed class CudaGraphCache(Func<CommandList, nint> capture, Action<nin
     public void Clear()
     {
         foreach ((_, _, nint graph) in _known)
-            destroy(graph);
+            device.DestroyGraph(graph);
         _known.Clear();
     }
 
     private void Launch(CommandList commands)
     {
-        launch(commands);
+        commands.SubmitTo(device);
         Counts = Counts with { Launched = Counts.Launched + 1 };
     }
 }

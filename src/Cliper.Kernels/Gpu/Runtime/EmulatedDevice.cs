@@ -48,7 +48,7 @@ public sealed class EmulatedDevice : GpuDevice
     internal override bool Supports(GpuTarget target) => target is GpuTarget.Simt or GpuTarget.BFloat16;
 
     /// <exception cref="DeviceException">The kernel threw, as one does that needs tensor cores.</exception>
-    private protected override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
+    internal override void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments)
     {
         lock (Turn)
         {

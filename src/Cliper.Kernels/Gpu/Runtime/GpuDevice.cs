@@ -13,8 +13,6 @@ namespace Cliper.Kernels.Gpu.Runtime;
 public abstract unsafe class GpuDevice(ElementType activations) : Device
 {
     private CudaGraphCache? _graphs;
-    // Commands of the step that is being recorded and that are not submitted yet; null outside a recorded step.
-    private CommandList? _step;
 
     /// <inheritdoc/>
     public sealed override ElementType Activations { get; } = activations is ElementType.Float16 or ElementType.BFloat16
@@ -58,25 +56,22 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
     private protected bool IsInStep { get; private set; }
 
     /// <summary>Turns on the recording of steps and their replay as graphs.</summary>
-    private protected void EnableGraphs() => _graphs = new CudaGraphCache(Capture, Replay, SubmitEach, DestroyGraph);
+    private protected void EnableGraphs() => _graphs = new CudaGraphCache(this);
 
     /// <summary>Destroys all graphs.</summary>
     private protected void DestroyGraphs() => _graphs?.Clear();
 
     /// <summary>Captures a command list as a graph; 0 where the driver refuses.</summary>
-    private protected virtual nint Capture(CommandList work) =>
+    internal virtual nint Capture(CommandList work) =>
         throw new NotSupportedException($"{Name} has no graphs");
 
     /// <summary>Launches a graph.</summary>
-    private protected virtual void Replay(nint graph) => throw new NotSupportedException($"{Name} has no graphs");
+    internal virtual void Replay(nint graph) => throw new NotSupportedException($"{Name} has no graphs");
 
     /// <summary>Destroys a graph; 0 is none.</summary>
-    private protected virtual void DestroyGraph(nint graph)
+    internal virtual void DestroyGraph(nint graph)
     {
     }
-
-    /// <summary>Submits a command list one command at a time.</summary>
-    private protected void SubmitEach(CommandList work) => work.ForEach(Submit);
 
     /// <summary>Called before a command, or the command list of a step, is submitted.</summary>
     private protected virtual void BeforeSubmit()
@@ -99,11 +94,10 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
     /// </summary>
     private protected void Flush()
     {
-        if (_step is not { Count: > 0 } work)
+        if (_graphs is not { HasCommands: true } graphs)
             return;
-        _step = new CommandList();
         BeforeSubmit();
-        _graphs!.Submit(work);
+        graphs.SubmitRecorded();
         AfterSubmit();
     }
 
@@ -115,7 +109,8 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
             step();
             return;
         }
-        (IsInStep, _step) = (true, UsesGraphs ? new CommandList() : null);
+        IsInStep = true;
+        _graphs?.BeginStep();
         try
         {
             step();
@@ -124,7 +119,8 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
         }
         finally
         {
-            (IsInStep, _step) = (false, null);
+            _graphs?.EndStep();
+            IsInStep = false;
         }
     }
 
@@ -143,35 +139,25 @@ public abstract unsafe class GpuDevice(ElementType activations) : Device
     {
         if (command is { Kernel: null, Bytes: 0 })
             return;
-        if (_step is not null)
+        if (_graphs is { IsRecording: true })
         {
-            _step.Add(command, arguments);
+            _graphs.Add(command, arguments);
             return;
         }
         BeforeSubmit();
-        Submit(command, arguments);
+        command.SubmitTo(this, arguments);
         AfterSubmit();
     }
 
-    private void Submit(CommandList.Command command, ReadOnlySpan<byte> arguments)
-    {
-        if (command.Kernel is { } kernel)
-            Launch(kernel, command.Blocks, arguments);
-        else if (command.Source != 0)
-            Copy(command.Source, command.Target, command.Bytes);
-        else
-            Clear(command.Target, command.Bytes);
-    }
-
     /// <summary>Launches a kernel over a grid of <paramref name="blocks"/> with the packed arguments.</summary>
-    private protected abstract void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments);
+    internal abstract void Launch(GpuKernel kernel, Blocks blocks, ReadOnlySpan<byte> arguments);
 
     /// <summary>Copies bytes from address to address.</summary>
-    private protected virtual void Copy(nint source, nint target, long bytes) =>
+    internal virtual void Copy(nint source, nint target, long bytes) =>
         Buffer.MemoryCopy((void*)source, (void*)target, bytes, bytes);
 
     /// <summary>Sets bytes to zero.</summary>
-    private protected virtual void Clear(nint target, long bytes) => NativeMemory.Clear((void*)target, (nuint)bytes);
+    internal virtual void Clear(nint target, long bytes) => NativeMemory.Clear((void*)target, (nuint)bytes);
 
     /// <summary>Queues a kernel; a grid without blocks does nothing.</summary>
     /// <exception cref="ArgumentException">The grid is too large, or an argument does not fit its

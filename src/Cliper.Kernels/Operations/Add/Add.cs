@@ -27,12 +27,11 @@ public static partial class Add
     /// <summary>dx = dy.</summary>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dx">Gradient by either operand, of the same length.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
-    public static void Backward(DeviceArray dy, DeviceArray dx, bool accumulate)
+    public static void Backward(DeviceArray dy, GradientTarget dx)
     {
-        if (accumulate)
-            Forward(dy, dx, dx);
+        if (dx.Accumulate)
+            Forward(dy, dx.Array, dx.Array);
         else
-            dy.Device.Copy(dy, dx);
+            dy.Device.Copy(dy, dx.Array);
     }
 }

@@ -6,14 +6,13 @@ namespace Cliper.Kernels.Operations;
 public static unsafe partial class AddClassToken
 {
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray classEmbedding, DeviceArray positions,
-        DeviceArray y, int samples, int patches, int width) =>
-        RangeLoop.Rows(host, samples, (patches + 1L) * width, new ForwardBody(x.Floats, classEmbedding.Floats,
-            positions.Floats, y.Floats, (long)patches * width, width));
+        DeviceArray y, Sizes sizes) =>
+        RangeLoop.Rows(host, sizes.Samples, sizes.RowWithClass, new ForwardBody(x.Floats, classEmbedding.Floats,
+            positions.Floats, y.Floats, sizes.Row, sizes.Width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate, int samples,
-        int patches, int width) =>
-        RangeLoop.Rows(host, samples, (long)patches * width, new BackwardBody(dy.Floats, dx.Floats, accumulate,
-            (long)patches * width, width));
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, GradientTarget dx, Sizes sizes) =>
+        RangeLoop.Rows(host, sizes.Samples, sizes.Row, new BackwardBody(dy.Floats, dx.Array.Floats, dx.Accumulate,
+            sizes.Row, sizes.Width));
 
     private readonly struct ForwardBody(float* x, float* classEmbedding, float* positions, float* y, long row,
         int width)

@@ -6,10 +6,11 @@ namespace Cliper.Kernels.Operations;
 public static partial class AddClassToken
 {
     private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray classEmbedding, DeviceArray positions,
-        DeviceArray y, int samples, int patches, int width) =>
-        TokenRows.Assemble(gpu, x, classEmbedding, positions, default, y, samples, patches + 1, 0, 0, width);
+        DeviceArray y, Sizes sizes) =>
+        TokenRows.Assemble(gpu, x, classEmbedding, positions, default, y,
+            new(sizes.Samples, sizes.Patches + 1, Inserted: 0, Start: 0, sizes.Width));
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulateDx, int samples,
-        int patches, int width) =>
-        TokenRows.CopyBack(gpu, dy, dx, accumulateDx, samples, patches + 1, patches, 1, 0, 0, width);
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, GradientTarget dx, Sizes sizes) =>
+        TokenRows.CopyBack(gpu, dy, dx,
+            new(sizes.Samples, sizes.Patches + 1, sizes.Patches, sizes.Width) { Shift = 1 });
 }

@@ -11,25 +11,36 @@ namespace Cliper.Kernels.Operations;
 /// </summary>
 public static partial class AddClassToken
 {
+    /// <summary>Sizes of the tokens.</summary>
+    /// <param name="Samples">Images.</param>
+    /// <param name="Patches">Patches of an image.</param>
+    /// <param name="Width">Elements of a token.</param>
+    public readonly record struct Sizes(int Samples, int Patches, int Width)
+    {
+        /// <summary>Elements of all patches of an image.</summary>
+        internal int Row => checked(Patches * Width);
+
+        /// <summary>Elements of all tokens of an image, the class token's among them.</summary>
+        internal int RowWithClass => checked((Patches + 1) * Width);
+    }
+
     /// <summary>Puts the class token in front and adds the positions.</summary>
     /// <param name="x">[samples, patches, width].</param>
     /// <param name="classEmbedding">[width].</param>
     /// <param name="positions">[patches + 1, width].</param>
     /// <param name="y">[samples, patches + 1, width].</param>
-    /// <param name="samples">Images.</param>
-    /// <param name="patches">Patches of an image.</param>
-    /// <param name="width">Elements of a token.</param>
+    /// <param name="sizes">Sizes of all these.</param>
     public static void Forward(DeviceArray x, DeviceArray classEmbedding, DeviceArray positions, DeviceArray y,
-        int samples, int patches, int width)
+        Sizes sizes)
     {
-        Check.Length(x, (long)samples * patches * width, nameof(x));
-        Check.Length(classEmbedding, width, nameof(classEmbedding));
-        Check.Length(positions, (patches + 1L) * width, nameof(positions));
-        Check.Length(y, samples * (patches + 1L) * width, nameof(y));
+        Check.Length(x, (long)sizes.Samples * sizes.Row, nameof(x));
+        Check.Length(classEmbedding, sizes.Width, nameof(classEmbedding));
+        Check.Length(positions, sizes.RowWithClass, nameof(positions));
+        Check.Length(y, (long)sizes.Samples * sizes.RowWithClass, nameof(y));
         switch (x.Device)
         {
-            case CpuDevice host: ForwardHost(host, x, classEmbedding, positions, y, samples, patches, width); break;
-            case GpuDevice gpu: ForwardGpu(gpu, x, classEmbedding, positions, y, samples, patches, width); break;
+            case CpuDevice host: ForwardHost(host, x, classEmbedding, positions, y, sizes); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, classEmbedding, positions, y, sizes); break;
             default: throw Check.NoImplementation(nameof(AddClassToken), x.Device);
         }
     }
@@ -39,31 +50,27 @@ public static partial class AddClassToken
     /// </summary>
     /// <param name="dy">Gradient by the output, [samples, patches + 1, width].</param>
     /// <param name="dx">Gradient by the patches; null when not wanted.</param>
-    /// <param name="accumulateDx">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="dclass">Gradient by the class embedding, [width]; null when not wanted.</param>
-    /// <param name="accumulateDclass">Whether to add to <paramref name="dclass"/>.</param>
     /// <param name="dpositions">Gradient by the positions, [patches + 1, width]; null when not wanted.</param>
-    /// <param name="accumulateDpositions">Whether to add to <paramref name="dpositions"/>.</param>
-    /// <param name="samples">Images.</param>
-    /// <param name="patches">Patches of an image.</param>
-    /// <param name="width">Elements of a token.</param>
-    public static void Backward(DeviceArray dy, DeviceArray dx, bool accumulateDx, DeviceArray dclass,
-        bool accumulateDclass, DeviceArray dpositions, bool accumulateDpositions, int samples, int patches, int width)
+    /// <param name="sizes">Sizes of all these.</param>
+    public static void Backward(DeviceArray dy, GradientTarget dx, GradientTarget dclass,
+        GradientTarget dpositions, Sizes sizes)
     {
-        int tokens = patches + 1, row = checked(tokens * width);
+        (int samples, _, int width) = sizes;
+        int row = sizes.RowWithClass;
         Check.Length(dy, (long)samples * row, nameof(dy));
-        Check.OptionalLength(dx, (long)samples * patches * width, nameof(dx));
+        Check.OptionalLength(dx.Array, (long)samples * sizes.Row, nameof(dx));
         if (!dclass.IsNull)
-            ColumnSum.Forward(dy.Slice(0, samples == 0 ? 0 : (samples - 1L) * row + width), dclass, accumulateDclass,
-                samples, width, row);
+            ColumnSum.Forward(dy.Slice(0, samples == 0 ? 0 : (samples - 1L) * row + width), dclass, samples,
+                width, row);
         if (!dpositions.IsNull)
-            ColumnSum.Forward(dy, dpositions, accumulateDpositions, samples, row, row);
+            ColumnSum.Forward(dy, dpositions, samples, row, row);
         if (dx.IsNull)
             return;
         switch (dy.Device)
         {
-            case CpuDevice host: BackwardHost(host, dy, dx, accumulateDx, samples, patches, width); break;
-            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulateDx, samples, patches, width); break;
+            case CpuDevice host: BackwardHost(host, dy, dx, sizes); break;
+            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, sizes); break;
             default: throw Check.NoImplementation(nameof(AddClassToken), dy.Device);
         }
     }

@@ -7,5 +7,6 @@ public static partial class AddPositions
 {
     private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray positions, DeviceArray y, int samples,
         int tokens, int width) =>
-        TokenRows.Assemble(gpu, x, default, positions, default, y, samples, tokens, 0, 0, width);
+        TokenRows.Assemble(gpu, x, default, positions, default, y,
+            new(samples, tokens, Inserted: 0, Start: 0, width));
 }

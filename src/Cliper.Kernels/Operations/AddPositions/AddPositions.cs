@@ -33,11 +33,9 @@ public static partial class AddPositions
     /// <summary>dpositions[t] = sum over n of dy[n, t]; dx is dy itself and needs no kernel.</summary>
     /// <param name="dy">Gradient by the output, [samples, tokens, width].</param>
     /// <param name="dpositions">Gradient by the positions, [tokens, width].</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dpositions"/>.</param>
     /// <param name="samples">Sequences.</param>
     /// <param name="tokens">Tokens of a sequence.</param>
     /// <param name="width">Elements of a token.</param>
-    public static void Backward(DeviceArray dy, DeviceArray dpositions, bool accumulate, int samples, int tokens,
-        int width) =>
-        ColumnSum.Forward(dy, dpositions, accumulate, samples, checked(tokens * width), (long)tokens * width);
+    public static void Backward(DeviceArray dy, GradientTarget dpositions, int samples, int tokens, int width) =>
+        ColumnSum.Forward(dy, dpositions, samples, checked(tokens * width), (long)tokens * width);
 }

@@ -20,11 +20,10 @@ public static unsafe partial class AffineWarp
             for (int y = 0; y < height; y++)
             {
                 byte* line = output + (long)y * width * channels;
-                double x0 = map.B * y + map.C, y0 = map.E * y + map.F;
                 if (channels == 1)
-                    Row<One>(input, width, height, x0, y0, map.A, map.D, line);
+                    Row<One>(input, width, height, map, y, line);
                 else
-                    Row<Three>(input, width, height, x0, y0, map.A, map.D, line);
+                    Row<Three>(input, width, height, map, y, line);
             }
         }
     }
@@ -45,9 +44,10 @@ public static unsafe partial class AffineWarp
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Row<TChannels>(byte* input, int width, int height, double x0, double y0, double stepX,
-        double stepY, byte* output) where TChannels : struct, IChannels
+    private static void Row<TChannels>(byte* input, int width, int height, AffineMap map, int y, byte* output)
+        where TChannels : struct, IChannels
     {
+        double x0 = map.B * y + map.C, y0 = map.E * y + map.F, stepX = map.A, stepY = map.D;
         int stride = width * TChannels.Count;
         int maxX = (width - 1) << FractionBits, maxY = (height - 1) << FractionBits;
         for (int x = 0; x < width; x++, output += TChannels.Count)

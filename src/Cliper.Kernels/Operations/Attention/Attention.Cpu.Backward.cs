@@ -9,12 +9,11 @@ namespace Cliper.Kernels.Operations;
 /// </content>
 public static unsafe partial class Attention
 {
-    private static void BackwardCpu(CpuDevice cpu, Sizes sizes, Operand q, Operand k, Operand v,
-        DeviceArray keyLengths, DeviceArray logSumExp, Operand doutput, Operand dq, bool accumulateQ, Operand dk,
-        Operand dv, bool accumulateKv)
+    private static void BackwardCpu(CpuDevice cpu, Sizes sizes, Inputs inputs, DeviceArray logSumExp, Operand doutput,
+        Gradients gradients)
     {
-        CheckKeyLengths(keyLengths, sizes.Keys);
-        int* lengths = keyLengths.Ints;
+        CheckKeyLengths(inputs.KeyLengths, sizes.Keys);
+        int* lengths = inputs.KeyLengths.Ints;
         float* statistics = logSumExp.Floats;
         int width = RoundUp<Lanes512>(sizes.HeadSize);
         long scratch = sizeof(float)
@@ -23,16 +22,16 @@ public static unsafe partial class Attention
         {
             var head = new Head
             {
-                Q = RowsOf(q, sizes, sizes.Queries, unit),
-                K = RowsOf(k, sizes, sizes.Keys, unit),
-                V = RowsOf(v, sizes, sizes.Keys, unit),
+                Q = RowsOf(inputs.Q, sizes, sizes.Queries, unit),
+                K = RowsOf(inputs.K, sizes, sizes.Keys, unit),
+                V = RowsOf(inputs.V, sizes, sizes.Keys, unit),
                 DOutput = RowsOf(doutput, sizes, sizes.Queries, unit),
-                DQ = RowsOf(dq, sizes, sizes.Queries, unit),
-                DK = RowsOf(dk, sizes, sizes.Keys, unit),
-                DV = RowsOf(dv, sizes, sizes.Keys, unit),
+                DQ = RowsOf(gradients.Q.Operand, sizes, sizes.Queries, unit),
+                DK = RowsOf(gradients.K.Operand, sizes, sizes.Keys, unit),
+                DV = RowsOf(gradients.V.Operand, sizes, sizes.Keys, unit),
                 Keys = lengths == null ? sizes.Keys : lengths[unit / sizes.Heads],
-                AddQ = accumulateQ,
-                AddKv = accumulateKv,
+                AddQ = gradients.Q.Accumulate,
+                AddKv = gradients.K.Accumulate,
                 LogSumExp = statistics + (long)unit * sizes.Queries,
             };
             var memory = new Scratch(cpu.Pool.Scratch(worker, scratch));

@@ -58,11 +58,10 @@ public static unsafe partial class Attention
         });
     }
 
-    private static void ForwardCpu(CpuDevice cpu, Sizes sizes, Operand q, Operand k, Operand v,
-        DeviceArray keyLengths, Operand output, DeviceArray logSumExp)
+    private static void ForwardCpu(CpuDevice cpu, Sizes sizes, Inputs inputs, Operand output, DeviceArray logSumExp)
     {
-        CheckKeyLengths(keyLengths, sizes.Keys);
-        int* lengths = keyLengths.Ints;
+        CheckKeyLengths(inputs.KeyLengths, sizes.Keys);
+        int* lengths = inputs.KeyLengths.Ints;
         float* statistics = logSumExp.Floats;
         int width = RoundUp<Lanes512>(sizes.HeadSize);
         long scratch = sizeof(float)
@@ -71,9 +70,9 @@ public static unsafe partial class Attention
         {
             var head = new Head
             {
-                Q = RowsOf(q, sizes, sizes.Queries, unit),
-                K = RowsOf(k, sizes, sizes.Keys, unit),
-                V = RowsOf(v, sizes, sizes.Keys, unit),
+                Q = RowsOf(inputs.Q, sizes, sizes.Queries, unit),
+                K = RowsOf(inputs.K, sizes, sizes.Keys, unit),
+                V = RowsOf(inputs.V, sizes, sizes.Keys, unit),
                 Output = RowsOf(output, sizes, sizes.Queries, unit),
                 Keys = lengths == null ? sizes.Keys : lengths[unit / sizes.Heads],
                 LogSumExp = statistics == null ? null : statistics + (long)unit * sizes.Queries,

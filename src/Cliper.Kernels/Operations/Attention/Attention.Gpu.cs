@@ -7,32 +7,31 @@ namespace Cliper.Kernels.Operations;
 
 public static partial class Attention
 {
-    private static void ForwardGpu(GpuDevice gpu, in Sizes sizes, in Operand q, in Operand k, in Operand v,
-        DeviceArray keyLengths, in Operand output, DeviceArray logSumExp)
+    private static void ForwardGpu(GpuDevice gpu, in Sizes sizes, in Inputs inputs, in Operand output,
+        DeviceArray logSumExp)
     {
         CheckHead(gpu, sizes);
-        if (gpu.HasTensorCores && FitsTensorCores(sizes, q, k, v, output))
-            MmaSyncAttention.Forward(gpu, sizes, q, k, v, keyLengths, output, logSumExp);
+        if (gpu.HasTensorCores && FitsTensorCores(sizes, inputs.Q, inputs.K, inputs.V, output))
+            MmaSyncAttention.Forward(gpu, sizes, inputs, output, logSumExp);
         else
-            SimtAttention.Forward(gpu, sizes, q, k, v, keyLengths, output, logSumExp);
+            SimtAttention.Forward(gpu, sizes, inputs, output, logSumExp);
     }
 
-    private static void BackwardGpu(GpuDevice gpu, in Sizes sizes, in Operand q, in Operand k, in Operand v,
-        DeviceArray keyLengths, DeviceArray logSumExp, in Operand output, in Operand doutput, in Operand dq,
-        bool accumulateQ, in Operand dk, in Operand dv, bool accumulateKv)
+    private static void BackwardGpu(GpuDevice gpu, in Sizes sizes, in Inputs inputs, DeviceArray logSumExp,
+        in Operand output, in Operand doutput, in Gradients gradients)
     {
+        (OperandGradient dq, OperandGradient dk, OperandGradient dv) = gradients;
         CheckOperand(output, sizes, sizes.Queries, nameof(output));
         CheckHead(gpu, sizes);
         DeviceArray statistics =
             gpu.Allocate(2L * sizes.Samples * sizes.Heads * MmaSyncAttention.StatisticRows(sizes.Queries));
         MmaSyncAttention.ComputeDelta(gpu, sizes, output, doutput, logSumExp, statistics);
-        if (gpu.HasTensorCores && FitsTensorCores(sizes, q, k, v, doutput) && (dq.IsNull || FitsTensorCores(sizes, dq))
-            && (dk.IsNull || FitsTensorCores(sizes, dk, dv)))
-            MmaSyncAttention.Backward(gpu, sizes, q, k, v, keyLengths, statistics, doutput, dq, accumulateQ, dk, dv,
-                accumulateKv);
+        if (gpu.HasTensorCores && FitsTensorCores(sizes, inputs.Q, inputs.K, inputs.V, doutput)
+            && (dq.IsNull || FitsTensorCores(sizes, dq.Operand))
+            && (dk.IsNull || FitsTensorCores(sizes, dk.Operand, dv.Operand)))
+            MmaSyncAttention.Backward(gpu, sizes, inputs, statistics, doutput, gradients);
         else
-            SimtAttention.Backward(gpu, sizes, q, k, v, keyLengths, statistics, doutput, dq, accumulateQ, dk, dv,
-                accumulateKv);
+            SimtAttention.Backward(gpu, sizes, inputs, statistics, doutput, gradients);
         gpu.Free(statistics);
     }
 
@@ -88,13 +87,14 @@ internal static partial class MmaSyncAttention
     private static KernelFamily Make<TTile>(string method, string name, int minBlocks, int registers, int tiles,
         (int, int, int) instructions, int moreShared = 0) where TTile : struct, ICtaTile =>
         new(typeof(MmaSyncAttention), method, name, TTile.Warps * 32, minBlocks, registers,
-            tiles * TileBytes + moreShared + RowBytes - 16, GpuTarget.MmaSync)
-        { Instructions = instructions };
+            tiles * TileBytes + moreShared + RowBytes - 16)
+        { Target = GpuTarget.MmaSync, Instructions = instructions };
 
     /// <summary><see cref="Attention.Forward"/> on tensor cores.</summary>
-    public static void Forward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
-        in Attention.Operand v, DeviceArray keyLengths, in Attention.Operand output, DeviceArray logSumExp)
+    public static void Forward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Inputs inputs,
+        in Attention.Operand output, DeviceArray logSumExp)
     {
+        (Attention.Operand q, Attention.Operand k, Attention.Operand v, DeviceArray keyLengths) = inputs;
         GpuKernel kernel = ForQueries(ForwardKernels, LongForwardKernels, sizes, q.Array.Type);
         gpu.Run(kernel, GridOf(sizes, sizes.Queries, kernel), q.FromFirst, k.FromFirst, v.FromFirst, output.FromFirst,
             logSumExp, keyLengths, sizes.Queries, sizes.Keys, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride,
@@ -102,24 +102,27 @@ internal static partial class MmaSyncAttention
     }
 
     /// <summary><see cref="Attention.Backward"/> on tensor cores, after <see cref="ComputeDelta"/>.</summary>
-    public static void Backward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
-        in Attention.Operand v, DeviceArray keyLengths, DeviceArray statistics, in Attention.Operand doutput,
-        in Attention.Operand dq, bool accumulateQ, in Attention.Operand dk, in Attention.Operand dv, bool accumulateKv)
+    public static void Backward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Inputs inputs,
+        DeviceArray statistics, in Attention.Operand doutput, in Attention.Gradients gradients)
     {
+        (Attention.Operand q, Attention.Operand k, Attention.Operand v, DeviceArray keyLengths) = inputs;
         float scale = Log2OfE / MathF.Sqrt(sizes.HeadSize);
-        if (!dk.IsNull)
+        if (!gradients.K.IsNull)
         {
+            Attention.Operand dk = gradients.K.Operand, dv = gradients.V.Operand;
             GpuKernel kernel = KvKernels[q.Array.Type.Dtype(), typeof(Rows64)];
             gpu.Run(kernel, GridOf(sizes, sizes.Keys, kernel), q.FromFirst, k.FromFirst, v.FromFirst, doutput.FromFirst,
                 statistics, keyLengths, dk.FromFirst, dv.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize,
-                sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dk.Stride, dv.Stride, scale, accumulateKv);
+                sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dk.Stride, dv.Stride, scale,
+                gradients.K.Accumulate);
         }
-        if (!dq.IsNull)
+        if (!gradients.Q.IsNull)
         {
+            Attention.Operand dq = gradients.Q.Operand;
             GpuKernel kernel = ForQueries(QueryKernels, LongQueryKernels, sizes, q.Array.Type);
             gpu.Run(kernel, GridOf(sizes, sizes.Queries, kernel), q.FromFirst, k.FromFirst, v.FromFirst,
                 doutput.FromFirst, statistics, keyLengths, dq.FromFirst, sizes.Queries, sizes.Keys, sizes.HeadSize,
-                sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dq.Stride, scale, accumulateQ);
+                sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dq.Stride, scale, gradients.Q.Accumulate);
         }
     }
 
@@ -163,35 +166,41 @@ internal static partial class SimtAttention
         new(typeof(SimtAttention), method, name, Threads, 1, 96);
 
     /// <summary><see cref="Attention.Forward"/> without tensor cores.</summary>
-    public static void Forward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
-        in Attention.Operand v, DeviceArray keyLengths, in Attention.Operand output, DeviceArray logSumExp) =>
+    public static void Forward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Inputs inputs,
+        in Attention.Operand output, DeviceArray logSumExp)
+    {
+        (Attention.Operand q, Attention.Operand k, Attention.Operand v, DeviceArray keyLengths) = inputs;
         gpu.Run(ForwardKernels[q.Array.Type.Dtype()], GridOf(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst,
             output.FromFirst, logSumExp, keyLengths, sizes.Statistics, sizes.Queries, sizes.Keys, sizes.Heads,
             sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride, output.Stride,
             Log2OfE / MathF.Sqrt(sizes.HeadSize), IsVectorizable(sizes, q, k));
+    }
 
     /// <summary>
     /// <see cref="Attention.Backward"/> without tensor cores, after <see cref="MmaSyncAttention.ComputeDelta"/>.
     /// </summary>
-    public static void Backward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Operand q, in Attention.Operand k,
-        in Attention.Operand v, DeviceArray keyLengths, DeviceArray statistics, in Attention.Operand doutput,
-        in Attention.Operand dq, bool accumulateQ, in Attention.Operand dk, in Attention.Operand dv, bool accumulateKv)
+    public static void Backward(GpuDevice gpu, in Attention.Sizes sizes, in Attention.Inputs inputs,
+        DeviceArray statistics, in Attention.Operand doutput, in Attention.Gradients gradients)
     {
+        (Attention.Operand q, Attention.Operand k, Attention.Operand v, DeviceArray keyLengths) = inputs;
         float scale = 1 / MathF.Sqrt(sizes.HeadSize);
         bool vectorized = IsVectorizable(sizes, q, k, v, doutput);
-        if (!dk.IsNull)
+        if (!gradients.K.IsNull)
         {
+            Attention.Operand dk = gradients.K.Operand, dv = gradients.V.Operand;
             long rows = (long)sizes.Samples * sizes.Heads * sizes.Keys;
             gpu.Run(KvKernels[q.Array.Type.Dtype()], GridOf(rows), q.FromFirst, k.FromFirst, v.FromFirst,
                 doutput.FromFirst, statistics, keyLengths, dk.FromFirst, dv.FromFirst, rows, sizes.Queries, sizes.Keys,
                 sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dk.Stride,
-                dv.Stride, scale, accumulateKv, vectorized);
+                dv.Stride, scale, gradients.K.Accumulate, vectorized);
         }
-        if (!dq.IsNull)
-            gpu.Run(QueryKernels[q.Array.Type.Dtype()], GridOf(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst,
-                doutput.FromFirst, statistics, keyLengths, dq.FromFirst, sizes.Statistics, sizes.Queries, sizes.Keys,
-                sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dq.Stride,
-                scale, accumulateQ, vectorized);
+        if (gradients.Q.IsNull)
+            return;
+        Attention.Operand dq = gradients.Q.Operand;
+        gpu.Run(QueryKernels[q.Array.Type.Dtype()], GridOf(sizes.Statistics), q.FromFirst, k.FromFirst, v.FromFirst,
+            doutput.FromFirst, statistics, keyLengths, dq.FromFirst, sizes.Statistics, sizes.Queries, sizes.Keys,
+            sizes.Heads, sizes.HeadSize, sizes.Causal, q.Stride, k.Stride, v.Stride, doutput.Stride, dq.Stride,
+            scale, gradients.Q.Accumulate, vectorized);
     }
 
     private static Blocks GridOf(long rows) => new(Blocks.Cover(rows, WarpsPerCta));

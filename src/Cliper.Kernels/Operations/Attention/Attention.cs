@@ -47,32 +47,58 @@ public static partial class Attention
         internal DeviceArray FromFirst => Array.Slice(Offset, Array.Length - Offset);
     }
 
+    /// <summary>The operands that both passes read.</summary>
+    /// <param name="Q">Queries, sizes.Queries rows a sample.</param>
+    /// <param name="K">Keys, sizes.Keys rows a sample.</param>
+    /// <param name="V">Values, sizes.Keys rows a sample.</param>
+    /// <param name="KeyLengths">int32 [samples]: sample n sees keys [0, KeyLengths[n]), at least one; null means
+    /// all.</param>
+    public readonly record struct Inputs(Operand Q, Operand K, Operand V, DeviceArray KeyLengths = default);
+
+    /// <summary>Where the gradient of an operand goes, at the places of an <see cref="Operand"/>.</summary>
+    /// <param name="Target">The gradient of the whole array; no target when none is wanted.</param>
+    /// <param name="Offset">Index of the first element.</param>
+    /// <param name="Stride">Elements from one row to the next.</param>
+    public readonly record struct OperandGradient(GradientTarget Target, long Offset, int Stride)
+    {
+        /// <summary>Whether no gradient is wanted.</summary>
+        public bool IsNull => Target.IsNull;
+
+        /// <summary>Whether to add to what stands there.</summary>
+        internal bool Accumulate => Target.Accumulate;
+
+        /// <summary>The places of an operand, which are overwritten.</summary>
+        public static implicit operator OperandGradient(Operand operand) =>
+            new(operand.Array, operand.Offset, operand.Stride);
+
+        /// <summary>The elements that are written.</summary>
+        internal Operand Operand => new(Target.Array, Offset, Stride);
+    }
+
+    /// <summary>Where the gradients go.</summary>
+    /// <param name="Q">Gradient of the queries; none when not wanted.</param>
+    /// <param name="K">Gradient of the keys; none when not wanted.</param>
+    /// <param name="V">Gradient of the values; wanted, and accumulated, exactly when that of the keys is.</param>
+    public readonly record struct Gradients(OperandGradient Q, OperandGradient K, OperandGradient V);
+
     /// <summary>Forward pass: output = softmax(q kᵀ / sqrt(headSize)) v.</summary>
     /// <param name="sizes">Sizes of the problem.</param>
-    /// <param name="q">Queries, sizes.Queries rows a sample.</param>
-    /// <param name="k">Keys, sizes.Keys rows a sample.</param>
-    /// <param name="v">Values, sizes.Keys rows a sample.</param>
-    /// <param name="keyLengths">int32 [samples]: sample n sees keys [0, keyLengths[n]), at least one; null means
-    /// all.</param>
+    /// <param name="inputs">Queries, keys, values and key lengths.</param>
     /// <param name="output">Output, sizes.Queries rows a sample; shares no element with the inputs.</param>
     /// <param name="logSumExp">[samples, heads, queries], for the backward pass; may be null.</param>
     /// <exception cref="ArgumentException">Sizes that do not fit, or a key length outside [1, keys].</exception>
-    public static void Forward(in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
-        in Operand output, DeviceArray logSumExp)
+    public static void Forward(in Sizes sizes, in Inputs inputs, in Operand output, DeviceArray logSumExp)
     {
-        CheckSizes(sizes, keyLengths);
-        CheckOperand(q, sizes, sizes.Queries, nameof(q));
-        CheckOperand(k, sizes, sizes.Keys, nameof(k));
-        CheckOperand(v, sizes, sizes.Keys, nameof(v));
+        CheckInputs(inputs, sizes);
         CheckOperand(output, sizes, sizes.Queries, nameof(output));
         Check.OptionalLength(logSumExp, sizes.Statistics, nameof(logSumExp));
         if (sizes.Statistics == 0)
             return;
-        switch (q.Array.Device)
+        switch (output.Array.Device)
         {
-            case CpuDevice cpu: ForwardCpu(cpu, sizes, q, k, v, keyLengths, output, logSumExp); break;
-            case GpuDevice gpu: ForwardGpu(gpu, sizes, q, k, v, keyLengths, output, logSumExp); break;
-            default: throw Check.NoImplementation(nameof(Attention), q.Array.Device);
+            case CpuDevice cpu: ForwardCpu(cpu, sizes, inputs, output, logSumExp); break;
+            case GpuDevice gpu: ForwardGpu(gpu, sizes, inputs, output, logSumExp); break;
+            default: throw Check.NoImplementation(nameof(Attention), output.Array.Device);
         }
     }
 
@@ -81,52 +107,50 @@ public static partial class Attention
     /// dv = pᵀ doutput, ds = p * (dp - delta) / sqrt(headSize), dq = ds k, dk = dsᵀ q.
     /// </summary>
     /// <param name="sizes">Sizes of the problem.</param>
-    /// <param name="q">Queries of the forward pass.</param>
-    /// <param name="k">Keys of the forward pass.</param>
-    /// <param name="v">Values of the forward pass.</param>
-    /// <param name="keyLengths">Key lengths of the forward pass; keys beyond get the gradient 0.</param>
+    /// <param name="inputs">The same as in the forward pass; keys beyond the key lengths get the gradient 0.</param>
     /// <param name="logSumExp">Log-sum-exp that the forward pass stored.</param>
     /// <param name="doutput">Gradient of the output.</param>
-    /// <param name="dq">Gradient of the queries; null when not wanted.</param>
-    /// <param name="accumulateQ">Whether to add to <paramref name="dq"/>.</param>
-    /// <param name="dk">Gradient of the keys; null when not wanted.</param>
-    /// <param name="dv">Gradient of the values; null with <paramref name="dk"/>.</param>
-    /// <param name="accumulateKv">Whether to add to <paramref name="dk"/> and <paramref name="dv"/>.</param>
+    /// <param name="gradients">Where the gradients go.</param>
     /// <param name="output">Output of the forward pass; a GPU computes delta from it, the CPU needs none.</param>
     /// <exception cref="ArgumentException">Sizes that do not fit, or a key length outside [1, keys].</exception>
-    public static void Backward(in Sizes sizes, in Operand q, in Operand k, in Operand v, DeviceArray keyLengths,
-        DeviceArray logSumExp, in Operand doutput, in Operand dq, bool accumulateQ, in Operand dk, in Operand dv,
-        bool accumulateKv, in Operand output = default)
+    public static void Backward(in Sizes sizes, in Inputs inputs, DeviceArray logSumExp, in Operand doutput,
+        in Gradients gradients, in Operand output = default)
     {
-        CheckSizes(sizes, keyLengths);
-        CheckOperand(q, sizes, sizes.Queries, nameof(q));
-        CheckOperand(k, sizes, sizes.Keys, nameof(k));
-        CheckOperand(v, sizes, sizes.Keys, nameof(v));
+        CheckInputs(inputs, sizes);
         CheckOperand(doutput, sizes, sizes.Queries, nameof(doutput));
         Check.Length(logSumExp, sizes.Statistics, nameof(logSumExp));
-        if (!dq.IsNull)
-            CheckOperand(dq, sizes, sizes.Queries, nameof(dq));
-        if (dk.IsNull != dv.IsNull)
-            throw new ArgumentException("dk and dv are wanted together or not at all", nameof(dk));
-        if (!dk.IsNull)
-        {
-            CheckOperand(dk, sizes, sizes.Keys, nameof(dk));
-            CheckOperand(dv, sizes, sizes.Keys, nameof(dv));
-        }
-        if (sizes.Samples == 0 || (dq.IsNull && dk.IsNull))
+        CheckGradients(gradients, sizes);
+        if (sizes.Samples == 0 || (gradients.Q.IsNull && gradients.K.IsNull))
             return;
-        switch (q.Array.Device)
+        switch (doutput.Array.Device)
         {
-            case CpuDevice cpu:
-                BackwardCpu(cpu, sizes, q, k, v, keyLengths, logSumExp, doutput, dq, accumulateQ, dk, dv,
-                    accumulateKv);
-                break;
-            case GpuDevice gpu:
-                BackwardGpu(gpu, sizes, q, k, v, keyLengths, logSumExp, output, doutput, dq, accumulateQ, dk, dv,
-                    accumulateKv);
-                break;
-            default: throw Check.NoImplementation(nameof(Attention), q.Array.Device);
+            case CpuDevice cpu: BackwardCpu(cpu, sizes, inputs, logSumExp, doutput, gradients); break;
+            case GpuDevice gpu: BackwardGpu(gpu, sizes, inputs, logSumExp, output, doutput, gradients); break;
+            default: throw Check.NoImplementation(nameof(Attention), doutput.Array.Device);
         }
+    }
+
+    private static void CheckInputs(in Inputs inputs, in Sizes sizes)
+    {
+        CheckSizes(sizes, inputs.KeyLengths);
+        CheckOperand(inputs.Q, sizes, sizes.Queries, "q");
+        CheckOperand(inputs.K, sizes, sizes.Keys, "k");
+        CheckOperand(inputs.V, sizes, sizes.Keys, "v");
+    }
+
+    private static void CheckGradients(in Gradients gradients, in Sizes sizes)
+    {
+        (OperandGradient dq, OperandGradient dk, OperandGradient dv) = gradients;
+        if (!dq.IsNull)
+            CheckOperand(dq.Operand, sizes, sizes.Queries, nameof(dq));
+        if (dk.IsNull != dv.IsNull)
+            throw new ArgumentException("dk and dv are wanted together or not at all", nameof(gradients));
+        if (dk.IsNull)
+            return;
+        if (dk.Accumulate != dv.Accumulate)
+            throw new ArgumentException("dk and dv are accumulated together or not at all", nameof(gradients));
+        CheckOperand(dk.Operand, sizes, sizes.Keys, nameof(dk));
+        CheckOperand(dv.Operand, sizes, sizes.Keys, nameof(dv));
     }
 
     private static void CheckSizes(in Sizes sizes, DeviceArray keyLengths)

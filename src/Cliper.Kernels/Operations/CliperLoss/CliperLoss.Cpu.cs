@@ -5,14 +5,15 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class CliperLoss
 {
-    private static void ForwardHost(DeviceArray logits, DeviceArray labels, DeviceArray losses, DeviceArray alpha,
-        DeviceArray nearest, DeviceArray counts, int batch, int classes, int subclasses, EmptySubclasses rule)
+    private static void ForwardHost(DeviceArray logits, DeviceArray labels, DeviceArray losses, Modulation modulation,
+        Sizes sizes, EmptySubclasses rule)
     {
+        (int batch, int classes, int subclasses) = sizes;
         Check.Labels(labels, classes);
-        float* s = logits.Floats, factors = alpha.Floats;
-        int* y = labels.Ints, j = nearest.Ints;
-        int width = classes * subclasses;
-        Span<int> n = counts.AsSpan<int>();
+        float* s = logits.Floats, factors = modulation.Alpha.Floats;
+        int* y = labels.Ints, j = modulation.Nearest.Ints;
+        int width = sizes.Width;
+        Span<int> n = modulation.Counts.AsSpan<int>();
         n.Clear();
         for (int b = 0; b < batch; b++)
         {
@@ -34,19 +35,19 @@ public static unsafe partial class CliperLoss
         losses.Floats[1] = (float)(margin / batch);
     }
 
-    private static void BackwardHost(CpuDevice host, DeviceArray logits, DeviceArray labels, DeviceArray alpha,
-        DeviceArray nearest, DeviceArray dlosses, DeviceArray dlogits, bool accumulate, int batch, int classes,
-        int subclasses)
+    private static void BackwardHost(CpuDevice host, DeviceArray logits, DeviceArray labels, Modulation modulation,
+        DeviceArray dlosses, GradientTarget dlogits, Sizes sizes)
     {
-        float* factors = alpha.Floats;
-        int* y = labels.Ints, j = nearest.Ints;
-        int width = classes * subclasses;
-        if (!accumulate)
-            host.Clear(dlogits);
+        (int batch, int classes, int subclasses) = sizes;
+        float* factors = modulation.Alpha.Floats;
+        int* y = labels.Ints, j = modulation.Nearest.Ints;
+        int width = sizes.Width;
+        if (!dlogits.Accumulate)
+            host.Clear(dlogits.Array);
         var positions = new int[classes];
         for (int b = 0; b < batch; b++)
         {
-            float* row = logits.Floats + (long)b * width, d = dlogits.Floats + (long)b * width;
+            float* row = logits.Floats + (long)b * width, d = dlogits.Array.Floats + (long)b * width;
             double weight = (double)factors[b] * dlosses.Floats[0] / batch;
             int positive = y[b] * subclasses + j[b];
             double logSum = FineLogSum(row, positive, y[b], width, subclasses);

@@ -22,14 +22,13 @@ public static partial class CliperLoss
     internal static IEnumerable<GpuKernel> GpuKernels => [ForwardBatches, BackwardSamples];
 
     private static void ForwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray labels, DeviceArray losses,
-        DeviceArray alpha, DeviceArray nearest, DeviceArray counts, int batch, int classes, int subclasses,
-        EmptySubclasses rule) =>
-        gpu.Run(ForwardBatches, new Blocks(1), logits, labels, losses, alpha, nearest, counts, batch, classes,
-            subclasses, rule == EmptySubclasses.LeftOut);
+        Modulation modulation, Sizes sizes, EmptySubclasses rule) =>
+        gpu.Run(ForwardBatches, new Blocks(1), logits, labels, losses, modulation.Alpha, modulation.Nearest,
+            modulation.Counts, sizes.Batch, sizes.Classes, sizes.Subclasses, rule == EmptySubclasses.LeftOut);
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray labels, DeviceArray alpha,
-        DeviceArray nearest, DeviceArray dlosses, DeviceArray dlogits, bool accumulate, int batch, int classes,
-        int subclasses) =>
-        gpu.Run(BackwardSamples, new Blocks(Blocks.Cover(batch, GpuThreads)), logits, labels, alpha, nearest, dlosses,
-            dlogits, accumulate, batch, classes, subclasses);
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray labels, Modulation modulation,
+        DeviceArray dlosses, GradientTarget dlogits, Sizes sizes) =>
+        gpu.Run(BackwardSamples, new Blocks(Blocks.Cover(sizes.Batch, GpuThreads)), logits, labels, modulation.Alpha,
+            modulation.Nearest, dlosses, dlogits.Array, dlogits.Accumulate, sizes.Batch, sizes.Classes,
+            sizes.Subclasses);
 }

@@ -23,34 +23,42 @@ namespace Cliper.Kernels.Operations;
 /// </remarks>
 public static partial class CliperLoss
 {
+    /// <summary>Sizes of a batch of logits.</summary>
+    /// <param name="Batch">Samples.</param>
+    /// <param name="Classes">K.</param>
+    /// <param name="Subclasses">M.</param>
+    public readonly record struct Sizes(int Batch, int Classes, int Subclasses)
+    {
+        /// <summary>Logits of a sample.</summary>
+        internal int Width => checked(Classes * Subclasses);
+    }
+
+    /// <summary>The modulating factors and what they are made of, which the forward pass leaves.</summary>
+    /// <param name="Alpha">Modulating factors, [batch].</param>
+    /// <param name="Nearest">int32, nearest own subclass of every sample, [batch].</param>
+    /// <param name="Counts">int32 n, [classes * subclasses]; the backward pass does not read it.</param>
+    public readonly record struct Modulation(DeviceArray Alpha, DeviceArray Nearest, DeviceArray Counts);
+
     /// <summary>Both losses and what they are made of.</summary>
     /// <param name="logits">s, [batch, classes * subclasses].</param>
     /// <param name="labels">int32 [batch], each in [0, classes).</param>
     /// <param name="losses">fine and margin, [2].</param>
-    /// <param name="alpha">Modulating factors, [batch].</param>
-    /// <param name="nearest">int32, nearest own subclass of every sample, [batch].</param>
-    /// <param name="counts">int32 n, [classes * subclasses].</param>
-    /// <param name="batch">Samples, at least one.</param>
-    /// <param name="classes">K.</param>
-    /// <param name="subclasses">M.</param>
+    /// <param name="modulation">The modulating factors and what they are made of.</param>
+    /// <param name="sizes">Sizes of all these, with at least one sample.</param>
     /// <param name="rule">The count of an empty subclass.</param>
     /// <exception cref="ArgumentOutOfRangeException">A label outside the classes; the message names its
     /// row.</exception>
-    public static void Forward(DeviceArray logits, DeviceArray labels, DeviceArray losses, DeviceArray alpha,
-        DeviceArray nearest, DeviceArray counts, int batch, int classes, int subclasses, EmptySubclasses rule)
+    public static void Forward(DeviceArray logits, DeviceArray labels, DeviceArray losses, Modulation modulation,
+        Sizes sizes, EmptySubclasses rule)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
-        CheckShared(logits, labels, alpha, nearest, batch, classes, subclasses);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Batch, 1, "batch");
+        CheckShared(logits, labels, modulation, sizes);
         Check.Length(losses, 2, nameof(losses));
-        Check.Length(counts, (long)classes * subclasses, nameof(counts), ElementType.Int32);
+        Check.Length(modulation.Counts, sizes.Width, "counts", ElementType.Int32);
         switch (logits.Device)
         {
-            case CpuDevice:
-                ForwardHost(logits, labels, losses, alpha, nearest, counts, batch, classes, subclasses,
-                rule); break;
-            case GpuDevice gpu:
-                ForwardGpu(gpu, logits, labels, losses, alpha, nearest, counts, batch, classes,
-                subclasses, rule); break;
+            case CpuDevice: ForwardHost(logits, labels, losses, modulation, sizes, rule); break;
+            case GpuDevice gpu: ForwardGpu(gpu, logits, labels, losses, modulation, sizes, rule); break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }
     }
@@ -58,42 +66,31 @@ public static partial class CliperLoss
     /// <summary>Gradient by the logits.</summary>
     /// <param name="logits">s, [batch, classes * subclasses].</param>
     /// <param name="labels">int32 [batch].</param>
-    /// <param name="alpha">The values that the forward pass left, [batch].</param>
-    /// <param name="nearest">The values that the forward pass left, int32 [batch].</param>
+    /// <param name="modulation">The values that the forward pass left.</param>
     /// <param name="dlosses">Gradients by fine and margin, [2].</param>
     /// <param name="dlogits">Gradient by the logits, [batch, classes * subclasses].</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dlogits"/>.</param>
-    /// <param name="batch">Samples.</param>
-    /// <param name="classes">K.</param>
-    /// <param name="subclasses">M.</param>
-    public static void Backward(DeviceArray logits, DeviceArray labels, DeviceArray alpha, DeviceArray nearest,
-        DeviceArray dlosses, DeviceArray dlogits, bool accumulate, int batch, int classes, int subclasses)
+    /// <param name="sizes">Sizes of all these.</param>
+    public static void Backward(DeviceArray logits, DeviceArray labels, Modulation modulation, DeviceArray dlosses,
+        GradientTarget dlogits, Sizes sizes)
     {
-        CheckShared(logits, labels, alpha, nearest, batch, classes, subclasses);
+        CheckShared(logits, labels, modulation, sizes);
         Check.Length(dlosses, 2, nameof(dlosses));
-        Check.Length(dlogits, logits.Length, nameof(dlogits));
+        Check.Length(dlogits.Array, logits.Length, nameof(dlogits));
         switch (logits.Device)
         {
-            case CpuDevice host:
-                BackwardHost(host, logits, labels, alpha, nearest, dlosses, dlogits, accumulate, batch, classes,
-                    subclasses);
-                break;
-            case GpuDevice gpu:
-                BackwardGpu(gpu, logits, labels, alpha, nearest, dlosses, dlogits, accumulate, batch, classes,
-                    subclasses);
-                break;
+            case CpuDevice host: BackwardHost(host, logits, labels, modulation, dlosses, dlogits, sizes); break;
+            case GpuDevice gpu: BackwardGpu(gpu, logits, labels, modulation, dlosses, dlogits, sizes); break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }
     }
 
-    private static void CheckShared(DeviceArray logits, DeviceArray labels, DeviceArray alpha, DeviceArray nearest,
-        int batch, int classes, int subclasses)
+    private static void CheckShared(DeviceArray logits, DeviceArray labels, Modulation modulation, Sizes sizes)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(classes, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(subclasses, 1);
-        Check.Length(logits, (long)batch * classes * subclasses, nameof(logits));
-        Check.Length(labels, batch, nameof(labels), ElementType.Int32);
-        Check.Length(alpha, batch, nameof(alpha));
-        Check.Length(nearest, batch, nameof(nearest), ElementType.Int32);
+        ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Classes, 1, "classes");
+        ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Subclasses, 1, "subclasses");
+        Check.Length(logits, (long)sizes.Batch * sizes.Width, nameof(logits));
+        Check.Length(labels, sizes.Batch, nameof(labels), ElementType.Int32);
+        Check.Length(modulation.Alpha, sizes.Batch, "alpha");
+        Check.Length(modulation.Nearest, sizes.Batch, "nearest", ElementType.Int32);
     }
 }

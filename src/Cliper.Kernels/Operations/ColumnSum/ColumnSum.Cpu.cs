@@ -9,13 +9,12 @@ public static unsafe partial class ColumnSum
     private const int ColumnsPerUnit = 64;
     private const int RowsPerRun = 64;
 
-    private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, bool accumulate, int rows, int width,
-        long stride)
+    private static void ForwardHost(CpuDevice host, DeviceArray x, GradientTarget y, int rows, int width, long stride)
     {
         // Whole blocks of columns a unit, more of them when the columns are short.
         long blocks = 1 + RangeLoop.Grain / ((long)ColumnsPerUnit * Math.Max(1, rows));
-        RangeLoop.Run(host, width, blocks * ColumnsPerUnit, new ForwardBody(x.Floats, y.Floats, accumulate, rows,
-            stride));
+        RangeLoop.Run(host, width, blocks * ColumnsPerUnit, new ForwardBody(x.Floats, y.Array.Floats, y.Accumulate,
+            rows, stride));
     }
 
     private readonly struct ForwardBody(float* x, float* y, bool accumulate, int rows, long stride) : IRangeBody

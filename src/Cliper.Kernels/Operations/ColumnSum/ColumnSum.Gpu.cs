@@ -19,14 +19,13 @@ public static partial class ColumnSum
     /// </summary>
     internal static int Slices(int rows) => Math.Clamp(rows / RowsPerSlice, 1, MaxSlices);
 
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, bool accumulate, int rows, int width,
-        long stride)
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, GradientTarget y, int rows, int width, long stride)
     {
         int slices = Slices(rows), each = Blocks.Cover(rows, slices);
         DeviceArray parts = gpu.Allocate((long)slices * width);
         gpu.Run(Kernels[x.Type.PointerType()], new Blocks(Blocks.Cover(width, ColumnBlock.Columns), slices), x, parts,
             rows, width, stride, each, Vec8.IsVectorizable(width, stride, x));
-        SplitKReduction.Run(gpu, parts, y, slices, width, accumulate);
+        SplitKReduction.Run(gpu, parts, y.Array, slices, width, y.Accumulate);
         gpu.Free(parts);
     }
 }

@@ -14,19 +14,18 @@ public static partial class ColumnSum
     /// <summary>y[c] = sum over r of x[r, c].</summary>
     /// <param name="x">[rows, width], one row every <paramref name="stride"/> elements.</param>
     /// <param name="y">[width].</param>
-    /// <param name="accumulate">Whether to add to <paramref name="y"/>.</param>
     /// <param name="rows">Number of rows; none gives zeros.</param>
     /// <param name="width">Columns.</param>
     /// <param name="stride">Elements from one row to the next, at least <paramref name="width"/>.</param>
-    public static void Forward(DeviceArray x, DeviceArray y, bool accumulate, int rows, int width, long stride)
+    public static void Forward(DeviceArray x, GradientTarget y, int rows, int width, long stride)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(stride, width);
         Check.Length(x, rows == 0 ? 0 : (rows - 1) * stride + width, nameof(x));
-        Check.Length(y, width, nameof(y));
+        Check.Length(y.Array, width, nameof(y));
         switch (x.Device)
         {
-            case CpuDevice host: ForwardHost(host, x, y, accumulate, rows, width, stride); break;
-            case GpuDevice gpu: ForwardGpu(gpu, x, y, accumulate, rows, width, stride); break;
+            case CpuDevice host: ForwardHost(host, x, y, rows, width, stride); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, y, rows, width, stride); break;
             default: throw Check.NoImplementation(nameof(ColumnSum), x.Device);
         }
     }

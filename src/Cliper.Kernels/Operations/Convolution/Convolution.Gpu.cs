@@ -35,17 +35,17 @@ public static partial class Convolution
             Vec8.IsVectorizable(input.Channels, input.Channels, images, unfolded));
     }
 
-    private static void FoldGpu(GpuDevice gpu, DeviceArray unfolded, DeviceArray dx, bool accumulate,
-        SlidingWindow window, Block block)
+    private static void FoldGpu(GpuDevice gpu, DeviceArray unfolded, GradientTarget dx, SlidingWindow window,
+        Block block)
     {
         (FeatureMap input, WindowAxis down, WindowAxis across) = window;
         FeatureMap output = window.Output(1);
         int count = block.Lines / output.Height;
-        DeviceArray images = ImagesOf(dx, input, block.FirstLine / output.Height, count);
+        DeviceArray images = ImagesOf(dx.Array, input, block.FirstLine / output.Height, count);
         long pixels = (long)count * input.Height * input.Width;
-        gpu.Run(FoldKernels[unfolded.Type.Dtype(), dx.Type.PointerType()],
+        gpu.Run(FoldKernels[unfolded.Type.Dtype(), images.Type.PointerType()],
             new Blocks(Blocks.Cover(pixels * Blocks.Cover(input.Channels, Vec8.Size), GpuThreads)), unfolded,
-            images, accumulate,
+            images, dx.Accumulate,
             pixels, input.Height, input.Width, input.Channels, output.Height, output.Width, down.Kernel, across.Kernel,
             down.Stride,
             across.Stride, down.Before, across.Before, Vec8.IsVectorizable(input.Channels, input.Channels,

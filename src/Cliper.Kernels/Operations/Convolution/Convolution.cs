@@ -65,6 +65,16 @@ public static partial class Convolution
         if (weight.Rows != window.Elements)
             throw new ArgumentException($"the weight was packed for {weight.Rows} elements a window, here are "
                 + $"{window.Elements}", nameof(weight));
+        if (x.Device is CpuDevice host && HasLongLines(window, features))
+        {
+            ForwardLines(host, x, weight, y, window, epilogue, accumulate);
+            return;
+        }
+        if (x.Device is CpuDevice cpu && HasManyBlocks(cpu, window))
+        {
+            ForwardBlocks(cpu, x, weight, y, window, epilogue, accumulate);
+            return;
+        }
         ForEachBlock(x, window, unfolds: true, (block, unfolded) => Gemm.Run(unfolded, weight,
             block.RowsOf(y, features), new FromRow<TEpilogue>(epilogue, block, features), accumulate));
     }
@@ -80,30 +90,37 @@ public static partial class Convolution
     /// <param name="weight">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dx">Gradient by the input.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="window">The same as in the forward pass.</param>
     /// <param name="features">Channels of the result.</param>
-    public static void BackwardInput(DeviceArray weight, DeviceArray dy, DeviceArray dx, bool accumulate,
-        SlidingWindow window, int features)
+    public static void BackwardInput(DeviceArray weight, DeviceArray dy, GradientTarget dx, SlidingWindow window,
+        int features)
     {
-        CheckLengths(window, features, dx, weight, dy);
+        Device device = dx.Array.Device;
+        CheckLengths(window, features, dx.Array, weight, dy);
         var w = new Matrix(weight, features, window.Elements);
         if (window.IsPointwise)
         {
             int rows = checked((int)window.Input.Pixels);
-            Gemm.Run(new Matrix(dy, rows, features), w, new Matrix(dx, rows, window.Input.Channels), accumulate);
+            Gemm.Run(new Matrix(dy, rows, features), w, new Matrix(dx.Array, rows, window.Input.Channels),
+                dx.Accumulate);
             return;
         }
-        if (dx.Device is CpuDevice && !accumulate)
-            dx.Device.Clear(dx);
-        ForEachBlock(dx, window, unfolds: false, (block, unfolded) =>
+        if (device is CpuDevice cpu && CanBeFlipped(window.Down) && CanBeFlipped(window.Across))
+        {
+            using PackedMatrix flipped = PackFlipped(cpu, weight, window, features);
+            Forward(dy, flipped, dx.Array, Flipped(window, features), default(NoEpilogue), dx.Accumulate);
+            return;
+        }
+        if (device is CpuDevice && !dx.Accumulate)
+            device.Clear(dx.Array);
+        ForEachBlock(dx.Array, window, unfolds: false, (block, unfolded) =>
         {
             Gemm.Run(block.RowsOf(dy, features), w, unfolded);
-            switch (dx.Device)
+            switch (device)
             {
-                case CpuDevice host: FoldCpu(host, unfolded.Data, dx, window, block); break;
-                case GpuDevice gpu: FoldGpu(gpu, unfolded.Data, dx, accumulate, window, block); break;
-                default: throw Check.NoImplementation(nameof(Convolution), dx.Device);
+                case CpuDevice host: FoldCpu(host, unfolded.Data, dx.Array, window, block); break;
+                case GpuDevice gpu: FoldGpu(gpu, unfolded.Data, dx, window, block); break;
+                default: throw Check.NoImplementation(nameof(Convolution), device);
             }
         });
     }
@@ -114,18 +131,34 @@ public static partial class Convolution
     /// <param name="x">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dweight">Gradient by the weight.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dweight"/>.</param>
     /// <param name="window">The same as in the forward pass.</param>
     /// <param name="features">Channels of the result.</param>
-    public static void BackwardWeight(DeviceArray x, DeviceArray dy, DeviceArray dweight, bool accumulate,
+    public static void BackwardWeight(DeviceArray x, DeviceArray dy, GradientTarget dweight,
         SlidingWindow window, int features)
     {
-        CheckLengths(window, features, x, dweight, dy);
-        if (window.Input.Images == 0 && !accumulate)
-            dweight.Device.Clear(dweight);
+        CheckLengths(window, features, x, dweight.Array, dy);
+        if (window.Input.Images == 0 && !dweight.Accumulate)
+            x.Device.Clear(dweight.Array);
+        if (x.Device is CpuDevice && window.Input.Images == 0)
+            return;
+        if (x.Device is CpuDevice host && HasLongLines(window, features))
+        {
+            BackwardWeightLines(host, x, dy, dweight, window, features);
+            return;
+        }
+        if (x.Device is CpuDevice own && HasSmallPixels(window, features))
+        {
+            BackwardWeightPixels(own, x, dy, dweight, window, features);
+            return;
+        }
+        if (x.Device is CpuDevice cpu && Slices(cpu, window, features) >= FewestSlices)
+        {
+            BackwardWeightSlices(cpu, x, dy, dweight, window, features);
+            return;
+        }
         ForEachBlock(x, window, unfolds: true, (block, unfolded) =>
             Gemm.Run(block.RowsOf(dy, features).Transposed, unfolded,
-            new Matrix(dweight, features, window.Elements), accumulate || block.FirstLine > 0));
+            new Matrix(dweight.Array, features, window.Elements), dweight.Accumulate || block.FirstLine > 0));
     }
 
     /// <summary>Some rows of output pixels, counted over all images.</summary>
@@ -156,7 +189,7 @@ public static partial class Convolution
             action(all, new Matrix(x, all.Rows, elements));
             return;
         }
-        int each = Math.Min(lines, LinesAtOnce(x.Device, output, elements));
+        int each = Math.Min(lines, LinesAtOnce(x.Device, window));
         DeviceArray scratch = x.Device.Allocate((long)each * output.Width * elements, x.Device.Activations);
         for (int first = 0; first < lines; first += each)
         {
@@ -171,8 +204,10 @@ public static partial class Convolution
 
     // By sizes alone, so that the order of the sums is the same with any number of threads. On a GPU whole images,
     // whose input gradients are then complete in one pass and rounded once.
-    private static int LinesAtOnce(Device device, FeatureMap output, int elements)
+    private static int LinesAtOnce(Device device, SlidingWindow window)
     {
+        FeatureMap output = window.Output(1);
+        int elements = window.Elements;
         if (device is CpuDevice)
             return Math.Max(1, Math.Max(LeastRowsOnCpu, UnfoldedOnCpu / elements) / output.Width);
         return (int)Math.Clamp(UnfoldedOnGpu / ((long)output.Height * output.Width * elements), 1, output.Images)

@@ -17,17 +17,16 @@ public static unsafe partial class DepthwiseConvolution
             new ForwardRange(x.Floats, weight.Floats, y.Floats, window));
     }
 
-    private static void BackwardInputCpu(CpuDevice host, DeviceArray weight, DeviceArray dy, DeviceArray dx,
-        bool accumulate,
+    private static void BackwardInputCpu(CpuDevice host, DeviceArray weight, DeviceArray dy, GradientTarget dx,
         SlidingWindow window) =>
         RangeLoop.Rows(host, (long)window.Input.Images * window.Input.Height, window.Input.Line * window.Down.Kernel,
-            new InputRange(weight.Floats, dy.Floats, dx.Floats, accumulate, window));
+            new InputRange(weight.Floats, dy.Floats, dx.Array.Floats, dx.Accumulate, window));
 
     // A unit has one tap, whose channels are summed over all outputs in their order.
-    private static void BackwardWeightCpu(CpuDevice host, DeviceArray x, DeviceArray dy, DeviceArray dweight,
-        bool accumulate,
+    private static void BackwardWeightCpu(CpuDevice host, DeviceArray x, DeviceArray dy, GradientTarget dweight,
         SlidingWindow window) =>
-        RangeLoop.Run(host, window.Taps, 1, new WeightRange(x.Floats, dy.Floats, dweight.Floats, accumulate, window));
+        RangeLoop.Run(host, window.Taps, 1, new WeightRange(x.Floats, dy.Floats, dweight.Array.Floats,
+            dweight.Accumulate, window));
 
     /// <summary>
     /// Lines of outputs. Where there are at least as many channels as lanes, the last register of channels begins so

@@ -32,22 +32,19 @@ public static partial class DepthwiseConvolution
             across.Before, Vec8.IsVectorizable(input.Channels, input.Channels, x, weight, y));
     }
 
-    private static void BackwardInputGpu(GpuDevice gpu, DeviceArray weight, DeviceArray dy, DeviceArray dx,
-        bool accumulate,
+    private static void BackwardInputGpu(GpuDevice gpu, DeviceArray weight, DeviceArray dy, GradientTarget dx,
         SlidingWindow window)
     {
         (FeatureMap input, WindowAxis down, WindowAxis across) = window;
         FeatureMap output = window.Output(input.Channels);
-        gpu.Run(InputKernels[dy.Type.Dtype()], BlocksOf(input), weight, dy, dx, accumulate, input.Pixels, input.Height,
-            input.Width,
-            input.Channels, output.Height, output.Width, down.Kernel, across.Kernel, down.Stride, across.Stride,
-            down.Before,
-            across.Before, Vec8.IsVectorizable(input.Channels, input.Channels, weight, dy, dx));
+        gpu.Run(InputKernels[dy.Type.Dtype()], BlocksOf(input), weight, dy, dx.Array, dx.Accumulate, input.Pixels,
+            input.Height, input.Width, input.Channels, output.Height, output.Width, down.Kernel, across.Kernel,
+            down.Stride, across.Stride, down.Before, across.Before,
+            Vec8.IsVectorizable(input.Channels, input.Channels, weight, dy, dx.Array));
     }
 
     // The sums that the slices of output pixels leave is added in their order, as ColumnSum does.
-    private static void BackwardWeightGpu(GpuDevice gpu, DeviceArray x, DeviceArray dy, DeviceArray dweight,
-        bool accumulate,
+    private static void BackwardWeightGpu(GpuDevice gpu, DeviceArray x, DeviceArray dy, GradientTarget dweight,
         SlidingWindow window)
     {
         (FeatureMap input, WindowAxis down, WindowAxis across) = window;
@@ -61,7 +58,7 @@ public static partial class DepthwiseConvolution
             down.Kernel,
             across.Kernel, down.Stride, across.Stride, down.Before, across.Before,
             Vec8.IsVectorizable(input.Channels, input.Channels, x, dy));
-        SplitKReduction.Run(gpu, parts, dweight, slices, window.Elements, accumulate);
+        SplitKReduction.Run(gpu, parts, dweight.Array, slices, window.Elements, dweight.Accumulate);
         gpu.Free(parts);
     }
 

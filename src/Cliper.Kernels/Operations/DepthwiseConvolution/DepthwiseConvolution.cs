@@ -37,17 +37,15 @@ public static partial class DepthwiseConvolution
     /// <param name="weight">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dx">Gradient by the input.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="window">The same as in the forward pass.</param>
-    public static void BackwardInput(DeviceArray weight, DeviceArray dy, DeviceArray dx, bool accumulate,
-        SlidingWindow window)
+    public static void BackwardInput(DeviceArray weight, DeviceArray dy, GradientTarget dx, SlidingWindow window)
     {
-        CheckLengths(window, dx, weight, dy);
-        switch (dx.Device)
+        CheckLengths(window, dx.Array, weight, dy);
+        switch (dy.Device)
         {
-            case CpuDevice host: BackwardInputCpu(host, weight, dy, dx, accumulate, window); break;
-            case GpuDevice gpu: BackwardInputGpu(gpu, weight, dy, dx, accumulate, window); break;
-            default: throw Check.NoImplementation(nameof(DepthwiseConvolution), dx.Device);
+            case CpuDevice host: BackwardInputCpu(host, weight, dy, dx, window); break;
+            case GpuDevice gpu: BackwardInputGpu(gpu, weight, dy, dx, window); break;
+            default: throw Check.NoImplementation(nameof(DepthwiseConvolution), dy.Device);
         }
     }
 
@@ -57,16 +55,14 @@ public static partial class DepthwiseConvolution
     /// <param name="x">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dweight">Gradient by the weight.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dweight"/>.</param>
     /// <param name="window">The same as in the forward pass.</param>
-    public static void BackwardWeight(DeviceArray x, DeviceArray dy, DeviceArray dweight, bool accumulate,
-        SlidingWindow window)
+    public static void BackwardWeight(DeviceArray x, DeviceArray dy, GradientTarget dweight, SlidingWindow window)
     {
-        CheckLengths(window, x, dweight, dy);
+        CheckLengths(window, x, dweight.Array, dy);
         switch (x.Device)
         {
-            case CpuDevice host: BackwardWeightCpu(host, x, dy, dweight, accumulate, window); break;
-            case GpuDevice gpu: BackwardWeightGpu(gpu, x, dy, dweight, accumulate, window); break;
+            case CpuDevice host: BackwardWeightCpu(host, x, dy, dweight, window); break;
+            case GpuDevice gpu: BackwardWeightGpu(gpu, x, dy, dweight, window); break;
             default: throw Check.NoImplementation(nameof(DepthwiseConvolution), x.Device);
         }
     }

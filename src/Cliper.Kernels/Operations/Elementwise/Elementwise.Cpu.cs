@@ -10,10 +10,10 @@ public static unsafe partial class Elementwise
         IUnaryOperation =>
         RangeLoop.Elements(host, x.Length, new ForwardBody<TOp>(x.Floats, y.Floats));
 
-    private static void BackwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray dy, DeviceArray dx,
-        bool accumulate)
+    private static void BackwardHost<TOp>(CpuDevice host, DeviceArray x, DeviceArray dy, GradientTarget dx)
         where TOp : struct, IUnaryOperation =>
-        RangeLoop.Elements(host, x.Length, new BackwardBody<TOp>(x.Floats, dy.Floats, dx.Floats, accumulate));
+        RangeLoop.Elements(host, x.Length, new BackwardBody<TOp>(x.Floats, dy.Floats, dx.Array.Floats,
+            dx.Accumulate));
 
     private readonly struct ForwardBody<TOp>(float* x, float* y) : IRangeBody where TOp : struct, IUnaryOperation
     {

@@ -27,19 +27,19 @@ public static partial class Elementwise
     /// <param name="x">Input of the forward pass.</param>
     /// <param name="dy">Gradient by the output, of the same length.</param>
     /// <param name="dx">Gradient by the input; may be <paramref name="dy"/> when not accumulated.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
-    public static void Backward<TOp>(DeviceArray x, DeviceArray dy, DeviceArray dx, bool accumulate)
+    public static void Backward<TOp>(DeviceArray x, DeviceArray dy, GradientTarget dx)
         where TOp : struct, IUnaryOperation
     {
         Check.Length(x, x.Length, nameof(x));
         Check.Length(dy, x.Length, nameof(dy));
-        Check.Length(dx, x.Length, nameof(dx));
+        Check.Length(dx.Array, x.Length, nameof(dx));
         switch (x.Device)
         {
-            case CpuDevice host: BackwardHost<TOp>(host, x, dy, dx, accumulate); break;
+            case CpuDevice host: BackwardHost<TOp>(host, x, dy, dx); break;
             case GpuDevice gpu:
-                ElementwiseKernels.Run<ElementwiseKernels.Backward<TOp>>(gpu, x, dy, dx,
-                accumulate: accumulate); break;
+                ElementwiseKernels.Run<ElementwiseKernels.Backward<TOp>>(gpu, x, dy, dx.Array,
+                    accumulate: dx.Accumulate);
+                break;
             default: throw Check.NoImplementation(nameof(Elementwise), x.Device);
         }
     }

@@ -15,14 +15,14 @@ public static unsafe partial class Gather
         RangeLoop.Rows(host, rows.Length, width, new ForwardBody(table.Floats, rows.Ints, y.Floats, width));
     }
 
-    private static void BackwardHost(CpuDevice host, DeviceArray rows, DeviceArray dy, DeviceArray dtable,
-        bool accumulate, int tableRows, int width)
+    private static void BackwardHost(CpuDevice host, DeviceArray rows, DeviceArray dy, GradientTarget dtable,
+        int tableRows, int width)
     {
         CheckRows(rows, tableRows);
-        if (!accumulate)
-            host.Clear(dtable);
-        RangeLoop.Run(host, width, ColumnsPerUnit, new BackwardBody(rows.Ints, dy.Floats, dtable.Floats, rows.Length,
-            width));
+        if (!dtable.Accumulate)
+            host.Clear(dtable.Array);
+        RangeLoop.Run(host, width, ColumnsPerUnit, new BackwardBody(rows.Ints, dy.Floats, dtable.Array.Floats,
+            rows.Length, width));
     }
 
     private static void CheckRows(DeviceArray rows, int tableRows)

@@ -39,9 +39,10 @@ public static partial class Gather
             Vec8.IsVectorizable(width, width, table, y));
     }
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray rows, DeviceArray dy, DeviceArray dtable,
-        bool accumulate, int tableRows, int width) =>
-        gpu.Run(BackwardKernels[dy.Type.PointerType(), dtable.Type.PointerType()],
-            new Blocks(tableRows, Blocks.Cover(width, GpuThreads * Vec8.Size)), rows, dy, dtable, accumulate,
-            (int)rows.Length, tableRows, width, Vec8.IsVectorizable(width, width, dy, dtable));
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray rows, DeviceArray dy, GradientTarget dtable,
+        int tableRows, int width) =>
+        gpu.Run(BackwardKernels[dy.Type.PointerType(), dtable.Array.Type.PointerType()],
+            new Blocks(tableRows, Blocks.Cover(width, GpuThreads * Vec8.Size)), rows, dy, dtable.Array,
+            dtable.Accumulate, (int)rows.Length, tableRows, width,
+            Vec8.IsVectorizable(width, width, dy, dtable.Array));
 }

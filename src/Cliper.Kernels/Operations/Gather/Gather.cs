@@ -35,19 +35,17 @@ public static partial class Gather
     /// <param name="rows">int32, [count].</param>
     /// <param name="dy">Gradient by the output, [count, width].</param>
     /// <param name="dtable">Gradient by the table, [tableRows, width].</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dtable"/>.</param>
     /// <param name="tableRows">Rows of the table.</param>
     /// <param name="width">Elements of a row.</param>
-    public static void Backward(DeviceArray rows, DeviceArray dy, DeviceArray dtable, bool accumulate, int tableRows,
-        int width)
+    public static void Backward(DeviceArray rows, DeviceArray dy, GradientTarget dtable, int tableRows, int width)
     {
         Check.Length(rows, rows.Length, nameof(rows), ElementType.Int32);
         Check.Length(dy, rows.Length * width, nameof(dy));
-        Check.Length(dtable, (long)tableRows * width, nameof(dtable));
+        Check.Length(dtable.Array, (long)tableRows * width, nameof(dtable));
         switch (dy.Device)
         {
-            case CpuDevice host: BackwardHost(host, rows, dy, dtable, accumulate, tableRows, width); break;
-            case GpuDevice gpu: BackwardGpu(gpu, rows, dy, dtable, accumulate, tableRows, width); break;
+            case CpuDevice host: BackwardHost(host, rows, dy, dtable, tableRows, width); break;
+            case GpuDevice gpu: BackwardGpu(gpu, rows, dy, dtable, tableRows, width); break;
             default: throw Check.NoImplementation(nameof(Gather), dy.Device);
         }
     }

@@ -30,13 +30,13 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
     // repeat it.
     private const int MinMc = 256;
 
-    private static int Nr => 2 * L.Count;
+    internal static int Nr => 2 * L.Count;
 
     // Width of a packed panel of A: MaxMr rounded up to whole SIMD registers.
     private static int PackedMr => (MicroKernel.MaxMr<L>() + L.Count - 1) / L.Count * L.Count;
 
     /// <summary>How a GEMM is blocked; no blocking changes the order of a sum.</summary>
-    private readonly struct Plan
+    internal readonly struct Plan
     {
         // C is split into McBlocks by NcBlocks units; NcPanels panels of nr columns are the nc of a unit.
         public readonly Partition PanelsA;

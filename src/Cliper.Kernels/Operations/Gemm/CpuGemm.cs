@@ -24,16 +24,24 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
 
     private const int CacheLineFloats = 16;
 
-    /// <summary>Packs all of B, [K, N], into panels of nr columns.</summary>
-    public static PackedMatrix Pack(CpuDevice cpu, Matrix b)
+    /// <summary>Packs all of B into panels of nr columns; B is given as parts of its rows, from the first on.</summary>
+    public static PackedMatrix Pack(CpuDevice cpu, params Matrix[] parts)
     {
-        int panels = (b.Columns + Nr - 1) / Nr, k = b.Rows, n = b.Columns;
+        int n = parts[0].Columns, k = parts.Sum(part => part.Rows), panels = (n + Nr - 1) / Nr;
         DeviceArray data = cpu.Allocate((long)panels * Nr * k);
-        float* source = b.Data.Floats, target = data.Floats;
-        nint kStride = (nint)b.RowStride, columnStride = (nint)b.ColumnStride;
-        cpu.Pool.Run(panels, (panel, _) => Packing.PackPanel<L>(source + panel * Nr * columnStride, columnStride,
-            kStride, Math.Min(Nr, n - panel * Nr), Nr, k, target + (nint)panel * Nr * k));
-        return new PackedMatrix(data, b.Rows, b.Columns);
+        float* packed = data.Floats;
+        cpu.Pool.Run(panels, (panel, _) =>
+        {
+            float* target = packed + (nint)panel * Nr * k;
+            foreach (Matrix b in parts)
+            {
+                nint kStride = (nint)b.RowStride, columnStride = (nint)b.ColumnStride;
+                Packing.PackPanel<L>(b.Data.Floats + panel * Nr * columnStride, columnStride, kStride,
+                    Math.Min(Nr, n - panel * Nr), Nr, b.Rows, target);
+                target += (nint)Nr * b.Rows;
+            }
+        });
+        return new PackedMatrix(data, k, n);
     }
 
     /// <summary>Computes one GEMM with all workers.</summary>
@@ -68,22 +76,55 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 Run(cpu, at(index), default);
             return;
         }
-        cpu.Pool.Run(count, (index, worker) =>
+        cpu.Pool.Run(count, (index, worker) => RunOnWorker(at(index), default,
+            (float*)cpu.Pool.Scratch(worker, FloatsOfOneWorker(at(index)) * sizeof(float))));
+    }
+
+    /// <summary>Scratch that <see cref="RunOnWorker"/> needs for a GEMM of this size.</summary>
+    public static long FloatsOfOneWorker(in CpuGemmProblem problem)
+    {
+        var plan = new Plan(problem, 1);
+        return plan.ScratchFloats + plan.PackedAFloats;
+    }
+
+    /// <summary>Computes one GEMM on the calling thread.</summary>
+    /// <param name="problem">The GEMM.</param>
+    /// <param name="epilogue">Applied to each element.</param>
+    /// <param name="scratch">Memory of <see cref="FloatsOfOneWorker"/> floats.</param>
+    public static void RunOnWorker(in CpuGemmProblem problem, in TEpilogue epilogue, float* scratch)
+    {
+        var plan = new Plan(problem, 1);
+        float* packedA = plan.PackA ? scratch + plan.ScratchFloats : null;
+        for (int firstK = 0; firstK < problem.K || firstK == 0; firstK += plan.Kc)
         {
-            CpuGemmProblem problem = at(index);
-            TEpilogue epilogue = default;
-            long floats = plan.ScratchFloats + plan.PackedAFloats;
-            float* scratch = (float*)cpu.Pool.Scratch(worker, floats * sizeof(float));
-            float* packedA = plan.PackA ? scratch + plan.ScratchFloats : null;
-            for (int firstK = 0; firstK < problem.K || firstK == 0; firstK += plan.Kc)
+            int kc = Math.Min(plan.Kc, problem.K - firstK);
+            if (plan.PackA)
+                PackA(in problem, plan.PanelsA, 0, plan.PanelsA.Count, firstK, kc, packedA);
+            for (int unit = 0; unit < plan.NcBlocks * plan.McBlocks; unit++)
+                RunUnit(in problem, in epilogue, plan, unit, firstK, kc, packedA, scratch);
+        }
+    }
+
+    /// <summary>
+    /// Computes on the calling thread a GEMM whose range of k is given in parts of equal length, each an A of its own:
+    /// part p lies <paramref name="stride"/> elements after part p - 1.
+    /// </summary>
+    /// <param name="problem">The GEMM, of a packed B; its A is the first part, k contiguous.</param>
+    /// <param name="plan">Its blocking for one worker.</param>
+    /// <param name="epilogue">Applied to each element.</param>
+    /// <param name="parts">Number of parts.</param>
+    /// <param name="stride">Elements from one part of A to the next.</param>
+    /// <param name="scratch">Memory of <see cref="FloatsOfOneWorker"/> floats.</param>
+    public static void RunParts(in CpuGemmProblem problem, Plan plan, in TEpilogue epilogue, int parts, nint stride,
+        float* scratch)
+    {
+        int kc = problem.K / parts;
+        for (int unit = 0; unit < plan.NcBlocks * plan.McBlocks; unit++)
+            for (int part = 0; part < parts; part++)
             {
-                int kc = Math.Min(plan.Kc, problem.K - firstK);
-                if (plan.PackA)
-                    PackA(in problem, plan.PanelsA, 0, plan.PanelsA.Count, firstK, kc, packedA);
-                for (int unit = 0; unit < plan.NcBlocks * plan.McBlocks; unit++)
-                    RunUnit(in problem, in epilogue, plan, unit, firstK, kc, packedA, scratch);
+                CpuGemmProblem one = problem.Moved(part * (stride - kc), 0, 0);
+                RunUnit(in one, in epilogue, plan, unit, part * kc, kc, null, scratch);
             }
-        });
     }
 
     private static void PackA(in CpuGemmProblem problem, Partition panels, int first, int end, int firstK, int kc,
@@ -132,6 +173,9 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
             int row = panelsA.Start(panelA), mr = panelsA.Size(panelA);
             float* a = problem.A + row * problem.RowStrideA + firstK;
             nint aRow = problem.RowStrideA, aK = 1;
+            // Where nothing of B is prefetched, the first tile of this panel of A prefetches the panel after it.
+            byte* nextA = !prefetches && packedA == null && aRow == kc && panelA + 1 < endPanelA
+                ? (byte*)(a + mr * aRow) : null;
             if (packedA != null)
             {
                 a = packedA + (nint)panelA * kc * PackedMr;
@@ -145,20 +189,22 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 byte* share = prefetches
                     ? prefetch + (panel - firstPanelB) * panelStride * sizeof(float)
                         + (panelA - firstPanelA) * prefetchStep * kc
-                    : null;
+                    : panel == firstPanelB ? nextA : null;
+                nint shareStep = prefetches ? prefetchStep : share != null ? mr * sizeof(float) : 0;
                 bool appliesEpilogue = isLast && typeof(TEpilogue) != typeof(NoEpilogue);
-                if (columns == Nr)
-                    Prefetch(c, problem.RowStrideC, mr);
-                if (columns == Nr && !appliesEpilogue)
+                // A panel of one register's columns or fewer has half the work.
+                bool isNarrow = columns <= L.Count, isWhole = columns == Nr || columns == L.Count;
+                if (isWhole)
+                    Prefetch(c, problem.RowStrideC, mr, columns);
+                if (isWhole && !appliesEpilogue)
                 {
                     RunTile(mr, a, aRow, aK, b, c, problem.RowStrideC, kc, problem.Scale, accumulate, share,
-                        prefetchStep);
+                        shareStep, isNarrow);
                     continue;
                 }
                 // The tile goes to scratch rather than to C and back, which costs more with two threads: the cache
                 // lines of C may be another core's.
-                RunTile(mr, a, aRow, aK, b, tile, Nr, kc, problem.Scale, false, share, prefetchStep,
-                    isNarrow: columns <= L.Count);
+                RunTile(mr, a, aRow, aK, b, tile, Nr, kc, problem.Scale, false, share, shareStep, isNarrow);
                 if (appliesEpilogue)
                     ApplyEpilogue(in epilogue, tile, c, problem.RowStrideC, row, mr, column, columns, accumulate);
                 else
@@ -169,20 +215,27 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
 
     // Prefetches the tile of C, which is written, or read and written, when its sums are complete.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(float* c, nint cRow, int rows)
+    private static void Prefetch(float* c, nint cRow, int rows, int columns)
     {
         if (!Sse.IsSupported)
             return;
         for (int row = 0; row < rows; row++, c += cRow)
-            for (int column = 0; column < Nr; column += CacheLineFloats)
+            for (int column = 0; column < columns; column += CacheLineFloats)
                 Sse.Prefetch0(c + column);
     }
 
-    private static void CopyEdge(float* tile, float* c, nint cRow, int rows, int columns, bool accumulate)
+    /// <summary>Copies the part of a tile that lies inside C, or adds it.</summary>
+    internal static void CopyEdge(float* tile, float* c, nint cRow, int rows, int columns, bool accumulate)
     {
         for (int row = 0; row < rows; row++, tile += Nr, c += cRow)
-            for (int column = 0; column < columns; column++)
-                c[column] = accumulate ? c[column] + tile[column] : tile[column];
+            for (int column = 0; column < columns; column += L.Count)
+            {
+                int lanes = Math.Min(L.Count, columns - column);
+                L sum = L.LoadPartial(tile + column, lanes);
+                if (accumulate)
+                    sum += L.LoadPartial(c + column, lanes);
+                sum.StorePartial(c + column, lanes);
+            }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -210,14 +263,14 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
         }
     }
 
-    // A narrow tile computes the first SIMD register of columns alone: a panel that holds no more has half the work.
+    // A narrow tile computes and stores the first SIMD register of columns alone.
     private static void RunTile(int mr, float* a, nint aRow, nint aK, float* b, float* c, nint cRow, int kc,
-        float scale, bool accumulate, byte* prefetch, nint prefetchStep, bool isNarrow = false)
+        float scale, bool accumulate, byte* prefetch, nint prefetchStep, bool isNarrow)
     {
         if (kc == 0)
         {
             for (int row = 0; row < mr && !accumulate; row++)
-                new Span<float>(c + row * cRow, Nr).Clear();
+                new Span<float>(c + row * cRow, isNarrow ? L.Count : Nr).Clear();
             return;
         }
         if (isNarrow)

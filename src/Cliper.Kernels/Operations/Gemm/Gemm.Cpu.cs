@@ -1,16 +1,14 @@
 using Cliper.Kernels.Cpu;
-using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class Gemm
 {
-    private static void RunCpu<TEpilogue>(CpuDevice cpu, Matrix a, Matrix b, PackedMatrix? packed, Matrix c,
-        TEpilogue epilogue, bool accumulate, float scale) where TEpilogue : struct, ICpuEpilogue
+    private static void RunCpu<TEpilogue>(CpuDevice cpu, in CpuGemmProblem problem, TEpilogue epilogue)
+        where TEpilogue : struct, ICpuEpilogue
     {
-        if (c.Rows == 0 || c.Columns == 0)
+        if (problem.M == 0 || problem.N == 0)
             return;
-        var problem = new CpuGemmProblem(a, b, packed, c, accumulate, scale);
         switch (cpu.Level)
         {
             case SimdLevel.Avx512:
@@ -25,14 +23,14 @@ public static unsafe partial class Gemm
         }
     }
 
-    private static void BatchedCpu(CpuDevice cpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c,
-        long strideC, int count, bool accumulate, float scale)
+    private static void BatchedCpu(CpuDevice cpu, MatrixBatch a, MatrixBatch b, MatrixBatch c, int count,
+        bool accumulate, float scale)
     {
-        if (c.Rows == 0 || c.Columns == 0)
+        if (c.First.Rows == 0 || c.First.Columns == 0)
             return;
-        var first = new CpuGemmProblem(a, b, null, c, accumulate, scale);
+        var first = new CpuGemmProblem(a.First, b.First, null, c.First, accumulate, scale);
         CpuGemmProblem At(int index) =>
-            first.Moved((nint)strideA * index, (nint)strideB * index, (nint)strideC * index);
+            first.Moved((nint)a.Stride * index, (nint)b.Stride * index, (nint)c.Stride * index);
         switch (cpu.Level)
         {
             case SimdLevel.Avx512:
@@ -47,11 +45,12 @@ public static unsafe partial class Gemm
         }
     }
 
-    internal static PackedMatrix PackCpu(CpuDevice cpu, Matrix b) => cpu.Level switch
+    /// <summary>Packs a B that is given as parts of its rows, from the first on.</summary>
+    internal static PackedMatrix PackCpu(CpuDevice cpu, params Matrix[] parts) => cpu.Level switch
     {
-        SimdLevel.Avx512 => CpuGemm<Lanes512, NoEpilogue>.Pack(cpu, b),
-        SimdLevel.Avx2 => CpuGemm<Lanes256, NoEpilogue>.Pack(cpu, b),
-        _ => CpuGemm<LanesPortable, NoEpilogue>.Pack(cpu, b),
+        SimdLevel.Avx512 => CpuGemm<Lanes512, NoEpilogue>.Pack(cpu, parts),
+        SimdLevel.Avx2 => CpuGemm<Lanes256, NoEpilogue>.Pack(cpu, parts),
+        _ => CpuGemm<LanesPortable, NoEpilogue>.Pack(cpu, parts),
     };
 }
 
@@ -67,11 +66,11 @@ internal readonly unsafe struct CpuGemmProblem(Matrix a, Matrix b, PackedMatrix?
     public readonly bool Accumulate = accumulate;
     public readonly float Scale = scale;
 
-    public float* A { get; private init; } = a.Data.Floats;
+    public float* A { get; init; } = a.Data.Floats;
 
-    public float* B { get; private init; } = b.Data.Floats;
+    public float* B { get; init; } = b.Data.Floats;
 
-    public float* C { get; private init; } = c.Data.Floats;
+    public float* C { get; init; } = c.Data.Floats;
 
     /// <summary>The same GEMM of operands that lie so many elements further.</summary>
     public CpuGemmProblem Moved(nint a, nint b, nint c) => this with { A = A + a, B = B + b, C = C + c };

@@ -17,11 +17,13 @@ public static partial class Gemm
         {
             Type kMajor = typeof(MmaSyncGemm.KMajor), mnMajor = typeof(MmaSyncGemm.MnMajor);
             Type plain = typeof(GpuEpilogue.Plain);
-            Type[] forward = [plain, typeof(GpuEpilogue.Biased), typeof(GpuEpilogue.Activated<QuickGelu>),
-                typeof(GpuEpilogue.Activated<Gelu>), typeof(GpuEpilogue.Activated<Relu>),
-                typeof(GpuEpilogue.WithResidual)];
-            Type[] backward = [plain, typeof(GpuEpilogue.TimesDerivative<QuickGelu>),
-                typeof(GpuEpilogue.TimesDerivative<Gelu>)];
+            var activated = new ActivationEpilogues();
+            foreach (ActivationEntry entry in Activations.All)
+                entry.Accept(activated);
+            // A convolution fuses a ReLU, which is no activation of a linear layer.
+            Type[] forward = [plain, typeof(GpuEpilogue.Biased),
+                .. activated.Forward.Union([typeof(GpuEpilogue.Activated<Relu>)]), typeof(GpuEpilogue.WithResidual)];
+            Type[] backward = [plain, .. activated.Backward];
             const ElementType Float = ElementType.Float32;
             foreach (ElementType stored in Dtypes.All16)
             {
@@ -59,30 +61,51 @@ public static partial class Gemm
         }
     }
 
-    private static void RunGpu(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC,
-        int count, GpuEpilogue epilogue, bool accumulate, float scale)
+    /// <summary>Collects the epilogues of the activations.</summary>
+    private sealed class ActivationEpilogues : IActivationVisitor
     {
+        /// <summary>Epilogues that apply an activation.</summary>
+        public List<Type> Forward { get; } = [];
+
+        /// <summary>Epilogues that multiply by an activation's derivative.</summary>
+        public List<Type> Backward { get; } = [];
+
+        /// <inheritdoc/>
+        public void Visit<TOperation>() where TOperation : struct, IUnaryOperation
+        {
+            Forward.Add(typeof(GpuEpilogue.Activated<TOperation>));
+            Backward.Add(typeof(GpuEpilogue.TimesDerivative<TOperation>));
+        }
+    }
+
+    private static void RunGpu(GpuDevice gpu, in GpuGemmProblem problem)
+    {
+        Matrix c = problem.C.First;
         if (c.Rows == 0 || c.Columns == 0)
             return;
-        if (gpu.HasTensorCores && FitsTensorCores(gpu, a, strideA) && FitsTensorCores(gpu, b, strideB)
-            && c.RowStride <= int.MaxValue && a.Columns > 0)
-            RunTensorCores(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
+        if (gpu.HasTensorCores && FitsTensorCores(gpu, problem.A) && FitsTensorCores(gpu, problem.B)
+            && c.RowStride <= int.MaxValue && problem.A.First.Columns > 0)
+            RunTensorCores(gpu, problem);
         else
-            SimtGemm.Run(gpu, a, strideA, b, strideB, c, strideC, count, epilogue, accumulate, scale);
+            SimtGemm.Run(gpu, problem);
     }
 
     // cp.async copies 16 bytes: every line, and every matrix of a batch, has to begin at a multiple of that.
-    private static bool FitsTensorCores(GpuDevice gpu, Matrix matrix, long stride) =>
-        matrix.Data.Type == gpu.Activations
-        && (matrix.RowStride == 1 || matrix.ColumnStride == 1) && LeadingDimension(matrix) % 8 == 0
-        && LeadingDimension(matrix) < 1 << 22 && stride % 8 == 0 && matrix.Data.Address % 16 == 0;
+    private static bool FitsTensorCores(GpuDevice gpu, MatrixBatch batch)
+    {
+        Matrix matrix = batch.First;
+        return matrix.Data.Type == gpu.Activations
+            && (matrix.RowStride == 1 || matrix.ColumnStride == 1) && LeadingDimension(matrix) % 8 == 0
+            && LeadingDimension(matrix) < 1 << 22 && batch.Stride % 8 == 0 && matrix.Data.Address % 16 == 0;
+    }
 
     private static long LeadingDimension(Matrix matrix) =>
         matrix.ColumnStride == 1 ? matrix.RowStride : matrix.ColumnStride;
 
-    private static void RunTensorCores(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c,
-        long strideC, int count, GpuEpilogue epilogue, bool accumulate, float scale)
+    private static void RunTensorCores(GpuDevice gpu, in GpuGemmProblem problem)
     {
+        ((Matrix a, long strideA), (Matrix b, long strideB), (Matrix c, long strideC), int count, GpuEpilogue epilogue,
+            bool accumulate, float scale) = problem;
         int k = a.Columns;
         bool mayBeSplit = epilogue.Kind == typeof(GpuEpilogue.Plain) && c.RowStride == c.Columns && count == 1;
         // This holds for the partial results of split-K too: they have rows of c's width.
@@ -122,6 +145,17 @@ public static partial class Gemm
     }
 }
 
+/// <summary>A strided batched GEMM on a GPU; one GEMM alone is a batch of one.</summary>
+/// <param name="A">Left operands.</param>
+/// <param name="B">Right operands.</param>
+/// <param name="C">Results.</param>
+/// <param name="Count">Number of GEMMs.</param>
+/// <param name="Epilogue">Applied to each element.</param>
+/// <param name="Accumulate">Whether to add to the results.</param>
+/// <param name="Scale">Factor of each A B.</param>
+internal readonly record struct GpuGemmProblem(MatrixBatch A, MatrixBatch B, MatrixBatch C, int Count,
+    GpuEpilogue Epilogue, bool Accumulate, float Scale);
+
 /// <content>Host code that launches the SIMT kernel.</content>
 internal static partial class SimtGemm
 {
@@ -133,12 +167,15 @@ internal static partial class SimtGemm
         Family[a.PointerType(), b.PointerType(), c.PointerType(), epilogue];
 
     /// <summary>Launches a batch of GEMMs.</summary>
-    public static void Run(GpuDevice gpu, Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC,
-        int count, GpuEpilogue epilogue, bool accumulate, float scale) =>
+    public static void Run(GpuDevice gpu, in GpuGemmProblem problem)
+    {
+        ((Matrix a, long strideA), (Matrix b, long strideB), (Matrix c, long strideC), int count, GpuEpilogue epilogue,
+            bool accumulate, float scale) = problem;
         gpu.Run(KernelFor(a.Data.Type, b.Data.Type, epilogue.Kind, c.Data.Type),
             new Blocks(Blocks.Cover(c.Columns, Tile), Blocks.Cover(c.Rows, Tile), count), a.Data, b.Data, c.Data,
             epilogue.Bias, epilogue.Extra, c.Rows, c.Columns, a.Columns, a.RowStride, a.ColumnStride, b.RowStride,
             b.ColumnStride, c.RowStride, strideA, strideB, strideC, scale, accumulate);
+    }
 }
 
 /// <content>Host code that finds a kernel of mma.sync.</content>
@@ -159,8 +196,9 @@ internal static partial class MmaSyncGemm
         int fragmentsA = TTile.WarpM / 16, fragmentsB = WarpTileN / 16, threads = TTile.Warps * 32;
         int copies = (TTile.M + TTile.N) * TileK / 8 / threads;
         return new KernelFamily(typeof(MmaSyncGemm), nameof(MmaSyncGemmKernel), "Gemm", threads, TTile.MinBlocks,
-            TTile.Registers, Buffers * (TTile.M + TTile.N) * TileK * 2, GpuTarget.MmaSync)
+            TTile.Registers, Buffers * (TTile.M + TTile.N) * TileK * 2)
         {
+            Target = GpuTarget.MmaSync,
             // A k tile takes two steps of 16 k. The copies stand once in the loop and once for each buffer that is
             // filled before it.
             Instructions = (2 * fragmentsA * fragmentsB * 2, 2 * (fragmentsA + fragmentsB), copies * Buffers),
@@ -172,8 +210,9 @@ internal static partial class MmaSyncGemm
 internal static partial class WgmmaGemm
 {
     private static readonly KernelFamily Family = new(typeof(WgmmaGemm), nameof(WgmmaGemmKernel), "Gemm wgmma",
-        Threads, 1, Registers, Buffers * BufferBytes + Wgmma.Alignment, GpuTarget.Wgmma)
+        Threads, 1, Registers, Buffers * BufferBytes + Wgmma.Alignment)
     {
+        Target = GpuTarget.Wgmma,
         // The copies stand once in the loop and once before it.
         Instructions = (TileK / Wgmma.K, 0, BufferBytes / 16 / Threads * 2),
     };

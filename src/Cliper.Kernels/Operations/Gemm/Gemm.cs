@@ -34,8 +34,10 @@ public static partial class Gemm
         CheckShapes(a, b.Rows, b.Columns, c, epilogue);
         switch (a.Data.Device)
         {
-            case CpuDevice cpu: RunCpu(cpu, a, b, null, c, epilogue, accumulate, scale); break;
-            case GpuDevice gpu: RunGpu(gpu, a, 0, b, 0, c, 0, 1, epilogue.OnGpu, accumulate, scale); break;
+            case CpuDevice cpu: RunCpu(cpu, new(a, b, null, c, accumulate, scale), epilogue); break;
+            case GpuDevice gpu:
+                RunGpu(gpu, new(new(a, 0), new(b, 0), new(c, 0), 1, epilogue.OnGpu, accumulate, scale));
+                break;
             default: throw Check.NoImplementation(nameof(Gemm), a.Data.Device);
         }
     }
@@ -57,47 +59,35 @@ public static partial class Gemm
             throw new ArgumentException($"b was packed on another device than {a.Data.Device.Name}", nameof(b));
         if (a.Data.Device is not CpuDevice cpu)
             throw Check.NoImplementation(nameof(Gemm), a.Data.Device);
-        RunCpu(cpu, a, default, b, c, epilogue, accumulate, scale);
+        RunCpu(cpu, new(a, default, b, c, accumulate, scale), epilogue);
     }
 
     /// <summary>
-    /// C[i] = A[i] B[i] for i in [0, <paramref name="count"/>): the matrices are those of i = 0, the next ones lie
-    /// a stride further; a stride of 0 repeats the same.
+    /// Strided batched GEMM: C[i] = A[i] B[i] for i in [0, <paramref name="count"/>).
     /// </summary>
-    /// <param name="a">First left operand, [M, K]; its array reaches over all.</param>
-    /// <param name="strideA">Elements from one left operand to the next.</param>
-    /// <param name="b">First right operand, [K, N].</param>
-    /// <param name="strideB">Elements from one right operand to the next.</param>
-    /// <param name="c">First result, [M, N], column stride 1.</param>
-    /// <param name="strideC">Elements from one result to the next.</param>
+    /// <param name="a">Left operands, [M, K] each.</param>
+    /// <param name="b">Right operands, [K, N] each.</param>
+    /// <param name="c">Results, [M, N] each, column stride 1.</param>
     /// <param name="count">Number of GEMMs.</param>
     /// <param name="accumulate">Whether to add to the results.</param>
     /// <param name="scale">Factor of each A B.</param>
-    public static void Batched(Matrix a, long strideA, Matrix b, long strideB, Matrix c, long strideC, int count,
-        bool accumulate = false, float scale = 1)
+    public static void Batched(MatrixBatch a, MatrixBatch b, MatrixBatch c, int count, bool accumulate = false,
+        float scale = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         if (count == 0)
             return;
-        b.CheckFits(nameof(b));
-        CheckShapes(a, b.Rows, b.Columns, c, default(NoEpilogue));
-        At(a, strideA, count - 1).CheckFits(nameof(a));
-        At(b, strideB, count - 1).CheckFits(nameof(b));
-        At(c, strideC, count - 1).CheckFits(nameof(c));
-        switch (a.Data.Device)
+        b.First.CheckFits(nameof(b));
+        CheckShapes(a.First, b.First.Rows, b.First.Columns, c.First, default(NoEpilogue));
+        a.At(count - 1).CheckFits(nameof(a));
+        b.At(count - 1).CheckFits(nameof(b));
+        c.At(count - 1).CheckFits(nameof(c));
+        switch (a.First.Data.Device)
         {
-            case CpuDevice cpu: BatchedCpu(cpu, a, strideA, b, strideB, c, strideC, count, accumulate, scale); break;
-            case GpuDevice gpu:
-                RunGpu(gpu, a, strideA, b, strideB, c, strideC, count, GpuEpilogue.None, accumulate, scale);
-                break;
-            default: throw Check.NoImplementation(nameof(Gemm), a.Data.Device);
+            case CpuDevice cpu: BatchedCpu(cpu, a, b, c, count, accumulate, scale); break;
+            case GpuDevice gpu: RunGpu(gpu, new(a, b, c, count, GpuEpilogue.None, accumulate, scale)); break;
+            default: throw Check.NoImplementation(nameof(Gemm), a.First.Data.Device);
         }
-    }
-
-    private static Matrix At(Matrix first, long stride, int index)
-    {
-        long start = stride * index;
-        return first with { Data = first.Data.Slice(start, first.Data.Length - start) };
     }
 
     private static void CheckShapes<TEpilogue>(Matrix a, int k, int n, Matrix c, TEpilogue epilogue)

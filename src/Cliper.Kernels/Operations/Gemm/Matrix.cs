@@ -39,3 +39,22 @@ public readonly record struct Matrix(DeviceArray Data, int Rows, int Columns, lo
                 $"{name} has {Data.Length} elements, [{Rows}, {Columns}] with these strides needs {last + 1}", name);
     }
 }
+
+/// <summary>
+/// Matrices of equal size and strides in one array, each a stride behind the one before; a stride of 0 repeats the same
+/// matrix.
+/// </summary>
+/// <param name="First">The first matrix; its array reaches over all.</param>
+/// <param name="Stride">Elements from one matrix to the next.</param>
+public readonly record struct MatrixBatch(Matrix First, long Stride)
+{
+    /// <summary>The transposes of the same elements.</summary>
+    public MatrixBatch Transposed => this with { First = First.Transposed };
+
+    /// <summary>One of the matrices.</summary>
+    internal Matrix At(int index)
+    {
+        long start = Stride * index;
+        return First with { Data = First.Data.Slice(start, First.Data.Length - start) };
+    }
+}

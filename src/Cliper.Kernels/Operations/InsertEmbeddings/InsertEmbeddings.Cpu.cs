@@ -5,16 +5,15 @@ namespace Cliper.Kernels.Operations;
 
 public static unsafe partial class InsertEmbeddings
 {
-    private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray insert, DeviceArray y, int sequences,
-        int tokens, int inserted, int start, int width) =>
-        RangeLoop.Rows(host, sequences, (long)tokens * width, new ForwardBody(x.Floats, insert.Floats, y.Floats,
-            (long)start * width, (long)inserted * width, (long)(tokens - start - inserted) * width));
+    private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray insert, DeviceArray y,
+        Sizes sizes) =>
+        RangeLoop.Rows(host, sizes.Sequences, sizes.Row, new ForwardBody(x.Floats, insert.Floats, y.Floats,
+            sizes.Before, sizes.Middle, sizes.After));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulateDx,
-        DeviceArray dinsert, bool accumulateDinsert, int sequences, int tokens, int inserted, int start, int width) =>
-        RangeLoop.Rows(host, sequences, (long)tokens * width, new BackwardBody(dy.Floats, dx.Floats, accumulateDx,
-            dinsert.Floats, accumulateDinsert, (long)start * width, (long)inserted * width,
-            (long)(tokens - start - inserted) * width));
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, GradientTarget dx,
+        GradientTarget dinsert, Sizes sizes) =>
+        RangeLoop.Rows(host, sizes.Sequences, sizes.Row, new BackwardBody(dy.Floats, dx, dinsert, sizes.Before,
+            sizes.Middle, sizes.After));
 
     private readonly struct ForwardBody(float* x, float* insert, float* y, long before, long middle, long after)
         : IRangeBody
@@ -31,7 +30,7 @@ public static unsafe partial class InsertEmbeddings
         }
     }
 
-    private readonly struct BackwardBody(float* dy, float* dx, bool addDx, float* dinsert, bool addDinsert, long before,
+    private readonly struct BackwardBody(float* dy, GradientTarget dx, GradientTarget dinsert, long before,
         long middle, long after) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
@@ -39,15 +38,15 @@ public static unsafe partial class InsertEmbeddings
             for (long p = start; p < end; p++)
             {
                 float* source = dy + p * (before + middle + after);
-                if (dinsert != null)
-                    RowMath.Write<V>(source + before, dinsert + p * middle, middle, addDinsert);
-                if (dx == null)
+                if (!dinsert.IsNull)
+                    RowMath.Write<V>(source + before, dinsert.Array.Floats + p * middle, middle, dinsert.Accumulate);
+                if (dx.IsNull)
                     continue;
-                float* target = dx + p * (before + middle + after);
-                RowMath.Write<V>(source, target, before, addDx);
-                if (!addDx)
+                float* target = dx.Array.Floats + p * (before + middle + after);
+                RowMath.Write<V>(source, target, before, dx.Accumulate);
+                if (!dx.Accumulate)
                     new Span<float>(target + before, checked((int)middle)).Clear();
-                RowMath.Write<V>(source + before + middle, target + before + middle, after, addDx);
+                RowMath.Write<V>(source + before + middle, target + before + middle, after, dx.Accumulate);
             }
         }
     }

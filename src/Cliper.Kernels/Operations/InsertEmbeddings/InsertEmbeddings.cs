@@ -11,26 +11,49 @@ namespace Cliper.Kernels.Operations;
 /// </summary>
 public static partial class InsertEmbeddings
 {
+    /// <summary>Sizes of the sequences, and which tokens are replaced.</summary>
+    /// <param name="Sequences">Number of sequences.</param>
+    /// <param name="Tokens">Tokens of a sequence.</param>
+    /// <param name="Inserted">Tokens replaced in each.</param>
+    /// <param name="Start">First token replaced; start + inserted is at most tokens.</param>
+    /// <param name="Width">Elements of a token.</param>
+    public readonly record struct Sizes(int Sequences, int Tokens, int Inserted, int Start, int Width)
+    {
+        /// <summary>Elements of a sequence.</summary>
+        internal long Row => (long)Tokens * Width;
+
+        /// <summary>Elements of the tokens before the replaced ones.</summary>
+        internal long Before => (long)Start * Width;
+
+        /// <summary>Elements of the replaced tokens.</summary>
+        internal long Middle => (long)Inserted * Width;
+
+        /// <summary>Elements of the tokens after the replaced ones.</summary>
+        internal long After => Row - Before - Middle;
+
+        internal void Check()
+        {
+            if (Start < 0 || Inserted < 0 || Start > Tokens - Inserted)
+                throw new ArgumentOutOfRangeException(nameof(Start),
+                    $"tokens [{Start}, {Start + Inserted}) of {Tokens}");
+        }
+    }
+
     /// <summary>Copies with the tokens replaced.</summary>
     /// <param name="x">[sequences, tokens, width].</param>
     /// <param name="insert">[sequences, inserted, width].</param>
     /// <param name="y">[sequences, tokens, width]; not <paramref name="x"/>.</param>
-    /// <param name="sequences">Number of sequences.</param>
-    /// <param name="tokens">Tokens of a sequence.</param>
-    /// <param name="inserted">Tokens replaced in each.</param>
-    /// <param name="start">First token replaced; start + inserted is at most tokens.</param>
-    /// <param name="width">Elements of a token.</param>
-    public static void Forward(DeviceArray x, DeviceArray insert, DeviceArray y, int sequences, int tokens,
-        int inserted, int start, int width)
+    /// <param name="sizes">Sizes of all these.</param>
+    public static void Forward(DeviceArray x, DeviceArray insert, DeviceArray y, Sizes sizes)
     {
-        CheckRange(tokens, inserted, start);
-        Check.Length(x, (long)sequences * tokens * width, nameof(x));
-        Check.Length(insert, (long)sequences * inserted * width, nameof(insert));
-        Check.Length(y, (long)sequences * tokens * width, nameof(y));
+        sizes.Check();
+        Check.Length(x, sizes.Sequences * sizes.Row, nameof(x));
+        Check.Length(insert, sizes.Sequences * sizes.Middle, nameof(insert));
+        Check.Length(y, sizes.Sequences * sizes.Row, nameof(y));
         switch (x.Device)
         {
-            case CpuDevice host: ForwardHost(host, x, insert, y, sequences, tokens, inserted, start, width); break;
-            case GpuDevice gpu: ForwardGpu(gpu, x, insert, y, sequences, tokens, inserted, start, width); break;
+            case CpuDevice host: ForwardHost(host, x, insert, y, sizes); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, insert, y, sizes); break;
             default: throw Check.NoImplementation(nameof(InsertEmbeddings), x.Device);
         }
     }
@@ -39,38 +62,19 @@ public static partial class InsertEmbeddings
     /// <param name="dy">Gradient by the output, [sequences, tokens, width].</param>
     /// <param name="dx">Gradient by x; null when not wanted; may be <paramref name="dy"/> only if
     /// <paramref name="dinsert"/> is null.</param>
-    /// <param name="accumulateDx">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="dinsert">Gradient by insert, [sequences, inserted, width]; null when not wanted.</param>
-    /// <param name="accumulateDinsert">Whether to add to <paramref name="dinsert"/>.</param>
-    /// <param name="sequences">Number of sequences.</param>
-    /// <param name="tokens">Tokens of a sequence.</param>
-    /// <param name="inserted">Tokens replaced in each.</param>
-    /// <param name="start">First token replaced.</param>
-    /// <param name="width">Elements of a token.</param>
-    public static void Backward(DeviceArray dy, DeviceArray dx, bool accumulateDx, DeviceArray dinsert,
-        bool accumulateDinsert, int sequences, int tokens, int inserted, int start, int width)
+    /// <param name="sizes">Sizes of all these.</param>
+    public static void Backward(DeviceArray dy, GradientTarget dx, GradientTarget dinsert, Sizes sizes)
     {
-        CheckRange(tokens, inserted, start);
-        Check.Length(dy, (long)sequences * tokens * width, nameof(dy));
-        Check.OptionalLength(dx, (long)sequences * tokens * width, nameof(dx));
-        Check.OptionalLength(dinsert, (long)sequences * inserted * width, nameof(dinsert));
+        sizes.Check();
+        Check.Length(dy, sizes.Sequences * sizes.Row, nameof(dy));
+        Check.OptionalLength(dx.Array, sizes.Sequences * sizes.Row, nameof(dx));
+        Check.OptionalLength(dinsert.Array, sizes.Sequences * sizes.Middle, nameof(dinsert));
         switch (dy.Device)
         {
-            case CpuDevice host:
-                BackwardHost(host, dy, dx, accumulateDx, dinsert, accumulateDinsert, sequences, tokens, inserted,
-                    start, width);
-                break;
-            case GpuDevice gpu:
-                BackwardGpu(gpu, dy, dx, accumulateDx, dinsert, accumulateDinsert, sequences, tokens, inserted, start,
-                    width);
-                break;
+            case CpuDevice host: BackwardHost(host, dy, dx, dinsert, sizes); break;
+            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, dinsert, sizes); break;
             default: throw Check.NoImplementation(nameof(InsertEmbeddings), dy.Device);
         }
-    }
-
-    private static void CheckRange(int tokens, int inserted, int start)
-    {
-        if (start < 0 || inserted < 0 || start > tokens - inserted)
-            throw new ArgumentOutOfRangeException(nameof(start), $"tokens [{start}, {start + inserted}) of {tokens}");
     }
 }

@@ -10,10 +10,10 @@ public static unsafe partial class L2Normalize
         int width) =>
         RangeLoop.Rows(host, rows, width, new ForwardBody(x.Floats, y.Floats, inverse.Floats, width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray y, DeviceArray inverse, DeviceArray dy, DeviceArray dx,
-        bool accumulate, int rows, int width) =>
-        RangeLoop.Rows(host, rows, width, new BackwardBody(y.Floats, inverse.Floats, dy.Floats, dx.Floats, accumulate,
-            width));
+    private static void BackwardHost(CpuDevice host, DeviceArray y, DeviceArray inverse, DeviceArray dy,
+        GradientTarget dx, int rows, int width) =>
+        RangeLoop.Rows(host, rows, width, new BackwardBody(y.Floats, inverse.Floats, dy.Floats, dx.Array.Floats,
+            dx.Accumulate, width));
 
     private readonly struct ForwardBody(float* x, float* y, float* inverse, int width) : IRangeBody
     {

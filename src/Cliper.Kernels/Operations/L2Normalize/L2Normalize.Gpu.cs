@@ -23,8 +23,8 @@ public static partial class L2Normalize
         gpu.Run(ForwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), x, y, inverse, rows, width,
             Vec8.IsVectorizable(width, width, x, y));
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray y, DeviceArray inverse, DeviceArray dy, DeviceArray dx,
-        bool accumulate, int rows, int width) =>
-        gpu.Run(BackwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), y, inverse, dy, dx, rows, width, accumulate,
-            Vec8.IsVectorizable(width, width, y, dy, dx));
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray y, DeviceArray inverse, DeviceArray dy,
+        GradientTarget dx, int rows, int width) =>
+        gpu.Run(BackwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), y, inverse, dy, dx.Array, rows,
+            width, dx.Accumulate, Vec8.IsVectorizable(width, width, y, dy, dx.Array));
 }

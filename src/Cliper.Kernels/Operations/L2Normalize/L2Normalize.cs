@@ -38,20 +38,19 @@ public static partial class L2Normalize
     /// <param name="inverse">The values that the forward pass left, [rows].</param>
     /// <param name="dy">Gradient by the output, [rows, width].</param>
     /// <param name="dx">Gradient by the input; may be <paramref name="dy"/> when not accumulated.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="width">Elements of a row.</param>
-    public static void Backward(DeviceArray y, DeviceArray inverse, DeviceArray dy, DeviceArray dx, bool accumulate,
-        int rows, int width)
+    public static void Backward(DeviceArray y, DeviceArray inverse, DeviceArray dy, GradientTarget dx, int rows,
+        int width)
     {
         Check.Length(y, (long)rows * width, nameof(y));
         Check.Length(inverse, rows, nameof(inverse));
         Check.Length(dy, (long)rows * width, nameof(dy));
-        Check.Length(dx, (long)rows * width, nameof(dx));
+        Check.Length(dx.Array, (long)rows * width, nameof(dx));
         switch (y.Device)
         {
-            case CpuDevice host: BackwardHost(host, y, inverse, dy, dx, accumulate, rows, width); break;
-            case GpuDevice gpu: BackwardGpu(gpu, y, inverse, dy, dx, accumulate, rows, width); break;
+            case CpuDevice host: BackwardHost(host, y, inverse, dy, dx, rows, width); break;
+            case GpuDevice gpu: BackwardGpu(gpu, y, inverse, dy, dx, rows, width); break;
             default: throw Check.NoImplementation(nameof(L2Normalize), y.Device);
         }
     }

@@ -12,10 +12,12 @@ public static unsafe partial class LayerNorm
     // threads does not change a bit of the result.
     private const int Slices = 16;
 
-    private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray gamma, DeviceArray beta, DeviceArray y,
-        DeviceArray mean, DeviceArray rstd, int rows, int width, float epsilon)
+    private static void ForwardHost(CpuDevice host, DeviceArray x, Affine affine, DeviceArray y, Statistics statistics,
+        RowShape shape, float epsilon)
     {
-        float* px = x.Floats, pg = gamma.Floats, pb = beta.Floats, py = y.Floats, pm = mean.Floats, pr = rstd.Floats;
+        float* px = x.Floats, pg = affine.Gamma.Floats, pb = affine.Beta.Floats, py = y.Floats;
+        float* pm = statistics.Mean.Floats, pr = statistics.Rstd.Floats;
+        (int rows, int width) = shape;
         host.Pool.Run((rows + RowsPerUnit - 1) / RowsPerUnit, (unit, _) =>
         {
             int end = Math.Min(rows, (unit + 1) * RowsPerUnit);
@@ -73,12 +75,13 @@ public static unsafe partial class LayerNorm
         return (mean, rstd);
     }
 
-    private static void BackwardHost(CpuDevice host, DeviceArray x, DeviceArray gamma, DeviceArray mean,
-        DeviceArray rstd, DeviceArray dy, DeviceArray dx, bool accumulateDx, DeviceArray dgamma, bool accumulateDgamma,
-        DeviceArray dbeta, bool accumulateDbeta, int rows, int width)
+    private static void BackwardHost(CpuDevice host, DeviceArray x, DeviceArray gamma, Statistics statistics,
+        DeviceArray dy, Gradients gradients, RowShape shape)
     {
-        float* px = x.Floats, pg = gamma.Floats, pm = mean.Floats, pr = rstd.Floats, pdy = dy.Floats, pdx = dx.Floats;
-        bool parameters = !dgamma.IsNull || !dbeta.IsNull;
+        float* px = x.Floats, pg = gamma.Floats, pm = statistics.Mean.Floats, pr = statistics.Rstd.Floats;
+        float* pdy = dy.Floats, pdx = gradients.X.Array.Floats;
+        bool accumulate = gradients.X.Accumulate, parameters = !gradients.Gamma.IsNull || !gradients.Beta.IsNull;
+        (int rows, int width) = shape;
         DeviceArray partial = parameters ? host.Allocate(Slices * 2L * width) : default;
         float* sums = partial.Floats;
         host.Pool.Run(Slices, (slice, _) =>
@@ -95,15 +98,15 @@ public static unsafe partial class LayerNorm
                 switch (host.Level)
                 {
                     case SimdLevel.Avx512:
-                        BackwardRow<Lanes512>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulateDx, sumGamma,
+                        BackwardRow<Lanes512>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulate, sumGamma,
                             sumBeta, width);
                         break;
                     case SimdLevel.Avx2:
-                        BackwardRow<Lanes256>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulateDx, sumGamma,
+                        BackwardRow<Lanes256>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulate, sumGamma,
                             sumBeta, width);
                         break;
                     default:
-                        BackwardRow<LanesPortable>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulateDx, sumGamma,
+                        BackwardRow<LanesPortable>(px + at, pg, pm[row], pr[row], pdy + at, d, accumulate, sumGamma,
                             sumBeta, width);
                         break;
                 }
@@ -111,15 +114,15 @@ public static unsafe partial class LayerNorm
         });
         if (!parameters)
             return;
-        AddSlices(partial.Slice(0, (2 * Slices - 1L) * width), dgamma, accumulateDgamma, width);
-        AddSlices(partial.Slice(width, (2 * Slices - 1L) * width), dbeta, accumulateDbeta, width);
+        AddSlices(partial.Slice(0, (2 * Slices - 1L) * width), gradients.Gamma, width);
+        AddSlices(partial.Slice(width, (2 * Slices - 1L) * width), gradients.Beta, width);
         host.Free(partial);
     }
 
-    private static void AddSlices(DeviceArray sums, DeviceArray target, bool accumulate, int width)
+    private static void AddSlices(DeviceArray sums, GradientTarget target, int width)
     {
         if (!target.IsNull)
-            ColumnSum.Forward(sums, target, accumulate, Slices, width, 2L * width);
+            ColumnSum.Forward(sums, target, Slices, width, 2L * width);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -24,9 +24,12 @@ public static partial class LayerNorm
         .. HeldBackwardKernels.ForEachDtype16, .. ParameterKernels.ForEachDtype16, .. ForwardKernels.ForEachDtype16,
         .. BackwardKernels.ForEachDtype16];
 
-    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray gamma, DeviceArray beta, DeviceArray y,
-        DeviceArray mean, DeviceArray rstd, int rows, int width, float epsilon)
+    private static void ForwardGpu(GpuDevice gpu, DeviceArray x, Affine affine, DeviceArray y, Statistics statistics,
+        RowShape shape, float epsilon)
     {
+        (DeviceArray gamma, DeviceArray beta) = affine;
+        (DeviceArray mean, DeviceArray rstd) = statistics;
+        (int rows, int width) = shape;
         var blocks = new Blocks(Blocks.Cover(rows, WarpsOfBlock));
         bool vectorized = Vec8.IsVectorizable(width, width, x, gamma, beta, y);
         if (vectorized && width <= HeldWidth)
@@ -36,24 +39,24 @@ public static partial class LayerNorm
                 vectorized);
     }
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray gamma, DeviceArray mean,
-        DeviceArray rstd, DeviceArray dy, DeviceArray dx, bool accumulateDx, DeviceArray dgamma,
-        bool accumulateDgamma, DeviceArray dbeta, bool accumulateDbeta, int rows, int width)
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray gamma, Statistics statistics,
+        DeviceArray dy, Gradients gradients, RowShape shape)
     {
-        if (!dgamma.IsNull || !dbeta.IsNull)
+        (DeviceArray mean, DeviceArray rstd) = statistics;
+        (int rows, int width) = shape;
+        if (!gradients.Gamma.IsNull || !gradients.Beta.IsNull)
         {
             int slices = ColumnSum.Slices(rows);
             DeviceArray gammaParts = gpu.Allocate((long)slices * width), betaParts = gpu.Allocate((long)slices * width);
             gpu.Run(ParameterKernels[x.Type.Dtype()], new Blocks(Blocks.Cover(width, ColumnBlock.Columns), slices), x,
                 mean, rstd, dy, gammaParts, betaParts, rows, width, Blocks.Cover(rows, slices),
                 Vec8.IsVectorizable(width, width, x, dy));
-            if (!dgamma.IsNull)
-                SplitKReduction.Run(gpu, gammaParts, dgamma, slices, width, accumulateDgamma);
-            if (!dbeta.IsNull)
-                SplitKReduction.Run(gpu, betaParts, dbeta, slices, width, accumulateDbeta);
+            AddSlices(gpu, gammaParts, gradients.Gamma, slices, width);
+            AddSlices(gpu, betaParts, gradients.Beta, slices, width);
             gpu.Free(gammaParts);
             gpu.Free(betaParts);
         }
+        (DeviceArray dx, bool accumulate) = gradients.X;
         if (dx.IsNull)
             return;
         // Last: dx may be dy.
@@ -61,9 +64,15 @@ public static partial class LayerNorm
         bool vectorized = Vec8.IsVectorizable(width, width, x, gamma, dy, dx);
         if (vectorized && width <= HeldWidth)
             gpu.Run(HeldBackwardKernels[x.Type.Dtype()], blocks, x, gamma, mean, rstd, dy, dx, rows, width,
-                accumulateDx);
+                accumulate);
         else
-            gpu.Run(BackwardKernels[x.Type.Dtype()], blocks, x, gamma, mean, rstd, dy, dx, rows, width, accumulateDx,
+            gpu.Run(BackwardKernels[x.Type.Dtype()], blocks, x, gamma, mean, rstd, dy, dx, rows, width, accumulate,
                 vectorized);
+    }
+
+    private static void AddSlices(GpuDevice gpu, DeviceArray parts, GradientTarget target, int slices, int width)
+    {
+        if (!target.IsNull)
+            SplitKReduction.Run(gpu, parts, target.Array, slices, width, target.Accumulate);
     }
 }

@@ -15,29 +15,42 @@ public static partial class LayerNorm
     /// <summary>CLIP's epsilon.</summary>
     public const float DefaultEpsilon = 1e-5f;
 
+    /// <summary>The learned scale and shift of the normalized elements.</summary>
+    /// <param name="Gamma">Scale, [width].</param>
+    /// <param name="Beta">Shift, [width].</param>
+    public readonly record struct Affine(DeviceArray Gamma, DeviceArray Beta);
+
+    /// <summary>Statistics of the rows, which the forward pass leaves for the backward pass.</summary>
+    /// <param name="Mean">Row means, [rows].</param>
+    /// <param name="Rstd">Row reciprocal standard deviations, [rows].</param>
+    public readonly record struct Statistics(DeviceArray Mean, DeviceArray Rstd);
+
+    /// <summary>Where the gradients go; each may be no target.</summary>
+    /// <param name="X">Gradient by the input, [rows, width]; may be dy when not accumulated.</param>
+    /// <param name="Gamma">Gradient by gamma, [width].</param>
+    /// <param name="Beta">Gradient by beta, [width].</param>
+    public readonly record struct Gradients(GradientTarget X, GradientTarget Gamma, GradientTarget Beta);
+
     /// <summary>Normalizes each row.</summary>
     /// <param name="x">Input, [rows, width].</param>
-    /// <param name="gamma">Scale, [width].</param>
-    /// <param name="beta">Shift, [width].</param>
+    /// <param name="affine">Scale and shift.</param>
     /// <param name="y">Output, [rows, width]; may be <paramref name="x"/>.</param>
-    /// <param name="mean">Row means, [rows], for the backward pass; may be null.</param>
-    /// <param name="rstd">Row reciprocal standard deviations, [rows]; null with <paramref name="mean"/>.</param>
-    /// <param name="rows">Number of rows.</param>
-    /// <param name="width">Elements of a row.</param>
+    /// <param name="statistics">Statistics for the backward pass; its arrays may be null.</param>
+    /// <param name="shape">Rows and width.</param>
     /// <param name="epsilon">Added to the variance.</param>
-    public static void Forward(DeviceArray x, DeviceArray gamma, DeviceArray beta, DeviceArray y, DeviceArray mean,
-        DeviceArray rstd, int rows, int width, float epsilon = DefaultEpsilon)
+    public static void Forward(DeviceArray x, Affine affine, DeviceArray y, Statistics statistics, RowShape shape,
+        float epsilon = DefaultEpsilon)
     {
-        Check.Length(x, (long)rows * width, nameof(x));
-        Check.Length(y, (long)rows * width, nameof(y));
-        Check.Length(gamma, width, nameof(gamma));
-        Check.Length(beta, width, nameof(beta));
-        Check.OptionalLength(mean, rows, nameof(mean));
-        Check.OptionalLength(rstd, rows, nameof(rstd));
+        Check.Length(x, shape.Count, nameof(x));
+        Check.Length(y, shape.Count, nameof(y));
+        Check.Length(affine.Gamma, shape.Width, "gamma");
+        Check.Length(affine.Beta, shape.Width, "beta");
+        Check.OptionalLength(statistics.Mean, shape.Rows, "mean");
+        Check.OptionalLength(statistics.Rstd, shape.Rows, "rstd");
         switch (x.Device)
         {
-            case CpuDevice host: ForwardHost(host, x, gamma, beta, y, mean, rstd, rows, width, epsilon); break;
-            case GpuDevice gpu: ForwardGpu(gpu, x, gamma, beta, y, mean, rstd, rows, width, epsilon); break;
+            case CpuDevice host: ForwardHost(host, x, affine, y, statistics, shape, epsilon); break;
+            case GpuDevice gpu: ForwardGpu(gpu, x, affine, y, statistics, shape, epsilon); break;
             default: throw Check.NoImplementation(nameof(LayerNorm), x.Device);
         }
     }
@@ -48,40 +61,25 @@ public static partial class LayerNorm
     /// </summary>
     /// <param name="x">Input of the forward pass, [rows, width].</param>
     /// <param name="gamma">Scale, [width].</param>
-    /// <param name="mean">The values that the forward pass left, [rows].</param>
-    /// <param name="rstd">The values that the forward pass left, [rows].</param>
+    /// <param name="statistics">The values that the forward pass left.</param>
     /// <param name="dy">Gradient by the output, [rows, width].</param>
-    /// <param name="dx">Gradient by the input, [rows, width]; null when not wanted; may be <paramref name="dy"/> when
-    /// not accumulated.</param>
-    /// <param name="accumulateDx">Whether to add to <paramref name="dx"/>.</param>
-    /// <param name="dgamma">Gradient by gamma, [width]; null when not wanted.</param>
-    /// <param name="accumulateDgamma">Whether to add to <paramref name="dgamma"/>.</param>
-    /// <param name="dbeta">Gradient by beta, [width]; null when not wanted.</param>
-    /// <param name="accumulateDbeta">Whether to add to <paramref name="dbeta"/>.</param>
-    /// <param name="rows">Number of rows.</param>
-    /// <param name="width">Elements of a row.</param>
-    public static void Backward(DeviceArray x, DeviceArray gamma, DeviceArray mean, DeviceArray rstd, DeviceArray dy,
-        DeviceArray dx, bool accumulateDx, DeviceArray dgamma, bool accumulateDgamma, DeviceArray dbeta,
-        bool accumulateDbeta, int rows, int width)
+    /// <param name="gradients">Where the gradients go.</param>
+    /// <param name="shape">Rows and width.</param>
+    public static void Backward(DeviceArray x, DeviceArray gamma, Statistics statistics, DeviceArray dy,
+        Gradients gradients, RowShape shape)
     {
-        Check.Length(x, (long)rows * width, nameof(x));
-        Check.Length(gamma, width, nameof(gamma));
-        Check.Length(mean, rows, nameof(mean));
-        Check.Length(rstd, rows, nameof(rstd));
-        Check.Length(dy, (long)rows * width, nameof(dy));
-        Check.OptionalLength(dx, (long)rows * width, nameof(dx));
-        Check.OptionalLength(dgamma, width, nameof(dgamma));
-        Check.OptionalLength(dbeta, width, nameof(dbeta));
+        Check.Length(x, shape.Count, nameof(x));
+        Check.Length(gamma, shape.Width, nameof(gamma));
+        Check.Length(statistics.Mean, shape.Rows, "mean");
+        Check.Length(statistics.Rstd, shape.Rows, "rstd");
+        Check.Length(dy, shape.Count, nameof(dy));
+        Check.OptionalLength(gradients.X.Array, shape.Count, "dx");
+        Check.OptionalLength(gradients.Gamma.Array, shape.Width, "dgamma");
+        Check.OptionalLength(gradients.Beta.Array, shape.Width, "dbeta");
         switch (x.Device)
         {
-            case CpuDevice host:
-                BackwardHost(host, x, gamma, mean, rstd, dy, dx, accumulateDx, dgamma, accumulateDgamma, dbeta,
-                    accumulateDbeta, rows, width);
-                break;
-            case GpuDevice gpu:
-                BackwardGpu(gpu, x, gamma, mean, rstd, dy, dx, accumulateDx, dgamma, accumulateDgamma, dbeta,
-                    accumulateDbeta, rows, width);
-                break;
+            case CpuDevice host: BackwardHost(host, x, gamma, statistics, dy, gradients, shape); break;
+            case GpuDevice gpu: BackwardGpu(gpu, x, gamma, statistics, dy, gradients, shape); break;
             default: throw Check.NoImplementation(nameof(LayerNorm), x.Device);
         }
     }

@@ -10,14 +10,14 @@ public static unsafe partial class MaxPool
         RangeLoop.Rows(host, (long)input.Images * Output(input).Height, Size * input.Line,
             new ForwardRange(x.Floats, y.Floats, input));
 
-    private static void BackwardCpu(CpuDevice host, DeviceArray x, DeviceArray y, DeviceArray dy, DeviceArray dx,
-        bool accumulate, FeatureMap input)
+    private static void BackwardCpu(CpuDevice host, DeviceArray x, DeviceArray y, DeviceArray dy, GradientTarget dx,
+        FeatureMap input)
     {
         // An element that no window sees has no gradient, and the rest is added to that.
-        if (!accumulate)
-            host.Clear(dx);
+        if (!dx.Accumulate)
+            host.Clear(dx.Array);
         RangeLoop.Rows(host, (long)input.Images * Output(input).Height, Size * input.Line,
-            new BackwardRange(x.Floats, y.Floats, dy.Floats, dx.Floats, input));
+            new BackwardRange(x.Floats, y.Floats, dy.Floats, dx.Array.Floats, input));
     }
 
     private readonly struct ForwardRange(float* x, float* y, FeatureMap input) : IRangeBody

@@ -25,8 +25,7 @@ public static partial class MaxPool
     }
 
     // Windows that reach over the last odd row or column have no output: what they hold gets zero.
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, DeviceArray dy, DeviceArray dx,
-        bool accumulate,
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, DeviceArray dy, GradientTarget dx,
         FeatureMap input)
     {
         FeatureMap windows = input with
@@ -34,9 +33,9 @@ public static partial class MaxPool
             Height = Blocks.Cover(input.Height, Size),
             Width = Blocks.Cover(input.Width, Size)
         };
-        gpu.Run(BackwardKernels[x.Type.Dtype()], BlocksOf(windows), x, y, dy, dx, accumulate, windows.Pixels,
-            input.Height,
-            input.Width, input.Channels, Vec8.IsVectorizable(input.Channels, input.Channels, x, y, dy, dx));
+        gpu.Run(BackwardKernels[x.Type.Dtype()], BlocksOf(windows), x, y, dy, dx.Array, dx.Accumulate,
+            windows.Pixels, input.Height, input.Width, input.Channels,
+            Vec8.IsVectorizable(input.Channels, input.Channels, x, y, dy, dx.Array));
     }
 
     private static Blocks BlocksOf(FeatureMap map) =>

@@ -38,17 +38,15 @@ public static partial class MaxPool
     /// <param name="y">The result that the forward pass left.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="dx">Gradient by the input.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="input">Sizes of <paramref name="x"/>.</param>
-    public static void Backward(DeviceArray x, DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate,
-        FeatureMap input)
+    public static void Backward(DeviceArray x, DeviceArray y, DeviceArray dy, GradientTarget dx, FeatureMap input)
     {
         CheckLengths(input, x, y);
-        CheckLengths(input, dx, dy);
+        CheckLengths(input, dx.Array, dy);
         switch (x.Device)
         {
-            case CpuDevice host: BackwardCpu(host, x, y, dy, dx, accumulate, input); break;
-            case GpuDevice gpu: BackwardGpu(gpu, x, y, dy, dx, accumulate, input); break;
+            case CpuDevice host: BackwardCpu(host, x, y, dy, dx, input); break;
+            case GpuDevice gpu: BackwardGpu(gpu, x, y, dy, dx, input); break;
             default: throw Check.NoImplementation(nameof(MaxPool), x.Device);
         }
     }

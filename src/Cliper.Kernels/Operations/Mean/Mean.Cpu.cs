@@ -8,10 +8,10 @@ public static unsafe partial class Mean
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, int samples, int frames, int width) =>
         RangeLoop.Rows(host, samples, (long)frames * width, new ForwardBody(x.Floats, y.Floats, frames, width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate, int samples,
-        int frames, int width) =>
-        RangeLoop.Rows(host, samples, (long)frames * width, new BackwardBody(dy.Floats, dx.Floats, accumulate, frames,
-            width));
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, GradientTarget dx, int samples, int frames,
+        int width) =>
+        RangeLoop.Rows(host, samples, (long)frames * width, new BackwardBody(dy.Floats, dx.Array.Floats,
+            dx.Accumulate, frames, width));
 
     private readonly struct ForwardBody(float* x, float* y, int frames, int width) : IRangeBody
     {

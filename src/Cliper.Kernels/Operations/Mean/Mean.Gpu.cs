@@ -21,10 +21,10 @@ public static partial class Mean
         gpu.Run(ForwardChunks, BlocksOf(samples, width), x, y, (long)samples, frames, width,
             Vec8.IsVectorizable(width, width, x, y));
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate, int samples,
-        int frames, int width) =>
-        gpu.Run(BackwardChunks, BlocksOf((long)samples * frames, width), dy, dx, accumulate, (long)samples * frames,
-            frames, width, Vec8.IsVectorizable(width, width, dy, dx));
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, GradientTarget dx, int samples, int frames,
+        int width) =>
+        gpu.Run(BackwardChunks, BlocksOf((long)samples * frames, width), dy, dx.Array, dx.Accumulate,
+            (long)samples * frames, frames, width, Vec8.IsVectorizable(width, width, dy, dx.Array));
 
     private static Blocks BlocksOf(long rows, int width) => new(Blocks.Cover(rows * Blocks.Cover(width, Vec8.Size),
         GpuThreads));

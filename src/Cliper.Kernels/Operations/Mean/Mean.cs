@@ -32,19 +32,18 @@ public static partial class Mean
     /// <summary>dx[n, t] = dy[n] / frames.</summary>
     /// <param name="dy">Gradient by the output, [samples, width].</param>
     /// <param name="dx">Gradient by the input, [samples, frames, width].</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="samples">Clips.</param>
     /// <param name="frames">Frames of a clip.</param>
     /// <param name="width">Elements of a frame's feature.</param>
-    public static void Backward(DeviceArray dy, DeviceArray dx, bool accumulate, int samples, int frames, int width)
+    public static void Backward(DeviceArray dy, GradientTarget dx, int samples, int frames, int width)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(frames, 1);
         Check.Length(dy, (long)samples * width, nameof(dy));
-        Check.Length(dx, (long)samples * frames * width, nameof(dx));
+        Check.Length(dx.Array, (long)samples * frames * width, nameof(dx));
         switch (dy.Device)
         {
-            case CpuDevice host: BackwardHost(host, dy, dx, accumulate, samples, frames, width); break;
-            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulate, samples, frames, width); break;
+            case CpuDevice host: BackwardHost(host, dy, dx, samples, frames, width); break;
+            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, samples, frames, width); break;
             default: throw Check.NoImplementation(nameof(Mean), dy.Device);
         }
     }

@@ -22,20 +22,18 @@ public static partial class Multiply
     /// <param name="b">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output.</param>
     /// <param name="da">Gradient by a; null when not wanted.</param>
-    /// <param name="accumulateDa">Whether to add to <paramref name="da"/>.</param>
     /// <param name="db">Gradient by b, of b's length; null when not wanted.</param>
-    /// <param name="accumulateDb">Whether to add to <paramref name="db"/>.</param>
-    public static void Backward(DeviceArray a, DeviceArray b, DeviceArray dy, DeviceArray da, bool accumulateDa,
-        DeviceArray db, bool accumulateDb)
+    public static void Backward(DeviceArray a, DeviceArray b, DeviceArray dy, GradientTarget da,
+        GradientTarget db)
     {
         if (!da.IsNull)
-            Product(dy, b, da, accumulateDa);
+            Product(dy, b, da.Array, da.Accumulate);
         if (db.IsNull)
             return;
         if (b.Length == a.Length)
-            Product(dy, a, db, accumulateDb);
+            Product(dy, a, db.Array, db.Accumulate);
         else
-            Sum.Products(dy, a, db, accumulateDb);
+            Sum.Products(dy, a, db.Array, db.Accumulate);
     }
 
     private static void Product(DeviceArray a, DeviceArray b, DeviceArray y, bool accumulate)

@@ -73,30 +73,28 @@ public static partial class PatchEmbedding
     /// <param name="weight">The same as in the forward pass.</param>
     /// <param name="dy">Gradient by the output, [images, patches, features].</param>
     /// <param name="dimages">Gradient by the images; null when not wanted.</param>
-    /// <param name="accumulateDimages">Whether to add to <paramref name="dimages"/>.</param>
     /// <param name="dweight">Gradient by the weight; null when not wanted.</param>
-    /// <param name="accumulateDweight">Whether to add to <paramref name="dweight"/>.</param>
     /// <param name="sizes">Sizes of all these.</param>
-    public static void Backward(DeviceArray images, DeviceArray weight, DeviceArray dy, DeviceArray dimages,
-        bool accumulateDimages, DeviceArray dweight, bool accumulateDweight, Sizes sizes)
+    public static void Backward(DeviceArray images, DeviceArray weight, DeviceArray dy, GradientTarget dimages,
+        GradientTarget dweight, Sizes sizes)
     {
         CheckLengths(images, weight, dy, sizes);
-        Check.OptionalLength(dimages, images.Length, nameof(dimages));
-        Check.OptionalLength(dweight, weight.Length, nameof(dweight));
+        Check.OptionalLength(dimages.Array, images.Length, nameof(dimages));
+        Check.OptionalLength(dweight.Array, weight.Length, nameof(dweight));
         if (!dweight.IsNull)
             ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
             {
                 Unfold(images.Slice(first * sizes.ImageLength, count * sizes.ImageLength), unfolded,
                     sizes with { Images = count });
                 Gemm.Run(Tokens(dy, first, rows, sizes).Transposed, new Matrix(unfolded, rows, sizes.Pixels),
-                    new Matrix(dweight, sizes.Features, sizes.Pixels), accumulateDweight || first > 0);
+                    new Matrix(dweight.Array, sizes.Features, sizes.Pixels), dweight.Accumulate || first > 0);
             });
         if (!dimages.IsNull)
             ForEachProduct(images.Device, sizes, (first, count, unfolded, rows) =>
             {
                 Gemm.Run(Tokens(dy, first, rows, sizes), new Matrix(weight, sizes.Features, sizes.Pixels),
                     new Matrix(unfolded, rows, sizes.Pixels));
-                Fold(unfolded, dimages.Slice(first * sizes.ImageLength, count * sizes.ImageLength), accumulateDimages,
+                Fold(unfolded, dimages.Slice(first * sizes.ImageLength, count * sizes.ImageLength),
                     sizes with { Images = count });
             });
     }
@@ -119,9 +117,16 @@ public static partial class PatchEmbedding
         new(tokens.Slice((long)firstImage * sizes.Patches * sizes.Features, (long)rows * sizes.Features), rows,
             sizes.Features);
 
-    /// <summary>u[n, t] of all images, [images, patches, channels, p, p]: patches row by row.</summary>
-    internal static void Unfold(DeviceArray images, DeviceArray unfolded, Sizes sizes)
+    /// <summary>u[n, t] of all images: patches row by row. With p = 1 it turns planes (NCHW) into pixels
+    /// (NHWC).</summary>
+    /// <param name="images">[images, channels, height, width].</param>
+    /// <param name="unfolded">[images, patches, channels, p, p], of the device's type of activations.</param>
+    /// <param name="sizes">Sizes of both.</param>
+    public static void Unfold(DeviceArray images, DeviceArray unfolded, Sizes sizes)
     {
+        sizes.Check();
+        Check.Length(images, sizes.Images * sizes.ImageLength, nameof(images));
+        Check.Length(unfolded, images.Length, nameof(unfolded));
         switch (images.Device)
         {
             case CpuDevice host: UnfoldHost(host, images, unfolded, sizes); break;
@@ -130,12 +135,12 @@ public static partial class PatchEmbedding
         }
     }
 
-    private static void Fold(DeviceArray unfolded, DeviceArray images, bool accumulate, Sizes sizes)
+    private static void Fold(DeviceArray unfolded, GradientTarget dimages, Sizes sizes)
     {
-        switch (images.Device)
+        switch (unfolded.Device)
         {
-            case CpuDevice host: FoldHost(host, unfolded, images, accumulate, sizes); break;
-            default: throw Check.NoImplementation(nameof(PatchEmbedding), images.Device);
+            case CpuDevice host: FoldHost(host, unfolded, dimages, sizes); break;
+            default: throw Check.NoImplementation(nameof(PatchEmbedding), unfolded.Device);
         }
     }
 

@@ -15,15 +15,16 @@ public static unsafe partial class Resize
         host.Pool.Run(parts.Length, (index, _) =>
         {
             Part part = parts[index];
-            ForwardHost<TFilter>(part.Source.Bytes, part.Source.Width, part.Source.Channels, part.Crop, part.Width,
-                part.Height, part.Window, part.Target.Bytes);
+            ForwardHost<TFilter>(part.Source.Bytes, part.Source.Width, part.Source.Channels, part.Geometry,
+                part.Target.Bytes);
             if (part.Mirror)
                 Flip.Horizontal(part.Target.Bytes, part.Window.Width, part.Source.Channels);
         });
 
-    private static void ForwardHost<TFilter>(ReadOnlySpan<byte> source, int sourceWidth, int channels, PixelBox crop,
-        int width, int height, PixelBox window, Span<byte> target) where TFilter : struct, IResizeFilter
+    private static void ForwardHost<TFilter>(ReadOnlySpan<byte> source, int sourceWidth, int channels,
+        Geometry geometry, Span<byte> target) where TFilter : struct, IResizeFilter
     {
+        (PixelBox crop, int width, int height, PixelBox window) = geometry;
         fixed (byte* start = source, output = target)
         {
             byte* end = start + source.Length;
@@ -40,14 +41,14 @@ public static unsafe partial class Resize
             int firstRow = vertical.Start(0), rows = vertical.End(window.Height - 1) - firstRow;
             if (crop.Height == height)
             {
-                Horizontal(input + firstRow * stride, stride, end, channels, horizontal, output, window.Width, rows);
+                Horizontal(input + firstRow * stride, stride, end, channels, horizontal, output, rows);
                 return;
             }
             int line = window.Width * channels;
             byte[] between = ArrayPool<byte>.Shared.Rent(rows * line);
             fixed (byte* rowsDone = between)
             {
-                Horizontal(input + firstRow * stride, stride, end, channels, horizontal, rowsDone, window.Width, rows);
+                Horizontal(input + firstRow * stride, stride, end, channels, horizontal, rowsDone, rows);
                 Vertical(rowsDone - (nint)firstRow * line, line, vertical, output, line, window.Height);
             }
             ArrayPool<byte>.Shared.Return(between);
@@ -55,8 +56,9 @@ public static unsafe partial class Resize
     }
 
     private static void Horizontal(byte* input, nint stride, byte* end, int channels, Weights weights, byte* output,
-        int width, int rows)
+        int rows)
     {
+        int width = weights.Outputs;
         int read = weights.End(width - 1) * channels;
         for (int row = 0; row < rows; row++, input += stride, output += width * channels)
         {
@@ -177,7 +179,7 @@ public static unsafe partial class Resize
 
         private Weights(int outputs, int perRow)
         {
-            _perRow = perRow;
+            (_perRow, Outputs) = (perRow, outputs);
             _memory = ArrayPool<int>.Shared.Rent(outputs * (2 + perRow));
             _pin = GCHandle.Alloc(_memory, GCHandleType.Pinned);
             _starts = (int*)_pin.AddrOfPinnedObject();
@@ -206,6 +208,9 @@ public static unsafe partial class Resize
             }
             return result;
         }
+
+        /// <summary>Number of outputs.</summary>
+        public int Outputs { get; }
 
         /// <summary>First source pixel of an output.</summary>
         public int Start(int output) => _starts[output];

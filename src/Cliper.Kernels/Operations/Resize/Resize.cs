@@ -18,43 +18,44 @@ namespace Cliper.Kernels.Operations;
 /// </remarks>
 public static partial class Resize
 {
-    /// <summary>
-    /// Resizes the <paramref name="crop"/> of a picture to <paramref name="width"/> x <paramref name="height"/> and
-    /// writes the <paramref name="window"/> of the result.
-    /// </summary>
+    /// <summary>A resize: a crop of the picture, the size it is resized to, and the part that is wanted.</summary>
+    /// <param name="Crop">Part of the picture that is resized.</param>
+    /// <param name="Width">Columns that the crop becomes.</param>
+    /// <param name="Height">Rows that the crop becomes.</param>
+    /// <param name="Window">Part of the resized crop that is wanted.</param>
+    public readonly record struct Geometry(PixelBox Crop, int Width, int Height, PixelBox Window);
+
+    /// <summary>Resizes the crop of a picture and writes the window of the result.</summary>
     /// <typeparam name="TFilter">The weighting.</typeparam>
     /// <param name="source">Picture, [sourceHeight, sourceWidth, channels].</param>
     /// <param name="sourceWidth">Columns of the picture.</param>
     /// <param name="sourceHeight">Rows of the picture.</param>
     /// <param name="channels">1 (gray) or 3.</param>
-    /// <param name="crop">Part of the picture that is resized.</param>
-    /// <param name="width">Columns that the crop becomes.</param>
-    /// <param name="height">Rows that the crop becomes.</param>
-    /// <param name="window">Part of the resized crop that is wanted.</param>
+    /// <param name="geometry">The crop, its new size and the window.</param>
     /// <param name="target">Output, [window.Height, window.Width, channels]; must not overlap the picture.</param>
     public static void Forward<TFilter>(ReadOnlySpan<byte> source, int sourceWidth, int sourceHeight, int channels,
-        PixelBox crop, int width, int height, PixelBox window, Span<byte> target) where TFilter : struct, IResizeFilter
+        Geometry geometry, Span<byte> target) where TFilter : struct, IResizeFilter
     {
         if (channels is not (1 or 3))
             throw new ArgumentOutOfRangeException(nameof(channels), channels, "1 or 3 channels");
         if (source.Length != (long)sourceWidth * sourceHeight * channels)
             throw new ArgumentException(
                 $"{source.Length} bytes, expected [{sourceHeight}, {sourceWidth}, {channels}]", nameof(source));
+        (PixelBox crop, int width, int height, PixelBox window) = geometry;
         crop.Check(sourceWidth, sourceHeight, nameof(crop));
         window.Check(width, height, nameof(window));
         if (target.Length != (long)window.Width * window.Height * channels)
             throw new ArgumentException(
                 $"{target.Length} bytes, expected [{window.Height}, {window.Width}, {channels}]", nameof(target));
-        ForwardHost<TFilter>(source, sourceWidth, channels, crop, width, height, window, target);
+        ForwardHost<TFilter>(source, sourceWidth, channels, geometry, target);
     }
 
     /// <summary>Resizes a whole picture.</summary>
-    /// <inheritdoc cref="Forward{TFilter}(ReadOnlySpan{byte}, int, int, int, PixelBox, int, int, PixelBox,
-    /// Span{byte})"/>
+    /// <inheritdoc cref="Forward{TFilter}(ReadOnlySpan{byte}, int, int, int, Geometry, Span{byte})"/>
     public static void Forward<TFilter>(ReadOnlySpan<byte> source, int sourceWidth, int sourceHeight, int channels,
         int width, int height, Span<byte> target) where TFilter : struct, IResizeFilter =>
-        Forward<TFilter>(source, sourceWidth, sourceHeight, channels, new(0, 0, sourceWidth, sourceHeight), width,
-            height, new(0, 0, width, height), target);
+        Forward<TFilter>(source, sourceWidth, sourceHeight, channels,
+            new Geometry(new(0, 0, sourceWidth, sourceHeight), width, height, new(0, 0, width, height)), target);
 
     /// <summary>One picture of many that are resized together.</summary>
     /// <param name="Source">The picture.</param>
@@ -68,6 +69,8 @@ public static partial class Resize
     public readonly record struct Part(ImageView Source, PixelBox Crop, int Width, int Height, PixelBox Window,
         bool Mirror, ImageView Target)
     {
+        internal Geometry Geometry => new(Crop, Width, Height, Window);
+
         internal void Check()
         {
             Source.Check(nameof(Source));

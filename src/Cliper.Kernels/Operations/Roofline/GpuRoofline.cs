@@ -30,16 +30,15 @@ public static partial class GpuRoofline
     private const long UsualCopy = 1L << 30;
 
     private static readonly KernelFamily Products =
-        new(typeof(GpuRoofline), nameof(MmaKernel), "Peak Products", Threads, BlocksAMultiprocessor, 64,
-            target: GpuTarget.MmaSync)
-        { Instructions = (Chains, 0, 0) };
+        new(typeof(GpuRoofline), nameof(MmaKernel), "Peak Products", Threads, BlocksAMultiprocessor, 64)
+        { Target = GpuTarget.MmaSync, Instructions = (Chains, 0, 0) };
 
     private static readonly GpuKernel MultiplyAdds =
         new(typeof(GpuRoofline), nameof(FmaKernel), "Peak MultiplyAdds", Threads, BlocksAMultiprocessor, 32);
 
     private static readonly KernelFamily WarpgroupProducts = new(typeof(GpuRoofline), nameof(WgmmaKernel),
-        "Peak WarpgroupProducts", Threads, 1, 168, WgmmaBytes + Wgmma.Alignment, GpuTarget.Wgmma)
-    { Instructions = (StepsATurn, 0, 0) };
+        "Peak WarpgroupProducts", Threads, 1, 168, WgmmaBytes + Wgmma.Alignment)
+    { Target = GpuTarget.Wgmma, Instructions = (StepsATurn, 0, 0) };
 
     internal static IEnumerable<GpuKernel> GpuKernels => [.. Products.ForEachDtype16,
         .. WarpgroupProducts.ForEachDtype16, MultiplyAdds];

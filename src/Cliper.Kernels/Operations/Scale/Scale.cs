@@ -28,4 +28,11 @@ public static partial class Scale
             default: throw Check.NoImplementation(nameof(Scale), x.Device);
         }
     }
+
+    /// <summary>dx = factor dy.</summary>
+    /// <param name="dy">Gradient by the output.</param>
+    /// <param name="factor">The constant.</param>
+    /// <param name="dx">Gradient by the input, of the same length.</param>
+    public static void Backward(DeviceArray dy, float factor, GradientTarget dx) =>
+        Forward(dy, factor, dx.Array, dx.Accumulate);
 }

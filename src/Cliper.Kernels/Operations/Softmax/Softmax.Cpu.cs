@@ -9,9 +9,9 @@ public static unsafe partial class Softmax
     private static void ForwardHost(CpuDevice host, DeviceArray x, DeviceArray y, int rows, int width) =>
         RangeLoop.Rows(host, rows, width, new ForwardBody(x.Floats, y.Floats, width));
 
-    private static void BackwardHost(CpuDevice host, DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate,
-        int rows, int width) =>
-        RangeLoop.Rows(host, rows, width, new BackwardBody(y.Floats, dy.Floats, dx.Floats, accumulate, width));
+    private static void BackwardHost(CpuDevice host, DeviceArray y, DeviceArray dy, GradientTarget dx, int rows,
+        int width) =>
+        RangeLoop.Rows(host, rows, width, new BackwardBody(y.Floats, dy.Floats, dx.Array.Floats, dx.Accumulate, width));
 
     private readonly struct ForwardBody(float* x, float* y, int width) : IRangeBody
     {

@@ -19,8 +19,8 @@ public static partial class Softmax
     private static void ForwardGpu(GpuDevice gpu, DeviceArray x, DeviceArray y, int rows, int width) =>
         gpu.Run(ForwardKernels[x.Type.PointerType()], new Blocks(Blocks.Cover(rows, WarpsOfBlock)), x, y, rows, width);
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate,
-        int rows, int width) =>
-        gpu.Run(BackwardKernels[y.Type.PointerType()], new Blocks(Blocks.Cover(rows, WarpsOfBlock)), y, dy, dx, rows,
-            width, accumulate);
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray y, DeviceArray dy, GradientTarget dx, int rows,
+        int width) =>
+        gpu.Run(BackwardKernels[y.Type.PointerType()], new Blocks(Blocks.Cover(rows, WarpsOfBlock)), y, dy, dx.Array,
+            rows, width, dx.Accumulate);
 }

@@ -35,18 +35,17 @@ public static partial class Softmax
     /// <param name="y">Output of the forward pass, [rows, width].</param>
     /// <param name="dy">Gradient by the output, [rows, width].</param>
     /// <param name="dx">Gradient by the input; may be <paramref name="dy"/> when not accumulated.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="width">Elements of a row.</param>
-    public static void Backward(DeviceArray y, DeviceArray dy, DeviceArray dx, bool accumulate, int rows, int width)
+    public static void Backward(DeviceArray y, DeviceArray dy, GradientTarget dx, int rows, int width)
     {
         Check.Length(y, (long)rows * width, nameof(y));
         Check.Length(dy, (long)rows * width, nameof(dy));
-        Check.Length(dx, (long)rows * width, nameof(dx));
+        Check.Length(dx.Array, (long)rows * width, nameof(dx));
         switch (y.Device)
         {
-            case CpuDevice host: BackwardHost(host, y, dy, dx, accumulate, rows, width); break;
-            case GpuDevice gpu: BackwardGpu(gpu, y, dy, dx, accumulate, rows, width); break;
+            case CpuDevice host: BackwardHost(host, y, dy, dx, rows, width); break;
+            case GpuDevice gpu: BackwardGpu(gpu, y, dy, dx, rows, width); break;
             default: throw Check.NoImplementation(nameof(Softmax), y.Device);
         }
     }

@@ -23,11 +23,12 @@ public static unsafe partial class SoftmaxCrossEntropy
     }
 
     private static void BackwardHost(CpuDevice host, DeviceArray logits, DeviceArray targets, DeviceArray logSum,
-        DeviceArray dloss, DeviceArray dlogits, bool accumulate, int rows, int classes)
+        DeviceArray dloss, GradientTarget dlogits, int classes)
     {
+        int rows = checked((int)logSum.Length);
         bool soft = targets.Type == ElementType.Float32;
         RangeLoop.Rows(host, rows, classes, new BackwardBody(logits.Floats, soft ? null : targets.Ints,
-            soft ? targets.Floats : null, logSum.Floats, *dloss.Floats / rows, dlogits.Floats, accumulate, classes));
+            soft ? targets.Floats : null, logSum.Floats, *dloss.Floats / rows, dlogits, classes));
     }
 
     private readonly struct ForwardBody(float* logits, int* labels, float* targets, float* losses, float* logSum,
@@ -63,13 +64,14 @@ public static unsafe partial class SoftmaxCrossEntropy
     }
 
     private readonly struct BackwardBody(float* logits, int* labels, float* targets, float* logSum, float factor,
-        float* dlogits, bool accumulate, int classes) : IRangeBody
+        GradientTarget dlogits, int classes) : IRangeBody
     {
         public void Run<V>(long start, long end) where V : struct, ILanes<V>
         {
+            float* first = dlogits.Array.Floats;
             for (long row = start; row < end; row++)
             {
-                float* x = logits + row * classes, dx = dlogits + row * classes;
+                float* x = logits + row * classes, dx = first + row * classes;
                 if (labels != null)
                 {
                     Row<V>(x, null, logSum[row], factor, dx);
@@ -88,7 +90,7 @@ public static unsafe partial class SoftmaxCrossEntropy
         private void Row<V>(float* x, float* t, float z, float weight, float* dx) where V : struct, ILanes<V>
         {
             V log = V.Create(z), w = V.Create(weight), f = V.Create(-factor);
-            bool add = accumulate;
+            bool add = dlogits.Accumulate;
             int count = classes, i = 0;
             for (; i <= count - V.Count; i += V.Count)
             {

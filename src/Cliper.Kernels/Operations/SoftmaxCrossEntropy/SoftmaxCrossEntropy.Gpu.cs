@@ -31,11 +31,12 @@ public static partial class SoftmaxCrossEntropy
     }
 
     private static void BackwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray targets, DeviceArray logSum,
-        DeviceArray dloss, DeviceArray dlogits, bool accumulate, int rows, int classes)
+        DeviceArray dloss, GradientTarget dlogits, int classes)
     {
+        int rows = checked((int)logSum.Length);
         (DeviceArray labels, DeviceArray soft) = Split(targets);
         gpu.Run(BackwardRows, new Blocks(Blocks.Cover(rows, WarpsOfBlock)), logits, labels, soft, logSum, dloss,
-            dlogits, accumulate, rows, classes);
+            dlogits.Array, dlogits.Accumulate, rows, classes);
     }
 
     private static (DeviceArray Labels, DeviceArray Soft) Split(DeviceArray targets) =>

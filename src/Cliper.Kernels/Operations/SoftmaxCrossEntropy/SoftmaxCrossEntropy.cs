@@ -47,25 +47,20 @@ public static partial class SoftmaxCrossEntropy
     /// <param name="logSum">The values that the forward pass left, [rows].</param>
     /// <param name="dloss">Gradient by the loss, one element.</param>
     /// <param name="dlogits">Gradient by the logits, [rows, classes].</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dlogits"/>.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="classes">Number of classes.</param>
     public static void Backward(DeviceArray logits, DeviceArray targets, DeviceArray logSum, DeviceArray dloss,
-        DeviceArray dlogits, bool accumulate, int rows, int classes)
+        GradientTarget dlogits, int rows, int classes)
     {
         Check.Length(logits, (long)rows * classes, nameof(logits));
         CheckTargets(targets, rows, classes);
         Check.Length(logSum, rows, nameof(logSum));
         Check.Length(dloss, 1, nameof(dloss));
-        Check.Length(dlogits, (long)rows * classes, nameof(dlogits));
+        Check.Length(dlogits.Array, (long)rows * classes, nameof(dlogits));
         switch (logits.Device)
         {
-            case CpuDevice host:
-                BackwardHost(host, logits, targets, logSum, dloss, dlogits, accumulate, rows,
-                classes); break;
-            case GpuDevice gpu:
-                BackwardGpu(gpu, logits, targets, logSum, dloss, dlogits, accumulate, rows,
-                classes); break;
+            case CpuDevice host: BackwardHost(host, logits, targets, logSum, dloss, dlogits, classes); break;
+            case GpuDevice gpu: BackwardGpu(gpu, logits, targets, logSum, dloss, dlogits, classes); break;
             default: throw Check.NoImplementation(nameof(SoftmaxCrossEntropy), logits.Device);
         }
     }

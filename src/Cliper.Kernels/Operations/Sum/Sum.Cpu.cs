@@ -31,8 +31,8 @@ public static unsafe partial class Sum
         host.Free(partial);
     }
 
-    private static void BackwardHost(CpuDevice host, DeviceArray dy, DeviceArray dx, bool accumulate) =>
-        RangeLoop.Elements(host, dx.Length, new BackwardBody(*dy.Floats, dx.Floats, accumulate));
+    private static void BackwardHost(CpuDevice host, DeviceArray dy, GradientTarget dx) =>
+        RangeLoop.Elements(host, dx.Array.Length, new BackwardBody(*dy.Floats, dx.Array.Floats, dx.Accumulate));
 
     private readonly struct ForwardBody(float* x, float* partial) : IRangeBody
     {

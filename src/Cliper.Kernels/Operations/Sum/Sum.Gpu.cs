@@ -37,6 +37,7 @@ public static partial class Sum
     // Blocks begin at multiples of 64 KB.
     private static bool IsWide(DeviceArray a, DeviceArray b) => Vec8.IsVectorizable(PerBlock, PerBlock, a, b);
 
-    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, DeviceArray dx, bool accumulate) =>
-        ElementwiseKernels.Run<ElementwiseKernels.Second>(gpu, dx, dy, dx, accumulate: accumulate);
+    private static void BackwardGpu(GpuDevice gpu, DeviceArray dy, GradientTarget dx) =>
+        ElementwiseKernels.Run<ElementwiseKernels.Second>(gpu, dx.Array, dy, dx.Array,
+            accumulate: dx.Accumulate);
 }

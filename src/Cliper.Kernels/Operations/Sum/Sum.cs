@@ -30,15 +30,14 @@ public static partial class Sum
     /// <summary>dx[i] = dy.</summary>
     /// <param name="dy">Gradient by the sum, one element.</param>
     /// <param name="dx">Gradient by the input, any length.</param>
-    /// <param name="accumulate">Whether to add to <paramref name="dx"/>.</param>
-    public static void Backward(DeviceArray dy, DeviceArray dx, bool accumulate)
+    public static void Backward(DeviceArray dy, GradientTarget dx)
     {
         Check.Length(dy, 1, nameof(dy));
-        Check.Length(dx, dx.Length, nameof(dx));
+        Check.Length(dx.Array, dx.Array.Length, nameof(dx));
         switch (dy.Device)
         {
-            case CpuDevice host: BackwardHost(host, dy, dx, accumulate); break;
-            case GpuDevice gpu: BackwardGpu(gpu, dy, dx, accumulate); break;
+            case CpuDevice host: BackwardHost(host, dy, dx); break;
+            case GpuDevice gpu: BackwardGpu(gpu, dy, dx); break;
             default: throw Check.NoImplementation(nameof(Sum), dy.Device);
         }
     }

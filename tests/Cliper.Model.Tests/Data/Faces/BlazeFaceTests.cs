@@ -1,4 +1,3 @@
-using System.Formats.Tar;
 using System.Text.Json;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Checkpoints;
@@ -46,7 +45,7 @@ public sealed class BlazeFaceTests : TemporaryFolder
     public void EveryFaceOfTheLondonSetIsFoundAndNothingElse()
     {
         int pictures = 0;
-        foreach ((string name, RgbImage image) in London())
+        foreach ((string name, RgbImage image) in LondonFaces.All())
         {
             IReadOnlyList<Face> expected = Expected("london")[name], found = Detector.Find(image);
             AssertSameFaces(found, expected, name);
@@ -72,11 +71,11 @@ public sealed class BlazeFaceTests : TemporaryFolder
     [Test]
     public void TurnedFacesAreFoundAndTheirEyesTellTheAngle([Values(0, 15, 30, 45)] int degrees)
     {
-        (string Name, RgbImage Image)[] some = [.. London().Where((_, index) => index % 10 == 0)];
+        (string Name, RgbImage Image)[] some = LondonFaces.Some();
         var errors = new List<double>();
         foreach ((string name, RgbImage image) in some)
         {
-            IReadOnlyList<Face> found = Detector.Find(Turned(image, degrees));
+            IReadOnlyList<Face> found = Detector.Find(LondonFaces.Turned(image, degrees));
             Assert.That(found, Has.Count.EqualTo(1), name);
             (FacePoint right, FacePoint left) = (found[0].Points[0], found[0].Points[1]);
             double angle = Math.Atan2(left.Y - right.Y, left.X - right.X) * 180 / Math.PI;
@@ -95,7 +94,7 @@ public sealed class BlazeFaceTests : TemporaryFolder
     {
         // Faces of about 35 pixels in 1400 x 1000: 6 of the network's 256 when it looks at all of it, 35 in a tile.
         const int Across = 14, Down = 10, Each = 100;
-        RgbImage[] people = [.. London().Select(picture => picture.Image).Take(Across * Down)];
+        RgbImage[] people = [.. LondonFaces.All().Select(picture => picture.Image).Take(Across * Down)];
         var pixels = new byte[3 * Across * Each * Down * Each];
         for (int i = 0; i < people.Length; i++)
         {
@@ -192,20 +191,6 @@ public sealed class BlazeFaceTests : TemporaryFolder
         return common / ((double)a.Width * a.Height + (double)b.Width * b.Height - common);
     }
 
-    /// <summary>The pictures of the London set.</summary>
-    private static IEnumerable<(string Name, RgbImage Image)> London()
-    {
-        using var reader = new TarReader(File.OpenRead(SharedFiles.OrIgnore("data/london-neutral-happy.tar")));
-        while (reader.GetNextEntry() is { } entry)
-        {
-            if (entry.DataStream is not { } stream || !entry.Name.EndsWith(".jpg", StringComparison.Ordinal))
-                continue;
-            var bytes = new byte[stream.Length];
-            stream.ReadExactly(bytes);
-            yield return (entry.Name, SkiaImageCodec.Instance.Decode(bytes, entry.Name));
-        }
-    }
-
     /// <summary>The faces that the same network finds in TensorFlow.js.</summary>
     private static Dictionary<string, IReadOnlyList<Face>> Expected(string set) => File.ReadLines(
         SharedFiles.OrIgnore($"faces/{set}.blazeface.jsonl")).Select(line => JsonDocument.Parse(line).RootElement)
@@ -218,31 +203,4 @@ public sealed class BlazeFaceTests : TemporaryFolder
                 [.. face.GetProperty("k").EnumerateArray().Select(point => new FacePoint(point[0].GetSingle(),
                 point[1].GetSingle()))]);
         })]);
-
-    /// <summary>The picture turned clockwise about its center, bilinear, black outside.</summary>
-    private static RgbImage Turned(RgbImage image, int degrees)
-    {
-        double sine = Math.Sin(degrees * Math.PI / 180), cosine = Math.Cos(degrees * Math.PI / 180);
-        var pixels = new byte[image.Pixels.Length];
-        for (int y = 0; y < image.Height; y++)
-            for (int x = 0; x < image.Width; x++)
-            {
-                double dx = x + .5 - image.Width / 2.0, dy = y + .5 - image.Height / 2.0;
-                double u = dx * cosine + dy * sine + image.Width / 2.0 - .5, v = dy * cosine - dx * sine
-                    + image.Height / 2.0 - .5;
-                int left = (int)Math.Floor(u), top = (int)Math.Floor(v);
-                if (left < 0 || top < 0 || left + 1 >= image.Width || top + 1 >= image.Height)
-                    continue;
-                double right = u - left, down = v - top;
-                for (int c = 0; c < 3; c++)
-                {
-                    double upper = At(left, top, c) * (1 - right) + At(left + 1, top, c) * right;
-                    double lower = At(left, top + 1, c) * (1 - right) + At(left + 1, top + 1, c) * right;
-                    pixels[3 * (y * image.Width + x) + c] = (byte)Math.Round(upper * (1 - down) + lower * down);
-                }
-            }
-        return new RgbImage(image.Width, image.Height, pixels);
-
-        byte At(int x, int y, int c) => image.Pixels[3 * (y * image.Width + x) + c];
-    }
 }

@@ -7,7 +7,7 @@ namespace Cliper.Model.Tests.Data.Faces;
 public sealed class FaceCropTests
 {
     private static FaceCrop Sought(float margin = 0) =>
-        FaceCrop.Sought(CascadeDetector.Load(CascadeDetectorTests.Cascade), margin);
+        FaceCrop.Sought(CascadeDetector.Load(CascadeDetectorTests.Cascade), new FaceFraming(null, margin));
 
     [Test]
     public void TheLargestFaceIsCutOutWithItsMargin()
@@ -15,9 +15,10 @@ public sealed class FaceCropTests
         RgbImage picture = CascadeDetectorTests.Picture(256, 200, new PixelBox(40, 40, 16, 16),
             new PixelBox(150, 60, 30, 30));
         FaceCrop crop = Sought(margin: 0.25f);
-        PixelBox face = crop.Find(picture)!.Value;
+        Face found = crop.Find(picture)!;
+        PixelBox face = found.Box;
         Assert.That(face.X + face.Width / 2, Is.EqualTo(165).Within(4));
-        RgbImage cut = crop.Cut(picture, face, "picture");
+        RgbImage cut = crop.Cut(picture, found, "picture");
         Assert.That(cut.Width, Is.EqualTo(face.Width + 2 * MathF.Round(0.25f * face.Width)));
     }
 
@@ -26,11 +27,11 @@ public sealed class FaceCropTests
     {
         // The window is 64 of 96 pixels a side: 0.44 of the area.
         RgbImage picture = CascadeDetectorTests.Picture(96, 96, new PixelBox(32, 32, 32, 32));
-        PixelBox? face = Sought().Find(picture);
+        Face? face = Sought().Find(picture);
         Assert.That(face, Is.Not.Null);
         Assert.That(Sought().Cut(picture, face, "picture"), Is.SameAs(picture));
-        Assert.That(FaceCrop.Given(face!.Value, 0).Cut(picture, face, "picture"), Is.Not.SameAs(picture),
-            "a box by hand is always cut out");
+        FaceCrop given = FaceCrop.Given(face!.Box, new FaceFraming(null));
+        Assert.That(given.Cut(picture, face, "picture"), Is.Not.SameAs(picture), "a box by hand is always cut out");
     }
 
     [Test]
@@ -43,20 +44,27 @@ public sealed class FaceCropTests
     }
 
     [Test]
-    public void AVideoKeepsItsFace()
+    public void AFaceOfAVideoKeepsItsIdentity()
     {
-        // Two faces; the one that was followed stays the one, also where it is the smaller, and through frames without
+        // Two faces; each stays who it is where it moves, where the other one grows past it, and through frames without
         // any.
-        PixelBox left = new(40, 80, 30, 30), right = new(190, 80, 28, 28), rightGrown = new(180, 70, 44, 44);
-        var track = new FaceTrack(Sought(), "video");
-        Assert.That(track.Next(CascadeDetectorTests.Picture(280, 200)), Is.Null);
-        PixelBox first = track.Next(CascadeDetectorTests.Picture(280, 200, left))!.Value;
-        PixelBox? gone = track.Next(CascadeDetectorTests.Picture(280, 200));
-        PixelBox both = track.Next(CascadeDetectorTests.Picture(280, 200, left, rightGrown))!.Value;
-        PixelBox other = track.Next(CascadeDetectorTests.Picture(280, 200, right))!.Value;
-        Assert.That(gone, Is.EqualTo(first));
-        Assert.That(both.X, Is.LessThan(100));
-        Assert.That(other.X, Is.GreaterThan(150));
-        Assert.That((track.Frames, track.Missing), Is.EqualTo((5, 2)));
+        PixelBox left = new(40, 80, 30, 30), leftMoved = new(46, 82, 30, 30), right = new(190, 80, 28, 28),
+            rightGrown = new(180, 70, 44, 44);
+        var tracker = new FaceTracker(Sought(), "video");
+        Assert.That(tracker.Next(CascadeDetectorTests.Picture(280, 200)), Is.Empty);
+        Assert.That(Ids(left), Is.EqualTo(new[] { (0, true) }));
+        Assert.That(tracker.Next(CascadeDetectorTests.Picture(280, 200)), Is.Empty);
+        Assert.That(Ids(leftMoved, right), Is.EquivalentTo(new[] { (0, true), (1, false) }));
+        Assert.That(Ids(left, rightGrown), Is.EquivalentTo(new[] { (0, true), (1, false) }));
+        Assert.That(Ids(right), Is.EqualTo(new[] { (1, false) }));
+        Assert.That((tracker.Frames, tracker.Missing), Is.EqualTo((6, 2)));
+
+        (int, bool)[] Ids(params PixelBox[] faces) => [.. tracker.Next(CascadeDetectorTests.Picture(280, 200, faces))
+            .Select(found => (found.Id, found.Face!.Box.X + found.Face.Box.Width / 2 < 140))];
     }
+
+    [Test]
+    public void WithoutADetectorAllOfAFrameIsFollowed() =>
+        Assert.That(new FaceTracker(FaceCrop.None, "video").Next(CascadeDetectorTests.Picture(96, 96)),
+            Is.EqualTo(new[] { (0, (Face?)null) }));
 }

@@ -29,7 +29,8 @@ public sealed class FaceTableTests : TemporaryFolder
     public void ItsFacesAreCutOutHoweverLargeTheyAre()
     {
         RgbImage picture = CascadeDetectorTests.Picture(96, 96);
-        var crop = FaceCrop.Listed(FaceTable.Load(Write($"file,x,y,width,height\n{In("a.png")},4,4,90,88\n")), 0);
+        var crop = FaceCrop.Listed(FaceTable.Load(Write($"file,x,y,width,height\n{In("a.png")},4,4,90,88\n")),
+            new FaceFraming(null));
         IReadOnlyList<Face> faces = crop.Faces(picture, In("a.png"))!;
         RgbImage cut = crop.FrameOf(new GeneratedFrame("a", () => picture), 96, 96, faces.Single())
             .Load(SkiaImageCodec.Instance);

@@ -6,4 +6,4 @@ namespace Cliper.Model.Checkpoints;
 /// <param name="State">The place.</param>
 /// <param name="Optimizer">Its state is kept; null between stages.</param>
 /// <param name="Average">Moving average of the trained weights; null where there is none.</param>
-internal sealed record TrainingProgress(TrainingState State, IOptimizer? Optimizer, WeightAverage? Average);
+internal sealed record ResumeState(TrainingState State, IOptimizer? Optimizer, WeightAverage? Average);

@@ -1,0 +1,89 @@
+using System.CommandLine;
+using Cliper.Kernels.Memory;
+using Cliper.Model;
+using Cliper.Model.Checkpoints;
+using Cliper.Model.Inference;
+
+namespace Cliper.Cli.Commands;
+
+/// <summary>The options that say which model answers.</summary>
+internal sealed class ModelOptions
+{
+    private readonly Option<string?> _model = new("--model")
+    {
+        Description = "A run's folder, a file of its checkpoints/, or a model that comes with the program: "
+            + string.Join(", ", ShippedModels.All.Select(model => model.Name)) + ".",
+        HelpName = "RUN|FILE|NAME",
+    };
+
+    // From before --model.
+    private readonly Option<string?> _checkpoint = new("--checkpoint") { HelpName = "PATH", Hidden = true };
+
+    private readonly Option<string?> _run = new("--run") { HelpName = "FOLDER", Hidden = true };
+
+    private readonly Option<string?> _weights = new("--weights")
+    {
+        Description = "CLIP weights that answer zero-shot, by captions of the class names: a file, a folder, or a "
+            + "model's name in the local cache.",
+        HelpName = "PATH|NAME",
+    };
+
+    /// <summary>The options.</summary>
+    public IReadOnlyList<Option> Options => [_model, _checkpoint, _run, _weights];
+
+    /// <summary>The model that was asked for, not yet looked for; null where none was.</summary>
+    /// <exception cref="SettingsException">More than one of the options is given.</exception>
+    public ModelRequest? Read(ParseResult parsed)
+    {
+        Option<string?>[] given =
+            [.. new[] { _model, _checkpoint, _run, _weights }.Where(option => parsed.GetValue(option) is not null)];
+        return given.Length switch
+        {
+            0 => null,
+            1 => new ModelRequest(parsed.GetValue(given[0])!, given[0] == _weights),
+            _ => throw new SettingsException(
+                $"{given[0].Name} and {given[1].Name} exclude each other: give one of them"),
+        };
+    }
+}
+
+/// <summary>A model that was asked for.</summary>
+/// <param name="Text">How it was named.</param>
+/// <param name="IsWeights">Whether it is CLIP weights, which have no classes of their own.</param>
+internal sealed record ModelRequest(string Text, bool IsWeights)
+{
+    /// <summary>The model that answers where none is named.</summary>
+    public static ModelRequest Default => new(ShippedModels.Default.Name, IsWeights: false);
+
+    /// <summary>The model as one of those that come with the program; null for another.</summary>
+    public ShippedModel? Shipped => IsWeights ? null : ShippedModels.Find(Text);
+
+    /// <summary>The folder of the run whose model it is; null where a file is named.</summary>
+    public string? Run => !IsWeights && Shipped is null && Directory.Exists(Text) ? Text : null;
+
+    /// <summary>Its name in results: that of the run's folder, the file, or the model.</summary>
+    public string Name => IsWeights || Shipped is not null ? Text
+        : Path.GetFileName(Path.TrimEndingDirectorySeparator(Text));
+
+    /// <summary>Opens the model.</summary>
+    /// <param name="device">Where to compute.</param>
+    /// <param name="classes">The classes that weights answer with.</param>
+    /// <exception cref="InputException">It is missing or damaged.</exception>
+    public Predictor Open(Device device, Func<IReadOnlyList<string>> classes)
+    {
+        if (IsWeights)
+            return Predictor.ZeroShot(Text, classes(), device);
+        if (Shipped is { } shipped)
+            return Predictor.Load(shipped.Path, device);
+        if (!Path.Exists(Text))
+            throw new InputException($"{Text}: no such file or folder, and no model of this name comes with the "
+                + $"program{Suggestion.Hint(Text, ShippedModels.All.Select(model => model.Name))}");
+        return Predictor.Load(Checkpoint.Find(Text), device);
+    }
+
+    /// <summary>Facts that its user should know, a sentence each.</summary>
+    /// <param name="info">Facts that the model states.</param>
+    public IReadOnlyList<string> NotesOf(CheckpointInfo info) =>
+        [.. new[] { Shipped?.Note, info.Terms, info.Note }.Where(note => !string.IsNullOrEmpty(note)).Select(note =>
+            note!)];
+}

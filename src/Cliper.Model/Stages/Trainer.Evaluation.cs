@@ -1,0 +1,82 @@
+using Cliper.Model.Inference;
+using Cliper.Model.Loading;
+using Cliper.Model.Metrics;
+using Cliper.Model.Prompts;
+using Cliper.Model.Samples;
+using Cliper.Model.Settings;
+using Cliper.Model.Text;
+
+namespace Cliper.Model.Stages;
+
+// How a training measures itself.
+public sealed partial class Trainer
+{
+    /// <summary>How many unreadable samples are named; the others are counted.</summary>
+    private const int MostNamed = 10;
+
+    private readonly HashSet<string> _skipped = [];
+
+    /// <summary>Evaluates the end of an epoch, with the averaged weights where there are any, and keeps the model where
+    /// it is the best so far and one is selected.</summary>
+    private Evaluation EvaluateEpoch(StageLoop loop, ITrainingStage stage, DataSplit split, int epoch,
+        CancellationToken cancellation)
+    {
+        _model.Clip.Vision.IsTraining = false;
+        loop.Average?.Exchange();
+        try
+        {
+            if (stage.Evaluation == StageEvaluation.ZeroShot)
+                return ZeroShot(split, cancellation);
+            Evaluation evaluation = Evaluate(split, cancellation);
+            double war = evaluation.Confusion.War ?? 0;
+            if (_settings.Select != Selection.Last && war > _state.BestWar)
+            {
+                _state = _state with { BestWar = war, BestEpoch = epoch };
+                _checkpoints.SaveBest(_model, _info);
+            }
+            return evaluation;
+        }
+        finally
+        {
+            // An interrupted run goes on with the weights, not with their average.
+            loop.Average?.Exchange();
+            _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
+        }
+    }
+
+    private Evaluation? Kept(long[][]? rows) => rows is null ? null
+        : new Evaluation(_data.Result.Name, ConfusionMatrix.FromRows(_model.Classes, rows), []);
+
+    private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
+    {
+        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
+        Evaluation evaluation = Evaluator.Run(_model, loader, cancellation);
+        TellSkipped(loader);
+        return evaluation;
+    }
+
+    /// <summary>Names the samples that could not be read and have not been named before, and counts all.</summary>
+    private void TellSkipped(BatchLoader loader)
+    {
+        int before = _skipped.Count;
+        foreach ((string name, string reason) in loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+            if (_skipped.Add(name) && _skipped.Count <= MostNamed)
+                _progress.Report(new MessageEvent($"skipped: {reason}", Warning: true));
+        if (_skipped.Count > before)
+            _progress.Report(new MessageEvent($"skipped {_skipped.Count} unreadable "
+                + $"{(_skipped.Count == 1 ? "sample" : "samples")} so far "
+                + "(the setting strict makes this an error)", Warning: true));
+    }
+
+    private Evaluation ZeroShot(DataSplit split, CancellationToken cancellation)
+    {
+        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
+        // A CLIP pre-trained here knows the words of its captions and no others.
+        IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces
+            : _settings.CaptionTemplates;
+        return Evaluator.ZeroShot(_model,
+            [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
+            _tokenizer.Encode(PromptTemplates.Fill(template, name), _model.Clip.Config.ContextLength))])],
+            loader, cancellation);
+    }
+}
