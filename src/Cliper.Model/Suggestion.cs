@@ -26,7 +26,7 @@ public static class Suggestion
         Nearest(word, candidates) is { } nearest ? $"; did you mean '{nearest}'?" : "";
 
     /// <summary>Optimal string alignment: rows of the edit table, the last three kept.</summary>
-    private static int Distance(string a, string b)
+    internal static int Distance(string a, string b)
     {
         int[] beforeLast = new int[b.Length + 1], last = [.. Enumerable.Range(0, b.Length + 1)],
             current = new int[b.Length + 1];

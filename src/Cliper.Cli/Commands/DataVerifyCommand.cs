@@ -37,6 +37,8 @@ internal sealed class DataVerifyCommand : CliCommand
             Terminal.WriteJson(json => Write(json, report));
         else
             Write(report);
+        foreach (string warning in report.Warnings)
+            Terminal.Say($"warning: {warning}");
         foreach (DataProblem problem in report.Problems)
             Terminal.Say($"cliper-gpu: {problem.What}; {problem.Remedy}");
         return report.Problems.Count == 0 ? ExitCode.Done : ExitCode.Input;
@@ -69,8 +71,9 @@ internal sealed class DataVerifyCommand : CliCommand
                 $"{(pair.Kind == DuplicateKind.Exact ? "exact" : $"near {pair.Similarity:F2}")}",
                 $"{(pair.Mirrored ? ", mirrored" : "")}: {across.Train.Samples[pair.Train].Name}",
                 $" = {across.Other.Samples[pair.Other].Name}"))]);
+        List("left out", [.. report.LeftOut.Select(entry => $"{entry.File}: {entry.Reason}")]);
         if (report.Problems.Count == 0)
-            Terminal.Out.WriteLine("nothing is off");
+            Terminal.Out.WriteLine(report.Warnings.Count == 0 ? "nothing is off" : "nothing is off but the warnings");
 
         static string Of(int found, int? expected) => expected is { } wanted && wanted != found ? $"{found} of {wanted}"
             : $"{found}";
@@ -142,6 +145,16 @@ internal sealed class DataVerifyCommand : CliCommand
                     == across.Other.Samples[pair.Other].Label);
                 json.WriteEndObject();
             }
+        json.WriteEndArray();
+        Strings("warnings", report.Warnings);
+        json.WriteStartArray("leftOut");
+        foreach ((string file, string reason) in report.LeftOut)
+        {
+            json.WriteStartObject();
+            json.WriteString("file", file);
+            json.WriteString("reason", reason);
+            json.WriteEndObject();
+        }
         json.WriteEndArray();
         json.WriteStartArray("problems");
         foreach (DataProblem problem in report.Problems)

@@ -64,7 +64,8 @@ internal sealed class EmbedCommand : CliCommand
         string? textFile = parsed.GetValue(_texts);
         if (images.Length == 0 && textFile is null)
             throw new SettingsException("nothing to embed: give --images, --texts, or both");
-        IReadOnlyList<Sample> samples = ImageFiles.Pictures(images);
+        var leftOut = new Dictionary<string, string>();
+        IReadOnlyList<Sample> samples = ImageFiles.Pictures(images, leftOut.Add);
         IReadOnlyList<string> texts = textFile is null ? [] : ReadTexts(textFile);
         string path = parsed.GetValue(_out)!;
         AtomicFile.Check(path);
@@ -72,6 +73,7 @@ internal sealed class EmbedCommand : CliCommand
         using var embedder = new Embedder(device, parsed.GetValue(_weights)!);
         EmbeddingSummary summary = embedder.Write(path, samples, texts, textFile ?? "", parsed.GetValue(_tokenizer),
             parsed.GetValue(_strict), Cancellation);
+        SkippedPictures.SayLeftOut(Terminal, leftOut);
         SkippedPictures.Say(Terminal, summary.Skipped);
         if (Terminal.Json)
             Terminal.WriteJson(json =>
@@ -82,6 +84,15 @@ internal sealed class EmbedCommand : CliCommand
                 json.WriteNumber("texts", summary.Texts.Count);
                 json.WriteNumber("dimension", summary.Dimension);
                 json.WriteNumber("skipped", summary.Skipped.Count);
+                json.WriteStartArray("leftOut");
+                foreach ((string file, string reason) in leftOut)
+                {
+                    json.WriteStartObject();
+                    json.WriteString("file", file);
+                    json.WriteString("reason", reason);
+                    json.WriteEndObject();
+                }
+                json.WriteEndArray();
                 json.WriteEndObject();
             });
         else

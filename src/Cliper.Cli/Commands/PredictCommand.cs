@@ -102,8 +102,10 @@ internal sealed class PredictCommand : CliCommand
         (ModelRequest request, float leastProbability) = (RequestOf(parsed), LeastProbabilityOf(parsed));
         string[] videos = [.. paths.Where(ImageFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
+        var leftOut = new Dictionary<string, string>();
         CheckOutputs(parsed, windows is not null);
-        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? ImageFiles.Clips(others) : Pictures(others);
+        IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? ImageFiles.Clips(others, leftOut.Add)
+            : Pictures(others, leftOut.Add);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using Device device = Common.OpenDevice(parsed);
         using Predictor predictor = request.Open(device, () => ClassesOf(parsed));
@@ -129,11 +131,13 @@ internal sealed class PredictCommand : CliCommand
                 drawings.WriteVideo(result, parsed.GetValue(_plot), parsed.GetValue(_annotate));
         }
         if (Terminal.Json)
-            Terminal.WriteJson(json => new PredictionDocument(model).Write(json, run.Warnings, run.Skipped, results));
+            Terminal.WriteJson(json => new PredictionDocument(model).Write(json, run.Warnings,
+                run.Skipped.Concat(leftOut).ToDictionary(), results));
         if (parsed.GetValue(_csv) is { } csv)
             WriteText(csv, new PredictionTable(model).Lines(results, windows is not null));
         if (windows is null && parsed.GetValue(_annotate) is { } annotated)
             drawings.WritePictures(annotated, results, samples);
+        SkippedPictures.SayLeftOut(Terminal, leftOut);
         return SayWhatIsMissing(run.Skipped, results.Count);
     }
 
@@ -166,11 +170,11 @@ internal sealed class PredictCommand : CliCommand
             FormattableString.Invariant($"--min-probability is {least}; it must lie within 0 and 1"));
     }
 
-    /// <summary>The pictures of paths, and the one from standard input.</summary>
-    private IReadOnlyList<Sample> Pictures(string[] paths)
+    /// <summary>The pictures of paths, and the one from standard input; what folders have beside is told.</summary>
+    private IReadOnlyList<Sample> Pictures(string[] paths, Action<string, string> leftOut)
     {
         if (!paths.Contains(StandardInput))
-            return ImageFiles.Pictures(paths);
+            return ImageFiles.Pictures(paths, leftOut);
         using var content = new MemoryStream();
         using (Stream input = Terminal.In)
             input.CopyTo(content);
@@ -178,7 +182,7 @@ internal sealed class PredictCommand : CliCommand
             throw new InputException($"{StandardInput}: nothing came from standard input; expected a picture");
         string[] others = [.. paths.Where(path => path != StandardInput)];
         return [new Sample(StandardInput, 0, [new EncodedFrame(StandardInput, content.ToArray())]),
-            .. others.Length == 0 ? [] : ImageFiles.Pictures(others)];
+            .. others.Length == 0 ? [] : ImageFiles.Pictures(others, leftOut)];
     }
 
     /// <summary>Says which files have no answer, and why; the exit code that follows.</summary>

@@ -25,4 +25,14 @@ internal static class SkippedPictures
         terminal.Say($"skipped {skipped.Count} unreadable {(skipped.Count == 1 ? "picture" : "pictures")} (--strict "
             + "makes this an error)");
     }
+
+    /// <summary>Names the first few files of folders that are left out, with the reasons, and counts them.</summary>
+    public static void SayLeftOut(Terminal terminal, IReadOnlyCollection<KeyValuePair<string, string>> leftOut)
+    {
+        foreach ((string file, string reason) in leftOut.OrderBy(entry => entry.Key, StringComparer.Ordinal)
+            .Take(Named))
+            terminal.Say($"left out: {file}: {reason}");
+        if (leftOut.Count > Named)
+            terminal.Say($"left out: {leftOut.Count} entries of the folders in all");
+    }
 }

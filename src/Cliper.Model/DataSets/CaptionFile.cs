@@ -4,8 +4,9 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.DataSets;
 
 /// <summary>
-/// Images with captions that people wrote: a folder with captions.csv, whose first line is "file,caption" and whose
-/// others give an image's path, relative to the folder, and its caption (in double quotes where it holds a comma).
+/// Images with captions that people wrote: a folder with captions.csv, whose first line is "file,caption" or means that
+/// ("filepath", "title", by tabs), and whose others give an image's path, relative to the folder, and its caption (in
+/// double quotes where it holds a comma).
 /// </summary>
 internal static class CaptionFile
 {
@@ -28,16 +29,19 @@ internal static class CaptionFile
         var samples = new List<Sample>();
         var captions = new List<string>();
         int number = 0, file = -1, caption = -1;
+        char separator = ',';
         foreach (string line in File.ReadLines(list))
         {
             cancellation.ThrowIfCancellationRequested();
             string where = $"{list}:{++number}";
             if (string.IsNullOrWhiteSpace(line))
                 continue;
-            List<string> fields = Csv.Fields(line, where);
+            if (file < 0)
+                separator = ListColumns.SeparatorOf(line) ?? ',';
+            List<string> fields = Csv.Fields(line, where, separator);
             if (file < 0)
             {
-                (file, caption) = (fields.IndexOf("file"), fields.IndexOf("caption"));
+                (file, caption) = ListColumns.OfCaptions(fields);
                 if (file < 0 || caption < 0)
                     throw new InputException($"{where}: {Layout}, found '{ForeignText.Short(line)}'");
                 continue;

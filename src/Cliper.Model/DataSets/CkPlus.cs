@@ -18,7 +18,8 @@ internal sealed class CkPlus : IDataSetFormat
     public string Name => "ckplus";
 
     public string Layout =>
-        "cohn-kanade-images/S005/001/*.png with Emotion/S005/001/*_emotion.txt, or CLASS/SUBJECT_SEQUENCE/*.png";
+        "cohn-kanade-images/S005/001/*.png with Emotion/S005/001/*_emotion.txt, or CLASS/SUBJECT_SEQUENCE/*.png, "
+        + "or CLASS/SUBJECT_SEQUENCE_FRAME.png";
 
     public bool Matches(string path, DataSetOptions options) => ClipFolders.Root(path, Images) is { } root
         && Directory.Exists(Path.Combine(root, Emotions));
@@ -30,6 +31,12 @@ internal sealed class CkPlus : IDataSetFormat
                 ? new Clips().Read(path, options)
                 with
                 { Notes = ["CK+ as clips in class folders: all frames of a clip"] }
+                : new FolderPerClass().Matches(path, options)
+                ? new FolderPerClass().Read(path, options) with
+                {
+                    Alignment = FaceAlignment.Cropped,
+                    Notes = ["CK+ as pictures in class folders, such as CK+48: each frame is a sample"],
+                }
                 : throw new InputException($"{path}: no CK+ here. Expected {Layout}; found {Folders.Describe(path)}");
         string root = ClipFolders.Root(path, Images)!;
         DataChoices choices = options.Choices;

@@ -16,13 +16,14 @@ internal sealed partial class Clips : IDataSetFormat
         + "subject";
 
     public bool Matches(string path, DataSetOptions options) =>
-        Directory.Exists(path) && Folders.Of(Folders.Splits(path)?["train"] ?? path) is [var first, ..]
+        Directory.Exists(path) && Folders.Unwrapped(path) is var root
+        && Folders.Of(Folders.ClassRoot(Folders.Splits(root)?["train"] ?? root)) is [var first, ..]
         && Folders.Images(first, options).Length == 0
         && Folders.Of(first).Any(clip => Folders.Images(clip, options).Length > 0);
 
     public RawSplits Read(string path, DataSetOptions options) =>
-        Folders.Read(path, root =>
-        WithoutOneGroup(Folders.Classes(root, (folder, name) => Samples(root, folder, name, options))));
+        Folders.Read(path, options, root =>
+            WithoutOneGroup(Folders.Classes(root, (folder, name) => Samples(root, folder, name, options), options)));
 
     private static IEnumerable<RawSample> Samples(string root, string folder, string className, DataSetOptions options)
     {
@@ -31,7 +32,7 @@ internal sealed partial class Clips : IDataSetFormat
             throw new InputException(
                 $"{loose[0]}: a picture beside folders of clips; expected CLASS/CLIP/FRAME here, move it into a clip "
                 + "or remove it");
-        foreach (string clip in Folders.Of(folder))
+        foreach (string clip in options.Findings.Folder(root, options).Folders(folder))
         {
             string[] frames = Folders.Images(clip, options);
             if (frames.Length == 0)

@@ -90,7 +90,7 @@ public sealed record DataChoices
 
     /// <summary>
     /// Regular expression whose first group is the subject in a sample's name. Empty takes what comes before the first
-    /// underscore or hyphen of a clip's name, and no subject for images.
+    /// underscore or hyphen of a clip's name, and of images what their names have in common with known data sets.
     /// </summary>
     public string Subject { get; init; } = "";
 

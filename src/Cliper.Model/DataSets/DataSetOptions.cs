@@ -37,7 +37,7 @@ public sealed record DataSetOptions
 
     /// <summary>
     /// Finds the subject in a sample's name: the first group of the expression. Null takes what comes before the first
-    /// underscore or hyphen of a clip's name, and no subject for images.
+    /// underscore or hyphen of a clip's name, and of images what <see cref="Subjects"/> finds.
     /// </summary>
     public Regex? Subject { get; init; }
 
@@ -64,6 +64,12 @@ public sealed record DataSetOptions
 
     /// <summary>Cancels the reading of lists and folders with an <see cref="OperationCanceledException"/>.</summary>
     public CancellationToken Cancellation { get; init; }
+
+    /// <summary>Whether a class without training samples is a warning, as for a check, and no error.</summary>
+    internal bool AllowsEmptyClasses { get; init; }
+
+    /// <summary>Receives what is left out.</summary>
+    internal Findings Findings { get; init; } = new();
 
     /// <summary>Reports something that is listed and not there.</summary>
     /// <exception cref="InputException">It is an error.</exception>

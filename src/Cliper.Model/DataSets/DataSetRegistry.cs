@@ -1,3 +1,4 @@
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
@@ -32,20 +33,27 @@ public static class DataSetRegistry
         if (format == null && name != Auto)
             throw new SettingsException($"there is no data set format '{name}'; known are {string.Join(", ", Names)}");
         if (!File.Exists(path) && !Directory.Exists(path))
-            throw new InputException($"{path}: no such file or folder; give the folder (or list file) of the data set");
+            throw new InputException($"{path}: no such file or folder; give the folder (or list file) of the data set"
+                + (path.Contains(FileEntry.NotUtf8) ? ", whose name has to be UTF-8 text" : ""));
         try
         {
+            // Recognizing leaves nothing out: only what the chosen format passes over counts.
             format ??= Formats.FirstOrDefault(candidate => candidate.Matches(path, options));
             if (format == null)
                 throw new InputException(
                     $"{path}: no data set was recognized here. Found: {Folders.Describe(path)}. Expected one of: "
                     + $"{Layouts()}");
+            options = options with { Findings = new Findings() };
             RawSplits raw = WithoutShort(format.Read(path, options), options.Choices.MinFrames);
-            return Assemble(path, raw, options) with
+            DataSetSplits splits = SplitAssembly.Assemble(path, raw, options);
+            IReadOnlyList<LeftOut> left = options.Findings.LeftOut;
+            return splits with
             {
                 Format = format.Name,
-                Notes = raw.Notes,
-                Alignment = raw.Alignment
+                Notes = [.. raw.Notes, .. splits.Notes],
+                Alignment = raw.Alignment,
+                Warnings = [.. splits.Warnings, .. left.Count == 0 ? [] : (string[])[Say(left)]],
+                LeftOut = [.. left.Select(entry => (entry.File, entry.Reason))],
             };
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -79,69 +87,7 @@ public static class DataSetRegistry
             samples == null ? null : [.. samples.Where(sample => sample.Frames.Count >= minFrames)];
     }
 
-    private static DataSetSplits Assemble(string path, RawSplits raw, DataSetOptions options)
-    {
-        string[] classes = ClassNames(path, raw, options);
-        DataSplit train = Split("train", raw.Train, classes, path);
-        DataSplit? validation = raw.Validation == null ? null : Split("validation", raw.Validation, classes, path);
-        DataSplit? test = raw.Test == null ? null : Split("test", raw.Test, classes, path);
-        if (validation == null && test == null)
-        {
-            if (options.Folds > 0)
-                (train, test) = train.Fold(options.Folds, options.Fold, options.Seed);
-            else if (options.TestFraction > 0)
-                (train, test) = train.HoldOut(options.TestFraction, options.Seed, "test");
-        }
-        if (validation == null && options.ValidationFraction > 0)
-            (train, validation) = train.HoldOut(options.ValidationFraction, options.Seed);
-        if (train.CountByClass() is var counts && Array.IndexOf(counts, 0) is var empty and >= 0)
-            throw new InputException(
-                $"{path}: the class {classes[empty]} has no training samples; add some, or leave the class out");
-        return new DataSetSplits(train, validation, test);
-    }
-
-    private static string[] ClassNames(string path, RawSplits raw, DataSetOptions options)
-    {
-        if (options.Classes != null)
-            return [.. options.Classes.Select(Expressions.Canonical)];
-        string[] classes =
-            [.. raw.All.SelectMany(samples => samples).Select(sample => Expressions.Canonical(sample.Class))
-            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-        if (classes.Length < 2)
-            throw new InputException(
-                $"{path}: {(classes.Length == 0 ? "no pictures" : $"only the class {classes[0]}")} found, expected "
-                + "pictures of at least two classes");
-        return classes;
-    }
-
-    private static DataSplit Split(string name, IReadOnlyList<RawSample> samples, string[] classes, string path)
-    {
-        if (samples.Count == 0)
-            throw new InputException(
-                $"{path}: the {name} split has no pictures; add some, or remove its folder or rows");
-        var labels = classes.Select((label, index) => (label, index)).ToDictionary(pair => pair.label, pair =>
-            pair.index, StringComparer.OrdinalIgnoreCase);
-        var result = new List<Sample>(samples.Count);
-        foreach (RawSample sample in samples)
-        {
-            if (!labels.TryGetValue(Expressions.Canonical(sample.Class), out int label))
-                throw new InputException(
-                    $"{sample.Where}: unknown class '{sample.Class}'; the classes are {string.Join(", ", classes)}");
-            result.Add(new Sample(sample.Name, label, sample.Frames, sample.Group, VotesOf(sample, labels)));
-        }
-        return new DataSplit(name, classes, result);
-    }
-
-    /// <summary>Votes by label; those for classes that are left out count for nobody.</summary>
-    private static float[]? VotesOf(RawSample sample, Dictionary<string, int> labels)
-    {
-        if (sample.Votes == null)
-            return null;
-        var votes = new float[labels.Count];
-        foreach ((string name, float share) in sample.Votes)
-            if (labels.TryGetValue(Expressions.Canonical(name), out int label))
-                votes[label] += share;
-        float sum = votes.Sum();
-        return [.. votes.Select(share => share / sum)];
-    }
+    private static string Say(IReadOnlyList<LeftOut> left) =>
+        $"{left.Count} {(left.Count == 1 ? "entry" : "entries")} of the folders left out, the first: {left[0].File}: "
+        + left[0].Reason;
 }

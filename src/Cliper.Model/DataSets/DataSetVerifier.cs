@@ -38,7 +38,14 @@ public sealed record SplitCount(string Name, int Found, int? Expected, IReadOnly
 public sealed record DataSetReport(string Format, IReadOnlyList<string> Notes, IReadOnlyList<SplitCount> Splits,
     IReadOnlyList<string> Missing,
     IReadOnlyList<string> Unreadable, IReadOnlyList<(string Split, IReadOnlyList<string> Names)> Copies,
-    IReadOnlyList<DuplicateReport> Across, IReadOnlyList<DataProblem> Problems);
+    IReadOnlyList<DuplicateReport> Across, IReadOnlyList<DataProblem> Problems)
+{
+    /// <summary>One sentence for each thing that looks like a mistake.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Entries of folders that are no part of the data, and why.</summary>
+    public IReadOnlyList<(string File, string Reason)> LeftOut { get; init; } = [];
+}
 
 /// <summary>Checks a data set from its lists to the last pixel.</summary>
 public static class DataSetVerifier
@@ -62,6 +69,7 @@ public static class DataSetVerifier
         options = options with
         {
             Missing = missing.Add,
+            AllowsEmptyClasses = true,
             TestFraction = 0,
             Folds = 0,
             ValidationFraction = 0,
@@ -76,7 +84,11 @@ public static class DataSetVerifier
                 + $" not there, the first: {missing[0]}",
                 "unpack the archives again into the same folder; lists and pictures must be of one version"));
         if (!images)
-            return new DataSetReport(splits.Format, splits.Notes, counts, missing, [], [], [], problems);
+            return new DataSetReport(splits.Format, splits.Notes, counts, missing, [], [], [], problems)
+            {
+                Warnings = splits.Warnings,
+                LeftOut = splits.LeftOut,
+            };
         var parallel = new ParallelOptions
         {
             MaxDegreeOfParallelism = threads == 0 ? Environment.ProcessorCount : threads,
@@ -113,7 +125,11 @@ public static class DataSetVerifier
             problems.Add(new DataProblem(report.ToString(),
                 "training leaves out its side of each pair (dropDuplicates, the default); between validation and "
                 + "test there is no remedy but to say so"));
-        return new DataSetReport(splits.Format, splits.Notes, counts, missing, unreadable, copies, across, problems);
+        return new DataSetReport(splits.Format, splits.Notes, counts, missing, unreadable, copies, across, problems)
+        {
+            Warnings = splits.Warnings,
+            LeftOut = splits.LeftOut,
+        };
     }
 
     private static IEnumerable<SplitCount> Counts(DataSetSplits splits, IReadOnlyList<ExpectedCounts.Count> expected)

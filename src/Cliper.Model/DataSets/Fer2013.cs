@@ -10,7 +10,9 @@ namespace Cliper.Model.DataSets;
 /// </summary>
 internal sealed class Fer2013 : IDataSetFormat
 {
-    private const string FileName = "fer2013.csv";
+    // The second is the name of the same table in the competition's data.
+    private static readonly string[] FileNames = ["fer2013.csv", "icml_face_data.csv"];
+
     /// <summary>Width and height of an image.</summary>
     internal const int Side = 48;
 
@@ -46,7 +48,7 @@ internal sealed class Fer2013 : IDataSetFormat
     }
 
     private static string? FileOf(string path) =>
-        File.Exists(path) ? path : Path.Combine(path, FileName) is var inside && File.Exists(inside) ? inside : null;
+        File.Exists(path) ? path : FileNames.Select(name => Path.Combine(path, name)).FirstOrDefault(File.Exists);
 
     private static bool HasHeader(string file)
     {
@@ -86,14 +88,8 @@ internal sealed class Fer2013 : IDataSetFormat
     }
 
     /// <summary>The split that a row's Usage means.</summary>
-    internal static string SplitOf(string usage, string where) => usage switch
-    {
-        "Training" => "train",
-        "PublicTest" => "validation",
-        "PrivateTest" => "test",
-        _ => throw new InputException(
-            $"{where}: unknown Usage '{ForeignText.Short(usage)}', expected Training, PublicTest or PrivateTest"),
-    };
+    internal static string SplitOf(string usage, string where) => SplitNames.Of(usage) ?? throw new InputException(
+        $"{where}: unknown Usage '{ForeignText.Short(usage)}', expected Training, PublicTest or PrivateTest");
 
     private static byte[] PixelsOf(string field, string where)
     {

@@ -26,13 +26,18 @@ internal sealed class FerPlus : IDataSetFormat
 
     public string Name => "ferplus";
 
-    public string Layout => "fer2013new.csv (votes) beside fer2013.csv (pixels), row by row";
+    public string Layout => "fer2013new.csv (votes) beside fer2013.csv (pixels), row by row, or "
+        + "FER2013{Train,Valid,Test}/*.png with a label.csv of votes in each";
 
     public bool Matches(string path, DataSetOptions options) =>
-        File.Exists(path) && Path.GetFileName(path) == VotesName || File.Exists(Path.Combine(path, VotesName));
+        File.Exists(path) && Path.GetFileName(path) == VotesName || File.Exists(Path.Combine(path, VotesName))
+        || FerPlusFolders.RootOf(path) is not null;
 
     public RawSplits Read(string path, DataSetOptions options)
     {
+        if (!File.Exists(path) && !File.Exists(Path.Combine(path, VotesName))
+            && FerPlusFolders.RootOf(path) is { } root)
+            return FerPlusFolders.Read(root, options);
         string folder = File.Exists(path) ? Path.GetDirectoryName(Path.GetFullPath(path))! : path;
         string votes = Path.Combine(folder, VotesName), pixels = Path.Combine(folder, PixelsName);
         foreach (string file in new[] { votes, pixels })
@@ -54,8 +59,7 @@ internal sealed class FerPlus : IDataSetFormat
                 throw new InputException(
                     $"{where}: a row of {split} beside one of {images.Current.Split} ({pixels}:{images.Current.Line}); "
                     + "both files need the same rows in the same order");
-            Dictionary<string, float>? shares = options.Choices.FerPlus == FerPlusLabels.Majority ? Majority(row)
-                : Soft(row);
+            Dictionary<string, float>? shares = Shares(row, options);
             if (shares == null)
             {
                 left++;
@@ -71,19 +75,31 @@ internal sealed class FerPlus : IDataSetFormat
         if (images.MoveNext())
             throw new InputException(
                 $"{pixels}:{images.Current.Line}: a row more than {votes} has; both need the same rows");
-        string labeling = options.Choices.FerPlus == FerPlusLabels.Majority ? "majority"
-            : "votes, training draws anew each epoch";
         return new RawSplits(splits["train"], NoneIfEmpty(splits["validation"]), NoneIfEmpty(splits["test"]))
         {
             Alignment = FaceAlignment.Cropped,
-            Notes =
-            [
-                $"FER+: labels by {labeling} (ferPlus); {left} pictures without one of the 8 expressions left out",
-            ],
+            Notes = [Note(left, options)],
         };
 
         static List<RawSample>? NoneIfEmpty(List<RawSample> samples) => samples.Count > 0 ? samples : null;
     }
+
+    /// <summary>Shares of the expressions by the choice of labels; null where the image is left out.</summary>
+    internal static Dictionary<string, float>? Shares(int[] votes, DataSetOptions options) =>
+        options.Choices.FerPlus == FerPlusLabels.Majority ? Majority(votes) : Soft(votes);
+
+    /// <summary>The note on how labels were made.</summary>
+    /// <param name="left">Images left out.</param>
+    /// <param name="options">Has the choice.</param>
+    internal static string Note(int left, DataSetOptions options) => "FER+: labels by "
+        + (options.Choices.FerPlus == FerPlusLabels.Majority ? "majority" : "votes, training draws anew each epoch")
+        + $" (ferPlus); {left} pictures without one of the 8 expressions left out";
+
+    /// <summary>A number of votes.</summary>
+    /// <exception cref="InputException">It is none.</exception>
+    internal static int VotesOf(string field, string where) =>
+        int.TryParse(field, NumberStyles.None, CultureInfo.InvariantCulture, out int votes) && votes <= 100 ? votes
+        : throw new InputException($"{where}: '{ForeignText.Short(field)}' is no number of votes");
 
     /// <summary>The rows: line, ten counts, split.</summary>
     internal static IEnumerable<(int Line, int[] Votes, string Split)> Parse(TextReader reader, string name)
@@ -108,10 +124,7 @@ internal sealed class FerPlus : IDataSetFormat
                 throw new InputException($"{where}: {fields.Count} columns, expected {columns.Count}");
             var votes = new int[places.Length];
             for (int i = 0; i < votes.Length; i++)
-                if (!int.TryParse(fields[places[i]], NumberStyles.None, CultureInfo.InvariantCulture, out votes[i])
-                    || votes[i] > 100)
-                    throw new InputException(
-                    $"{where}: '{ForeignText.Short(fields[places[i]])}' is no number of votes");
+                votes[i] = VotesOf(fields[places[i]], where);
             yield return (line, votes, Fer2013.SplitOf(fields[usage], where));
         }
     }

@@ -10,15 +10,13 @@ namespace Cliper.Model.DataSets;
 /// </summary>
 internal sealed class ListFiles : IDataSetFormat
 {
-    private static readonly string[] Extensions = [".csv", ".txt", ".lst", ".list"];
-    private static readonly string[] PathNames = ["path", "file", "filename", "image", "video", "video_name"];
-    private static readonly string[] LabelNames = ["label", "class", "expression", "emotion"];
-    private static readonly string[] SplitNames = ["split", "usage", "set", "partition"];
+    private static readonly string[] Extensions = [".csv", ".tsv", ".txt", ".lst", ".list"];
 
     public string Name => "list";
 
     public string Layout =>
-        "FILE.csv with path,label[,split], FILE.txt with 'path [frames] label', or a folder with train.csv, "
+        "FILE.csv with path,label[,split] (also by tabs, ';' or '|'), FILE.txt with 'path [frames] label', or a "
+        + "folder with train.csv, "
         + "validation.csv, test.csv (or .txt)";
 
     public bool Matches(string path, DataSetOptions options) =>
@@ -50,8 +48,12 @@ internal sealed class ListFiles : IDataSetFormat
     private static Dictionary<string, string> ListsOf(string folder)
     {
         var lists = new Dictionary<string, string>();
+        // Beside folders of the splits, "train_labels.csv" tells what these hold already.
+        bool hasFolders = Folders.Splits(folder) is not null;
         foreach (string file in Directory.EnumerateFiles(folder).Where(IsList).Order(StringComparer.Ordinal))
-            if (Folders.SplitOf(Path.GetFileNameWithoutExtension(file)) is { } split && !lists.TryAdd(split, file))
+            if (SplitNames.Of(Path.GetFileNameWithoutExtension(file)) is { } split
+                && (!hasFolders || SplitNames.Words(Path.GetFileNameWithoutExtension(file)).Count == 1)
+                && !lists.TryAdd(split, file))
                 throw new InputException(
                     $"{folder}: both {Path.GetFileName(lists[split])} and {Path.GetFileName(file)} list a {split} "
                     + "split; remove one");
@@ -65,9 +67,15 @@ internal sealed class ListFiles : IDataSetFormat
         string root = options.ImageRoot ?? Path.GetDirectoryName(Path.GetFullPath(list))!;
         int found = 0;
         var faults = new List<string>();
+        Row? first = null;
+        bool firstIsThere = false, classComesAgain = false;
         foreach (Row row in Parse(reader, list, defaultSplit, options.Classes))
         {
-            if (FramesOf(row, root, options, faults) is not { } frames)
+            IReadOnlyList<Frame>? frames = FramesOf(row, root, options, faults);
+            classComesAgain |= first?.Class == row.Class;
+            if (first is null)
+                (first, firstIsThere) = (row, frames is not null);
+            if (frames is null)
                 continue;
             if (!splits.TryGetValue(row.Split, out List<RawSample>? samples))
                 splits.Add(row.Split, samples = []);
@@ -78,6 +86,9 @@ internal sealed class ListFiles : IDataSetFormat
         if (found == 0)
             throw new InputException(faults.Count > 0 ? faults[0]
                 : $"{list}: the list is empty; expected {new ListFiles().Layout}");
+        if (!firstIsThere && !classComesAgain && first is { } header && !ListColumns.IsPath(header.Path))
+            throw new InputException($"{header.Where}: '{ForeignText.Short($"{header.Path}, {header.Class}")}' is "
+                + $"neither a file nor a header with known columns; known are {ListColumns.Known}");
         faults.ForEach(options.ReportMissing);
     }
 
@@ -89,6 +100,9 @@ internal sealed class ListFiles : IDataSetFormat
         string path = row.Path;
         if (options.RewriteFrom != null && path.StartsWith(options.RewriteFrom, StringComparison.Ordinal))
             path = options.RewriteTo + path[options.RewriteFrom.Length..];
+        // Lists that were made on Windows have backslashes.
+        if (Path.DirectorySeparatorChar == '/' && path.Contains('\\') && !Path.Exists(Path.Combine(root, path)))
+            path = path.Replace('\\', '/');
         path = Path.Combine(root, path);
         if (File.Exists(path))
             return [new FileFrame(path)];
@@ -120,8 +134,8 @@ internal sealed class ListFiles : IDataSetFormat
     internal static IEnumerable<Row> Parse(TextReader reader, string name, string defaultSplit,
         IReadOnlyList<string>? classes)
     {
-        (int Path, int Label, int Split) columns = (0, 1, 2);
-        bool first = true;
+        ListColumns columns = default;
+        char? separator = null;
         int width = 0;
         var seen = new Dictionary<(string Split, string Path), int>();
         for (int line = 1; reader.ReadLine() is { } text; line++)
@@ -129,25 +143,34 @@ internal sealed class ListFiles : IDataSetFormat
             if (string.IsNullOrWhiteSpace(text) || text.StartsWith('#'))
                 continue;
             string where = $"{name}:{line}";
+            if (width == 0)
+                separator = ListColumns.SeparatorOf(text);
             Row row;
-            if (text.Contains(','))
+            if (separator is { } sign)
             {
-                List<string> fields = Csv.Fields(text, where);
-                if (first)
+                List<string> fields = Csv.Fields(text, where, sign);
+                if (width == 0)
                 {
-                    first = false;
                     width = fields.Count;
-                    if (HeaderOf(fields) is { } header)
+                    if (ListColumns.OfHeader(fields, where) is { } header)
                     {
                         columns = header;
                         continue;
                     }
+                    columns = ListColumns.OfRow(fields, field => Expressions.IsKnown(field)
+                        || classes?.Contains(field, StringComparer.OrdinalIgnoreCase) == true);
                 }
                 row = FromFields(fields, columns, width, defaultSplit, where, classes);
             }
             else
             {
-                first = false;
+                if (width == 0 && ListColumns.OfHeader(text.Split((char[]?)null,
+                    StringSplitOptions.RemoveEmptyEntries), where) is { Path: 0, Label: > 0 })
+                {
+                    width = 1;
+                    continue;
+                }
+                width = 1;
                 row = FromWords(text, defaultSplit, where, classes);
             }
             if (!seen.TryAdd((row.Split, row.Path), line))
@@ -157,15 +180,7 @@ internal sealed class ListFiles : IDataSetFormat
         }
     }
 
-    private static (int Path, int Label, int Split)? HeaderOf(List<string> fields)
-    {
-        int Find(string[] names) => fields.FindIndex(field => names.Contains(field, StringComparer.OrdinalIgnoreCase));
-        (int path, int label, int split) = (Find(PathNames), Find(LabelNames), Find(SplitNames));
-        return path >= 0 && label >= 0 ? (path, label, split < 0 ? int.MaxValue : split) : null;
-    }
-
-    private static Row FromFields(List<string> fields, (int Path, int Label, int Split) columns, int width,
-        string defaultSplit,
+    private static Row FromFields(List<string> fields, ListColumns columns, int width, string defaultSplit,
         string where, IReadOnlyList<string>? classes)
     {
         if (fields.Count < 2 || fields.Count != width)
@@ -173,7 +188,7 @@ internal sealed class ListFiles : IDataSetFormat
                 $"{where}: {fields.Count} columns, expected {Math.Max(2, width)}: path,label[,split]");
         string split = defaultSplit;
         if (columns.Split < fields.Count && fields[columns.Split].Length > 0)
-            split = Folders.SplitOf(fields[columns.Split])
+            split = SplitNames.Of(fields[columns.Split])
                 ?? throw new InputException(
                     $"{where}: unknown split '{ForeignText.Short(fields[columns.Split])}', "
                     + "expected train, validation or test");

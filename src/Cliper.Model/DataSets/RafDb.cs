@@ -27,8 +27,8 @@ internal sealed class RafDb : IDataSetFormat
         if (ListOf(path) is { } list)
             return ReadOfficial(list, options);
         if (NumberedRoot(path) is { } root)
-            return Folders.Read(root, split => Folders.Classes(split, (folder, name) => FolderPerClass.Samples(split,
-                folder, name, options),
+            return Folders.Read(root, options, split => Folders.Classes(split,
+                (folder, name) => FolderPerClass.Samples(split, folder, name, options), options,
                 folder => ClassOf(folder, Path.Combine(split, folder)))) with
             {
                 Alignment = FaceAlignment.Aligned,
@@ -44,8 +44,9 @@ internal sealed class RafDb : IDataSetFormat
 
     private static string? NumberedRoot(string path) =>
         Directory.Exists(path)
-            ? new[] { path, Path.Combine(path, "DATASET") }.FirstOrDefault(root => Directory.Exists(root)
-                && Folders.Splits(root) is { } splits && Directory.Exists(Path.Combine(splits["train"], "1"))
+            ? new[] { path, Path.Combine(path, "DATASET"), Folders.Unwrapped(path) }.FirstOrDefault(root =>
+                Directory.Exists(root) && Folders.Splits(root) is { } splits
+                && Directory.Exists(Path.Combine(splits["train"], "1"))
                 && Directory.Exists(Path.Combine(splits["train"], "7")))
             : null;
 
@@ -65,7 +66,7 @@ internal sealed class RafDb : IDataSetFormat
         {
             string image = isAligned ? $"{Path.GetFileNameWithoutExtension(file)}_aligned{Path.GetExtension(file)}"
                 : file;
-            if (!present.Contains(image))
+            if (!present.Remove(image))
             {
                 options.ReportMissing(
                     $"{list}:{line}: {image} is not in {folder}; unpack the pictures again, or remove the line");
@@ -74,6 +75,8 @@ internal sealed class RafDb : IDataSetFormat
             var sample = new RawSample(file, className, [new FileFrame(Path.Combine(folder, image))], $"{list}:{line}");
             (file.StartsWith("train", StringComparison.Ordinal) ? train : test).Add(sample);
         }
+        foreach (string unlisted in present)
+            options.Findings.LeaveOut(Path.Combine(folder, unlisted), $"{Path.GetFileName(list)} does not list it");
         return new RawSplits(train, null, test.Count > 0 ? test : null)
         {
             Alignment = isAligned ? FaceAlignment.Aligned : FaceAlignment.WholeImage,

@@ -14,13 +14,14 @@ public static class Csv
     /// </summary>
     /// <param name="line">The line, without its end.</param>
     /// <param name="where">File and line number for an error.</param>
+    /// <param name="separator">Sign between the fields.</param>
     /// <exception cref="InputException">A quote is not closed.</exception>
-    internal static List<string> Fields(string line, string where)
+    internal static List<string> Fields(string line, string where, char separator = ',')
     {
         var fields = new List<string>();
         if (!line.Contains('"'))
         {
-            foreach (Range range in line.AsSpan().Split(','))
+            foreach (Range range in line.AsSpan().Split(separator))
                 fields.Add(line.AsSpan(range).Trim().ToString());
             return fields;
         }
@@ -36,7 +37,7 @@ public static class Csv
                 else
                     quoted = !quoted;
             }
-            else if (c == ',' && !quoted)
+            else if (c == separator && !quoted)
             {
                 fields.Add(field.ToString().Trim());
                 field.Clear();

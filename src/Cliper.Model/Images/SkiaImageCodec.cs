@@ -25,14 +25,18 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
     {
         if (encoded.IsEmpty)
             throw new InputException($"{name}: the file is empty; replace or remove it");
+        // Skia also takes WBMP, which begins with two zero bytes as much else does, and icons.
+        if (!ImageSignature.IsForSkia(encoded))
+            throw new InputException(
+                $"{name}: {ImageSignature.Describe(encoded[..Math.Min(encoded.Length, ImageSignature.HeadBytes)])}; "
+                + $"expected a picture ({ImageSignature.Read}); replace or remove it");
         fixed (byte* bytes = encoded)
         {
             using var data = SKData.Create((nint)bytes, encoded.Length);
             using SKCodec? codec = SKCodec.Create(data);
             if (codec == null)
                 throw new InputException(
-                    $"{name}: not a readable picture (JPEG, PNG, WebP, BMP, GIF, TIFF, TGA, PBM, PGM, PPM); replace "
-                    + "or remove it");
+                    $"{name}: not a readable picture, its header is damaged; replace or remove it");
             int width = codec.Info.Width, height = codec.Info.Height;
             CheckSize(width, height, name);
             bool gray = codec.Info.ColorType == SKColorType.Gray8;

@@ -31,6 +31,8 @@ public static class RunData
         DataSetSplits splits = OpenSplits(settings, cancellation);
         foreach (string note in splits.Notes)
             progress.Report(new MessageEvent(note));
+        foreach (string warning in splits.Warnings)
+            progress.Report(new MessageEvent(warning, Warning: true));
         if (settings.Init.Length == 0 && Recipes.PaperInitOf(settings.Recipe) is { } begins)
             progress.Report(new MessageEvent($"the paper begins with {begins}; without it the figure is not the "
                 + "paper's protocol", Warning: true)

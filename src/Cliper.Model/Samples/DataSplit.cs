@@ -74,9 +74,8 @@ public sealed class DataSplit
     }
 
     /// <summary>
-    /// Splits in two: <paramref name="fraction"/> of each class (rounded to nearest, at least one of a class with two
-    /// samples or more) is held out, whole groups where samples have groups. The same seed holds out the same samples,
-    /// whatever their order.
+    /// Splits in two: about <paramref name="fraction"/> of each class is held out, whole groups where samples have
+    /// groups. The same seed holds out the same samples, whatever their order. A group that alone has a class stays.
     /// </summary>
     /// <param name="fraction">Part to hold out, above 0 and below 1.</param>
     /// <param name="seed">Seed of the choice.</param>
@@ -85,15 +84,15 @@ public sealed class DataSplit
     {
         if (!(fraction is > 0 and < 1))
             throw new SettingsException($"a held-out part is above 0 and below 1, given was {fraction}");
-        HashSet<string> held = Samples.Any(sample => sample.Group != null) ? HoldGroups(fraction, seed)
-            : HoldSamples(fraction, seed);
-        return (new DataSplit(Name, Classes, [.. Samples.Where(sample => !held.Contains(sample.Name))]),
-            new DataSplit(heldName, Classes, [.. Samples.Where(sample => held.Contains(sample.Name))]));
+        return Without(Samples.Any(sample => sample.Group != null)
+            ? new StratifiedGroups(Samples, Classes.Count, seed).HoldOut(fraction)
+            : HoldSamples(fraction, seed), heldName);
     }
 
     /// <summary>
-    /// Divides whole groups (subjects) into <paramref name="folds"/> folds of about equal size and returns fold
-    /// <paramref name="fold"/> as the held-out part. A sample without a group is its own.
+    /// Divides whole groups (subjects) into <paramref name="folds"/> folds of about equal size, in which each class is
+    /// divided about equally, and returns fold <paramref name="fold"/> as the held-out part. A sample without a group
+    /// is its own. A group that alone has a class is in no fold, so that every fold can be trained.
     /// </summary>
     /// <param name="folds">Number of folds, at least 2.</param>
     /// <param name="fold">Index of the held-out fold, from 1.</param>
@@ -101,25 +100,18 @@ public sealed class DataSplit
     /// <param name="heldName">Name of the held-out part.</param>
     public (DataSplit Kept, DataSplit Held) Fold(int folds, int fold, ulong seed, string heldName = "test")
     {
-        List<IGrouping<string, Sample>> groups = ShuffledGroups(seed);
+        var groups = new StratifiedGroups(Samples, Classes.Count, seed);
         if (folds < 2 || folds > groups.Count)
             throw new SettingsException(
                 $"the number of folds is from 2 to the {groups.Count} subjects, given was {folds}");
         if (fold < 1 || fold > folds)
             throw new SettingsException($"the fold is from 1 to {folds}, given was {fold}");
-        // Each group, in random order, joins the fold that is smallest so far.
-        var sizes = new int[folds];
-        var held = new HashSet<string>();
-        foreach (IGrouping<string, Sample> group in groups)
-        {
-            int part = Array.IndexOf(sizes, sizes.Min());
-            sizes[part] += group.Count();
-            if (part == fold - 1)
-                held.UnionWith(group.Select(sample => sample.Name));
-        }
-        return (new DataSplit(Name, Classes, [.. Samples.Where(sample => !held.Contains(sample.Name))]),
-            new DataSplit(heldName, Classes, [.. Samples.Where(sample => held.Contains(sample.Name))]));
+        return Without(groups.Fold(folds, fold), heldName);
     }
+
+    private (DataSplit Kept, DataSplit Held) Without(HashSet<string> held, string heldName) =>
+        (new DataSplit(Name, Classes, [.. Samples.Where(sample => !held.Contains(sample.Name))]),
+        new DataSplit(heldName, Classes, [.. Samples.Where(sample => held.Contains(sample.Name))]));
 
     private HashSet<string> HoldSamples(double fraction, ulong seed)
     {
@@ -134,28 +126,6 @@ public sealed class DataSplit
             held.UnionWith(names.Take(count));
         }
         return held;
-    }
-
-    private HashSet<string> HoldGroups(double fraction, ulong seed)
-    {
-        List<IGrouping<string, Sample>> groups = ShuffledGroups(seed);
-        var held = new HashSet<string>();
-        double wanted = Samples.Count * fraction;
-        foreach (IGrouping<string, Sample> group in groups.SkipLast(1))
-        {
-            // A group is taken when that brings the number nearer to what is wanted.
-            if (held.Count + group.Count() / 2.0 <= wanted)
-                held.UnionWith(group.Select(sample => sample.Name));
-        }
-        return held;
-    }
-
-    private List<IGrouping<string, Sample>> ShuffledGroups(ulong seed)
-    {
-        IGrouping<string, Sample>[] groups = [.. Samples.GroupBy(sample => sample.Group ?? sample.Name)
-            .OrderBy(group => group.Key, StringComparer.Ordinal)];
-        new RandomStream(seed, RandomPurpose.Split).Shuffle(groups.AsSpan());
-        return [.. groups];
     }
 }
 
@@ -172,6 +142,12 @@ public sealed record DataSetSplits(DataSplit Train, DataSplit? Validation, DataS
 
     /// <summary>One sentence for each choice made in reading the data set, and for all that was left out.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>One sentence for each thing that looks like a mistake in the data.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>Entries of folders that are no part of the data, and why.</summary>
+    public IReadOnlyList<(string File, string Reason)> LeftOut { get; init; } = [];
 
     /// <summary>How the images show their faces.</summary>
     public FaceAlignment Alignment { get; init; }

@@ -1,4 +1,6 @@
 using System.Collections.Frozen;
+using System.Text;
+using Cliper.Model.Text;
 
 namespace Cliper.Model.Samples;
 
@@ -33,13 +35,19 @@ internal static class Expressions
     /// <summary>The canonical names, in alphabetical order.</summary>
     public static IReadOnlyList<string> All { get; } = [.. Table.Select(row => row.Name)];
 
+    /// <summary>All names and synonyms, in lower case.</summary>
+    internal static IEnumerable<string> Words => Names.Keys;
+
     /// <summary>
-    /// The canonical name: "Angry" becomes "anger". A name that is no expression is trimmed and kept as it is.
+    /// The canonical name: "Angry" becomes "anger", and so does "0_angry". A name that is no expression is trimmed,
+    /// its accents are composed (NFC), and it is kept so.
     /// </summary>
-    public static string Canonical(string name) => Names.GetValueOrDefault(name.Trim(), name.Trim());
+    public static string Canonical(string name) =>
+        Names.TryGetValue(name.Trim(), out string? known) || Names.TryGetValue(WithoutNumber(name), out known) ? known
+        : UnicodeNormalizer.Normalize(name.Trim(), NormalizationForm.FormC);
 
     /// <summary>Whether <paramref name="name"/> is an expression or a synonym of one.</summary>
-    public static bool IsKnown(string name) => Names.ContainsKey(name.Trim());
+    public static bool IsKnown(string name) => Names.ContainsKey(name.Trim()) || Names.ContainsKey(WithoutNumber(name));
 
     /// <summary>For "a photo of a happy face": "happiness" becomes "happy". Other names are kept as they are.</summary>
     public static string Adjective(string name) => Adjectives.GetValueOrDefault(Canonical(name), name);
@@ -52,5 +60,13 @@ internal static class Expressions
             if (string.Equals(Canonical(classes[i]), canonical, StringComparison.OrdinalIgnoreCase))
                 return i;
         return -1;
+    }
+
+    /// <summary>"0_angry", "1. happy" and "02-sad" without number and sign.</summary>
+    private static string WithoutNumber(string name)
+    {
+        string trimmed = name.Trim(), rest = trimmed.TrimStart("0123456789".ToCharArray());
+        return rest.Length < trimmed.Length && rest.Length > 0 && !char.IsLetter(rest[0])
+            ? rest.TrimStart(' ', '_', '-', '.', ')') : trimmed;
     }
 }

@@ -11,7 +11,7 @@ namespace Cliper.Model.Text;
 public sealed partial class BpeVocabulary
 {
     internal const string VocabularyName = "vocab.json", MergesName = "merges.txt", TokenizerName = "tokenizer.json",
-        OpenAIName = "bpe_simple_vocab_16e6.txt.gz";
+        OpenAIName = "bpe_simple_vocab_16e6.txt.gz", NormalizerName = "normalizer.json";
 
     private const long LongestFile = 64_000_000;
 
@@ -20,7 +20,8 @@ public sealed partial class BpeVocabulary
 
     /// <summary>
     /// Reads a vocabulary: a folder with vocab.json and merges.txt, with tokenizer.json, or with OpenAI's merges; or
-    /// such a tokenizer.json, or merges as text, gzipped (.gz) or not.
+    /// such a tokenizer.json, or merges as text, gzipped (.gz) or not. A tokenizer.json says how texts are normalized;
+    /// elsewhere that is OpenAI's way.
     /// </summary>
     /// <exception cref="InputException">There is none, or it is damaged.</exception>
     public static BpeVocabulary Load(string path)
@@ -48,7 +49,10 @@ public sealed partial class BpeVocabulary
     {
         string vocabulary = Path.Combine(folder, VocabularyName), tokenizer = Path.Combine(folder, TokenizerName),
             merges = Path.Combine(folder, OpenAIName);
+        string normalizer = Path.Combine(folder, NormalizerName);
         return File.Exists(vocabulary) ? LoadPair(vocabulary, Path.Combine(folder, MergesName))
+                .With(File.Exists(normalizer) ? ParseNormalizer(File.ReadAllText(normalizer), normalizer)
+                    : File.Exists(tokenizer) ? NormalizerOf(tokenizer) : null)
             : File.Exists(tokenizer) ? LoadTokenizer(tokenizer)
             : File.Exists(merges) ? LoadMerges(merges, Unzip(merges))
             : null;
@@ -70,6 +74,31 @@ public sealed partial class BpeVocabulary
         AtomicFile.Write(Path.Combine(folder, VocabularyName), stream => stream.Write(buffer.WrittenSpan));
         AtomicFile.Write(Path.Combine(folder, MergesName), stream =>
             stream.Write(Encoding.UTF8.GetBytes(MergesText())));
+        if (Normalizer.Json is { } steps)
+            AtomicFile.Write(Path.Combine(folder, NormalizerName), stream =>
+                stream.Write(Encoding.UTF8.GetBytes(steps)));
+    }
+
+    private static TextNormalizer ParseNormalizer(string text, string path)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(text);
+            return TextNormalizer.Parse(document.RootElement, path);
+        }
+        catch (JsonException failure)
+        {
+            throw new InputException($"{path}: the normalizer of texts is no JSON ({failure.Message}); {Remedy}",
+                failure);
+        }
+    }
+
+    private static TextNormalizer? NormalizerOf(string tokenizer)
+    {
+        using JsonDocument document = JsonInput.Read(tokenizer, LongestFile);
+        return document.RootElement.ValueKind == JsonValueKind.Object
+            && document.RootElement.TryGetProperty("normalizer", out JsonElement normalizer)
+            ? TextNormalizer.Parse(normalizer, tokenizer) : null;
     }
 
     private static BpeVocabulary LoadPair(string vocabularyPath, string mergesPath)
@@ -109,7 +138,9 @@ public sealed partial class BpeVocabulary
                     && merge[1].ValueKind == JsonValueKind.String => (merge[0].GetString()!, merge[1].GetString()!),
                 _ => throw BadMerge(path, pairs.Count + 1, merge.GetRawText()),
             });
-        return new BpeVocabulary(path, ids, [.. pairs]);
+        return new BpeVocabulary(path, ids, [.. pairs])
+            .With(document.RootElement.TryGetProperty("normalizer", out JsonElement normalizer)
+                ? TextNormalizer.Parse(normalizer, path) : null);
     }
 
     private static BpeVocabulary LoadMerges(string path, byte[] bytes)

@@ -19,7 +19,7 @@ public sealed partial class BpeVocabulary
     /// <summary>The mark of a token at the end of a word.</summary>
     public const string EndOfWord = "</w>";
 
-    private const string MetadataKey = "bpe_merges";
+    private const string MetadataKey = "bpe_merges", NormalizerKey = "text_normalizer";
     private const string Header = "#version: 0.2";
     private const string Remedy = "get or write the vocabulary anew";
 
@@ -55,6 +55,9 @@ public sealed partial class BpeVocabulary
                     + $"two tokens that make a third, once; {Remedy}");
         }
     }
+
+    /// <summary>The first step on a text: OpenAI's cleaning, unless a tokenizer.json says otherwise.</summary>
+    internal TextNormalizer Normalizer { get; private set; } = TextNormalizer.OpenAI;
 
     /// <summary>Number of tokens.</summary>
     public int Count => _tokens.Length;
@@ -99,7 +102,9 @@ public sealed partial class BpeVocabulary
     /// <param name="path">The file, for messages.</param>
     /// <exception cref="InputException">It is damaged.</exception>
     public static BpeVocabulary? FromMetadata(IReadOnlyDictionary<string, string> metadata, string path) =>
-        metadata.TryGetValue(MetadataKey, out string? merges) ? FromMerges(ParseMerges(merges, path), path) : null;
+        !metadata.TryGetValue(MetadataKey, out string? merges) ? null
+        : FromMerges(ParseMerges(merges, path), path)
+            .With(metadata.TryGetValue(NormalizerKey, out string? steps) ? ParseNormalizer(steps, path) : null);
 
     /// <summary>Puts the vocabulary into the metadata of weights.</summary>
     /// <exception cref="InvalidOperationException">It is not in CLIP's own order, so that the merges alone do not say
@@ -110,6 +115,8 @@ public sealed partial class BpeVocabulary
             throw new InvalidOperationException("the vocabulary is not in the order of its merges: keep it in files "
                 + "beside the weights");
         metadata[MetadataKey] = MergesText();
+        if (Normalizer.Json is { } steps)
+            metadata[NormalizerKey] = steps;
     }
 
     /// <summary>The bytes of a word as CLIP writes them: printable ones as themselves, the others from U+0100
@@ -133,6 +140,12 @@ public sealed partial class BpeVocabulary
         if (token.EndsWith(EndOfWord, StringComparison.Ordinal))
             token = token[..^EndOfWord.Length];
         return Encoding.UTF8.GetString([.. token.Select(c => (byte)Array.IndexOf(ByteCharacters, c))]);
+    }
+
+    private BpeVocabulary With(TextNormalizer? normalizer)
+    {
+        Normalizer = normalizer ?? Normalizer;
+        return this;
     }
 
     private static (string, string)[] ParseMerges(string text, string path)

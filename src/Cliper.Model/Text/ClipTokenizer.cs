@@ -4,8 +4,8 @@ using Microsoft.ML.Tokenizers;
 namespace Cliper.Model.Text;
 
 /// <summary>
-/// Texts to CLIP's token ids: cleaned and lowered, split into words, each word by byte-pair encoding (Sennrich, Haddow,
-/// Birch 2016, arXiv 1508.07909; over bytes), with start and end token. Thread-safe.
+/// Texts to CLIP's token ids: normalized as the tokenizer's files say, split into words, each word by byte-pair
+/// encoding (Sennrich, Haddow, Birch 2016, arXiv 1508.07909; over bytes), with start and end token. Thread-safe.
 /// </summary>
 public sealed class ClipTokenizer
 {
@@ -36,7 +36,7 @@ public sealed class ClipTokenizer
     public int[] EncodeWords(string text)
     {
         var ids = new List<int>();
-        foreach (string word in WordSplitter.Split(TextCleaner.Clean(text)))
+        foreach (string word in WordSplitter.Split(Vocabulary.Normalizer.Normalize(text)))
             if (word == BpeVocabulary.Start)
                 ids.Add(Vocabulary.StartId);
             else if (word == BpeVocabulary.End)

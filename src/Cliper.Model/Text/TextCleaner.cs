@@ -1,13 +1,11 @@
 using System.Globalization;
-using System.Net;
 using System.Text;
 
 namespace Cliper.Model.Text;
 
 /// <summary>
-/// Cleans a text as OpenAI's tokenizer does first: HTML entities are resolved twice, white space is removed at the ends
-/// and elsewhere becomes one space, letters become lower case. (Its repair of wrongly decoded text, ftfy, is left out:
-/// it changes nothing in sound text. The entities of HTML 4 and numbers are resolved, others are not.)
+/// Cleans a text as OpenAI's tokenizer does first: ftfy makes it plain (<see cref="TextFixer"/>), HTML's references are
+/// resolved twice, white space is removed at the ends and elsewhere becomes one space, letters become lower case.
 /// </summary>
 internal static class TextCleaner
 {
@@ -18,7 +16,7 @@ internal static class TextCleaner
 
     public static string Clean(string text)
     {
-        text = WebUtility.HtmlDecode(WebUtility.HtmlDecode(text));
+        text = HtmlEntities.Unescape(HtmlEntities.Unescape(TextFixer.Fix(text)));
         Rune[] runes = [.. text.EnumerateRunes()];
         var cleaned = new StringBuilder(text.Length);
         bool space = false;
@@ -35,6 +33,19 @@ internal static class TextCleaner
             AppendLower(cleaned, runes, i);
         }
         return cleaned.ToString();
+    }
+
+    /// <summary>Lowers each character alone, as Hugging Face's tokenizers do: a sigma at a word's end is like any
+    /// other.</summary>
+    public static string Lower(string text)
+    {
+        var lowered = new StringBuilder(text.Length);
+        foreach (Rune rune in text.EnumerateRunes())
+            if (rune.Value == DottedCapitalI)
+                lowered.Append('i').Append((char)DotAbove);
+            else
+                lowered.Append(Rune.ToLowerInvariant(rune).ToString());
+        return lowered.ToString();
     }
 
     // Python's str.lower follows Unicode's SpecialCasing: two characters are not lowered one to one.

@@ -198,7 +198,7 @@ public sealed class DataSetsTests : TemporaryFolder
     [TestCase("p.png,happy\nq.png,sad", "a.csv:2:", "does not exist")]
     [TestCase("p.png,0", "a.csv:1:", "'classes'")]
     [TestCase("p.png,happy,nowhere", "a.csv:1:", "unknown split 'nowhere'")]
-    [TestCase("p.png,happy\np.png", "a.csv:2:", "a path")]
+    [TestCase("p.png,happy\np.png", "a.csv:2:", "1 columns, expected 2")]
     [TestCase("p.png,", "a.csv:1:", "label is empty")]
     [TestCase("\"p.png,happy", "a.csv:1:", "quote is not closed")]
     [TestCase("p.png,happy,train,1\np.png,sad", "a.csv:2:", "2 columns, expected 4")]

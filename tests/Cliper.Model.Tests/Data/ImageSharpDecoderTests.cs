@@ -153,6 +153,7 @@ public sealed class ImageSharpDecoderTests
         // Two seconds are a thousand times what such an image takes: what takes longer has lost its way.
         const int Patience = 2000;
         byte[] whole = Of(kind);
+        string name = $"a.{kind.Split('-')[0]}";
         int decoded = 0, rounds = Fuzzing.Rounds(1000);
         for (int round = 0; round < rounds; round++)
         {
@@ -163,12 +164,12 @@ public sealed class ImageSharpDecoderTests
             long start = Environment.TickCount64;
             try
             {
-                Codec.Decode(bytes, $"a.{kind}");
+                Codec.Decode(bytes, name);
                 decoded++;
             }
             catch (InputException failure)
             {
-                Assert.That(failure.Message, Does.StartWith($"a.{kind}: ").And.Not.Contains("\n"), $"round {round}");
+                Assert.That(failure.Message, Does.StartWith($"{name}: ").And.Not.Contains("\n"), $"round {round}");
             }
             Assert.That(Environment.TickCount64 - start, Is.LessThan(Patience), $"milliseconds of round {round}");
         }
