@@ -9,8 +9,8 @@ using Cliper.Model.Prompts;
 namespace Cliper.Model.Inference;
 
 /// <summary>
-/// Images in memory to answers, without a loader. Features of single frames, and predictions from their means: a clip's feature is the mean of its frames' features,
-/// so windows that overlap share them.
+/// Images in memory to answers, without a loader. Features of single frames, and predictions from their means: a
+/// clip's feature is the mean of its frames' features, so windows that overlap share them.
 /// </summary>
 internal sealed class FrameEncoder
 {

@@ -86,8 +86,8 @@ public sealed class Predictor : IDisposable
             .Chunk(SampleReader.BatchSize).SelectMany(Encoder.Predict)];
 
     /// <summary>
-    /// Answers for pictures, in their order, as they are computed: a few dozen are read, searched for faces and answered
-    /// together.
+    /// Answers for pictures, in their order, as they are computed: a few dozen are read, searched for faces and
+    /// answered together.
     /// </summary>
     /// <param name="pictures">Samples of one picture each.</param>
     /// <param name="crop">Which parts of a picture are faces.</param>
