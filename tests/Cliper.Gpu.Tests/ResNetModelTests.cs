@@ -15,9 +15,9 @@ namespace Cliper.Gpu.Tests;
 /// u16 sqrt(2 x 20). In training a BatchNorm takes the batch's mean away, in which numbers agree and errors do not:
 /// T = 4 F is allowed. So far are the arguments of the ReLUs off, of which the share p = 0.8 T, the density of normal
 /// numbers at zero times 2 T, then lies on the other side of zero and passes a gradient that it should not, or the
-/// other way round: a gradient changes by sqrt(p) of its size at a ReLU, and by sqrt(15 p) at the 15 of a path;
-/// twice that is allowed of few numbers, which are off by more than the mean. A layer that is wired wrongly gives
-/// another gradient altogether, off by all of its length and more.
+/// other way round: a gradient changes by sqrt(p) of its size at a ReLU, and by sqrt(15 p) at the 15 of a path; twice
+/// that is allowed of few numbers, which are off by more than the mean. A layer that is wired wrongly gives another
+/// gradient altogether, off by all of its length and more.
 /// </remarks>
 public sealed class ResNetModelTests : GpuFixture
 {

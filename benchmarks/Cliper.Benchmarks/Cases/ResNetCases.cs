@@ -21,6 +21,10 @@ internal static class ResNetCases
     private const int TrainBatch = 8, TrainThreads = 2;
     private const float LearningRate = 1e-5f, WeightDecay = 0.01f;
 
+    // Of the millions of arguments of 49 ReLUs some are within rounding of zero, and pass their gradient on one side
+    // alone: with 1e-6 of them at each, gradients differ by sqrt(49e-6) of their norm.
+    private const double GradientTolerance = 7e-3;
+
     /// <summary>In exact arithmetic its gradient is zero.</summary>
     private const string KeyBias = "visual.attnpool.k_proj.bias";
 
@@ -77,10 +81,10 @@ internal static class ResNetCases
         using var theirs = new TheirStep(tower);
         ours.Gradients();
         theirs.Gradients();
-        double worst = theirs.Parameters.Where(entry => entry.Key != KeyBias).Max(entry => Equality.Difference(
-            $"{kind}, gradient of {entry.Key}", ours.Gradient(entry.Key), entry.Value.grad!.ToArray()));
-        Console.Error.WriteLine(
-            $"    {kind}: gradients equal, largest difference {worst:E1} of a tensor's largest entry");
+        double worst = theirs.Parameters.Where(entry => entry.Key != KeyBias).Max(entry => Equality.Distance(
+            $"{kind}, gradient of {entry.Key}", ours.Gradient(entry.Key), entry.Value.grad!.ToArray(),
+            GradientTolerance));
+        Console.Error.WriteLine($"    {kind}: gradients equal, largest difference {worst:E1} of a tensor's norm");
         double gflop = 3 * tower.Gflop * TrainBatch;
         Row("forward+backward", gflop, ours.Gradients, theirs.Gradients);
         Row("whole step", gflop, ours.Step, theirs.Step);

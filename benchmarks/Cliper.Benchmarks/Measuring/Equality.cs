@@ -14,6 +14,17 @@ internal static class Equality
         Console.Error.WriteLine(
         $"    {what}: equal, largest difference {Difference(what, ours, theirs):E1} of the largest value");
 
+    /// <summary>
+    /// L2 norm of the difference as a share of theirs; throws when it exceeds <paramref name="tolerance"/>.
+    /// </summary>
+    public static double Distance(string what, float[] ours, float[] theirs, double tolerance)
+    {
+        double norm = Math.Sqrt(theirs.Sum(value => (double)value * value)),
+            distance = Math.Sqrt(ours.Zip(theirs, (a, b) => Math.Pow(a - b, 2)).Sum()) / norm;
+        return ours.Length == theirs.Length && distance <= tolerance ? distance
+            : throw new InvalidDataException($"{what}: results differ by {distance:E1} of their norm");
+    }
+
     /// <summary>Largest difference as a share of the largest value; throws when it exceeds a thousandth.</summary>
     public static double Difference(string what, ReadOnlySpan<float> ours, ReadOnlySpan<float> theirs)
     {
