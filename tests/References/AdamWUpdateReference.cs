@@ -3,7 +3,7 @@ namespace Cliper.References;
 /// <summary>One step of AdamW (Loshchilov and Hutter, 2019, algorithm 2): decay apart from the gradient.</summary>
 internal static class AdamWUpdateReference
 {
-    /// <summary>A tensor's parameters, gradient and moments, all of one length, and its number of steps from 1.</summary>
+    /// <summary>A tensor's parameters, gradient and moments, all of one length, and its steps from 1.</summary>
     public readonly record struct Slot(double[] P, double[] G, double[] M, double[] V, int Step);
 
     /// <summary>The hyperparameters.</summary>

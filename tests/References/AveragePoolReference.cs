@@ -2,7 +2,7 @@ using Cliper.Kernels.Operations;
 
 namespace Cliper.References;
 
-/// <summary>The means of windows of size times size pixels that do not overlap; pixels left over do not count.</summary>
+/// <summary>The means of windows of size times size pixels without overlap; pixels left over do not count.</summary>
 internal static class AveragePoolReference
 {
     /// <summary>Computes y [images, height / size, width / size, channels].</summary>

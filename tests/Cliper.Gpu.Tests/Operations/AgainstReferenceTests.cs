@@ -43,7 +43,7 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
         Compare(a => LayerNorm.Forward(a[0], new(a[1], a[2]), a[3], new(a[4], a[5]), new(rows, width)),
             r => LayerNormReference.Forward(r[0], (r[1], r[2]), r[3], r[4], r[5]),
             In(n, 1), In(width, 2, Float), In(width, 3, Float), Out(n, 64), Out(rows, 8, Float), Out(rows, 600, Float));
-        // The reference's statistics for both: rows of few elements have a large rstd, whose rounding is compared above.
+        // Both take the reference's statistics: a row of few elements has a large rstd, whose rounding counts above.
         double[] gamma = Doubles.Of(Random(width, 2)), mean = new double[rows], rstd = new double[rows];
         LayerNormReference.Forward(Doubles.Of(Random(n, 1)), (gamma, gamma), new double[n], mean, rstd);
         double largest = rstd.Max(), terms = Math.Sqrt(rows) + Math.Sqrt(width) + 8;
@@ -98,8 +98,8 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
         Compare(a => BatchNorm.Backward(a[0], new(a[1], a[2], a[3], a[4]), a[5],
             form == "residual" ? a[6] : default,
             new(new(a[7], accumulate), new(a[8], accumulate), new(a[9], accumulate)), batch, form != "none"),
-            Reference, x, gamma, zeros, zeros, Variances(channels), dy, In(n, 7), Out(n, 64), Out(channels, sums, Float),
-            Out(channels, sums, Float));
+            Reference, x, gamma, zeros, zeros, Variances(channels), dy, In(n, 7), Out(n, 64),
+            Out(channels, sums, Float), Out(channels, sums, Float));
 
         void Reference(double[][] r)
         {
@@ -130,7 +130,8 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
         Compare(a => AveragePool.Forward(a[0], a[1], input, s[4]),
             r => AveragePoolReference.Forward(r[0], r[1], input, s[4]), In(input.Count, 1), Out(output, 8 + s[4]));
         Compare(a => AveragePool.Backward(a[0], new(a[1], accumulate), input, s[4]),
-            r => AveragePoolReference.Backward(r[0], Doubles.Start(r[1], accumulate), input, s[4]), In(output, 1), Out(input.Count, 4));
+            r => AveragePoolReference.Backward(r[0], Doubles.Start(r[1], accumulate), input, s[4]),
+            In(output, 1), Out(input.Count, 4));
     }
 
     [Test]
@@ -139,7 +140,8 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
     {
         const int N = 3;
         Compare(a => AddMeanToken.Forward(a[0], a[1], a[2], N, pixels, width),
-            r => AddMeanTokenReference.Forward(r[0], r[1], r[2], pixels, width), In(N * pixels * width, 1), In((pixels + 1) * width, 2, Float), Out(N * (pixels + 1) * width, 16));
+            r => AddMeanTokenReference.Forward(r[0], r[1], r[2], pixels, width),
+            In(N * pixels * width, 1), In((pixels + 1) * width, 2, Float), Out(N * (pixels + 1) * width, 16));
         Compare(a => AddMeanToken.Backward(a[0], new(a[1], accumulate), new(a[2], accumulate), N, pixels, width),
             r => AddMeanTokenReference.Backward(r[0], Doubles.Start(r[1], accumulate), Doubles.Start(r[2], accumulate),
                 pixels, width),
@@ -177,7 +179,8 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
     {
         double slack = 8 + 4 * Math.Sqrt(count);
         Compare(a => Sum.Forward(a[0], a[1], accumulate),
-            r => SumReference.Forward(r[0], Doubles.Start(r[1], accumulate)), In(count, 1, Float), Out(1, slack, Float));
+            r => SumReference.Forward(r[0], Doubles.Start(r[1], accumulate)),
+            In(count, 1, Float), Out(1, slack, Float));
         Compare(a => Sum.Products(a[0], a[1], a[2], accumulate),
             r => SumReference.Products(r[0], r[1], Doubles.Start(r[2], accumulate)),
             In(count, 1, Float), In(count, 2, Float), Out(1, slack, Float));
@@ -220,7 +223,8 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
         CliperLossReference.Outcome outcome = Both(Doubles.Of(logits.Values), 0, 0);
         Compare(a => CliperLoss.Forward(a[0], a[1], a[2], new(a[3], a[4], a[5]), new(batch, Classes, Subclasses), rule),
             r => (r[2], r[3], r[4], r[5]) = ([outcome.Fine, outcome.Margin], outcome.Alpha,
-                [.. outcome.Nearest.Select(value => (double)value)], [.. outcome.Counts.Select(value => (double)value)]),
+                [.. outcome.Nearest.Select(value => (double)value)],
+                [.. outcome.Counts.Select(value => (double)value)]),
             logits, Integers(labels), Out(2, 4000, Float), Out(batch, 200, Float),
             new([], ElementType.Int32, true, 0, new int[batch]), new([], ElementType.Int32, true, 0, new int[Width]));
         Compare(a => CliperLoss.Backward(a[0], a[1], new(a[2], a[3], default), a[4], new(a[5], accumulate),
@@ -239,7 +243,8 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
         int[] rows = [3, 0, 3, 8, 3];
         foreach ((ElementType table, ElementType y) in new[] { (Half, Half), (Float, Half), (Float, Float) })
             Compare(a => Gather.Forward(a[0], a[1], a[2], 9, width),
-                r => GatherReference.Forward(r[0], rows, r[2], width), In(9 * width, 1, table), Integers(rows), Out(5 * width, 0, y));
+                r => GatherReference.Forward(r[0], rows, r[2], width),
+                In(9 * width, 1, table), Integers(rows), Out(5 * width, 0, y));
         foreach ((ElementType y, ElementType table) in new[] { (Half, Half), (Half, Float), (Float, Float) })
             Compare(a => Gather.Backward(a[0], a[1], new(a[2], accumulate), 9, width),
                 r => GatherReference.Backward(rows, r[1], Doubles.Start(r[2], accumulate), width),

@@ -30,7 +30,8 @@ public sealed class SoftmaxCrossEntropyTests(SimdLevel level) : HostDevices(leve
         SoftmaxCrossEntropy.Backward(ax, at, logSum, dloss, new(dx, accumulate), rows, classes);
 
         // The soft targets here sum to 2 and the loss is about 30 times that.
-        AssertClose(Device.ToFloats(loss), expectedLoss, 2 * Bound(classes) * Math.Max(1, expectedLoss[0] / 30), "loss");
+        AssertClose(Device.ToFloats(loss), expectedLoss, 2 * Bound(classes) * Math.Max(1, expectedLoss[0] / 30),
+            "loss");
         AssertClose(Device.ToFloats(dx), expectedGradient, 4 * Bound(classes), "dlogits");
         Free(ax, at, loss, logSum, dloss, dx);
     }
