@@ -91,7 +91,7 @@ filter() {
     case $1 in
         tests-matmul) echo 'FullyQualifiedName~GemmTests' ;;
         tests-attention) echo 'FullyQualifiedName~AttentionTests' ;;
-        tests-host) echo 'FullyQualifiedName~AgainstHostTests' ;;
+        tests-host) echo 'FullyQualifiedName~AgainstReferenceTests' ;;
         tests-model) echo 'FullyQualifiedName~WholeModelTests' ;;
         tests-optimizer) echo 'FullyQualifiedName~OptimizerTests' ;;
         tests-graphs) echo 'FullyQualifiedName~StepGraphTests' ;;

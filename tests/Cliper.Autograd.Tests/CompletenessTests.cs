@@ -36,6 +36,12 @@ public sealed class CompletenessTests
         ["Resize"] = "works on bytes of images, which are no parameters",
     };
 
+    // Operations without a reference in double that the tests of all back ends share.
+    private static readonly Dictionary<string, string> WithoutReference = new()
+    {
+        ["Philox"] = "draws words, which the CPU's tests compare with published answers and the GPU's with the CPU's",
+    };
+
     private static readonly string Root = FindRoot();
 
     private static readonly string GpuTests = Text(Path.Combine(Root, "tests", "Cliper.Gpu.Tests"));
@@ -77,6 +83,20 @@ public sealed class CompletenessTests
     }
 
     [TestCaseSource(nameof(Operations))]
+    public void Operation_HasAReferenceThatEveryBackEndIsTestedAgainst(string operation)
+    {
+        string name = $"{operation}Reference", file = Path.Combine("tests", "References", $"{name}.cs");
+        if (HasReason(WithoutReference, operation, File.Exists(Path.Combine(Root, file)), "a reference"))
+            return;
+        Read("tests", "References", $"{name}.cs");
+        var calls = new Regex($@"\b{name}\.\w+");
+        Assert.That(calls.IsMatch(Read("tests", "Cliper.Kernels.Tests", "Operations", $"{operation}Tests.cs")),
+            $"{operation}Tests of tests/Cliper.Kernels.Tests does not call {file}: {Remedy}");
+        Assert.That(WithoutGpuPart.ContainsKey(operation) || calls.IsMatch(GpuTests),
+            $"no test of tests/Cliper.Gpu.Tests calls {file}: {Remedy}");
+    }
+
+    [TestCaseSource(nameof(Operations))]
     public void Operation_IsOnTheTape(string operation)
     {
         string tape = Text(Path.Combine(Root, "src", "Cliper.Autograd", "Operations"));
@@ -92,7 +112,8 @@ public sealed class CompletenessTests
 
     [Test]
     public void Reasons_NameOperationsThatExist() =>
-        Assert.That(NotOperations.Keys.Concat(WithoutGpuPart.Keys).Concat(WithoutGradient.Keys).Distinct().Where(name =>
+        Assert.That(NotOperations.Keys.Concat(WithoutGpuPart.Keys).Concat(WithoutGradient.Keys)
+            .Concat(WithoutReference.Keys).Distinct().Where(name =>
             !Directory.Exists(Path.Combine(Root, "src", "Cliper.Kernels", "Operations", name))), Is.Empty);
 
     // A reason that no longer holds must go, or a part could be lost again unseen.

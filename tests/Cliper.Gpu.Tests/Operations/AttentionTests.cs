@@ -61,7 +61,8 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
             for (int c = 0; c < width; c++)
                 kv[at + c] *= 1 + at / (2 * width) / growth;
         kv = Rounded(kv);
-        Reference expected = Reference.Of(sizes, lengths, q, kv, d, Tiny / U16);
+        AttentionReference expected = AttentionReference.Of(sizes, lengths, new(0, width, 0, 2 * width),
+            (Doubles.Of(q), Doubles.Of(kv), Doubles.Of(d)), Tiny / U16);
 
         DeviceArray queriesOf = Halves(q), keysAndValues = Halves(kv), doutput = Halves(d),
             visible = shortest == 0 ? default : Device.From(lengths),
@@ -128,7 +129,7 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         static Attention.Operand Of(DeviceArray values) => new(values, 0, Size);
     }
 
-    private void AssertWithin(DeviceArray array, Sums expected, float[]? before, string what)
+    private void AssertWithin(DeviceArray array, AttentionReference.Sums expected, float[]? before, string what)
     {
         float[] actual = Device.ToFloats(array);
         double worst = 0;
@@ -145,93 +146,5 @@ public sealed class AttentionTests(bool tensorCores, ElementType stored) : GpuFi
         TestContext.Out.WriteLine($"{what}: {worst:F2} of the bound");
         Assert.That(worst, Is.LessThanOrEqualTo(1),
             $"{what}[{at}] is {actual[at]}, expected {expected.Values[at] + (before?[at] ?? 0)}");
-    }
-
-    /// <summary>Sums, and the sums of the squares of what may be off by u16 in them.</summary>
-    private sealed class Sums(int count)
-    {
-        public double[] Values { get; } = new double[count];
-
-        public double[] Variances { get; } = new double[count];
-
-        public void Add(int at, double value, double variance)
-        {
-            Values[at] += value;
-            Variances[at] += variance;
-        }
-    }
-
-    // A number so small that its format is not relative any more errs by the floor, in units of u16.
-    private sealed record Reference(Sums Output, double[] LogSumExp, Sums Dq, Sums Dkv, double Floor)
-    {
-        public static Reference Of(Attention.Sizes sizes, int[] lengths, float[] q, float[] kv, float[] d, double floor)
-        {
-            int width = sizes.Heads * sizes.HeadSize;
-            var reference = new Reference(new Sums(q.Length), new double[sizes.Statistics], new Sums(q.Length),
-                new Sums(kv.Length),
-                floor);
-            for (int sample = 0; sample < sizes.Samples; sample++)
-                for (int head = 0; head < sizes.Heads; head++)
-                    for (int query = 0; query < sizes.Queries; query++)
-                        reference.LogSumExp[(sample * sizes.Heads + head) * sizes.Queries + query] = reference.AddRow(
-                            sizes.HeadSize, width, (sample * sizes.Queries + query) * width + head * sizes.HeadSize,
-                            sample * sizes.Keys * 2 * width + head * sizes.HeadSize, sizes.Causal ? query + 1
-                            : lengths[sample], q, kv, d);
-            return reference;
-        }
-
-        // One query of a head: row and first are where its elements and those of the first key begin.
-        private double AddRow(int headSize, int width, int row, int first, int keys, float[] q, float[] kv, float[] d)
-        {
-            double scale = 1 / Math.Sqrt(headSize), total = 0, delta = 0, deltaVariance = 0;
-            var p = new double[keys];
-            for (int j = 0; j < keys; j++)
-            {
-                for (int c = 0; c < headSize; c++)
-                    p[j] += (double)q[row + c] * kv[first + j * 2 * width + c];
-                p[j] *= scale;
-            }
-            double max = p.Max();
-            for (int j = 0; j < keys; j++)
-                total += p[j] = Math.Exp(p[j] - max);
-            for (int j = 0; j < keys; j++)
-            {
-                p[j] /= total;
-                for (int c = 0; c < headSize; c++)
-                {
-                    double v = kv[first + j * 2 * width + width + c];
-                    Output.Add(row + c, p[j] * v, Square(p[j] * v) + Square(Floor * v));
-                }
-            }
-            for (int c = 0; c < headSize; c++)
-            {
-                delta += Output.Values[row + c] * d[row + c];
-                deltaVariance += Square(Output.Values[row + c] * d[row + c]) + Output.Variances[row + c]
-                    * Square(d[row + c]);
-            }
-            var seen = new double[headSize];
-            for (int j = 0; j < keys; j++)
-            {
-                int key = first + j * 2 * width;
-                double dp = 0;
-                for (int c = 0; c < headSize; c++)
-                    dp += (double)d[row + c] * kv[key + width + c];
-                double g = p[j] * (dp - delta), rounding = Square(g) + Square(Floor);
-                for (int c = 0; c < headSize; c++)
-                {
-                    seen[c] += p[j] * kv[key + c];
-                    Dq.Add(row + c, scale * g * kv[key + c], Square(scale * kv[key + c]) * rounding);
-                    Dkv.Add(key + c, scale * g * q[row + c], Square(scale * q[row + c])
-                        * (rounding + Square(p[j]) * deltaVariance));
-                    Dkv.Add(key + width + c, p[j] * d[row + c], (Square(p[j]) + Square(Floor)) * Square(d[row + c]));
-                }
-            }
-            // An error of D is one for all keys of the row.
-            for (int c = 0; c < headSize; c++)
-                Dq.Add(row + c, 0, Square(scale * seen[c]) * deltaVariance);
-            return max + Math.Log(total);
-        }
-
-        private static double Square(double value) => value * value;
     }
 }

@@ -41,7 +41,7 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
 
         Gemm.Run(left, right, new Matrix(c, m, n), accumulate, scale: .5f);
 
-        double[] expected = Product(va, vb, m, n, k);
+        double[] expected = GemmReference.Product(va, vb, (m, n, k));
         for (int i = 0; i < expected.Length; i++)
             expected[i] = expected[i] * .5 + (accumulate ? before[i] : 0);
         AssertClose(Device.ToFloats(c), expected, Bound(k, half: true), "c");
@@ -104,18 +104,19 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
             default: Gemm.Run(left, right, result, new DerivativeEpilogue<Gelu>(extras, N)); break;
         }
 
-        double[] product = Product(va, vb, M, N, K), v = new double[M * N], expected = new double[M * N];
+        double[] product = GemmReference.Product(va, vb, (M, N, K)), v = new double[M * N],
+            expected = new double[M * N];
         for (int i = 0; i < v.Length; i++)
         {
             v[i] = product[i] + bias[i % N];
             expected[i] = epilogue switch
             {
                 "bias" => v[i],
-                "quick" => v[i] / (1 + Math.Exp(-1.702 * v[i])),
-                "gelu" => Gelu.Forward((float)v[i]),
+                "quick" => QuickGeluReference.Forward(v[i]),
+                "gelu" => GeluReference.Forward(v[i]),
                 "residual" => v[i] + extra[i],
-                "derivative" => product[i] * QuickGelu.Derivative(extra[i]),
-                _ => product[i] * Gelu.Derivative(extra[i]),
+                "derivative" => product[i] * ElementwiseReference.Derivative(QuickGeluReference.Forward, extra[i]),
+                _ => product[i] * ElementwiseReference.Derivative(GeluReference.Forward, extra[i]),
             };
         }
         // Exponential and quotient are approximate to a few units of fp32; values are below 8.
@@ -138,7 +139,7 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
 
         Gemm.Run(left, right, new Matrix(c, M, N), accumulate);
 
-        double[] expected = Product(va, vb, M, N, K);
+        double[] expected = GemmReference.Product(va, vb, (M, N, K));
         for (int i = 0; i < expected.Length && accumulate; i++)
             expected[i] += before[i];
         // Random signs: sums of 2500 products stay below 80, and so do their errors, far below the worst case.
@@ -161,10 +162,8 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
 
         double[] expected = [.. Enumerable.Range(0, Count).SelectMany(i =>
         {
-            float[] bt = vb[(i * N * K)..((i + 1) * N * K)];
-            return Product(va[(i * M * K)..((i + 1) * M * K)],
-                [.. Enumerable.Range(0, K * N).Select(at => bt[at % N * K + at / N])], M,
-                N, K);
+            float[] left = va[(i * M * K)..((i + 1) * M * K)], right = vb[(i * N * K)..((i + 1) * N * K)];
+            return GemmReference.Product(left, right, (M, N, K), transposeB: true);
         })];
         AssertClose(Device.ToFloats(c), expected, Bound(K, half: !fp32), "c");
         Free(a, b, c);
@@ -191,19 +190,14 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
             new(new Matrix(c, m, n), m * n), count);
 
         double[] expected = [.. Enumerable.Range(0, count).SelectMany(i =>
-            Product(One(va, i, rowsA, columnsA, transposeA), One(vb, i, rowsB, columnsB, transposeB), m, n, k))];
+            GemmReference.Product(One(va, i, m * k), One(vb, i, k * n), (m, n, k), transposeA, transposeB))];
         AssertClose(Device.ToFloats(c), expected, Bound(k, half: true), "c");
         if (tensorCores)
             Assert.That(Device.Launched.Single().Target, Is.EqualTo(Device.HasWgmma ? GpuTarget.Wgmma
                 : GpuTarget.MmaSync));
         Free(a, b, c);
 
-        static float[] One(float[] all, int index, int rows, int columns, bool transposed)
-        {
-            float[] one = all[(index * rows * columns)..((index + 1) * rows * columns)];
-            return transposed ? [.. Enumerable.Range(0, one.Length).Select(at => one[at % rows * columns + at / rows])]
-                : one;
-        }
+        static float[] One(float[] all, int index, int length) => all[(index * length)..((index + 1) * length)];
     }
 
     // The gradients of a ViT-B's weights by 25,216 tokens, and its products forward, on the 132 multiprocessors of an
@@ -226,15 +220,5 @@ public sealed class GemmTests(bool tensorCores, bool wgmma, ElementType stored) 
                 padded[i * leading + j] = transposed ? values[j * columns + i] : values[i * columns + j];
         DeviceArray array = Halves(padded);
         return (array, new Matrix(array, r, c, leading, 1).TransposedIf(transposed), values);
-    }
-
-    private static double[] Product(float[] a, float[] b, int m, int n, int k)
-    {
-        var c = new double[m * n];
-        for (int i = 0; i < m; i++)
-            for (int p = 0; p < k; p++)
-                for (int j = 0; j < n; j++)
-                    c[i * n + j] += (double)a[i * k + p] * b[p * n + j];
-        return c;
     }
 }

@@ -26,7 +26,8 @@ public sealed class NormalizeTests(bool emulated, ElementType stored) : PictureF
     [TestCase(1, 1, 1, 0)]
     public void PatchesHaveTheBitsOfUnfoldedPlanes(int width, int height, int patch, int before)
     {
-        float[] table = Normalize.Table([.48f, .46f, .41f], [.27f, .26f, .28f]);
+        (float[] Mean, float[] Deviation) numbers = ([.48f, .46f, .41f], [.27f, .26f, .28f]);
+        float[] table = Normalize.Table(numbers.Mean, numbers.Deviation);
         int plane = width * height;
         PixelBox?[] boxes = width == 1
             ? [null, new(0, 0, 1, 1)]
@@ -57,6 +58,9 @@ public sealed class NormalizeTests(bool emulated, ElementType stored) : PictureF
         Normalize.Forward(pictures, Own(Device.From(table)), actual, patch);
 
         Assert.That(Bytes(actual).AsSpan().SequenceEqual(Bytes(expected)));
+        Assert.That(Device.ToFloats(actual), Is.EqualTo(Rounded([.. sources.SelectMany(
+            (source, i) => NormalizeReference.Forward(source.Pixels, (width, height, source.Channels), numbers,
+                boxes[i / 2], patch))])));
         Assert.That(Device.ToFloats(actual).Count(value => value != 0), Is.GreaterThan(planes.Length / 3));
     }
 }

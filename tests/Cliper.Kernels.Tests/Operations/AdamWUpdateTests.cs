@@ -32,15 +32,9 @@ public sealed class AdamWUpdateTests(SimdLevel level) : HostDevices(level)
             AdamWUpdate.Step([.. slots.Where(slot => slot.Step > 0)], new AdamWUpdate.Settings(0.9, 0.999,
                 epsilon, factor));
             for (int i = 0; i < lengths.Length; i++)
-                for (int e = 0; e < lengths[i] && slots[i].Step > 0; e++)
-                {
-                    double g = (double)gradients[i][e] * scale, t = slots[i].Step;
-                    p[i][e] *= 1 - (double)Rate * Decay;
-                    m[i][e] = 0.9 * m[i][e] + 0.1 * g;
-                    v[i][e] = 0.999 * v[i][e] + 0.001 * g * g;
-                    p[i][e] -= Rate / (1 - Math.Pow(0.9, t)) * m[i][e]
-                        / (Math.Sqrt(v[i][e] / (1 - Math.Pow(0.999, t))) + epsilon);
-                }
+                if (slots[i].Step > 0)
+                    AdamWUpdateReference.Step(new(p[i], Doubles.Of(gradients[i]), m[i], v[i], slots[i].Step),
+                        new(0.9, 0.999, epsilon, Rate, Decay), scale);
             Free(ag);
         }
 

@@ -14,21 +14,10 @@ public sealed class AddMeanTokenTests(SimdLevel level) : HostDevices(level)
         float[] x = Random(samples * pixels * width, 1), positions = Random(tokens * width, 2),
             dy = Random(samples * tokens * width, 3), beforeX = Random(x.Length, 4),
             beforePositions = Random(positions.Length, 5);
-        double[] y = new double[dy.Length], dx = [.. beforeX.Select(value => accumulate ? value : 0.0)],
-            dpositions = [.. beforePositions.Select(value => accumulate ? value : 0.0)];
-        for (int i = 0; i < x.Length; i++)
-        {
-            int sample = i / (pixels * width), pixel = i / width % pixels, w = i % width;
-            int mean = sample * tokens * width + w, own = mean + (pixel + 1) * width;
-            y[mean] += x[i] / (double)pixels;
-            y[own] += x[i];
-            dx[i] += dy[own] + dy[mean] / (double)pixels;
-        }
-        for (int i = 0; i < y.Length; i++)
-        {
-            y[i] += positions[i % positions.Length];
-            dpositions[i % positions.Length] += dy[i];
-        }
+        double[] y = new double[dy.Length], dx = Doubles.Before(beforeX, accumulate),
+            dpositions = Doubles.Before(beforePositions, accumulate);
+        AddMeanTokenReference.Forward(Doubles.Of(x), Doubles.Of(positions), y, pixels, width);
+        AddMeanTokenReference.Backward(Doubles.Of(dy), dx, dpositions, pixels, width);
         DeviceArray ax = Device.From(x), ap = Device.From(positions), ay = Device.Allocate(y.Length),
             ady = Device.From(dy), adx = Device.From(beforeX), adp = Device.From(beforePositions);
 

@@ -12,15 +12,15 @@ public sealed class AddPositionsTests(SimdLevel level) : HostDevices(level)
     {
         int row = tokens * width;
         float[] x = Random(samples * row, 1), positions = Random(row, 2), before = Random(row, 3);
-        double[] expected = [.. before.Select(value => accumulate ? value : 0.0)];
-        for (int i = 0; i < x.Length; i++)
-            expected[i % row] += x[i];
+        double[] y = new double[x.Length], expected = Doubles.Before(before, accumulate);
+        AddPositionsReference.Forward(Doubles.Of(x), Doubles.Of(positions), y);
+        AddPositionsReference.Backward(Doubles.Of(x), expected);
         DeviceArray ax = Device.From(x), ap = Device.From(positions), adp = Device.From(before);
 
         AddPositions.Backward(ax, new(adp, accumulate), samples, tokens, width);
         AddPositions.Forward(ax, ap, ax, samples, tokens, width);
 
-        Assert.That(Device.ToFloats(ax), Is.EqualTo(x.Select((value, i) => value + positions[i % row])));
+        Assert.That(Device.ToFloats(ax), Is.EqualTo(Doubles.Rounded(y)));
         AssertClose(Device.ToFloats(adp), expected, 4 * 4 * Math.Pow(2, -24), "dpositions");
         Free(ax, ap, adp);
     }

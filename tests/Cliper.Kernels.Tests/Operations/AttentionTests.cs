@@ -131,9 +131,9 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
         DeviceArray al = lengths is null ? default : Device.From(lengths);
         Attention.Operand oq = new(aq, 2, queryStride), ok = new(akv, 1, keyStride),
             ov = new(akv, 1 + width, keyStride);
-        Reference expected = new(sizes, lengths, q, kv, doutput, accumulate ? beforeQ : null, accumulate
-            ? beforeKv : null,
-            queryStride, keyStride);
+        AttentionReference expected = AttentionReference.Of(sizes,
+            lengths ?? [.. Enumerable.Repeat(sizes.Keys, sizes.Samples)], new(2, queryStride, 1, keyStride),
+            (Doubles.Of(q), Doubles.Of(kv), Doubles.Of(doutput)));
 
         Attention.Forward(sizes, new(oq, ok, ov, al), new(ao, 0, width), lse);
         Attention.Backward(sizes, new(oq, ok, ov, al), lse, new(ado, 0, width),
@@ -143,81 +143,16 @@ public sealed class AttentionTests(SimdLevel level) : HostDevices(level)
         // Scores grow with the square of the entries, so their absolute errors do, which are a probability's relative
         // ones.
         double growth = (double)size * size;
-        AssertClose(Device.ToFloats(ao), expected.Output, growth * ForwardBound(sizes.Keys), "output");
-        AssertClose(Device.ToFloats(adq), Keep(beforeQ, expected.DQ), growth * size * QueryGradientBound(sizes.Keys),
-            "dq");
-        AssertClose(Device.ToFloats(adkv), Keep(beforeKv, expected.DKv), growth * size * KeyGradientBound(sizes.Queries,
-            sizes.Keys), "dkv");
+        AssertClose(Device.ToFloats(ao), expected.Output.Values, growth * ForwardBound(sizes.Keys), "output");
+        AssertClose(Device.ToFloats(adq), Written(beforeQ, expected.Dq, queryStride, 2, width),
+            growth * size * QueryGradientBound(sizes.Keys), "dq");
+        AssertClose(Device.ToFloats(adkv), Written(beforeKv, expected.Dkv, keyStride, 1, 2 * width),
+            growth * size * KeyGradientBound(sizes.Queries, sizes.Keys), "dkv");
         Free(aq, akv, ao, ado, adq, adkv, lse, al);
-    }
 
-    // The reference has NaN where an operand has gaps: there the kernel must have left what was before.
-    private static double[] Keep(float[] before, double[] expected) =>
-        [.. expected.Select((value, i) => double.IsNaN(value) ? before[i] : value)];
-
-    /// <summary>Plain loops in double.</summary>
-    private sealed class Reference
-    {
-        public double[] Output { get; }
-
-        public double[] DQ { get; }
-
-        public double[] DKv { get; }
-
-        public Reference(Attention.Sizes sizes, int[]? lengths, float[] q, float[] kv, float[] doutput,
-            float[]? beforeQ,
-            float[]? beforeKv, int queryStride, int keyStride)
-        {
-            (int samples, int heads, int size, int queries, int keys, bool causal) = sizes;
-            int width = heads * size;
-            Output = new double[doutput.Length];
-            DQ = [.. Enumerable.Repeat(double.NaN, q.Length)];
-            DKv = [.. Enumerable.Repeat(double.NaN, kv.Length)];
-            for (int row = 0; row < samples * queries; row++)
-                for (int c = 0; c < width; c++)
-                    DQ[2 + row * queryStride + c] = beforeQ is null ? 0 : beforeQ[2 + row * queryStride + c];
-            for (int row = 0; row < samples * keys; row++)
-                for (int c = 0; c < 2 * width; c++)
-                    DKv[1 + row * keyStride + c] = beforeKv is null ? 0 : beforeKv[1 + row * keyStride + c];
-            double scale = 1 / Math.Sqrt(size);
-            for (int n = 0; n < samples; n++)
-                for (int h = 0; h < heads; h++)
-                    for (int i = 0; i < queries; i++)
-                    {
-                        int seen = causal ? i + 1 : lengths is null ? keys : lengths[n];
-                        int qi = 2 + (n * queries + i) * queryStride + h * size, oi = (n * queries + i)
-                            * width + h * size;
-                        int Key(int j) => 1 + (n * keys + j) * keyStride + h * size;
-                        var p = new double[seen];
-                        for (int j = 0; j < seen; j++)
-                            for (int c = 0; c < size; c++)
-                                p[j] += (double)q[qi + c] * kv[Key(j) + c] * scale;
-                        double max = p.Max();
-                        double sum = p.Sum(score => Math.Exp(score - max));
-                        for (int j = 0; j < seen; j++)
-                            p[j] = Math.Exp(p[j] - max) / sum;
-                        double delta = 0;
-                        for (int c = 0; c < size; c++)
-                        {
-                            for (int j = 0; j < seen; j++)
-                                Output[oi + c] += p[j] * kv[Key(j) + width + c];
-                            delta += Output[oi + c] * doutput[oi + c];
-                        }
-                        for (int j = 0; j < seen; j++)
-                        {
-                            double dp = 0;
-                            for (int c = 0; c < size; c++)
-                            {
-                                dp += (double)doutput[oi + c] * kv[Key(j) + width + c];
-                                DKv[Key(j) + width + c] += p[j] * doutput[oi + c];
-                            }
-                            for (int c = 0; c < size; c++)
-                            {
-                                DQ[qi + c] += p[j] * (dp - delta) * scale * kv[Key(j) + c];
-                                DKv[Key(j) + c] += p[j] * (dp - delta) * scale * q[qi + c];
-                            }
-                        }
-                    }
-        }
+        // In the gaps of the rows the kernel must have left what was before.
+        double[] Written(float[] before, AttentionReference.Sums sums, int stride, int first, int count) =>
+            [.. before.Select((value, i) => i % stride >= first && i % stride < first + count
+                ? sums.Values[i] + (accumulate ? value : 0) : value)];
     }
 }

@@ -16,18 +16,9 @@ public sealed class AveragePoolTests(SimdLevel level) : HostDevices(level)
         (FeatureMap input, int size) = inputAndSize;
         FeatureMap output = AveragePool.Output(input, size);
         float[] x = Random(input.Count, 1), dy = Random(output.Count, 2), before = Random(x.Length, 3);
-        double[] y = new double[output.Count], dx = new double[x.Length];
-        for (int i = 0; i < x.Length; i++)
-        {
-            int c = i % input.Channels, pixel = i / input.Channels, column = pixel % input.Width / size,
-                row = pixel / input.Width % input.Height / size, image = pixel / input.Width / input.Height;
-            dx[i] = accumulate ? before[i] : 0;
-            if (row >= output.Height || column >= output.Width)
-                continue;
-            int window = ((image * output.Height + row) * output.Width + column) * input.Channels + c;
-            y[window] += x[i] / (double)(size * size);
-            dx[i] += dy[window] / (double)(size * size);
-        }
+        double[] y = new double[output.Count], dx = Doubles.Before(before, accumulate);
+        AveragePoolReference.Forward(Doubles.Of(x), y, input, size);
+        AveragePoolReference.Backward(Doubles.Of(dy), dx, input, size);
         DeviceArray ax = Device.From(x), ay = Device.Allocate(y.Length), ady = Device.From(dy),
             adx = Device.From(before);
 

@@ -82,17 +82,24 @@ public sealed class BatchNormTests(SimdLevel level) : HostDevices(level)
             new GradientTarget(adx, accumulate), new GradientTarget(adg, accumulate),
             new GradientTarget(adb, accumulate)), batchStatistics, relu);
 
-        Reference expected = Reference.Of(x, channels, gamma, beta, mean, variance, residual ? added : null, dy, y,
-            batchStatistics, relu);
+        // The result under test says which sums the ReLU let pass.
+        double[] wide = Doubles.Of(x), expectedY = new double[x.Length],
+            g = relu ? BatchNormReference.PassRelu(Doubles.Of(dy), Doubles.Of(y)) : Doubles.Of(dy),
+            dx = Doubles.Before(before, accumulate), dgamma = Doubles.Before(before[..channels], accumulate),
+            dbeta = Doubles.Before(before[..channels], accumulate);
+        var numbers = new BatchNormReference.Parameters(Doubles.Of(gamma), Doubles.Of(beta), Doubles.Of(mean),
+            Doubles.Of(variance));
+        BatchNormReference.Forward(wide, numbers, residual ? Doubles.Of(added) : null, expectedY, relu);
+        BatchNormReference.Backward(wide, numbers, g, dx, dgamma, dbeta, batchStatistics);
         // gamma * rstd is at most 1 / sqrt(0.5) for running statistics, and 3 for those of two rows or more here. x -
         // mean is at most 12, and so is what it multiplies in n; the running means are as far from x as its shift.
         double bound = 12 * 3 * Bound(4), sums = 12 * 3 * Bound(rows) * Math.Sqrt(rows);
-        AssertClose(y, expected.Y, bound, "y");
-        AssertClose(Device.ToFloats(adb), Plus(expected.Beta, before, accumulate), sums, "dbeta");
-        AssertClose(Device.ToFloats(adg), Plus(expected.Gamma, before, accumulate), sums, "dgamma");
-        AssertClose(Device.ToFloats(adx), Plus(expected.X, before, accumulate), 3 * bound + sums / rows, "dx");
+        AssertClose(y, expectedY, bound, "y");
+        AssertClose(Device.ToFloats(adb), dbeta, sums, "dbeta");
+        AssertClose(Device.ToFloats(adg), dgamma, sums, "dgamma");
+        AssertClose(Device.ToFloats(adx), dx, 3 * bound + sums / rows, "dx");
         if (relu && residual)
-            AssertClose(Device.ToFloats(ady), expected.Sum, 0, "gradient by the residual");
+            AssertClose(Device.ToFloats(ady), g, 0, "gradient by the residual");
         else
             Assert.That(Device.ToFloats(ady), Is.EqualTo(dy), "dy must stay");
         Free(ax, aadded, ay, ady, adx, adg, adb, ag, ab, am, av);
@@ -148,9 +155,6 @@ public sealed class BatchNormTests(SimdLevel level) : HostDevices(level)
     // Sums of `terms` numbers of about 1 in fp32: unit roundoff 2^-24, random-walk growth sqrt(terms), times 4.
     private static double Bound(int terms) => 4 * Math.Pow(2, -24) * (4 + Math.Sqrt(terms));
 
-    private static double[] Plus(double[] gradient, float[] before, bool accumulate) =>
-        [.. gradient.Select((value, i) => value + (accumulate ? before[i] : 0))];
-
     // Uniform numbers in [-1, 1) about a mean of the channel in [-10, 10).
     private static float[] Shifted(int rows, int channels, int seed)
     {
@@ -161,41 +165,7 @@ public sealed class BatchNormTests(SimdLevel level) : HostDevices(level)
     private static (double[] Mean, double[] Variance) Moments(float[] x, int channels)
     {
         double[] mean = new double[channels], variance = new double[channels];
-        int rows = x.Length / channels;
-        for (int i = 0; i < x.Length; i++)
-            mean[i % channels] += x[i] / (double)rows;
-        for (int i = 0; i < x.Length; i++)
-            variance[i % channels] += Math.Pow(x[i] - mean[i % channels], 2) / rows;
+        BatchNormReference.Statistics(Doubles.Of(x), mean, variance);
         return (mean, variance);
-    }
-
-    /// <summary>The formulas in double; which sums the ReLU let pass is read off the result under test.</summary>
-    private sealed record Reference(double[] Y, double[] Sum, double[] X, double[] Gamma, double[] Beta)
-    {
-        public static Reference Of(float[] x, int channels, float[] gamma, float[] beta, float[] mean, float[] variance,
-            float[]? residual, float[] dy, float[] y, bool batchStatistics, bool relu)
-        {
-            int rows = x.Length / channels;
-            double[] ry = new double[x.Length], g = new double[x.Length], n = new double[x.Length],
-                dx = new double[x.Length], dgamma = new double[channels], dbeta = new double[channels];
-            for (int i = 0; i < x.Length; i++)
-            {
-                int c = i % channels;
-                n[i] = (x[i] - (double)mean[c]) / Math.Sqrt(variance[c] + (double)BatchNorm.DefaultEpsilon);
-                ry[i] = n[i] * gamma[c] + beta[c] + (residual?[i] ?? 0);
-                if (relu)
-                    ry[i] = Math.Max(ry[i], 0);
-                g[i] = relu && y[i] <= 0 ? 0 : dy[i];
-                dgamma[c] += g[i] * n[i];
-                dbeta[c] += g[i];
-            }
-            for (int i = 0; i < x.Length; i++)
-            {
-                int c = i % channels;
-                double scale = gamma[c] / Math.Sqrt(variance[c] + (double)BatchNorm.DefaultEpsilon);
-                dx[i] = scale * (batchStatistics ? g[i] - dbeta[c] / rows - n[i] * dgamma[c] / rows : g[i]);
-            }
-            return new Reference(ry, g, dx, dgamma, dbeta);
-        }
     }
 }

@@ -16,8 +16,10 @@ public sealed class CastTests(SimdLevel level) : HostDevices(level)
         Cast.Forward(floats, halves);
         Cast.Forward(halves, back);
 
+        var expected = new double[x.Length];
+        CastReference.Forward(Doubles.Of(x), expected, ElementType.Float16);
         Assert.That(Device.ToFloats(back), Is.EqualTo(x.Select(value => (float)(Half)value)));
-        Assert.That(Device.ToFloats(halves), Is.EqualTo(x.Select(value => (float)(Half)value)));
+        Assert.That(Device.ToFloats(halves), Is.EqualTo(Doubles.Rounded(expected)));
         Free(floats, halves, back);
     }
 
@@ -37,7 +39,10 @@ public sealed class CastTests(SimdLevel level) : HostDevices(level)
         Cast.Forward(floats, halves);
         Cast.Forward(halves, back);
 
+        var expected = new double[2];
+        CastReference.Forward([x, 3], expected, ElementType.BFloat16);
         Assert.That(Device.ToFloats(back), Is.EqualTo(new[] { rounded, 3 }));
+        Assert.That(Device.ToFloats(back), Is.EqualTo(Doubles.Rounded(expected)));
         Assert.That(Device.ToFloats(halves), Is.EqualTo(new[] { rounded, 3 }));
         Free(floats, halves, back);
     }

@@ -19,7 +19,8 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
         float[] s = [.. Random((long)batch * width, 1).Select(value => MathF.Round(value * 20) / 4)],
             before = Random(s.Length, 2);
         int[] labels = [.. Enumerable.Range(0, batch).Select(b => b * b % classes)];
-        Outcome expected = Reference(s, labels, classes, subclasses, rule, 0.5, 2);
+        CliperLossReference.Outcome expected = CliperLossReference.Both(Doubles.Of(s), labels, (classes, subclasses),
+            rule, 0.5, 2);
         DeviceArray logits = Device.From(s), ay = Device.From(labels), losses = Device.Allocate(2),
             alpha = Device.Allocate(batch),
             nearest = Device.Allocate(batch, ElementType.Int32), counts = Device.Allocate(width, ElementType.Int32),
@@ -100,55 +101,5 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
             default),
             Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("row 1 has label 3"));
         Free(logits, labels, losses, alpha, nearest, counts);
-    }
-
-    private sealed record Outcome(double Fine, double Margin, double[] Alpha, int[] Nearest, int[] Counts,
-        double[] Gradient);
-
-    private static Outcome Reference(float[] s, int[] labels, int classes, int subclasses, EmptySubclasses rule,
-        double dfine,
-        double dmargin)
-    {
-        int batch = labels.Length, width = classes * subclasses;
-        double fine = 0, margin = 0;
-        var alpha = new double[batch];
-        var nearest = new int[batch];
-        var counts = new int[width];
-        var gradient = new double[s.Length];
-        for (int b = 0; b < batch; b++)
-        {
-            int own = labels[b] * subclasses;
-            nearest[b] = Enumerable.Range(0, subclasses).MaxBy(m => s[b * width + own + m]);
-            counts[own + nearest[b]]++;
-        }
-        for (int b = 0; b < batch; b++)
-        {
-            int own = labels[b] * subclasses;
-            double[] n = [.. counts.Skip(own).Take(subclasses).Where(c => c > 0
-                || rule == EmptySubclasses.MinusOneNinetyNinth)
-                .Select(c => c == 0 ? -1.0 / 99 : c)];
-            double mine = counts[own + nearest[b]];
-            alpha[b] = n.Sum() * (Math.Exp(1 / mine) / n.Sum(c => Math.Exp(1 / c))) / mine;
-
-            List<int> against = [own + nearest[b], .. Enumerable.Range(0, width)
-                .Where(i => i / subclasses != labels[b])];
-            fine += alpha[b] * CrossEntropy(s, gradient, b * width, against, alpha[b] * dfine / batch) / batch;
-
-            List<int> extremes = [own + Enumerable.Range(0, subclasses).MinBy(m => s[b * width + own + m])];
-            for (int k = 0; k < classes; k++)
-                if (k != labels[b])
-                    extremes.Add(Enumerable.Range(k * subclasses, subclasses).MaxBy(i => s[b * width + i]));
-            margin += CrossEntropy(s, gradient, b * width, extremes, dmargin / batch) / batch;
-        }
-        return new(fine, margin, alpha, nearest, counts, gradient);
-    }
-
-    /// <summary>Loss of the first position against all; adds its gradient times <paramref name="weight"/>.</summary>
-    private static double CrossEntropy(float[] s, double[] gradient, int row, List<int> positions, double weight)
-    {
-        double z = Math.Log(positions.Sum(i => Math.Exp((double)s[row + i])));
-        foreach (int i in positions)
-            gradient[row + i] += weight * (Math.Exp(s[row + i] - z) - (i == positions[0] ? 1 : 0));
-        return z - s[row + positions[0]];
     }
 }

@@ -13,10 +13,8 @@ public sealed class ColumnSumTests(SimdLevel level) : HostDevices(level)
     {
         int stride = width + gap;
         float[] x = Random(rows == 0 ? 0 : (rows - 1) * stride + width, 1), before = Random(width, 2);
-        double[] expected = [.. before.Select(value => accumulate ? value : 0.0)];
-        for (int row = 0; row < rows; row++)
-            for (int column = 0; column < width; column++)
-                expected[column] += x[row * stride + column];
+        double[] expected = Doubles.Before(before, accumulate);
+        ColumnSumReference.Forward(Doubles.Of(x), expected, rows, width, stride);
         DeviceArray ax = Device.From(x), ay = Device.From(before);
 
         ColumnSum.Forward(ax, new(ay, accumulate), rows, width, stride);

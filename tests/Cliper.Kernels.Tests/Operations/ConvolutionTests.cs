@@ -45,17 +45,11 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
         float[] x = Random(window.Input.Count, 1), weight = Random((long)features * elements, 2),
             dy = Random(output.Count, 3),
             beforeX = Random(x.Length, 4), beforeWeight = Random(weight.Length, 5);
-        double[] y = new double[output.Count], dx = new double[x.Length], dweight = new double[weight.Length];
-        Reference(window, (pixel, element, input) =>
-        {
-            for (int f = 0; f < features; f++)
-            {
-                long at = pixel * features + f, tap = (long)f * elements + element;
-                y[at] += (double)weight[tap] * x[input];
-                dx[input] += (double)weight[tap] * dy[at];
-                dweight[tap] += (double)dy[at] * x[input];
-            }
-        });
+        double[] wide = Doubles.Of(x), weights = Doubles.Of(weight), gradient = Doubles.Of(dy),
+            y = new double[output.Count], dx = new double[x.Length], dweight = new double[weight.Length];
+        ConvolutionReference.Forward(wide, weights, y, window, features);
+        ConvolutionReference.BackwardInput(weights, gradient, dx, window, features);
+        ConvolutionReference.BackwardWeight(wide, gradient, dweight, window, features);
         DeviceArray ax = Device.From(x), aw = Device.From(weight), ay = Device.Allocate(y.Length),
             ady = Device.From(dy);
 
@@ -141,7 +135,7 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
         float[] x = Random(window.Input.Count, 1);
         x[2 * 18 + 3 * 3 + 1] = float.NaN;
         var sees = new HashSet<long>();
-        Reference(window, (pixel, _, input) =>
+        ConvolutionReference.ForEach(window, (pixel, _, input) =>
         {
             if (float.IsNaN(x[input]))
                 sees.Add(pixel);
@@ -201,29 +195,6 @@ public sealed class ConvolutionTests(SimdLevel level) : HostDevices(level)
                 default(NoEpilogue)),
                 Throws.ArgumentException.With.Message.Contains("packed for 27 elements a window, here are 3"));
         Free(x, w, y, large);
-    }
-
-    /// <summary>
-    /// Calls back with (output pixel, element of the window, element of the input) for all that lie on inputs.
-    /// </summary>
-    internal static void Reference(SlidingWindow window, Action<long, int, long> action)
-    {
-        (FeatureMap input, WindowAxis down, WindowAxis across) = window;
-        FeatureMap output = window.Output(1);
-        for (int n = 0; n < input.Images; n++)
-            for (int i = 0; i < output.Height; i++)
-                for (int j = 0; j < output.Width; j++)
-                    for (int k = 0; k < down.Kernel; k++)
-                        for (int l = 0; l < across.Kernel; l++)
-                        {
-                            int row = i * down.Stride - down.Before + k, column = j * across.Stride - across.Before + l;
-                            if (row < 0 || row >= input.Height || column < 0 || column >= input.Width)
-                                continue;
-                            for (int c = 0; c < input.Channels; c++)
-                                action(((long)n * output.Height + i) * output.Width + j, (k * across.Kernel + l)
-                                    * input.Channels + c,
-                                    (((long)n * input.Height + row) * input.Width + column) * input.Channels + c);
-                        }
     }
 
     internal static double[] Plus(double[] values, float[] before, bool accumulate) =>

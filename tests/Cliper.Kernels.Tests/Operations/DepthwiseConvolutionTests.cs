@@ -31,14 +31,11 @@ public sealed class DepthwiseConvolutionTests(SimdLevel level) : HostDevices(lev
         FeatureMap output = window.Output(channels);
         float[] x = Random(window.Input.Count, 1), weight = Random(window.Elements, 2), dy = Random(output.Count, 3),
             beforeX = Random(x.Length, 4), beforeWeight = Random(weight.Length, 5);
-        double[] y = new double[output.Count], dx = new double[x.Length], dweight = new double[weight.Length];
-        ConvolutionTests.Reference(window, (pixel, tap, input) =>
-        {
-            long at = pixel * channels + tap % channels;
-            y[at] += (double)weight[tap] * x[input];
-            dx[input] += (double)weight[tap] * dy[at];
-            dweight[tap] += (double)dy[at] * x[input];
-        });
+        double[] wide = Doubles.Of(x), weights = Doubles.Of(weight), gradient = Doubles.Of(dy),
+            y = new double[output.Count], dx = new double[x.Length], dweight = new double[weight.Length];
+        DepthwiseConvolutionReference.Forward(wide, weights, y, window);
+        DepthwiseConvolutionReference.BackwardInput(weights, gradient, dx, window);
+        DepthwiseConvolutionReference.BackwardWeight(wide, gradient, dweight, window);
         DeviceArray ax = Device.From(x), aw = Device.From(weight), ay = Device.Allocate(y.Length),
             ady = Device.From(dy);
 
@@ -78,7 +75,7 @@ public sealed class DepthwiseConvolutionTests(SimdLevel level) : HostDevices(lev
         float[] x = Random(window.Input.Count, 1);
         x[(2 * 19 + 9) * 24 + 5] = float.NaN;
         var sees = new HashSet<long>();
-        ConvolutionTests.Reference(window, (pixel, tap, input) =>
+        ConvolutionReference.ForEach(window, (pixel, tap, input) =>
         {
             if (float.IsNaN(x[input]))
                 sees.Add(pixel * 24 + tap % 24);

@@ -91,14 +91,10 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
         Gemm.Run(new Matrix(da, Rows, Depth, Wide, 1), new Matrix(db, Depth, Columns, Wide, 1),
             new Matrix(dc, Rows, Columns, Wide, 1));
 
-        double[] expected = [.. before];
-        for (int i = 0; i < Rows; i++)
-            for (int j = 0; j < Columns; j++)
-            {
-                expected[i * Wide + j] = 0;
-                for (int k = 0; k < Depth; k++)
-                    expected[i * Wide + j] += (double)a[i * Wide + k] * b[k * Wide + j];
-            }
+        // The gaps of the rows stay what they were.
+        double[] expected = [.. before.Select((value, i) => i % Wide < Columns ? 0.0 : value)];
+        GemmReference.Run(new(Doubles.Of(a), Wide, 1), new(Doubles.Of(b), Wide, 1), new(expected, Wide, 1),
+            (Rows, Columns, Depth));
         AssertClose(Device.ToFloats(dc), expected, Bound(Depth), "c");
         Free(da, db, dc);
     }
@@ -114,10 +110,8 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
             new Matrix(dc, Rows, Columns));
 
         var expected = new double[Rows * Columns];
-        for (int i = 0; i < Rows; i++)
-            for (int j = 0; j < Columns; j++)
-                for (int k = 0; k < Depth; k++)
-                    expected[i * Columns + j] += (double)a[i * 2 * Depth + 2 * k] * b[3 * k + 3 * Depth * j];
+        GemmReference.Run(new(Doubles.Of(a), 2 * Depth, 2), new(Doubles.Of(b), 3, 3 * Depth), new(expected, Columns, 1),
+            (Rows, Columns, Depth));
         AssertClose(Device.ToFloats(dc), expected, Bound(Depth), "c");
         Free(da, db, dc);
     }
@@ -135,17 +129,10 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
         Gemm.Batched(new(new Matrix(da, Rows, Depth), Rows * Depth), new(new Matrix(db, Depth, Columns), strideB),
             new(new Matrix(dc, Rows, Columns), Rows * Columns), count, accumulate, 0.5f);
 
-        double[] expected = new double[before.Length];
+        double[] expected = Doubles.Before(before, accumulate), left = Doubles.Of(a), right = Doubles.Of(b);
         for (int n = 0; n < count; n++)
-            for (int i = 0; i < Rows; i++)
-                for (int j = 0; j < Columns; j++)
-                {
-                    double sum = 0;
-                    for (int k = 0; k < Depth; k++)
-                        sum += (double)a[(n * Rows + i) * Depth + k] * b[n * strideB + k * Columns + j];
-                    int at = (n * Rows + i) * Columns + j;
-                    expected[at] = 0.5 * sum + (accumulate ? before[at] : 0);
-                }
+            GemmReference.Run(new(left, Depth, 1, n * Rows * Depth), new(right, Columns, 1, n * strideB),
+                new(expected, Columns, 1, n * Rows * Columns), (Rows, Columns, Depth), 0.5);
         AssertClose(Device.ToFloats(dc), expected, Bound(Depth), "c");
         Free(da, db, dc);
     }
@@ -156,24 +143,25 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
     {
         float[] a = Random((long)rows * depth, 1), b = Random((long)depth * columns, 2), bias = Random(columns, 3);
         float[] other = Random((long)rows * columns, 4);
-        double[] product = Reference(a, b, rows, columns, depth, false, false);
+        double[] product = GemmReference.Product(a, b, (rows, columns, depth));
         DeviceArray dbias = Device.From(bias), dother = Device.From(other), pre = Device.Allocate(other.Length);
         // Slopes of QuickGELU reach 1.1; its own error is a few roundings of a result as large as its operand.
         double bound = 2 * Bound(depth), small = Bound(depth);
 
         AssertEpilogue(new BiasEpilogue(dbias), (v, i, j) => v + bias[j], bound, "bias");
         AssertEpilogue(new ActivationEpilogue<QuickGelu>(dbias, pre, columns), (v, i, j) =>
-            QuickGeluReference(v + bias[j]), bound, "activation");
+            QuickGeluReference.Forward(v + bias[j]), bound, "activation");
         AssertClose(Device.ToFloats(pre), [.. product.Select((v, at) => v + bias[at % columns])], small,
             "pre-activation");
-        AssertEpilogue(new ActivationEpilogue<QuickGelu>(default, default, columns), (v, i, j) => QuickGeluReference(v),
-            bound, "activation alone");
+        AssertEpilogue(new ActivationEpilogue<QuickGelu>(default, default, columns), (v, i, j) =>
+            QuickGeluReference.Forward(v), bound, "activation alone");
         AssertEpilogue(new ResidualEpilogue(dbias, dother, columns), (v, i, j) => v + bias[j] + other[i * columns + j],
             bound, "residual");
         AssertEpilogue(new ResidualEpilogue(default, dother, columns), (v, i, j) => v + other[i * columns + j], bound,
             "residual alone");
         AssertEpilogue(new DerivativeEpilogue<QuickGelu>(dother, columns), (v, i, j) =>
-            v * QuickGeluSlope(other[i * columns + j]), bound, "derivative");
+            v * ElementwiseReference.Derivative(QuickGeluReference.Forward, other[i * columns + j]), bound,
+            "derivative");
         Free(dbias, dother, pre);
 
         void AssertEpilogue<TEpilogue>(TEpilogue epilogue, Func<double, int, int, double> f, double limit, string what)
@@ -272,7 +260,7 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
     {
         float[] a = Random((long)rows * depth, 1), b = Random((long)depth * columns, 2),
             before = Random((long)rows * columns, 3);
-        double[] expected = Reference(a, b, rows, columns, depth, transposeA, transposeB);
+        double[] expected = GemmReference.Product(a, b, (rows, columns, depth), transposeA, transposeB);
         for (int i = 0; i < expected.Length; i++)
             expected[i] = scale * expected[i] + (accumulate ? before[i] : 0);
         DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
@@ -295,26 +283,4 @@ public sealed class GemmTests(SimdLevel level) : HostDevices(level)
 
     private static Matrix View(DeviceArray data, int rows, int columns, bool transposed) =>
         transposed ? new Matrix(data, columns, rows).Transposed : new Matrix(data, rows, columns);
-
-    private static double[] Reference(float[] a, float[] b, int rows, int columns, int depth, bool transposeA,
-        bool transposeB)
-    {
-        var c = new double[rows * columns];
-        for (int i = 0; i < rows; i++)
-            for (int k = 0; k < depth; k++)
-            {
-                double x = transposeA ? a[k * rows + i] : a[i * depth + k];
-                for (int j = 0; j < columns; j++)
-                    c[i * columns + j] += x * (transposeB ? b[j * depth + k] : b[k * columns + j]);
-            }
-        return c;
-    }
-
-    private static double QuickGeluReference(double x) => x / (1 + Math.Exp(-1.702 * x));
-
-    private static double QuickGeluSlope(double x)
-    {
-        double s = 1 / (1 + Math.Exp(-1.702 * x));
-        return s + 1.702 * x * s * (1 - s);
-    }
 }

@@ -13,6 +13,21 @@ public sealed class GradientNormTests(SimdLevel level) : HostDevices(level)
     public void ItIsTheLengthOfAllTogetherOverTheScale(double maximum, double scale, float norm, float factor) =>
         Assert.That(Measure(maximum, scale, [3, 0], [], [0, 4, 12]), Is.EqualTo(new[] { norm, factor }));
 
+    [TestCase(0.5, 1)]
+    [TestCase(1e6, 1)]
+    [TestCase(0.5, 1024)]
+    public void ItIsTheReferences(double maximum, double scale)
+    {
+        float[][] gradients = [Random(40_001, 1), Random(7, 2)];
+        (double norm, double factor) = GradientNormReference.Measure(gradients, maximum, scale);
+        // The roundings of the squares' sums are below a random walk's 4 sqrt(n) u32, of which the root halves the
+        // effect.
+        double bound = Math.Pow(2, -24) * (8 + 2 * Math.Sqrt(40_008));
+        float[] found = Measure(maximum, scale, gradients);
+        Assert.That(found[0], Is.EqualTo(norm).Within(bound * norm));
+        Assert.That(found[1], Is.EqualTo(factor).Within(bound * factor));
+    }
+
     [Test]
     public void WithoutGradientsItIsZero() => Assert.That(Measure(1, 2), Is.EqualTo(new[] { 0f, 0.5f }));
 

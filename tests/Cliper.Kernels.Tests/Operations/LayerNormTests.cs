@@ -14,7 +14,9 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
     public void ForwardIsTheFormula([Values(1, 3, 50)] int rows, [Values(1, 7, 64, 67, 768)] int width)
     {
         float[] x = Random((long)rows * width, 1), gamma = Random(width, 2), beta = Random(width, 3);
-        (double[] expected, _, _) = Reference(x, gamma, beta, rows, width);
+        var expected = new double[x.Length];
+        LayerNormReference.Forward(Doubles.Of(x), (Doubles.Of(gamma), Doubles.Of(beta)), expected, new double[rows],
+            new double[rows]);
         DeviceArray dx = Device.From(x), dg = Device.From(gamma), db = Device.From(beta),
             dy = Device.Allocate(x.Length);
 
@@ -30,32 +32,12 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
     {
         float[] x = Random((long)rows * width, 1), gamma = Random(width, 2), beta = Random(width, 3);
         float[] dy = Random(x.Length, 4), before = Random(x.Length, 5);
-        (_, double[] mean, double[] rstd) = Reference(x, gamma, beta, rows, width);
-        double[] expectedX = new double[x.Length], expectedGamma = new double[width], expectedBeta = new double[width];
-        for (int row = 0; row < rows; row++)
-        {
-            double averageG = 0, averageGn = 0;
-            for (int i = 0; i < width; i++)
-            {
-                double n = (x[row * width + i] - mean[row]) * rstd[row], d = dy[row * width + i];
-                averageG += d * gamma[i] / width;
-                averageGn += d * gamma[i] * n / width;
-                expectedGamma[i] += d * n;
-                expectedBeta[i] += d;
-            }
-            for (int i = 0; i < width; i++)
-            {
-                int at = row * width + i;
-                double n = (x[at] - mean[row]) * rstd[row];
-                expectedX[at] = rstd[row] * (dy[at] * gamma[i] - averageG - n * averageGn) + (accumulate
-                    ? before[at] : 0);
-            }
-        }
-        for (int i = 0; i < width && accumulate; i++)
-        {
-            expectedGamma[i] += before[i];
-            expectedBeta[i] += before[i];
-        }
+        double[] wide = Doubles.Of(x), scale = Doubles.Of(gamma), mean = new double[rows], rstd = new double[rows];
+        double[] expectedX = Doubles.Before(before, accumulate),
+            expectedGamma = Doubles.Before(before[..width], accumulate),
+            expectedBeta = Doubles.Before(before[..width], accumulate);
+        LayerNormReference.Forward(wide, (scale, Doubles.Of(beta)), new double[x.Length], mean, rstd);
+        LayerNormReference.Backward(wide, scale, (mean, rstd), Doubles.Of(dy), expectedX, expectedGamma, expectedBeta);
         DeviceArray ax = Device.From(x), ag = Device.From(gamma), ab = Device.From(beta),
             ay = Device.Allocate(x.Length);
         DeviceArray am = Device.Allocate(rows), ar = Device.Allocate(rows), ady = Device.From(dy),
@@ -115,24 +97,5 @@ public sealed class LayerNormTests(SimdLevel level) : HostDevices(level)
         Assert.That(() => LayerNorm.Forward(x, new(gamma, gamma), x, default, new(3, 4)),
             Throws.ArgumentException.With.Message.Contains("gamma has 5 elements, expected 4"));
         Free(x, gamma);
-    }
-
-
-    private static (double[] Y, double[] Mean, double[] Rstd) Reference(float[] x, float[] gamma, float[] beta,
-        int rows, int width)
-    {
-        double[] y = new double[x.Length], means = new double[rows], rstds = new double[rows];
-        for (int row = 0; row < rows; row++)
-        {
-            double mean = 0, variance = 0;
-            for (int i = 0; i < width; i++)
-                mean += x[row * width + i] / (double)width;
-            for (int i = 0; i < width; i++)
-                variance += Math.Pow(x[row * width + i] - mean, 2) / width;
-            (means[row], rstds[row]) = (mean, 1 / Math.Sqrt(variance + LayerNorm.DefaultEpsilon));
-            for (int i = 0; i < width; i++)
-                y[row * width + i] = (x[row * width + i] - mean) * rstds[row] * gamma[i] + beta[i];
-        }
-        return (y, means, rstds);
     }
 }

@@ -12,14 +12,9 @@ public sealed class MeanTests(SimdLevel level) : HostDevices(level)
         [Values] bool accumulate)
     {
         float[] x = Random(samples * frames * width, 1), dy = Random(samples * width, 2), before = Random(x.Length, 3);
-        var y = new double[dy.Length];
-        var dx = new double[x.Length];
-        for (int i = 0; i < x.Length; i++)
-        {
-            int feature = i / (frames * width) * width + i % width;
-            y[feature] += x[i] / (double)frames;
-            dx[i] = dy[feature] / (double)frames + (accumulate ? before[i] : 0);
-        }
+        double[] y = new double[dy.Length], dx = Doubles.Before(before, accumulate);
+        MeanReference.Forward(Doubles.Of(x), y, frames, width);
+        MeanReference.Backward(Doubles.Of(dy), dx, frames, width);
         DeviceArray ax = Device.From(x), ay = Device.Allocate(y.Length), ady = Device.From(dy),
             adx = Device.From(before);
 

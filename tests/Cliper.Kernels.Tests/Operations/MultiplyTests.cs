@@ -13,15 +13,10 @@ public sealed class MultiplyTests(SimdLevel level) : HostDevices(level)
         float[] a = Random(count, 1), b = Random(broadcast ? 1 : count, 2), dy = Random(count, 3),
             beforeA = Random(count, 4),
             beforeB = Random(b.Length, 5);
-        double[] y = new double[count], da = new double[count],
-            db = [.. beforeB.Select(value => accumulate ? value : 0.0)];
-        for (int i = 0; i < count; i++)
-        {
-            int other = b.Length == 1 ? 0 : i;
-            y[i] = (double)a[i] * b[other];
-            da[i] = (double)dy[i] * b[other] + (accumulate ? beforeA[i] : 0);
-            db[other] += (double)dy[i] * a[i];
-        }
+        double[] y = new double[count], da = Doubles.Before(beforeA, accumulate),
+            db = Doubles.Before(beforeB, accumulate);
+        MultiplyReference.Forward(Doubles.Of(a), Doubles.Of(b), y);
+        MultiplyReference.Backward(Doubles.Of(a), Doubles.Of(b), Doubles.Of(dy), da, db);
         DeviceArray aa = Device.From(a), ab = Device.From(b), ay = Device.Allocate(count), ady = Device.From(dy),
             ada = Device.From(beforeA), adb = Device.From(beforeB);
 

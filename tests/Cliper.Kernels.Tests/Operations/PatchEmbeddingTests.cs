@@ -21,24 +21,10 @@ public sealed class PatchEmbeddingTests(SimdLevel level) : HostDevices(level)
             weight = Random(sizes.Features * sizes.Pixels, 2),
             dy = Random(sizes.Images * sizes.Patches * sizes.Features, 3),
             beforeImages = Random(images.Length, 4), beforeWeight = Random(weight.Length, 5);
-        double[] y = new double[dy.Length], dimages = new double[images.Length], dweight = new double[weight.Length];
-        int p = sizes.Patch, across = sizes.Width / p;
-        for (int n = 0; n < sizes.Images; n++)
-            for (int t = 0; t < sizes.Patches; t++)
-                for (int f = 0; f < sizes.Features; f++)
-                    for (int u = 0; u < sizes.Pixels; u++)
-                    {
-                        int channel = u / (p * p), row = t / across * p + u / p % p, column = t % across * p + u % p;
-                        int pixel = ((n * sizes.Channels + channel) * sizes.Height + row) * sizes.Width + column;
-                        int token = (n * sizes.Patches + t) * sizes.Features + f, element = f * sizes.Pixels + u;
-                        y[token] += (double)weight[element] * images[pixel];
-                        dweight[element] += (double)dy[token] * images[pixel];
-                        dimages[pixel] += (double)dy[token] * weight[element];
-                    }
-        for (int i = 0; i < images.Length && accumulate; i++)
-            dimages[i] += beforeImages[i];
-        for (int i = 0; i < weight.Length && accumulate; i++)
-            dweight[i] += beforeWeight[i];
+        double[] y = new double[dy.Length], dimages = Doubles.Before(beforeImages, accumulate),
+            dweight = Doubles.Before(beforeWeight, accumulate), wide = Doubles.Of(images), weights = Doubles.Of(weight);
+        PatchEmbeddingReference.Forward(wide, weights, y, sizes);
+        PatchEmbeddingReference.Backward((wide, weights), Doubles.Of(dy), dimages, dweight, sizes);
         DeviceArray ax = Device.From(images), aw = Device.From(weight), ay = Device.Allocate(dy.Length),
             ady = Device.From(dy),
             adx = Device.From(beforeImages), adw = Device.From(beforeWeight);

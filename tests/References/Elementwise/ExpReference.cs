@@ -1,6 +1,6 @@
 using Cliper.Kernels.Operations;
 
-namespace Cliper.Kernels.Tests.Operations;
+namespace Cliper.References;
 
 internal sealed class ExpReference : IElementwiseReference<Exp>
 {
