@@ -81,7 +81,7 @@ internal sealed class SettingsOptions(bool stages)
     ];
 
     /// <summary>All of them, to be added to a command.</summary>
-    public IEnumerable<Option> All => 
+    public IEnumerable<Option> All =>
         [
             _recipe, _config, .. Values.Select(value => value.Option),
             .. stages ? [_balance, _stage] : Array.Empty<Option>(), _strict, _set,
