@@ -21,7 +21,7 @@ internal static class ResNetCases
     private const int TrainBatch = 8, TrainThreads = 2;
     private const float LearningRate = 1e-5f, WeightDecay = 0.01f;
 
-    // Of the millions of arguments of 49 ReLUs some are within rounding of zero, and pass their gradient on one side
+    // Some of the millions of arguments of 49 ReLUs are within rounding of zero, and pass their gradient on one side
     // alone: with 1e-6 of them at each, gradients differ by sqrt(49e-6) of their norm.
     private const double GradientTolerance = 7e-3;
 
