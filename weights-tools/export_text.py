@@ -22,17 +22,13 @@ PHRASES = ["a photo of a happy face", "Émile's smile", "it's 3.50 £", "Ångstr
 
 
 def entities():
-    """A line an entity: name, code points, and "legacy" where it is known without a semicolon too. An upper-cased name that
-    ftfy reads as well stands as an entity of its own, marked "ftfy"."""
+    """A line an entity: name, code points, and "legacy" where it is known without a semicolon too."""
     lines = []
     for name, value in sorted(html.entities.html5.items()):
         if not name.endswith(";"):
             continue
         bare, codes = name[:-1], " ".join("%04X" % ord(c) for c in value)
         lines.append("%s\t%s%s" % (bare, codes, "\tlegacy" if bare in html.entities.html5 else ""))
-        upper = name.upper()
-        if name == name.lower() and html.unescape("&" + upper) == "&" + upper:
-            lines.append("%s\t%s\tftfy" % (upper[:-1], " ".join("%04X" % ord(c) for c in value.upper())))
     return lines
 
 

@@ -128,11 +128,29 @@ internal static class HtmlEntities
         {
             string[] fields = line.Split('\t');
             string value = string.Concat(TextTables.Codes(fields[1]).Select(code => new Rune(code).ToString()));
-            string kind = fields.Length > 2 ? fields[2] : "";
-            (kind == "ftfy" ? capitals : whole).Add(fields[0], value);
-            if (kind == "legacy")
+            whole.Add(fields[0], value);
+            if (fields.Length > 2)
                 legacy.Add(fields[0], value);
         }
+        // ftfy knows lower-case names in capitals too, unless HTML knows these, or a beginning of them by itself.
+        foreach ((string name, string value) in whole)
+            if (name.ToUpperInvariant() is var upper && !name.Any(char.IsAsciiLetterUpper) && !whole.ContainsKey(upper)
+                && !Enumerable.Range(1, upper.Length).Any(length => legacy.ContainsKey(upper[..length])))
+                capitals.Add(upper, Capital(value));
         return (whole, legacy, capitals);
     }
+
+    /// <summary>A value in capitals by Unicode's full mapping, in which some characters become several.</summary>
+    private static string Capital(string value) => value switch
+    {
+        "\u00DF" => "SS",
+        "\u0131" => "I",
+        "\u0149" => "\u02BCN",
+        "\uFB00" => "FF",
+        "\uFB01" => "FI",
+        "\uFB02" => "FL",
+        "\uFB03" => "FFI",
+        "\uFB04" => "FFL",
+        _ => string.Concat(value.EnumerateRunes().Select(Rune.ToUpperInvariant)),
+    };
 }
