@@ -12,10 +12,9 @@ public static partial class Convolution
     // unfolded[row] = the elements under the window of output pixel `row`, zeros in the padding.
     [DeviceCode]
     private static void UnfoldKernel<TX, TDtype>(TX x, GlobalPtr16<TDtype> unfolded, long rows, int height, int width,
-        int channels,
-        int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown, int strideAcross,
-        int top, int left,
-        int vectorized) where TX : struct, IGlobalPtr where TDtype : struct, IDtype16
+        int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown,
+        int strideAcross, int top, int left, int vectorized)
+        where TX : struct, IGlobalPtr where TDtype : struct, IDtype16
     {
         // (1) Which output pixel, and which eight elements of its window.
         int elements = kernelRows * kernelColumns * channels, chunks = (elements + Vec8.Size - 1) / Vec8.Size;
@@ -50,10 +49,9 @@ public static partial class Convolution
     // dx[pixel] = the sum of what the windows that see the pixel hold, in the order of their taps.
     [DeviceCode]
     private static void FoldKernel<TDtype, TX>(GlobalPtr16<TDtype> unfolded, TX dx, int accumulate, long pixels,
-        int height, int width,
-        int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown,
-        int strideAcross, int top,
-        int left, int vectorized) where TDtype : struct, IDtype16 where TX : struct, IGlobalPtr
+        int height, int width, int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns,
+        int strideDown, int strideAcross, int top, int left, int vectorized)
+        where TDtype : struct, IDtype16 where TX : struct, IGlobalPtr
     {
         // (1) Which input pixel, and which eight of its channels.
         int chunks = (channels + Vec8.Size - 1) / Vec8.Size;
@@ -68,13 +66,13 @@ public static partial class Convolution
         Vec8 sum = default;
         for (int k = 0; k < kernelRows; k++)
         {
-            int i = (row - k) / strideDown;
-            if (row < k || i * strideDown != row - k || i >= outputHeight)
+            int i = WindowWalk.OutputThrough(row, k, strideDown, outputHeight);
+            if (i < 0)
                 continue;
             for (int l = 0; l < kernelColumns; l++)
             {
-                int j = (column - l) / strideAcross;
-                if (column < l || j * strideAcross != column - l || j >= outputWidth)
+                int j = WindowWalk.OutputThrough(column, l, strideAcross, outputWidth);
+                if (j < 0)
                     continue;
                 long from = (((image * outputHeight + i) * outputWidth + j) * kernelRows + k) * kernelColumns + l;
                 sum = Vec8.Add(sum, Vec8.Load(unfolded, from * channels + channel, count, vectorized));

@@ -13,10 +13,9 @@ public static partial class DepthwiseConvolution
 {
     [DeviceCode]
     private static void ForwardKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtrFp32 weight, GlobalPtr16<TDtype> y,
-        long pixels, int height, int width,
-        int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown,
-        int strideAcross, int top,
-        int left, int vectorized) where TDtype : struct, IDtype16
+        long pixels, int height, int width, int channels, int outputHeight, int outputWidth, int kernelRows,
+        int kernelColumns, int strideDown, int strideAcross, int top, int left, int vectorized)
+        where TDtype : struct, IDtype16
     {
         // (1) Which output pixel, and which eight of its channels.
         int chunks = (channels + Vec8.Size - 1) / Vec8.Size;
@@ -50,10 +49,9 @@ public static partial class DepthwiseConvolution
 
     [DeviceCode]
     private static void InputKernel<TDtype>(GlobalPtrFp32 weight, GlobalPtr16<TDtype> dy, GlobalPtr16<TDtype> dx,
-        int accumulate, long pixels,
-        int height, int width, int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns,
-        int strideDown,
-        int strideAcross, int top, int left, int vectorized) where TDtype : struct, IDtype16
+        int accumulate, long pixels, int height, int width, int channels, int outputHeight, int outputWidth,
+        int kernelRows, int kernelColumns, int strideDown, int strideAcross, int top, int left, int vectorized)
+        where TDtype : struct, IDtype16
     {
         // (1) Which input pixel, and which eight of its channels.
         int chunks = (channels + Vec8.Size - 1) / Vec8.Size;
@@ -68,13 +66,13 @@ public static partial class DepthwiseConvolution
         Vec8 sum = default;
         for (int k = 0; k < kernelRows; k++)
         {
-            int i = (row - k) / strideDown;
-            if (row < k || i * strideDown != row - k || i >= outputHeight)
+            int i = WindowWalk.OutputThrough(row, k, strideDown, outputHeight);
+            if (i < 0)
                 continue;
             for (int l = 0; l < kernelColumns; l++)
             {
-                int j = (column - l) / strideAcross;
-                if (column < l || j * strideAcross != column - l || j >= outputWidth)
+                int j = WindowWalk.OutputThrough(column, l, strideAcross, outputWidth);
+                if (j < 0)
                     continue;
                 Vec8 tap = Vec8.Load(weight, (long)(k * kernelColumns + l) * channels + channel, count, vectorized);
                 long from = ((image * outputHeight + i) * outputWidth + j) * channels + channel;
@@ -87,10 +85,9 @@ public static partial class DepthwiseConvolution
     // Block (x, y, z) sums 256 channels of tap z over slice y of the output pixels, a warp every eighth of them.
     [DeviceCode]
     private static void WeightKernel<TDtype>(GlobalPtr16<TDtype> x, GlobalPtr16<TDtype> dy, GlobalPtrFp32 parts,
-        int pixels, int each, int height,
-        int width, int channels, int outputHeight, int outputWidth, int kernelRows, int kernelColumns, int strideDown,
-        int strideAcross,
-        int top, int left, int vectorized) where TDtype : struct, IDtype16
+        int pixels, int each, int height, int width, int channels, int outputHeight, int outputWidth, int kernelRows,
+        int kernelColumns, int strideDown, int strideAcross, int top, int left, int vectorized)
+        where TDtype : struct, IDtype16
     {
         int channel = ColumnBlock.Column, count = channels - channel,
             end = IntrinsicMath.Min(pixels, (Grid.IdxY + 1) * each);
