@@ -100,6 +100,7 @@ internal sealed class EvalCommand : CliCommand
                 TestFraction = 0,
                 Folds = fold is null ? 0 : (trained ?? new TrainSettings()).Folds,
                 Fold = fold ?? 1,
+                SplitVersion = own ? trained!.SplitVersion : DataSetOptions.PresentSplits,
                 Cancellation = Cancellation,
             }));
         foreach (string note in splits.Notes)
@@ -116,7 +117,7 @@ internal sealed class EvalCommand : CliCommand
         string config = Path.Combine(run, "config.json");
         try
         {
-            return File.Exists(config) ? SettingsJson.Read(config, new TrainSettings()) : null;
+            return File.Exists(config) ? TrainSettings.OfRun(config) : null;
         }
         catch (SettingsException failure)
         {

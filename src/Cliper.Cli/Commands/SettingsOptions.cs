@@ -98,7 +98,7 @@ internal sealed class SettingsOptions(bool stages)
     {
         string? recipe = parsed.GetValue(_recipe), file = parsed.GetValue(_config);
         TrainSettings settings = recipe is not null ? Named(recipe)
-            : resumed is not null ? SettingsJson.Read(resumed, new TrainSettings())
+            : resumed is not null ? TrainSettings.OfRun(resumed)
             : file is not null ? new TrainSettings()
             : throw new SettingsException(
             $"no settings: give --recipe ({string.Join(", ", Recipes.Names)}) or --config FILE");
@@ -107,6 +107,8 @@ internal sealed class SettingsOptions(bool stages)
         settings = SettingsJson.With(settings, Flags(parsed).Concat(Sets(parsed)));
         if (stages)
             settings = Only(parsed.GetValue(_stage), settings);
+        if (resumed is not null)
+            settings = settings with { SplitVersion = TrainSettings.OfRun(resumed).SplitVersion };
         settings.Check();
         return settings.WithFullPaths();
     }

@@ -7,6 +7,18 @@ namespace Cliper.Model.DataSets;
 /// <summary>How a data set is opened.</summary>
 public sealed record DataSetOptions
 {
+    /// <summary>
+    /// Version of the rule by which data without splits is split: 2 deals whole subjects, as far as names tell them,
+    /// with regard to class; 1, of version 0.1, dealt without.
+    /// </summary>
+    public const int PresentSplits = 2;
+
+    /// <summary>
+    /// The version of the rule that a run was split by. Only <see cref="PresentSplits"/> can be followed: by another,
+    /// samples that the run has trained on would be tested.
+    /// </summary>
+    public int SplitVersion { get; init; } = PresentSplits;
+
     /// <summary>Seed of the choice of held-out samples.</summary>
     public ulong Seed { get; init; }
 

@@ -18,6 +18,10 @@ internal static class SplitAssembly
         string[] classes = ClassNames(path, raw, options);
         bool splits = raw is { Validation: null, Test: null } && (options.Folds > 0 || options.TestFraction > 0)
             || raw.Validation == null && options.ValidationFraction > 0;
+        if (splits && options.SplitVersion != DataSetOptions.PresentSplits)
+            throw new InputException($"{path}: the run was begun by a version of this program that split data without "
+                + "splits in another way, so that samples it has trained on would be tested: train again, or give the "
+                + "data splits of its own");
         raw = raw with { Train = WithSubjects(raw.Train, options, splits ? notes : []) };
         DataSplit train = Split("train", raw.Train, classes, path);
         DataSplit? validation = raw.Validation == null ? null : Split("validation", raw.Validation, classes, path);

@@ -146,7 +146,9 @@ public static class CrossValidation
     private static void CheckSame(TrainSettings settings, string folder)
     {
         string path = Path.Combine(folder, ConfigName);
-        string? differs = SettingsJson.FirstDifference(settings, SettingsJson.Read(path, settings), Places);
+        // A setting that is missing is as today, but for the rule of the splits, which files of version 0.1 lack.
+        TrainSettings finished = SettingsJson.Read(path, settings with { SplitVersion = 1 });
+        string? differs = SettingsJson.FirstDifference(settings, finished, Places);
         if (differs is not null)
             throw new SettingsException(
                 $"{folder}: this fold was finished with another {differs}; keep the setting, or remove the folder to "

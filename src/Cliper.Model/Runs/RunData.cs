@@ -103,6 +103,7 @@ public static class RunData
             ValidationFraction = settings.Select == Selection.BestOnValidation ? settings.ValidationFraction : 0,
             Folds = settings.Folds,
             Fold = settings.Fold,
+            SplitVersion = settings.SplitVersion,
             Cancellation = cancellation,
         }));
     }

@@ -86,7 +86,7 @@ public static class TrainingRun
             row.Event == MetricRow.EpochEvent ? int.MaxValue : row.StepOfEpoch ?? 0));
         try
         {
-            TrainSettings begun = SettingsJson.Read(run.ConfigPath, new TrainSettings());
+            TrainSettings begun = TrainSettings.OfRun(run.ConfigPath);
             CheckSameModel(settings, begun, folder);
             if (state is not null)
                 CheckSamePast(settings, begun, state, folder);

@@ -128,6 +128,10 @@ public sealed record TrainSettings
     /// </summary>
     public int Fold { get; init; } = 1;
 
+    /// <summary>Version of the rule that data without splits is split by: see
+    /// <see cref="DataSetOptions.SplitVersion"/>.</summary>
+    public int SplitVersion { get; init; } = DataSetOptions.PresentSplits;
+
     /// <summary>Leaves training samples out that stand in another split too, exactly or nearly.</summary>
     public bool DropDuplicates { get; init; } = true;
 
@@ -165,6 +169,11 @@ public sealed record TrainSettings
     /// <summary>Fine-tunes the image tower; descriptors and text tower frozen.</summary>
     public StageSettings Stage2 { get; init; } = new();
 
+    /// <summary>The settings that a run was begun with. Runs of version 0.1 say nothing of how they split.</summary>
+    /// <param name="path">The run's config.json.</param>
+    /// <exception cref="SettingsException">It is missing, no JSON object, or holds something unknown.</exception>
+    public static TrainSettings OfRun(string path) => SettingsJson.Read(path, new TrainSettings { SplitVersion = 1 });
+
     /// <summary>Settings of a stage.</summary>
     public StageSettings Of(TrainingStage stage) => stage switch
     {
@@ -195,6 +204,7 @@ public sealed record TrainSettings
         if (Frames % FramesPerSegment != 0)
             throw new SettingsException(
                 $"framesPerSegment is {FramesPerSegment}, which does not divide the {Frames} frames");
+        Range(SplitVersion, 1, DataSetOptions.PresentSplits, nameof(SplitVersion));
         Range(Folds, 2, 1000, nameof(Folds));
         Range(Fold, AllFolds, Folds, nameof(Fold));
         Range(LogitAdjustment, 0, 4, nameof(LogitAdjustment));

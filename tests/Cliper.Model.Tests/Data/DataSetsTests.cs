@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Cliper.Model.DataSets;
 using Cliper.Model.Images;
 using Cliper.Model.Samples;
+using Cliper.Model.Settings;
 
 namespace Cliper.Model.Tests.Data;
 
@@ -150,6 +151,24 @@ public sealed class DataSetsTests : TemporaryFolder
             Throws.TypeOf<SettingsException>());
         Assert.That(() => DataSetRegistry.Open(Folder, options: new() { Folds = 5, Fold = 6 }),
             Throws.TypeOf<SettingsException>());
+    }
+
+    [Test]
+    public void ARunOfAnEarlierSplitRuleIsNotSplitByThisOne()
+    {
+        foreach (string name in new[] { "happy", "anger" })
+            for (int i = 0; i < 5; i++)
+                TestImages.Write(In($"{name}/{i}.png"), TestImages.Make(i));
+        var earlier = new DataSetOptions { Folds = 2, SplitVersion = 1 };
+
+        AssertInput(() => DataSetRegistry.Open(Folder, options: earlier), "split data without splits", "train again");
+        // Nothing is split here, so nothing can differ.
+        Assert.That(DataSetRegistry.Open(Folder, options: earlier with { Folds = 0, TestFraction = 0 }).Test, Is.Null);
+
+        File.WriteAllText(In("config.json"), "{ \"recipe\": \"fer2013\" }");
+        Assert.That(TrainSettings.OfRun(In("config.json")).SplitVersion, Is.EqualTo(1));
+        File.WriteAllText(In("config.json"), SettingsJson.Write(new TrainSettings()));
+        Assert.That(TrainSettings.OfRun(In("config.json")).SplitVersion, Is.EqualTo(DataSetOptions.PresentSplits));
     }
 
     [Test]
