@@ -1,6 +1,7 @@
 using Cliper.Kernels.Cpu;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
+using Cliper.Model.Images;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
@@ -43,6 +44,21 @@ public sealed class ShippedModelsTests
         if (!ShippedModels.Photographs.IsThere)
             Assert.That(() => ShippedModels.Find("photographs"), Throws.TypeOf<InputException>().With.Message.Contains(
                 "not part of this build"));
+    }
+
+    [Test]
+    public void Predict_ImagesInMemory_AnswersAsThroughALoader()
+    {
+        // More than a batch, the last not full; both ways form the same batches, so not a digit may differ.
+        DataSplit split = new SyntheticFacesData("test", UnusedSeed, 35, 48).ToSplit();
+        using Predictor predictor = Predictor.Load(ShippedModels.Cliper, _device);
+
+        IReadOnlyList<Prediction> direct =
+            predictor.Predict([.. split.Samples.Select(sample => sample.Frames[0].Load(ImageCodec.Instance))]);
+
+        Assert.That(direct.Select(prediction => prediction.Probabilities), Is.EqualTo(
+            predictor.Evaluate(split, strict: true, default).Evaluation.Predictions.Select(prediction =>
+                prediction!.Probabilities)));
     }
 
     // Among 700 faces a share near a half has a standard deviation of sqrt(0.25 / 700) = 1.9 %. The shipped CLIP's

@@ -107,9 +107,12 @@ public sealed class SafeTensorsTests : TemporaryFolder
     public void AllIntegerTypesAreRead()
     {
         string path =
-            Make("""{"i8":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"u8":{"dtype":"BOOL","shape":[1],"data_offsets":[1,2]},"""
-            + """ "i16":{"dtype":"I16","shape":[1],"data_offsets":[2,4]},"u16":{"dtype":"U16","shape":[1],"data_offsets":[4,6]},"""
-            + """ "u32":{"dtype":"U32","shape":[1],"data_offsets":[6,10]},"u64":{"dtype":"U64","shape":[1],"data_offsets":[10,18]},"""
+            Make("""{"i8":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"""
+            + """ "u8":{"dtype":"BOOL","shape":[1],"data_offsets":[1,2]},"""
+            + """ "i16":{"dtype":"I16","shape":[1],"data_offsets":[2,4]},"""
+            + """ "u16":{"dtype":"U16","shape":[1],"data_offsets":[4,6]},"""
+            + """ "u32":{"dtype":"U32","shape":[1],"data_offsets":[6,10]},"""
+            + """ "u64":{"dtype":"U64","shape":[1],"data_offsets":[10,18]},"""
             + """ "f64":{"dtype":"F64","shape":[1],"data_offsets":[18,26]}}  """, 26);
         byte[] bytes = File.ReadAllBytes(path);
         bytes.AsSpan(^26).Fill(0xff);
