@@ -48,6 +48,7 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
         int samples = logits.Shape[0], prompts = logits.Shape[1];
         float[] row = [.. Enumerable.Range(0, prompts).Select(prompt => logPriors[prompt / promptsPerClass])];
         Tensor shifts = tape.Own(Tensor.From(tape.Device, row, new Shape(1, prompts)));
+        // One row is added to every sequence of one: the broadcast of a row over a batch.
         return tape.AddPositions(logits.Reshape(new Shape(samples, 1, prompts)), shifts)
             .Reshape(new Shape(samples, prompts));
     }
