@@ -88,9 +88,7 @@ internal sealed record ModelRequest(string Text, bool IsWeights)
     /// <exception cref="InputException">There is none.</exception>
     public string Find()
     {
-        if (Shipped is { } shipped)
-            return shipped.Path;
-        if (!Path.Exists(Text))
+        if (Shipped is null && !Path.Exists(Text))
             throw new InputException($"{Text}: no such file or folder, and no model of this name comes with the "
                 + $"program{Suggestion.Hint(Text, ShippedModels.All.Select(model => model.Name))}");
         return Checkpoint.Find(Text);
