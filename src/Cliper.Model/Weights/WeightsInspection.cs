@@ -74,25 +74,11 @@ public sealed record WeightsInspection
     /// "CLIP ViT 64x2/4, 12 pixels" or "CLIP ResNet 32x2-2-2-2, 64 pixels".</summary>
     public static string NameOf(ClipConfig config)
     {
+        string? name = Architectures.NameOf(config);
         if (config.ResNetBlocks is { } blocks)
-            return "CLIP " + ((config.VisionWidth, blocks, config.ImageSize) switch
-            {
-                (64, (3, 4, 6, 3), 224) => "RN50",
-                (64, (3, 4, 23, 3), 224) => "RN101",
-                (80, (4, 6, 10, 6), 288) => "RN50x4",
-                (96, (6, 8, 18, 8), 384) => "RN50x16",
-                (128, (3, 15, 36, 10), 448) => "RN50x64",
-                _ => $"ResNet {config.VisionWidth}x{blocks}, {config.ImageSize} pixels",
-            });
+            return $"CLIP {name ?? $"ResNet {config.VisionWidth}x{blocks}, {config.ImageSize} pixels"}";
         const int UsualPixels = 224;
-        string size = (config.VisionWidth, config.VisionLayers) switch
-        {
-            (768, 12) => "ViT-B",
-            (1024, 24) => "ViT-L",
-            (1280, 32) => "ViT-H",
-            _ => $"ViT {config.VisionWidth}x{config.VisionLayers}",
-        };
-        return $"CLIP {size}/{config.PatchSize}"
+        return $"CLIP {name ?? $"ViT {config.VisionWidth}x{config.VisionLayers}"}/{config.PatchSize}"
             + (config.ImageSize == UsualPixels ? "" : $", {config.ImageSize} pixels");
     }
 }
