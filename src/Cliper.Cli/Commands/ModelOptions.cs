@@ -3,6 +3,7 @@ using Cliper.Kernels.Memory;
 using Cliper.Model;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.Inference;
+using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Commands;
 
@@ -28,8 +29,10 @@ internal sealed class ModelOptions
         HelpName = "PATH|NAME",
     };
 
+    private readonly WeightsFactsOptions _facts = new();
+
     /// <summary>The options.</summary>
-    public IReadOnlyList<Option> Options => [_model, _checkpoint, _run, _weights];
+    public IReadOnlyList<Option> Options => [_model, _checkpoint, _run, _weights, .. _facts.Options];
 
     /// <summary>The model that was asked for, not yet looked for; null where none was.</summary>
     /// <exception cref="SettingsException">More than one of the options is given.</exception>
@@ -37,10 +40,14 @@ internal sealed class ModelOptions
     {
         Option<string?>[] given =
             [.. new[] { _model, _checkpoint, _run, _weights }.Where(option => parsed.GetValue(option) is not null)];
+        ClipStatement? stated = _facts.Read(parsed);
+        if (stated is not null && parsed.GetValue(_weights) is null)
+            throw new SettingsException("--activation, --heads, --mean and --std are for CLIP weights (--weights); a "
+                + "trained model has its own");
         return given.Length switch
         {
             0 => null,
-            1 => new ModelRequest(parsed.GetValue(given[0])!, given[0] == _weights),
+            1 => new ModelRequest(parsed.GetValue(given[0])!, given[0] == _weights) { Stated = stated },
             _ => throw new SettingsException(
                 $"{given[0].Name} and {given[1].Name} exclude each other: give one of them"),
         };
@@ -52,6 +59,9 @@ internal sealed class ModelOptions
 /// <param name="IsWeights">Whether it is CLIP weights, which have no classes of their own.</param>
 internal sealed record ModelRequest(string Text, bool IsWeights)
 {
+    /// <summary>Facts that hold against those of the weights; null for none.</summary>
+    public ClipStatement? Stated { get; init; }
+
     /// <summary>The model that answers where none is named.</summary>
     public static ModelRequest Default => new(ShippedModels.Default.Name, IsWeights: false);
 
@@ -72,7 +82,7 @@ internal sealed record ModelRequest(string Text, bool IsWeights)
     public Predictor Open(Device device, Func<IReadOnlyList<string>> classes)
     {
         if (IsWeights)
-            return Predictor.ZeroShot(Text, classes(), device);
+            return Predictor.ZeroShot(Text, classes(), device, Stated);
         if (Shipped is { } shipped)
             return Predictor.Load(shipped.Path, device);
         if (!Path.Exists(Text))

@@ -41,6 +41,9 @@ public sealed class Predictor : IDisposable
     /// <summary>Facts that the checkpoint states.</summary>
     public CheckpointInfo Info { get; }
 
+    /// <summary>What was assumed of weights that do not state it, a sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; private init; } = [];
+
     /// <summary>Reads a checkpoint.</summary>
     /// <exception cref="InputException">It is missing, damaged, or none of this program.</exception>
     public static Predictor Load(string checkpoint, Device device)
@@ -55,16 +58,29 @@ public sealed class Predictor : IDisposable
     /// <param name="weights">CLIP weights: a file, a folder, or a model's name in the local cache.</param>
     /// <param name="classes">Class names, at least two. Nouns of expressions are adjectives in the captions.</param>
     /// <param name="device">Where to compute.</param>
+    /// <param name="stated">Facts on the weights that hold against those of the file; null for none.</param>
     /// <exception cref="InputException">The weights or their tokenizer are missing or damaged.</exception>
-    public static Predictor ZeroShot(string weights, IReadOnlyList<string> classes, Device device)
+    /// <exception cref="SettingsException">What is stated is no fact.</exception>
+    public static Predictor ZeroShot(string weights, IReadOnlyList<string> classes, Device device,
+        ClipStatement? stated = null)
     {
-        using ClipWeights loaded = ClipWeights.Load(weights);
+        using ClipWeights loaded = ClipWeights.Load(weights, stated: stated);
         ClipTokenizer tokenizer = WeightsTokenizer.For(loaded, weights);
         var prompts = new FixedPrompts([.. classes.Select(CaptionsOf)]);
         var clip = new ClipModel(device, loaded);
-        float temperature = MathF.Exp(-clip.Parameters["logit_scale"].Item());
-        return new Predictor(loaded.SourcePath ?? weights, new CliperModel(clip, prompts, classes, temperature),
-            new CheckpointInfo(1, "", "") { FaceTemplate = FaceTemplate.Usual });
+        CliperModel model;
+        try
+        {
+            model = new CliperModel(clip, prompts, classes, clip.Temperature);
+        }
+        catch
+        {
+            clip.Dispose();
+            throw;
+        }
+        return new Predictor(loaded.SourcePath ?? weights, model,
+            new CheckpointInfo(1, "", "") { FaceTemplate = FaceTemplate.Usual })
+        { Warnings = loaded.Warnings };
 
         IReadOnlyList<int[]> CaptionsOf(string name)
         {

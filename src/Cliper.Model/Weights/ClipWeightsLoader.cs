@@ -35,6 +35,11 @@ internal sealed class ClipWeightsLoader
             _textPrefix = CustomText;
     }
 
+    /// <summary>Whether a file has the patches or the first convolution of a CLIP, whatever else is in it.</summary>
+    public static bool HasLandmark(TensorSource source) => Enum.GetValues<ClipNaming>().Any(naming =>
+        source.Tensors.Keys.Any(name => name.EndsWith(ClipTensors.Find(Landmark, naming).Names[0],
+            StringComparison.Ordinal)));
+
     /// <summary>Weights from an open file.</summary>
     /// <param name="source">The file, which the weights take over.</param>
     /// <param name="prefix">Prefix of all names; null to find it.</param>

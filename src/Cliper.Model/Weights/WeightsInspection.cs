@@ -38,6 +38,9 @@ public sealed record WeightsInspection
     /// <summary>Why it is no CLIP of this program's kind; null if it is.</summary>
     public string? NotClip { get; private init; }
 
+    /// <summary>What was assumed of the CLIP because nothing states it, a sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; private init; } = [];
+
     /// <summary>Parameters of the CLIP alone; null if it is none.</summary>
     public long? ClipParameters { get; private init; }
 
@@ -49,18 +52,22 @@ public sealed record WeightsInspection
 
     /// <summary>Looks at a file in any form that <see cref="TensorSource.Open"/> knows. Only its header is
     /// read.</summary>
+    /// <param name="path">The file or folder, or a name in the local cache.</param>
+    /// <param name="stated">Facts that hold against those of the file; null for none.</param>
     /// <exception cref="InputException">It cannot be read.</exception>
-    public static WeightsInspection Of(string path)
+    /// <exception cref="SettingsException">What is stated is no fact.</exception>
+    public static WeightsInspection Of(string path, ClipStatement? stated = null)
     {
         using TensorSource source = TensorSource.Open(path);
         var inspection = new WeightsInspection(source);
         try
         {
-            using ClipWeights weights = ClipWeightsLoader.Load(source);
+            using ClipWeights weights = ClipWeightsLoader.Load(source, stated: stated);
             return inspection with
             {
                 Clip = weights.Config,
                 Naming = weights.Naming,
+                Warnings = weights.Warnings,
                 ClipParameters = weights.Names.Sum(name => (long)weights.ShapeOf(name).Count),
             };
         }
