@@ -44,7 +44,8 @@ internal sealed class WeightsFactsOptions
     }
 
     /// <summary>Says what was assumed of weights, and how to state it.</summary>
-    public static string Explain(string warning) => $"warning: {warning}; --activation, --heads, --mean and --std state it";
+    public static string Explain(string warning) =>
+        $"warning: {warning}; --activation, --heads, --mean and --std state it";
 
     /// <summary>Writes warnings as the list "warnings" of a JSON document.</summary>
     public static void Write(Utf8JsonWriter json, IEnumerable<string> warnings)

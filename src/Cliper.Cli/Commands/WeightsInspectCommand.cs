@@ -160,7 +160,8 @@ internal sealed class WeightsInspectCommand : CliCommand
         {
             ("imageSize", clip.ImageSize), ("patchSize", clip.PatchSize), ("visionWidth", clip.VisionWidth),
             ("visionLayers", clip.VisionLayers), ("visionHeads", clip.VisionHeads), ("textWidth", clip.TextWidth),
-            ("textLayers", clip.TextLayers), ("visionMlpWidth", clip.VisionHidden), ("textMlpWidth", clip.TextHidden), ("textHeads", clip.TextHeads), ("vocabularySize", clip.VocabularySize),
+            ("textLayers", clip.TextLayers), ("textHeads", clip.TextHeads), ("vocabularySize", clip.VocabularySize),
+            ("visionMlpWidth", clip.VisionHidden), ("textMlpWidth", clip.TextHidden),
             ("contextLength", clip.ContextLength), ("embedSize", clip.EmbedSize),
         })
             json.WriteNumber(name, value);

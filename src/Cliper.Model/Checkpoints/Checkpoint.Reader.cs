@@ -121,7 +121,8 @@ public static partial class Checkpoint
                 values.Add(name, _source.ReadFiniteFloats(ClipPrefix + name));
             }
             string[] others = [.. _source.Tensors.Keys.Where(name =>
-                name.StartsWith(ClipPrefix, StringComparison.Ordinal) && !values.ContainsKey(name[ClipPrefix.Length..]))];
+                name.StartsWith(ClipPrefix, StringComparison.Ordinal)
+                && !values.ContainsKey(name[ClipPrefix.Length..]))];
             return others.Length == 0 ? values
                 : throw Damaged("the tensors", "those of the metadata 'clip_config'",
                     $"{others.Length} more, such as {ForeignText.Quote(others[0])}");
@@ -129,9 +130,11 @@ public static partial class Checkpoint
 
         private float PositiveNumber(string key)
         {
+            // Beyond these the logits leave the range of a float.
+            const float Least = 1e-6f, Most = 1e6f;
             float number = Read<float>(key);
-            return number is > 0 and < float.PositiveInfinity ? number
-                : throw Damaged($"metadata '{key}'", "a finite number above 0", $"{number}");
+            return number is >= Least and <= Most ? number
+                : throw Damaged($"metadata '{key}'", $"a number from {Least} to {Most}", $"{number}");
         }
 
         /// <summary>Gives an optimizer over the same parameters the state that was saved.</summary>

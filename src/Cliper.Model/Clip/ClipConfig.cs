@@ -50,8 +50,8 @@ public sealed record ClipConfig
     /// <summary>Blocks of a vision transformer; 0 for a ResNet.</summary>
     public int VisionLayers { get; init; }
 
-    /// <summary>Width of the hidden layer of a vision transformer's MLPs; null where it is four times the tower's, as in
-    /// all but the largest.</summary>
+    /// <summary>Width of the hidden layer of a vision transformer's MLPs; null where it is four times the tower's, as
+    /// in all but the largest.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public int? VisionMlpWidth { get; init; }
 

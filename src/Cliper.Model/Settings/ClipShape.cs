@@ -16,9 +16,6 @@ public enum TowerKind
 /// <summary>Shape of a CLIP made from nothing; heads are 64 wide.</summary>
 public sealed record ClipShape
 {
-    // The 256 bytes, alone and at a word's end, start and end.
-    private const int LeastVocabulary = 514;
-
     // Weights, gradients and two moments in fp32: 16 GB.
     private const long MostParameters = 1_000_000_000;
 
@@ -78,21 +75,17 @@ public sealed record ClipShape
     {
         (string Name, int Value, int Least, int Most)[] sizes =
         [
-            ("imageSize", ImageSize, 1, 1024), ("visionWidth", VisionWidth, IsResNet ? 2 : ClipConfig.UsualHeadWidth, 4096),
+            ("imageSize", ImageSize, 1, 1024),
+            ("visionWidth", VisionWidth, IsResNet ? 2 : ClipConfig.UsualHeadWidth, 4096),
             ("textWidth", TextWidth, ClipConfig.UsualHeadWidth, 4096), ("textLayers", TextLayers, 1, 100),
             ("contextLength", ContextLength, 3, 1024), ("embedSize", EmbedSize, 1, 4096),
-            ("vocabularySize", VocabularySize, LeastVocabulary, 1_000_000),
+            ("vocabularySize", VocabularySize, 1, 1_000_000),
             .. IsResNet ? Array.Empty<(string, int, int, int)>()
                 : [("patchSize", PatchSize, 1, Math.Max(1, ImageSize)), ("visionLayers", VisionLayers, 1, 100)],
         ];
         foreach ((string name, int value, int least, int most) in sizes)
             if (value < least || value > most)
                 throw new SettingsException($"shape.{name} is {value}; it must lie within {least} and {most}");
-        foreach ((string name, int width, bool has) in new[] { ("visionWidth", VisionWidth, !IsResNet),
-            ("textWidth", TextWidth, true) })
-            if (has && width % ClipConfig.UsualHeadWidth != 0)
-                throw new SettingsException($"shape.{name} is {width}; it must be a multiple of the heads' width, "
-                    + $"{ClipConfig.UsualHeadWidth}");
         ClipConfig config = ToConfig(VocabularySize);
         if (config.Faults().FirstOrDefault() is { } fault)
             throw new SettingsException($"shape: {fault}");

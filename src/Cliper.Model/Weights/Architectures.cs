@@ -9,7 +9,8 @@ namespace Cliper.Model.Weights;
 /// </summary>
 internal static class Architectures
 {
-    private sealed record VisionShape(string Name, int Width, int Layers, int Hidden, int Heads, bool IsOpenAIs = false);
+    private sealed record VisionShape(string Name, int Width, int Layers, int Hidden, int Heads,
+        bool IsOpenAIs = false);
 
     private static readonly VisionShape[] Vision =
     [

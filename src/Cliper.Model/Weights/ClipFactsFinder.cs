@@ -35,8 +35,8 @@ internal sealed class ClipFactsFinder(TensorSource source, string prefix, ClipNa
     public IReadOnlySet<string> Assumed => _assumed;
 
     /// <summary>The whole configuration.</summary>
-    /// <exception cref="InputException">Two places contradict each other, one is damaged or describes a model of another
-    /// kind, or nothing tells the heads.</exception>
+    /// <exception cref="InputException">Two places contradict each other, one is damaged or describes a model of
+    /// another kind, or nothing tells the heads.</exception>
     public ClipConfig Find()
     {
         ClipFacts own = ClipMetadata.Read(source);

@@ -28,7 +28,8 @@ internal static class ClipMetadata
     /// <param name="config">The model.</param>
     /// <param name="metadata">Receives them.</param>
     /// <param name="assumed">Keys of facts that nothing has stated.</param>
-    public static void Write(ClipConfig config, IDictionary<string, string> metadata, IReadOnlySet<string>? assumed = null)
+    public static void Write(ClipConfig config, IDictionary<string, string> metadata,
+        IReadOnlySet<string>? assumed = null)
     {
         metadata[Heads] = FormattableString.Invariant($"{config.VisionHeads},{config.TextHeads}");
         metadata[ActivationKey] = config.Activation.ToString();

@@ -29,10 +29,10 @@ public sealed record ClipStatement
 
     internal ClipFacts ToFacts()
     {
-        string[] heads = Heads.Split(',', StringSplitOptions.TrimEntries);
-        int[] numbers = Heads.Length == 0 ? [] : [.. heads.Select(text =>
-            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number is > 0 and < 1000
-                ? number : throw Wrong("heads", Heads, "a number such as 16, or the image and text tower's as in 16,12"))];
+        int[] numbers = Heads.Length == 0 ? [] : [.. Heads.Split(',').Select(text =>
+            int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+                && number is > 0 and < 1000 ? number
+            : throw Wrong("heads", Heads, "a number such as 16, or the image and text tower's as in 16,12"))];
         if (numbers.Length > 2)
             throw Wrong("heads", Heads, "at most two numbers, the image and the text tower's");
         return new ClipFacts
