@@ -141,6 +141,6 @@ internal static class ClipTensors
     public static bool IsRedundant(string name) => ResNetTensors.IsCounter(name)
         || name is "input_resolution" or "context_length" or "vocab_size"
         // The causal mask, which older files of OpenCLIP hold.
-        or "attn_mask"
+        or "attn_mask" or "text.attn_mask"
         or "vision_model.embeddings.position_ids" or "text_model.embeddings.position_ids";
 }

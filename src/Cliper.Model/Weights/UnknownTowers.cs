@@ -31,12 +31,13 @@ internal static class UnknownTowers
         ("visual.ln_patch", "a CLIP with a LayerNorm of patches"),
     ];
 
-    /// <summary>Names that only one tower has, and which it is.</summary>
+    /// <summary>Names that only one tower has, and which it is; a file with one tensor missing still has
+    /// others.</summary>
     private static readonly (string Part, bool IsImage)[] Towers =
     [
-        ("class_embedding", true), ("attnpool.positional_embedding", true), ("vision_model.embeddings.", true),
-        ("embeddings.patch_embedding.weight", true), ("token_embedding.weight", false),
-        ("text_model.embeddings.", false), ("embeddings.token_embedding.weight", false),
+        ("class_embedding", true), ("attnpool.", true), ("vision_model.", true), ("visual.proj", true),
+        ("embeddings.patch_embedding.weight", true), ("token_embedding.weight", false), ("ln_final.", false),
+        ("text_projection", false), ("text_model.", false), ("embeddings.token_embedding.weight", false),
     ];
 
     /// <summary>A clause that says what the tensors are; null where that is not known.</summary>

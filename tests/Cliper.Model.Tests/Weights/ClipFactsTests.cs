@@ -106,7 +106,7 @@ public sealed class ClipFactsTests : TemporaryFolder
     [TestCase("model_cfg.vision_cfg.width", "320", "width: expected 160")]
     [TestCase("model_cfg.vision_cfg.mlp_ratio", "4.0", "mlp_ratio: expected 697/160")]
     [TestCase("model_cfg.vision_cfg.image_size", "[8,16]", "image_size: expected 8")]
-    [TestCase("model_cfg.vision_cfg.head_width", "60", "VisionWidth 160 is not a multiple")]
+    [TestCase("model_cfg.vision_cfg.head_width", "50", "VisionWidth 160 is not a multiple of VisionHeads 3")]
     [TestCase("model_cfg.vision_cfg.head_width", "0", "head_width")]
     [TestCase("model_cfg.vision_cfg.timm_model_name", "\"convnext_base\"", "timm")]
     [TestCase("model_cfg.vision_cfg.no_ln_pre", "true", "CLIPA")]
