@@ -230,13 +230,55 @@ public sealed class WeightsTests
         Assert.That((sure.ExitCode, sure.Error, sure.Json.GetProperty("warnings").GetArrayLength()),
             Is.EqualTo((0, "", 0)));
         Assert.That((sure.Json.GetProperty("config").GetProperty("activation").GetString(),
-            sure.Json.GetProperty("config").GetProperty("mean").GetRawText()), Is.EqualTo(("Gelu", "[0.5,0.5,0.5]")));
+            sure.Json.GetProperty("config").GetProperty("mean")[2].GetSingle()), Is.EqualTo(("Gelu", .5f)));
         Assert.That((kept.ExitCode, kept.Error), Is.EqualTo((0, "")));
         using ClipWeights converted = ClipWeights.Load(In("y.safetensors"));
         Assert.That((converted.Config.Activation, converted.Config.Std.Blue),
             Is.EqualTo((Cliper.Kernels.Operations.Activation.Gelu, .5f)));
         Assert.That((wrong.ExitCode, wrong.Error.Contains("activation is 'relu'")), Is.EqualTo((2, true)));
         Assert.That((model.ExitCode, model.Error.Contains("are for CLIP weights")), Is.EqualTo((2, true)));
+    }
+
+    [Test]
+    public void Embed_WithStatedFacts_ComputesAsTheConvertedFile()
+    {
+        using (ClipWeights weights = ClipWeights.Load(Archive))
+        {
+            var writer = new SafeTensorsWriter();
+            weights.AddTo(writer);
+            writer.Metadata["heads"] = "3,2";
+            writer.Write(In("bare.safetensors"));
+        }
+        using (ClipWeights gelu = ClipWeights.Load(In("bare.safetensors"), stated: new ClipStatement
+        {
+            Activation = "gelu",
+            Mean = "0.5,0.5,0.5",
+            Std = "0.5,0.5,0.5",
+        }))
+            gelu.Save(In("gelu.safetensors"));
+        byte[] pixels = [.. Enumerable.Range(0, 3 * 18 * 18).Select(i => (byte)(i * 37 % 251))];
+        File.WriteAllBytes(In("x.ppm"), [.. "P6 18 18 255\n"u8, .. pixels]);
+
+        ProgramRun assumed = Embed("bare.safetensors", "a");
+        ProgramRun stated = Embed("bare.safetensors", "b", "--activation", "gelu", "--mean", "0.5,0.5,0.5", "--std",
+            "0.5,0.5,0.5");
+        ProgramRun known = Embed("gelu.safetensors", "c");
+
+        Assert.That((assumed.ExitCode, stated.ExitCode, known.ExitCode), Is.EqualTo((0, 0, 0)), assumed.Error);
+        Assert.That(assumed.Json.GetProperty("warnings")[0].GetString(), Does.Contain("the activation QuickGelu"));
+        Assert.That(stated.Json.GetProperty("warnings").GetArrayLength(), Is.Zero);
+        Assert.That(Features("b"), Is.EqualTo(Features("c")));
+        Assert.That(Features("a"), Is.Not.EqualTo(Features("c")));
+
+        ProgramRun Embed(string weights, string output, params string[] options) =>
+            ProgramRun.InProcess(["embed", "--weights", In(weights), "--images", In("x.ppm"), "--out",
+                In(output + ".out"), "--json", .. options]);
+
+        float[] Features(string output)
+        {
+            using TensorSource file = TensorSource.Open(In(output + ".out"));
+            return file.ReadFloats("image_features");
+        }
     }
 
     [Test]

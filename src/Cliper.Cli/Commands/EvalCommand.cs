@@ -75,7 +75,8 @@ internal sealed class EvalCommand : CliCommand
                 EvaluationOutput.Write(json, evaluation);
                 EvaluationOutput.WriteNumber(json, "calibrationError", evaluation.CalibrationError);
                 json.WriteNumber("skipped", skipped.Count);
-                WeightsFactsOptions.Write(json, warnings);
+                if (model.IsWeights)
+                    WeightsFactsOptions.Write(json, warnings);
                 json.WriteEndObject();
             });
         else

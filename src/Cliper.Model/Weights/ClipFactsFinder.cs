@@ -73,11 +73,11 @@ internal sealed class ClipFactsFinder(TensorSource source, string prefix, ClipNa
         }
         if (IsOpenAIs() || own.IsComplete)
             return new();
-        if (hasOpenClip)
-            return OpenClipConfig.Names(source.Path) ? OpenClipConfig.Read(openClip, shape, _warnings)
-                : Neighbors(openClip, () => OpenClipConfig.Read(openClip, shape, _warnings));
-        return HuggingFaceConfig.IsOfClip(_folder) ? Neighbors(HuggingFaceConfig.PathIn(_folder),
-            () => HuggingFaceConfig.Read(_folder, shape, _warnings)) : new();
+        Func<ClipFacts> openClips = () => OpenClipConfig.Read(openClip, shape, _warnings),
+            huggingFaces = () => HuggingFaceConfig.Read(_folder, shape, _warnings);
+        (string path, Func<ClipFacts> read) = hasOpenClip ? (openClip, openClips)
+            : (HuggingFaceConfig.PathIn(_folder), HuggingFaceConfig.IsOfClip(_folder) ? huggingFaces : () => new());
+        return source.IsModelOfFolder ? read() : Neighbors(path, read);
     }
 
     /// <summary>Facts of a configuration that lies beside the file and may be another model's.</summary>

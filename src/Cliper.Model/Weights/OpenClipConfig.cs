@@ -37,10 +37,6 @@ internal static class OpenClipConfig
     /// <summary>Path of the file in a folder; it need not exist.</summary>
     public static string PathIn(string folder) => Path.Combine(folder, FileName);
 
-    /// <summary>Whether a file has a name that OpenCLIP gives to weights.</summary>
-    public static bool Names(string path) =>
-        Path.GetFileName(path).StartsWith("open_clip_", StringComparison.Ordinal);
-
     /// <summary>Reads all facts.</summary>
     /// <param name="path">The file.</param>
     /// <param name="shape">The model's shape as its tensors have it; heads are not used.</param>

@@ -15,14 +15,23 @@ public abstract class TensorSource : IDisposable
     /// <summary>Bytes that are mapped at once; whole elements of every type.</summary>
     internal const int PieceBytes = 8 << 20;
 
+    /// <summary>What stands before the names of OpenCLIP's weights.</summary>
+    private const string OpenClipPrefix = "open_clip_";
+
     // OpenCLIP's repositories hold Hugging Face's files too, which bring more of the configuration in standard places.
     private static readonly string[] DefaultNames = [SafeTensors.DefaultName, PyTorchCheckpoint.DefaultName,
-        "open_clip_" + SafeTensors.DefaultName, "open_clip_" + PyTorchCheckpoint.DefaultName];
+        OpenClipPrefix + SafeTensors.DefaultName, OpenClipPrefix + PyTorchCheckpoint.DefaultName];
 
     private protected TensorSource(string path) => Path = path;
 
     /// <summary>The file or folder that was opened, for messages.</summary>
     public string Path { get; }
+
+    /// <summary>Whether the file has a name by which it is the model of its folder, so that the configuration in the
+    /// folder is its own.</summary>
+    internal bool IsModelOfFolder => System.IO.Path.GetFileName(Path) is var name
+        && (name.StartsWith(OpenClipPrefix, StringComparison.Ordinal)
+            || DefaultNames.Any(known => name == known || name == known + ShardIndex.Suffix));
 
     /// <summary>Every tensor by its name, in the order of the files.</summary>
     public abstract IReadOnlyDictionary<string, TensorEntry> Tensors { get; }

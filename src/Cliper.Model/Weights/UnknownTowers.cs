@@ -27,6 +27,7 @@ internal static class UnknownTowers
         ("text_model.embeddings.word_embeddings", "Chinese-CLIP or BLIP, whose text tower is BERT"),
         ("bert.embeddings.", "Chinese-CLIP or another model whose text tower is BERT"),
         ("text_encoder.", "a model with another text tower, such as BLIP"),
+        ("positional_embedding_res", "Long-CLIP, in its authors' names"),
         ("ls_1.gamma", "a CLIP with LayerScale"),
         ("visual.ln_patch", "a CLIP with a LayerNorm of patches"),
     ];

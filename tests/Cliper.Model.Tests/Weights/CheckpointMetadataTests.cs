@@ -18,7 +18,8 @@ public sealed class CheckpointMetadataTests : TemporaryFolder
 {
     private static readonly int Rounds = Fuzzing.Rounds(1000);
 
-    private static readonly string[] Whole = ["", "null", "[]", "{}", "\"x\"", "-1", "0", "1e30", "1e-30", "NaN", "[null]"];
+    private static readonly string[] Whole = ["", "null", "[]", "{}", "\"x\"", "-1", "0", "1e30", "1e-30", "NaN",
+        "[null]"];
 
     private static readonly string[] Leaves = ["null", "-1", "0", "1", "3", "1.5", "2000000000", "1e30", "\"x\"", "[]",
         "{}", "true"];

@@ -58,7 +58,11 @@ public sealed class ClipFactsTests : TemporaryFolder
                 ["layers"] = 1,
             },
         },
-        ["preprocess_cfg"] = new JsonObject { ["mean"] = new JsonArray(.5, .5, .5), ["std"] = new JsonArray(.5, .5, .5) },
+        ["preprocess_cfg"] = new JsonObject
+        {
+            ["mean"] = new JsonArray(.5, .5, .5),
+            ["std"] = new JsonArray(.5, .5, .5),
+        },
     };
 
     /// <summary>Tensors alone, without a word on what they do not tell.</summary>
@@ -147,6 +151,22 @@ public sealed class ClipFactsTests : TemporaryFolder
 
         Assert.That(weights.Warnings, Has.Count.EqualTo(2));
         Assert.That(weights.Warnings[1], Does.Contain("open_clip_config.json is not that of").And.Contain("width"));
+    }
+
+    [Test]
+    public void HuggingFacesConfiguration_BesideOpenAIsNames_IsFollowed()
+    {
+        string path = WriteBare(Usual, "mine.safetensors");
+        File.WriteAllText(In("config.json"), """
+            {"model_type":"clip","vision_config":{"num_attention_heads":4,"hidden_act":"gelu"},
+            "text_config":{"num_attention_heads":2,"hidden_act":"gelu"}}
+            """);
+        File.WriteAllText(In("preprocessor_config.json"), """{"image_mean":[0.5,0.5,0.5],"image_std":[0.5,0.5,0.5]}""");
+
+        using ClipWeights weights = ClipWeights.Load(path);
+
+        Assert.That(weights.Config, Is.EqualTo(Usual with { VisionHeads = 4, TextHeads = 2 }));
+        Assert.That(weights.Warnings, Is.Empty);
     }
 
     [Test]

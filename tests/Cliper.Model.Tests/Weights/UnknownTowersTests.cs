@@ -12,7 +12,8 @@ public sealed class UnknownTowersTests : TemporaryFolder
     [TestCase("EVA", "visual.trunk.cls_token", "visual.trunk.blocks.0.attn.q_proj.weight",
         "text.transformer.resblocks.0.ln_1.weight")]
     [TestCase("EVA", "visual.cls_token", "visual.blocks.0.attn.q_bias", "text.transformer.resblocks.0.ln_1.weight")]
-    [TestCase("ConvNeXt", "visual.trunk.stem.0.weight", "visual.trunk.stages.0.blocks.0.gamma", "token_embedding.weight")]
+    [TestCase("ConvNeXt", "visual.trunk.stem.0.weight", "visual.trunk.stages.0.blocks.0.gamma",
+        "token_embedding.weight")]
     [TestCase("timm", "visual.trunk.conv_stem.weight", "text.transformer.resblocks.0.ln_1.weight")]
     [TestCase("CoCa", "visual.conv1.weight", "visual.attn_pool.query", "text.cls_emb",
         "text_decoder.resblocks.0.ln_1.weight")]
@@ -21,7 +22,8 @@ public sealed class UnknownTowersTests : TemporaryFolder
     [TestCase("mT5", "visual.conv1.weight", "text.transformer.encoder.block.0.layer.0.SelfAttention.q.weight")]
     [TestCase("AltCLIP", "vision_model.embeddings.patch_embedding.weight",
         "text_model.roberta.embeddings.word_embeddings.weight")]
-    [TestCase("the image tower of a CLIP alone (3 tensors", "visual.conv1.weight", "visual.class_embedding", "visual.proj")]
+    [TestCase("the image tower of a CLIP alone (3 tensors", "visual.conv1.weight", "visual.class_embedding",
+        "visual.proj")]
     [TestCase("the image tower of a CLIP alone", "conv1.weight", "class_embedding",
         "transformer.resblocks.0.ln_1.weight")]
     [TestCase("the image tower of a CLIP alone", "vision_model.embeddings.patch_embedding.weight",
