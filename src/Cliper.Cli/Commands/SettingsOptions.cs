@@ -69,6 +69,10 @@ internal sealed class SettingsOptions(bool stages)
         (Value("--weights",
         "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name in "
         + "its local cache.", "PATH"), ["weights"]),
+        (WeightsFactsOptions.Activation(), ["weightsFacts.activation"]),
+        (WeightsFactsOptions.Heads(), ["weightsFacts.heads"]),
+        (WeightsFactsOptions.Mean(), ["weightsFacts.mean"]),
+        (WeightsFactsOptions.Std(), ["weightsFacts.std"]),
         (Value("--init", "Checkpoint, run or shipped model to begin with, towers and descriptors: AFEW after DFEW.",
         "PATH|NAME"), ["init"]),
         (Value("--face-detector", "Measures where the training images show their faces with this cascade of OpenCV too, "
