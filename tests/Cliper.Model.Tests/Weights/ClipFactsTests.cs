@@ -365,6 +365,7 @@ public sealed class ClipFactsTests : TemporaryFolder
         using var device = new CpuDevice(1);
 
         Assert.That(() => new ClipModel(device, loaded), Throws.TypeOf<InputException>()
-            .With.Message.StartsWith(In("x")).And.Message.Contains($"expected finite numbers, found {value} at element "));
+            .With.Message.StartsWith(In("x"))
+            .And.Message.Contains($"expected finite numbers, found {value} at element "));
     }
 }
