@@ -47,11 +47,11 @@ public sealed class ShippedModelsTests
     }
 
     [Test]
-    public void Predict_ImagesInMemory_AnswersAsThroughALoader()
+    public void Predict_ImagesInMemory_AnswersAsThroughALoader([Values] bool flip)
     {
         // More than a batch, the last not full; both ways form the same batches, so not a digit may differ.
         DataSplit split = new SyntheticFacesData("test", UnusedSeed, 35, 48).ToSplit();
-        using Predictor predictor = Predictor.Load(ShippedModels.Cliper, _device);
+        using Predictor predictor = Predictor.Load(ShippedModels.Cliper, _device, flip);
 
         IReadOnlyList<Prediction> direct =
             predictor.Predict([.. split.Samples.Select(sample => sample.Frames[0].Load(ImageCodec.Instance))]);
@@ -59,6 +59,26 @@ public sealed class ShippedModelsTests
         Assert.That(direct.Select(prediction => prediction.Probabilities), Is.EqualTo(
             predictor.Evaluate(split, strict: true, default).Evaluation.Predictions.Select(prediction =>
                 prediction!.Probabilities)));
+    }
+
+    // Two features have one mean in either order; what is left is the order in which resizing adds.
+    [Test]
+    public void Predict_WithFlip_AnswersAMirrorImageAsTheImage([Values] bool flip)
+    {
+        DataSplit split = new SyntheticFacesData("test", UnusedSeed, 7, 48).ToSplit();
+        RgbImage[] images = [.. split.Samples.Select(sample => sample.Frames[0].Load(ImageCodec.Instance))];
+        using Predictor predictor = Predictor.Load(ShippedModels.Cliper, _device, flip);
+
+        double[] own = Probabilities(images), mirrored = Probabilities([.. images.Select(Mirror)]);
+        double difference = own.Zip(mirrored, (one, other) => Math.Abs(one - other)).Max();
+
+        Assert.That(difference, flip ? Is.LessThan(1e-5) : Is.GreaterThan(1e-3));
+
+        double[] Probabilities(RgbImage[] given) =>
+            [.. predictor.Predict(given).SelectMany(prediction => prediction.Probabilities).Select(value =>
+                (double)value)];
+        RgbImage Mirror(RgbImage image) => new(image.Width, image.Height,
+            [.. image.Pixels.Chunk(3 * image.Width).SelectMany(row => row.Chunk(3).Reverse().SelectMany(rgb => rgb))]);
     }
 
     // Among 700 faces a share near a half has a standard deviation of sqrt(0.25 / 700) = 1.9 %. The shipped CLIP's

@@ -59,7 +59,7 @@ internal sealed class EvalCommand : CliCommand
             ?? throw new SettingsException("give a trained model with --model, or CLIP weights with --weights");
         using Device device = Common.OpenDevice(parsed);
         DataSplit? split = model.IsWeights ? SplitOf(parsed, null) : null;
-        using Predictor predictor = model.Open(device, () => split!.Classes);
+        using Predictor predictor = _model.Open(model, parsed, device, () => split!.Classes);
         split ??= SplitOf(parsed, model.Run);
         (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split,
             parsed.GetValue(_strict), Cancellation);

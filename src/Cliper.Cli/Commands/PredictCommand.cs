@@ -108,7 +108,7 @@ internal sealed class PredictCommand : CliCommand
             : Pictures(others, leftOut.Add);
         VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
         using Device device = Common.OpenDevice(parsed);
-        using Predictor predictor = request.Open(device, () => ClassesOf(parsed));
+        using Predictor predictor = _model.Open(request, parsed, device, () => ClassesOf(parsed));
         var model = new AnsweringModel(request.Name, predictor.Path, predictor.Method,
             request.NotesOf(predictor.Info), new ExpressionNames(predictor.Classes, leastProbability));
         foreach (string note in model.Notes)

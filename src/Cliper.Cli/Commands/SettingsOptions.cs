@@ -73,8 +73,10 @@ internal sealed class SettingsOptions(bool stages)
         (WeightsFactsOptions.Heads(), ["weightsFacts.heads"]),
         (WeightsFactsOptions.Mean(), ["weightsFacts.mean"]),
         (WeightsFactsOptions.Std(), ["weightsFacts.std"]),
-        (Value("--init", "Checkpoint or run to begin with, towers and descriptors: AFEW after DFEW.", "PATH"),
-        ["init"]),
+        (Value("--init", "Checkpoint, run or shipped model to begin with, towers and descriptors: AFEW after DFEW.",
+        "PATH|NAME"), ["init"]),
+        (Value("--face-detector", "Measures where the training images show their faces with this cascade of OpenCV too, "
+        + "for a predict with the same one.", "FILE"), ["faceDetector"]),
         (Value("--tokenizer", "Tokenizer file or folder, where the weights bring none.", "PATH"), ["tokenizer"]),
         (Value("--stage1-epochs", "Epochs of stage 1, the descriptors; 0 leaves it out.", "N"), ["stage1.epochs"]),
         (Value("--stage2-epochs", "Epochs of stage 2, the image tower; 0 leaves it out.", "N"), ["stage2.epochs"]),

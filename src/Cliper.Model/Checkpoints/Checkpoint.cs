@@ -136,10 +136,11 @@ public static partial class Checkpoint
         writer.Add(AverageSteps, [], new int[] { average.Steps });
     }
 
-    /// <summary>The checkpoint that <paramref name="path"/> means: a file as it is, or the model of a run's
-    /// folder.</summary>
-    /// <exception cref="InputException">A folder without a checkpoint.</exception>
-    public static string Find(string path) => Directory.Exists(path) ? RunCheckpoints.Find(path) : path;
+    /// <summary>The checkpoint that <paramref name="path"/> means: that of a model which comes with the program, by its
+    /// name; the model of a run's folder; or a file as it is.</summary>
+    /// <exception cref="InputException">A folder without a checkpoint, or a model that this build has not.</exception>
+    public static string Find(string path) => ShippedModels.Find(path)?.Path
+        ?? (Directory.Exists(path) ? RunCheckpoints.Find(path) : path);
 
     /// <summary>Reads a model.</summary>
     /// <exception cref="InputException">No checkpoint of this program, or damaged.</exception>

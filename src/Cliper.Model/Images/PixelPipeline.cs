@@ -81,6 +81,11 @@ internal sealed class PixelPipeline(int size, Augmentation augmentation, float[]
             : transform;
     }
 
+    /// <summary>The test transform with the image mirrored left to right after it.</summary>
+    /// <param name="plain">From <see cref="Draw"/> without an augmentation.</param>
+    public ImageTransform Mirrored(in ImageTransform plain) =>
+        plain with { Crop = new PixelBox(0, 0, size, size), Flip = true };
+
     /// <summary>The network's input, [3, size, size].</summary>
     /// <param name="stored">The image.</param>
     /// <param name="transform">From <see cref="Draw"/>.</param>

@@ -17,13 +17,15 @@ internal sealed class FrameEncoder
     private readonly CliperModel _model;
     private readonly Tensor? _classFeatures;
     private readonly PixelPipeline _pipeline;
+    private readonly bool _flip;
 
     /// <summary>An encoder for a model.</summary>
     /// <param name="model">The model.</param>
     /// <param name="classFeatures">Class features that serve every image; null where there are none.</param>
-    public FrameEncoder(CliperModel model, Tensor? classFeatures)
+    /// <param name="flip">Whether an image's feature is the mean of its own and its mirror image's.</param>
+    public FrameEncoder(CliperModel model, Tensor? classFeatures, bool flip)
     {
-        (_model, _classFeatures) = (model, classFeatures);
+        (_model, _classFeatures, _flip) = (model, classFeatures, flip);
         ImageInput input = model.Clip.Vision.Input;
         _pipeline = new PixelPipeline(input.ImageSize, Augmentation.None,
             Normalize.Table(input.Mean.ToArray(), input.Std.ToArray()));
@@ -32,11 +34,14 @@ internal sealed class FrameEncoder
     /// <summary>Values of a feature.</summary>
     public int Width => _model.Clip.Config.EmbedSize;
 
+    /// <summary>Images that the tower gets for each.</summary>
+    private int Views => _flip ? 2 : 1;
+
     /// <summary>Features of frames, not normalized, [frames, <see cref="Width"/>].</summary>
     public float[] Encode(IReadOnlyList<RgbImage> frames)
     {
         using var tape = new Tape(_model.Clip.Device, recording: false);
-        return _model.ImageFeatures(tape, tape.Own(Images(frames))).ToArray();
+        return _model.ImageFeatures(tape, tape.Own(Images(frames)), Views).ToArray();
     }
 
     /// <summary>The answer for each of some images, which go through the model together.</summary>
@@ -45,7 +50,7 @@ internal sealed class FrameEncoder
     {
         float[] logits;
         using (var tape = new Tape(_model.Clip.Device, recording: false))
-            logits = _model.ImageLogits(tape, tape.Own(Images(images)), 1, _classFeatures).ToArray();
+            logits = _model.ImageLogits(tape, tape.Own(Images(images)), Views, _classFeatures).ToArray();
         int width = logits.Length / images.Count;
         return images.Select((_, i) => _model.Answer(logits.AsSpan(i * width, width)));
     }
@@ -56,15 +61,22 @@ internal sealed class FrameEncoder
     private Tensor Images(IReadOnlyList<StoredImage> frames)
     {
         Device device = _model.Clip.Device;
-        (StoredImage Image, ImageTransform Plan)[] stored =
-            [.. frames.Select(image => (image, _pipeline.Draw(image, default)))];
+        (StoredImage Image, ImageTransform Plan)[] stored = [.. frames.SelectMany(Plans)];
         if (RawImages.AreFor(device))
             return new RawImages(stored, _pipeline, _model.Clip.Vision.Input.PatchSize).Render(device);
         int size = _pipeline.Size, plane = 3 * size * size;
-        var pixels = new float[frames.Count * plane];
+        var pixels = new float[stored.Length * plane];
         for (int i = 0; i < stored.Length; i++)
             _pipeline.Render(stored[i].Image, stored[i].Plan, pixels.AsSpan(i * plane, plane));
-        return Tensor.From(device, pixels, new Shape(frames.Count, 3, size, size));
+        return Tensor.From(device, pixels, new Shape(stored.Length, 3, size, size));
+    }
+
+    private IEnumerable<(StoredImage Image, ImageTransform Plan)> Plans(StoredImage image)
+    {
+        ImageTransform plain = _pipeline.Draw(image, default);
+        yield return (image, plain);
+        if (_flip)
+            yield return (image, _pipeline.Mirrored(plain));
     }
 
     /// <summary>The answer for the mean of frames, given its feature.</summary>

@@ -25,9 +25,9 @@ public sealed class Predictor : IDisposable
     private readonly Tensor? _classFeatures;
     private FrameEncoder? _encoder;
 
-    private Predictor(string path, CliperModel model, CheckpointInfo info)
+    private Predictor(string path, CliperModel model, CheckpointInfo info, bool flip)
     {
-        (Path, _model, Info) = (path, model, info);
+        (Path, _model, Info, Flip) = (path, model, info, flip);
         _tape = new Tape(model.Clip.Device, recording: false);
         _classFeatures = model.ClassFeatures(_tape);
     }
@@ -41,15 +41,24 @@ public sealed class Predictor : IDisposable
     /// <summary>Facts that the checkpoint states.</summary>
     public CheckpointInfo Info { get; }
 
+    /// <summary>
+    /// Whether an answer is that of an image and its mirror image together, by the mean of their features: a little
+    /// better, and twice the work.
+    /// </summary>
+    public bool Flip { get; }
+
     /// <summary>Facts that were assumed of weights which do not state them, a sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];
 
     /// <summary>Reads a checkpoint.</summary>
+    /// <param name="checkpoint">Its file.</param>
+    /// <param name="device">Where to compute.</param>
+    /// <param name="flip">See <see cref="Flip"/>.</param>
     /// <exception cref="InputException">It is missing, damaged, or none of this program.</exception>
-    public static Predictor Load(string checkpoint, Device device)
+    public static Predictor Load(string checkpoint, Device device, bool flip = false)
     {
         (CliperModel model, CheckpointInfo info) = Checkpoint.Load(checkpoint, device);
-        return new Predictor(checkpoint, model, info);
+        return new Predictor(checkpoint, model, info, flip);
     }
 
     /// <summary>
@@ -59,10 +68,11 @@ public sealed class Predictor : IDisposable
     /// <param name="classes">Class names, at least two. Nouns of expressions are adjectives in the captions.</param>
     /// <param name="device">Where to compute.</param>
     /// <param name="stated">Facts on the weights that hold against those of the file; null for none.</param>
+    /// <param name="flip">See <see cref="Flip"/>.</param>
     /// <exception cref="InputException">The weights or their tokenizer are missing or damaged.</exception>
     /// <exception cref="SettingsException">A stated text is no fact.</exception>
     public static Predictor ZeroShot(string weights, IReadOnlyList<string> classes, Device device,
-        ClipStatement? stated = null)
+        ClipStatement? stated = null, bool flip = false)
     {
         using ClipWeights loaded = ClipWeights.Load(weights, stated: stated);
         ClipTokenizer tokenizer = WeightsTokenizer.For(loaded, weights);
@@ -79,7 +89,7 @@ public sealed class Predictor : IDisposable
             throw;
         }
         return new Predictor(loaded.SourcePath ?? weights, model,
-            new CheckpointInfo(1, "", "") { FaceTemplate = FaceTemplate.Usual })
+            new CheckpointInfo(1, "", "") { FaceTemplate = FaceTemplate.Usual }, flip)
         { Warnings = loaded.Warnings };
 
         IReadOnlyList<int[]> CaptionsOf(string name)
@@ -90,10 +100,15 @@ public sealed class Predictor : IDisposable
         }
     }
 
-    private FrameEncoder Encoder => _encoder ??= new FrameEncoder(_model, _classFeatures);
+    private FrameEncoder Encoder => _encoder ??= new FrameEncoder(_model, _classFeatures, Flip);
 
-    /// <summary>How the model answers: the name that its prompts have in checkpoints.</summary>
-    public string Method => _model.Prompts.Method;
+    /// <summary>How the model was trained, in the words of the command line where those have one.</summary>
+    public string Method => _model.Prompts.Method switch
+    {
+        Metd.MethodName => "cliper",
+        FixedPrompts.MethodName => "zero-shot",
+        string other => other,
+    };
 
     /// <summary>The answers for images in memory, in their order. Not thread-safe.</summary>
     /// <param name="images">The images, each cut to a face where the model looks at faces.</param>
@@ -155,7 +170,7 @@ public sealed class Predictor : IDisposable
         if (samples.Count == 0)
             yield break;
         using BatchLoader loader = SampleReader.Open(new DataSplit("given", ["any"], samples), _model.Clip,
-            Info.Frames, strict, Info);
+            Info.Frames, strict, Info, Flip);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
@@ -188,7 +203,7 @@ public sealed class Predictor : IDisposable
         CancellationToken cancellation)
     {
         using BatchLoader loader =
-            SampleReader.Open(split.WithClasses(Classes), _model.Clip, Info.Frames, strict, Info);
+            SampleReader.Open(split.WithClasses(Classes), _model.Clip, Info.Frames, strict, Info, Flip);
         return (Evaluator.Run(_model, _classFeatures, loader, cancellation), loader.Skipped);
     }
 

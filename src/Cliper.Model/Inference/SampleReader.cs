@@ -17,8 +17,9 @@ internal static class SampleReader
     /// <param name="frames">Frames a sample; 1 for images.</param>
     /// <param name="strict">Whether an unreadable image is an error; else it is left out.</param>
     /// <param name="model">Facts of a checkpoint on how frames are taken of a clip; null for evenly.</param>
+    /// <param name="flip">Whether the mirror image of each image comes with it.</param>
     public static BatchLoader Open(DataSplit split, ClipModel clip, int frames, bool strict,
-        CheckpointInfo? model = null) =>
+        CheckpointInfo? model = null, bool flip = false) =>
         new(split, LoaderOptions.For(clip.Vision.Input, clip.Device) with
         {
             BatchSize = Math.Min(BatchSize, Math.Max(1, split.Samples.Count)),
@@ -27,5 +28,6 @@ internal static class SampleReader
             ShortClips = model?.ShortClips ?? ShortClips.RepeatLast,
             RandomFrames = false,
             Strict = strict,
+            Mirrored = flip,
         });
 }

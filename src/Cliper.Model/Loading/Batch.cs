@@ -18,7 +18,7 @@ public sealed class Batch : IDisposable
         int[] labels, int[] indices)
     {
         (_pool, _raw, _pixels) = (pool, raw, pixels);
-        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, options.Frames,
+        (Number, Count, Frames, ImageSize, Labels, Indices) = (number, labels.Length, options.ImagesPerSample,
             options.ImageSize, labels, indices);
     }
 

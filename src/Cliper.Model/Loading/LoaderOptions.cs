@@ -57,6 +57,15 @@ public sealed record LoaderOptions
     /// <summary>whether frames are sampled at random in each segment; null: when the order is random.</summary>
     public bool? RandomFrames { get; init; }
 
+    /// <summary>
+    /// Whether every frame is followed by its mirror image (test-time augmentation): a sample then has twice
+    /// <see cref="Frames"/> images, whose features the model averages. Not with an augmentation.
+    /// </summary>
+    public bool Mirrored { get; init; }
+
+    /// <summary>Images that a batch holds of each sample.</summary>
+    internal int ImagesPerSample => Mirrored ? 2 * Frames : Frames;
+
     /// <summary>Augmentation of the images.</summary>
     public Augmentation Augmentation { get; init; } = Augmentation.None;
 
@@ -139,6 +148,9 @@ public sealed record LoaderOptions
         if (Mean.Count != 3 || Std.Count != 3 || Std.Any(value => !(value > 0)))
             throw new SettingsException(
                 "mean and deviation have a value for each of 3 channels, the deviation above 0");
+        if (Mirrored && !Augmentation.IsNone)
+            throw new SettingsException($"mirror images are of the test transform, given was the augmentation "
+                + Augmentation.Name);
         Augmentation.Check();
 
         static void AtLeast(int value, int least, string what)

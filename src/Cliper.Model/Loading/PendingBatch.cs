@@ -32,10 +32,10 @@ internal sealed class PendingBatch
         IsRaw = RawImages.AreFor(options.Device);
         if (IsRaw)
         {
-            _raw = new (StoredImage, ImageTransform)[samples.Length * options.Frames];
+            _raw = new (StoredImage, ImageTransform)[samples.Length * options.ImagesPerSample];
             return;
         }
-        _values = options.Frames * 3 * options.ImageSize * options.ImageSize;
+        _values = options.ImagesPerSample * 3 * options.ImageSize * options.ImageSize;
         _pixels = buffers.TryTake(out float[]? buffer) ? buffer
             : GC.AllocateUninitializedArray<float>(checked(options.BatchSize * _values));
     }
@@ -55,12 +55,12 @@ internal sealed class PendingBatch
     /// <summary>An exception other than an image that cannot be read; null for none.</summary>
     public Exception? Failure { get; set; }
 
-    /// <summary>Pixels of a slot, [frames, 3, ImageSize, ImageSize].</summary>
+    /// <summary>Pixels of a slot, [images, 3, ImageSize, ImageSize].</summary>
     public Span<float> PixelSlot(int slot) => _pixels.AsSpan(slot * _values, _values);
 
-    /// <summary>Images and transforms of a slot, [frames]; empty when no GPU renders them.</summary>
+    /// <summary>Images and transforms of a slot, [images]; empty when no GPU renders them.</summary>
     public Span<(StoredImage Image, ImageTransform Transform)> RawSlot(int slot) =>
-        IsRaw ? _raw.AsSpan(slot * _options.Frames, _options.Frames) : [];
+        IsRaw ? _raw.AsSpan(slot * _options.ImagesPerSample, _options.ImagesPerSample) : [];
 
     /// <summary>The next slot to fill, or -1. Only one thread may call it at a time.</summary>
     public int Claim() => _claimed < Samples.Length ? _claimed++ : -1;
@@ -106,7 +106,7 @@ internal sealed class PendingBatch
             return null;
         }
         RawImages? raw = IsRaw
-            ? new RawImages(new ArraySegment<(StoredImage, ImageTransform)>(_raw, 0, count * _options.Frames),
+            ? new RawImages(new ArraySegment<(StoredImage, ImageTransform)>(_raw, 0, count * _options.ImagesPerSample),
             _pipeline,
                 _options.PatchSize)
             : null;

@@ -27,20 +27,28 @@ internal sealed class SampleRenderer(DataSplit split, LoaderOptions options, Pix
         EpochSample at = batch.Samples.Span[slot];
         Sample sample = split.Samples[at.Index];
         int[] frames = FramesOf(sample, at);
-        int plane = 3 * options.ImageSize * options.ImageSize;
         var random = new RandomStream(options.Seed, RandomPurpose.Augmentation, at.Epoch, at.Key);
         if (cache.Get(_firstFrame[at.Index], sample.Frames, frames, skip) is not { } stored)
             return false;
         for (int i = 0; i < frames.Length; i++)
         {
             ImageTransform transform = pipeline.Draw(stored[i], random);
-            if (batch.IsRaw)
-                batch.RawSlot(slot)[i] = (stored[i], transform);
-            else
-                pipeline.Render(stored[i], transform, batch.PixelSlot(slot).Slice(i * plane, plane));
+            Put(batch, slot, options.Mirrored ? 2 * i : i, stored[i], transform, pipeline);
+            if (options.Mirrored)
+                Put(batch, slot, 2 * i + 1, stored[i], pipeline.Mirrored(transform), pipeline);
         }
         batch.Labels[slot] = LabelOf(sample, at);
         return true;
+    }
+
+    private void Put(PendingBatch batch, int slot, int image, StoredImage stored, in ImageTransform transform,
+        PixelPipeline pipeline)
+    {
+        int plane = 3 * options.ImageSize * options.ImageSize;
+        if (batch.IsRaw)
+            batch.RawSlot(slot)[image] = (stored, transform);
+        else
+            pipeline.Render(stored, transform, batch.PixelSlot(slot).Slice(image * plane, plane));
     }
 
     private static int[] FirstFrames(DataSplit split)

@@ -68,6 +68,12 @@ public sealed record TrainSettings
     /// </summary>
     public string Init { get; init; } = "";
 
+    /// <summary>
+    /// Cascade of OpenCV with whose boxes the place of faces in the training images is measured, for a
+    /// <c>predict</c> with the same cascade; empty for the network that comes with the program.
+    /// </summary>
+    public string FaceDetector { get; init; } = "";
+
     /// <summary>Tokenizer file or folder; empty when the weights bring one.</summary>
     public string Tokenizer { get; init; } = "";
 

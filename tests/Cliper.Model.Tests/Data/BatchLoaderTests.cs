@@ -90,6 +90,25 @@ public sealed class BatchLoaderTests : TemporaryFolder
     }
 
     [Test]
+    public void MirroredImagesFollowTheirOwn()
+    {
+        DataSplit split = TestImages.Split(5, width: 20, height: 18);
+        using var plain = new BatchLoader(split, Small);
+        using var both = new BatchLoader(split, Small with { Mirrored = true });
+        using Batch one = plain.Epoch(0).First(), two = both.Epoch(0).First();
+        int side = Small.ImageSize, plane = 3 * side * side;
+
+        Assert.That((two.Count, two.Frames), Is.EqualTo((one.Count, 2)));
+        for (int image = 0; image < one.Count; image++)
+        {
+            float[] own = one.Pixels.Slice(image * plane, plane).ToArray();
+            Assert.That(two.Pixels.Slice(2 * image * plane, plane).ToArray(), Is.EqualTo(own));
+            Assert.That(two.Pixels.Slice((2 * image + 1) * plane, plane).ToArray(),
+                Is.EqualTo(own.Chunk(side).SelectMany(row => row.Reverse())));
+        }
+    }
+
+    [Test]
     public void GrayImagesAreAsTheirThreeChannels([Values("light", "strong", "script", "paper")] string augmentation)
     {
         RgbImage gray = TestImages.Make(1, 20, 20, gray: true);
