@@ -39,8 +39,18 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
     /// </summary>
     internal bool IsRecomputation { get; init; }
 
+    /// <summary>
+    /// Ends the work with an <see cref="OperationCanceledException"/> before the next operation. A forward pass of a
+    /// large model takes many seconds on a processor, and leaves nothing behind that has to be undone.
+    /// </summary>
+    public CancellationToken Cancellation { get; init; }
+
     /// <summary>A tensor that lives as long as this step: an input, or an operation's output.</summary>
-    public Tensor New(Shape shape, ElementType type = ElementType.Float32) => Own(new Tensor(Device, shape, type));
+    public Tensor New(Shape shape, ElementType type = ElementType.Float32)
+    {
+        Cancellation.ThrowIfCancellationRequested();
+        return Own(new Tensor(Device, shape, type));
+    }
 
     /// <summary>An operation's output that the device stores as it stores activations.</summary>
     internal Tensor NewActivation(Shape shape) => New(shape, Device.Activations);
@@ -117,11 +127,13 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
             Node node = _nodes[index];
             if (node.Output.HasGradient)
                 node.Backward();
+            // When this or an earlier node's backward throws, Dispose frees what is still in the list, and nothing
+            // twice, so that the error that is seen is the real one.
+            _nodes.RemoveAt(index);
             foreach (DeviceArray saved in node.Saved)
                 Device.Free(saved);
             node.Output.Dispose();
         }
-        _nodes.Clear();
     }
 
     /// <inheritdoc/>

@@ -22,20 +22,18 @@ internal static class Application
     public static int Run(string[] args, Terminal terminal, CancellationToken cancellation)
     {
         var common = new CommonOptions(terminal);
-        var root = new RootCommand(Description) { HelpName = "cliper-gpu" };
-        foreach (Option option in common.All)
-            root.Add(option);
-        foreach (Command command in Commands(terminal, common, cancellation))
-            root.Add(command);
-
+        RootCommand root = Root(terminal, common, cancellation);
+        bool trains = false;
         try
         {
-            ParseResult parsed = root.Parse(args);
+            ParseResult parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
+            trains = parsed.CommandResult.Command is RunCommand;
             if (UsageErrors.Of(parsed) is { Count: > 0 } errors)
             {
                 foreach (string error in errors)
                     terminal.Say($"cliper-gpu: {error}");
-                terminal.Say($"'{CommandPath(parsed)} --help' lists what there is.");
+                string command = $"cliper-gpu {Examples.NameOf(parsed.CommandResult.Command)}".TrimEnd();
+                terminal.Say($"'{command} --help' lists what there is.");
                 return ExitCode.Usage;
             }
             terminal.Json = parsed.GetValue(common.Json);
@@ -51,11 +49,23 @@ internal static class Application
         catch (Exception wrapped)
         {
             Exception failure = ExitCode.Unwrap(wrapped);
-            terminal.Say($"cliper-gpu: {ExitCode.Message(failure)}");
+            terminal.Say($"cliper-gpu: {ExitCode.Message(failure, trains)}");
             if (terminal.Verbose)
                 terminal.Say(failure.ToString());
             return ExitCode.Of(failure);
         }
+    }
+
+    /// <summary>The program with all its commands.</summary>
+    internal static RootCommand Root(Terminal terminal, CommonOptions common, CancellationToken cancellation)
+    {
+        var root = new RootCommand(Description) { HelpName = "cliper-gpu" };
+        foreach (Option option in common.All)
+            root.Add(option);
+        foreach (Command command in Commands(terminal, common, cancellation))
+            root.Add(command);
+        Examples.AddTo(root);
+        return root;
     }
 
     private static IEnumerable<Command> Commands(Terminal terminal, CommonOptions common,
@@ -73,12 +83,4 @@ internal static class Application
         yield return new DoctorCommand(terminal, common, cancellation);
         yield return new KernelsCommand(terminal, common, cancellation);
     }
-
-    private static string CommandPath(ParseResult parsed) =>
-        string.Join(' ', Chain(parsed.CommandResult.Command).Reverse()
-        .Select(command => command is RootCommand ? "cliper-gpu" : command.Name));
-
-    /// <summary>A command and those it stands under.</summary>
-    private static IEnumerable<Command> Chain(Command command) =>
-        command.Parents.OfType<Command>().SelectMany(Chain).Prepend(command);
 }

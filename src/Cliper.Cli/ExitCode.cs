@@ -25,13 +25,15 @@ internal static class ExitCode
     };
 
     /// <summary>The one line that a person reads, without the program's name.</summary>
-    public static string Message(Exception failure) => failure switch
+    /// <param name="failure">The failure.</param>
+    /// <param name="trains">Whether the command trains, so that its batches can be made smaller.</param>
+    public static string Message(Exception failure, bool trains = false) => failure switch
     {
         OperationCanceledException => "interrupted",
-        OutOfMemoryException =>
-        "out of memory: a smaller batch, or more accumulated micro-batches of a smaller one, needs less",
-        SettingsException or InputException or DeviceException or IOException or UnauthorizedAccessException =>
-            Remedies.Explain(failure),
+        OutOfMemoryException => "out of memory" + (trains
+            ? ": a smaller batch, or more accumulated micro-batches of a smaller one, needs less" : ""),
+        SettingsException or InputException or DeviceException or DivergedException or IOException
+            or UnauthorizedAccessException => Remedies.Explain(failure, trains),
         _ => $"internal error: {failure.GetType().Name}: {failure.Message} (--verbose shows where)",
     };
 

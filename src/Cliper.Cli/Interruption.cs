@@ -5,7 +5,7 @@ namespace Cliper.Cli;
 /// <summary>
 /// Ctrl-C and SIGTERM: the first asks the work to end in good order (a training run finishes its step and writes a
 /// checkpoint), the second ends the program at once. A file that outgrows the user's limit is then an error of the
-/// write, as a full disk is, and not the end of the program.
+/// write, as a full disk is, and not the end of the program; and the work goes on when its terminal is closed.
 /// </summary>
 internal sealed class Interruption : IDisposable
 {
@@ -37,10 +37,11 @@ internal sealed class Interruption : IDisposable
     public CancellationToken Token => _source.Token;
 
     /// <summary>
-    /// Signals that must not end the program. Windows has no limit of a file's size, and .NET refuses a signal there
-    /// that it has no name for.
+    /// Signals that must not end the program. Windows has no limit of a file's size, ends a program whose console is
+    /// closed in any case, and .NET refuses a signal there that it has no name for.
     /// </summary>
-    internal static IReadOnlyList<PosixSignal> IgnoredSignals(bool isWindows) => isWindows ? [] : [FileTooLarge];
+    internal static IReadOnlyList<PosixSignal> IgnoredSignals(bool isWindows) => isWindows ? []
+        : [FileTooLarge, PosixSignal.SIGHUP];
 
     public void Dispose()
     {

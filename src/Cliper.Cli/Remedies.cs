@@ -10,12 +10,16 @@ namespace Cliper.Cli;
 /// </summary>
 internal static class Remedies
 {
-    private const string OnCpu = "use --device cpu";
+    private const string OnCpu = "use --device cpu", MoreReserved = "--gpu-memory reserves more";
 
     /// <summary>The message of a failure, followed by its remedy if it has one.</summary>
-    public static string Explain(Exception failure) => Join(failure.Message, failure switch
+    /// <param name="failure">The failure.</param>
+    /// <param name="trains">Whether the command trains, so that its batches can be made smaller.</param>
+    public static string Explain(Exception failure, bool trains = false) => Join(failure.Message, failure switch
     {
+        DeviceException { Failure: DeviceFailure.OutOfMemory } when !trains => MoreReserved,
         DeviceException device => For(device.Failure),
+        DivergedException => "go on from there with --resume and a lower rate, such as --set stage2.learningRate=1e-6",
         SettingsException settings => For(settings.Remedy),
         InputException input => For(input.Remedy),
         _ => null,
@@ -41,8 +45,7 @@ internal static class Remedies
         DeviceFailure.ReservationTooSmall => "raise --gpu-memory",
         DeviceFailure.TooLittleMemory => "end what else uses the GPU",
         DeviceFailure.OutOfMemory =>
-            "a smaller batch, more accumulated micro-batches or recomputed blocks need less, --gpu-memory reserves "
-            + "more",
+            $"a smaller batch, more accumulated micro-batches or recomputed blocks need less, {MoreReserved}",
         DeviceFailure.DriverOutOfMemory => "lower --gpu-memory, beside which the driver needs some memory of its own",
         DeviceFailure.KernelRefused => $"a newer driver may take it, or {OnCpu}",
         DeviceFailure.Stopped =>
@@ -70,6 +73,12 @@ internal static class Remedies
         Remedy.GiveData => "name its folder or file with --data",
         Remedy.GiveOneFold => "give --fold N",
         Remedy.GiveFirstFold => "give --fold 1",
+        Remedy.ResumeRun => "go on with 'cliper-gpu train --resume' and this folder",
+        Remedy.ResumeAsPretraining => "go on with 'cliper-gpu pretrain --resume', or begin a training from its weights "
+            + "with --weights",
+        Remedy.ResumeAsTraining => "go on with 'cliper-gpu train --resume'",
+        Remedy.ResumeOrAllowUnfinished => "go on with 'cliper-gpu train --resume' and the run's folder, or take the "
+            + "answer as it is with --allow-unfinished",
         Remedy.StateFacts => "--activation, --heads, --mean and --std state them",
         Remedy.GiveFrames => "without it, give folders of frames with --clips",
         _ => throw new ArgumentOutOfRangeException(nameof(remedy), remedy, null),

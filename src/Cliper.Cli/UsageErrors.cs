@@ -10,7 +10,7 @@ internal static class UsageErrors
     /// <summary>The errors; none if the command can run or help was asked for.</summary>
     public static IReadOnlyList<string> Of(ParseResult parsed)
     {
-        if (parsed.Action is System.CommandLine.Help.HelpAction)
+        if (parsed.Action is Examples.Help)
             return [];
         Command command = parsed.CommandResult.Command;
         string[] unknown = [.. UnknownOptions(parsed)];

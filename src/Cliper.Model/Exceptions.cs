@@ -28,3 +28,24 @@ public sealed class SettingsException : Exception
     /// <summary>The way out, where a front end has to name it.</summary>
     public Remedy Remedy { get; init; }
 }
+
+/// <summary>
+/// A training has diverged: a loss, a gradient or a weight is no longer a number. The message names the step, its
+/// learning rate and gradient norm, and the last checkpoint from before.
+/// </summary>
+public sealed class DivergedException : Exception
+{
+    /// <summary>The end of a training that has diverged.</summary>
+    public DivergedException(string message) : base(message)
+    {
+    }
+}
+
+/// <summary>Another program works in a run's folder. The message names its process and its host.</summary>
+public sealed class RunInUseException : IOException
+{
+    /// <summary>A folder that is taken.</summary>
+    public RunInUseException(string message, Exception? inner = null) : base(message, inner)
+    {
+    }
+}

@@ -56,4 +56,16 @@ public enum Remedy
 
     /// <summary>Give folders of frames in place of videos.</summary>
     GiveFrames,
+
+    /// <summary>Resume the run.</summary>
+    ResumeRun,
+
+    /// <summary>Resume the run as the pre-training that it is.</summary>
+    ResumeAsPretraining,
+
+    /// <summary>Resume the run as the training that it is.</summary>
+    ResumeAsTraining,
+
+    /// <summary>Resume the run, or ask for an answer of what it has learned so far.</summary>
+    ResumeOrAllowUnfinished,
 }

@@ -21,6 +21,34 @@ public sealed class TapeLifetimeTests : TapeTests
     }
 
     [Test]
+    public void ABackwardThatThrows_KeepsItsErrorAndNothingIsFreedTwice()
+    {
+        Tensor x = Parameter([64, 64]);
+        int before = Device.LiveArrays;
+
+        Assert.That(() =>
+        {
+            using var tape = new Tape(Device);
+            Tensor faulty = tape.Scale(x, 1);
+            tape.Record(faulty, () => throw new InvalidOperationException("the card is lost"), []);
+            tape.Backward(Network(tape, faulty));
+        }, Throws.InvalidOperationException.With.Message.EqualTo("the card is lost"));
+        Assert.That(Device.LiveArrays, Is.EqualTo(before));
+    }
+
+    [Test]
+    public void ACanceledTape_EndsBeforeTheNextOperation()
+    {
+        using var source = new CancellationTokenSource();
+        using var tape = new Tape(Device, recording: false) { Cancellation = source.Token };
+        Tensor x = Random([3, 7], 1);
+        tape.Scale(x, 2);
+        source.Cancel();
+
+        Assert.That(() => tape.Scale(x, 2), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
     public void ATapeThatIsNeverPlayedBackFreesAll()
     {
         Tensor x = Parameter([64, 64]);

@@ -48,6 +48,29 @@ public sealed class RunTests
     }
 
     [Test]
+    public void TheMetricsHoldTheTrainingsAccuracy()
+    {
+        foreach (string line in File.ReadLines(Path.Combine(Run, "metrics.jsonl")))
+        {
+            using JsonDocument row = JsonDocument.Parse(line);
+            bool counted = row.RootElement.TryGetProperty("accuracy", out JsonElement accuracy);
+            Assert.That(counted, Is.EqualTo(row.RootElement.GetProperty("stage").GetString() != "pretrain"), line);
+            if (counted)
+                Assert.That(accuracy.GetDouble(), Is.InRange(0, 1));
+        }
+    }
+
+    [Test]
+    public void AClosedTerminalEndsNoTraining()
+    {
+        ProgramRun run = ProgramRun.Interrupted("HUP", "pretrain epoch 2/", ["train", "--out", In("hung-up"),
+            "--pretrain-epochs", "3", "--json", .. Tiny]);
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(In("hung-up", "result.json"), Does.Exist);
+    }
+
+    [Test]
     public void TheTemperatureIsTheClipsOwnUnlessOneIsSet()
     {
         (float own, float scale) = Temperature(Run);
@@ -387,8 +410,19 @@ public sealed class RunTests
         ProgramRun interrupted = ProgramRun.Interrupted("TERM", "pretrain epoch 3/", endless);
 
         Assert.That(interrupted.ExitCode, Is.EqualTo(130), interrupted.Error);
-        Assert.That(interrupted.Error, Does.Contain("cliper-gpu: interrupted"));
+        Assert.That(interrupted.Error, Does.Contain("cliper-gpu: interrupted").And.Contain(
+            $"go on with: cliper-gpu train --resume {run}"));
         Assert.That(Path.Combine(run, "checkpoints", "last.safetensors"), Does.Exist);
+        string picture = Directory.GetFiles(In("data", "test", "anger"))[0];
+        ProgramRun unfinished = ProgramRun.InProcess("predict", "--model", run, picture, "--faces", "none");
+        Assert.That((unfinished.ExitCode, unfinished.Out), Is.EqualTo((3, "")));
+        Assert.That(unfinished.Error, Does.Contain("has only come to pretrain").And.Contain("--resume").And.Contain(
+            "--allow-unfinished"));
+        ProgramRun allowed = ProgramRun.InProcess("predict", "--model", run, picture, "--faces", "none", "--json",
+            "--allow-unfinished");
+        Assert.That(allowed.ExitCode, Is.Zero, allowed.Error);
+        Assert.That(allowed.Json.GetProperty("model").GetProperty("notes")[0].GetString(),
+            Does.Contain("the run is not finished"));
         ProgramRun tooFew = ProgramRun.InProcess("train", "--resume", run, "--pretrain-epochs", "1");
         Assert.That(tooFew.ExitCode, Is.EqualTo(2));
         Assert.That(tooFew.Error,

@@ -1,3 +1,5 @@
+using Cliper.Cli.Commands;
+
 namespace Cliper.Cli.Tests;
 
 public sealed class UsageTests
@@ -7,7 +9,7 @@ public sealed class UsageTests
     [TestCase("unknown option '--jsn'; did you mean '--json'?", "doctor", "--jsn")]
     [TestCase("unknown option '--thread'; did you mean '--threads'?", "doctor", "--thread=3")]
     [TestCase("unknown option '--nothing-like-it'", "doctor", "--device", "--nothing-like-it")]
-    [TestCase("Required command was not provided")]
+    [TestCase("Required command was not provided", "data")]
     [TestCase("Required argument missing for option: '--threads'", "doctor", "--threads")]
     [TestCase("Cannot parse argument 'two' for option '--threads' as expected type 'System.Int32'", "doctor",
         "--threads", "two")]
@@ -54,6 +56,11 @@ public sealed class UsageTests
         Assert.That(run.Error, Does.StartWith("cliper-gpu: no usable CUDA device").And.Contain("--device cpu"));
     }
 
+    [TestCase(true, "out of memory: a smaller batch, or more accumulated micro-batches of a smaller one, needs less")]
+    [TestCase(false, "out of memory")]
+    public void OnlyATrainingCanTakeASmallerBatch(bool trains, string message) =>
+        Assert.That(ExitCode.Message(new InsufficientMemoryException(), trains), Is.EqualTo(message));
+
     [Test]
     public void HelpIsAsRecorded([ValueSource(nameof(Commands))] string command)
     {
@@ -62,6 +69,43 @@ public sealed class UsageTests
         Assert.That(run.ExitCode, Is.Zero);
         Assert.That(run.Error, Is.Empty);
         Snapshot.Matches($"help{(command.Length == 0 ? "" : "-")}{command.Replace(' ', '-')}.txt", run.Out);
+    }
+
+    [Test]
+    public void ABareCallPrintsHelp()
+    {
+        ProgramRun bare = ProgramRun.InProcess(), asked = ProgramRun.InProcess("--help");
+
+        Assert.That((bare.ExitCode, bare.Out, bare.Error), Is.EqualTo((0, asked.Out, "")));
+    }
+
+    [Test]
+    public void EveryCommandHasExamplesThatItTakes([ValueSource(nameof(Commands))] string command)
+    {
+        using var nowhere = new StringWriter();
+        var terminal = new Terminal(nowhere, nowhere);
+        IReadOnlyList<string> examples = Examples.Of(command);
+
+        Assert.That(examples, Has.Count.InRange(1, 3));
+        foreach (string example in examples)
+        {
+            System.CommandLine.ParseResult parsed =
+                Application.Root(terminal, new CommonOptions(terminal), default).Parse(example.Split(' '));
+            Assert.That(UsageErrors.Of(parsed), Is.Empty, example);
+            Assert.That(example, Does.StartWith(command));
+        }
+    }
+
+    [TestCase("train", "--recipe", "fer2013", "--out", "unused", "--data", ".", "--dataset", "fer-2013")]
+    [TestCase("data", "verify", "fer-2013", ".")]
+    [TestCase("eval", "--model", "drawn-faces", "--data", ".", "--dataset", "fer-2013")]
+    public void ADataSetThatIsMisspelledGetsAHint(params string[] args)
+    {
+        ProgramRun run = ProgramRun.InProcess([.. args, "--device", "cpu"]);
+
+        Assert.That(run.ExitCode, Is.EqualTo(2), run.Error);
+        Assert.That(run.Error, Does.Contain("did you mean 'fer2013'?"));
+        Assert.That(Directory.Exists("unused"), Is.False);
     }
 
     [Test]

@@ -84,6 +84,7 @@ internal sealed class DataCacheCommand : CliCommand
                 }
                 json.WriteEndArray();
                 json.WriteNumber("skipped", skipped.Count);
+                SkippedPictures.Write(json, skipped);
                 json.WriteEndObject();
             });
         else

@@ -35,10 +35,21 @@ internal sealed class DemoCommand : CliCommand
         using Device device = Common.OpenDevice(parsed);
         Terminal.Say($"{device.Name}: {settings.DrawnPictures} pencil sketches of faces to learn from, others to test "
             + "on; the CLIP has learned from paintings");
-        TrainResult result = TrainingProgress.Show(Terminal, progress =>
-            TrainingRun.Run(device, settings, folder, resume: false, overwrite: true, progress, Cancellation));
+        DateTime began = DateTime.UtcNow;
+        TrainResult result;
+        try
+        {
+            result = TrainingProgress.Show(Terminal, progress =>
+                TrainingRun.Run(device, settings, folder, resume: false, overwrite: true, progress, Cancellation));
+        }
+        catch (OperationCanceledException)
+        {
+            NextStep.SayResume(Terminal, "train", folder, began);
+            throw;
+        }
         using CliperModel model = result.Model;
         TrainOutput.Write(Terminal, folder, result, paper: null);
+        NextStep.Say(Terminal, "predict", "--model", folder, "PICTURE");
         return ExitCode.Done;
     }
 }

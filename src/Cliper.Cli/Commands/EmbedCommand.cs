@@ -89,6 +89,7 @@ internal sealed class EmbedCommand : CliCommand
                 json.WriteNumber("texts", summary.Texts.Count);
                 json.WriteNumber("dimension", summary.Dimension);
                 json.WriteNumber("skipped", summary.Skipped.Count);
+                SkippedPictures.Write(json, summary.Skipped);
                 json.WriteStartArray("leftOut");
                 foreach ((string file, string reason) in leftOut)
                 {

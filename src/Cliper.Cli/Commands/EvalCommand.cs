@@ -60,9 +60,13 @@ internal sealed class EvalCommand : CliCommand
         using Device device = Common.OpenDevice(parsed);
         DataSplit? split = model.IsWeights ? SplitOf(parsed, null) : null;
         using Predictor predictor = _model.Open(model, parsed, device, () => split!.Classes);
+        if (predictor.Unfinished is { } unfinished)
+            Terminal.Say($"{model.Name}: {unfinished}");
         split ??= SplitOf(parsed, model.Run);
+        DataSplit evaluated = split;
+        var lines = new WorkLines(Terminal);
         (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split,
-            parsed.GetValue(_strict), Cancellation);
+            parsed.GetValue(_strict), fraction => lines.Tell($"evaluating {evaluated.Name}", fraction), Cancellation);
         SkippedPictures.Say(Terminal, skipped);
         string[] warnings = [.. predictor.Warnings.Select(WeightsFactsOptions.Explain)];
         foreach (string warning in warnings)
@@ -75,6 +79,7 @@ internal sealed class EvalCommand : CliCommand
                 EvaluationOutput.Write(json, evaluation);
                 EvaluationOutput.WriteNumber(json, "calibrationError", evaluation.CalibrationError);
                 json.WriteNumber("skipped", skipped.Count);
+                SkippedPictures.Write(json, skipped);
                 if (model.IsWeights)
                     WeightsFactsOptions.Write(json, warnings);
                 json.WriteEndObject();

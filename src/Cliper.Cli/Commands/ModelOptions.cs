@@ -36,8 +36,14 @@ internal sealed class ModelOptions
 
     private readonly WeightsFactsOptions _facts = new();
 
+    private readonly Option<bool> _allowUnfinished = new("--allow-unfinished")
+    {
+        Description = "Lets a run answer whose descriptors are not learned yet.",
+    };
+
     /// <summary>The options.</summary>
-    public IReadOnlyList<Option> Options => [_model, _checkpoint, _run, _weights, _flip, .. _facts.Options];
+    public IReadOnlyList<Option> Options =>
+        [_model, _checkpoint, _run, _weights, _flip, .. _facts.Options, _allowUnfinished];
 
     /// <summary>Opens a model that was asked for.</summary>
     /// <param name="request">The model.</param>
@@ -50,7 +56,7 @@ internal sealed class ModelOptions
     {
         bool flip = parsed.GetValue(_flip);
         return request.IsWeights ? Predictor.ZeroShot(request.Text, classes(), device, request.Stated, flip)
-            : Predictor.Load(request.Find(), device, flip);
+            : Predictor.Load(request.Find(), device, flip, parsed.GetValue(_allowUnfinished));
     }
 
     /// <summary>The model that was asked for, not yet looked for; null where none was.</summary>
@@ -105,8 +111,8 @@ internal sealed record ModelRequest(string Text, bool IsWeights)
     }
 
     /// <summary>Facts that its user should know, a sentence each.</summary>
-    /// <param name="info">Facts that the model states.</param>
-    public IReadOnlyList<string> NotesOf(CheckpointInfo info) =>
-        [.. new[] { Shipped?.Note, info.Terms, info.Note }.Where(note => !string.IsNullOrEmpty(note)).Select(note =>
-            note!)];
+    /// <param name="model">The model.</param>
+    public IReadOnlyList<string> NotesOf(Predictor model) =>
+        [.. new[] { Shipped?.Note, model.Unfinished, model.Info.Terms, model.Info.Note }
+            .Where(note => !string.IsNullOrEmpty(note)).Select(note => note!)];
 }

@@ -110,7 +110,7 @@ internal sealed class PredictCommand : CliCommand
         using Device device = Common.OpenDevice(parsed);
         using Predictor predictor = _model.Open(request, parsed, device, () => ClassesOf(parsed));
         var model = new AnsweringModel(request.Name, predictor.Path, predictor.Method,
-            request.NotesOf(predictor.Info), new ExpressionNames(predictor.Classes, leastProbability));
+            request.NotesOf(predictor), new ExpressionNames(predictor.Classes, leastProbability));
         foreach (string note in model.Notes)
             Terminal.Say($"{model.Name}: {note}");
         BlazeFace? network = null;
@@ -133,7 +133,7 @@ internal sealed class PredictCommand : CliCommand
                 drawings.WriteVideo(result, parsed.GetValue(_plot), parsed.GetValue(_annotate));
         }
         if (Terminal.Json)
-            Terminal.WriteJson(json => new PredictionDocument(model).Write(json, run.Warnings,
+            Terminal.WriteJson(json => new PredictionDocument(model, Cancellation).Write(json, run.Warnings,
                 run.Skipped.Concat(leftOut).ToDictionary(), results));
         if (parsed.GetValue(_csv) is { } csv)
             WriteText(csv, new PredictionTable(model).Lines(results, windows is not null));
@@ -200,6 +200,8 @@ internal sealed class PredictCommand : CliCommand
 
     private void CheckOutputs(ParseResult parsed, bool windows)
     {
+        if (Terminal.Json && parsed.GetValue(_csv) == StandardOutput)
+            throw new SettingsException("--json and --csv - both write to standard output: give --csv a file");
         foreach (string? output in new[] { parsed.GetValue(_csv), parsed.GetValue(_plot), parsed.GetValue(_annotate) })
             if (output is not (null or StandardOutput) && !(output == parsed.GetValue(_annotate) && !windows
                 && Directory.Exists(output)))
@@ -232,7 +234,7 @@ internal sealed class PredictCommand : CliCommand
     {
         string text = string.Concat(lines.Select(line => line + "\n"));
         if (path == StandardOutput)
-            Terminal.Out.Write(text);
+            Terminal.Documents.Write(text);
         else
             AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
     }

@@ -29,5 +29,6 @@ internal sealed class PretrainCommand : RunCommand
             });
         else
             Terminal.Out.WriteLine($"weights: {weights}");
+        NextStep.Say(Terminal, "train", "--weights", weights, "--recipe", "NAME", "--data", "PATH", "--out", "RUN");
     }
 }

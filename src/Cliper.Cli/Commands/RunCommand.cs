@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
+using Cliper.Model.Runs;
 using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Commands;
@@ -10,8 +11,6 @@ namespace Cliper.Cli.Commands;
 /// </summary>
 internal abstract class RunCommand : CliCommand
 {
-    private const string ConfigName = "config.json";
-
     private readonly Option<string?> _out = new("--out")
     {
         Description = "Folder of the run: config.json, metrics, checkpoints/ and report.html.",
@@ -54,8 +53,17 @@ internal abstract class RunCommand : CliCommand
     protected sealed override int Run(ParseResult parsed)
     {
         Request request = Resolve(parsed);
+        DateTime began = DateTime.UtcNow;
         using Device device = Common.OpenDevice(parsed);
-        Run(device, request);
+        try
+        {
+            Run(device, request);
+        }
+        catch (OperationCanceledException)
+        {
+            NextStep.SayResume(Terminal, Name, request.Folder, began, request.Resume);
+            throw;
+        }
         return ExitCode.Done;
     }
 
@@ -66,10 +74,9 @@ internal abstract class RunCommand : CliCommand
             case ({ } folder, null):
                 return new Request(_settings.Resolve(parsed), folder, false, parsed.GetValue(_overwrite));
             case (null, { } folder):
-                string config = Path.Combine(folder, ConfigName);
-                if (!File.Exists(config))
+                if (TrainingRun.FindConfig(folder) is not { } config)
                     throw new SettingsException(
-                        $"{folder}: holds no {ConfigName}: --resume takes the folder of a run that --out has made");
+                        $"{folder}: holds no config.json: --resume takes the folder of a run that --out has made");
                 return new Request(_settings.Resolve(parsed, config), folder, true, false);
             default:
                 throw new SettingsException(

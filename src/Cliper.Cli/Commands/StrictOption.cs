@@ -26,6 +26,20 @@ internal static class SkippedPictures
             + "makes this an error)");
     }
 
+    /// <summary>The member "unreadable" of a document: every file, with the reason.</summary>
+    public static void Write(System.Text.Json.Utf8JsonWriter json, IReadOnlyDictionary<string, string> skipped)
+    {
+        json.WriteStartArray("unreadable");
+        foreach ((string file, string reason) in skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        {
+            json.WriteStartObject();
+            json.WriteString("file", file);
+            json.WriteString("reason", reason);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
     /// <summary>Names the first few files of folders that are left out, with the reasons, and counts them.</summary>
     public static void SayLeftOut(Terminal terminal, IReadOnlyCollection<KeyValuePair<string, string>> leftOut)
     {

@@ -26,6 +26,7 @@ internal sealed class TrainCommand : RunCommand
                 CrossValidation.Run(device, request.Settings, request.Folder, request.Resume, request.Overwrite,
                 progress, Cancellation));
             TrainOutput.Write(Terminal, request.Folder, folds);
+            NextStep.Say(Terminal, "predict", "--model", folds.Folds[0].Folder, "PICTURE");
             return;
         }
         TrainResult result = TrainingProgress.Show(Terminal, progress =>
@@ -34,5 +35,6 @@ internal sealed class TrainCommand : RunCommand
         using CliperModel model = result.Model;
         TrainOutput.Write(Terminal, request.Folder, result,
             PaperResults.DataSetOf(result.DataFormat, request.Settings.Choices));
+        NextStep.Say(Terminal, "predict", "--model", request.Folder, "PICTURE");
     }
 }

@@ -10,7 +10,8 @@ namespace Cliper.Cli;
 
 /// <summary>The document of predict --json, schema 1.</summary>
 /// <param name="model">The model that answers.</param>
-internal sealed class PredictionDocument(AnsweringModel model)
+/// <param name="cancellation">Ends the hashing of the model's file.</param>
+internal sealed class PredictionDocument(AnsweringModel model, CancellationToken cancellation)
 {
     private const int Schema = 1;
 
@@ -45,12 +46,25 @@ internal sealed class PredictionDocument(AnsweringModel model)
         json.WriteEndObject();
     }
 
+    /// <summary>The SHA-256 of a file; of one of some gigabytes it takes seconds.</summary>
+    private string HashOf(string path)
+    {
+        using FileStream stream = File.OpenRead(path);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[1 << 20];
+        for (int read; (read = stream.Read(buffer)) > 0;)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            hash.AppendData(buffer, 0, read);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
     private void WriteModel(Utf8JsonWriter json)
     {
         json.WriteStartObject("model");
         json.WriteString("name", model.Name);
-        using (FileStream stream = File.OpenRead(model.Path))
-            json.WriteString("sha256", Convert.ToHexStringLower(SHA256.HashData(stream)));
+        json.WriteString("sha256", HashOf(model.Path));
         json.WriteString("method", model.Method);
         WriteStrings(json, "classes", model.Names.Classes);
         WriteStrings(json, "notes", model.Notes);

@@ -13,8 +13,9 @@ namespace Cliper.Cli;
 /// <param name="live">Whether standard error is a terminal on which a progress bar may move.</param>
 /// <param name="wide">Whether standard output is no terminal, so that tables need not fit one.</param>
 /// <param name="input">Standard input; null for the process's own.</param>
+/// <param name="documents">Standard output for documents of fixed encoding; null for <paramref name="output"/>.</param>
 internal sealed class Terminal(TextWriter output, TextWriter error, bool live = false, bool wide = true,
-    Stream? input = null)
+    Stream? input = null, TextWriter? documents = null)
 {
     private const int WideColumns = 240;
 
@@ -23,6 +24,9 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
 
     /// <summary>Standard output.</summary>
     public TextWriter Out => output;
+
+    /// <summary>Standard output for JSON and CSV, which are UTF-8 in every locale (RFC 8259, section 8.1).</summary>
+    public TextWriter Documents => documents ?? output;
 
     /// <summary>Standard error.</summary>
     public TextWriter Error => error;
@@ -45,16 +49,31 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
     /// <summary>Console for progress on standard error.</summary>
     public IAnsiConsole Progress => _progress.Value;
 
-    /// <summary>
-    /// The console of this process. No bars where they would end up in a file, a log or a dumb terminal.
-    /// </summary>
+    /// <summary>The console of this process.</summary>
     public static Terminal OfConsole()
     {
-        bool plain = Console.IsErrorRedirected || Set("NO_COLOR") || Set("CI")
-            || Environment.GetEnvironmentVariable("TERM") is null or "dumb";
-        return new Terminal(Console.Out, Console.Error, !plain, Console.IsOutputRedirected);
+        bool isErrorOpen = StandardStreams.IsInherited(StandardStreams.Error);
+        Console.SetError(isErrorOpen ? new LossyWriter(Console.Error) : TextWriter.Null);
+        if (!StandardStreams.IsInherited(StandardStreams.Output))
+            Console.SetOut(new StreamWriter(new ClosedOutput()) { AutoFlush = true });
+        bool moves = MayMove(!isErrorOpen || Console.IsErrorRedirected, OperatingSystem.IsWindows(),
+            Environment.GetEnvironmentVariable);
+        return new Terminal(Console.Out, Console.Error, moves, Console.IsOutputRedirected,
+            documents: StandardStreams.Documents());
+    }
 
-        static bool Set(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
+    /// <summary>
+    /// Whether a bar may move on standard error: not where it would end up in a file, a log or a dumb terminal. Windows
+    /// sets no TERM for its consoles.
+    /// </summary>
+    /// <param name="redirected">Whether standard error is no terminal.</param>
+    /// <param name="isWindows">Whether the system is Windows.</param>
+    /// <param name="variable">Gives an environment variable; null for one that is not set.</param>
+    internal static bool MayMove(bool redirected, bool isWindows, Func<string, string?> variable)
+    {
+        string? terminal = variable("TERM");
+        return !redirected && string.IsNullOrEmpty(variable("NO_COLOR")) && string.IsNullOrEmpty(variable("CI"))
+            && terminal != "dumb" && (terminal is not null || isWindows);
     }
 
     /// <summary>A line for the person, on standard error.</summary>
@@ -71,7 +90,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
             Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         }))
             write(writer);
-        output.WriteLine(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
+        Documents.WriteLine(Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length));
     }
 
     private static IAnsiConsole Spectre(TextWriter writer, bool interactive)

@@ -70,12 +70,16 @@ internal static class TrainingProgress
     {
         private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
 
+        private readonly WorkLines _work = new(terminal);
         private long _last;
 
         public void Report(TrainEvent value)
         {
             switch (value)
             {
+                case WorkEvent work:
+                    _work.Tell(work.Work, work.Fraction);
+                    break;
                 case MessageEvent message:
                     terminal.Say(Line(message));
                     break;
@@ -92,13 +96,27 @@ internal static class TrainingProgress
 
     private sealed class Bar(Terminal terminal, ProgressContext context) : IProgress<TrainEvent>
     {
-        private ProgressTask? _task;
+        private ProgressTask? _task, _work;
+        private string _working = "";
         private TrainingStage _stage;
 
         public void Report(TrainEvent value)
         {
+            if (value is not WorkEvent)
+            {
+                _work?.StopTask();
+                _work = null;
+            }
             switch (value)
             {
+                case WorkEvent work:
+                    if (_working != work.Work)
+                        _work?.StopTask();
+                    if (_work is null or { IsFinished: true })
+                        _work = context.AddTask(Markup.Escape(work.Work));
+                    _working = work.Work;
+                    _work.Value = _work.MaxValue * work.Fraction;
+                    break;
                 case MessageEvent message:
                     terminal.Progress.Write(new WholeLine(Line(message), message.Warning ? Color.Yellow : Style.Plain));
                     break;

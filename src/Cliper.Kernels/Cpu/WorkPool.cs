@@ -44,7 +44,18 @@ public sealed unsafe class WorkPool : IDisposable
         {
             _wake[worker] = new SemaphoreSlim(0);
             int index = worker;
-            new Thread(() => Loop(index)) { IsBackground = true, Name = $"kernel worker {index}" }.Start();
+            var thread = new Thread(() => Loop(index)) { IsBackground = true, Name = $"kernel worker {index}" };
+            try
+            {
+                thread.Start();
+            }
+            catch (OutOfMemoryException failure)
+            {
+                // .NET reports so that the system allows no more threads.
+                _disposed = true;
+                throw new IOException($"thread {worker + 1} of {threads} could not be started: raise the limit of "
+                    + "processes (ulimit -u), or use fewer threads", failure);
+            }
         }
     }
 

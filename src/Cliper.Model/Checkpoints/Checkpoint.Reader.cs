@@ -29,6 +29,9 @@ public static partial class Checkpoint
             }
         }
 
+        /// <summary>The shape of its CLIP.</summary>
+        public ClipConfig Config => Read<ClipConfig>("clip_config");
+
         public CheckpointInfo Info
         {
             get

@@ -13,4 +13,11 @@ namespace Cliper.Model.Checkpoints;
 /// <param name="Waited">Seconds of it spent waiting for data.</param>
 internal readonly record struct EpochSums(double Loss, double Fine, double Margin, bool HasParts, int Steps,
     int Skipped, long Images,
-    double Seconds, double Waited);
+    double Seconds, double Waited)
+{
+    /// <summary>Number of samples that got the right answer; 0 where the loss has no classes.</summary>
+    public long Correct { get; init; }
+
+    /// <summary>Number of samples that were counted for it.</summary>
+    public long Answered { get; init; }
+}

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Cliper.Autograd.Optimizers;
 using Cliper.Model.Clip;
+using Cliper.Model.IO;
 using Cliper.Model.Prompts;
 using Cliper.Model.Text;
 using Cliper.Model.Weights;
@@ -13,6 +14,8 @@ internal sealed class RunCheckpoints
     private const string FolderName = "checkpoints";
     private const string ModelName = "model.safetensors";
     private const string LastName = "last.safetensors";
+    private const string BestName = "best.safetensors";
+    private const string TokenizerName = "tokenizer";
 
     private readonly string _run;
     private readonly string _folder;
@@ -22,15 +25,33 @@ internal sealed class RunCheckpoints
     {
         _run = run;
         _folder = Path.Combine(run, FolderName);
-        _tokenizer = Path.Combine(run, "tokenizer");
-        Directory.CreateDirectory(_folder);
+        _tokenizer = Path.Combine(run, TokenizerName);
+    }
+
+    /// <summary>
+    /// The settings of a run that is just beginning, in the place of another perhaps. While this file is there, no
+    /// other file of the folder counts.
+    /// </summary>
+    /// <param name="run">The run's folder.</param>
+    public static string BeginningPath(string run) => Path.Combine(run, "config.next.json");
+
+    /// <summary>Removes the checkpoints and the vocabulary of a run.</summary>
+    /// <param name="run">The run's folder.</param>
+    public static void Clear(string run)
+    {
+        string checkpoints = Path.Combine(run, FolderName), tokenizer = Path.Combine(run, TokenizerName);
+        foreach (string name in new[] { ModelName, BestName, LastName })
+            FolderChanges.Remove(Path.Combine(checkpoints, name));
+        AtomicFile.RemoveLeftovers(checkpoints);
+        foreach (string file in Directory.Exists(tokenizer) ? Directory.GetFiles(tokenizer) : [])
+            FolderChanges.Remove(file);
     }
 
     /// <summary>State of the run: model, optimizer state, place.</summary>
     public string LastPath => Path.Combine(_folder, LastName);
 
     /// <summary>The best model so far, where one is selected.</summary>
-    public string BestPath => Path.Combine(_folder, "best.safetensors");
+    public string BestPath => Path.Combine(_folder, BestName);
 
     /// <summary>Name of the folder of a fold's run, within the folder of a run over all folds.</summary>
     /// <param name="fold">Number of the fold, from 1.</param>
@@ -40,6 +61,9 @@ internal sealed class RunCheckpoints
     /// <exception cref="InputException">Neither is there.</exception>
     public static string Find(string run)
     {
+        if (File.Exists(BeginningPath(run)))
+            throw new InputException($"{run}: holds a run that has begun and has no checkpoint yet")
+            { Remedy = Remedy.ResumeRun };
         foreach (string name in new[] { ModelName, LastName })
             if (File.Exists(Path.Combine(run, FolderName, name)))
                 return Path.Combine(run, FolderName, name);
@@ -51,7 +75,12 @@ internal sealed class RunCheckpoints
     }
 
     /// <summary>Whether a run in <paramref name="run"/> has a state to go on from.</summary>
-    public static bool HasLast(string run) => File.Exists(Path.Combine(run, FolderName, LastName));
+    public static bool HasLast(string run) => !File.Exists(BeginningPath(run))
+        && File.Exists(Path.Combine(run, FolderName, LastName));
+
+    /// <summary>Whether a run in <paramref name="run"/> has written no checkpoint at all.</summary>
+    public static bool HasNone(string run) => File.Exists(BeginningPath(run))
+        || !new[] { ModelName, BestName, LastName }.Any(name => File.Exists(Path.Combine(run, FolderName, name)));
 
     public void SaveModel(CliperModel model, CheckpointInfo info) =>
         Checkpoint.Save(Path.Combine(_folder, ModelName), model, info);

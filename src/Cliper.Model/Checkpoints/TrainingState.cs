@@ -30,6 +30,10 @@ internal sealed record TrainingState(
     /// <summary>Whether the run has left <paramref name="stage"/> behind.</summary>
     public bool HasCompleted(TrainingStage stage) => Stage is not { } current || current > stage;
 
+    /// <summary>Words for the place, such as "stage2, epoch 3, step 17".</summary>
+    public string Place => Stage is { } stage
+        ? FormattableString.Invariant($"{stage.Name()}, epoch {Epoch + 1}, step {Step + 1}") : "its end";
+
     /// <summary>Whether a step of an epoch lies before the place where the run goes on.</summary>
     /// <param name="stage">Stage of the step.</param>
     /// <param name="epoch">Its epoch, from 1.</param>

@@ -31,10 +31,9 @@ public static class DataSetRegistry
         options.Check();
         IDataSetFormat? format = Formats.FirstOrDefault(format => format.Name == name);
         if (format == null && name != Auto)
-            throw new SettingsException($"there is no data set format '{name}'; known are {string.Join(", ", Names)}");
-        if (!File.Exists(path) && !Directory.Exists(path))
-            throw new InputException($"{path}: no such file or folder; give the folder (or list file) of the data set"
-                + (path.Contains(FileEntry.NotUtf8) ? ", whose name has to be UTF-8 text" : ""));
+            throw new SettingsException($"there is no data set format '{name}'; known are {string.Join(", ", Names)}"
+                + Suggestion.Hint(name, Names));
+        CheckThere(path);
         try
         {
             // Recognizing leaves nothing out: only what the chosen format passes over counts.
@@ -60,6 +59,16 @@ public static class DataSetRegistry
         {
             throw new InputException($"{path}: the data set cannot be read ({failure.Message})", failure);
         }
+    }
+
+    /// <summary>Refuses a path where nothing is.</summary>
+    /// <param name="path">A folder or file.</param>
+    /// <exception cref="InputException">There is none.</exception>
+    internal static void CheckThere(string path)
+    {
+        if (!File.Exists(path) && !Directory.Exists(path))
+            throw new InputException($"{path}: no such file or folder; give the folder (or list file) of the data set"
+                + (path.Contains(FileEntry.NotUtf8) ? ", whose name has to be UTF-8 text" : ""));
     }
 
     /// <summary>The layouts of the formats, for an error of one line.</summary>

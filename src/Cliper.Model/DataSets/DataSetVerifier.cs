@@ -102,7 +102,10 @@ public static class DataSetVerifier
         List<(string Split, IReadOnlyList<string> Names)> copies = [];
         List<DuplicateReport> across = [];
         DataSplit[] all = [.. splits.All];
-        var prints = new ImagePrints();
+        var prints = new ImagePrints
+        {
+            Progress = (work, fraction) => progress?.Report(Share(work, fraction)),
+        };
         for (int i = 0; i < all.Length; i++)
         {
             progress?.Report($"copies within {all[i].Name}");
@@ -131,6 +134,9 @@ public static class DataSetVerifier
             LeftOut = splits.LeftOut,
         };
     }
+
+    private static string Share(string work, double fraction) =>
+        string.Create(CultureInfo.InvariantCulture, $"{work}: {100 * fraction:F0} %");
 
     private static IEnumerable<SplitCount> Counts(DataSetSplits splits, IReadOnlyList<ExpectedCounts.Count> expected)
     {

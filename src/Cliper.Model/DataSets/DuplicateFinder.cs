@@ -56,8 +56,12 @@ internal static class DuplicateFinder
         Print[] otherPrints = Prints(other, prints, codec ?? ImageCodec.Instance, parallel, out int unreadableOther);
         ulong[] hashes = [.. trainPrints.Select(print => print.Of.Hash)];
         var found = new List<DuplicatePair>[otherPrints.Length];
-        Parallel.For(0, otherPrints.Length, parallel, i => found[i] = Matches(otherPrints[i], trainPrints, hashes,
-            similarity));
+        WorkTicker ticker = prints.Ticker($"comparing {train.Name} with {other.Name}", otherPrints.Length);
+        Parallel.For(0, otherPrints.Length, parallel, i =>
+        {
+            found[i] = Matches(otherPrints[i], trainPrints, hashes, similarity);
+            ticker.Done();
+        });
         DuplicatePair[] pairs = [.. found.SelectMany(list => list)
             .GroupBy(pair => (pair.Train, pair.Other)).Select(group =>
             group.MaxBy(pair => (pair.Kind == DuplicateKind.Exact, pair.Similarity)))
@@ -126,8 +130,10 @@ internal static class DuplicateFinder
         (int Sample, int Place)[] places =
             [.. frames.SelectMany((chosen, sample) => Enumerable.Range(0, chosen.Length).Select(place =>
             (sample, place)))];
+        WorkTicker ticker = known.Ticker($"hashing the pictures of {split.Name}", places.Length);
         Parallel.ForEach(places, parallel, at =>
         {
+            ticker.Done();
             try
             {
                 made[at.Sample][at.Place] = PrintOf(frames[at.Sample][at.Place].Load(codec));

@@ -23,6 +23,15 @@ internal sealed class ImagePrints
 {
     private readonly Dictionary<IReadOnlyList<Frame>, ImagePrint?[]> _known = new(ReferenceEqualityComparer.Instance);
 
+    /// <summary>Told, by the second, what a search does and the fraction of it that is done; null for nobody.</summary>
+    public Action<string, double>? Progress { get; init; }
+
+    /// <summary>A ticker for a part of a search.</summary>
+    /// <param name="work">Words for it.</param>
+    /// <param name="total">Number of its pieces.</param>
+    internal WorkTicker Ticker(string work, int total) =>
+        new(total, Progress is { } told ? fraction => told(work, fraction) : null);
+
     /// <summary>Whether a sample's prints are here.</summary>
     internal bool Has(Sample sample) => _known.ContainsKey(sample.Frames);
 

@@ -9,33 +9,49 @@ public static class AtomicFile
     private const string DeviceFolder = "/dev/", SharedMemory = "/dev/shm/";
 
     /// <summary>
-    /// Writes a file under a temporary name in its folder (made when missing), flushes it to the disk and renames it.
-    /// When writing fails, what was there before stays and the temporary file is removed. A device (/dev/...) is
-    /// written to as it is.
+    /// Writes a file under a temporary name in its folder (made when missing), flushes it to the disk and renames it;
+    /// the folder is flushed then, so that the rename outlives a power cut. When writing fails, what was there before
+    /// stays and the temporary file is removed. A file that is replaced keeps its permissions, and a symbolic link its
+    /// place: the file that it leads to is replaced. A device (/dev/...) is written to as it is.
     /// </summary>
     /// <param name="path">The file; replaced if it exists.</param>
     /// <param name="write">Writes the content.</param>
     /// <exception cref="IOException">The place cannot be written to, or the disk is full.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full) ?? full;
-        // Renaming would put a file in a device's place.
-        bool device = IsDevice(full);
-        string temporary = device ? full
-            : Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}{TemporaryEnding}");
+        string full = Path.GetFullPath(path), temporary = "";
         try
         {
             if (Directory.Exists(full))
                 throw new IOException("it is a folder");
-            Directory.CreateDirectory(folder);
-            using (var stream = new FileStream(temporary, device ? FileMode.Open : FileMode.CreateNew,
-                FileAccess.Write, FileShare.None, 1 << 16))
+            if (new FileInfo(full).LinkTarget is not null)
+                full = File.ResolveLinkTarget(full, returnFinalTarget: true)!.FullName;
+            // Renaming would put a file in a device's place.
+            if (IsDevice(full))
+            {
+                using var device = new FileStream(full, FileMode.Open, FileAccess.Write, FileShare.None, 1 << 16);
+                write(device);
+                device.Flush();
+                return;
+            }
+            string folder = Path.GetDirectoryName(full) ?? full;
+            if (!Directory.Exists(folder))
+            {
+                FolderChanges.Announce(folder);
+                Directory.CreateDirectory(folder);
+            }
+            FolderChanges.Announce(full);
+            temporary = Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}{TemporaryEnding}");
+            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None,
+                1 << 16))
             {
                 write(stream);
-                stream.Flush(flushToDisk: !device);
+                KeepMode(full, temporary);
+                stream.Flush(flushToDisk: true);
             }
-            if (!device)
-                File.Move(temporary, full, overwrite: true);
+            FolderChanges.Announce(full);
+            File.Move(temporary, full, overwrite: true);
+            UnixFile.FlushFolder(folder);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException || OutgrowsItsLimit(e))
         {
@@ -45,9 +61,15 @@ public static class AtomicFile
         {
             // After the rename there is nothing under this name, and deleting nothing is no error. A folder that could
             // not be made or written to has nothing to delete either.
-            if (!device && File.Exists(temporary))
+            if (File.Exists(temporary))
                 File.Delete(temporary);
         }
+    }
+
+    private static void KeepMode(string replaced, string by)
+    {
+        if (!OperatingSystem.IsWindows() && File.Exists(replaced))
+            File.SetUnixFileMode(by, File.GetUnixFileMode(replaced));
     }
 
     /// <summary>
@@ -91,9 +113,9 @@ public static class AtomicFile
     /// <param name="folder">The folder; those below it are left alone.</param>
     public static void RemoveLeftovers(string folder)
     {
-        foreach (string file in Directory.GetFiles(folder, $".*{TemporaryEnding}"))
+        foreach (string file in Directory.Exists(folder) ? Directory.GetFiles(folder, $".*{TemporaryEnding}") : [])
             if (Guid.TryParseExact(Path.GetExtension(file[..^TemporaryEnding.Length]).TrimStart('.'), "N", out _))
-                File.Delete(file);
+                FolderChanges.Remove(file);
     }
 
     private static bool IsDevice(string full) =>

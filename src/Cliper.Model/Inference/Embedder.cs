@@ -74,6 +74,9 @@ public sealed class Embedder(Device device, string weightsPath, ClipStatement? s
         Tensor Add(string name, List<float> values, int rows)
         {
             float[] all = [.. values];
+            if (all.Any(value => !float.IsFinite(value)))
+                throw new InputException($"{_weights.SourcePath}: the {name.Replace('_', ' ')} are not all finite "
+                    + "numbers: the weights are damaged; use another file");
             writer.Add(name, [rows, clip.Config.EmbedSize], all);
             return tape.Own(Tensor.From(device, all, new Shape(rows, clip.Config.EmbedSize)));
         }
@@ -106,7 +109,7 @@ public sealed class Embedder(Device device, string weightsPath, ClipStatement? s
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
-            using var tape = new Tape(device, recording: false);
+            using var tape = new Tape(device, recording: false) { Cancellation = cancellation };
             features.AddRange(clip.Vision.Forward(tape, batch.TakePixels(tape)).ToArray());
             names.AddRange(batch.Indices.Take(batch.Count).Select(index => pictures[index].Name));
         }
@@ -121,7 +124,7 @@ public sealed class Embedder(Device device, string weightsPath, ClipStatement? s
         foreach (int[][] chunk in ids.Chunk(TextsAtOnce))
         {
             cancellation.ThrowIfCancellationRequested();
-            using var tape = new Tape(device, recording: false);
+            using var tape = new Tape(device, recording: false) { Cancellation = cancellation };
             features.AddRange(clip.Text.Forward(tape, chunk).ToArray());
         }
         return features;

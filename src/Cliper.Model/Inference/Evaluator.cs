@@ -28,48 +28,54 @@ public static class Evaluator
     /// <summary>Predicts every sample of <paramref name="loader"/>'s split.</summary>
     /// <param name="model">The model.</param>
     /// <param name="loader">Unshuffled, without augmentation.</param>
-    /// <param name="cancellation">Stops between batches.</param>
-    public static Evaluation Run(CliperModel model, BatchLoader loader, CancellationToken cancellation = default)
+    /// <param name="progress">Told, by the second, the fraction that is done; null for nobody.</param>
+    /// <param name="cancellation">Stops between two operations.</param>
+    public static Evaluation Run(CliperModel model, BatchLoader loader, Action<double>? progress = null,
+        CancellationToken cancellation = default)
     {
         using var tape = new Tape(model.Clip.Device, recording: false);
-        return Run(model, model.ClassFeatures(tape), loader, cancellation);
+        return Run(model, model.ClassFeatures(tape), loader, progress, cancellation);
     }
 
     /// <summary>Predicts every sample with class features that were computed before.</summary>
     /// <param name="model">The model.</param>
     /// <param name="classFeatures">Class features that serve every image; null where there are none.</param>
     /// <param name="loader">Unshuffled, without augmentation.</param>
-    /// <param name="cancellation">Stops between batches.</param>
+    /// <param name="progress">Told, by the second, the fraction that is done; null for nobody.</param>
+    /// <param name="cancellation">Stops between two operations.</param>
     public static Evaluation Run(CliperModel model, Tensor? classFeatures, BatchLoader loader,
-        CancellationToken cancellation = default) =>
+        Action<double>? progress = null, CancellationToken cancellation = default) =>
         Run(model, loader, model.Prompts.PromptsPerClass, (tape, batch) =>
-            model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, classFeatures), cancellation);
+            model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, classFeatures), progress,
+            cancellation);
 
     /// <summary>Predicts every sample zero-shot, by captions of the classes: see <see cref="FixedPrompts"/>.</summary>
     /// <param name="model">Gives the towers, classes and temperature; its own prompts play no part.</param>
     /// <param name="captions">Token ids of each class's captions, [class][template].</param>
     /// <param name="loader">Unshuffled, without augmentation.</param>
-    /// <param name="cancellation">Stops between batches.</param>
+    /// <param name="progress">Told, by the second, the fraction that is done; null for nobody.</param>
+    /// <param name="cancellation">Stops between two operations.</param>
     public static Evaluation ZeroShot(CliperModel model, IReadOnlyList<IReadOnlyList<int[]>> captions,
-        BatchLoader loader, CancellationToken cancellation = default)
+        BatchLoader loader, Action<double>? progress = null, CancellationToken cancellation = default)
     {
         using var tape = new Tape(model.Clip.Device, recording: false);
         IPromptLearner prompts = new FixedPrompts(captions);
         Tensor classes = prompts.ClassFeatures(tape, model.Clip, imageFeatures: null);
         return Run(model, loader, prompts.PromptsPerClass, (inner, batch) =>
             prompts.Logits(inner, model.ImageFeatures(inner, batch.TakePixels(inner), batch.Frames), classes,
-                model.Temperature), cancellation);
+                model.Temperature), progress, cancellation);
     }
 
     private static Evaluation Run(CliperModel model, BatchLoader loader, int promptsPerClass,
-        Func<Tape, Batch, Tensor> logits, CancellationToken cancellation)
+        Func<Tape, Batch, Tensor> logits, Action<double>? progress, CancellationToken cancellation)
     {
+        var ticker = new WorkTicker(loader.BatchesPerEpoch, progress);
         var predictions = new Prediction?[loader.Split.Samples.Count];
         var confusion = new ConfusionMatrix(model.Classes);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
-            using var tape = new Tape(model.Clip.Device, recording: false);
+            using var tape = new Tape(model.Clip.Device, recording: false) { Cancellation = cancellation };
             float[] rows = logits(tape, batch).ToArray();
             int width = model.Classes.Count * promptsPerClass;
             for (int i = 0; i < batch.Count; i++)
@@ -79,6 +85,7 @@ public static class Evaluator
                 predictions[batch.Indices[i]] = prediction;
                 confusion.Add(batch.Labels[i], prediction.Class);
             }
+            ticker.Done();
         }
         return new Evaluation(loader.Split.Name, confusion, predictions)
         {

@@ -31,6 +31,9 @@ internal sealed class FrameEncoder
             Normalize.Table(input.Mean.ToArray(), input.Std.ToArray()));
     }
 
+    /// <summary>Ends an answer with an <see cref="OperationCanceledException"/> between two operations.</summary>
+    public CancellationToken Cancellation { get; set; }
+
     /// <summary>Values of a feature.</summary>
     public int Width => _model.Clip.Config.EmbedSize;
 
@@ -40,7 +43,7 @@ internal sealed class FrameEncoder
     /// <summary>Features of frames, not normalized, [frames, <see cref="Width"/>].</summary>
     public float[] Encode(IReadOnlyList<RgbImage> frames)
     {
-        using var tape = new Tape(_model.Clip.Device, recording: false);
+        using Tape tape = NewTape();
         return _model.ImageFeatures(tape, tape.Own(Images(frames)), Views).ToArray();
     }
 
@@ -49,11 +52,13 @@ internal sealed class FrameEncoder
     public IEnumerable<Prediction> Predict(IReadOnlyList<StoredImage> images)
     {
         float[] logits;
-        using (var tape = new Tape(_model.Clip.Device, recording: false))
+        using (Tape tape = NewTape())
             logits = _model.ImageLogits(tape, tape.Own(Images(images)), Views, _classFeatures).ToArray();
         int width = logits.Length / images.Count;
         return images.Select((_, i) => _model.Answer(logits.AsSpan(i * width, width)));
     }
+
+    private Tape NewTape() => new(_model.Clip.Device, recording: false) { Cancellation = Cancellation };
 
     private Tensor Images(IReadOnlyList<RgbImage> frames) =>
         Images([.. frames.Select(frame => PixelCache.Store(frame, _pipeline.Size, fromOriginal: false))]);

@@ -47,6 +47,9 @@ public sealed class Predictor : IDisposable
     /// </summary>
     public bool Flip { get; }
 
+    /// <summary>How far the run of the checkpoint has come; null for the model of a finished run.</summary>
+    public string? Unfinished { get; private init; }
+
     /// <summary>Facts that were assumed of weights which do not state them, a sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];
 
@@ -54,11 +57,22 @@ public sealed class Predictor : IDisposable
     /// <param name="checkpoint">Its file.</param>
     /// <param name="device">Where to compute.</param>
     /// <param name="flip">See <see cref="Flip"/>.</param>
-    /// <exception cref="InputException">It is missing, damaged, or none of this program.</exception>
-    public static Predictor Load(string checkpoint, Device device, bool flip = false)
+    /// <param name="allowUnfinished">Whether a model may answer whose descriptors have not been learned yet.</param>
+    /// <exception cref="InputException">It is missing, damaged, none of this program, or unfinished.</exception>
+    public static Predictor Load(string checkpoint, Device device, bool flip = false, bool allowUnfinished = false)
     {
-        (CliperModel model, CheckpointInfo info) = Checkpoint.Load(checkpoint, device);
-        return new Predictor(checkpoint, model, info, flip);
+        using Checkpoint.CheckpointReader reader = new(checkpoint);
+        TrainingState? state = reader.State;
+        if (!allowUnfinished && state?.HasCompleted(TrainingStage.Stage1) == false)
+            throw new InputException($"{checkpoint}: the run has only come to {state.Place}, and its descriptors are "
+                + "not learned yet")
+            { Remedy = Remedy.ResumeOrAllowUnfinished };
+        CheckpointInfo info = reader.Info;
+        return new Predictor(checkpoint, reader.ReadModel(device), info, flip)
+        {
+            Unfinished = state?.Stage is null ? null
+                : $"the run is not finished: this is its model at {state.Place}",
+        };
     }
 
     /// <summary>
@@ -129,6 +143,7 @@ public sealed class Predictor : IDisposable
     public IEnumerable<StillAnswer> Predict(IReadOnlyList<Sample> pictures, FaceCrop crop, bool strict,
         Action<string, string> skipped, CancellationToken cancellation)
     {
+        Encoder.Cancellation = cancellation;
         var waiting = new List<StillPicture>();
         int images = 0;
         foreach (StillPicture picture in StillFaces.Find(pictures, crop, _model.Clip.Vision.Input.ImageSize, strict,
@@ -174,7 +189,7 @@ public sealed class Predictor : IDisposable
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
-            using var tape = new Tape(_model.Clip.Device, recording: false);
+            using var tape = new Tape(_model.Clip.Device, recording: false) { Cancellation = cancellation };
             float[] logits = _model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, _classFeatures).ToArray();
             int width = logits.Length / batch.Count;
             for (int i = 0; i < batch.Count; i++)
@@ -197,14 +212,15 @@ public sealed class Predictor : IDisposable
     /// <param name="split">The samples.</param>
     /// <param name="strict">Whether an unreadable image is an error; else it is left out and among the
     /// skipped.</param>
-    /// <param name="cancellation">Stops between batches.</param>
+    /// <param name="progress">Told, by the second, the fraction that is done; null for nobody.</param>
+    /// <param name="cancellation">Stops between two operations.</param>
     /// <exception cref="InputException">The data has classes that the model has not, or cannot be read.</exception>
     public (Evaluation Evaluation, IReadOnlyDictionary<string, string> Skipped) Evaluate(DataSplit split, bool strict,
-        CancellationToken cancellation)
+        Action<double>? progress = null, CancellationToken cancellation = default)
     {
         using BatchLoader loader =
             SampleReader.Open(split.WithClasses(Classes), _model.Clip, Info.Frames, strict, Info, Flip);
-        return (Evaluator.Run(_model, _classFeatures, loader, cancellation), loader.Skipped);
+        return (Evaluator.Run(_model, _classFeatures, loader, progress, cancellation), loader.Skipped);
     }
 
     /// <inheritdoc/>

@@ -39,6 +39,7 @@ public sealed class VideoPredictor
     /// <exception cref="InputException">Nothing can be decoded; or strict, and a part cannot.</exception>
     public IReadOnlyList<VideoFace> Predict(VideoFile video, CancellationToken cancellation)
     {
+        _encoder.Cancellation = cancellation;
         int[] indices = FrameSampling.Indices(video.FrameCount, _frames, 1, ShortClips.RepeatLast, null);
         IReadOnlyList<RgbImage> frames = video.Take(indices, Damage, cancellation);
         var faces = new VideoFaces(_encoder, frame => frame * video.Seconds / Math.Max(1, frames.Count));
@@ -55,6 +56,7 @@ public sealed class VideoPredictor
     {
         if (window < 1 || stride < 1)
             throw new SettingsException($"window and stride are at least 1 frame, given were {window} and {stride}");
+        _encoder.Cancellation = cancellation;
         var faces = new VideoFaces(_encoder, frame => frame / video.Rate, window, stride);
         return Gather(video, video.Frames(Damage, cancellation).Chunk(FramesAtOnce), faces);
     }

@@ -14,17 +14,15 @@ public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
     /// <param name="subclasses">Descriptors a class, M.</param>
     /// <param name="temperature">Divisor of the means before the softmax, see
     /// <see cref="CliperModel.AnswerTemperature"/>.</param>
+    /// <exception cref="InputException">A logit is no number, as those of damaged weights are.</exception>
     public static Prediction FromLogits(ReadOnlySpan<float> logits, int subclasses, float temperature = 1)
     {
-        int classes = logits.Length / subclasses;
-        var probabilities = new float[classes];
-        for (int k = 0; k < classes; k++)
-        {
-            float sum = 0;
-            foreach (float logit in logits.Slice(k * subclasses, subclasses))
-                sum += logit;
-            probabilities[k] = sum / subclasses;
-        }
+        foreach (float logit in logits)
+            if (!float.IsFinite(logit))
+                throw new InputException($"the model's score of an image is {logit.ToString(
+                    System.Globalization.CultureInfo.InvariantCulture)}, not a finite number: its weights are damaged, "
+                    + "or its training has diverged; use another checkpoint");
+        float[] probabilities = Means(logits, subclasses);
         int best = IndexOfMax(probabilities);
         double total = 0;
         float largest = probabilities[best];
@@ -33,6 +31,24 @@ public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
         foreach (ref float value in probabilities.AsSpan())
             value = (float)(value / total);
         return new Prediction(best, probabilities, IndexOfMax(logits.Slice(best * subclasses, subclasses)));
+    }
+
+    /// <summary>The class of the answer alone.</summary>
+    /// <param name="logits">One row of K * M logits, class by class.</param>
+    /// <param name="subclasses">Descriptors a class, M.</param>
+    internal static int ClassOf(ReadOnlySpan<float> logits, int subclasses) => IndexOfMax(Means(logits, subclasses));
+
+    private static float[] Means(ReadOnlySpan<float> logits, int subclasses)
+    {
+        var means = new float[logits.Length / subclasses];
+        for (int k = 0; k < means.Length; k++)
+        {
+            float sum = 0;
+            foreach (float logit in logits.Slice(k * subclasses, subclasses))
+                sum += logit;
+            means[k] = sum / subclasses;
+        }
+        return means;
     }
 
     private static int IndexOfMax(ReadOnlySpan<float> values)

@@ -75,21 +75,31 @@ public static class CrossValidation
         if (settings.Fold != TrainSettings.AllFolds)
             throw new ArgumentException($"fold is {settings.Fold}, expected {TrainSettings.AllFolds}, all of them",
                 nameof(settings));
-        PaperDataSet? paper = CheckFolds(settings, cancellation);
+        settings = settings with { PretrainOnly = false };
+        if (resume && RunFolder.FindConfig(folder) is null)
+            throw new InputException($"{folder}: holds no run to go on with: there is no {ConfigName}");
+        RunData.CheckThere(settings);
+        using var held = RunLock.Take(folder);
+        if (!resume && !overwrite)
+            RunFolder.CheckFree(folder);
         string config = Path.Combine(folder, ConfigName);
-        if (!resume && File.Exists(config) && !overwrite)
-            throw new SettingsException($"{folder}: holds a run already; resume it, or choose another folder");
         int[] folds = [.. Enumerable.Range(1, settings.Folds)];
-        // A beginning from the first fold must not take an earlier one's result for its own.
-        foreach (string stale in folds.Select(fold => RunResult.PathIn(Path.Combine(folder, NameOf(fold))))
-            .Where(path => !resume && File.Exists(path)))
-            File.Delete(stale);
-        Write(config, SettingsJson.Write(settings));
+        // A beginning that was cut off is begun again: what is left of an earlier run is not this one's.
+        bool goesOn = resume && !File.Exists(RunCheckpoints.BeginningPath(folder));
+        if (goesOn)
+            CheckSameFolds(settings, folder, folds);
+        else
+            foreach (string fold in RunFolder.FoldsIn(folder))
+                RunLock.Take(fold).Dispose();
+        PaperDataSet? paper = CheckFolds(settings, cancellation);
+        if (goesOn)
+            Write(config, SettingsJson.Write(settings));
+        else
+            RunFolder.BeginFolds(folder, SettingsJson.Write(settings));
         var notes = new List<ReportNote>();
         FoldResult[] results =
             [.. folds.Select(fold => RunFold(device, settings with { Fold = fold }, Path.Combine(folder, NameOf(fold)),
-            resume,
-            overwrite, progress, cancellation))];
+            progress, cancellation))];
         if (settings.Select == Selection.BestOnTest)
             notes.Add(new ReportNote(
                 "Every fold's epoch was chosen by its result on the fold's own test split, as the authors' script "
@@ -100,23 +110,37 @@ public static class CrossValidation
         return all;
     }
 
-    private static FoldResult RunFold(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
+    private static FoldResult RunFold(Device device, TrainSettings settings, string folder,
         IProgress<TrainEvent> progress, CancellationToken cancellation)
     {
-        string finished = RunResult.PathIn(folder);
-        if (resume && File.Exists(finished))
+        if (IsFinished(folder))
         {
-            CheckSame(settings, folder);
             progress.Report(new MessageEvent($"fold {settings.Fold} of {settings.Folds}: finished, {folder}"));
-            return new FoldResult(settings.Fold, folder, RunResult.Read(finished));
+            return new FoldResult(settings.Fold, folder, RunResult.Read(RunResult.PathIn(folder)));
         }
         progress.Report(new MessageEvent($"fold {settings.Fold} of {settings.Folds}: {folder}"));
-        // A fold that was interrupted before its first checkpoint begins anew.
-        bool goOn = resume && RunCheckpoints.HasLast(folder);
-        TrainResult result = TrainingRun.Run(device, settings, folder, goOn, overwrite || resume, progress,
-            cancellation);
+        // A beginning has removed the folds of an earlier run: what is here is this one's.
+        bool goOn = RunFolder.FindConfig(folder) is not null;
+        TrainResult result = TrainingRun.Run(device, settings, folder, goOn, overwrite: true, progress, cancellation);
         using CliperModel model = result.Model;
         return new FoldResult(settings.Fold, folder, RunResult.Of(result));
+    }
+
+    private static bool IsFinished(string folder) => File.Exists(RunResult.PathIn(folder))
+        && !File.Exists(RunCheckpoints.BeginningPath(folder));
+
+    /// <summary>Folds that were finished, and all of them once one has begun, keep their settings.</summary>
+    private static void CheckSameFolds(TrainSettings settings, string folder, int[] folds)
+    {
+        int[] begun = [.. folds.Where(fold => RunFolder.FindConfig(FolderOf(fold)) is not null)];
+        foreach (int fold in begun.Where(fold => IsFinished(FolderOf(fold))))
+            CheckSame(settings with { Fold = fold }, FolderOf(fold));
+        TrainSettings first = TrainSettings.OfRun(Path.Combine(folder, ConfigName)) with { PretrainOnly = false };
+        if (begun.Length > 0 && SettingsJson.FirstDifference(settings, first, Places) is { } differs)
+            throw new SettingsException($"{folder}: its folds began with another {differs}")
+            { Remedy = Remedy.KeepSetting };
+
+        string FolderOf(int fold) => Path.Combine(folder, NameOf(fold));
     }
 
     /// <summary>

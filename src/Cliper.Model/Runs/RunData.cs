@@ -15,6 +15,16 @@ public static class RunData
     private const int DrawnTest = 700;
     private const string HeldOut = "held-out part";
 
+    /// <summary>Refuses settings whose data is nowhere, before the folder that may have the same name is
+    /// made.</summary>
+    /// <param name="settings">Checked settings.</param>
+    /// <exception cref="InputException">There is no such file or folder.</exception>
+    internal static void CheckThere(TrainSettings settings)
+    {
+        if (settings.DataSet != Drawn && settings.Data.Length > 0)
+            DataSetRegistry.CheckThere(settings.Data);
+    }
+
     /// <summary>The splits of a run.</summary>
     /// <param name="settings">Checked settings.</param>
     /// <param name="imageSize">Edge of drawn pictures.</param>
@@ -70,7 +80,10 @@ public static class RunData
     internal static DataSplit WithoutCopies(DataSplit train, IEnumerable<DataSplit> others, bool drop,
         IProgress<TrainEvent> progress, CancellationToken cancellation)
     {
-        var prints = new ImagePrints();
+        var prints = new ImagePrints
+        {
+            Progress = (work, fraction) => progress.Report(new WorkEvent(work, fraction)),
+        };
         foreach (DataSplit other in others)
         {
             DuplicateReport report = DuplicateFinder.Find(train, other, prints: prints, cancellation: cancellation);

@@ -1,5 +1,7 @@
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.IO;
 using Cliper.Model.Metrics;
 using Cliper.Model.Reporting;
@@ -11,8 +13,21 @@ namespace Cliper.Model.Runs;
 /// report.html. Metrics are on the disk as soon as they are logged; the other files are there whole or not at all. Not
 /// thread-safe.
 /// </summary>
-internal sealed class RunFolder : IDisposable
+/// <remarks>
+/// A run begins in three steps, so that a program that is killed at any moment leaves the old run whole or the new one
+/// begun, and never files of both. (1) The new settings are written as config.next.json: from then on the old run is
+/// gone, whatever of it is still there, for whoever looks for a model or resumes looks for this file first. (2) The old
+/// run's files are removed. (3) config.next.json is renamed to config.json. A program that resumes a folder with
+/// config.next.json does (2) and (3) again and begins with its settings.
+/// </remarks>
+internal sealed partial class RunFolder : IDisposable
 {
+    private const string ConfigName = "config.json", MetricsName = "metrics.jsonl", CsvName = "metrics.csv";
+
+    /// <summary>Files of a run that stand in its folder, without its settings.</summary>
+    private static readonly string[] Files =
+        ["result.json", "report.html", "folds.csv", "clip.safetensors", MetricsName, CsvName];
+
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
     private readonly StreamWriter _json;
@@ -27,6 +42,8 @@ internal sealed class RunFolder : IDisposable
         DateTimeOffset now = _clock.GetUtcNow();
         try
         {
+            if (!Directory.Exists(CheckpointsPath))
+                FolderChanges.Announce(CheckpointsPath);
             Directory.CreateDirectory(CheckpointsPath);
             AtomicFile.Write(MetricsPath, stream => WriteLines(stream, kept.Select(row => row.ToJson())));
             AtomicFile.Write(CsvPath, stream =>
@@ -34,6 +51,7 @@ internal sealed class RunFolder : IDisposable
             _json = new StreamWriter(MetricsPath, append: true, Utf8) { NewLine = "\n", AutoFlush = true };
             _csv = new StreamWriter(CsvPath, append: true, Utf8) { NewLine = "\n", AutoFlush = true };
             string events = System.IO.Path.Combine(path, EventFileWriter.FileName(now));
+            FolderChanges.Announce(events);
             _events = new EventFileWriter(new FileStream(events, FileMode.Create, FileAccess.Write, FileShare.Read),
                 now);
         }
@@ -41,9 +59,7 @@ internal sealed class RunFolder : IDisposable
         {
             _csv?.Dispose();
             _json?.Dispose();
-            throw new IOException(
-                $"{path}: cannot be written: {failure.Message.TrimEnd('.')}; choose a folder with room that you may "
-                    + "write to", failure);
+            throw Named(path, failure);
         }
     }
 
@@ -51,13 +67,13 @@ internal sealed class RunFolder : IDisposable
     public string Path { get; }
 
     /// <summary>config.json: the resolved settings.</summary>
-    public string ConfigPath => In("config.json");
+    public string ConfigPath => In(ConfigName);
 
     /// <summary>metrics.jsonl: one <see cref="MetricRow"/> a line.</summary>
-    public string MetricsPath => In("metrics.jsonl");
+    public string MetricsPath => In(MetricsName);
 
     /// <summary>metrics.csv: the same as a table.</summary>
-    public string CsvPath => In("metrics.csv");
+    public string CsvPath => In(CsvName);
 
     /// <summary>report.html.</summary>
     public string ReportPath => In("report.html");
@@ -65,36 +81,111 @@ internal sealed class RunFolder : IDisposable
     /// <summary>checkpoints/.</summary>
     public string CheckpointsPath => In("checkpoints");
 
-    /// <summary>Begins a run.</summary>
-    /// <param name="path">The folder; made when missing.</param>
-    /// <param name="overwrite">Whether a run that is there already is written over.</param>
-    /// <param name="clock">Tells the events' time; null for the system's.</param>
-    /// <exception cref="SettingsException">The folder holds a run already.</exception>
-    /// <exception cref="IOException">The folder cannot be written to.</exception>
-    public static RunFolder Create(string path, bool overwrite = false, TimeProvider? clock = null)
+    /// <summary>The settings of the run in a folder, those of one that is only just beginning first; null where there
+    /// is none.</summary>
+    /// <param name="path">The folder.</param>
+    public static string? FindConfig(string path) =>
+        new[] { RunCheckpoints.BeginningPath(path), System.IO.Path.Combine(path, ConfigName) }
+            .FirstOrDefault(File.Exists);
+
+    /// <summary>Refuses a folder that holds a run.</summary>
+    /// <param name="path">The folder.</param>
+    /// <exception cref="SettingsException">It holds one.</exception>
+    public static void CheckFree(string path)
     {
-        bool occupied = File.Exists(System.IO.Path.Combine(path, "config.json"))
-            || File.Exists(System.IO.Path.Combine(path, "metrics.jsonl"));
-        if (occupied && !overwrite)
+        if (FindConfig(path) is not null || File.Exists(System.IO.Path.Combine(path, MetricsName)))
             throw new SettingsException($"{path}: holds a run already; resume it, or choose another folder");
-        foreach (string events in occupied ? Directory.GetFiles(path, "events.out.tfevents.*.cliper") : [])
-            File.Delete(events);
-        return new RunFolder(path, [], clock);
     }
+
+    /// <summary>Begins a run, in the place of one that is there; the type's remarks say how.</summary>
+    /// <param name="path">The folder; made when missing.</param>
+    /// <param name="config">The settings, for config.json.</param>
+    /// <param name="clock">Tells the events' time; null for the system's.</param>
+    /// <exception cref="IOException">The folder cannot be written to.</exception>
+    public static RunFolder Begin(string path, string config, TimeProvider? clock = null)
+    {
+        Announce(path, config);
+        var run = new RunFolder(path, [], clock);
+        try
+        {
+            Complete(path);
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Begins the run over all folds whose folders are in a folder: it has settings alone.</summary>
+    /// <inheritdoc cref="Begin"/>
+    public static void BeginFolds(string path, string config)
+    {
+        Announce(path, config);
+        Complete(path);
+    }
+
+    private static void Announce(string path, string config)
+    {
+        AtomicFile.Write(RunCheckpoints.BeginningPath(path), stream => stream.Write(Utf8.GetBytes(config)));
+        try
+        {
+            Clear(path);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Named(path, failure);
+        }
+    }
+
+    private static void Complete(string path)
+    {
+        string config = System.IO.Path.Combine(path, ConfigName);
+        FolderChanges.Announce(config);
+        File.Move(RunCheckpoints.BeginningPath(path), config, overwrite: true);
+        UnixFile.FlushFolder(path);
+    }
+
+    /// <summary>Removes a run's files, those of its folds too. What else is in the folder stays.</summary>
+    private static void Clear(string path)
+    {
+        foreach (string name in Files)
+            FolderChanges.Remove(System.IO.Path.Combine(path, name));
+        RunCheckpoints.Clear(path);
+        foreach (string events in Directory.GetFiles(path, "events.out.tfevents.*.cliper"))
+            FolderChanges.Remove(events);
+        foreach (string fold in FoldsIn(path))
+        {
+            Clear(fold);
+            FolderChanges.Remove(System.IO.Path.Combine(fold, ConfigName));
+            FolderChanges.Remove(RunCheckpoints.BeginningPath(fold));
+        }
+        AtomicFile.RemoveLeftovers(path);
+    }
+
+    /// <summary>The folders of the folds of a run over all folds.</summary>
+    /// <param name="path">Folder of that run.</param>
+    public static IEnumerable<string> FoldsIn(string path) => Directory.Exists(path)
+        ? Directory.GetDirectories(path).Where(fold => FoldName().IsMatch(System.IO.Path.GetFileName(fold))) : [];
 
     /// <summary>Goes on with a run.</summary>
     /// <param name="path">Its folder.</param>
+    /// <param name="config">The settings, for config.json.</param>
     /// <param name="keep">Which rows still hold: those up to the checkpoint from which the run goes on; null for
     /// all.</param>
     /// <param name="clock">Tells the events' time; null for the system's.</param>
     /// <exception cref="InputException">There is no run, or its metrics cannot be read.</exception>
     /// <exception cref="IOException">The folder cannot be written to.</exception>
-    public static RunFolder Resume(string path, Func<MetricRow, bool>? keep = null, TimeProvider? clock = null)
+    public static RunFolder Resume(string path, string config, Func<MetricRow, bool>? keep = null,
+        TimeProvider? clock = null)
     {
-        string metrics = System.IO.Path.Combine(path, "metrics.jsonl");
+        string metrics = System.IO.Path.Combine(path, MetricsName);
         if (!File.Exists(metrics))
-            throw new InputException($"{path}: holds no run to go on with: there is no metrics.jsonl");
-        var run = new RunFolder(path, [.. ReadMetrics(metrics).Where(row => keep?.Invoke(row) != false)], clock);
+            throw new InputException($"{path}: holds no run to go on with: there is no {MetricsName}");
+        MetricRow[] rows = [.. ReadMetrics(metrics).Where(row => keep?.Invoke(row) != false)];
+        AtomicFile.Write(System.IO.Path.Combine(path, ConfigName), stream => stream.Write(Utf8.GetBytes(config)));
+        var run = new RunFolder(path, rows, clock);
         AtomicFile.RemoveLeftovers(run.Path);
         AtomicFile.RemoveLeftovers(run.CheckpointsPath);
         return run;
@@ -129,18 +220,15 @@ internal sealed class RunFolder : IDisposable
         return rows;
     }
 
-    /// <summary>Writes config.json.</summary>
-    /// <param name="json">Its text.</param>
-    /// <exception cref="IOException">The folder cannot be written to.</exception>
-    public void WriteConfig(string json) => AtomicFile.Write(ConfigPath, stream => stream.Write(Utf8.GetBytes(json)));
-
     /// <summary>Adds a row to metrics.jsonl, metrics.csv and the TensorBoard events (tags "stage/quantity").</summary>
     /// <exception cref="IOException">The disk is full, or the folder is gone.</exception>
     public void Log(MetricRow row)
     {
         try
         {
+            FolderChanges.Announce(MetricsPath);
             _json.WriteLine(row.ToJson());
+            FolderChanges.Announce(CsvPath);
             _csv.WriteLine(row.ToCsv());
             // Means over an epoch would overwrite the step of the same number: they get tags of their own.
             string prefix = row.Event == MetricRow.StepEvent ? row.Stage.Name() : $"{row.Stage.Name()}/{row.Event}";
@@ -171,6 +259,13 @@ internal sealed class RunFolder : IDisposable
     }
 
     private string In(string name) => System.IO.Path.Combine(Path, name);
+
+    private static IOException Named(string path, Exception failure) => new(
+        $"{path}: cannot be written: {failure.Message.TrimEnd('.')}; choose a folder with room that you may write to",
+        failure);
+
+    [GeneratedRegex("^fold[1-9][0-9]*$")]
+    private static partial Regex FoldName();
 
     private static void WriteLines(Stream stream, IEnumerable<string> lines)
     {

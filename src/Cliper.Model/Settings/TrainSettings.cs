@@ -40,6 +40,10 @@ public sealed record TrainSettings
     /// <summary>Name of the recipe that the settings began as.</summary>
     public string Recipe { get; init; } = CustomRecipe;
 
+    /// <summary>Whether the run makes a CLIP alone; null in files of version 0.1, which do not say it. Set by the
+    /// program.</summary>
+    public bool? PretrainOnly { get; init; }
+
     /// <summary>Folder or file of the data.</summary>
     public string Data { get; init; } = "";
 

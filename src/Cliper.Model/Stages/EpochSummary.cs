@@ -12,7 +12,8 @@ internal static class EpochSummary
         sums.Loss + step.Loss / microBatches, sums.Fine + (step.Fine ?? 0) / microBatches,
         sums.Margin + (step.Margin ?? 0) / microBatches, sums.HasParts || step.Fine is not null, sums.Steps + 1,
         sums.Skipped + (skipped ? 1 : 0), sums.Images + step.Images, sums.Seconds + took.TotalSeconds,
-        sums.Waited + waited.TotalSeconds);
+        sums.Waited + waited.TotalSeconds)
+    { Correct = sums.Correct + step.Correct, Answered = sums.Answered + step.Answered };
 
     /// <summary>The epoch's means.</summary>
     public static EpochEvent ToEvent(this EpochSums sums, TrainingStage stage, int epoch, int epochs, int steps,
@@ -23,6 +24,7 @@ internal static class EpochSummary
         return new EpochEvent(stage, epoch, epochs, steps, (float)(sums.Loss / taken),
             sums.HasParts ? (float)(sums.Fine / taken) : null,
             sums.HasParts ? (float)(sums.Margin / taken) : null, rate,
-            sums.Images / seconds, sums.Waited / seconds, sums.Seconds, sums.Skipped, null, null, null);
+            sums.Images / seconds, sums.Waited / seconds, sums.Seconds, sums.Skipped, null, null, null)
+        { Accuracy = sums.Answered > 0 ? (double)sums.Correct / sums.Answered : null };
     }
 }

@@ -11,7 +11,11 @@ namespace Cliper.Model.Stages;
 /// <summary>Loss of a micro-batch.</summary>
 /// <param name="Total">The loss, [1].</param>
 /// <param name="Parts">Its two parts, [2]; null for a loss that has none.</param>
-internal readonly record struct StepLoss(Tensor Total, Tensor? Parts);
+internal readonly record struct StepLoss(Tensor Total, Tensor? Parts)
+{
+    /// <summary>The scores of the classes, [B, K * M], as they answer; null for a loss without classes.</summary>
+    public Tensor? Logits { get; init; }
+}
 
 /// <summary>
 /// The loop of one stage: batches in, loss, backward, clipping by global norm, optimizer step; the same for every
@@ -34,6 +38,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
     private bool _hasParts;
+    private float _lastNorm;
     private BufferSnapshot? _snapshot;
 
     /// <summary>The stage.</summary>
@@ -51,6 +56,9 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <summary>Tensors that the loss itself updates, such as running statistics: they go back to where they were when
     /// a step ends between its micro-batches.</summary>
     public IReadOnlyList<Tensor> Buffers { get; init; } = [];
+
+    /// <summary>Counts right answers; null where the loss has no classes. The loop disposes it.</summary>
+    public AnswerCounter? Answers { get; init; }
 
     /// <summary>The epoch to run next, or in progress, from 0.</summary>
     public int Epoch { get; set; }
@@ -73,6 +81,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// gathers micro-batches counts as not begun.</param>
     /// <exception cref="OperationCanceledException">Canceled; <see cref="Epoch"/> and <see cref="Step"/> say
     /// where.</exception>
+    /// <exception cref="NotFiniteNumberException">The training has diverged; the message names the step.</exception>
     public void Run(BatchLoader loader, Func<Tape, Batch, int, StepLoss> loss, IProgress<TrainEvent> progress,
         Action<EpochEvent> epochEnded, CancellationToken cancellation)
     {
@@ -92,7 +101,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
                 while (Step < steps && next is not null)
                 {
                     int microBatches = Math.Min(settings.Accumulate,
-                        loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0;
+                        loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0,
+                        samples = 0;
                     float rate = RateAt(Epoch + (double)Step / steps);
                     bool updated = false;
                     _snapshot?.Take();
@@ -105,13 +115,16 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
                                 if (updated = taken + 1 == microBatches)
                                     Update(rate);
                             });
+                        Answers?.Add(next.Labels.AsSpan(0, next.Count));
+                        samples += next.Count;
                         images += next.Count * next.Frames;
                         next = updated ? NextUnlessCanceled(batches) : NextOfStep(batches);
                     }
                     if (!updated)
                         device.RunStep(() => Update(rate));
-                    StepSums sums = Read(taken, images);
+                    StepSums sums = Read(taken, images, samples);
                     GradientClipping.Measurement gradient = _clipping.Read();
+                    CheckFinite(sums.Loss / microBatches, gradient, rate, steps);
                     Scaler.Update(gradient.IsFinite);
                     if (!gradient.IsFinite)
                         Optimizer.TakeBack();
@@ -125,7 +138,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
                         sums.Fine / microBatches, sums.Margin / microBatches, rate, gradient.Norm, !gradient.IsFinite,
                             window.ImagesPerSecond,
                         window.WaitShare, window.SecondsPerStep * ((settings.Epochs - Epoch) * (long)steps - Step),
-                        device.PeakBytes));
+                        device.PeakBytes)
+                    { Accuracy = Answers is null ? null : (double)sums.Correct / samples });
                     cancellation.ThrowIfCancellationRequested();
                 }
             }
@@ -142,9 +156,41 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     {
         device.Free(_losses);
         _snapshot?.Dispose();
+        Answers?.Dispose();
         _clipping.Dispose();
         Optimizer.Dispose();
         Average?.Dispose();
+    }
+
+    /// <summary>Checks that the trained weights are numbers.</summary>
+    /// <exception cref="NotFiniteNumberException">One is not.</exception>
+    public void CheckWeights()
+    {
+        foreach (Tensor parameter in Optimizer.Parameters)
+            if (!float.IsFinite(
+                System.Numerics.Tensors.TensorPrimitives.SumOfMagnitudes<float>(parameter.ToArray())))
+                throw new NotFiniteNumberException(FormattableString.Invariant(
+                    $"after step {Step} of epoch {Epoch + 1} a weight is no longer a number, at a learning rate of ")
+                    + FormattableString.Invariant(
+                    $"{RateAt(Epoch):0.0e-00} and a gradient norm of {_lastNorm:G4}"));
+    }
+
+    /// <summary>
+    /// Ends a training that has diverged. A gradient beyond the range of fp16 is none: its step is left out, and the
+    /// loss scale halved until it fits.
+    /// </summary>
+    private void CheckFinite(float loss, GradientClipping.Measurement gradient, float rate, int steps)
+    {
+        _lastNorm = gradient.Norm;
+        bool scaleCanFall = Scaler.Current is { Scale: > 1 };
+        if (float.IsFinite(loss) && (gradient.IsFinite || scaleCanFall))
+            return;
+        string what = float.IsFinite(loss) ? "the gradient is not finite" : $"the loss is {Name(loss)}";
+        throw new NotFiniteNumberException(FormattableString.Invariant(
+            $"at step {Step + 1} of {steps} in epoch {Epoch + 1} {what}, at a learning rate of {rate:0.0e-00} and a ")
+            + $"gradient norm of {Name(gradient.Norm)}");
+
+        static string Name(float value) => value.ToString("G4", System.Globalization.CultureInfo.InvariantCulture);
     }
 
     // The authors' restarts move once an epoch, the others every step.
@@ -218,6 +264,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         _hasParts = result.Parts is not null;
         if (result.Parts is { } parts)
             device.Copy(parts.Data, _losses.Slice(Losses * micro + 1, Losses - 1));
+        if (result.Logits is { } logits)
+            Answers?.Queue(logits);
         tape.Backward(result.Total, scale * Scaler.Scale);
     }
 
@@ -229,42 +277,20 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         Average?.Update();
     }
 
-    private StepSums Read(int microBatches, int images)
+    private StepSums Read(int microBatches, int images, int samples)
     {
         float[] losses = device.ToFloats(_losses);
         float[] sums = [.. Enumerable.Range(0, Losses).Select(part =>
             Enumerable.Range(0, microBatches).Aggregate(0f, (sum, micro) => sum + losses[Losses * micro + part]))];
-        return new StepSums(sums[0], _hasParts ? sums[1] : null, _hasParts ? sums[2] : null, images);
+        return new StepSums(sums[0], _hasParts ? sums[1] : null, _hasParts ? sums[2] : null, images)
+        { Correct = Answers?.Take() ?? 0, Answered = Answers is null ? 0 : samples };
     }
 
     /// <summary>Sums over a step's micro-batches.</summary>
-    internal readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images);
-
-    /// <summary>Rates over the last few seconds.</summary>
-    private sealed class RateWindow(double seconds)
+    internal readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images)
     {
-        private readonly Queue<(int Images, double Seconds, double Waited)> _steps = [];
-        private double _images, _seconds, _waited;
+        public int Correct { get; init; }
 
-        public double ImagesPerSecond => _images / Math.Max(_seconds, 1e-9);
-
-        public double WaitShare => _waited / Math.Max(_seconds, 1e-9);
-
-        public TimeSpan SecondsPerStep => TimeSpan.FromSeconds(_seconds / Math.Max(1, _steps.Count));
-
-        public void Add(int images, TimeSpan elapsed, TimeSpan waited)
-        {
-            _steps.Enqueue((images, elapsed.TotalSeconds, waited.TotalSeconds));
-            _images += images;
-            _seconds += elapsed.TotalSeconds;
-            _waited += waited.TotalSeconds;
-            while (_steps.Count > 1 && _seconds > seconds)
-            {
-                (int oldImages, double oldSeconds, double oldWaited) = _steps.Dequeue();
-                _images -= oldImages;
-                _seconds -= oldSeconds;
-                _waited -= oldWaited;
-            }
-        }
+        public int Answered { get; init; }
     }
 }

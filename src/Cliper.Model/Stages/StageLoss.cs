@@ -37,10 +37,11 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
     public StepLoss Of(Tape tape, IPromptLearner prompts, Tensor logits, ReadOnlySpan<int> labels)
     {
         Tensor onDevice = tape.Own(Tensor.From(tape.Device, labels, new Shape(labels.Length)));
+        Tensor answers = logits;
         if (logPriors is not null)
             logits = Adjusted(tape, logits, logPriors, prompts.PromptsPerClass);
         Tensor losses = tape.CliperLoss(logits, onDevice, prompts.Classes, prompts.PromptsPerClass, rule);
-        return new StepLoss(tape.Sum(losses), losses);
+        return new StepLoss(tape.Sum(losses), losses) { Logits = answers };
     }
 
     private static Tensor Adjusted(Tape tape, Tensor logits, IReadOnlyList<float> logPriors, int promptsPerClass)

@@ -12,6 +12,11 @@ public sealed record MessageEvent(string Text, bool Warning = false) : TrainEven
     public Remedy Remedy { get; init; }
 }
 
+/// <summary>A long work goes on that is no training, such as an evaluation; told by the second.</summary>
+/// <param name="Work">Words for it.</param>
+/// <param name="Fraction">How much of it is done, 0 to 1.</param>
+public sealed record WorkEvent(string Work, double Fraction) : TrainEvent;
+
 /// <summary>A step has been taken.</summary>
 /// <param name="Stage">The stage.</param>
 /// <param name="Epoch">Number of the epoch, from 1.</param>
@@ -30,7 +35,11 @@ public sealed record MessageEvent(string Text, bool Warning = false) : TrainEven
 /// <param name="MemoryBytes">Most device memory in use at once.</param>
 public sealed record StepEvent(TrainingStage Stage, int Epoch, int Epochs, int Step, int Steps, float Loss, float? Fine,
     float? Margin, float LearningRate, float GradientNorm, bool Skipped, double ImagesPerSecond, double WaitShare,
-    TimeSpan Remaining, long MemoryBytes) : TrainEvent;
+    TimeSpan Remaining, long MemoryBytes) : TrainEvent
+{
+    /// <summary>Share of the step's samples with the right answer, 0 to 1; null in pre-training.</summary>
+    public double? Accuracy { get; init; }
+}
 
 /// <summary>An epoch has ended.</summary>
 /// <param name="Stage">The stage.</param>
@@ -51,4 +60,9 @@ public sealed record StepEvent(TrainingStage Stage, int Epoch, int Epochs, int S
 public sealed record EpochEvent(TrainingStage Stage, int Epoch, int Epochs, int Steps, float Loss, float? Fine,
     float? Margin,
     float LearningRate, double ImagesPerSecond, double WaitShare, double Seconds, int SkippedSteps, string? EvaluatedOn,
-    double? War, double? Uar) : TrainEvent;
+    double? War, double? Uar) : TrainEvent
+{
+    /// <summary>Share of the training samples with the right answer when they were seen, 0 to 1; null in
+    /// pre-training.</summary>
+    public double? Accuracy { get; init; }
+}

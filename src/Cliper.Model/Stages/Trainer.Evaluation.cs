@@ -50,9 +50,21 @@ public sealed partial class Trainer
     private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
     {
         using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
-        Evaluation evaluation = Evaluator.Run(_model, loader, cancellation);
+        Prepare(loader, cancellation);
+        Evaluation evaluation = Evaluator.Run(_model, loader, Told($"evaluating {split.Name}"), cancellation);
         TellSkipped(loader);
         return evaluation;
+    }
+
+    /// <summary>Fills a cache on disk before its first use, which else would do it in silence.</summary>
+    private void Prepare(BatchLoader loader, CancellationToken cancellation) =>
+        loader.Prepare(new Teller(Told($"caching the pictures of {loader.Split.Name}")), cancellation);
+
+    private Action<double> Told(string work) => fraction => _progress.Report(new WorkEvent(work, fraction));
+
+    private sealed class Teller(Action<double> told) : IProgress<double>
+    {
+        public void Report(double value) => told(value);
     }
 
     /// <summary>Names the samples that could not be read and have not been named before, and counts all.</summary>
@@ -77,6 +89,6 @@ public sealed partial class Trainer
         return Evaluator.ZeroShot(_model,
             [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
             _tokenizer.Encode(PromptTemplates.Fill(template, name), _model.Clip.Config.ContextLength))])],
-            loader, cancellation);
+            loader, Told($"evaluating {split.Name} zero-shot"), cancellation);
     }
 }

@@ -28,6 +28,7 @@ public sealed partial class Trainer : IDisposable
     private CliperModel _model = null!;
     private ClipTokenizer _tokenizer = null!;
     private TrainingState _state = new(TrainingStage.Pretrain, 0, 0, -1, 0);
+    private string _lastGood = "before it no checkpoint was written";
 
     /// <summary>A run that has not begun.</summary>
     /// <param name="device">Where to train.</param>
@@ -44,20 +45,34 @@ public sealed partial class Trainer : IDisposable
         _info = ModelFacts.Of(settings, data);
     }
 
+    /// <summary>
+    /// Makes or reads the model and touches no file, so that what is wrong with either is told before a run begins.
+    /// <see cref="Run"/> and <see cref="Pretrain"/> do it themselves where it has not been done.
+    /// </summary>
+    /// <param name="resume">Whether to go on from checkpoints/last.safetensors.</param>
+    /// <exception cref="InputException">Weights or checkpoint are missing, damaged, or of other classes.</exception>
+    public void Load(bool resume)
+    {
+        if (_model is not null)
+            return;
+        if (resume)
+            Resume();
+        else
+            (_model, _tokenizer) = new StartingModel(_device, _settings, _data, _progress).Create();
+    }
+
     /// <summary>Trains from the beginning, or from the run's last checkpoint.</summary>
     /// <param name="resume">Whether to go on from checkpoints/last.safetensors.</param>
     /// <param name="cancellation">Ends the current step, writes a checkpoint and throws.</param>
     /// <exception cref="OperationCanceledException">Canceled; the checkpoint has been written.</exception>
+    /// <exception cref="DivergedException">A loss, gradient or weight is no number; the last checkpoint is from
+    /// before.</exception>
     /// <exception cref="InputException">Weights or data are missing or damaged.</exception>
     public TrainResult Run(bool resume, CancellationToken cancellation)
     {
-        if (resume)
-            Resume();
-        else
-        {
-            (_model, _tokenizer) = new StartingModel(_device, _settings, _data, _progress).Create();
+        Load(resume);
+        if (!resume)
             _checkpoints.SaveTokenizer(_tokenizer);
-        }
         try
         {
             _info = ModelFacts.WithFaces(_info, _settings, _data, _progress, cancellation);
@@ -111,13 +126,9 @@ public sealed partial class Trainer : IDisposable
     /// <inheritdoc cref="Run"/>
     public string Pretrain(bool resume, CancellationToken cancellation)
     {
-        if (resume)
-            Resume();
-        else
-        {
-            (_model, _tokenizer) = new StartingModel(_device, _settings, _data, _progress).Create();
+        Load(resume);
+        if (!resume)
             _checkpoints.SaveTokenizer(_tokenizer);
-        }
         RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
         return _checkpoints.SaveClip(_model.Clip, _tokenizer);
     }
@@ -138,8 +149,9 @@ public sealed partial class Trainer : IDisposable
                 || rows.Any(row => row?.Length != rows.Length || row.Any(count => count < 0)))
                 throw new InputException($"{_checkpoints.LastPath}: its counts are not {_model.Classes.Count} rows of "
                     + "as many; the file is damaged");
-        _progress.Report(_state.Stage is { } stage
-            ? new MessageEvent($"going on in {stage.Name()}, epoch {_state.Epoch + 1}, step {_state.Step + 1}")
+        _lastGood = LastGood();
+        _progress.Report(_state.Stage is not null
+            ? new MessageEvent($"going on in {_state.Place}")
             : new MessageEvent("the run is finished: only its evaluation and report are made again")
             { Remedy = Remedy.BeginFromModel });
     }
@@ -166,10 +178,13 @@ public sealed partial class Trainer : IDisposable
             Sums = _state.Sums,
             Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
             Buffers = [.. _model.Clip.Vision.Buffers.Select(name => _model.Clip.Parameters[name])],
+            Answers = stage.Stage == TrainingStage.Pretrain ? null : new AnswerCounter(_device,
+                settings.BatchSize * settings.Accumulate, _model.Prompts.Classes, _model.Prompts.PromptsPerClass),
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);
         using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Vision.Input, _device);
+        Prepare(loader, cancellation);
         _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
         try
         {
@@ -181,8 +196,13 @@ public sealed partial class Trainer : IDisposable
         }
         catch (OperationCanceledException)
         {
+            CheckWeights(loop);
             SaveState(loop, loop.Epoch, loop.Step, loop.Sums);
             throw;
+        }
+        catch (NotFiniteNumberException failure)
+        {
+            throw Diverged(loop, failure);
         }
         finally
         {
@@ -192,7 +212,26 @@ public sealed partial class Trainer : IDisposable
         _model.Train([]);
         _state = _state.AtNextStage();
         _checkpoints.SaveLast(_model, _info, _state, null);
+        _lastGood = LastGood();
     }
+
+    private DivergedException Diverged(StageLoop loop, NotFiniteNumberException failure) =>
+        new($"{loop.Stage.Name()} has diverged: {failure.Message}; {_lastGood}");
+
+    /// <summary>A model whose weights are no numbers must neither be kept nor measured.</summary>
+    private void CheckWeights(StageLoop loop)
+    {
+        try
+        {
+            loop.CheckWeights();
+        }
+        catch (NotFiniteNumberException failure)
+        {
+            throw Diverged(loop, failure);
+        }
+    }
+
+    private string LastGood() => $"the last good checkpoint stands at {_state.Place}";
 
     // The running statistics belong to the weights that they were counted with.
     private IEnumerable<(string Name, Tensor Tensor)> Averaged(ITrainingStage stage) => stage.TrainsImageTower
@@ -212,6 +251,8 @@ public sealed partial class Trainer : IDisposable
 
     private void EpochEnded(StageLoop loop, ITrainingStage stage, EpochEvent ended, CancellationToken cancellation)
     {
+        // The next step's loss would show it, and there may be none.
+        CheckWeights(loop);
         bool last = ended.Epoch == ended.Epochs;
         if (stage.Evaluation != StageEvaluation.None && _data.Selection is { } split
             && (last || ended.Epoch % _settings.EvaluateEvery == 0))
@@ -233,6 +274,7 @@ public sealed partial class Trainer : IDisposable
     {
         _state = _state with { Epoch = epoch, Step = step, Sums = sums, LossScale = loop.Scaler.Current };
         _checkpoints.SaveLast(_model, _info, _state, loop.Optimizer, loop.Average);
+        _lastGood = LastGood();
     }
 
     private void TakeSelected()

@@ -19,7 +19,7 @@ public class RunFolderTests : TemporaryFolder
     [Test]
     public void ARowIsALineInEachFile()
     {
-        using (RunFolder run = RunFolder.Create(In("run")))
+        using (RunFolder run = RunFolder.Begin(In("run"), "{}"))
         {
             run.Log(Step(1, 2.5));
             Assert.That(File.ReadAllText(run.MetricsPath), Is.EqualTo(
@@ -42,28 +42,41 @@ public class RunFolderTests : TemporaryFolder
     }
 
     [Test]
-    public void ARunIsNotWrittenOverUnlessAsked()
+    public void ARunThatBeginsOverAnother_LeavesNothingOfIt()
     {
-        using (RunFolder run = RunFolder.Create(In("run")))
-        {
+        Assert.That(() => RunFolder.CheckFree(In("run")), Throws.Nothing);
+        using (RunFolder run = RunFolder.Begin(In("run"), "1"))
             run.Log(Step(1, 1));
-            run.WriteConfig("{}");
-        }
-        Assert.That(() => RunFolder.Create(In("run")),
+        Assert.That(() => RunFolder.CheckFree(In("run")),
             Throws.InstanceOf<SettingsException>().With.Message.Contains("holds a run"));
-        using (RunFolder.Create(In("run"), overwrite: true))
+        foreach (string file in new[] { "result.json", "report.html", "checkpoints/model.safetensors",
+            "checkpoints/.last.safetensors.0123456789abcdef0123456789abcdef.tmp", "tokenizer/normalizer.json",
+            "fold2/config.json", "fold2/checkpoints/last.safetensors", "mine.txt", "fold2/mine.txt" })
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(In($"run/{file}"))!);
+            File.WriteAllText(In($"run/{file}"), "");
+        }
+
+        using (RunFolder.Begin(In("run"), "2"))
             Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")), Is.Empty);
+
+        string[] left = [.. Directory.GetFiles(In("run"), "*", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(In("run"), file))
+            .Where(name => !name.StartsWith("events.out", StringComparison.Ordinal))];
+        Assert.That(left, Is.EquivalentTo(new[] { "config.json", "metrics.jsonl", "metrics.csv", "mine.txt",
+            "fold2/mine.txt" }));
+        Assert.That(File.ReadAllText(In("run/config.json")), Is.EqualTo("2"));
         Assert.That(Directory.GetFiles(In("run"), "events.*"), Has.Length.EqualTo(1));
     }
 
     [Test]
     public void ResumingDropsRowsAfterTheCheckpointAndACutOffLine()
     {
-        using (RunFolder run = RunFolder.Create(In("run")))
+        using (RunFolder run = RunFolder.Begin(In("run"), "{}"))
             for (int step = 1; step <= 3; step++)
                 run.Log(Step(step, step));
         File.AppendAllText(In("run/metrics.jsonl"), "{\"event\":\"st");
-        using (RunFolder run = RunFolder.Resume(In("run"), row => row.Step <= 2))
+        using (RunFolder run = RunFolder.Resume(In("run"), "{}", row => row.Step <= 2))
             run.Log(Step(3, 7));
         Assert.That(RunFolder.ReadMetrics(In("run/metrics.jsonl")),
             Is.EqualTo(new[] { Step(1, 1), Step(2, 2), Step(3, 7) }));
@@ -73,15 +86,15 @@ public class RunFolderTests : TemporaryFolder
     [Test]
     public void WhatIsNoRunOrDamagedIsAnInputError()
     {
-        Assert.That(() => RunFolder.Resume(In("none")),
+        Assert.That(() => RunFolder.Resume(In("none"), "{}"),
             Throws.InstanceOf<InputException>().With.Message.Contains("metrics.jsonl"));
         Assert.That(Directory.Exists(In("none")), Is.False);
         Directory.CreateDirectory(In("bad"));
         File.WriteAllText(In("bad/metrics.jsonl"), "{}\nnonsense\n");
-        Assert.That(() => RunFolder.Resume(In("bad")),
+        Assert.That(() => RunFolder.Resume(In("bad"), "{}"),
             Throws.InstanceOf<InputException>().With.Message.Contains("line 1"));
         File.WriteAllText(In("file"), "");
-        Assert.That(() => RunFolder.Create(In("file")), Throws.InstanceOf<IOException>());
+        Assert.That(() => RunFolder.Begin(In("file"), "{}"), Throws.InstanceOf<IOException>());
     }
 
     [Test]

@@ -171,6 +171,29 @@ public sealed class SeamTests : TemporaryFolder
     }
 
     [Test]
+    public void Loop_LossThatIsNoNumber_StopsAtItsStep()
+    {
+        using var model = new CliperModel(Clip(), new LinearHead(_device, 2, Config.EmbedSize), Split.Classes);
+        var stage = new PromptStage(model, Objective);
+        var settings = new StageSettings { Epochs = 1, BatchSize = 4, LearningRate = 1e-2f };
+        model.Train(stage.Trained);
+        using var loop = new StageLoop(stage.Stage, settings, _device, AdamW(settings, stage.Trained));
+        using BatchLoader loader = new TrainingData(Split, null, null, new TrainSettings())
+            .TrainLoader(settings, model.Clip.Vision.Input, _device);
+        int steps = 0;
+
+        Assert.That(() => loop.Run(loader, (tape, batch, epoch) =>
+        {
+            StepLoss loss = stage.Loss(tape, batch, epoch);
+            return ++steps < 2 ? loss : loss with { Total = tape.Scale(loss.Total, float.NaN) };
+        }, new Silent(), _ => { }, default), Throws.InstanceOf<NotFiniteNumberException>().With.Message.Match(
+            "at step 2 of [0-9]+ in epoch 1 the loss is NaN, at a learning rate of 1.0e-02 and a gradient norm of "
+            + "NaN"));
+        Assert.That(steps, Is.EqualTo(2));
+        Assert.That(model.Prompts.Parameters[0].Tensor.ToArray(), Has.None.NaN, "no step was taken by it");
+    }
+
+    [Test]
     public void Activation_EveryMemberOfTheEnum_HasALineOfTheTable() =>
         Assert.That(Activations.All.Select(entry => entry.Activation).Prepend(Activation.None),
             Is.EqualTo(Enum.GetValues<Activation>()));
