@@ -53,4 +53,7 @@ public enum Remedy
 
     /// <summary>Give folders of frames in place of videos.</summary>
     GiveFrames,
+
+    /// <summary>Allow pictures more memory.</summary>
+    AllowMemory,
 }
