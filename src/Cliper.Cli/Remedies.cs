@@ -70,6 +70,7 @@ internal static class Remedies
         Remedy.GiveData => "name its folder or file with --data",
         Remedy.GiveOneFold => "give --fold N",
         Remedy.GiveFirstFold => "give --fold 1",
+        Remedy.AllowMemory => "allow more with --memory",
         Remedy.GiveFrames => "without it, give folders of frames with --clips",
         _ => throw new ArgumentOutOfRangeException(nameof(remedy), remedy, null),
     };
