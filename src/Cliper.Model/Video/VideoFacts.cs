@@ -19,7 +19,7 @@ internal readonly record struct VideoFacts(int Width, int Height, double Rate, d
     /// <summary>Frame rate of a file whose times do not tell one.</summary>
     private const double UsualRate = 25;
 
-    /// <summary>A file that states a higher rate may state the resolution of its clock, as browsers' files do.</summary>
+    /// <summary>A higher rate that is stated may be the resolution of a clock, as in browsers' files.</summary>
     private const double BelievedRate = 120;
 
     /// <summary>Statements that differ by less mean one rate: 30 in whole milliseconds is 30.3.</summary>
