@@ -71,6 +71,7 @@ internal static class Remedies
         Remedy.GiveOneFold => "give --fold N",
         Remedy.GiveFirstFold => "give --fold 1",
         Remedy.AllowMemory => "allow more with --memory",
+        Remedy.StateFacts => "--activation, --heads, --mean and --std state them",
         Remedy.GiveFrames => "without it, give folders of frames with --clips",
         _ => throw new ArgumentOutOfRangeException(nameof(remedy), remedy, null),
     };

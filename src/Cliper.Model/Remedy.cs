@@ -51,6 +51,9 @@ public enum Remedy
     /// <summary>Give fold 1, the only one.</summary>
     GiveFirstFold,
 
+    /// <summary>State the facts on the weights that the file does not.</summary>
+    StateFacts,
+
     /// <summary>Give folders of frames in place of videos.</summary>
     GiveFrames,
 

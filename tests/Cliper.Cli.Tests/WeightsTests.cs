@@ -1,3 +1,4 @@
+using Cliper.Model;
 using Cliper.Model.Tests.Weights;
 using Cliper.Model.Weights;
 
@@ -179,6 +180,105 @@ public sealed class WeightsTests
 
         Assert.That((run.ExitCode, run.Out), Is.EqualTo((3, "")));
         Assert.That(run.Error, Does.Contain("is damaged: its checksum is"));
+    }
+
+    [Test]
+    public void InspectAndVerify_TakeWhatPredictTakes()
+    {
+        Directory.CreateDirectory(In("run/checkpoints"));
+        File.Copy(ShippedModels.Cliper, In("run/checkpoints/model.safetensors"));
+
+        ProgramRun run = ProgramRun.InProcess("weights", "inspect", In("run"), "--json");
+        ProgramRun shipped = ProgramRun.InProcess("weights", "inspect", "drawn-faces", "--json");
+        ProgramRun verified = ProgramRun.InProcess("weights", "verify", "drawn-faces");
+        Directory.Delete(In("run/checkpoints"), recursive: true);
+        Directory.CreateDirectory(In("run/checkpoints"));
+        ProgramRun empty = ProgramRun.InProcess("weights", "inspect", In("run"));
+
+        Assert.That((run.ExitCode, run.Error, shipped.ExitCode, shipped.Error, verified.ExitCode),
+            Is.EqualTo((0, "", 0, "", 0)));
+        Assert.That(run.Json.GetProperty("path").GetString(), Is.EqualTo(In("run/checkpoints/model.safetensors")));
+        Assert.That(run.Json.GetProperty("config").GetRawText(),
+            Is.EqualTo(shipped.Json.GetProperty("config").GetRawText()));
+        Assert.That((empty.ExitCode, empty.Error.Contains("holds no checkpoints/model.safetensors")),
+            Is.EqualTo((3, true)));
+    }
+
+    [Test]
+    public void AssumedFacts_AreSaid_AndStatedOnesHold()
+    {
+        using (ClipWeights weights = ClipWeights.Load(Archive))
+        {
+            var writer = new SafeTensorsWriter();
+            weights.AddTo(writer);
+            writer.Metadata["heads"] = "3,2";
+            writer.Write(In("x.safetensors"));
+        }
+        string[] stated = ["--activation", "gelu", "--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5"];
+
+        ProgramRun text = ProgramRun.InProcess("weights", "inspect", In("x.safetensors"));
+        ProgramRun json = ProgramRun.InProcess("weights", "inspect", In("x.safetensors"), "--json");
+        ProgramRun sure = ProgramRun.InProcess(["weights", "inspect", In("x.safetensors"), "--json", .. stated]);
+        ProgramRun kept = ProgramRun.InProcess(["weights", "convert", In("x.safetensors"), "--out", In("y.safetensors"),
+            .. stated]);
+        ProgramRun wrong = ProgramRun.InProcess("weights", "inspect", Archive, "--activation", "relu");
+        ProgramRun model = ProgramRun.InProcess("predict", "x.png", "--model", "drawn-faces", "--heads", "2");
+
+        Assert.That(text.Error, Does.Contain("warning: ").And.Contain("assumed: the activation QuickGelu, OpenAI's "
+            + "mean, OpenAI's standard deviation; --activation, --heads, --mean and --std state it"));
+        Assert.That(json.Json.GetProperty("warnings").GetArrayLength(), Is.EqualTo(1));
+        Assert.That((sure.ExitCode, sure.Error, sure.Json.GetProperty("warnings").GetArrayLength()),
+            Is.EqualTo((0, "", 0)));
+        Assert.That((sure.Json.GetProperty("config").GetProperty("activation").GetString(),
+            sure.Json.GetProperty("config").GetProperty("mean")[2].GetSingle()), Is.EqualTo(("Gelu", .5f)));
+        Assert.That((kept.ExitCode, kept.Error), Is.EqualTo((0, "")));
+        using ClipWeights converted = ClipWeights.Load(In("y.safetensors"));
+        Assert.That((converted.Config.Activation, converted.Config.Std.Blue),
+            Is.EqualTo((Cliper.Kernels.Operations.Activation.Gelu, .5f)));
+        Assert.That((wrong.ExitCode, wrong.Error.Contains("activation is 'relu'")), Is.EqualTo((2, true)));
+        Assert.That((model.ExitCode, model.Error.Contains("are for CLIP weights")), Is.EqualTo((2, true)));
+    }
+
+    [Test]
+    public void Embed_WithStatedFacts_ComputesAsTheConvertedFile()
+    {
+        using (ClipWeights weights = ClipWeights.Load(Archive))
+        {
+            var writer = new SafeTensorsWriter();
+            weights.AddTo(writer);
+            writer.Metadata["heads"] = "3,2";
+            writer.Write(In("bare.safetensors"));
+        }
+        using (ClipWeights gelu = ClipWeights.Load(In("bare.safetensors"), stated: new ClipStatement
+        {
+            Activation = "gelu",
+            Mean = "0.5,0.5,0.5",
+            Std = "0.5,0.5,0.5",
+        }))
+            gelu.Save(In("gelu.safetensors"));
+        byte[] pixels = [.. Enumerable.Range(0, 3 * 18 * 18).Select(i => (byte)(i * 37 % 251))];
+        File.WriteAllBytes(In("x.ppm"), [.. "P6 18 18 255\n"u8, .. pixels]);
+
+        ProgramRun assumed = Embed("bare.safetensors", "a");
+        ProgramRun stated = Embed("bare.safetensors", "b", "--activation", "gelu", "--mean", "0.5,0.5,0.5", "--std",
+            "0.5,0.5,0.5");
+        ProgramRun known = Embed("gelu.safetensors", "c");
+
+        Assert.That((assumed.ExitCode, stated.ExitCode, known.ExitCode), Is.EqualTo((0, 0, 0)), assumed.Error);
+        Assert.That(assumed.Json.GetProperty("warnings")[0].GetString(), Does.Contain("the activation QuickGelu"));
+        Assert.That(stated.Json.GetProperty("warnings").GetArrayLength(), Is.Zero);
+        Assert.That(Features("b"), Is.EqualTo(Features("c")));
+        Assert.That(Features("a"), Is.Not.EqualTo(Features("c")));
+
+        ProgramRun Embed(string weights, string output, params string[] options) =>
+            ProgramRun.InProcess(["embed", "--weights", In(weights), "--images", In("x.ppm"), "--out",
+                In(output + ".out"), "--json", .. options]);
+
+        float[] Features(string output)
+        {
+            using TensorSource file = TensorSource.Open(In(output + ".out"));
+            return file.ReadFloats("image_features");
+        }
     }
 
     [Test]

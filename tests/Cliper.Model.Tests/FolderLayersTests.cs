@@ -11,6 +11,11 @@ public sealed class FolderLayersTests
 {
     private const string Root = "Cliper.Model";
 
+    /// <summary>The library's entry: it stands beside the folders, where it is found first, and above them.</summary>
+    private static readonly Type[] Entry = [typeof(ExpressionRecognizer), typeof(RecognizerOptions),
+        typeof(FaceSelection), typeof(Recognition), typeof(RecognizedFace), typeof(RecognizerModel),
+        typeof(CliperServices)];
+
     private static readonly string[][] Layers =
     [
         [""],
@@ -32,6 +37,7 @@ public sealed class FolderLayersTests
         ["Interpretation"],
         ["Reporting"],
         ["Runs"],
+        ["entry"],
         ["Diagnostics"],
     ];
 
@@ -59,8 +65,8 @@ public sealed class FolderLayersTests
     // The compiler adds types of its own, outside the project's namespaces.
     private static bool IsOurs(Type type) => type.Namespace?.StartsWith(Root, StringComparison.Ordinal) == true;
 
-    private static string FolderOf(Type type) => type.Namespace!.Length > Root.Length
-        ? type.Namespace[(Root.Length + 1)..] : "";
+    private static string FolderOf(Type type) => Entry.Contains(type.DeclaringType ?? type) ? "entry"
+        : type.Namespace!.Length > Root.Length ? type.Namespace[(Root.Length + 1)..] : "";
 
     private static int LayerOf(string folder) => Array.FindIndex(Layers, layer => layer.Contains(folder));
 }

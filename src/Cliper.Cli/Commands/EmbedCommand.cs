@@ -20,6 +20,8 @@ internal sealed class EmbedCommand : CliCommand
         Required = true,
     };
 
+    private readonly WeightsFactsOptions _facts = new();
+
     private readonly Option<string?> _tokenizer = new("--tokenizer")
     {
         Description = "Tokenizer file or folder; without it, what lies beside the weights.",
@@ -54,7 +56,7 @@ internal sealed class EmbedCommand : CliCommand
         : base("embed", "A CLIP's features of pictures and texts, in a safetensors file.", terminal, common,
             cancellation)
     {
-        foreach (Option option in new Option[] { _weights, _tokenizer, _images, _texts, _out, _strict })
+        foreach (Option option in (Option[])[_weights, .. _facts.Options, _tokenizer, _images, _texts, _out, _strict])
             Add(option);
     }
 
@@ -77,7 +79,10 @@ internal sealed class EmbedCommand : CliCommand
         roles.Write(path, _out.Name);
         AtomicFile.Check(path);
         using Device device = Common.OpenDevice(parsed);
-        using var embedder = new Embedder(device, parsed.GetValue(_weights)!);
+        using var embedder = new Embedder(device, parsed.GetValue(_weights)!, _facts.Read(parsed));
+        string[] warnings = [.. embedder.Warnings.Select(WeightsFactsOptions.Explain)];
+        foreach (string warning in warnings)
+            Terminal.Say(warning);
         EmbeddingSummary summary = embedder.Write(path, samples, texts, textFile ?? "", parsed.GetValue(_tokenizer),
             parsed.GetValue(_strict), Cancellation);
         SkippedPictures.SayLeftOut(Terminal, leftOut);
@@ -100,6 +105,7 @@ internal sealed class EmbedCommand : CliCommand
                     json.WriteEndObject();
                 }
                 json.WriteEndArray();
+                WeightsFactsOptions.Write(json, warnings);
                 json.WriteEndObject();
             });
         else

@@ -64,6 +64,9 @@ internal sealed class EvalCommand : CliCommand
         (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split,
             parsed.GetValue(_strict), Cancellation);
         SkippedPictures.Say(Terminal, skipped);
+        string[] warnings = [.. predictor.Warnings.Select(WeightsFactsOptions.Explain)];
+        foreach (string warning in warnings)
+            Terminal.Say(warning);
         if (Terminal.Json)
             Terminal.WriteJson(json =>
             {
@@ -72,6 +75,8 @@ internal sealed class EvalCommand : CliCommand
                 EvaluationOutput.Write(json, evaluation);
                 EvaluationOutput.WriteNumber(json, "calibrationError", evaluation.CalibrationError);
                 json.WriteNumber("skipped", skipped.Count);
+                if (model.IsWeights)
+                    WeightsFactsOptions.Write(json, warnings);
                 json.WriteEndObject();
             });
         else

@@ -3,6 +3,7 @@ using Cliper.Kernels.Memory;
 using Cliper.Model;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.Inference;
+using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Commands;
 
@@ -33,8 +34,10 @@ internal sealed class ModelOptions
         Description = "Looks at the mirror image of each image too: a little better, and twice the work.",
     };
 
+    private readonly WeightsFactsOptions _facts = new();
+
     /// <summary>The options.</summary>
-    public IReadOnlyList<Option> Options => [_model, _checkpoint, _run, _weights, _flip];
+    public IReadOnlyList<Option> Options => [_model, _checkpoint, _run, _weights, _flip, .. _facts.Options];
 
     /// <summary>Opens a model that was asked for.</summary>
     /// <param name="request">The model.</param>
@@ -46,7 +49,7 @@ internal sealed class ModelOptions
         Func<IReadOnlyList<string>> classes)
     {
         bool flip = parsed.GetValue(_flip);
-        return request.IsWeights ? Predictor.ZeroShot(request.Text, classes(), device, flip)
+        return request.IsWeights ? Predictor.ZeroShot(request.Text, classes(), device, request.Stated, flip)
             : Predictor.Load(request.Find(), device, flip);
     }
 
@@ -59,10 +62,14 @@ internal sealed class ModelOptions
     {
         Option<string?>[] given =
             [.. new[] { _model, _checkpoint, _run, _weights }.Where(option => parsed.GetValue(option) is not null)];
+        ClipStatement? stated = _facts.Read(parsed);
+        if (stated is not null && parsed.GetValue(_weights) is null)
+            throw new SettingsException("--activation, --heads, --mean and --std are for CLIP weights (--weights); a "
+                + "trained model has its own");
         return given.Length switch
         {
             0 => null,
-            1 => new ModelRequest(parsed.GetValue(given[0])!, given[0] == _weights),
+            1 => new ModelRequest(parsed.GetValue(given[0])!, given[0] == _weights) { Stated = stated },
             _ => throw new SettingsException(
                 $"{given[0].Name} and {given[1].Name} exclude each other: give one of them"),
         };
@@ -74,6 +81,9 @@ internal sealed class ModelOptions
 /// <param name="IsWeights">Whether it is CLIP weights, which have no classes of their own.</param>
 internal sealed record ModelRequest(string Text, bool IsWeights)
 {
+    /// <summary>Facts that hold against those of the weights; null for none.</summary>
+    public ClipStatement? Stated { get; init; }
+
     /// <summary>The model that answers where none is named.</summary>
     public static ModelRequest Default => new(ShippedModels.Default.Name, IsWeights: false);
 
@@ -91,9 +101,7 @@ internal sealed record ModelRequest(string Text, bool IsWeights)
     /// <exception cref="InputException">There is none.</exception>
     public string Find()
     {
-        if (Shipped is { } shipped)
-            return shipped.Path;
-        if (!Path.Exists(Text))
+        if (Shipped is null && !Path.Exists(Text))
             throw new InputException($"{Text}: no such file or folder, and no model of this name comes with the "
                 + $"program{Suggestion.Hint(Text, ShippedModels.All.Select(model => model.Name))}");
         return Checkpoint.Find(Text);

@@ -128,6 +128,8 @@ internal sealed class PredictCommand : CliCommand
             network = new BlazeFace(), Terminal.Say);
         using BlazeFace? ended = network;
         var run = new PredictRun(Terminal, predictor, crop, parsed.GetValue(_strict), Cancellation);
+        foreach (string warning in predictor.Warnings)
+            run.Say(WeightsFactsOptions.Explain(warning));
         var drawings = new PredictDrawings(model, Cancellation);
         IEnumerable<FileResult> answers = windows is { } frames ? run.Timelines(files, frames.Window, frames.Stride)
             : (clips ? run.Clips(samples) : run.Pictures(samples)).Concat(run.Videos(files));

@@ -110,7 +110,8 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
 
     private VideoPredictor ForVideo() => predictor.ForVideo(crop, strict, Say, text => Say($"warning: {text}"));
 
-    private void Say(string text)
+    /// <summary>Says a line that belongs among the warnings of the answers.</summary>
+    public void Say(string text)
     {
         _warnings.Add(text);
         terminal.Say(text);

@@ -69,8 +69,14 @@ internal sealed class SettingsOptions(bool stages)
         (Value("--weights",
         "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name in "
         + "its local cache.", "PATH"), ["weights"]),
-        (Value("--init", "Checkpoint or run to begin with, towers and descriptors: AFEW after DFEW.", "PATH"),
-        ["init"]),
+        (WeightsFactsOptions.Activation(), ["weightsFacts.activation"]),
+        (WeightsFactsOptions.Heads(), ["weightsFacts.heads"]),
+        (WeightsFactsOptions.Mean(), ["weightsFacts.mean"]),
+        (WeightsFactsOptions.Std(), ["weightsFacts.std"]),
+        (Value("--init", "Checkpoint, run or shipped model to begin with, towers and descriptors: AFEW after DFEW.",
+        "PATH|NAME"), ["init"]),
+        (Value("--face-detector", "Measures where the training images show their faces with this cascade of OpenCV too, "
+        + "for a predict with the same one.", "FILE"), ["faceDetector"]),
         (Value("--tokenizer", "Tokenizer file or folder, where the weights bring none.", "PATH"), ["tokenizer"]),
         (Value("--stage1-epochs", "Epochs of stage 1, the descriptors; 0 leaves it out.", "N"), ["stage1.epochs"]),
         (Value("--stage2-epochs", "Epochs of stage 2, the image tower; 0 leaves it out.", "N"), ["stage2.epochs"]),

@@ -1,16 +1,29 @@
 using System.CommandLine;
+using Cliper.Model;
+using Cliper.Model.Checkpoints;
 
 namespace Cliper.Cli.Commands;
 
 /// <summary>Arguments of the commands on weights.</summary>
 internal static class WeightsArguments
 {
+    private const string CheckpointsFolder = "checkpoints";
+
     /// <summary>Weights in any form.</summary>
     public static Argument<string> Path() => new("path")
     {
         Description =
-            "A safetensors file, PyTorch's .pt, .pth or .bin, an index of several (*.index.json), a Hugging Face "
-            + "folder, a checkpoint of this program, or a model's name in the local cache.",
+            "A safetensors file, PyTorch's .pt, .pth or .bin, an index of several (*.index.json), a folder of Hugging "
+            + "Face's or OpenCLIP's, a checkpoint or a run's folder of this program, a model that comes with it, or a "
+            + "model's name in the local cache.",
         HelpName = "PATH",
     };
+
+    /// <summary>The file or folder that is meant: the model of a run's folder, the file of a model that comes with the
+    /// program, else the path as it is.</summary>
+    /// <exception cref="InputException">A run's folder without a model.</exception>
+    public static string Find(string path) =>
+        Directory.Exists(System.IO.Path.Combine(path, CheckpointsFolder)) ? Checkpoint.Find(path)
+            : System.IO.Path.Exists(path) ? path
+            : ShippedModels.Find(path)?.Path ?? path;
 }

@@ -55,17 +55,19 @@ internal sealed class WeightsConvertCommand : CliCommand
         HelpName = "TEXT",
     };
 
+    private readonly WeightsFactsOptions _facts = new();
+
     public WeightsConvertCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
         : base("convert", "Weights from any form to one safetensors file.", terminal, common, cancellation)
     {
         Add(_path);
-        foreach (Option option in new Option[] { _out, _naming, _type, _prefix })
+        foreach (Option option in (Option[])[_out, _naming, _type, _prefix, .. _facts.Options])
             Add(option);
     }
 
     protected override int Run(ParseResult parsed)
     {
-        string path = parsed.GetValue(_path)!, output = parsed.GetValue(_out)!;
+        string path = WeightsArguments.Find(parsed.GetValue(_path)!), output = parsed.GetValue(_out)!;
         ClipNaming? naming = Choose("--naming", parsed.GetValue(_naming)!, Namings);
         TensorType type = Choose("--type", parsed.GetValue(_type)!, Types);
         var roles = new FileRoles();
@@ -73,7 +75,9 @@ internal sealed class WeightsConvertCommand : CliCommand
         roles.Write(output, _out.Name);
         AtomicFile.Check(output);
         WeightsConversion result = WeightsConversion.Convert(path, output, naming, type, parsed.GetValue(_prefix),
-            Cancellation);
+            _facts.Read(parsed), Cancellation);
+        foreach (string warning in result.Warnings)
+            Terminal.Say($"warning: {warning}");
         if (Terminal.Json)
             Terminal.WriteJson(json =>
             {
@@ -89,6 +93,7 @@ internal sealed class WeightsConvertCommand : CliCommand
                 json.WriteString("type", type.SafeTensorsName());
                 json.WriteNumber("tensors", result.Tensors);
                 json.WriteNumber("bytes", result.Bytes);
+                WeightsFactsOptions.Write(json, result.Warnings);
                 json.WriteEndObject();
             });
         else

@@ -11,6 +11,8 @@ internal sealed class WeightsInspectCommand : CliCommand
 {
     private readonly Argument<string> _path = WeightsArguments.Path();
 
+    private readonly WeightsFactsOptions _facts = new();
+
     private readonly Option<bool> _tensors = new("--tensors")
     {
         Description = "Lists every tensor; without this those of one block stand for all. --json always lists them.",
@@ -22,11 +24,16 @@ internal sealed class WeightsInspectCommand : CliCommand
     {
         Add(_path);
         Add(_tensors);
+        foreach (Option option in _facts.Options)
+            Add(option);
     }
 
     protected override int Run(ParseResult parsed)
     {
-        WeightsInspection inspection = WeightsInspection.Of(parsed.GetValue(_path)!);
+        WeightsInspection inspection = WeightsInspection.Of(WeightsArguments.Find(parsed.GetValue(_path)!),
+            _facts.Read(parsed));
+        foreach (string warning in inspection.Warnings)
+            Terminal.Say(WeightsFactsOptions.Explain(warning));
         if (Terminal.Json)
             Terminal.WriteJson(json => Write(json, inspection));
         else
@@ -119,6 +126,7 @@ internal sealed class WeightsInspectCommand : CliCommand
         foreach (IGrouping<TensorType, TensorEntry> group in inspection.Tensors.GroupBy(tensor => tensor.Type))
             json.WriteNumber(group.Key.SafeTensorsName(), group.Count());
         json.WriteEndObject();
+        WeightsFactsOptions.Write(json, inspection.Warnings);
         Write("metadata", inspection.Metadata);
         Write("values", inspection.Values);
         json.WriteStartArray("tensors");
@@ -153,6 +161,7 @@ internal sealed class WeightsInspectCommand : CliCommand
             ("imageSize", clip.ImageSize), ("patchSize", clip.PatchSize), ("visionWidth", clip.VisionWidth),
             ("visionLayers", clip.VisionLayers), ("visionHeads", clip.VisionHeads), ("textWidth", clip.TextWidth),
             ("textLayers", clip.TextLayers), ("textHeads", clip.TextHeads), ("vocabularySize", clip.VocabularySize),
+            ("visionMlpWidth", clip.VisionHidden), ("textMlpWidth", clip.TextHidden),
             ("contextLength", clip.ContextLength), ("embedSize", clip.EmbedSize),
         })
             json.WriteNumber(name, value);
@@ -165,6 +174,13 @@ internal sealed class WeightsInspectCommand : CliCommand
         }
         json.WriteString("activation", clip.Activation.ToString());
         json.WriteNumber("layerNormEpsilon", clip.LayerNormEpsilon);
+        foreach ((string name, ChannelValues values) in new[] { ("mean", clip.Mean), ("std", clip.Std) })
+        {
+            json.WriteStartArray(name);
+            foreach (float value in values.ToArray())
+                json.WriteNumberValue(value);
+            json.WriteEndArray();
+        }
         json.WriteEndObject();
     }
 }

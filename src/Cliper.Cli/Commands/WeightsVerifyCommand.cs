@@ -16,7 +16,8 @@ internal sealed class WeightsVerifyCommand : CliCommand
 
     protected override int Run(ParseResult parsed)
     {
-        WeightsVerification result = WeightsVerification.Of(parsed.GetValue(_path)!, Cancellation);
+        WeightsVerification result = WeightsVerification.Of(WeightsArguments.Find(parsed.GetValue(_path)!),
+            Cancellation);
         bool sound = result.Faults.Count == 0;
         if (Terminal.Json)
             Terminal.WriteJson(json =>

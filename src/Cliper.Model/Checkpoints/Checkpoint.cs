@@ -7,6 +7,7 @@ using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 using Cliper.Model.DataSets;
 using Cliper.Model.Faces;
+using Cliper.Model.IO;
 using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
 using Cliper.Model.Weights;
@@ -46,7 +47,7 @@ public sealed record CheckpointInfo(int Frames, string Recipe, string Note)
 /// optimizer's state and the place where the run goes on. Written under a temporary name and renamed, so that an
 /// interruption leaves the one before.
 /// </summary>
-public static class Checkpoint
+public static partial class Checkpoint
 {
     private const string Format = "cliper-checkpoint-1";
     private const string ClipPrefix = "clip.";
@@ -55,9 +56,18 @@ public static class Checkpoint
     private const string AverageSuffix = ":average";
     private const string AverageSteps = OptimizerPrefix + "average_steps";
     private const string MethodKey = "method";
+    /// <summary>Metadata on where a run goes on.</summary>
+    internal const string StateKey = "state";
+
+    private const string ConfigKey = "clip_config";
     private const string AnswerTemperatureKey = "answerTemperature";
+    private const int MostFrames = 1 << 20;
+    private const float MostFaceMargin = 100;
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+
+    /// <summary>Whether metadata say that a file is a whole model, which does not hold for its CLIP alone.</summary>
+    internal static bool IsOfWholeModel(string key) => key is "format" or ConfigKey or StateKey;
 
     /// <summary>Writes a model.</summary>
     /// <param name="path">The file.</param>
@@ -69,9 +79,11 @@ public static class Checkpoint
 
     /// <summary>Writes a run's state, to be resumed bit by bit.</summary>
     internal static void Save(string path, CliperModel model, CheckpointInfo info, TensorType type,
-        ResumeState? progress)
+        ResumeState? progress, IReadOnlyDictionary<string, string>? more = null)
     {
         var writer = new SafeTensorsWriter();
+        foreach ((string key, string value) in more ?? new Dictionary<string, string>())
+            writer.Metadata[key] = value;
         foreach ((string name, Tensor tensor) in model.Clip.Parameters.StartingWith())
         {
             (int[] shape, float[] values) = ConvolutionLayout.ToFile(model.Clip.Config, name, tensor);
@@ -90,7 +102,7 @@ public static class Checkpoint
             Add(writer, average);
         writer.Metadata["format"] = Format;
         writer.Metadata["classes"] = JsonSerializer.Serialize(model.Classes, Json);
-        writer.Metadata["clip_config"] = JsonSerializer.Serialize(model.Clip.Config, Json);
+        writer.Metadata[ConfigKey] = JsonSerializer.Serialize(model.Clip.Config, Json);
         // METD is what a checkpoint without a method holds: files of earlier versions name none.
         if (model.Prompts.Method != Metd.MethodName)
             writer.Metadata[MethodKey] = model.Prompts.Method;
@@ -102,7 +114,7 @@ public static class Checkpoint
             writer.Metadata[AnswerTemperatureKey] = model.AnswerTemperature.ToString("R", CultureInfo.InvariantCulture);
         writer.Metadata["info"] = JsonSerializer.Serialize(info, Json);
         if (progress is not null)
-            writer.Metadata["state"] = JsonSerializer.Serialize(progress.State, Json);
+            writer.Metadata[StateKey] = JsonSerializer.Serialize(progress.State, Json);
         writer.Write(path);
     }
 
@@ -124,151 +136,18 @@ public static class Checkpoint
         writer.Add(AverageSteps, [], new int[] { average.Steps });
     }
 
-    /// <summary>The checkpoint that <paramref name="path"/> means: a file as it is, or the model of a run's
-    /// folder.</summary>
-    /// <exception cref="InputException">A folder without a checkpoint.</exception>
-    public static string Find(string path) => Directory.Exists(path) ? RunCheckpoints.Find(path) : path;
+    /// <summary>The checkpoint that <paramref name="path"/> means: that of a model which comes with the program, by its
+    /// name; the model of a run's folder; or a file as it is.</summary>
+    /// <exception cref="InputException">A folder without a checkpoint, or a model that this build has not.</exception>
+    public static string Find(string path) => ShippedModels.Find(path)?.Path
+        ?? (Directory.Exists(path) ? RunCheckpoints.Find(path) : path);
 
     /// <summary>Reads a model.</summary>
     /// <exception cref="InputException">No checkpoint of this program, or damaged.</exception>
     public static (CliperModel Model, CheckpointInfo Info) Load(string path, Device device)
     {
         using CheckpointReader reader = new(path);
-        return (reader.ReadModel(device), reader.Info);
-    }
-
-    /// <summary>An open checkpoint.</summary>
-    internal sealed class CheckpointReader : IDisposable
-    {
-        private readonly TensorSource _source;
-
-        public CheckpointReader(string path)
-        {
-            _source = TensorSource.Open(path);
-            if (_source.Metadata.GetValueOrDefault("format") != Format)
-            {
-                _source.Dispose();
-                throw new InputException(
-                    $"{path}: not a checkpoint of cliper-gpu ('format' in the metadata is not {Format})")
-                { Remedy = Remedy.GiveCheckpoint };
-            }
-        }
-
-        public CheckpointInfo Info
-        {
-            get
-            {
-                var info = Read<CheckpointInfo>("info");
-                if (info.FaceTemplate is { IsValid: false } template)
-                    throw Damaged("metadata 'info'",
-                        $"a template of {Faces.FaceTemplate.PointCount} points that differ", $"{template}");
-                return info;
-            }
-        }
-
-        public TrainingState? State
-        {
-            get
-            {
-                TrainingState? state = _source.Metadata.ContainsKey("state") ? Read<TrainingState>("state") : null;
-                if (state?.LossScale is { IsValid: false } scale)
-                    throw Damaged("metadata 'state'", "a loss scale from 1 to 2^24", $"{scale}");
-                return state;
-            }
-        }
-
-        public CliperModel ReadModel(Device device)
-        {
-            var classes = Read<string[]>("classes");
-            float temperature = Read<float>("temperature");
-            float answerTemperature = _source.Metadata.ContainsKey(AnswerTemperatureKey)
-                ? Read<float>(AnswerTemperatureKey) : 1;
-            if (!(answerTemperature is > 0 and < float.PositiveInfinity))
-                throw Damaged($"metadata '{AnswerTemperatureKey}'", "a number above 0", $"{answerTemperature}");
-            ClipConfig config = Read<ClipConfig>("clip_config");
-            if (config.Faults().FirstOrDefault() is { } fault)
-                throw Damaged("metadata 'clip_config'", "the configuration of a CLIP", fault);
-            string method = _source.Metadata.GetValueOrDefault(MethodKey, Metd.MethodName);
-            IPromptLearner prompts = PromptLearners.Read(method, new PromptSource(this, device, config, classes));
-            Dictionary<string, float[]> values = _source.Tensors.Keys
-                .Where(name => name.StartsWith(ClipPrefix, StringComparison.Ordinal))
-                .ToDictionary(name => name[ClipPrefix.Length..], _source.ReadFloats);
-            try
-            {
-                return new CliperModel(new ClipModel(device, ClipWeights.From(config, values)), prompts, classes,
-                    temperature)
-                {
-                    AnswerTemperature = answerTemperature,
-                };
-            }
-            catch
-            {
-                prompts.Dispose();
-                throw;
-            }
-        }
-
-        /// <summary>Gives an optimizer over the same parameters the state that was saved.</summary>
-        public void Restore(IOptimizer optimizer)
-        {
-            const string Suffix = ":" + StepName;
-            foreach (string key in _source.Tensors.Keys.Where(key =>
-                key.StartsWith(OptimizerPrefix, StringComparison.Ordinal)
-                    && key.EndsWith(Suffix, StringComparison.Ordinal)))
-            {
-                string stem = key[..^Suffix.Length];
-                optimizer.Restore(stem[OptimizerPrefix.Length..], (int)_source.ReadIntegers(key)[0],
-                    [.. optimizer.StateNames.Select(name => _source.ReadFloats($"{stem}:{name}"))]);
-            }
-        }
-
-        /// <summary>Gives an average over the same weights the state that was saved; one that was not saved begins
-        /// with the weights.</summary>
-        public void Restore(WeightAverage average)
-        {
-            if (_source.Tensors.ContainsKey(AverageSteps))
-                average.Restore((int)_source.ReadIntegers(AverageSteps)[0],
-                    name => _source.ReadFloats(OptimizerPrefix + name + AverageSuffix));
-        }
-
-        public void Dispose() => _source.Dispose();
-
-        private T Read<T>(string key)
-        {
-            if (!_source.Metadata.TryGetValue(key, out string? text))
-                throw Damaged($"metadata '{key}'", typeof(T).Name, "nothing");
-            try
-            {
-                return JsonSerializer.Deserialize<T>(text, Json) ?? throw new JsonException("null");
-            }
-            catch (Exception e) when (e is JsonException or ArgumentException)
-            {
-                throw Damaged($"metadata '{key}'", typeof(T).Name, text.Length > 60 ? text[..60] + "…" : text);
-            }
-        }
-
-        private InputException Damaged(string what, string expected, string found) =>
-            new($"{_source.Path}: {what}: expected {expected}, found {found}: the checkpoint is damaged; use another "
-                + "of the run");
-
-        private sealed class PromptSource(CheckpointReader reader, Device device, ClipConfig config,
-            IReadOnlyList<string> classes)
-            : IPromptSource
-        {
-            public Device Device => device;
-
-            public ClipConfig Config => config;
-
-            public IReadOnlyList<string> Classes => classes;
-
-            public T Read<T>(string key) => reader.Read<T>(key);
-
-            public IReadOnlyList<long> ShapeOf(string name) => reader._source.Entry(name).Shape;
-
-            public float[] ReadFloats(string name) => reader._source.ReadFloats(name);
-
-            public InputException Damaged(string what, string expected, string found) =>
-                reader.Damaged(what, expected, found);
-        }
+        CheckpointInfo info = reader.Info;
+        return (reader.ReadModel(device), info);
     }
 }

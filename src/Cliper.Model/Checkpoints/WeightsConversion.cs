@@ -27,42 +27,77 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
     /// <param name="type">F32, F16 or BF16 for floating-point numbers (the temperature stays F32).</param>
     /// <param name="prefix">Prefix of the names that are meant, where there are several CLIPs.</param>
     /// <param name="cancellation">Stops between tensors; nothing is then left.</param>
+    /// <param name="stated">Facts on the CLIP that hold against those of the file; null for none.</param>
     /// <exception cref="InputException">The file cannot be read, is no CLIP though a naming is asked for, or has
     /// numbers that the type cannot hold.</exception>
+    /// <exception cref="SettingsException">What is stated is no fact.</exception>
     /// <exception cref="IOException">The output cannot be written.</exception>
     public static WeightsConversion Convert(string path, string output, ClipNaming? naming, TensorType type,
-        string? prefix,
-        CancellationToken cancellation = default)
+        string? prefix, ClipStatement? stated = null, CancellationToken cancellation = default)
     {
         using TensorSource source = TensorSource.Open(path);
-        if (naming is null && prefix is null && ClipMetadata.IsOfCheckpoint(source))
-            return WriteCheckpoint(source, output, type, cancellation);
-        if (naming is null && !LooksLikeClip(source, prefix))
-            return WriteAsItIs(source, output, type, prefix ?? "", cancellation);
-        using ClipWeights weights = ClipWeightsLoader.Load(source, prefix);
+        bool isCheckpoint = ClipMetadata.IsOfCheckpoint(source);
+        if (naming is null && prefix is null && isCheckpoint)
+            return stated is null || stated == new ClipStatement() ? WriteCheckpoint(source, output, type, cancellation)
+                : throw new SettingsException($"{source.Path} is a trained model, which states all facts itself");
+        if (naming is null && ReasonOfNoClip(source, prefix, stated) is { } reason)
+            return WriteAsItIs(source, output, type, prefix ?? "", cancellation) with
+            {
+                Warnings = ClipWeightsLoader.HasLandmark(source) ? [$"the names are kept: {reason}"] : [],
+            };
+        using ClipWeights weights = ClipWeightsLoader.Load(source, prefix, stated);
         var writer = new SafeTensorsWriter();
-        // Metadata on a checkpoint's training does not hold for the CLIP alone.
-        if (!ClipMetadata.IsOfCheckpoint(source))
-            foreach ((string key, string value) in source.Metadata)
+        var warnings = new List<string>(weights.Warnings);
+        foreach ((string key, string value) in source.Metadata)
+            if (!isCheckpoint || !Checkpoint.IsOfWholeModel(key))
                 writer.Metadata[key] = value;
-        ClipMetadata.Write(weights.Config, writer.Metadata);
+        if (isCheckpoint)
+            warnings.Add("the CLIP alone is written: descriptors and class features have no names in a CLIP's naming");
+        AddTokenizer(source, weights.Config.VocabularySize, writer.Metadata, warnings);
+        ClipMetadata.Write(weights.Config, writer.Metadata, weights.Assumed);
         weights.AddTo(writer, naming ?? weights.Naming, type,
             (name, values) => Check(source, name, values, type, cancellation));
-        return Written(writer, output, WeightsInspection.NameOf(weights.Config), naming ?? weights.Naming);
+        return Written(writer, output, WeightsInspection.NameOf(weights.Config), naming ?? weights.Naming) with
+        {
+            Warnings = warnings,
+        };
     }
 
-    private static bool LooksLikeClip(TensorSource source, string? prefix)
+    /// <summary>What was assumed or could not be kept, a sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; private init; } = [];
+
+    /// <summary>Why a file holds no CLIP; null where it holds one.</summary>
+    private static string? ReasonOfNoClip(TensorSource source, string? prefix, ClipStatement? stated)
     {
         try
         {
             // The loaded weights keep nothing open but the source, which the caller closes.
-            _ = ClipWeightsLoader.Load(source, prefix);
-            return true;
+            _ = ClipWeightsLoader.Load(source, prefix, stated);
+            return null;
         }
-        catch (InputException)
+        catch (InputException failure)
         {
             // Its names are kept; asking for a naming says what is missing.
-            return false;
+            return failure.Message;
+        }
+    }
+
+    /// <summary>Puts the tokenizer that lies beside the weights into their metadata, so that one file is
+    /// enough.</summary>
+    private static void AddTokenizer(TensorSource source, int tokens, IDictionary<string, string> metadata,
+        List<string> warnings)
+    {
+        try
+        {
+            if (WeightsTokenizer.Find(source.Metadata, source.Path) is not { } vocabulary)
+                return;
+            if (vocabulary.Count != tokens)
+                throw new InputException($"it has {vocabulary.Count} tokens and the model {tokens}");
+            vocabulary.AddTo(metadata);
+        }
+        catch (Exception failure) when (failure is InputException or InvalidOperationException)
+        {
+            warnings.Add($"the tokenizer beside {source.Path} is not kept: {failure.Message}");
         }
     }
 
@@ -71,16 +106,21 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
     {
         using var device = new CpuDevice();
         (CliperModel model, CheckpointInfo info) = Checkpoint.Load(source.Path, device);
+        var warnings = new List<string>();
         using (model)
         {
             foreach ((string name, Autograd.Tensor tensor) in model.Clip.Parameters.StartingWith())
                 Check(source, name, tensor.ToArray(), type, cancellation);
-            Checkpoint.Save(output, model, info, type);
+            Dictionary<string, string> more = source.Metadata.Where(entry => entry.Key != Checkpoint.StateKey)
+                .ToDictionary();
+            AddTokenizer(source, model.Clip.Config.VocabularySize, more, warnings);
+            Checkpoint.Save(output, model, info, type, progress: null, more);
         }
         using TensorSource written = TensorSource.Open(output);
         return new WeightsConversion(WeightsInspection.NameOf(model.Clip.Config), ClipNaming.OpenAI,
             written.Tensors.Count,
-            new FileInfo(output).Length);
+            new FileInfo(output).Length)
+        { Warnings = warnings };
     }
 
     private static WeightsConversion WriteAsItIs(TensorSource source, string output, TensorType type, string prefix,

@@ -29,6 +29,9 @@ public sealed record ClipConfig
     /// it.</summary>
     public const int UsualHeadWidth = 64;
 
+    // Far above every published model, and low enough that no product of two sizes leaves the range of an int.
+    private const int MostWidth = 1 << 15, MostLayers = 1000;
+
     /// <summary>OpenAI's channel means.</summary>
     public static readonly ChannelValues ClipMean = new(.48145466f, .4578275f, .40821073f);
 
@@ -41,12 +44,16 @@ public sealed record ClipConfig
     /// <summary>Side of a vision transformer's square patch, in pixels; 0 for a ResNet.</summary>
     public int PatchSize { get; init; }
 
-    /// <summary>Width of a vision transformer, whose MLPs are four times as wide; channels of a ResNet's
-    /// stem.</summary>
+    /// <summary>Width of a vision transformer; channels of a ResNet's stem.</summary>
     public required int VisionWidth { get; init; }
 
     /// <summary>Blocks of a vision transformer; 0 for a ResNet.</summary>
     public int VisionLayers { get; init; }
+
+    /// <summary>Width of the hidden layer of a vision transformer's MLPs; null where it is four times the tower's, as
+    /// in all but the largest.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? VisionMlpWidth { get; init; }
 
     /// <summary>Blocks of a ResNet's stages; null for a vision transformer.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -55,8 +62,12 @@ public sealed record ClipConfig
     /// <summary>Attention heads of the image tower; of a ResNet, of its attention pooling.</summary>
     public required int VisionHeads { get; init; }
 
-    /// <summary>Width of the text tower; its MLPs are four times as wide.</summary>
+    /// <summary>Width of the text tower.</summary>
     public required int TextWidth { get; init; }
+
+    /// <summary>Width of the hidden layer of the text tower's MLPs; null where it is four times the tower's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? TextMlpWidth { get; init; }
 
     /// <summary>Blocks of the text tower.</summary>
     public required int TextLayers { get; init; }
@@ -93,6 +104,14 @@ public sealed record ClipConfig
     [JsonIgnore]
     public int ResNetWidth => ResNetExpansion * VisionWidth;
 
+    /// <summary>Width of the hidden layer of a vision transformer's MLPs.</summary>
+    [JsonIgnore]
+    public int VisionHidden => VisionMlpWidth ?? 4 * VisionWidth;
+
+    /// <summary>Width of the hidden layer of the text tower's MLPs.</summary>
+    [JsonIgnore]
+    public int TextHidden => TextMlpWidth ?? 4 * TextWidth;
+
     /// <summary>Number of patches of an image; of a ResNet, pixels of its last feature map.</summary>
     public int Patches => Side * Side;
 
@@ -105,16 +124,18 @@ public sealed record ClipConfig
     /// <summary>Names what is impossible about these numbers, a sentence each; empty when they make a model.</summary>
     public IEnumerable<string> Faults()
     {
-        (string Name, int Value)[] sizes =
+        (string Name, int Value, int Most)[] sizes =
         [
-            (nameof(ImageSize), ImageSize), (nameof(VisionWidth), VisionWidth), (nameof(VisionHeads), VisionHeads),
-            (nameof(TextWidth), TextWidth), (nameof(TextHeads), TextHeads), (nameof(TextLayers), TextLayers),
-            (nameof(VocabularySize), VocabularySize), (nameof(ContextLength), ContextLength),
-            (nameof(EmbedSize), EmbedSize),
+            (nameof(ImageSize), ImageSize, 1 << 14), (nameof(VisionWidth), VisionWidth, MostWidth),
+            (nameof(VisionHeads), VisionHeads, MostWidth), (nameof(VisionHidden), VisionHidden, 4 * MostWidth),
+            (nameof(TextWidth), TextWidth, MostWidth), (nameof(TextHeads), TextHeads, MostWidth),
+            (nameof(TextHidden), TextHidden, 4 * MostWidth), (nameof(TextLayers), TextLayers, MostLayers),
+            (nameof(VocabularySize), VocabularySize, 1 << 24), (nameof(ContextLength), ContextLength, 1 << 16),
+            (nameof(EmbedSize), EmbedSize, MostWidth),
         ];
-        foreach ((string name, int value) in sizes)
-            if (value < 1)
-                yield return $"{name} is {value}, expected at least 1";
+        foreach ((string name, int value, int most) in sizes)
+            if (value < 1 || value > most)
+                yield return $"{name} is {value}, expected 1 to {most}";
         foreach (string fault in ResNetBlocks is { } blocks ? FaultsOfResNet(blocks) : FaultsOfVisionTransformer())
             yield return fault;
         if (TextHeads > 0 && TextWidth % TextHeads != 0)
@@ -127,13 +148,16 @@ public sealed record ClipConfig
         if (Mean.ToArray().Any(value => !float.IsFinite(value))
             || Std.ToArray().Any(value => !(value > 0 && float.IsFinite(value))))
             yield return $"Mean {Mean} and Std {Std}: expected finite means and positive deviations";
+        else if (Mean.ToArray().Any(value => Math.Abs(value) > 1) || Std.ToArray().Any(value => value > 1))
+            yield return $"Mean {Mean} and Std {Std}: expected those of pixels from 0 to 1";
     }
+
     private IEnumerable<string> FaultsOfVisionTransformer()
     {
-        if (PatchSize < 1)
-            yield return $"PatchSize is {PatchSize}, expected at least 1";
-        if (VisionLayers < 1)
-            yield return $"VisionLayers is {VisionLayers}, expected at least 1";
+        if (PatchSize < 1 || PatchSize > ImageSize)
+            yield return $"PatchSize is {PatchSize}, expected 1 to the image's {ImageSize}";
+        if (VisionLayers is < 1 or > MostLayers)
+            yield return $"VisionLayers is {VisionLayers}, expected 1 to {MostLayers}";
         if (PatchSize > 0 && ImageSize % PatchSize != 0)
             yield return $"ImageSize {ImageSize} is not a multiple of PatchSize {PatchSize}";
         if (VisionHeads > 0 && VisionWidth % VisionHeads != 0)
@@ -143,8 +167,8 @@ public sealed record ClipConfig
     private IEnumerable<string> FaultsOfResNet(StageBlocks blocks)
     {
         for (int stage = 0; stage < StageBlocks.Stages; stage++)
-            if (blocks[stage] < 1)
-                yield return $"stage {stage + 1} of the ResNet has {blocks[stage]} blocks, expected at least 1";
+            if (blocks[stage] is < 1 or > MostLayers)
+                yield return $"stage {stage + 1} of the ResNet has {blocks[stage]} blocks, expected 1 to {MostLayers}";
         if (ImageSize % ResNetReduction != 0)
             yield return $"ImageSize {ImageSize} is not a multiple of {ResNetReduction}, by which a ResNet divides it";
         if (VisionWidth % 2 != 0)

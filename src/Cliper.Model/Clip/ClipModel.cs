@@ -41,6 +41,21 @@ public sealed class ClipModel : IDisposable
     /// <summary>The text tower.</summary>
     public TextTransformer Text { get; }
 
+    /// <summary>Divisor of the cosines that the model has learned, exp(-logit_scale).</summary>
+    /// <exception cref="InputException">The model's logit_scale is not the logarithm of a scale.</exception>
+    public float Temperature
+    {
+        get
+        {
+            // CLIP's training keeps the scale below 100, whose logarithm is 4.6.
+            const float Largest = 10;
+            float scale = Parameters["logit_scale"].Item();
+            return Math.Abs(scale) <= Largest ? MathF.Exp(-scale) : throw new InputException(
+                $"logit_scale of the weights is {scale}; expected the logarithm of the logits' scale, from -{Largest} "
+                + $"to {Largest}, as 4.6 for 100; get the weights anew");
+        }
+    }
+
     /// <summary>Whether <paramref name="name"/> belongs to the image tower.</summary>
     public static bool IsVision(string name) => name.StartsWith("visual.", StringComparison.Ordinal);
 

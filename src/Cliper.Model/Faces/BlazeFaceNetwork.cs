@@ -183,7 +183,7 @@ internal sealed class BlazeFaceNetwork : IDisposable
         TensorEntry entry = weights.Entry(name);
         if (!entry.Shape.SequenceEqual(shape))
             throw new InputException($"{weights.Path}: {name} is {entry}, expected {TensorEntry.ShapeText(shape)}");
-        return Keep(_device.From(weights.ReadFloats(name)));
+        return Keep(_device.From(weights.ReadFiniteFloats(name)));
     }
 
     private DeviceArray Keep(DeviceArray array)

@@ -28,6 +28,9 @@ public sealed record TrainingFaces(int Looked, int Found, FaceTemplate? Template
     /// </summary>
     private const float LargestSpread = 0.13f;
 
+    /// <summary>Which of a face's points is its nose.</summary>
+    private const int NosePoint = 2;
+
     /// <summary>Added on each side of a picture, so that a face that fills it is found too.</summary>
     private const double Border = 0.25;
 
@@ -38,8 +41,12 @@ public sealed record TrainingFaces(int Looked, int Found, FaceTemplate? Template
     /// <param name="samples">The training samples.</param>
     /// <param name="detector">Finds faces and their points.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="boxes">
+    /// Another detector, whose boxes are measured, so that faces which it finds are placed as these; null for the
+    /// boxes of <paramref name="detector"/>.
+    /// </param>
     public static TrainingFaces Find(IReadOnlyList<Sample> samples, IFaceDetector detector,
-        CancellationToken cancellation)
+        CancellationToken cancellation, IFaceDetector? boxes = null)
     {
         int count = Math.Min(MostPictures, samples.Count);
         // The first pictures are spread over all as well: lists are often sorted by class.
@@ -47,9 +54,9 @@ public sealed record TrainingFaces(int Looked, int Found, FaceTemplate? Template
             .OrderBy(i => i % Math.Max(1, count / FirstPictures))
             .Select(i => samples[(int)((long)i * samples.Count / count)].Frames)
             .Where(clip => clip.Count > 0).Select(clip => clip[clip.Count / 2])];
-        List<Sight> found = Look(frames.Take(FirstPictures), detector, cancellation);
+        List<Sight> found = Look(frames.Take(FirstPictures), detector, boxes, cancellation);
         if (found.Count(sight => sight.Face is not null) >= HardlyAny * found.Count)
-            found.AddRange(Look(frames.Skip(FirstPictures), detector, cancellation));
+            found.AddRange(Look(frames.Skip(FirstPictures), detector, boxes, cancellation));
         FaceInSquare[] faces = [.. found.Select(sight => sight.Face).OfType<FaceInSquare>()];
         FaceTemplate? template = faces.Length > 0 && faces.Length >= Enough * found.Count ? FaceTemplate.Of(faces)
             : null;
@@ -77,14 +84,14 @@ public sealed record TrainingFaces(int Looked, int Found, FaceTemplate? Template
     /// <param name="Side">Its shorter side, in pixels.</param>
     private sealed record Sight(FaceInSquare? Face, bool IsGray, int Side);
 
-    private static List<Sight> Look(IEnumerable<Frame> frames, IFaceDetector detector,
+    private static List<Sight> Look(IEnumerable<Frame> frames, IFaceDetector detector, IFaceDetector? boxes,
         CancellationToken cancellation) =>
         [.. frames.AsParallel().AsOrdered().WithCancellation(cancellation).Select(frame =>
         {
             try
             {
                 RgbImage image = frame.Load(ImageCodec.Instance);
-                return new Sight(LargestOf(image, detector), TrainingLook.IsGrayImage(image),
+                return new Sight(LargestOf(image, detector, boxes), TrainingLook.IsGrayImage(image),
                     Math.Min(image.Width, image.Height));
             }
             catch (InputException)
@@ -93,14 +100,20 @@ public sealed record TrainingFaces(int Looked, int Found, FaceTemplate? Template
             }
         }).OfType<Sight>()];
 
-    private static FaceInSquare? LargestOf(RgbImage image, IFaceDetector detector)
+    private static FaceInSquare? LargestOf(RgbImage image, IFaceDetector detector, IFaceDetector? boxes)
     {
         int inner = Math.Min(image.Width, image.Height), border = (int)Math.Round(Border * inner);
         // CLIP's transform takes the middle square. Of 250 pictures of FER2013 the detector finds 225 faces in a black
         // border, 220 in a gray one, 206 where the edge's pixels go on.
         var middle = new PixelBox((image.Width - inner) / 2, (image.Height - inner) / 2, inner, inner);
-        return detector.Find(image.Cut(middle, "picture").WithBorder(border))
-            .FirstOrDefault(face => face.Points.Count >= FaceTemplate.PointCount) is { } face
-            ? new FaceInSquare(face, border, inner) : null;
+        RgbImage bordered = image.Cut(middle, "picture").WithBorder(border);
+        Face? face = detector.Find(bordered).FirstOrDefault(face => face.Points.Count >= FaceTemplate.PointCount);
+        if (face is not null && boxes is not null)
+            face = boxes.Find(bordered).FirstOrDefault(other => Contains(other.Box, face.Points[NosePoint])) is { } same
+                ? face with { Box = same.Box } : null;
+        return face is null ? null : new FaceInSquare(face, border, inner);
     }
+
+    private static bool Contains(PixelBox box, FacePoint point) => point.X >= box.X && point.X <= box.X + box.Width
+        && point.Y >= box.Y && point.Y <= box.Y + box.Height;
 }

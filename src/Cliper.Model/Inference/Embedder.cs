@@ -20,11 +20,15 @@ public sealed record EmbeddingSummary(IReadOnlyList<string> Images, IReadOnlyLis
 /// <summary>A CLIP's features of images and texts, as tensors in a file.</summary>
 /// <param name="device">Where to compute.</param>
 /// <param name="weightsPath">A .safetensors file, or a Hugging Face folder.</param>
-public sealed class Embedder(Device device, string weightsPath) : IDisposable
+/// <param name="stated">Facts on the weights that hold against those of the file; null for none.</param>
+public sealed class Embedder(Device device, string weightsPath, ClipStatement? stated = null) : IDisposable
 {
     private const int TextsAtOnce = 64;
 
-    private readonly ClipWeights _weights = ClipWeights.Load(weightsPath);
+    private readonly ClipWeights _weights = ClipWeights.Load(weightsPath, stated: stated);
+
+    /// <summary>What was assumed of weights that do not state it, a sentence each.</summary>
+    public IReadOnlyList<string> Warnings => _weights.Warnings;
 
     /// <summary>
     /// Writes a safetensors file: image_features [N, D] and text_features [P, D], fp32, not normalized, and
@@ -47,6 +51,8 @@ public sealed class Embedder(Device device, string weightsPath) : IDisposable
         List<int[]> ids = texts.Count == 0 ? []
             : Encode(texts, textsName, WeightsTokenizer.For(_weights, weightsPath, tokenizerPath));
         using var clip = new ClipModel(device, _weights);
+        if (pictures.Count > 0 && ids.Count > 0)
+            _ = clip.Temperature;
         using var tape = new Tape(device, recording: false);
         var writer = new SafeTensorsWriter();
         var names = new List<string>();

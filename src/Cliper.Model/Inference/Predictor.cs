@@ -47,6 +47,9 @@ public sealed class Predictor : IDisposable
     /// </summary>
     public bool Flip { get; }
 
+    /// <summary>What was assumed of weights that do not state it, a sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; private init; } = [];
+
     /// <summary>Reads a checkpoint.</summary>
     /// <param name="checkpoint">Its file.</param>
     /// <param name="device">Where to compute.</param>
@@ -64,18 +67,30 @@ public sealed class Predictor : IDisposable
     /// <param name="weights">CLIP weights: a file, a folder, or a model's name in the local cache.</param>
     /// <param name="classes">Class names, at least two. Nouns of expressions are adjectives in the captions.</param>
     /// <param name="device">Where to compute.</param>
+    /// <param name="stated">Facts on the weights that hold against those of the file; null for none.</param>
     /// <param name="flip">See <see cref="Flip"/>.</param>
     /// <exception cref="InputException">The weights or their tokenizer are missing or damaged.</exception>
+    /// <exception cref="SettingsException">What is stated is no fact.</exception>
     public static Predictor ZeroShot(string weights, IReadOnlyList<string> classes, Device device,
-        bool flip = false)
+        ClipStatement? stated = null, bool flip = false)
     {
-        using ClipWeights loaded = ClipWeights.Load(weights);
+        using ClipWeights loaded = ClipWeights.Load(weights, stated: stated);
         ClipTokenizer tokenizer = WeightsTokenizer.For(loaded, weights);
         var prompts = new FixedPrompts([.. classes.Select(CaptionsOf)]);
         var clip = new ClipModel(device, loaded);
-        float temperature = MathF.Exp(-clip.Parameters["logit_scale"].Item());
-        return new Predictor(loaded.SourcePath ?? weights, new CliperModel(clip, prompts, classes, temperature),
-            new CheckpointInfo(1, "", "") { FaceTemplate = FaceTemplate.Usual }, flip);
+        CliperModel model;
+        try
+        {
+            model = new CliperModel(clip, prompts, classes, clip.Temperature);
+        }
+        catch
+        {
+            clip.Dispose();
+            throw;
+        }
+        return new Predictor(loaded.SourcePath ?? weights, model,
+            new CheckpointInfo(1, "", "") { FaceTemplate = FaceTemplate.Usual }, flip)
+        { Warnings = loaded.Warnings };
 
         IReadOnlyList<int[]> CaptionsOf(string name)
         {
@@ -87,8 +102,13 @@ public sealed class Predictor : IDisposable
 
     private FrameEncoder Encoder => _encoder ??= new FrameEncoder(_model, _classFeatures, Flip);
 
-    /// <summary>How the model answers: the name that its prompts have in checkpoints.</summary>
-    public string Method => _model.Prompts.Method;
+    /// <summary>How the model was trained, in the words of the command line where those have one.</summary>
+    public string Method => _model.Prompts.Method switch
+    {
+        Metd.MethodName => "cliper",
+        FixedPrompts.MethodName => "zero-shot",
+        string other => other,
+    };
 
     /// <summary>The answers for images in memory, in their order. Not thread-safe.</summary>
     /// <param name="images">The images, each cut to a face where the model looks at faces.</param>

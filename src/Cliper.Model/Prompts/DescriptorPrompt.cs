@@ -1,3 +1,4 @@
+using Cliper.Model.Clip;
 using Cliper.Model.IO;
 using Cliper.Model.Text;
 
@@ -38,5 +39,19 @@ public sealed record DescriptorPrompt(int[] Ids, int SlotStart, int Slots)
             throw new SettingsException($"descriptors of {slots} learned tokens after {ForeignText.Quote(words)} take "
                 + $"{ids.Length} tokens, the model takes {contextLength}; take fewer");
         return new DescriptorPrompt(ids, 1 + before.Length, slots);
+    }
+
+    /// <summary>The fault that makes the prompt impossible for a model; null where it fits.</summary>
+    /// <param name="config">The model.</param>
+    public string? FaultIn(ClipConfig config)
+    {
+        if (Ids is null || Ids.Length > config.ContextLength)
+            return $"{Ids?.Length ?? 0} ids, the model takes {config.ContextLength}";
+        if (Slots < 1 || SlotStart < 0 || (long)SlotStart + Slots >= Ids.Length)
+            return $"{Slots} slots from {SlotStart} among {Ids.Length} ids";
+        foreach (int id in Ids)
+            if (id < 0 || id >= config.VocabularySize)
+                return $"id {id}, the vocabulary has {config.VocabularySize}";
+        return null;
     }
 }

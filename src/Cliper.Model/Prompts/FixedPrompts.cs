@@ -41,10 +41,17 @@ public sealed class FixedPrompts(IReadOnlyList<IReadOnlyList<int[]>> captions) :
         var captions = source.Read<int[][][]>(CaptionsKey);
         int templates = captions.FirstOrDefault()?.Length ?? 0;
         if (captions.Length != source.Classes.Count || templates == 0
-            || captions.Any(texts => texts.Length != templates))
+            || captions.Any(texts => texts?.Length != templates))
             throw source.Damaged($"metadata '{CaptionsKey}'",
                 $"equally many captions for each of {source.Classes.Count} classes",
-                $"{string.Join(", ", captions.Select(texts => texts.Length))}");
+                $"{string.Join(", ", captions.Take(5).Select(texts => texts?.Length ?? 0))}");
+        ClipConfig config = source.Config;
+        foreach (int[] ids in captions.SelectMany(texts => texts))
+            if (ids is null or [] || ids.Any(id => id < 0 || id >= config.VocabularySize)
+                || TextTransformer.EndOf(ids) >= config.ContextLength)
+                throw source.Damaged($"metadata '{CaptionsKey}'",
+                    $"texts of 1 to {config.ContextLength} ids below {config.VocabularySize}",
+                    $"[{string.Join(", ", (ids ?? []).Take(5))}]");
         return new FixedPrompts(captions);
     }
 

@@ -80,9 +80,11 @@ public sealed class Metd : IPromptLearner
     public static Metd Read(IPromptSource source)
     {
         var prompt = source.Read<DescriptorPrompt>(PromptKey);
+        if (prompt.FaultIn(source.Config) is { } fault)
+            throw source.Damaged($"metadata '{PromptKey}'", "a prompt of the model's text tower", fault);
         IReadOnlyList<long> shape = source.ShapeOf(ParameterName);
         (int classes, int width) = (source.Classes.Count, source.Config.TextWidth);
-        if (shape.Count != 4 || shape[0] != classes || shape[2] != prompt.Slots || shape[3] != width)
+        if (shape.Count != 4 || shape[0] != classes || shape[1] < 1 || shape[2] != prompt.Slots || shape[3] != width)
             throw source.Damaged(ParameterName, $"[{classes}, M, {prompt.Slots}, {width}]",
                 $"[{string.Join(", ", shape)}]");
         return new Metd(Tensor.From(source.Device, source.ReadFloats(ParameterName),

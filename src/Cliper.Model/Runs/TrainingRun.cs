@@ -70,7 +70,7 @@ public static class TrainingRun
         string path = settings.Init.Length > 0 ? Checkpoint.Find(settings.Init) : settings.Weights;
         if (path.Length == 0)
             return settings.Shape.ImageSize;
-        using var weights = ClipWeights.Load(path);
+        using var weights = ClipWeights.Load(path, stated: settings.WeightsFacts);
         return weights.Config.ImageSize;
     }
 
@@ -107,7 +107,8 @@ public static class TrainingRun
         [
             ("shape", settings.Shape, begun.Shape), ("subclasses", settings.Subclasses, begun.Subclasses),
             ("tokens", settings.Tokens, begun.Tokens), ("template", settings.Template, begun.Template),
-            ("weights", settings.Weights, begun.Weights), ("init", settings.Init, begun.Init),
+            ("weights", settings.Weights, begun.Weights),
+            ("weightsFacts", settings.WeightsFacts, begun.WeightsFacts), ("init", settings.Init, begun.Init),
             ("tokenizer", settings.Tokenizer, begun.Tokenizer),
         ];
         foreach ((string name, object now, object then) in fixedOnes)

@@ -1,4 +1,5 @@
 using Cliper.Model.Clip;
+using Cliper.Model.Weights;
 
 namespace Cliper.Model.Settings;
 
@@ -15,6 +16,9 @@ public enum TowerKind
 /// <summary>Shape of a CLIP made from nothing; heads are 64 wide.</summary>
 public sealed record ClipShape
 {
+    // Weights, gradients and two moments in fp32: 16 GB.
+    private const long MostParameters = 1_000_000_000;
+
     /// <summary>Kind of the image tower.</summary>
     public TowerKind Tower { get; init; }
 
@@ -64,6 +68,32 @@ public sealed record ClipShape
         ContextLength = ContextLength,
         EmbedSize = EmbedSize,
     };
+
+    /// <summary>Throws on a size out of range, and on a model that is too large to be trained from nothing.</summary>
+    /// <exception cref="SettingsException">Names the setting, its range and the value.</exception>
+    public void Check()
+    {
+        (string Name, int Value, int Least, int Most)[] sizes =
+        [
+            ("imageSize", ImageSize, 1, 1024),
+            ("visionWidth", VisionWidth, IsResNet ? 2 : ClipConfig.UsualHeadWidth, 4096),
+            ("textWidth", TextWidth, ClipConfig.UsualHeadWidth, 4096), ("textLayers", TextLayers, 1, 100),
+            ("contextLength", ContextLength, 3, 1024), ("embedSize", EmbedSize, 1, 4096),
+            ("vocabularySize", VocabularySize, 1, 1_000_000),
+            .. IsResNet ? Array.Empty<(string, int, int, int)>()
+                : [("patchSize", PatchSize, 1, Math.Max(1, ImageSize)), ("visionLayers", VisionLayers, 1, 100)],
+        ];
+        foreach ((string name, int value, int least, int most) in sizes)
+            if (value < least || value > most)
+                throw new SettingsException($"shape.{name} is {value}; it must lie within {least} and {most}");
+        ClipConfig config = ToConfig(VocabularySize);
+        if (config.Faults().FirstOrDefault() is { } fault)
+            throw new SettingsException($"shape: {fault}");
+        long parameters = ClipTensors.List(config).Sum(tensor => tensor.Shape.Count);
+        if (parameters > MostParameters)
+            throw new SettingsException($"shape: such a CLIP has {parameters:N0} parameters, at most "
+                + $"{MostParameters:N0} can be trained from nothing");
+    }
 
     private bool IsResNet => Tower == TowerKind.ResNet;
 }

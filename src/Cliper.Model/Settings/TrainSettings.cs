@@ -4,6 +4,7 @@ using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
 using Cliper.Model.SyntheticFaces;
+using Cliper.Model.Weights;
 
 namespace Cliper.Model.Settings;
 
@@ -58,11 +59,20 @@ public sealed record TrainSettings
     /// <see cref="Shape"/>.</summary>
     public string Weights { get; init; } = "";
 
+    /// <summary>Facts on the weights that they do not state themselves.</summary>
+    public ClipStatement WeightsFacts { get; init; } = new();
+
     /// <summary>
     /// Checkpoint whose model the training begins with, towers and descriptors: a file, or a run's folder. Empty for
     /// new descriptors.
     /// </summary>
     public string Init { get; init; } = "";
+
+    /// <summary>
+    /// Cascade of OpenCV with whose boxes the place of faces in the training images is measured, for a
+    /// <c>predict</c> with the same cascade; empty for the network that comes with the program.
+    /// </summary>
+    public string FaceDetector { get; init; } = "";
 
     /// <summary>Tokenizer file or folder; empty when the weights bring one.</summary>
     public string Tokenizer { get; init; } = "";
@@ -218,6 +228,9 @@ public sealed record TrainSettings
         if (Weights.Length > 0 && Pretrain.Epochs > 0)
             throw new SettingsException(
                 "weights are given and pretrain.epochs is not 0: either start from weights or pre-train");
+        WeightsFacts.Check();
+        if (Weights.Length == 0 && WeightsFacts != new ClipStatement())
+            throw new SettingsException("activation, heads, mean or std are stated (weightsFacts), but no weights");
         if (Init.Length > 0 && (Weights.Length > 0 || Pretrain.Epochs > 0))
             throw new SettingsException(
                 "init is given beside weights or pretrain.epochs: a training begins with one of them");
@@ -226,8 +239,7 @@ public sealed record TrainSettings
         if (Pretrain.Epochs > 0 && CaptionTemplates.Count == 0)
             throw new SettingsException(
                 "captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
-        if (Pretrain.Epochs > 0 && Shape.ToConfig(Shape.VocabularySize).Faults().FirstOrDefault() is { } fault)
-            throw new SettingsException($"shape: {fault}");
+        Shape.Check();
         foreach (TrainingStage stage in TrainingStages.All)
             CheckStage(Of(stage), stage.Name());
     }

@@ -27,7 +27,7 @@ internal static class ContrastiveLoss
     public static void SetInitialTemperature(ClipModel clip) => SetScale(clip, -MathF.Log(0.07f));
 
     /// <summary>The learned temperature.</summary>
-    public static float TemperatureOf(ClipModel clip) => MathF.Exp(-clip.Parameters["logit_scale"].Item());
+    public static float TemperatureOf(ClipModel clip) => clip.Temperature;
 
     private static void SetScale(ClipModel clip, float logarithm)
     {

@@ -27,7 +27,9 @@ internal sealed class StartingModel(Device device, TrainSettings settings, Train
             return OfCheckpoint(Checkpoint.Find(settings.Init));
         if (settings.Weights.Length > 0)
         {
-            using ClipWeights loaded = ClipWeights.Load(settings.Weights);
+            using ClipWeights loaded = ClipWeights.Load(settings.Weights, stated: settings.WeightsFacts);
+            foreach (string warning in loaded.Warnings)
+                progress.Report(new MessageEvent(warning, Warning: true) { Remedy = Remedy.StateFacts });
             ClipTokenizer tokenizer = WeightsTokenizer.For(loaded, settings.Weights, Tokenizer);
             return (WithNewPrompts(new ClipModel(device, loaded), tokenizer), tokenizer);
         }

@@ -60,7 +60,7 @@ public sealed partial class Trainer : IDisposable
         }
         try
         {
-            _info = ModelFacts.WithFaces(_info, _data, _progress, cancellation);
+            _info = ModelFacts.WithFaces(_info, _settings, _data, _progress, cancellation);
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
             var objective = StageLoss.For(_settings, _data.Train);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature

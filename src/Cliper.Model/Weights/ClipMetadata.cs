@@ -6,41 +6,15 @@ using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
 
-/// <summary>Facts on a model that the shapes of its tensors do not tell; null where they are not stated.</summary>
-internal sealed record ClipFacts
-{
-    public int? VisionHeads { get; init; }
-    public int? TextHeads { get; init; }
-    public Activation? Activation { get; init; }
-    public float? LayerNormEpsilon { get; init; }
-    public ChannelValues? Mean { get; init; }
-    public ChannelValues? Std { get; init; }
-
-    /// <summary>These facts, and the other's where there are none here.</summary>
-    /// <exception cref="InputException">The two contradict each other.</exception>
-    public ClipFacts Join(ClipFacts other, string path) => new()
-    {
-        VisionHeads = Join(VisionHeads, other.VisionHeads, "heads of the image tower", path),
-        TextHeads = Join(TextHeads, other.TextHeads, "heads of the text tower", path),
-        Activation = Join(Activation, other.Activation, "activation", path),
-        LayerNormEpsilon = Join(LayerNormEpsilon, other.LayerNormEpsilon, "LayerNorm epsilon", path),
-        Mean = Join(Mean, other.Mean, "channel means", path),
-        Std = Join(Std, other.Std, "channel standard deviations", path),
-    };
-
-    private static T? Join<T>(T? first, T? second, string what, string path) where T : struct =>
-        first is { } a && second is { } b && !a.Equals(b)
-            ? throw new InputException(
-                $"{path}: {what}: config.json or the file's metadata says {a}, the file itself {b}; "
-                + "correct or remove one of them")
-            : first ?? second;
-}
-
 /// <summary>The model's facts in the metadata of a safetensors file, so that one file is enough.</summary>
 internal static class ClipMetadata
 {
-    private const string Heads = "heads", ActivationKey = "activation", Epsilon = "layer_norm_epsilon",
-        Mean = "image_mean", Std = "image_std";
+    public const string ActivationKey = "activation", MeanKey = "image_mean", StdKey = "image_std";
+
+    /// <summary>The two parts of <see cref="Heads"/>.</summary>
+    public const string VisionHeadsKey = "heads of the image tower", TextHeadsKey = "heads of the text tower";
+
+    private const string Heads = "heads", Epsilon = "layer_norm_epsilon";
 
     /// <summary>Where a checkpoint of this program has its CLIP's whole configuration.</summary>
     private const string CheckpointConfig = "clip_config";
@@ -50,15 +24,26 @@ internal static class ClipMetadata
     /// <summary>Heads that follow from the widths; of a ResNet's pooling, from the width of its stem.</summary>
     private const string UsualHeads = "width/64", UsualHeadsOfResNet = "width*32/64";
 
-    public static void Write(ClipConfig config, IDictionary<string, string> metadata)
+    /// <summary>Writes a model's facts, but those that were only assumed.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="metadata">Receives them.</param>
+    /// <param name="assumed">Keys of facts that nothing has stated.</param>
+    public static void Write(ClipConfig config, IDictionary<string, string> metadata,
+        IReadOnlySet<string>? assumed = null)
     {
         metadata[Heads] = FormattableString.Invariant($"{config.VisionHeads},{config.TextHeads}");
         metadata[ActivationKey] = config.Activation.ToString();
         metadata[Epsilon] = config.LayerNormEpsilon.ToString(CultureInfo.InvariantCulture);
-        metadata[Mean] = Join(config.Mean);
-        metadata[Std] = Join(config.Std);
+        metadata[MeanKey] = Join(config.Mean);
+        metadata[StdKey] = Join(config.Std);
         // Hugging Face's loader refuses a file without it; "pt" says that the layouts are PyTorch's.
         metadata["format"] = "pt";
+        if (assumed is null)
+            return;
+        foreach (string key in assumed)
+            metadata.Remove(key);
+        if (assumed.Contains(VisionHeadsKey) && assumed.Contains(TextHeadsKey))
+            metadata.Remove(Heads);
     }
 
     /// <summary>Whether a file is a checkpoint of this program, not a CLIP alone.</summary>
@@ -90,7 +75,7 @@ internal static class ClipMetadata
             {
                 LayerNormEpsilon = Number(epsilon, out float value) ? value : throw Wrong(Epsilon, epsilon, "a number"),
             };
-        return facts with { Mean = Channels(Mean), Std = Channels(Std) };
+        return facts with { Mean = Channels(MeanKey), Std = Channels(StdKey) };
 
         string? Text(string key) => source.Metadata.GetValueOrDefault(key);
 
@@ -100,6 +85,8 @@ internal static class ClipMetadata
             {
                 ClipConfig config = JsonSerializer.Deserialize<ClipConfig>(json, Json)
                     ?? throw new JsonException("null");
+                if (config.Faults().FirstOrDefault() is { } fault)
+                    throw Wrong(CheckpointConfig, fault, "the configuration of a CLIP");
                 return new ClipFacts
                 {
                     VisionHeads = config.VisionHeads,
@@ -110,7 +97,7 @@ internal static class ClipMetadata
                     Std = config.Std,
                 };
             }
-            catch (JsonException)
+            catch (Exception e) when (e is JsonException or ArgumentException)
             {
                 throw Wrong(CheckpointConfig, json, "the configuration of a CLIP as JSON");
             }

@@ -37,7 +37,7 @@ internal static class ClipTensors
             yield return tensor;
         yield return ("token_embedding.weight", new Shape(config.VocabularySize, text));
         yield return ("positional_embedding", new Shape(config.ContextLength, text));
-        foreach ((string, Shape) tensor in Blocks(TextBlocks, config.TextLayers, text))
+        foreach ((string, Shape) tensor in Blocks(TextBlocks, config.TextLayers, text, config.TextHidden))
             yield return tensor;
         foreach ((string, Shape) norm in Norm("ln_final", text))
             yield return norm;
@@ -53,14 +53,15 @@ internal static class ClipTensors
         yield return ("visual.positional_embedding", new Shape(config.Patches + 1, vision));
         foreach ((string, Shape) norm in Norm("visual.ln_pre", vision))
             yield return norm;
-        foreach ((string, Shape) tensor in Blocks(VisionBlocks, config.VisionLayers, vision))
+        foreach ((string, Shape) tensor in Blocks(VisionBlocks, config.VisionLayers, vision,
+            config.VisionHidden))
             yield return tensor;
         foreach ((string, Shape) norm in Norm("visual.ln_post", vision))
             yield return norm;
         yield return ("visual.proj", new Shape(vision, config.EmbedSize));
     }
 
-    private static IEnumerable<(string, Shape)> Blocks(string prefix, int layers, int width)
+    private static IEnumerable<(string, Shape)> Blocks(string prefix, int layers, int width, int hidden)
     {
         for (int layer = 0; layer < layers; layer++)
         {
@@ -73,9 +74,9 @@ internal static class ClipTensors
             yield return (block + "attn.out_proj.bias", new Shape(width));
             foreach ((string, Shape) norm in Norm(block + "ln_2", width))
                 yield return norm;
-            yield return (block + "mlp.c_fc.weight", new Shape(4 * width, width));
-            yield return (block + "mlp.c_fc.bias", new Shape(4 * width));
-            yield return (block + "mlp.c_proj.weight", new Shape(width, 4 * width));
+            yield return (block + "mlp.c_fc.weight", new Shape(hidden, width));
+            yield return (block + "mlp.c_fc.bias", new Shape(hidden));
+            yield return (block + "mlp.c_proj.weight", new Shape(width, hidden));
             yield return (block + "mlp.c_proj.bias", new Shape(width));
         }
     }
@@ -139,5 +140,7 @@ internal static class ClipTensors
     /// them.</summary>
     public static bool IsRedundant(string name) => ResNetTensors.IsCounter(name)
         || name is "input_resolution" or "context_length" or "vocab_size"
+        // The causal mask, which older files of OpenCLIP hold.
+        or "attn_mask" or "text.attn_mask"
         or "vision_model.embeddings.position_ids" or "text_model.embeddings.position_ids";
 }

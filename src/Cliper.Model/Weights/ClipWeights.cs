@@ -41,26 +41,36 @@ public sealed class ClipWeights : IParameterSource, IDisposable
     /// <summary>The metadata of the file they come from; empty for others.</summary>
     public IReadOnlyDictionary<string, string> Metadata => _source?.Metadata ?? new Dictionary<string, string>();
 
+    /// <summary>Facts that nothing states and that are assumed, and places that are not followed, a sentence
+    /// each.</summary>
+    public IReadOnlyList<string> Warnings { get; internal init; } = [];
+
+    /// <summary>Keys of the metadata that are not written because they were only assumed.</summary>
+    internal IReadOnlySet<string>? Assumed { get; init; }
+
     /// <summary>The file; null for weights that are in memory.</summary>
     public string? SourcePath => _source?.Path;
 
     /// <summary>
     /// Opens weights in any form that <see cref="TensorSource.Open"/> knows, the CLIP in a checkpoint of a training
     /// included ("state_dict.module.visual.conv1.weight"), this program's too. The model's shape follows from the
-    /// tensors' shapes; heads, activation, epsilon and normalization from config.json and preprocessor_config.json (in
-    /// the folder, or beside a file of Hugging Face's naming), from the file's metadata or from the modules of a
-    /// TorchScript archive, else they are OpenAI's (heads of 64, QuickGELU).
+    /// tensors' shapes; heads, activation, epsilon and normalization from what is stated, from config.json and
+    /// preprocessor_config.json (Hugging Face's) or open_clip_config.json beside the file, from the file's metadata,
+    /// from the modules of a TorchScript archive, and heads from the published shapes. What is then not known is
+    /// assumed, and is among <see cref="Warnings"/>.
     /// </summary>
     /// <param name="path">A file, a folder, or a model's name in the local cache.</param>
     /// <param name="prefix">Prefix of the names of the model that is meant; null where there is but one.</param>
+    /// <param name="stated">Facts that hold against those of the file; null for none.</param>
     /// <exception cref="InputException">Something is missing, damaged or contradicts itself. Missing, unexpected and
-    /// misshapen tensors are all listed.</exception>
-    public static ClipWeights Load(string path, string? prefix = null)
+    /// misshapen tensors are counted, and the first of them named.</exception>
+    /// <exception cref="SettingsException">What is stated is no fact.</exception>
+    public static ClipWeights Load(string path, string? prefix = null, ClipStatement? stated = null)
     {
         TensorSource source = TensorSource.Open(path);
         try
         {
-            return ClipWeightsLoader.Load(source, prefix);
+            return ClipWeightsLoader.Load(source, prefix, stated);
         }
         catch
         {
@@ -150,7 +160,7 @@ public sealed class ClipWeights : IParameterSource, IDisposable
         var writer = new SafeTensorsWriter();
         foreach ((string key, string value) in metadata ?? new Dictionary<string, string>())
             writer.Metadata[key] = value;
-        ClipMetadata.Write(Config, writer.Metadata);
+        ClipMetadata.Write(Config, writer.Metadata, Assumed);
         AddTo(writer, naming, type);
         writer.Write(path);
     }

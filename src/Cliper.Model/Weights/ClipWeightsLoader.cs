@@ -1,6 +1,4 @@
-using System.Globalization;
 using Cliper.Autograd;
-using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 using Cliper.Model.IO;
 
@@ -13,28 +11,41 @@ namespace Cliper.Model.Weights;
 /// </summary>
 internal sealed class ClipWeightsLoader
 {
-    private const int MostNamed = 500;
+    private const int MostNamed = 5;
 
     /// <summary>A tensor that every CLIP of this program's kind has, by whose name the others are found.</summary>
     private const string Landmark = "visual.conv1.weight";
 
+    /// <summary>Stands before the names of OpenCLIP's text tower in models with "custom_text".</summary>
+    private const string CustomText = "text.";
+
     private readonly TensorSource _source;
     private readonly string _prefix;
     private readonly ClipNaming _naming;
+    private readonly ClipStatement? _stated;
+    private readonly string _textPrefix = "";
     private readonly List<string> _faults = [];
 
-    private ClipWeightsLoader(TensorSource source, string? prefix)
+    private ClipWeightsLoader(TensorSource source, string? prefix, ClipStatement? stated)
     {
-        _source = source;
+        (_source, _stated) = (source, stated);
         _prefix = prefix ?? FindPrefix(source);
         _naming = FindNaming();
+        if (Names.Any(name => name.StartsWith(CustomText + ClipTensors.TextBlocks, StringComparison.Ordinal)))
+            _textPrefix = CustomText;
     }
+
+    /// <summary>Whether a file has the patches or the first convolution of a CLIP, whatever else is in it.</summary>
+    public static bool HasLandmark(TensorSource source) => Enum.GetValues<ClipNaming>().Any(naming =>
+        source.Tensors.Keys.Any(name => name.EndsWith(ClipTensors.Find(Landmark, naming).Names[0],
+            StringComparison.Ordinal)));
 
     /// <summary>Weights from an open file.</summary>
     /// <param name="source">The file, which the weights take over.</param>
     /// <param name="prefix">Prefix of all names; null to find it.</param>
-    public static ClipWeights Load(TensorSource source, string? prefix = null) =>
-        new ClipWeightsLoader(source, prefix).Load();
+    /// <param name="stated">Facts that hold against those of the file; null for none.</param>
+    public static ClipWeights Load(TensorSource source, string? prefix = null, ClipStatement? stated = null) =>
+        new ClipWeightsLoader(source, prefix, stated).Load();
 
     private ClipWeights Load()
     {
@@ -43,29 +54,22 @@ internal sealed class ClipWeightsLoader
         // Without a usable shape the names alone are compared; those of any shape will do.
         Compare(shape ?? layers, checkShapes: shape is not null);
         if (_faults.Count > 0 || shape is null)
-            throw new InputException($"{_source.Path}: not the weights of a CLIP of this program's kind ({_naming} "
-                + $"naming{(_prefix.Length == 0 ? "" : $" after {ForeignText.Quote(_prefix)}")}): "
-                + $"{string.Join("; ", _faults)}; check that this is the file that is meant, or get it anew");
-
-        ClipFacts facts = new();
-        if (HuggingFaceConfig.FolderOf(_source.Path, _naming) is { } folder)
-            facts = HuggingFaceConfig.Read(folder, shape);
-        facts = facts.Join(ClipMetadata.Read(_source), _source.Path).Join(HeadsOfModules(), _source.Path);
-        ClipConfig config = shape with
-        {
-            VisionHeads = facts.VisionHeads
-                ?? UsualHeads(shape.IsResNet ? shape.ResNetWidth : shape.VisionWidth, "image"),
-            TextHeads = facts.TextHeads ?? UsualHeads(shape.TextWidth, "text"),
-            Activation = facts.Activation ?? Activation.QuickGelu,
-            LayerNormEpsilon = facts.LayerNormEpsilon ?? LayerNorm.DefaultEpsilon,
-            Mean = facts.Mean ?? ClipConfig.ClipMean,
-            Std = facts.Std ?? ClipConfig.ClipStd,
-        };
+            throw new InputException($"{_source.Path}: {UnknownTowers.Describe([.. Names])
+                ?? $"not the weights of a CLIP of this program's kind ({_naming} naming{(_prefix.Length == 0 ? ""
+                    : $" after {ForeignText.Quote(_prefix)}")}): {string.Join("; ", _faults)}; check that this is the "
+                    + "file that is meant, or get it anew"}");
+        ClipFacts stated = (_stated ?? new ClipStatement()).ToFacts();
+        var facts = new ClipFactsFinder(_source, _prefix, _naming, shape, stated);
+        ClipConfig config = facts.Find();
         string[] impossible = [.. config.Faults()];
         if (impossible.Length > 0)
-            throw new InputException($"{_source.Path}: {string.Join("; ", impossible)}; correct config.json or the "
-                + "metadata");
-        return new ClipWeights(config, _naming, Reader, _source);
+            throw new InputException($"{_source.Path}: {string.Join("; ", impossible)}; correct what is stated in the "
+                + "configuration, in the metadata or by the user");
+        return new ClipWeights(config, _naming, Reader, _source)
+        {
+            Warnings = facts.Warnings,
+            Assumed = facts.Assumed,
+        };
     }
 
     /// <summary>Checkpoints of a training put other names before those of the model; the landmark ends in its
@@ -99,11 +103,21 @@ internal sealed class ClipWeightsLoader
         if (Names.Any(name => name.StartsWith("visual.", StringComparison.Ordinal)
             || name.StartsWith(ClipTensors.TextBlocks, StringComparison.Ordinal)))
             return ClipNaming.OpenAI;
+        if (UnknownTowers.Describe([.. _source.Tensors.Keys]) is { } known)
+            throw new InputException($"{_source.Path}: no CLIP weights: {known}");
         string found = _source.Tensors.Count == 0 ? "no tensors at all"
             : string.Join(", ", _source.Tensors.Keys.Take(3).Select(ForeignText.Quote));
         throw new InputException($"{_source.Path}: no CLIP weights: expected names such as visual.conv1.weight "
             + $"(OpenAI) or vision_model.embeddings.patch_embedding.weight (Hugging Face), found {found}; "
             + "check that this is the file that is meant");
+    }
+
+    /// <summary>Where a tensor of OpenAI's naming is in the file, after the prefix.</summary>
+    private ClipTensors.Place Place(string name)
+    {
+        ClipTensors.Place place = ClipTensors.Find(name, _naming);
+        return _textPrefix.Length == 0 || ClipModel.IsVision(name) || name == "logit_scale" ? place
+            : place with { Names = [.. place.Names.Select(part => _textPrefix + part)] };
     }
 
     // Different numbers are counted, not the largest taken: "resblocks.2000000000." must not make a list of that
@@ -131,6 +145,7 @@ internal sealed class ClipWeightsLoader
             ImageSize = grid * conv[2],
             PatchSize = conv[2],
             VisionWidth = conv[0],
+            VisionMlpWidth = MlpWidth(ClipTensors.VisionBlocks, conv[0]),
             EmbedSize = projection[1],
         };
     }
@@ -155,8 +170,19 @@ internal sealed class ClipWeightsLoader
 
     private ClipConfig? ShapeOfText(ClipConfig layers) =>
         Sizes("token_embedding.weight", 2) is { } tokens && Sizes("positional_embedding", 2) is { } positions
-            ? layers with { TextWidth = tokens[1], VocabularySize = tokens[0], ContextLength = positions[0] }
+            ? layers with
+            {
+                TextWidth = tokens[1],
+                TextMlpWidth = MlpWidth(ClipTensors.TextBlocks, tokens[1]),
+                VocabularySize = tokens[0],
+                ContextLength = positions[0],
+            }
             : null;
+
+    /// <summary>Width of the hidden layer of a tower's first block; null where it is the usual one.</summary>
+    private int? MlpWidth(string blocks, int width) =>
+        Sizes($"{blocks}0.mlp.c_fc.weight", 2) is { } sizes && sizes[1] == width && sizes[0] != 4 * width
+            ? sizes[0] : null;
 
     /// <summary>Patches or pixels along a side, from the rows of a table that has one row more; null, which is a
     /// fault, where they make no square.</summary>
@@ -184,7 +210,7 @@ internal sealed class ClipWeightsLoader
             ResNetBlocks = isResNet ? new StageBlocks(stages[0], stages[1], stages[2], stages[3]) : null,
             VisionHeads = 1,
             TextWidth = 1,
-            TextLayers = Layers(ClipTensors.BlockPrefixes(_naming).Text),
+            TextLayers = Layers(_textPrefix + ClipTensors.BlockPrefixes(_naming).Text),
             TextHeads = 1,
             VocabularySize = 1,
             EmbedSize = 1,
@@ -197,7 +223,7 @@ internal sealed class ClipWeightsLoader
     {
         // A missing tensor is listed by Compare. A quarter of the range leaves room for the factors 3 and 4 of the
         // blocks.
-        (string[] places, bool transposed) = ClipTensors.Find(name, _naming);
+        (string[] places, bool transposed) = Place(name);
         if (!_source.Tensors.TryGetValue(_prefix + places[0], out TensorEntry? entry))
             return null;
         if (entry.Shape.Count != axes || entry.Shape.Any(size => size is < 1 or > int.MaxValue / 4))
@@ -217,7 +243,7 @@ internal sealed class ClipWeightsLoader
         var expected = new HashSet<string>();
         foreach ((string name, Shape shape) in ClipTensors.List(config))
         {
-            (string[] places, bool transposed) = ClipTensors.Find(name, _naming);
+            (string[] places, bool transposed) = Place(name);
             int[] sizes = shape.ToArray();
             if (transposed)
                 Array.Reverse(sizes);
@@ -228,8 +254,7 @@ internal sealed class ClipWeightsLoader
                 expected.Add(place);
                 if (!_source.Tensors.TryGetValue(_prefix + place, out TensorEntry? entry))
                     missing.Add(place);
-                else if (checkShapes && (!entry.Shape.SequenceEqual(sizes.Select(size => (long)size))
-                    || !TensorSource.IsFloating(entry.Type)))
+                else if (checkShapes && (!IsShape(entry.Shape, sizes) || !TensorSource.IsFloating(entry.Type)))
                     misshapen.Add($"{place} (expected {new Shape(sizes)}, found {entry})");
             }
         }
@@ -241,6 +266,10 @@ internal sealed class ClipWeightsLoader
         AddFault("of another shape or type", misshapen);
     }
 
+    // A scalar is stored with no axis or with one, by the version of OpenCLIP.
+    private static bool IsShape(IReadOnlyList<long> found, int[] sizes) =>
+        found.SequenceEqual(sizes.Select(size => (long)size)) || (sizes.Length == 0 && found is [1]);
+
     private void AddFault(string what, List<string> names)
     {
         if (names.Count == 0)
@@ -249,52 +278,22 @@ internal sealed class ClipWeightsLoader
         _faults.Add($"{what} ({names.Count}): {string.Join(", ", names.Take(MostNamed))}{more}");
     }
 
-    /// <summary>The heads that the modules of OpenAI's archives say they have.</summary>
-    private ClipFacts HeadsOfModules() => new()
-    {
-        VisionHeads = HeadsOfModules(ClipTensors.VisionBlocks, ".attn.num_heads")
-            ?? HeadsOfModules(ResNetTensors.Pooling, "attnpool.num_heads"),
-        TextHeads = HeadsOfModules(ClipTensors.TextBlocks, ".attn.num_heads"),
-    };
-
-    private int? HeadsOfModules(string blocks, string ending)
-    {
-        string[] heads = [.. _source.Values
-            .Where(value => value.Key.StartsWith(_prefix + blocks, StringComparison.Ordinal)
-            && value.Key.EndsWith(ending, StringComparison.Ordinal))
-                .Select(value => value.Value).Distinct()];
-        return heads.Length == 0 ? null
-            : heads.Length == 1 && int.TryParse(heads[0], NumberStyles.None, CultureInfo.InvariantCulture,
-                out int number)
-            ? number
-            : throw new InputException(
-                $"{_source.Path}: {_prefix}{blocks}*{ending}: expected the same whole number in "
-                + $"every block, found {string.Join(", ", heads.Take(5).Select(ForeignText.Quote))}; get the file "
-                + "anew");
-    }
-
-    private int UsualHeads(int width, string tower) => width % ClipConfig.UsualHeadWidth == 0
-        ? width / ClipConfig.UsualHeadWidth
-        : throw new InputException($"{_source.Path}: the {tower} tower's width {width} is not a multiple of "
-            + $"{ClipConfig.UsualHeadWidth}, so that the number of heads has to be stated: in config.json "
-            + "(num_attention_heads), or in the file's metadata as \"heads\": \"image,text\"");
-
     private Action<Span<float>> Reader(string name)
     {
-        (string[] places, bool transposed) = ClipTensors.Find(name, _naming);
+        (string[] places, bool transposed) = Place(name);
         places = [.. places.Select(place => _prefix + place)];
         TensorSource source = _source;
         if (transposed)
         {
             IReadOnlyList<long> shape = source.Entry(places[0]).Shape;
             int rows = (int)shape[0], columns = (int)shape[1];
-            return target => ClipWeights.Transpose(source.ReadFloats(places[0]), rows, columns).CopyTo(target);
+            return target => ClipWeights.Transpose(source.ReadFiniteFloats(places[0]), rows, columns).CopyTo(target);
         }
         return target =>
         {
             int part = target.Length / places.Length;
             for (int place = 0; place < places.Length; place++)
-                source.ReadFloats(places[place], target.Slice(place * part, part));
+                source.ReadFiniteFloats(places[place], target.Slice(place * part, part));
         };
     }
 }

@@ -16,6 +16,9 @@ public sealed class PyTorchCheckpoint : TensorSource
     /// <summary>Name of the file in a folder of Hugging Face's layout.</summary>
     public const string DefaultName = "pytorch_model.bin";
 
+    /// <summary>The <see cref="Format"/> of archives of modules, in which OpenAI published its models.</summary>
+    public const string TorchScriptFormat = "TorchScript archive";
+
     private const string PickleRecord = "data.pkl", DataFolder = "data/", CodeFolder = "code/", ByteOrder = "byteorder";
     private const int LegacyProtocol = 1001;
 
@@ -94,7 +97,7 @@ public sealed class PyTorchCheckpoint : TensorSource
                     + $"{storage.Elements} of {storage.Type.SafeTensorsName()}; get or write the file anew");
         });
         return _records.Keys.Any(name => name.StartsWith(folder + CodeFolder, StringComparison.Ordinal))
-            ? "TorchScript archive" : "PyTorch checkpoint";
+            ? TorchScriptFormat : "PyTorch checkpoint";
     }
 
     private ZipEntry Stored(string name) => !_records.TryGetValue(name, out ZipEntry? entry)

@@ -15,10 +15,23 @@ public abstract class TensorSource : IDisposable
     /// <summary>Bytes that are mapped at once; whole elements of every type.</summary>
     internal const int PieceBytes = 8 << 20;
 
+    /// <summary>What stands before the names of OpenCLIP's weights.</summary>
+    private const string OpenClipPrefix = "open_clip_";
+
+    // OpenCLIP's repositories hold Hugging Face's files too, which bring more of the configuration in standard places.
+    private static readonly string[] DefaultNames = [SafeTensors.DefaultName, PyTorchCheckpoint.DefaultName,
+        OpenClipPrefix + SafeTensors.DefaultName, OpenClipPrefix + PyTorchCheckpoint.DefaultName];
+
     private protected TensorSource(string path) => Path = path;
 
     /// <summary>The file or folder that was opened, for messages.</summary>
     public string Path { get; }
+
+    /// <summary>Whether the file has a name by which it is the model of its folder, so that the configuration in the
+    /// folder is its own.</summary>
+    internal bool IsModelOfFolder => System.IO.Path.GetFileName(Path) is var name
+        && (name.StartsWith(OpenClipPrefix, StringComparison.Ordinal)
+            || DefaultNames.Any(known => name == known || name == known + ShardIndex.Suffix));
 
     /// <summary>Every tensor by its name, in the order of the files.</summary>
     public abstract IReadOnlyDictionary<string, TensorEntry> Tensors { get; }
@@ -35,8 +48,9 @@ public abstract class TensorSource : IDisposable
 
     /// <summary>
     /// Opens weights by their content: safetensors, a checkpoint that PyTorch wrote (zip, TorchScript archive or legacy
-    /// form), a sharded index of either (*.index.json), a folder with model.safetensors or pytorch_model.bin (or their
-    /// indices), or what <see cref="HuggingFaceCache.Find"/> finds in the local cache.
+    /// form), a sharded index of either (*.index.json), a folder with model.safetensors or pytorch_model.bin (or
+    /// their indices) or one of the same names after "open_clip_", or what
+    /// <see cref="HuggingFaceCache.Find"/> finds in the local cache.
     /// </summary>
     /// <exception cref="InputException">There is no such file, or it is damaged; the message says what to
     /// do.</exception>
@@ -45,7 +59,7 @@ public abstract class TensorSource : IDisposable
         path = HuggingFaceCache.Find(path);
         if (!Directory.Exists(path))
             return path.EndsWith(ShardIndex.Suffix, StringComparison.Ordinal) ? new ShardIndex(path) : OpenFile(path);
-        foreach (string name in new[] { SafeTensors.DefaultName, PyTorchCheckpoint.DefaultName })
+        foreach (string name in DefaultNames)
         {
             string single = System.IO.Path.Combine(path, name);
             if (File.Exists(single))
@@ -53,9 +67,8 @@ public abstract class TensorSource : IDisposable
             if (File.Exists(single + ShardIndex.Suffix))
                 return new ShardIndex(single + ShardIndex.Suffix);
         }
-        throw new InputException($"{path}: no weights in this folder: expected {SafeTensors.DefaultName} or "
-            + $"{PyTorchCheckpoint.DefaultName}, or either with {ShardIndex.Suffix}; name the file if it is called "
-            + "otherwise");
+        throw new InputException($"{path}: no weights in this folder: expected {string.Join(" or ", DefaultNames)}, or "
+            + $"one of them with {ShardIndex.Suffix}; name the file if it is called otherwise");
     }
 
     /// <summary>Opens one file by its content.</summary>
@@ -106,7 +119,24 @@ public abstract class TensorSource : IDisposable
     /// <param name="name">Its name.</param>
     /// <param name="target">Span of as many elements as the tensor has.</param>
     /// <exception cref="InputException">No such tensor, or one of integers.</exception>
-    public void ReadFloats(string name, Span<float> target)
+    public void ReadFloats(string name, Span<float> target) => Read(name, target, checkFinite: false);
+
+    /// <summary>The same as <see cref="ReadFloats(string, Span{float})"/>, for numbers that a model computes
+    /// with.</summary>
+    /// <exception cref="InputException">No such tensor, one of integers, or one with a number that is not
+    /// finite.</exception>
+    internal void ReadFiniteFloats(string name, Span<float> target) => Read(name, target, checkFinite: true);
+
+    /// <summary>The same in an array of its own.</summary>
+    internal float[] ReadFiniteFloats(string name)
+    {
+        CheckFloating(name);
+        var values = GC.AllocateUninitializedArray<float>(Count(Entry(name)));
+        ReadFiniteFloats(name, values);
+        return values;
+    }
+
+    private void Read(string name, Span<float> target, bool checkFinite)
     {
         TensorEntry entry = CheckFloating(name);
         if (target.Length != entry.Count)
@@ -117,7 +147,19 @@ public abstract class TensorSource : IDisposable
             Span<float> part = target[done..Math.Min(target.Length, done + PieceBytes / size)];
             using MappedBytes bytes = Map(entry, (long)done * size, part.Length * size);
             Convert(bytes.Span, entry.Type, part);
+            // A piece is checked while the caches hold it.
+            if (checkFinite && !TensorPrimitives.IsFiniteAll<float>(part))
+                throw NotFinite(name, part, done);
         }
+    }
+
+    private InputException NotFinite(string name, ReadOnlySpan<float> part, int before)
+    {
+        int first = 0;
+        while (float.IsFinite(part[first]))
+            first++;
+        return Wrong(name, "finite numbers", $"{part[first]} at element {before + first}",
+            "the training has diverged or the file is damaged: use another, or get it anew");
     }
 
     private static void Convert(ReadOnlySpan<byte> bytes, TensorType type, Span<float> target)

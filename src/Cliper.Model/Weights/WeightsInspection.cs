@@ -38,6 +38,9 @@ public sealed record WeightsInspection
     /// <summary>Why it is no CLIP of this program's kind; null if it is.</summary>
     public string? NotClip { get; private init; }
 
+    /// <summary>What was assumed of the CLIP because nothing states it, a sentence each.</summary>
+    public IReadOnlyList<string> Warnings { get; private init; } = [];
+
     /// <summary>Parameters of the CLIP alone; null if it is none.</summary>
     public long? ClipParameters { get; private init; }
 
@@ -49,18 +52,22 @@ public sealed record WeightsInspection
 
     /// <summary>Looks at a file in any form that <see cref="TensorSource.Open"/> knows. Only its header is
     /// read.</summary>
+    /// <param name="path">The file or folder, or a name in the local cache.</param>
+    /// <param name="stated">Facts that hold against those of the file; null for none.</param>
     /// <exception cref="InputException">It cannot be read.</exception>
-    public static WeightsInspection Of(string path)
+    /// <exception cref="SettingsException">What is stated is no fact.</exception>
+    public static WeightsInspection Of(string path, ClipStatement? stated = null)
     {
         using TensorSource source = TensorSource.Open(path);
         var inspection = new WeightsInspection(source);
         try
         {
-            using ClipWeights weights = ClipWeightsLoader.Load(source);
+            using ClipWeights weights = ClipWeightsLoader.Load(source, stated: stated);
             return inspection with
             {
                 Clip = weights.Config,
                 Naming = weights.Naming,
+                Warnings = weights.Warnings,
                 ClipParameters = weights.Names.Sum(name => (long)weights.ShapeOf(name).Count),
             };
         }
@@ -74,25 +81,11 @@ public sealed record WeightsInspection
     /// "CLIP ViT 64x2/4, 12 pixels" or "CLIP ResNet 32x2-2-2-2, 64 pixels".</summary>
     public static string NameOf(ClipConfig config)
     {
+        string? name = Architectures.NameOf(config);
         if (config.ResNetBlocks is { } blocks)
-            return "CLIP " + ((config.VisionWidth, blocks, config.ImageSize) switch
-            {
-                (64, (3, 4, 6, 3), 224) => "RN50",
-                (64, (3, 4, 23, 3), 224) => "RN101",
-                (80, (4, 6, 10, 6), 288) => "RN50x4",
-                (96, (6, 8, 18, 8), 384) => "RN50x16",
-                (128, (3, 15, 36, 10), 448) => "RN50x64",
-                _ => $"ResNet {config.VisionWidth}x{blocks}, {config.ImageSize} pixels",
-            });
+            return $"CLIP {name ?? $"ResNet {config.VisionWidth}x{blocks}, {config.ImageSize} pixels"}";
         const int UsualPixels = 224;
-        string size = (config.VisionWidth, config.VisionLayers) switch
-        {
-            (768, 12) => "ViT-B",
-            (1024, 24) => "ViT-L",
-            (1280, 32) => "ViT-H",
-            _ => $"ViT {config.VisionWidth}x{config.VisionLayers}",
-        };
-        return $"CLIP {size}/{config.PatchSize}"
+        return $"CLIP {name ?? $"ViT {config.VisionWidth}x{config.VisionLayers}"}/{config.PatchSize}"
             + (config.ImageSize == UsualPixels ? "" : $", {config.ImageSize} pixels");
     }
 }

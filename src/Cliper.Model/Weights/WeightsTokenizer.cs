@@ -20,11 +20,9 @@ public static class WeightsTokenizer
     /// weights.</exception>
     public static ClipTokenizer For(ClipWeights weights, string weightsPath, string? tokenizerPath = null)
     {
-        string found = HuggingFaceCache.Find(weightsPath);
-        string folder = Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!;
+        string folder = FolderOf(weightsPath);
         BpeVocabulary vocabulary = tokenizerPath is not null ? BpeVocabulary.Load(tokenizerPath)
-            : BpeVocabulary.FromMetadata(weights.Metadata, weightsPath) ?? BpeVocabulary.LoadFolder(folder)
-            ?? BpeVocabulary.LoadFolder(Path.Combine(folder, BesideCheckpoints))
+            : Find(weights.Metadata, weightsPath)
             ?? throw new InputException($"{weightsPath}: no tokenizer in the weights' metadata or folder: put OpenAI's "
                 + $"{BpeVocabulary.OpenAIName}, or {BpeVocabulary.VocabularyName} and {BpeVocabulary.MergesName}, "
                 + "beside them, or name one");
@@ -34,5 +32,23 @@ public static class WeightsTokenizer
                 + $"{weights.Config.VocabularySize} as the weights {weightsPath} have; use the tokenizer that the "
                 + "weights were trained with");
         return new ClipTokenizer(vocabulary);
+    }
+
+    /// <summary>The vocabulary in weights' metadata, in their folder or in that of their run; null where there is
+    /// none.</summary>
+    /// <param name="metadata">Metadata of the weights.</param>
+    /// <param name="weightsPath">The file or folder they were opened from.</param>
+    /// <exception cref="InputException">It is damaged.</exception>
+    internal static BpeVocabulary? Find(IReadOnlyDictionary<string, string> metadata, string weightsPath)
+    {
+        string folder = FolderOf(weightsPath);
+        return BpeVocabulary.FromMetadata(metadata, weightsPath) ?? BpeVocabulary.LoadFolder(folder)
+            ?? BpeVocabulary.LoadFolder(Path.Combine(folder, BesideCheckpoints));
+    }
+
+    private static string FolderOf(string weightsPath)
+    {
+        string found = HuggingFaceCache.Find(weightsPath);
+        return Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!;
     }
 }

@@ -108,6 +108,34 @@ public sealed class FaceTemplateTests : TemporaryFolder
     }
 
     [Test]
+    public void Find_BoxesOfAnotherDetector_MeasuresThemBesideTheSamePoints()
+    {
+        using var detector = new BlazeFace();
+        Sample[] pictures = [.. LondonFaces.Some().Select(picture => SampleOf(picture.Name,
+            FaceTemplate.Usual.Place(detector.Find(picture.Image)[0]).Of(picture.Image)))];
+
+        FaceTemplate own = TrainingFaces.Find(pictures, detector, default).Template!;
+        FaceTemplate other = TrainingFaces.Find(pictures, detector, default, new TwiceAsLarge(detector)).Template!;
+        TrainingFaces none = TrainingFaces.Find(pictures, detector, default, new Elsewhere());
+
+        Assert.That(other.Points, Is.EqualTo(own.Points));
+        Assert.That(other.Side, Is.EqualTo(2 * own.Side).Within(0.02 * own.Side), "boxes are whole pixels");
+        Assert.That(other.Center.X, Is.EqualTo(own.Center.X).Within(0.01));
+        Assert.That(none.Found, Is.Zero, "a box that holds no nose is another face's");
+    }
+
+    private sealed class TwiceAsLarge(IFaceDetector network) : IFaceDetector
+    {
+        public IReadOnlyList<Face> Find(RgbImage image) =>
+            [.. network.Find(image).Select(face => new Face(face.Box.Widened(0.5f), 1, []))];
+    }
+
+    private sealed class Elsewhere : IFaceDetector
+    {
+        public IReadOnlyList<Face> Find(RgbImage image) => [new Face(new PixelBox(0, 0, 4, 4), 1, [])];
+    }
+
+    [Test]
     public void Find_PicturesWithoutFaces_EndsEarlyWithoutATemplate()
     {
         using var detector = new BlazeFace();
