@@ -115,7 +115,8 @@ internal sealed class PredictCommand : CliCommand
             ? PredictDrawings.Targets(folder, [.. samples.Select(sample => sample.Name)])
             : new Dictionary<string, string>();
         FileRoles roles = CheckOutputs(parsed, paths, samples, targets.Values);
-        VideoFile[] files = Open(videos, parsed, leftOut);
+        var unread = new Dictionary<string, string>();
+        VideoFile[] files = Open(videos, parsed, unread);
         using Device device = Common.OpenDevice(parsed);
         using Predictor predictor = _model.Open(request, parsed, device, () => ClassesOf(parsed));
         roles.Read(predictor.Path, "the model");
@@ -144,13 +145,13 @@ internal sealed class PredictCommand : CliCommand
         }
         if (Terminal.Json)
             Terminal.WriteJson(json => new PredictionDocument(model).Write(json, run.Warnings,
-                run.Skipped.Concat(leftOut).ToDictionary(), results));
+                run.Skipped.Concat(unread).Concat(leftOut).ToDictionary(), results));
         if (parsed.GetValue(_csv) is { } csv)
             WriteText(csv, new PredictionTable(model, parsed.GetValue(_csvSafe)).Lines(results, windows is not null));
         if (targets.Count > 0)
             drawings.WritePictures(parsed.GetValue(_annotate)!, targets, results, samples);
         SkippedPictures.SayLeftOut(Terminal, leftOut);
-        return SayWhatIsMissing(run.Skipped, results.Count);
+        return SayWhatIsMissing(run.Skipped.Concat(unread).ToDictionary(), results.Count);
     }
 
     /// <summary>The model that was asked for, or the one that answers where none was, which is said.</summary>
@@ -203,8 +204,8 @@ internal sealed class PredictCommand : CliCommand
         return answered == 0 && faceless == 0 ? ExitCode.Input : ExitCode.Done;
     }
 
-    /// <summary>The videos that can be opened; the others are left out unless that is an error.</summary>
-    private VideoFile[] Open(IEnumerable<string> videos, ParseResult parsed, Dictionary<string, string> leftOut)
+    /// <summary>The videos that can be opened; the others are skipped unless that is an error.</summary>
+    private VideoFile[] Open(IEnumerable<string> videos, ParseResult parsed, Dictionary<string, string> unread)
     {
         var files = new List<VideoFile>();
         foreach (string video in videos)
@@ -215,7 +216,7 @@ internal sealed class PredictCommand : CliCommand
             catch (InputException failure) when (!parsed.GetValue(_strict) && Path.Exists(video)
                 && failure.Remedy == Remedy.None)
             {
-                leftOut[video] = failure.Message;
+                unread[video] = failure.Message;
             }
         return [.. files];
     }
