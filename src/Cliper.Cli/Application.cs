@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Cliper.Cli.Commands;
+using Cliper.Model.Images;
 
 namespace Cliper.Cli;
 
@@ -38,6 +39,7 @@ internal static class Application
             }
             terminal.Json = parsed.GetValue(common.Json);
             terminal.Verbose = parsed.GetValue(common.Verbose);
+            PixelBudget.Limit = common.MemoryOf(parsed) ?? PixelBudget.UsualLimit;
             return parsed.Invoke(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,

@@ -79,6 +79,7 @@ internal static class Remedies
         Remedy.ResumeAsTraining => "go on with 'cliper-gpu train --resume'",
         Remedy.ResumeOrAllowUnfinished => "go on with 'cliper-gpu train --resume' and the run's folder, or take the "
             + "answer as it is with --allow-unfinished",
+        Remedy.AllowMemory => "allow more with --memory",
         Remedy.StateFacts => "--activation, --heads, --mean and --std state them",
         Remedy.GiveFrames => "without it, give folders of frames with --clips",
         _ => throw new ArgumentOutOfRangeException(nameof(remedy), remedy, null),

@@ -211,16 +211,17 @@ public sealed class ExpressionRecognizer : IDisposable
     public async IAsyncEnumerable<Recognition> RecognizeVideoAsync(string path, double rate = UsualRate,
         [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        VideoFile video = await Task.Run(() => VideoFile.Open(path, rate), cancellation).ConfigureAwait(false);
-        var tracker = new FaceTracker(_crop, path);
+        VideoFile video = await Task.Run(() => VideoFile.Open(path, rate, cancellation), cancellation)
+            .ConfigureAwait(false);
+        var tracker = new FaceTracker(_crop);
         using IEnumerator<RgbImage[]> chunks = video.Frames(damage: null, cancellation).Chunk(ImagesAtOnce)
             .GetEnumerator();
         int frame = 0;
         while (await Task.Run(chunks.MoveNext, cancellation).ConfigureAwait(false))
         {
             RgbImage[] images = chunks.Current;
-            IReadOnlyList<(int Id, Face? Face)>[] faces = await Task.Run(() => images.Select(tracker.Next).ToArray(),
-                cancellation).ConfigureAwait(false);
+            IReadOnlyList<(int Id, Face? Face)>[] faces = await Task.Run(() => images.Select(image =>
+                tracker.Next(image, path)).ToArray(), cancellation).ConfigureAwait(false);
             foreach (Recognition recognition in await Task.Run(() => Answer([.. images.Select(image => (path, image))],
                 faces, cancellation), cancellation).ConfigureAwait(false))
                 yield return recognition with { Time = TimeSpan.FromSeconds(frame++ / video.Rate) };
@@ -251,8 +252,9 @@ public sealed class ExpressionRecognizer : IDisposable
                     predictions.Enqueue(prediction);
             }
         }
-        return [.. images.Zip(faces, (image, found) => new Recognition(image.Name, image.Image.Width,
-            image.Image.Height, [.. found.Select(face => Named(face.Id, face.Face, predictions.Dequeue()))]))];
+        return [.. images.Zip(faces, (image, found) => new Recognition(image.Name, image.Image.OriginalWidth,
+            image.Image.OriginalHeight, [.. found.Select(face => Named(face.Id,
+                face.Face?.Scaled(image.Image.Reduction), predictions.Dequeue()))]))];
     }
 
     private RecognizedFace Named(int id, Face? face, Prediction prediction) =>

@@ -68,4 +68,7 @@ public enum Remedy
 
     /// <summary>Resume the run, or ask for an answer of what it has learned so far.</summary>
     ResumeOrAllowUnfinished,
+
+    /// <summary>Allow pictures more memory.</summary>
+    AllowMemory,
 }

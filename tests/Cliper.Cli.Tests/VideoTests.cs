@@ -154,9 +154,9 @@ public sealed class VideoTests
         Assert.That(skipped.GetProperty("file").GetString(), Is.EqualTo(In("none.png")));
         Assert.That(skipped.GetProperty("reason").GetString(), Is.EqualTo("no face found"));
         Assert.That(json.Error, Does.Contain("no face was found in 1 of 2 files"));
-        Assert.That(csv.Out.Split('\n')[1..3].Select(line => line.Split(',')[1..8]), Is.EqualTo(new string[][]
+        Assert.That(csv.Out.Split('\n')[1..3].Select(line => line.Split(',')[1..9]), Is.EqualTo(new string[][]
         {
-            ["0", "4", "4", "40", "40", "1", "happiness"], ["1", "62", "62", "30", "30", "1", "sadness"],
+            ["0", "4", "4", "40", "40", "1", "", "happiness"], ["1", "62", "62", "30", "30", "1", "", "sadness"],
         }));
         Assert.That(text.Out, Does.Contain("face at 62,62,30,30"));
         RgbImage seen = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(In("seen.png")), "seen");
@@ -247,6 +247,70 @@ public sealed class VideoTests
         Assert.That(box[0] + box[2] / 2, Is.EqualTo(190 + 12).Within(6));
         Assert.That(ColoredColumns(last).Max(), Is.EqualTo(box[0] + box[2]).Within(4), "the second face's frame");
     }
+
+    [Test]
+    public void AnswersCarryTheShareOfFramesWithTheFace()
+    {
+        // The dark square is there in the second half, and never in the other video.
+        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=192x128:r=10:d=1.6", "-f", "lavfi", "-i",
+            "color=0x282828:s=24x24:r=10:d=1.6", "-filter_complex", "overlay=x=60:y=50:enable='gte(t,0.75)'",
+            In("half.mp4"));
+        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=192x128:r=10:d=1.6", "-f", "lavfi", "-i",
+            "color=0x282828:s=24x24:r=10:d=1.6", "-filter_complex", "overlay=x=60:y=50", In("always.mp4"));
+        Ffmpeg("-f", "lavfi", "-i", "color=0xd2d2d2:s=192x128:r=10:d=1.6", In("never.mp4"));
+        string[] detector = ["--face-detector", Path.Combine(Checkout.Root, "tests", "cascades", "dark-square.xml")];
+
+        ProgramRun json = Predict(In("half.mp4"), [In("never.mp4"), "--json", .. detector]),
+            always = Predict(In("always.mp4"), ["--json", .. detector]),
+            csv = Predict(In("half.mp4"), [In("never.mp4"), "--csv", "-", .. detector]),
+            text = Predict(In("never.mp4"), detector);
+
+        Assert.That(json.ExitCode, Is.Zero, json.Error);
+        JsonElement[] faces = [.. json.Json.GetProperty("results").EnumerateArray().Select(file =>
+            file.GetProperty("faces").EnumerateArray().Single())];
+        Assert.That(faces.Select(face => face.GetProperty("faceShare").GetDouble()), Is.EqualTo(new[] { 0.5, 0 }));
+        Assert.That(Sadness(faces[0]), Is.EqualTo(Sadness(Answer(always))).Within(0.02),
+            "the frames without the face do not count");
+        Assert.That(faces[1].GetProperty("expression").ValueKind, Is.EqualTo(JsonValueKind.Null));
+        Assert.That(faces[1].TryGetProperty("probabilities", out _), Is.False);
+        string[][] rows = [.. csv.Out.TrimEnd().Split('\n').Select(line => line.Split(','))];
+        int share = Array.IndexOf(rows[0], "faceShare"), expression = Array.IndexOf(rows[0], "expression");
+        Assert.That(rows[1..].Select(row => (row[share], row[expression])),
+            Is.EqualTo(new[] { ("0.5", faces[0].GetProperty("expression").GetString()), ("0", "") }));
+        Assert.That(text.Out, Does.StartWith("no face"));
+    }
+
+    [Test]
+    public void FramesOfAFolderWithoutAFaceDoNotCount()
+    {
+        foreach (string clip in new[] { "always", "half", "never" })
+            for (int frame = 0; frame < 4; frame++)
+            {
+                var pixels = new byte[192 * 128 * 3];
+                for (int i = 0; i < pixels.Length; i++)
+                {
+                    int x = i / 3 % 192, y = i / 3 / 192;
+                    bool isThere = clip == "always" || clip == "half" && frame >= 2;
+                    bool isFace = isThere && x is >= 60 and < 84 && y is >= 50 and < 74;
+                    pixels[i] = (byte)(isFace ? 40 : 210);
+                }
+                Directory.CreateDirectory(In("frames", clip));
+                File.WriteAllBytes(In("frames", clip, $"{frame}.png"),
+                    SkiaImageCodec.Instance.Encode(new RgbImage(192, 128, pixels), ImageFormat.Png));
+            }
+        ProgramRun run = Predict(In("frames"), "--clips", "--json", "--face-detector",
+            Path.Combine(Checkout.Root, "tests", "cascades", "dark-square.xml"));
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        JsonElement[] faces = [.. run.Json.GetProperty("results").EnumerateArray().Select(file =>
+            file.GetProperty("faces").EnumerateArray().Single())];
+        Assert.That(faces.Select(face => face.GetProperty("faceShare").GetDouble()),
+            Is.EqualTo(new[] { 1, 0.5, 0 }));
+        Assert.That(Sadness(faces[1]), Is.EqualTo(Sadness(faces[0])).Within(1e-4));
+        Assert.That(faces[2].GetProperty("expression").ValueKind, Is.EqualTo(JsonValueKind.Null));
+    }
+
+    private static double Sadness(JsonElement face) =>
+        face.GetProperty("probabilities").GetProperty("sadness").GetDouble();
 
     [TestCase(2, "exclude each other", "clip.mp4", "--face-box", "1,2,3,4", "--face-detector", "some.xml")]
     [TestCase(2, "exclude each other", "clip.mp4", "--faces", "all", "--face-detector", "none")]

@@ -23,8 +23,6 @@ public sealed partial class SourceHabitsTests
     [
         // The vocabulary of the shipped weights was built from captions with this word.
         "\"grey\"",
-        // Types of FFMpegCore and of .NET have these names.
-        "FFProbe.Analyse(",
     ];
 
     /// <remarks>

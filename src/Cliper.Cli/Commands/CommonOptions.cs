@@ -57,6 +57,15 @@ internal sealed partial class CommonOptions(Terminal terminal)
         Recursive = true,
     };
 
+    public Option<string?> Memory { get; } = new("--memory")
+    {
+        Description =
+            "Memory that pictures may take together while they are decoded, such as 500MiB; without it an eighth of "
+            + "the machine's, at most 1 GiB.",
+        HelpName = "SIZE",
+        Recursive = true,
+    };
+
     public Option<bool> NoGraphs { get; } = new("--no-graphs")
     {
         Description = "Launches a training step's kernels one by one on the card, not as one CUDA graph.",
@@ -72,7 +81,7 @@ internal sealed partial class CommonOptions(Terminal terminal)
         Recursive = true,
     };
 
-    public IReadOnlyList<Option> All => [Json, Device, GpuMemory, NoGraphs, Precision, Threads, Verbose];
+    public IReadOnlyList<Option> All => [Json, Device, GpuMemory, Memory, NoGraphs, Precision, Threads, Verbose];
 
     /// <summary>The number of threads that was asked for; 0 is one a core.</summary>
     /// <exception cref="SettingsException">It is out of range.</exception>
@@ -92,7 +101,7 @@ internal sealed partial class CommonOptions(Terminal terminal)
     {
         string device = parsed.GetValue(Device)!;
         int threads = ThreadsOf(parsed);
-        long memory = MemoryOf(parsed);
+        long memory = SizeOf(parsed, GpuMemory) ?? 0;
         ElementType stored = StoredOf(parsed);
         bool graphs = !parsed.GetValue(NoGraphs);
         switch (device)
@@ -151,10 +160,14 @@ internal sealed partial class CommonOptions(Terminal terminal)
                 + Suggestion.Hint(name, names));
     }
 
-    private long MemoryOf(ParseResult parsed)
+    /// <summary>Memory that pictures may take; null where none is given.</summary>
+    /// <exception cref="SettingsException">It is no size.</exception>
+    public long? MemoryOf(ParseResult parsed) => SizeOf(parsed, Memory);
+
+    private static long? SizeOf(ParseResult parsed, Option<string?> option)
     {
-        if (parsed.GetValue(GpuMemory) is not { } text)
-            return 0;
+        if (parsed.GetValue(option) is not { } text)
+            return null;
         Match size = Size().Match(text);
         if (size.Success && double.TryParse(size.Groups[1].Value, CultureInfo.InvariantCulture, out double number))
         {
@@ -171,7 +184,7 @@ internal sealed partial class CommonOptions(Terminal terminal)
                 return (long)bytes;
         }
         throw new SettingsException(
-            $"--gpu-memory is '{text}'; expected a size above zero with its unit, such as 8GiB or 500MiB");
+            $"{option.Name} is '{text}'; expected a size above zero with its unit, such as 8GiB or 500MiB");
     }
 
     [GeneratedRegex(@"^(\d+(?:\.\d+)?) ?([KMG]i?B)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]

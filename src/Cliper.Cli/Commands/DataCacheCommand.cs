@@ -36,7 +36,7 @@ internal sealed class DataCacheCommand : CliCommand
 
     public DataCacheCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
         : base("cache",
-            "Decodes and resizes all pictures into one memory-mapped file a split, with checksums. A file that is "
+            "Decodes and resizes all pictures into one file a split, with checksums. A file that is "
             + "whole and up to date is kept.",
             terminal, common, cancellation)
     {

@@ -7,12 +7,24 @@ namespace Cliper.Cli.Commands;
 /// <summary>Which data set is meant, and how it is read.</summary>
 internal sealed class DataSetArguments
 {
-    private readonly Argument<string> _name = new("DATASET")
+    private const string Recognized = "auto";
+
+    private readonly Option<string?> _data = new("--data")
     {
-        Description = $"Layout of the data: {string.Join(", ", DataSetRegistry.Names)}.",
+        Description = "Folder or file of the data set.",
+        HelpName = "PATH",
     };
 
-    private readonly Argument<string> _path = new("DIR") { Description = "Folder or file of the data set." };
+    private readonly Option<string?> _dataSet = new("--dataset")
+    {
+        Description = $"Layout of the data: {string.Join(", ", DataSetRegistry.Names)}; without it, {Recognized}.",
+        HelpName = "NAME",
+    };
+
+    // From before --data and --dataset.
+    private readonly Argument<string?> _name = new("DATASET") { Arity = ArgumentArity.ZeroOrOne, Hidden = true };
+
+    private readonly Argument<string?> _path = new("DIR") { Arity = ArgumentArity.ZeroOrOne, Hidden = true };
 
     private readonly Option<int> _fold = new("--fold")
     {
@@ -26,6 +38,8 @@ internal sealed class DataSetArguments
     /// <summary>All of them, added to <paramref name="command"/>.</summary>
     public void AddTo(Command command)
     {
+        command.Add(_data);
+        command.Add(_dataSet);
         command.Add(_name);
         command.Add(_path);
         command.Add(_fold);
@@ -36,7 +50,10 @@ internal sealed class DataSetArguments
     /// <exception cref="SettingsException">An unknown layout or choice.</exception>
     public (string Name, string Path, DataSetOptions Options) Resolve(ParseResult parsed)
     {
-        string name = parsed.GetValue(_name)!, path = parsed.GetValue(_path)!;
+        string? path = Given(parsed, _data, _path);
+        if (path is null)
+            throw new SettingsException("give the folder or file of the data set with --data");
+        string name = Given(parsed, _dataSet, _name) ?? Recognized;
         if (!DataSetRegistry.Names.Contains(name))
             throw new SettingsException(
                 $"there is no data set format '{name}'; known are {string.Join(", ", DataSetRegistry.Names)}"
@@ -44,4 +61,12 @@ internal sealed class DataSetArguments
         return (name, path, _choices.Over(parsed, new DataChoices())
             .Over(new DataSetOptions { Fold = parsed.GetValue(_fold) }));
     }
+
+    private static string? Given(ParseResult parsed, Option<string?> option, Argument<string?> old) =>
+        (parsed.GetValue(option), parsed.GetValue(old)) switch
+        {
+            (null, var value) => value,
+            (var value, null) => value,
+            _ => throw new SettingsException($"{option.Name} and {old.Name} exclude each other: give {option.Name}"),
+        };
 }

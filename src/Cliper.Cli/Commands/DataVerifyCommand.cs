@@ -50,9 +50,9 @@ internal sealed class DataVerifyCommand : CliCommand
             Terminal.Out.WriteLine(note);
         Table table = new Table().Border(TableBorder.Simple).AddColumn("class");
         foreach (SplitCount split in report.Splits)
-            table.AddColumn(new TableColumn(Markup.Escape(split.Name)).RightAligned());
+            table.AddColumn(new TableColumn(Markup.Escape(Format.Printable(split.Name))).RightAligned());
         foreach (string name in report.Splits.SelectMany(split => split.Classes).Select(entry => entry.Name).Distinct())
-            table.AddRow([Markup.Escape(name), .. report.Splits.Select(split =>
+            table.AddRow([Markup.Escape(Format.Printable(name)), .. report.Splits.Select(split =>
                 split.Classes.FirstOrDefault(entry => entry.Name == name) is { } entry ? Of(entry.Found, entry.Expected)
                 : "-")]);
         table.AddRow(["all", .. report.Splits.Select(split => Of(split.Found, split.Expected))]);
@@ -82,7 +82,7 @@ internal sealed class DataVerifyCommand : CliCommand
     private void List(string title, IReadOnlyList<string> lines)
     {
         foreach (string line in lines.Take(MostListed))
-            Terminal.Out.WriteLine($"{title}: {line}");
+            Terminal.Out.WriteLine($"{title}: {Format.Printable(line)}");
         if (lines.Count > MostListed)
             Terminal.Out.WriteLine($"{title}: {lines.Count - MostListed} more (--json lists all)");
     }

@@ -70,6 +70,13 @@ internal sealed class EmbedCommand : CliCommand
         IReadOnlyList<Sample> samples = ImageFiles.Pictures(images, leftOut.Add);
         IReadOnlyList<string> texts = textFile is null ? [] : ReadTexts(textFile);
         string path = parsed.GetValue(_out)!;
+        var roles = new FileRoles();
+        roles.Read(textFile, _texts.Name);
+        roles.Read(parsed.GetValue(_weights), _weights.Name);
+        roles.Read(parsed.GetValue(_tokenizer), _tokenizer.Name);
+        foreach (Sample sample in samples)
+            roles.Read(sample.Name, _images.Name);
+        roles.Write(path, _out.Name);
         AtomicFile.Check(path);
         using Device device = Common.OpenDevice(parsed);
         using var embedder = new Embedder(device, parsed.GetValue(_weights)!, _facts.Read(parsed));
@@ -112,6 +119,7 @@ internal sealed class EmbedCommand : CliCommand
     private static string[] ReadTexts(string path)
     {
         string[] lines;
+        RegularFile.Require(path);
         try
         {
             lines = File.ReadAllLines(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false,

@@ -43,6 +43,9 @@ internal sealed class FaceOptions
     /// <summary>The options.</summary>
     public IReadOnlyList<Option> Options => [_faces, _detector, _box];
 
+    /// <summary>The options whose values may be files that are read.</summary>
+    public IReadOnlyList<Option<string?>> Files => [_faces, _detector];
+
     /// <summary>The choice that was asked for, files read.</summary>
     /// <exception cref="SettingsException">Two of the options exclude each other, or a value is none.</exception>
     /// <exception cref="InputException">A cascade or a table cannot be read.</exception>

@@ -59,6 +59,9 @@ internal sealed class ModelOptions
             : Predictor.Load(request.Find(), device, flip, parsed.GetValue(_allowUnfinished));
     }
 
+    /// <summary>The options whose values may be files or folders that are read.</summary>
+    public IReadOnlyList<Option<string?>> Files => [_model, _checkpoint, _run, _weights];
+
     /// <summary>The model that was asked for, not yet looked for; null where none was.</summary>
     /// <exception cref="SettingsException">More than one of the options is given.</exception>
     public ModelRequest? Read(ParseResult parsed)

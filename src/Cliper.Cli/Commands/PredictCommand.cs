@@ -13,7 +13,7 @@ namespace Cliper.Cli.Commands;
 /// <summary>The expressions in pictures and videos.</summary>
 internal sealed class PredictCommand : CliCommand
 {
-    private const string StandardOutput = "-", StandardInput = "-";
+    private const string StandardOutput = "-";
 
     /// <summary>The classes of CLIP weights that are given without classes: the seven of most data sets.</summary>
     private static readonly string[] UsualClasses =
@@ -48,6 +48,11 @@ internal sealed class PredictCommand : CliCommand
     {
         Description = "Writes the result as a CSV file; - is standard output.",
         HelpName = "FILE",
+    };
+
+    private readonly Option<bool> _csvSafe = new("--csv-safe")
+    {
+        Description = "Texts of the CSV file that a spreadsheet would compute as formulas (= + - @) begin with '.",
     };
 
     private readonly Option<int?> _window = new("--window")
@@ -90,7 +95,7 @@ internal sealed class PredictCommand : CliCommand
     {
         Add(_paths);
         foreach (Option option in (Option[])[.. _model.Options, _classes, _minProbability, _clips, _window, _stride,
-            _rate, _csv, _plot, _annotate, .. _faces.Options, _strict])
+            _rate, _csv, _csvSafe, _plot, _annotate, .. _faces.Options, _strict])
             Add(option);
     }
 
@@ -103,12 +108,18 @@ internal sealed class PredictCommand : CliCommand
         string[] videos = [.. paths.Where(ImageFiles.IsVideo)], others = [.. paths.Except(videos)];
         (int Window, int Stride)? windows = Windows(parsed, videos.Length, others.Length);
         var leftOut = new Dictionary<string, string>();
-        CheckOutputs(parsed, windows is not null);
         IReadOnlyList<Sample> samples = others.Length == 0 ? [] : clips ? ImageFiles.Clips(others, leftOut.Add)
             : Pictures(others, leftOut.Add);
-        VideoFile[] files = [.. videos.Select(video => VideoFile.Open(video, parsed.GetValue(_rate)))];
+        IReadOnlyDictionary<string, string> targets = windows is null && !clips
+            && parsed.GetValue(_annotate) is { } folder
+            ? PredictDrawings.Targets(folder, [.. samples.Select(sample => sample.Name)])
+            : new Dictionary<string, string>();
+        FileRoles roles = CheckOutputs(parsed, paths, samples, targets.Values);
+        var unread = new Dictionary<string, string>();
+        VideoFile[] files = Open(videos, parsed, unread);
         using Device device = Common.OpenDevice(parsed);
         using Predictor predictor = _model.Open(request, parsed, device, () => ClassesOf(parsed));
+        roles.Read(predictor.Path, "the model");
         var model = new AnsweringModel(request.Name, predictor.Path, predictor.Method,
             request.NotesOf(predictor), new ExpressionNames(predictor.Classes, leastProbability));
         foreach (string note in model.Notes)
@@ -134,13 +145,13 @@ internal sealed class PredictCommand : CliCommand
         }
         if (Terminal.Json)
             Terminal.WriteJson(json => new PredictionDocument(model, Cancellation).Write(json, run.Warnings,
-                run.Skipped.Concat(leftOut).ToDictionary(), results));
+                run.Skipped.Concat(unread).Concat(leftOut).ToDictionary(), results));
         if (parsed.GetValue(_csv) is { } csv)
-            WriteText(csv, new PredictionTable(model).Lines(results, windows is not null));
-        if (windows is null && parsed.GetValue(_annotate) is { } annotated)
-            drawings.WritePictures(annotated, results, samples);
+            WriteText(csv, new PredictionTable(model, parsed.GetValue(_csvSafe)).Lines(results, windows is not null));
+        if (targets.Count > 0)
+            drawings.WritePictures(parsed.GetValue(_annotate)!, targets, results, samples);
         SkippedPictures.SayLeftOut(Terminal, leftOut);
-        return SayWhatIsMissing(run.Skipped, results.Count);
+        return SayWhatIsMissing(run.Skipped.Concat(unread).ToDictionary(), results.Count);
     }
 
     /// <summary>The model that was asked for, or the one that answers where none was, which is said.</summary>
@@ -175,16 +186,11 @@ internal sealed class PredictCommand : CliCommand
     /// <summary>The pictures of paths, and the one from standard input; what folders have beside is told.</summary>
     private IReadOnlyList<Sample> Pictures(string[] paths, Action<string, string> leftOut)
     {
-        if (!paths.Contains(StandardInput))
+        if (!paths.Contains(StandardInputPicture.Path))
             return ImageFiles.Pictures(paths, leftOut);
-        using var content = new MemoryStream();
-        using (Stream input = Terminal.In)
-            input.CopyTo(content);
-        if (content.Length == 0)
-            throw new InputException($"{StandardInput}: nothing came from standard input; expected a picture");
-        string[] others = [.. paths.Where(path => path != StandardInput)];
-        return [new Sample(StandardInput, 0, [new EncodedFrame(StandardInput, content.ToArray())]),
-            .. others.Length == 0 ? [] : ImageFiles.Pictures(others, leftOut)];
+        using Stream input = Terminal.In;
+        string[] others = [.. paths.Where(path => path != StandardInputPicture.Path)];
+        return [StandardInputPicture.Read(input), .. others.Length == 0 ? [] : ImageFiles.Pictures(others, leftOut)];
     }
 
     /// <summary>Says which files have no answer, and why; the exit code that follows.</summary>
@@ -198,14 +204,54 @@ internal sealed class PredictCommand : CliCommand
         return answered == 0 && faceless == 0 ? ExitCode.Input : ExitCode.Done;
     }
 
-    private void CheckOutputs(ParseResult parsed, bool windows)
+    /// <summary>The videos that can be opened; the others are skipped unless that is an error.</summary>
+    private VideoFile[] Open(IEnumerable<string> videos, ParseResult parsed, Dictionary<string, string> unread)
+    {
+        var files = new List<VideoFile>();
+        foreach (string video in videos)
+            try
+            {
+                files.Add(VideoFile.Open(video, parsed.GetValue(_rate), Cancellation));
+            }
+            catch (InputException failure) when (!parsed.GetValue(_strict) && Path.Exists(video)
+                && failure.Remedy == Remedy.None)
+            {
+                unread[video] = failure.Message;
+            }
+        return [.. files];
+    }
+
+    /// <summary>Refuses outputs that cannot be written, and those that would replace what is read.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="paths">Inputs as they are given.</param>
+    /// <param name="samples">Pictures that folders hold.</param>
+    /// <param name="annotated">Files of annotated pictures.</param>
+    private FileRoles CheckOutputs(ParseResult parsed, string[] paths, IReadOnlyList<Sample> samples,
+        IEnumerable<string> annotated)
     {
         if (Terminal.Json && parsed.GetValue(_csv) == StandardOutput)
             throw new SettingsException("--json and --csv - both write to standard output: give --csv a file");
-        foreach (string? output in new[] { parsed.GetValue(_csv), parsed.GetValue(_plot), parsed.GetValue(_annotate) })
-            if (output is not (null or StandardOutput) && !(output == parsed.GetValue(_annotate) && !windows
-                && Directory.Exists(output)))
-                AtomicFile.Check(output);
+        var roles = new FileRoles();
+        foreach (string path in paths.Where(File.Exists).Concat(samples.SelectMany(sample => sample.Frames)
+            .Select(frame => frame.Name)))
+            roles.Read(path, "PATH");
+        foreach (Option<string?> option in _faces.Files.Concat(_model.Files))
+            roles.Read(parsed.GetValue(option), option.Name);
+        foreach (Option<string?> option in new[] { _csv, _plot })
+            Check(parsed.GetValue(option), option.Name);
+        // A single picture with an answer is written to the path itself.
+        if (!Directory.Exists(parsed.GetValue(_annotate)))
+            Check(parsed.GetValue(_annotate), _annotate.Name);
+        foreach (string picture in annotated.Where(picture => picture != parsed.GetValue(_annotate)))
+            Check(picture, _annotate.Name);
+        return roles;
+
+        void Check(string? path, string name)
+        {
+            roles.Write(path, name);
+            if (path is not (null or StandardOutput))
+                AtomicFile.Check(path);
+        }
     }
 
     /// <summary>Window and stride; null for one answer a file.</summary>

@@ -43,26 +43,28 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
         }
     }
 
-    /// <summary>An answer for each clip, a folder of frames; of each frame the largest face, or its center.</summary>
-    public IEnumerable<FileResult> Clips(IReadOnlyList<Sample> clips)
+    /// <summary>An answer for each clip, a folder of frames: for its largest face, or for the centers of its
+    /// frames.</summary>
+    public IEnumerable<FileResult> Clips(IReadOnlyList<Sample> clips) => crop.Seeks ? ClipFaces(clips)
+        : ClipCenters(clips);
+
+    private IEnumerable<FileResult> ClipFaces(IReadOnlyList<Sample> clips)
     {
-        int frames = 0, faceless = 0;
-        IReadOnlyList<Sample> cut = ImageFiles.Cut(clips, crop, (_, face) =>
-        {
-            Interlocked.Increment(ref frames);
-            if (face is null)
-                Interlocked.Increment(ref faceless);
-        });
+        VideoPredictor model = ForVideo();
+        return Answers(clips, clip => clip.Name, clip => [model.Predict(clip, cancellation)],
+            (clip, faces) => Result(clip.Name, faces) with { Frames = clip.Frames.Count });
+    }
+
+    private IEnumerable<FileResult> ClipCenters(IReadOnlyList<Sample> clips)
+    {
+        IReadOnlyList<Sample> cut = ImageFiles.Cut(clips, crop, (_, _) => { });
         Dictionary<string, int> counts = clips.ToDictionary(clip => clip.Name, clip => clip.Frames.Count);
         foreach (FilePrediction answer in predictor.PredictClips(cut, strict,
             (name, reason) => _skipped[name] = reason, cancellation))
             yield return new FileResult(answer.File, [new FaceResult(null, answer.Prediction)])
             {
-                Frames =
-                counts[answer.File]
+                Frames = counts[answer.File],
             };
-        if (crop.Seeks && faceless > 0)
-            Say($"no face was found in {faceless} of {frames} pictures; of those the center is taken");
     }
 
     /// <summary>An answer for each face of each video; one that cannot be decoded is left out unless that is an
@@ -70,36 +72,41 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
     public IEnumerable<FileResult> Videos(IEnumerable<VideoFile> videos)
     {
         VideoPredictor model = ForVideo();
-        foreach (VideoFile video in videos)
-        {
-            IReadOnlyList<VideoFace> faces;
-            try
-            {
-                faces = model.Predict(video, cancellation);
-            }
-            catch (InputException failure) when (!strict)
-            {
-                _skipped[video.Path] = failure.Message;
-                continue;
-            }
-            yield return Result(video, faces);
-        }
+        return Answers(videos, video => video.Path, video => model.Predict(video, cancellation), Result);
     }
 
     /// <summary>An answer for each face of each video and for its windows.</summary>
     public IEnumerable<FileResult> Timelines(IEnumerable<VideoFile> videos, int window, int stride)
     {
         VideoPredictor model = ForVideo();
-        foreach (VideoFile video in videos)
-            yield return Result(video, model.Timeline(video, window, stride, cancellation));
+        return Answers(videos, video => video.Path, video => model.Timeline(video, window, stride, cancellation),
+            Result);
+    }
+
+    private IEnumerable<FileResult> Answers<T>(IEnumerable<T> inputs, Func<T, string> nameOf,
+        Func<T, IReadOnlyList<VideoFace>> answer, Func<T, IReadOnlyList<VideoFace>, FileResult> result)
+    {
+        foreach (T input in inputs)
+        {
+            IReadOnlyList<VideoFace> faces;
+            try
+            {
+                faces = answer(input);
+            }
+            catch (InputException failure) when (!strict)
+            {
+                _skipped[nameOf(input)] = failure.Message;
+                continue;
+            }
+            yield return result(input, faces);
+        }
     }
 
     private static FileResult Result(VideoFile video, IReadOnlyList<VideoFace> faces) =>
-        new(video.Path, [.. faces.Select(face => new FaceResult(null, face.Prediction, face))])
-        {
-            Frames = video.FrameCount,
-            Rate = video.Rate,
-        };
+        Result(video.Path, faces) with { Frames = video.FrameCount, Rate = video.Rate };
+
+    private static FileResult Result(string name, IReadOnlyList<VideoFace> faces) =>
+        new(name, [.. faces.Select(face => new FaceResult(null, face.Prediction, face))]);
 
     private VideoPredictor ForVideo() => predictor.ForVideo(crop, strict, Say, text => Say($"warning: {text}"));
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Cliper.Model;
 using Cliper.Model.Checkpoints;
+using Cliper.Model.IO;
 using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Commands;
@@ -69,6 +70,10 @@ internal sealed class WeightsConvertCommand : CliCommand
         string path = WeightsArguments.Find(parsed.GetValue(_path)!), output = parsed.GetValue(_out)!;
         ClipNaming? naming = Choose("--naming", parsed.GetValue(_naming)!, Namings);
         TensorType type = Choose("--type", parsed.GetValue(_type)!, Types);
+        var roles = new FileRoles();
+        roles.Read(path, "PATH");
+        roles.Write(output, _out.Name);
+        AtomicFile.Check(output);
         WeightsConversion result = WeightsConversion.Convert(path, output, naming, type, parsed.GetValue(_prefix),
             _facts.Read(parsed), Cancellation);
         foreach (string warning in result.Warnings)

@@ -8,6 +8,8 @@ namespace Cliper.Cli;
 /// <summary>An evaluation as text and as JSON.</summary>
 internal static class EvaluationOutput
 {
+    private const int TerminalColumns = 80, ShortestName = 4, NarrowestRows = 9;
+
     /// <summary>
     /// The members "war", "uar", "classes", "confusion", "samples", "split" of the object that is being written.
     /// </summary>
@@ -54,14 +56,47 @@ internal static class EvaluationOutput
     {
         terminal.Out.WriteLine(
             $"{split}, {matrix.Samples} samples: WAR {Format.Percent(matrix.War)}, UAR {Format.Percent(matrix.Uar)}");
-        Table table = new Table().Border(TableBorder.Simple).AddColumn("true \\\npredicted");
-        // Seven expressions fit 80 columns without padding; the border leaves a space between columns.
-        foreach (string name in matrix.Classes.Append("recall"))
-            table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned().Padding(0, 0));
         long[][] rows = matrix.ToRows();
+        string[] classes = [.. matrix.Classes.Select(Format.Printable)];
+        int[] digits = [.. Enumerable.Range(0, rows.Length).Select(column =>
+            rows.Max(row => $"{row[column]}".Length))];
+        string[] columns = ColumnNames(classes, digits);
+        bool isNumbered = columns[0] == "1";
+        var first = new TableColumn("true \\\npredicted");
+        if (isNumbered)
+            first.Width(Math.Max(NarrowestRows, TerminalColumns - Around(classes.Length)
+                - columns.Zip(digits, (name, width) => Math.Max(name.Length, width)).Sum()));
+        Table table = new Table().Border(TableBorder.Simple).AddColumn(first);
+        // The border leaves a space between columns, so that they need no padding.
+        foreach (string name in columns.Append("recall"))
+            table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned().Padding(0, 0));
         for (int actual = 0; actual < rows.Length; actual++)
-            table.AddRow([Markup.Escape(matrix.Classes[actual]), .. rows[actual].Select(count => $"{count}"),
-                Format.Percent(matrix.Score(actual).Recall)]);
+            table.AddRow([Markup.Escape(isNumbered ? $"{actual + 1} {classes[actual]}" : classes[actual]),
+                .. rows[actual].Select(count => $"{count}"), Format.Percent(matrix.Score(actual).Recall)]);
         terminal.Human.Write(table);
     }
+
+    /// <summary>
+    /// Names of the columns: those of the classes, cut so that the table fits a terminal, or numbers where too little
+    /// would be left of the names to tell them apart.
+    /// </summary>
+    /// <param name="classes">Names of the classes, which the rows have whole.</param>
+    /// <param name="digits">Characters of the largest count of each column.</param>
+    internal static string[] ColumnNames(IReadOnlyList<string> classes, IReadOnlyList<int> digits)
+    {
+        int room = TerminalColumns - Around(classes.Count)
+            - Math.Max("predicted".Length, classes.Max(name => name.Length));
+        for (int length = classes.Max(name => name.Length); length >= ShortestName; length--)
+        {
+            string[] names = [.. classes.Select(name => name.Length <= length ? name : $"{name[..(length - 1)]}.")];
+            if (names.Distinct().Count() == names.Length
+                && names.Zip(digits, (name, width) => Math.Max(name.Length, width)).Sum() <= room)
+                return names;
+        }
+        return [.. Enumerable.Range(1, classes.Count).Select(number => $"{number}")];
+    }
+
+    /// <summary>Columns of a terminal beside the names and counts: the padding of the first column, the shares, and a
+    /// space at each border.</summary>
+    private static int Around(int classes) => 2 + "100.0 %".Length + classes + 3;
 }

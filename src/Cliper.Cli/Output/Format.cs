@@ -21,6 +21,17 @@ internal static class Format
     /// <summary>A share such as "91.6 %"; a dash for null.</summary>
     public static string Percent(double? share) => share is { } value ? Invariant($"{100 * value:F1} %") : "-";
 
+    /// <summary>
+    /// A text from files or their names, so that a terminal shows it and does nothing else: control characters, and
+    /// those that turn the direction of writing, are written as escapes.
+    /// </summary>
+    public static string Printable(string text) => !text.Any(IsUnprintable) ? text
+        : string.Concat(text.Select(sign => IsUnprintable(sign) ? FormattableString.Invariant($"\\u{(int)sign:x4}")
+            : sign.ToString()));
+
+    private static bool IsUnprintable(char sign) => char.IsControl(sign) || sign is >= '\u202A' and <= '\u202E'
+        or >= '\u2066' and <= '\u2069';
+
     /// <summary>Interpolated texts in the invariant culture, one after the other.</summary>
     public static string Invariant(params FormattableString[] texts)
  =>

@@ -29,24 +29,45 @@ internal sealed class PredictDrawings(AnsweringModel model, CancellationToken ca
                 model.Name, cancellation);
     }
 
-    /// <summary>Writes the pictures with their answers drawn in: one to a file, several into a folder.</summary>
+    /// <summary>The file that each picture's annotated copy is written to: one to a file, several into a folder, where
+    /// pictures of one name get numbers.</summary>
     /// <param name="path">The file or folder.</param>
+    /// <param name="pictures">Names of the pictures.</param>
+    public static IReadOnlyDictionary<string, string> Targets(string path, IReadOnlyList<string> pictures)
+    {
+        if (pictures.Count == 1 && !Directory.Exists(path))
+            return new Dictionary<string, string> { [pictures[0]] = path };
+        var targets = new Dictionary<string, string>();
+        var taken = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (string picture in pictures)
+        {
+            string stem = Path.GetFileNameWithoutExtension(picture), name = stem;
+            for (int number = 2; !taken.Add(name); number++)
+                name = $"{stem}-{number}";
+            targets[picture] = Path.Combine(path, $"{name}.png");
+        }
+        return targets;
+    }
+
+    /// <summary>Writes the pictures with their answers drawn in, a single one that is answered to the path
+    /// itself.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <param name="targets">The file of each picture.</param>
     /// <param name="results">The answers, of which those for pictures count.</param>
     /// <param name="samples">The pictures.</param>
-    public void WritePictures(string path, IReadOnlyList<FileResult> results, IReadOnlyList<Sample> samples)
+    public void WritePictures(string path, IReadOnlyDictionary<string, string> targets,
+        IReadOnlyList<FileResult> results, IReadOnlyList<Sample> samples)
     {
         FileResult[] pictures = [.. results.Where(result => result.Size is not null)];
+        bool isFile = pictures.Length == 1 && !Directory.Exists(path);
         Dictionary<string, Frame> frames = samples.ToDictionary(sample => sample.Name, sample => sample.Frames[0]);
-        bool folder = pictures.Length > 1 || Directory.Exists(path);
-        if (folder)
-            Directory.CreateDirectory(path);
         foreach (FileResult picture in pictures)
         {
             RgbImage image = frames[picture.File].Load(ImageCodec.Instance);
-            StillAnnotation.Draw(image, picture.Faces.Select(face => new DrawnAnswer(face.Face?.Box, face.Prediction!)),
-                model.Names, model.Name);
-            string target = folder ? Path.Combine(path, Path.ChangeExtension(Path.GetFileName(picture.File), ".png"))
-                : path;
+            StillAnnotation.Draw(image, picture.Faces.Select(face => new DrawnAnswer(
+                face.Face is { } found ? image.FromOriginal(found.Box) : null, face.Prediction!)), model.Names,
+                model.Name);
+            string target = isFile ? path : targets[picture.File];
             ImageFormat format = Path.GetExtension(target).ToLowerInvariant() is ".jpg" or ".jpeg" ? ImageFormat.Jpeg
                 : ImageFormat.Png;
             Write(target, SkiaImageCodec.Instance.Encode(image, format));

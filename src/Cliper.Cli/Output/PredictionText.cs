@@ -10,6 +10,7 @@ internal static class PredictionText
     /// <summary>Writes the lines of a file.</summary>
     public static void Write(TextWriter output, FileResult result, ExpressionNames names)
     {
+        string file = Format.Printable(result.File);
         int width = (names.LeastProbability > 0 ? names.Classes.Append(ExpressionNames.Uncertain) : names.Classes)
             .Max(name => name.Length);
         for (int id = 0; id < result.Faces.Count; id++)
@@ -20,9 +21,9 @@ internal static class PredictionText
             if (face.Windows is { } windows)
                 foreach (TimelineRow row in windows)
                     output.WriteLine(Format.Invariant($"{row.Start,8:F2} to {row.End,8:F2} s  ") + Line(row.Prediction,
-                        names, width, result.File) + which);
+                        names, width, file) + which);
             else
-                output.WriteLine(Line(face.Prediction, names, width, result.File) + which);
+                output.WriteLine(Line(face.Prediction, names, width, file) + which);
         }
     }
 
@@ -31,7 +32,7 @@ internal static class PredictionText
         if (prediction is null)
             return $"no face  {file}";
         (int best, float[] probabilities, int subclass) = prediction;
-        string name = names.Of(prediction).PadRight(width);
+        string name = Format.Printable(names.Of(prediction)).PadRight(width);
         return Format.Invariant($"{name} {100 * probabilities[best],5:F1} %  descriptor {subclass}  {file}");
     }
 }

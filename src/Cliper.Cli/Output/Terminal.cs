@@ -77,7 +77,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
     }
 
     /// <summary>A line for the person, on standard error.</summary>
-    public void Say(string line) => error.WriteLine(line);
+    public void Say(string line) => error.WriteLine(string.Join('\n', line.Split('\n').Select(Format.Printable)));
 
     /// <summary>The result as a JSON document on standard output.</summary>
     public void WriteJson(Action<Utf8JsonWriter> write)

@@ -30,9 +30,9 @@ internal static class CaptionFile
         var captions = new List<string>();
         int number = 0, file = -1, caption = -1;
         char separator = ',';
-        foreach (string line in File.ReadLines(list))
+        using var reader = new Utf8LineReader(list, cancellation);
+        while (reader.ReadLine() is { } line)
         {
-            cancellation.ThrowIfCancellationRequested();
             string where = $"{list}:{++number}";
             if (string.IsNullOrWhiteSpace(line))
                 continue;

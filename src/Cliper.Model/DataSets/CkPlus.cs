@@ -86,7 +86,7 @@ internal sealed class CkPlus : IDataSetFormat
         if (!Directory.Exists(folder))
             return null;
         string? file = Directory.EnumerateFiles(folder, "*_emotion.txt").Order(StringComparer.Ordinal).FirstOrDefault();
-        return file == null ? null : Parse(File.ReadAllText(file), file);
+        return file == null ? null : Parse(RegularFile.ReadText(file), file);
     }
 
     /// <summary>The label in a file such as "   3.0000000e+00".</summary>

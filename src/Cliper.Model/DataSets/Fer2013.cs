@@ -54,7 +54,7 @@ internal sealed class Fer2013 : IDataSetFormat
     {
         if (!file.EndsWith(".csv", StringComparison.OrdinalIgnoreCase))
             return false;
-        using StreamReader reader = File.OpenText(file);
+        using var reader = new Utf8LineReader(file);
         return reader.ReadLine() is { } header && header.Contains("pixels", StringComparison.OrdinalIgnoreCase)
             && header.Contains("emotion", StringComparison.OrdinalIgnoreCase);
     }

@@ -19,7 +19,13 @@ internal static class FerPlusFolders
             return null;
         string root = Folders.Unwrapped(path);
         return Folders.Splits(root) is { } splits && Path.Combine(splits["train"], FileName) is var list
-            && File.Exists(list) && File.ReadLines(list).FirstOrDefault() is { } line && IsRow(line) ? root : null;
+            && File.Exists(list) && FirstLine(list) is { } line && IsRow(line) ? root : null;
+    }
+
+    private static string? FirstLine(string list)
+    {
+        using var reader = new Utf8LineReader(list);
+        return reader.ReadLine();
     }
 
     /// <summary>Reads the splits.</summary>

@@ -10,6 +10,8 @@ namespace Cliper.Model.DataSets;
 /// </summary>
 internal sealed class ListFiles : IDataSetFormat
 {
+    private const int LongestLabel = 200;
+
     private static readonly string[] Extensions = [".csv", ".tsv", ".txt", ".lst", ".list"];
 
     public string Name => "list";
@@ -218,7 +220,11 @@ internal sealed class ListFiles : IDataSetFormat
     private static string ClassOf(string label, string where, IReadOnlyList<string>? classes)
     {
         if (!int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out int number))
-            return label.Length > 0 ? label : throw new InputException($"{where}: the label is empty");
+            return label.Length == 0 ? throw new InputException($"{where}: the label is empty")
+                : label.Length > LongestLabel ? throw new InputException(
+                    $"{where}: a label of {label.Length:N0} characters, expected at most {LongestLabel}")
+                : !label.Any(char.IsControl) ? label : throw new InputException(
+                    $"{where}: the label {ForeignText.Quote(label)} has control characters; remove them");
         if (classes == null)
             throw new InputException(
                 $"{where}: the label is the number {number}; say which classes the numbers from 0 mean (the setting "

@@ -20,7 +20,7 @@ internal static partial class Npy
     {
         if (new FileInfo(path) is not { Exists: true } file)
             throw new InputException($"{path}: no such file");
-        return file.Length <= MostBytes ? Parse(File.ReadAllBytes(path), path)
+        return file.Length <= MostBytes ? Parse(RegularFile.ReadBytes(path), path)
             : throw Refuse(path, $"{file.Length} bytes");
     }
 

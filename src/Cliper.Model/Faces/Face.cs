@@ -1,4 +1,5 @@
 using Cliper.Kernels.Operations;
+using Cliper.Model.Images;
 
 namespace Cliper.Model.Faces;
 
@@ -14,4 +15,10 @@ public readonly record struct FacePoint(float X, float Y);
 /// Right eye, left eye, nose, mouth, right ear, left ear, right and left as the person's own; empty where the detector
 /// finds boxes alone.
 /// </param>
-public sealed record Face(PixelBox Box, float Score, IReadOnlyList<FacePoint> Points);
+public sealed record Face(PixelBox Box, float Score, IReadOnlyList<FacePoint> Points)
+{
+    /// <summary>The face in another size of the picture.</summary>
+    /// <param name="scale">Pixels there to one here.</param>
+    internal Face Scaled(double scale) => scale == 1 ? this : new(Box.Scaled(scale), Score,
+        [.. Points.Select(point => new FacePoint((float)(point.X * scale), (float)(point.Y * scale)))]);
+}

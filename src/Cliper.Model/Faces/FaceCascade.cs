@@ -16,6 +16,9 @@ internal sealed class FaceCascade
     private const int LargestWindow = 256;
     private const int MostBoxes = 3;
 
+    /// <summary>Deepest element of a file; OpenCV's have 7.</summary>
+    private const int DeepestElement = 32;
+
     private FaceCascade(int width, int height, Stage[] stages, Feature[] features) =>
         (Width, Height, Stages, Features) = (width, height, stages, features);
 
@@ -53,6 +56,7 @@ internal sealed class FaceCascade
     /// <exception cref="InputException">It is missing, damaged, or another kind of cascade.</exception>
     public static FaceCascade Load(string path)
     {
+        RegularFile.Require(path);
         try
         {
             using FileStream stream = File.OpenRead(path);
@@ -60,9 +64,16 @@ internal sealed class FaceCascade
                 throw new InputException(
                     $"{path}: {stream.Length:N0} bytes, expected a cascade of at most {LongestFile:N0}");
             // No document types: they could name other files, or multiply their own text.
-            using var reader = XmlReader.Create(stream,
-                new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit });
-            return Parse(XElement.Load(reader), path);
+            var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit };
+            // An element knows all above it, which takes time with the square of the depth.
+            using (var reader = XmlReader.Create(stream, settings))
+                while (reader.Read())
+                    if (reader.Depth > DeepestElement)
+                        throw new InputException($"{path}: elements within elements to a depth of more than "
+                            + $"{DeepestElement}; expected a haarcascade_*.xml of OpenCV");
+            stream.Position = 0;
+            using var again = XmlReader.Create(stream, settings);
+            return Parse(XElement.Load(again), path);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -47,7 +47,8 @@ public sealed class FaceCrop
     internal bool OnlyLargest => _onlyLargest;
 
     /// <summary>
-    /// The faces of a picture, the largest first; null where all of the picture is looked at.
+    /// The faces of a picture, in the pixels of its image, the largest first; null where all of the picture is looked
+    /// at.
     /// </summary>
     /// <param name="image">The picture.</param>
     /// <param name="file">The name that it has in a table.</param>
@@ -59,7 +60,9 @@ public sealed class FaceCrop
 
     /// <summary>The faces of a picture, those that do not count among them.</summary>
     internal IReadOnlyList<Face>? AllFaces(RgbImage image, string file) =>
-        _box is { } given ? [new Face(given, 1, [])] : _table?.Of(file) ?? _detector?.Find(image);
+        _box is { } given ? [new Face(image.FromOriginal(given), 1, [])]
+        : _table is null ? _detector?.Find(image)
+        : [.. _table.Of(file).Select(face => face.Scaled(1 / image.Reduction))];
 
     /// <summary>The largest face of a picture; null where there is none.</summary>
     /// <param name="image">The picture.</param>

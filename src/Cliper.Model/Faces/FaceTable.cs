@@ -24,16 +24,18 @@ public sealed class FaceTable
     /// <exception cref="InputException">It is missing, lacks a column, or a row is no box.</exception>
     public static FaceTable Load(string path)
     {
-        string[] lines;
+        var lines = new List<string>();
         try
         {
-            lines = File.ReadAllLines(path);
+            using var reader = new Utf8LineReader(path);
+            while (reader.ReadLine() is { } line)
+                lines.Add(line);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             throw new InputException($"{path}: the list of faces cannot be read ({failure.Message})", failure);
         }
-        string[] header = lines.Length == 0 ? [] : [.. lines[0].Split(',').Select(name => name.Trim())];
+        string[] header = lines.Count == 0 ? [] : [.. lines[0].Split(',').Select(name => name.Trim())];
         int[] places =
             [.. Columns.Select(name =>
             Array.FindIndex(header, found => found.Equals(name, StringComparison.OrdinalIgnoreCase)))];
@@ -43,7 +45,7 @@ public sealed class FaceTable
                 + string.Join(',', Columns));
         var table = new FaceTable(path);
         string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
-        for (int line = 1; line < lines.Length; line++)
+        for (int line = 1; line < lines.Count; line++)
             if (lines[line].Length > 0)
                 table.Add(folder, lines[line].Split(','), places, line + 1);
         return table;

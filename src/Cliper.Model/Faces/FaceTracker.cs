@@ -9,8 +9,7 @@ namespace Cliper.Model.Faces;
 /// frames keeps its last box and its identity.
 /// </summary>
 /// <param name="crop">Which parts of a frame are faces.</param>
-/// <param name="name">The name of the video in a table.</param>
-internal sealed class FaceTracker(FaceCrop crop, string name)
+internal sealed class FaceTracker(FaceCrop crop)
 {
     private readonly List<PixelBox> _last = [];
 
@@ -22,7 +21,9 @@ internal sealed class FaceTracker(FaceCrop crop, string name)
 
     /// <summary>The faces of the next frame with their identities, numbers from 0 in the order of appearance; a null
     /// face stands for all of the frame.</summary>
-    public IReadOnlyList<(int Id, Face? Face)> Next(RgbImage frame)
+    /// <param name="frame">The frame.</param>
+    /// <param name="name">The name that it has in a table.</param>
+    public IReadOnlyList<(int Id, Face? Face)> Next(RgbImage frame, string name)
     {
         Frames++;
         if (crop.AllFaces(frame, name) is not { } faces)

@@ -48,6 +48,7 @@ internal static class JsonInput
     /// <summary>A whole file as bytes.</summary>
     public static byte[] ReadBytes(string path, long longest)
     {
+        RegularFile.Require(path);
         try
         {
             using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);

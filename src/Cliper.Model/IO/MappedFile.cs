@@ -1,33 +1,32 @@
-using System.IO.MemoryMappedFiles;
+using System.Buffers;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cliper.Model.IO;
 
 /// <summary>
-/// A file of which pieces are mapped into memory while they are read. A piece that is let go no longer counts as this
-/// process's memory, so that a model can be copied out of a file with little more memory than the model has.
-/// Thread-safe.
+/// A file of which pieces are copied into memory while they are needed. The memory of a piece that is let go serves the
+/// next, so that a model can be read with little more memory than it has itself. Pieces are read and not mapped by the
+/// system: a program that cuts a mapped file short would end this process with a signal. Thread-safe.
 /// </summary>
 internal sealed class MappedFile : IDisposable
 {
-    private readonly MemoryMappedFile? _file;
-    private bool _disposed;
+    /// <summary>A larger piece gets memory of its own, because the pool would keep it for good.</summary>
+    private const int LargestPooled = 16 << 20;
+
+    private readonly SafeFileHandle _file;
 
     /// <summary>Opens a file for reading; others may delete or replace it meanwhile.</summary>
-    /// <exception cref="InputException">It is not there or cannot be read.</exception>
+    /// <exception cref="InputException">It is not there, no regular file, or cannot be read.</exception>
     public MappedFile(string path)
     {
         Path = path;
-        if (!File.Exists(path))
+        if (!System.IO.Path.Exists(path))
             throw new InputException($"{path}: no such file: expected weights or tensors");
+        RegularFile.Require(path);
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete,
-                1);
-            Length = stream.Length;
-            // Nothing cannot be mapped.
-            if (Length > 0)
-                _file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read,
-                    HandleInheritability.None, leaveOpen: true);
+            _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            Length = RandomAccess.GetLength(_file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -38,52 +37,80 @@ internal sealed class MappedFile : IDisposable
     /// <summary>The file.</summary>
     public string Path { get; }
 
-    /// <summary>Its bytes.</summary>
+    /// <summary>Its bytes when it was opened.</summary>
     public long Length { get; }
 
-    /// <summary>A piece of the file, mapped until it is disposed.</summary>
+    /// <summary>A piece of the file, in memory until it is disposed.</summary>
     /// <param name="offset">Its first byte.</param>
     /// <param name="length">Its bytes; the piece lies within the file.</param>
+    /// <exception cref="InputException">The file has become shorter, or cannot be read.</exception>
     public MappedBytes Map(long offset, int length)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length - offset);
-        return length == 0 ? default
-            : new MappedBytes(_file!.CreateViewAccessor(offset, length, MemoryMappedFileAccess.Read), length);
+        if (length > LargestPooled)
+            return new MappedBytes(Read(offset, length));
+        byte[] rented = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            Fill(offset, rented.AsSpan(0, length));
+            return new MappedBytes(rented, length);
+        }
+        catch
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+            throw;
+        }
     }
 
     /// <summary>A copy of a piece of the file.</summary>
+    /// <exception cref="InputException">The file has become shorter, or cannot be read.</exception>
     public byte[] Read(long offset, int length)
     {
-        using MappedBytes piece = Map(offset, length);
-        return piece.Span.ToArray();
+        var bytes = new byte[length];
+        Fill(offset, bytes);
+        return bytes;
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => _file.Dispose();
+
+    private void Fill(long offset, Span<byte> target)
     {
-        _disposed = true;
-        _file?.Dispose();
+        ObjectDisposedException.ThrowIf(_file.IsClosed, this);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(target.Length, Length - offset);
+        try
+        {
+            while (target.Length > 0)
+            {
+                int read = RandomAccess.Read(_file, target, offset);
+                if (read == 0)
+                    throw new InputException($"{Path}: the file had {Length:N0} bytes when it was opened and has "
+                        + "become shorter; leave it alone while it is read, or get it anew");
+                target = target[read..];
+                offset += read;
+            }
+        }
+        catch (IOException e)
+        {
+            throw new InputException($"{Path}: cannot be read: {e.Message}", e);
+        }
     }
 }
 
 /// <summary>Bytes of a file, or made of one, that are there until this is disposed.</summary>
-internal readonly unsafe ref struct MappedBytes
+internal readonly ref struct MappedBytes
 {
-    private readonly MemoryMappedViewAccessor? _view;
+    private readonly byte[]? _rented;
 
     /// <summary>Bytes in an array.</summary>
     public MappedBytes(byte[] bytes) => Span = bytes;
 
-    /// <summary>The first <paramref name="length"/> bytes of a view, which is taken over.</summary>
-    public MappedBytes(MemoryMappedViewAccessor view, int length)
+    /// <summary>The first <paramref name="length"/> bytes of an array of the shared pool, which goes back to
+    /// it.</summary>
+    public MappedBytes(byte[] rented, int length)
     {
-        _view = view;
-        byte* start = null;
-        view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
-        Span = new ReadOnlySpan<byte>(start + view.PointerOffset, length);
+        _rented = rented;
+        Span = rented.AsSpan(0, length);
     }
 
     /// <summary>The bytes.</summary>
@@ -92,9 +119,7 @@ internal readonly unsafe ref struct MappedBytes
     /// <summary>Lets the bytes go.</summary>
     public void Dispose()
     {
-        if (_view is null)
-            return;
-        _view.SafeMemoryMappedViewHandle.ReleasePointer();
-        _view.Dispose();
+        if (_rented is not null)
+            ArrayPool<byte>.Shared.Return(_rented);
     }
 }

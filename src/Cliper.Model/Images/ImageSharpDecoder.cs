@@ -44,6 +44,9 @@ internal static class ImageSharpDecoder
             MaxDegreeOfParallelism = 1,
         };
 
+    /// <summary>The decoder's image and the copy of it.</summary>
+    private const long BytesPerPixel = 6;
+
     /// <summary>Whether a file of this extension (with its dot, any case) is an image of these formats.</summary>
     public static bool CanRead(string extension) => Extensions.Contains(extension);
 
@@ -97,6 +100,7 @@ internal static class ImageSharpDecoder
             IImageInfo info = ((IImageInfoDetector)decoder).Identify(Settings, stream, CancellationToken.None);
             SkiaImageCodec.CheckSize(info.Width, info.Height, name);
             stream.Position = 0;
+            using PixelBudget.Lease lease = PixelBudget.Take(BytesPerPixel * info.Width * info.Height, name);
             using Image<Rgb24> image = decoder.Decode<Rgb24>(Settings, stream, CancellationToken.None);
             SkiaImageCodec.CheckSize(image.Width, image.Height, name);
             var pixels = new byte[3L * image.Width * image.Height];

@@ -15,7 +15,7 @@ public static class ImageSignature
     /// <summary>Bytes of a file's beginning that suffice.</summary>
     internal const int HeadBytes = 400;
 
-    private const int BmpHeaderSizeAt = 14, DicomAt = 128, TransportPacket = 188;
+    private const int BmpHeaderSizeAt = 14, DicomAt = 128, TransportPacket = 188, TimedPacket = 192;
     private const byte TransportSync = 0x47;
 
     // Sizes that a BMP's second header has had, from OS/2 1 to Windows 98.
@@ -37,7 +37,16 @@ public static class ImageSignature
         || head.StartsWith((ReadOnlySpan<byte>)[0x1A, 0x45, 0xDF, 0xA3]) || IsRiff(head, "AVI "u8)
         || head.StartsWith((ReadOnlySpan<byte>)[0, 0, 1, 0xBA]) || head.StartsWith((ReadOnlySpan<byte>)[0, 0, 1, 0xB3])
         || head.StartsWith("FLV"u8) || head.StartsWith((ReadOnlySpan<byte>)[0x30, 0x26, 0xB2, 0x75, 0x8E, 0x66])
-        || head.Length > TransportPacket && head[0] == TransportSync && head[TransportPacket] == TransportSync;
+        || head.Length > TransportPacket && head[0] == TransportSync && head[TransportPacket] == TransportSync
+        || IsCamcorders(head);
+
+    /// <summary>Whether the first bytes are those of a camcorder's tape or card: AVCHD's packets with their times, DV,
+    /// MXF; or of an open format: Ogg, IVF, YUV4MPEG.</summary>
+    private static bool IsCamcorders(ReadOnlySpan<byte> head) =>
+        head.Length > TimedPacket + 4 && head[4] == TransportSync && head[TimedPacket + 4] == TransportSync
+        || head.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x07, 0x00])
+        || head.StartsWith((ReadOnlySpan<byte>)[0x06, 0x0E, 0x2B, 0x34]) || head.StartsWith("OggS"u8)
+        || head.StartsWith("DKIF"u8) || head.StartsWith("YUV4MPEG2 "u8);
 
     /// <summary>The first bytes of a file, at most <see cref="HeadBytes"/> of them.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
@@ -59,6 +68,8 @@ public static class ImageSignature
             return $"{image} image, which is not read; convert it to PNG or JPEG";
         if (IsVideo(head))
             return "not an image: a video";
+        if (Playlists.Describe(head) is { } playlist)
+            return $"not an image: {playlist}";
         return Other(head) is { } other ? $"not an image: {other}" : "not an image";
     }
 

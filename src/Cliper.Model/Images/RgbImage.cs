@@ -14,6 +14,7 @@ public sealed class RgbImage
         if (pixels.Length != 3L * width * height)
             throw new ArgumentException($"{pixels.Length} bytes for {width} x {height} pixels", nameof(pixels));
         (Width, Height, Pixels) = (width, height, pixels);
+        (OriginalWidth, OriginalHeight) = (width, height);
     }
 
     /// <summary>Columns.</summary>
@@ -24,6 +25,21 @@ public sealed class RgbImage
 
     /// <summary>[Height, Width, 3].</summary>
     public byte[] Pixels { get; }
+
+    /// <summary>
+    /// Columns of the picture as it is shown: more than <see cref="Width"/> where it was so large that it has been
+    /// decoded at a smaller size.
+    /// </summary>
+    public int OriginalWidth { get; init; }
+
+    /// <summary>Rows of the picture as it is shown.</summary>
+    public int OriginalHeight { get; init; }
+
+    /// <summary>Pixels of the picture as it is shown to one of these, along an axis; 1 unless it was reduced.</summary>
+    internal double Reduction => (double)OriginalWidth / Width;
+
+    /// <summary>A box of the picture as it is shown, in the pixels of this image.</summary>
+    public PixelBox FromOriginal(PixelBox box) => box.Scaled(1 / Reduction);
 
     /// <summary>A part of the image; what of <paramref name="box"/> lies outside is cut off.</summary>
     /// <param name="box">The part, in pixels.</param>

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Runtime.InteropServices;
 using SkiaSharp;
 
 namespace Cliper.Model.Images;
@@ -8,8 +9,18 @@ namespace Cliper.Model.Images;
 /// </summary>
 public sealed unsafe class SkiaImageCodec : IImageCodec
 {
+    /// <summary>Most pixels of a decoded image; a larger picture is decoded at a smaller size.</summary>
+    internal const long MostDecoded = 32L << 20;
+
     /// <summary>Largest image accepted, so that a few damaged bytes cannot ask for gigabytes.</summary>
     private const long MaxPixels = 256L << 20;
+
+    /// <summary>Smallest part of its size that a JPEG is decoded at, as a divisor.</summary>
+    private const int LargestDivisor = 8;
+
+    /// <summary>Bytes of coefficients that a progressive JPEG keeps a pixel, at most: two for each of three
+    /// components.</summary>
+    private const int ProgressiveBytes = 6;
 
     private static readonly FrozenSet<string> Extensions =
         FrozenSet.ToFrozenSet([".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"], StringComparer.OrdinalIgnoreCase);
@@ -37,23 +48,48 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
             if (codec == null)
                 throw new InputException(
                     $"{name}: not a readable picture, its header is damaged; replace or remove it");
-            int width = codec.Info.Width, height = codec.Info.Height;
-            CheckSize(width, height, name);
-            bool gray = codec.Info.ColorType == SKColorType.Gray8;
-            var info = new SKImageInfo(width, height, gray ? SKColorType.Gray8 : SKColorType.Rgba8888,
-                gray ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
-            var decoded = new byte[info.BytesSize64];
-            SKCodecResult result;
-            fixed (byte* target = decoded)
-                result = codec.GetPixels(info, (nint)target);
+            CheckSize(codec.Info.Width, codec.Info.Height, name);
+            RgbImage image = Decode(codec, ImageStructure.IsProgressiveJpeg(encoded), name);
+            return Upright(image, ImageStructure.PngOrientation(encoded) is { } orientation
+                ? (SKEncodedOrigin)orientation : codec.EncodedOrigin);
+        }
+    }
+
+    /// <summary>The image as it is stored, at a smaller size where it has too many pixels.</summary>
+    private static RgbImage Decode(SKCodec codec, bool isProgressive, string name)
+    {
+        SKSizeI whole = codec.Info.Size, size = whole;
+        for (int divisor = 2; divisor <= LargestDivisor && Pixels(size) > MostDecoded; divisor *= 2)
+            size = codec.GetScaledDimensions(1f / divisor);
+        bool isGray = codec.Info.ColorType == SKColorType.Gray8;
+        var info = new SKImageInfo(size.Width, size.Height, isGray ? SKColorType.Gray8 : SKColorType.Rgba8888,
+            isGray ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
+        // Formats that are not decoded at a smaller size are reduced afterwards.
+        int factor = (int)Math.Ceiling(Math.Sqrt((double)Pixels(size) / MostDecoded));
+        int width = (size.Width + factor - 1) / factor, height = (size.Height + factor - 1) / factor;
+        using PixelBudget.Lease lease = PixelBudget.Take(
+            info.BytesSize64 + (isProgressive ? ProgressiveBytes * Pixels(whole) : 0), name);
+        // Zeros, so that what a decoder leaves out is never another image's content. The memory is given back at once,
+        // which the garbage collector would not do.
+        void* decoded = NativeMemory.AllocZeroed((nuint)info.BytesSize64);
+        try
+        {
+            SKCodecResult result = codec.GetPixels(info, (nint)decoded);
             if (result != SKCodecResult.Success)
                 throw new InputException(
                     $"{name}: the picture is "
                     + $"{(result == SKCodecResult.IncompleteInput ? "truncated" : $"damaged ({result})")}; replace "
                     + "or remove it");
-            var image = new RgbImage(width, height, ToRgb(decoded, width * height, gray));
-            return Upright(image, codec.EncodedOrigin);
+            byte[] rgb = factor == 1 ? ToRgb((byte*)decoded, (int)Pixels(size), isGray)
+                : Reduced((byte*)decoded, size, isGray ? 1 : 4, factor, width, height);
+            return new RgbImage(width, height, rgb) { OriginalWidth = whole.Width, OriginalHeight = whole.Height };
         }
+        finally
+        {
+            NativeMemory.Free(decoded);
+        }
+
+        static long Pixels(SKSizeI size) => (long)size.Width * size.Height;
     }
 
     /// <inheritdoc/>
@@ -90,19 +126,37 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
                 $"{name}: a picture of {width} x {height} pixels, expected at most {MaxPixels} in all");
     }
 
-    private static byte[] ToRgb(byte[] decoded, int pixels, bool gray)
+    private static byte[] ToRgb(byte* decoded, int pixels, bool isGray)
     {
-        var rgb = new byte[3L * pixels];
-        fixed (byte* start = decoded, output = rgb)
+        byte[] rgb = GC.AllocateUninitializedArray<byte>(3 * pixels);
+        fixed (byte* output = rgb)
         {
-            byte* p = start, q = output;
-            for (int i = 0; i < pixels; i++, q += 3, p += gray ? 1 : 4)
+            byte* p = decoded, q = output;
+            for (int i = 0; i < pixels; i++, q += 3, p += isGray ? 1 : 4)
             {
                 q[0] = p[0];
-                q[1] = gray ? p[0] : p[1];
-                q[2] = gray ? p[0] : p[2];
+                q[1] = isGray ? p[0] : p[1];
+                q[2] = isGray ? p[0] : p[2];
             }
         }
+        return rgb;
+    }
+
+    /// <summary>Means of squares of pixels.</summary>
+    private static byte[] Reduced(byte* decoded, SKSizeI size, int channels, int factor, int width, int height)
+    {
+        var rgb = new byte[3 * width * height];
+        for (int y = 0, at = 0; y < height; y++)
+            for (int x = 0; x < width; x++)
+                for (int c = 0; c < 3; c++, at++)
+                {
+                    int bottom = Math.Min((y + 1) * factor, size.Height), right = Math.Min((x + 1) * factor,
+                        size.Width), sum = 0;
+                    for (int row = y * factor; row < bottom; row++)
+                        for (int column = x * factor; column < right; column++)
+                            sum += decoded[((long)row * size.Width + column) * channels + Math.Min(c, channels - 1)];
+                    rgb[at] = (byte)(sum / ((bottom - y * factor) * (right - x * factor)));
+                }
         return rgb;
     }
 
@@ -135,6 +189,11 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
                 image.Pixels.AsSpan((sy * image.Width + sx) * 3, 3).CopyTo(pixels.AsSpan(to));
             }
         }
-        return new RgbImage(width, height, pixels);
+        bool isTurned = width != image.Width || height != image.Height;
+        return new RgbImage(width, height, pixels)
+        {
+            OriginalWidth = isTurned ? image.OriginalHeight : image.OriginalWidth,
+            OriginalHeight = isTurned ? image.OriginalWidth : image.OriginalHeight,
+        };
     }
 }

@@ -65,6 +65,22 @@ internal static class TiffStructure
         return (bytes, orientation);
     }
 
+    /// <summary>The orientation that the first directory states, 1 to 8; null where it states none, or is
+    /// damaged.</summary>
+    /// <param name="tiff">Bytes of a TIFF file, or of EXIF data, which are laid out as one.</param>
+    public static int? OrientationOf(ReadOnlySpan<byte> tiff)
+    {
+        if (!IsTiff(tiff) || tiff.Length < HeaderBytes)
+            return null;
+        var file = new Order(tiff.ToArray(), tiff[0] == 'I');
+        long directory = file.Long(4);
+        int count = directory + 2 <= tiff.Length ? file.Short((int)directory) : 0;
+        for (long at = directory + 2; count > 0 && at + EntryBytes <= tiff.Length; at += EntryBytes, count--)
+            if (file.Short((int)at) == Orientation)
+                return file.Short((int)at + 8) is >= 1 and <= 8 and var value ? value : null;
+        return null;
+    }
+
     private static void CheckStrips(Order file, Dictionary<ushort, int> entries, string name)
     {
         if (!entries.TryGetValue(StripOffsets, out int offsets)

@@ -10,7 +10,8 @@ namespace Cliper.Model.Inference;
 public static class ImageFiles
 {
     private static readonly FrozenSet<string> VideoExtensions = FrozenSet.ToFrozenSet(
-        [".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ts", ".ogv"],
+        [".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ts", ".ogv",
+            ".mts", ".m2ts", ".vob", ".dv", ".mxf", ".h264", ".hevc"],
         StringComparer.OrdinalIgnoreCase);
 
     /// <summary>

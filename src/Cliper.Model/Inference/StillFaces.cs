@@ -34,8 +34,8 @@ internal static class StillFaces
         Action<string, string> skipped, CancellationToken cancellation)
     {
         foreach ((StillPicture? found, InputException? failure, Sample sample) in pictures.AsParallel().AsOrdered()
-            .WithMergeOptions(ParallelMergeOptions.NotBuffered).WithCancellation(cancellation).Select(sample =>
-                Find(sample, crop, size)))
+            .WithDegreeOfParallelism(PixelBudget.Threads).WithMergeOptions(ParallelMergeOptions.NotBuffered)
+            .WithCancellation(cancellation).Select(sample => Find(sample, crop, size)))
         {
             if (found is not null)
                 yield return found;
@@ -54,8 +54,9 @@ internal static class StillFaces
             RgbImage image = frame.Load(ImageCodec.Instance);
             IReadOnlyList<Face>? faces = crop.Faces(image, frame.Name);
             IEnumerable<RgbImage> cut = faces?.Select(face => crop.Cut(image, face, frame.Name)) ?? [image];
-            return (new StillPicture(sample.Name, image.Width, image.Height, faces,
-                [.. cut.Select(part => PixelCache.Store(part, size, fromOriginal: false))]), null, sample);
+            return (new StillPicture(sample.Name, image.OriginalWidth, image.OriginalHeight,
+                faces?.Select(face => face.Scaled(image.Reduction)).ToArray(), [.. cut.Select(part =>
+                PixelCache.Store(part, size, fromOriginal: false))]), null, sample);
         }
         catch (InputException failure)
         {

@@ -25,12 +25,13 @@ internal sealed class VideoFaces(FrameEncoder encoder, Func<int, double> timeOf,
     /// <param name="id">Its identity; the next new one is the number of those before.</param>
     /// <param name="face">Where it is; null for all of the frame.</param>
     /// <param name="feature">Its feature.</param>
-    public void Add(int id, Face? face, ReadOnlySpan<float> feature)
+    /// <param name="times">How often the frame counts in the mean: a short clip is filled up by repeats.</param>
+    public void Add(int id, Face? face, ReadOnlySpan<float> feature, int times = 1)
     {
         while (id >= _tracks.Count)
             _tracks.Add(new Track(encoder.Width, [.. _closed.Select(closed => Empty(closed.First, closed.End))]));
         Track track = _tracks[id];
-        track.All.Add(face?.Box, feature);
+        track.All.Add(face?.Box, feature, times);
         if (face is not null)
             track.Seen.Add(new SeenFace((timeOf(_frames) + timeOf(_frames + 1)) / 2, face.Box));
         if (window == 0)
@@ -40,7 +41,7 @@ internal sealed class VideoFaces(FrameEncoder encoder, Func<int, double> timeOf,
         {
             if (!track.Open.TryGetValue(open, out Sum? sum))
                 track.Open.Add(open, sum = new Sum(encoder.Width));
-            sum.Add(face?.Box, feature);
+            sum.Add(face?.Box, feature, times);
         }
     }
 
@@ -103,28 +104,30 @@ internal sealed class VideoFaces(FrameEncoder encoder, Func<int, double> timeOf,
         private readonly double[] _box = new double[4];
         private readonly double[] _features = new double[width];
         private bool _hasBox;
+        private int _weight;
 
         public int Count { get; private set; }
 
         public PixelBox? MeanBox => !_hasBox ? null : new PixelBox(Mean(0), Mean(1), Mean(2), Mean(3));
 
-        public void Add(PixelBox? box, ReadOnlySpan<float> feature)
+        public void Add(PixelBox? box, ReadOnlySpan<float> feature, int times)
         {
             Count++;
+            _weight += times;
             for (int d = 0; d < feature.Length; d++)
-                _features[d] += feature[d];
+                _features[d] += times * feature[d];
             if (box is not { } found)
                 return;
             _hasBox = true;
-            _box[0] += found.X;
-            _box[1] += found.Y;
-            _box[2] += found.Width;
-            _box[3] += found.Height;
+            _box[0] += times * found.X;
+            _box[1] += times * found.Y;
+            _box[2] += times * found.Width;
+            _box[3] += times * found.Height;
         }
 
         public Prediction Answer(FrameEncoder encoder) =>
-            encoder.Classify([.. _features.Select(value => (float)(value / Count))]);
+            encoder.Classify([.. _features.Select(value => (float)(value / _weight))]);
 
-        private int Mean(int part) => (int)Math.Round(_box[part] / Count);
+        private int Mean(int part) => (int)Math.Round(_box[part] / _weight);
     }
 }

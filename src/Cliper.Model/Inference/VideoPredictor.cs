@@ -15,8 +15,11 @@ public sealed class VideoPredictor
     /// <summary>Frames of a video that a model of single images looks at.</summary>
     private const int UsualFrames = 16;
 
-    /// <summary>Frames encoded at once.</summary>
+    /// <summary>Most frames that are encoded at once.</summary>
     private const int FramesAtOnce = 16;
+
+    /// <summary>Bytes of frames beyond which no further frame is held with them.</summary>
+    private const long BytesAtOnce = 256L << 20;
 
     private readonly FrameEncoder _encoder;
     private readonly int _frames;
@@ -41,9 +44,29 @@ public sealed class VideoPredictor
     {
         _encoder.Cancellation = cancellation;
         int[] indices = FrameSampling.Indices(video.FrameCount, _frames, 1, ShortClips.RepeatLast, null);
-        IReadOnlyList<RgbImage> frames = video.Take(indices, Damage, cancellation);
-        var faces = new VideoFaces(_encoder, frame => frame * video.Seconds / Math.Max(1, frames.Count));
-        return Gather(video, [frames], faces);
+        Dictionary<int, int> times = indices.CountBy(index => index).ToDictionary();
+        var faces = new VideoFaces(_encoder, frame => frame * video.Seconds / times.Count);
+        return Gather(video.Path, video.Chosen([.. times.Keys.Order()], Damage, cancellation)
+            .Select(pair => new Look(pair.Frame, video.Path, times[pair.Index])), faces, _crop.OnlyLargest);
+    }
+
+    /// <summary>
+    /// The answer for the largest face of a clip, a folder of frames: as many frames as the model was trained on, of
+    /// which those without the face do not count.
+    /// </summary>
+    /// <param name="clip">The clip.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="InputException">A frame cannot be read.</exception>
+    public VideoFace Predict(Sample clip, CancellationToken cancellation)
+    {
+        int[] indices = FrameSampling.Indices(clip.Frames.Count, _frames, 1, ShortClips.RepeatLast, null);
+        IEnumerable<Look> frames = indices.CountBy(index => index).OrderBy(pair => pair.Key).Select(pair =>
+        {
+            cancellation.ThrowIfCancellationRequested();
+            Frame frame = clip.Frames[pair.Key];
+            return new Look(frame.Load(ImageCodec.Instance), frame.Name, pair.Value);
+        });
+        return Gather(clip.Name, frames, new VideoFaces(_encoder, frame => frame), onlyLargest: true)[0];
     }
 
     /// <summary>For each face of a video an answer for every window of consecutive frames, and one for all.</summary>
@@ -58,34 +81,67 @@ public sealed class VideoPredictor
             throw new SettingsException($"window and stride are at least 1 frame, given were {window} and {stride}");
         _encoder.Cancellation = cancellation;
         var faces = new VideoFaces(_encoder, frame => frame / video.Rate, window, stride);
-        return Gather(video, video.Frames(Damage, cancellation).Chunk(FramesAtOnce), faces);
+        return Gather(video.Path, video.Frames(Damage, cancellation).Select(frame => new Look(frame, video.Path)),
+            faces, _crop.OnlyLargest);
     }
 
-    private IReadOnlyList<VideoFace> Gather(VideoFile video, IEnumerable<IReadOnlyList<RgbImage>> chunks,
-        VideoFaces faces)
+    /// <summary>Finds the faces of frames and encodes them, some frames together.</summary>
+    /// <param name="name">Name of the video or clip, for messages.</param>
+    /// <param name="all">The frames.</param>
+    /// <param name="faces">Gathers the features.</param>
+    /// <param name="onlyLargest">Whether the largest face is the only one that counts.</param>
+    private IReadOnlyList<VideoFace> Gather(string name, IEnumerable<Look> all, VideoFaces faces, bool onlyLargest)
     {
-        var tracker = new FaceTracker(_crop, video.Path);
-        foreach (IReadOnlyList<RgbImage> frames in chunks)
+        var tracker = new FaceTracker(_crop);
+        foreach (Look[] frames in Together(all))
         {
-            IReadOnlyList<(int Id, Face? Face)>[] found = [.. frames.Select(tracker.Next)];
+            IReadOnlyList<(int Id, Face? Face)>[] found =
+                [.. frames.Select(frame => tracker.Next(frame.Image, frame.Name))];
             RgbImage[] cut = [.. frames.Zip(found).SelectMany(frame => frame.Second.Select(face =>
-                _crop.Cut(frame.First, face.Face, video.Path)))];
+                _crop.Cut(frame.First.Image, face.Face, frame.First.Name)))];
             ReadOnlySpan<float> features = cut.Length == 0 ? [] : _encoder.Encode(cut);
-            foreach (IReadOnlyList<(int Id, Face? Face)> frame in found)
+            for (int frame = 0; frame < frames.Length; frame++)
             {
-                foreach ((int id, Face? face) in frame)
+                foreach ((int id, Face? face) in found[frame])
                 {
-                    faces.Add(id, face, features[.._encoder.Width]);
+                    faces.Add(id, face, features[.._encoder.Width], frames[frame].Times);
                     features = features[_encoder.Width..];
                 }
                 faces.EndFrame();
             }
         }
+        if (tracker.Frames == 0)
+            throw new InputException($"{name}: none of the frames could be decoded; replace the file");
         if (tracker.Missing > 0)
             _faceless(string.Create(CultureInfo.InvariantCulture,
-                $"{video.Path}: no face was found in {tracker.Missing} of {tracker.Frames} frames"));
-        return faces.Answers(_crop.OnlyLargest);
+                $"{name}: no face was found in {tracker.Missing} of {tracker.Frames} frames"));
+        return faces.Answers(onlyLargest);
     }
+
+    /// <summary>Frames in groups of a bounded number and size.</summary>
+    private static IEnumerable<Look[]> Together(IEnumerable<Look> all)
+    {
+        var group = new List<Look>();
+        long bytes = 0;
+        foreach (Look frame in all)
+        {
+            group.Add(frame);
+            bytes += frame.Image.Pixels.Length;
+            if (group.Count < FramesAtOnce && bytes < BytesAtOnce)
+                continue;
+            yield return [.. group];
+            group.Clear();
+            bytes = 0;
+        }
+        if (group.Count > 0)
+            yield return [.. group];
+    }
+
+    /// <summary>A frame that the model looks at.</summary>
+    /// <param name="Image">The frame.</param>
+    /// <param name="Name">Its name in a table of faces.</param>
+    /// <param name="Times">How often it counts.</param>
+    private readonly record struct Look(RgbImage Image, string Name, int Times = 1);
 
     private void Damage(string text)
     {

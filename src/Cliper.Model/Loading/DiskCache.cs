@@ -1,25 +1,23 @@
-using System.Buffers;
 using System.Globalization;
-using System.IO.MemoryMappedFiles;
 using System.Security.Cryptography;
 using System.Text;
 using Cliper.Model.Images;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 using Microsoft.Win32.SafeHandles;
 
 namespace Cliper.Model.Loading;
 
 /// <summary>
-/// Keeps decoded images in one memory-mapped <see cref="PixelFile"/> a split. The file is written under another name
-/// and renamed when it is whole. A file that is damaged, was made for other options, or lacks an image as it is now, is
-/// made again; a file with more images than are wanted serves.
+/// Keeps decoded images in one <see cref="PixelFile"/> a split. The file is written under another name and renamed when
+/// it is whole. A file that is damaged, was made for other options, or lacks an image as it is now, is made again; a
+/// file with more images than are wanted serves. Images are read and not mapped: a program that cuts a mapped file
+/// short would end this process with a signal.
 /// </summary>
-internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) : PixelCache(options)
+internal sealed class DiskCache(DataSplit split, LoaderOptions options) : PixelCache(options)
 {
     private readonly Lock _lock = new();
-    private MemoryMappedFile? _file;
-    private MemoryMappedViewAccessor? _view;
-    private byte* _start;
+    private SafeFileHandle? _file;
     private PixelFileEntry[] _index = [];
     private long _rebuilt;
 
@@ -31,8 +29,19 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         PixelFileEntry entry = _index[index];
         if (entry.Width == 0)
             return null;
-        return new StoredImage(entry.Width, entry.Height, entry.Channels,
-            new Mapped(_start + entry.Offset, entry.Bytes).Memory);
+        byte[] pixels = GC.AllocateUninitializedArray<byte>(entry.Bytes);
+        try
+        {
+            for (int done = 0, read; done < pixels.Length; done += read)
+                if ((read = RandomAccess.Read(_file!, pixels.AsSpan(done), entry.Offset + done)) == 0)
+                    throw new InputException($"{FilePath}: the cache file has become shorter while it was used; leave "
+                        + "it alone, or remove it so that it is made again");
+        }
+        catch (IOException failure)
+        {
+            throw new InputException($"{FilePath}: the cache file cannot be read ({failure.Message})", failure);
+        }
+        return new StoredImage(entry.Width, entry.Height, entry.Channels, pixels);
     }
 
     public override void Prepare(Action<string, InputException> skip, IProgress<double>? progress,
@@ -66,10 +75,6 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
 
     public override void Dispose()
     {
-        if (_start != null)
-            _view!.SafeMemoryMappedViewHandle.ReleasePointer();
-        _start = null;
-        _view?.Dispose();
         _file?.Dispose();
         base.Dispose();
     }
@@ -87,7 +92,9 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
     {
         if (!File.Exists(FilePath))
             return false;
-        using (SafeFileHandle file = File.OpenHandle(FilePath, options: FileOptions.SequentialScan))
+        RegularFile.Require(FilePath);
+        SafeFileHandle? file = File.OpenHandle(FilePath, share: FileShare.Read | FileShare.Delete);
+        try
         {
             if (PixelFile.ReadIndex(file, fingerprint, cancellation) is not { } stored)
                 return false;
@@ -99,12 +106,13 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
                     return false;
                 index.Add(entry);
             }
-            _index = [.. index];
+            (_index, _file, file) = ([.. index], file, null);
+            return true;
         }
-        _file = MemoryMappedFile.CreateFromFile(FilePath, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);
-        _view = _file.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
-        return true;
+        finally
+        {
+            file?.Dispose();
+        }
     }
 
     private void Build(byte[] fingerprint, Action<string, InputException> skip, IProgress<double>? progress,
@@ -182,22 +190,6 @@ internal sealed unsafe class DiskCache(DataSplit split, LoaderOptions options) :
         catch (AggregateException failures)
         {
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
-        }
-    }
-
-    /// <summary>A part of the mapped file, valid until the cache is disposed.</summary>
-    private sealed class Mapped(byte* start, int length) : MemoryManager<byte>
-    {
-        public override Span<byte> GetSpan() => new(start, length);
-
-        public override MemoryHandle Pin(int elementIndex = 0) => new(start + elementIndex);
-
-        public override void Unpin()
-        {
-        }
-
-        protected override void Dispose(bool disposing)
-        {
         }
     }
 }

@@ -16,9 +16,10 @@ internal static partial class HtmlReport
         long most = Math.Max(1, report.Descriptors.Max(descriptor => descriptor.Nearest));
         return Html.Of($"""
             <section><h2>Descriptors</h2>
-            <p class="hint">Each class has several learned descriptors. A bar shows for how many samples of the class a
-            descriptor is the nearest of its class; below it the words of the vocabulary that lie nearest to its learned
-            tokens (Euclidean distance), and samples nearest to it.</p>
+            <p class="hint">Each class has several learned descriptors. A bar shows for how many samples that are predicted
+            as the class, rightly or wrongly, a descriptor is the nearest of the class; below it the words of
+            the vocabulary that lie nearest to its learned tokens (Euclidean distance), and samples of the class that are
+            nearest to it.</p>
             {report.Descriptors.GroupBy(descriptor => descriptor.Class).Select(group => Html.Of($"""
             <h3>{group.Key}</h3><div class="descriptors">{group.Select(descriptor =>
             Descriptor(descriptor, most))}</div>
@@ -29,7 +30,7 @@ internal static partial class HtmlReport
 
     private static Html Descriptor(ReportDescriptor descriptor, long most) => Html.Of($"""
         <article class="{(descriptor.Nearest == 0 ? "unused" : "used")}">
-        <h4>{descriptor.Class} {descriptor.Number}<span>{descriptor.Nearest:#,0}</span></h4>
+        <h4>{descriptor.Class} {descriptor.Number}<span>{descriptor.Nearest:#,0}, {descriptor.Right:#,0} right</span></h4>
         <div class="usage" style="--share:{100.0 * descriptor.Nearest / most:0.#}%"></div>
         <ol class="tokens">{descriptor.Tokens.Select(Token)}</ol>
         <div class="gallery">{descriptor.Examples.Take(MostExamples).Select(example => Picture(example))}</div></article>
@@ -43,7 +44,8 @@ internal static partial class HtmlReport
     {
         if (report.Mistakes.Count == 0)
             return Html.Empty;
-        string shown = report.Mistakes.Count > MostMistakes ? $" {MostMistakes} of {report.Mistakes.Count}." : "";
+        long all = report.Result.Samples - report.Result.Correct, count = Math.Min(report.Mistakes.Count, MostMistakes);
+        string shown = count < all ? FormattableString.Invariant($" Shown are {count} of {all:#,0}.") : "";
         return Html.Of($"""
             <section><h2>Mistakes</h2>
             <p class="hint">Samples that were predicted wrong, the surest first: true class, prediction, probability.{shown}</p>

@@ -72,10 +72,11 @@ internal sealed record ReportImage(string Name, RgbImage Image);
 /// <param name="Class">The class.</param>
 /// <param name="Number">Number of the descriptor in its class, from 1.</param>
 /// <param name="Tokens">For each learned token the nearest words of the vocabulary.</param>
-/// <param name="Nearest">Samples of its own class whose nearest own descriptor it is.</param>
-/// <param name="Examples">Some of these samples, the nearest first.</param>
+/// <param name="Nearest">Samples predicted as its class whose nearest descriptor of the class it is.</param>
+/// <param name="Right">Those of them that are right.</param>
+/// <param name="Examples">Some of the samples that were predicted right, the surest first.</param>
 internal sealed record ReportDescriptor(string Class, int Number, IReadOnlyList<IReadOnlyList<NearestWord>> Tokens,
-    long Nearest, IReadOnlyList<ReportImage> Examples);
+    long Nearest, long Right, IReadOnlyList<ReportImage> Examples);
 
 /// <summary>A sample that was predicted wrong.</summary>
 /// <param name="Picture">The sample.</param>

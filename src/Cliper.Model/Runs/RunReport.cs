@@ -94,9 +94,9 @@ public static class RunReport
     {
         CliperModel model = result.Model;
         IReadOnlyList<IReadOnlyList<NearestWord>> words = NearestWordsOf(model, result.Tokenizer, WordsPerToken);
-        var own = result.Result.Predictions
-            .Select((prediction, index) => (Prediction: prediction, Index: index))
-            .Where(p => p.Prediction is not null && p.Prediction.Class == split.Samples[p.Index].Label)
+        var nearest = result.Result.Predictions
+            .Select((prediction, index) => (Prediction: prediction, Sample: split.Samples[index]))
+            .Where(p => p.Prediction is not null)
             .ToLookup(p => (p.Prediction!.Class, p.Prediction.Subclass));
         List<ReportDescriptor> descriptors = [];
         int prompts = model.Prompts.PromptsPerClass, tokens = words.Count / (model.Classes.Count * prompts);
@@ -104,10 +104,11 @@ public static class RunReport
             for (int m = 0; m < prompts; m++)
             {
                 int first = (k * prompts + m) * tokens;
+                var right = nearest[(k, m)].Where(p => p.Sample.Label == k)
+                    .OrderByDescending(p => p.Prediction!.Probabilities[k]).ToArray();
                 descriptors.Add(new ReportDescriptor(model.Classes[k], m + 1, [.. words.Skip(first).Take(tokens)],
-                    own[(k, m)].Count(), [.. own[(k, m)].OrderByDescending(p => p.Prediction!.Probabilities[k])
-                        .Take(ExamplesPerDescriptor)
-                            .Select(p => Picture(split.Samples[p.Index])).OfType<ReportImage>()]));
+                    nearest[(k, m)].Count(), right.Length,
+                    [.. right.Take(ExamplesPerDescriptor).Select(p => Picture(p.Sample)).OfType<ReportImage>()]));
             }
         return descriptors;
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Images;
+using Cliper.Model.IO;
 
 namespace Cliper.Model.Samples;
 
@@ -85,6 +86,9 @@ public abstract class Frame
 /// <param name="path">Its path.</param>
 public sealed class FileFrame(string path) : Frame
 {
+    /// <summary>Longest file that is read into memory, in bytes: the largest image, uncompressed, is smaller.</summary>
+    private const long LongestFile = 1L << 30;
+
     /// <summary>Path of the file.</summary>
     public string Path => path;
 
@@ -108,8 +112,11 @@ public sealed class FileFrame(string path) : Frame
     public override RgbImage Load(IImageCodec codec)
     {
         byte[] bytes;
+        RegularFile.Require(path);
         try
         {
+            if (new FileInfo(path) is { Exists: true, Length: > LongestFile and var length })
+                throw new InputException($"{path}: a picture of {length:N0} bytes, expected at most {LongestFile:N0}");
             bytes = File.ReadAllBytes(path);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -133,7 +140,11 @@ public sealed class CutFrame(Frame inner, PixelBox box) : Frame
         $"{inner.Identity}|{box.X},{box.Y},{box.Width},{box.Height}");
 
     /// <inheritdoc/>
-    public override RgbImage Load(IImageCodec codec) => inner.Load(codec).Cut(box, Name);
+    public override RgbImage Load(IImageCodec codec)
+    {
+        RgbImage image = inner.Load(codec);
+        return image.Cut(image.FromOriginal(box), Name);
+    }
 }
 
 /// <summary>A gray image held in memory, such as a row of fer2013.csv.</summary>

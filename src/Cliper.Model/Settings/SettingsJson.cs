@@ -37,7 +37,7 @@ public static class SettingsJson
         string text;
         try
         {
-            text = File.ReadAllText(path);
+            text = RegularFile.ReadText(path);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -51,7 +51,7 @@ public sealed partial class BpeVocabulary
             merges = Path.Combine(folder, OpenAIName);
         string normalizer = Path.Combine(folder, NormalizerName);
         return File.Exists(vocabulary) ? LoadPair(vocabulary, Path.Combine(folder, MergesName))
-                .With(File.Exists(normalizer) ? ParseNormalizer(File.ReadAllText(normalizer), normalizer)
+                .With(File.Exists(normalizer) ? ParseNormalizer(RegularFile.ReadText(normalizer), normalizer)
                     : File.Exists(tokenizer) ? NormalizerOf(tokenizer) : null)
             : File.Exists(tokenizer) ? LoadTokenizer(tokenizer)
             : File.Exists(merges) ? LoadMerges(merges, Unzip(merges))

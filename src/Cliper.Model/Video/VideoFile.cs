@@ -1,51 +1,53 @@
 using System.Globalization;
 using Cliper.Model.Images;
-using FFMpegCore;
 
 namespace Cliper.Model.Video;
 
 /// <summary>
 /// A video as frames at a constant rate: the average rate of the file, or another. Where the frames of the file have no
-/// constant rate, the nearest in time is taken. Frames are upright. ffmpeg decodes them, in memory that does not grow
-/// with the length.
+/// constant rate, the nearest in time is taken. Frames are as a player shows them: upright, with square pixels. ffmpeg
+/// decodes them, in memory that does not grow with the length.
 /// </summary>
 public sealed class VideoFile
 {
-    /// <summary>Frame rate of a file that does not state one.</summary>
-    private const double UsualRate = 25;
-
     /// <summary>
     /// Seeking to a frame costs about as much as decoding this many seconds: a start of ffmpeg, and the way from a key
     /// frame.
     /// </summary>
     private const double SecondsOfASeek = 1.25;
 
-    private const double LargestRate = 1000;
+    /// <summary>Decoders work on one frame a thread, so frames beyond this many pixels get few threads.</summary>
+    private const long LargeFrame = 9L << 20;
+
+    private const int ThreadsForLargeFrames = 2;
 
     /// <summary>Lengths that files tell are off by a frame or two, not by a tenth.</summary>
     private const double MostMissing = 0.9;
 
     private readonly Lazy<int> _counted;
 
-    private VideoFile(string path, int width, int height, double rate, double seconds)
+    private readonly double _start;
+
+    private VideoFile(string path, VideoFacts facts, double rate)
     {
-        (Path, Width, Height, Rate, Seconds) = (path, width, height, rate, seconds);
+        (Path, Width, Height, Rate, Seconds) = (path, facts.Width, facts.Height, rate, facts.Seconds);
+        _start = facts.Start;
         _counted = new Lazy<int>(() => Frames(null).Count());
     }
 
     /// <summary>Path of the file.</summary>
     public string Path { get; }
 
-    /// <summary>Columns of an upright frame.</summary>
+    /// <summary>Columns of a frame as it is shown.</summary>
     public int Width { get; }
 
-    /// <summary>Rows of an upright frame.</summary>
+    /// <summary>Rows of a frame as it is shown.</summary>
     public int Height { get; }
 
     /// <summary>Frames a second.</summary>
     public double Rate { get; }
 
-    /// <summary>Length in seconds, as the file says; 0 where it does not.</summary>
+    /// <summary>Length in seconds, by the file or by the times of its frames; 0 where neither tells it.</summary>
     public double Seconds { get; }
 
     /// <summary>
@@ -56,26 +58,24 @@ public sealed class VideoFile
     /// <summary>Reads what a video is.</summary>
     /// <param name="path">The file.</param>
     /// <param name="rate">Frames a second to take it at; 0 for its own average.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">No such file, no video in it, or no ffmpeg.</exception>
-    public static VideoFile Open(string path, double rate = 0)
+    public static VideoFile Open(string path, double rate = 0, CancellationToken cancellation = default)
     {
-        if (rate is < 0 or > LargestRate || !double.IsFinite(rate))
+        if (rate is < 0 or > VideoFacts.LargestRate || !double.IsFinite(rate))
             throw new SettingsException(
-                $"the rate of frames is above 0 and at most {LargestRate} a second, given was {rate}");
-        if (!File.Exists(path))
+                $"the rate of frames is above 0 and at most {VideoFacts.LargestRate} a second, given was {rate}");
+        if (!System.IO.Path.Exists(path))
             throw new InputException($"{path}: no such file");
-        IMediaAnalysis media = Ffmpeg.Probe(path);
-        if (media.PrimaryVideoStream is not { Width: > 0, Height: > 0 } stream)
-            throw new InputException($"{path}: no pictures in this file; give a video");
-        bool turned = Math.Abs(stream.Rotation) % 180 == 90;
-        (int width, int height) = turned ? (stream.Height.Value, stream.Width.Value)
-            : (stream.Width.Value, stream.Height.Value);
-        double own = Usable(stream.AverageFrameRate) ? stream.AverageFrameRate
-            : Usable(stream.RealFrameRate) ? stream.RealFrameRate : UsualRate;
-        TimeSpan length = stream.Duration > TimeSpan.Zero ? stream.Duration : media.Format.Duration;
-        return new VideoFile(path, width, height, rate > 0 ? rate : own, Math.Max(0, length.TotalSeconds));
-
-        static bool Usable(double value) => double.IsFinite(value) && value is > 0 and <= LargestRate;
+        try
+        {
+            VideoFacts facts = VideoFacts.Of(path, cancellation);
+            return new VideoFile(path, facts, rate > 0 ? rate : facts.Rate);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new InputException($"{path}: the video cannot be read ({failure.Message})", failure);
+        }
     }
 
     /// <summary>All frames in order.</summary>
@@ -121,7 +121,7 @@ public sealed class VideoFile
     public RgbImage FrameAt(int index, Action<string>? damage = null, CancellationToken cancellation = default)
     {
         // Half a frame early, so that rounding never passes over the one that is wanted.
-        return Decode(Math.Max(0, (index - 0.5) / Rate), "", damage, cancellation).First();
+        return Decode(_start + Math.Max(0, (index - 0.5) / Rate), "", damage, cancellation).First();
     }
 
     /// <summary>Chosen frames as they are decoded, one in memory at a time.</summary>
@@ -182,18 +182,20 @@ public sealed class VideoFile
     private IEnumerable<RgbImage> Decode(double? start, string filter, Action<string>? damage,
         CancellationToken cancellation)
     {
-        // The steady rate, the chosen frames with a steady time each, and one size even where the stream changes it. A
-        // file tells its size without the turn that it is shown with, which ffmpeg makes before these filters.
+        // The steady rate, the chosen frames with a steady time each, and one size even where the stream changes it.
+        // ffmpeg turns the frames upright before these filters, and the scale makes their pixels square.
         string filters = string.Create(CultureInfo.InvariantCulture,
-            $"fps={Rate:R},{filter}setpts=N/({Rate:R}*TB),scale={Width}:{Height}");
+            $"fps={Rate:R},{filter}setpts=N/({Rate:R}*TB),scale={Width}:{Height},setsar=1");
+        string[] threads = (long)Width * Height <= LargeFrame ? []
+            : ["-threads", ThreadsForLargeFrames.ToString(CultureInfo.InvariantCulture)];
         string[] seek = start is { } seconds ? ["-ss", seconds.ToString("F6", CultureInfo.InvariantCulture)] : [];
         string[] one = start is null ? [] : ["-frames:v", "1"];
         using var run = new Ffmpeg.Run(
         [
-            .. seek, "-i", System.IO.Path.GetFullPath(Path), "-map", "0:v:0", "-vf", filters, "-r",
+            .. threads, .. seek, .. Ffmpeg.Input(Path), "-map", "0:V:0", "-vf", filters, "-r",
             Rate.ToString("R", CultureInfo.InvariantCulture),
             .. one, "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1",
-        ]);
+        ], cancellation);
         int given = 0;
         while (true)
         {
@@ -204,7 +206,7 @@ public sealed class VideoFile
             given++;
             yield return new RgbImage(Width, Height, pixels);
         }
-        (bool failed, string? complaint) = run.End();
+        (bool failed, string? complaint) = run.End(cancellation);
         string reason = complaint is null ? "" : $" (ffmpeg: {complaint})";
         if (given == 0)
             throw new InputException($"{Path}: no frame could be decoded{reason}; replace the file");

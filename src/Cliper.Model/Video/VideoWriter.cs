@@ -1,10 +1,12 @@
+using System.Diagnostics;
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Cliper.Model.Images;
 
 namespace Cliper.Model.Video;
 
 /// <summary>Writes frames as an H.264 video.</summary>
-internal static class VideoWriter
+internal static partial class VideoWriter
 {
     /// <summary>
     /// Writes <paramref name="frames"/> with the sound of <paramref name="video"/>; whole or not at all.
@@ -18,8 +20,12 @@ internal static class VideoWriter
         CancellationToken cancellation = default)
     {
         string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full)!;
-        string temporary = Path.Combine(folder, $".{Guid.NewGuid():N}{Path.GetExtension(full)}");
         Directory.CreateDirectory(folder);
+        RemoveLeftovers(folder);
+        // ffmpeg takes the container from the ending.
+        string temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture,
+            $".{Path.GetFileNameWithoutExtension(full)}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp")
+            + Path.GetExtension(full));
         try
         {
             (bool failed, string? complaint) = Encode(temporary, video, frames, cancellation);
@@ -35,6 +41,31 @@ internal static class VideoWriter
         }
     }
 
+    /// <summary>Removes what processes that were killed left half-written in a folder.</summary>
+    private static void RemoveLeftovers(string folder)
+    {
+        foreach (string file in Directory.GetFiles(folder, ".*.tmp.*"))
+            if (Leftover().Match(Path.GetFileName(file)) is { Success: true, Groups: [_, var process] }
+                && !IsRunning(int.Parse(process.Value, CultureInfo.InvariantCulture)))
+                File.Delete(file);
+    }
+
+    private static bool IsRunning(int process)
+    {
+        try
+        {
+            using var found = Process.GetProcessById(process);
+            return !found.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    [GeneratedRegex(@"^\..*\.([0-9]{1,9})\.[0-9a-f]{32}\.tmp\.[^.]*$", RegexOptions.CultureInvariant)]
+    private static partial Regex Leftover();
+
     private static (bool Failed, string? Complaint) Encode(string path, VideoFile video, IEnumerable<RgbImage> frames,
         CancellationToken cancellation)
     {
@@ -43,12 +74,11 @@ internal static class VideoWriter
         // H.264 wants even sides: a black row or column is added where one is odd.
         using var run = new Ffmpeg.Run(
         [
-            "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", rate, "-i", "pipe:0", "-i",
-            Path.GetFullPath(video.Path),
+            "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", rate, "-i", "pipe:0", .. Ffmpeg.Input(video.Path),
             "-map", "0:v", "-map", "1:a?", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-vf",
             "pad=ceil(iw/2)*2:ceil(ih/2)*2",
-            "-c:a", "aac", path,
-        ]);
+            "-c:a", "aac", $"file:{path}",
+        ], cancellation);
         foreach (RgbImage frame in frames)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -59,9 +89,9 @@ internal static class VideoWriter
             catch (IOException)
             {
                 // It has ended early, and says why.
-                return run.End() with { Failed = true };
+                return run.End(cancellation) with { Failed = true };
             }
         }
-        return run.End();
+        return run.End(cancellation);
     }
 }

@@ -76,9 +76,135 @@ public sealed class VideoTests : TemporaryFolder
     [Test]
     public void OddSizesAreKept()
     {
-        Ffmpeg("-f lavfi -i testsrc=s=64x64:r=10:d=1 -vf scale=47:31 -c:v ffv1 -pix_fmt yuv444p", In("odd.mkv"));
+        Ffmpeg("-f lavfi -i testsrc=s=64x64:r=10:d=1 -vf scale=47:31,setsar=1 -c:v ffv1 -pix_fmt yuv444p",
+            In("odd.mkv"));
         RgbImage frame = VideoFile.Open(In("odd.mkv")).Frames(null).First();
         Assert.That((frame.Width, frame.Height), Is.EqualTo((47, 31)));
+    }
+
+    [TestCase(2, 1, "", 128, 48)]
+    [TestCase(8, 9, "", 57, 48)]
+    [TestCase(4, 3, "-metadata:s:v:0 rotate=90", 48, 85)]
+    [TestCase(1, 1, "-metadata:s:v:0 rotate=180", 64, 48)]
+    public void FramesAreOfTheShownSize(int across, int down, string turn, int width, int height)
+    {
+        // 64 x 48 stored pixels of the shape across : down, of which a quarter is white at the left.
+        Ffmpeg("-f lavfi -i color=black:s=64x48:r=10:d=1,drawbox=x=0:y=0:w=16:h=48:color=white:t=fill "
+            + $"-vf setsar={across}/{down}", In("stored.mp4"));
+        Ffmpeg($"-i {In("stored.mp4")} -c copy {turn}", In("shown.mp4"));
+
+        VideoFile video = VideoFile.Open(In("shown.mp4"));
+        RgbImage frame = video.FrameAt(0);
+
+        Assert.That((video.Width, video.Height), Is.EqualTo((width, height)));
+        Assert.That((frame.Width, frame.Height), Is.EqualTo((width, height)));
+        int white = Enumerable.Range(0, width * height).Count(i => frame.Pixels[3 * i] > 128);
+        Assert.That(white / (double)(width * height), Is.EqualTo(0.25).Within(0.02), "a quarter of what is shown");
+    }
+
+    [Test]
+    public void ACopyHasTheShownSizeAndSquarePixels()
+    {
+        Ffmpeg("-f lavfi -i testsrc2=s=64x48:r=10:d=1 -vf setsar=2/1", In("wide.mp4"));
+        VideoFile wide = VideoFile.Open(In("wide.mp4"));
+        VideoWriter.Write(In("copy.mp4"), wide, wide.Frames(null));
+        VideoFile copy = VideoFile.Open(In("copy.mp4"));
+        Assert.That((copy.Width, copy.Height), Is.EqualTo((128, 48)));
+    }
+
+    [TestCase("30", 2, false, "1/30", 30, 0.01)]
+    [TestCase("60", 2, false, "1/60", 60, 0.01)]
+    [TestCase("30", 2, true, "(N*33.3+random(0)*14)/1000", 30, 0.8)]
+    [TestCase("10", 4, true, "if(lt(N\\,20)\\,N/10\\,2+(N-20)/5)", 39 / 5.8, 0.01)]
+    public void ARateThatTheFileDoesNotStateIsMeasured(string made, int seconds, bool isUnsteady, string time,
+        double rate, double bound)
+    {
+        string times = isUnsteady ? $"-vf settb=1/1000,setpts='floor(1000*{time})' -fps_mode passthrough "
+            + "-enc_time_base 1:1000" : "";
+        Ffmpeg($"-f lavfi -i testsrc2=s=64x48:r={made}:d={seconds} {times} -c:v libvpx -deadline realtime -live 1",
+            In("stated.webm"));
+        byte[] bytes = File.ReadAllBytes(In("stated.webm"));
+        // DefaultDuration becomes a void element of the same length.
+        int at = bytes.AsSpan().IndexOf((ReadOnlySpan<byte>)[0x23, 0xE3, 0x83]);
+        if (at > 0)
+        {
+            int rest = 2 + (bytes[at + 3] & 0x7F);
+            (bytes[at], bytes[at + 1]) = (0xEC, (byte)(0x80 | rest));
+            bytes.AsSpan(at + 2, rest).Clear();
+        }
+        File.WriteAllBytes(In("unstated.webm"), bytes);
+
+        VideoFile video = VideoFile.Open(In("unstated.webm"));
+
+        Assert.That(video.Rate, Is.EqualTo(rate).Within(bound));
+        Assert.That(video.Frames(null).Count(), Is.EqualTo(video.FrameCount).Within(1));
+    }
+
+    [Test]
+    public void FramesAreSoughtFromTheFirstFrameOn()
+    {
+        // The sound begins 3 s before the first frame.
+        Make("late.mp4", 50, rate: 2, extra: "-g 24");
+        Ffmpeg($"-f lavfi -i sine=d=30 -itsoffset 3 -i {In("late.mp4")} -map 0 -map 1 -c:v copy", In("offset.mkv"));
+        VideoFile video = VideoFile.Open(In("offset.mkv"));
+        Assert.That(Number(video.FrameAt(31)), Is.EqualTo(31));
+        Assert.That(Number(video.Frames(null).ElementAt(31)), Is.EqualTo(31));
+    }
+
+    [TestCase("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{0}\n", "HLS")]
+    [TestCase("ffconcat version 1.0\nfile '{0}'\n", "ffconcat")]
+    [TestCase("<?xml version=\"1.0\"?>\n<!-- made by hand -->\n<MPD><BaseURL>{0}</BaseURL></MPD>", "DASH")]
+    public void APlaylistIsNotFollowed(string content, string kind)
+    {
+        Make("a.mp4", 3);
+        File.WriteAllText(In("list.mp4"), content.Replace("{0}", In("a.mp4"), StringComparison.Ordinal));
+        AssertInput(() => VideoFile.Open(In("list.mp4")), "list.mp4", kind, "names other files and is not followed");
+    }
+
+    [Test]
+    public void WhatIsNoRegularFileIsRefusedBeforeItIsOpened()
+    {
+        if (OperatingSystem.IsWindows())
+            Assert.Ignore("needs mkfifo");
+        Process.Start("mkfifo", In("pipe.mp4")).WaitForExit();
+        AssertInput(() => VideoFile.Open(In("pipe.mp4")), "pipe.mp4", "a FIFO, a socket or a device");
+        File.CreateSymbolicLink(In("zero.mp4"), "/dev/zero");
+        AssertInput(() => VideoFile.Open(In("zero.mp4")), "zero.mp4", "a FIFO, a socket or a device");
+    }
+
+    [Test]
+    public void FramesThatAreTooLargeAreRefusedUndecoded()
+    {
+        Ffmpeg("-f lavfi -i color=black:s=10000x8000:r=1:d=1 -c:v mjpeg -pix_fmt yuvj420p", In("big.avi"));
+        AssertInput(() => VideoFile.Open(In("big.avi")), "big.avi", "10000 x 8000", "expected at most");
+    }
+
+    [Test]
+    public void APlayerThatHangsIsEndedAtOnceByCancellation()
+    {
+        VideoFile video = Make("a.mp4", 20);
+        using var source = new CancellationTokenSource();
+        using IEnumerator<RgbImage> frames = Sleeping(() => video.Frames(null, source.Token)).GetEnumerator();
+        source.CancelAfter(200);
+        var time = Stopwatch.StartNew();
+        Assert.That(() => Sleeping(() => frames.MoveNext()), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(time.Elapsed, Is.LessThan(TimeSpan.FromSeconds(5)), "the program would sleep for 60 s");
+    }
+
+    [Test]
+    public void WhatAKilledWriterLeftIsRemovedByTheNext()
+    {
+        VideoFile video = Make("a.mp4", 5);
+        using Process gone = Process.Start("true");
+        gone.WaitForExit();
+        string stale = In($".b.{gone.Id}.{Guid.NewGuid():N}.tmp.mp4"),
+            live = In($".c.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp.mp4"), own = In(".d.5.tmp.mp4");
+        foreach (string file in new[] { stale, live, own })
+            File.WriteAllText(file, "half a video");
+        VideoWriter.Write(In("b.mp4"), video, video.Frames(null));
+        Assert.That(stale, Does.Not.Exist);
+        Assert.That(live, Does.Exist);
+        Assert.That(own, Does.Exist);
     }
 
     [Test]
@@ -289,6 +415,30 @@ public sealed class VideoTests : TemporaryFolder
             Environment.SetEnvironmentVariable("PATH", path);
         }
         return File.Exists(log) ? [.. File.ReadAllLines(log)] : [];
+    }
+
+    /// <summary>Runs with programs on the PATH that sleep in place of ffmpeg.</summary>
+    private T Sleeping<T>(Func<T> work)
+    {
+        if (OperatingSystem.IsWindows())
+            Assert.Ignore("the sleeping program is a shell script");
+        string folder = Directory.CreateDirectory(In("sleeping")).FullName;
+        foreach (string program in new[] { "ffmpeg", "ffprobe" })
+        {
+            File.WriteAllText(Path.Combine(folder, program), "#!/bin/sh\nsleep 60\n");
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(Path.Combine(folder, program), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        }
+        string? path = Environment.GetEnvironmentVariable("PATH");
+        Environment.SetEnvironmentVariable("PATH", $"{folder}:{path}");
+        try
+        {
+            return work();
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("PATH", path);
+        }
     }
 
     private static int Brightness(int frame) => 20 + 3 * frame % 220;

@@ -33,10 +33,21 @@ public class HtmlReportTests
             })],
             Settings = [new(name, name)],
             Paper = PaperDataSet.RafDb,
-            Descriptors = [new ReportDescriptor(name, 1, [[new NearestWord(0, name, 1.25f)]], 3, [image]),
-                new ReportDescriptor(name, 2, [[]], 0, [])],
+            Descriptors = [new ReportDescriptor(name, 1, [[new NearestWord(0, name, 1.25f)]], 5, 3, [image]),
+                new ReportDescriptor(name, 2, [[]], 0, 0, [])],
             Mistakes = [new ReportMistake(image, name, name, 0.75)],
         };
+    }
+
+    [Test]
+    public void WhatIsLeftOutOfTheMistakesIsSaid()
+    {
+        var result = new ConfusionMatrix(["joy", "fear"]);
+        result.Add(0, 1, 1228);
+        string page = HtmlReport.Render(Model("fear") with { Result = result });
+        Assert.That(page, Does.Contain("Shown are 1 of 1,228."));
+        Assert.That(HtmlReport.Render(Model("fear")), Does.Not.Contain("Shown are"), "the only one is shown");
+        Assert.That(page, Does.Contain("5, 3 right"));
     }
 
     [Test]

@@ -50,21 +50,22 @@ public sealed class FaceCropTests
         // any.
         PixelBox left = new(40, 80, 30, 30), leftMoved = new(46, 82, 30, 30), right = new(190, 80, 28, 28),
             rightGrown = new(180, 70, 44, 44);
-        var tracker = new FaceTracker(Sought(), "video");
-        Assert.That(tracker.Next(CascadeDetectorTests.Picture(280, 200)), Is.Empty);
+        var tracker = new FaceTracker(Sought());
+        Assert.That(tracker.Next(CascadeDetectorTests.Picture(280, 200), "video"), Is.Empty);
         Assert.That(Ids(left), Is.EqualTo(new[] { (0, true) }));
-        Assert.That(tracker.Next(CascadeDetectorTests.Picture(280, 200)), Is.Empty);
+        Assert.That(tracker.Next(CascadeDetectorTests.Picture(280, 200), "video"), Is.Empty);
         Assert.That(Ids(leftMoved, right), Is.EquivalentTo(new[] { (0, true), (1, false) }));
         Assert.That(Ids(left, rightGrown), Is.EquivalentTo(new[] { (0, true), (1, false) }));
         Assert.That(Ids(right), Is.EqualTo(new[] { (1, false) }));
         Assert.That((tracker.Frames, tracker.Missing), Is.EqualTo((6, 2)));
 
-        (int, bool)[] Ids(params PixelBox[] faces) => [.. tracker.Next(CascadeDetectorTests.Picture(280, 200, faces))
+        (int, bool)[] Ids(params PixelBox[] faces) => [.. tracker
+            .Next(CascadeDetectorTests.Picture(280, 200, faces), "video")
             .Select(found => (found.Id, found.Face!.Box.X + found.Face.Box.Width / 2 < 140))];
     }
 
     [Test]
     public void WithoutADetectorAllOfAFrameIsFollowed() =>
-        Assert.That(new FaceTracker(FaceCrop.None, "video").Next(CascadeDetectorTests.Picture(96, 96)),
+        Assert.That(new FaceTracker(FaceCrop.None).Next(CascadeDetectorTests.Picture(96, 96), "video"),
             Is.EqualTo(new[] { (0, (Face?)null) }));
 }
