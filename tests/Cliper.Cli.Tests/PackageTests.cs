@@ -92,6 +92,25 @@ public sealed class PackageTests
             Assert.That(Run(Consumer, Path.Combine(output, "consumer")), Does.Contain("7 classes"));
     }
 
+    [Test]
+    public void TheTool_IsPackedForEverySystemAndInstalls()
+    {
+        const long Largest = 40_000_000;
+        string feed = Path.Combine(_folder, "tools"), installed = Path.Combine(_folder, "installed");
+        DotNet(Checkout.Root, "pack", "src/Cliper.Cli", "-c", "Release", "-o", feed, $"-p:Version={_version}", "--nologo",
+            "-v", "quiet");
+
+        Dictionary<string, long> packed = new DirectoryInfo(feed).GetFiles().ToDictionary(file =>
+            file.Name.Replace($".{_version}.nupkg", "", StringComparison.Ordinal), file => file.Length);
+        DotNet(Consumer, "tool", "install", "cliper-gpu", "--version", _version, "--tool-path", installed,
+            "--add-source", feed);
+
+        Assert.That(packed.Keys, Is.EquivalentTo(new[] { "cliper-gpu", "cliper-gpu.linux-x64", "cliper-gpu.linux-arm64",
+            "cliper-gpu.win-x64", "cliper-gpu.osx-x64", "cliper-gpu.osx-arm64" }));
+        Assert.That(packed.Values, Is.All.LessThan(Largest));
+        Assert.That(Run(Consumer, Path.Combine(installed, "cliper-gpu"), "--version"), Does.StartWith(_version));
+    }
+
     private static string DotNet(string folder, params string[] args) => Run(folder, "dotnet", args);
 
     private static string Run(string folder, string file, params string[] args)

@@ -30,7 +30,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
     /// <param name="stated">Facts on the CLIP that hold against those of the file; null for none.</param>
     /// <exception cref="InputException">The file cannot be read, is no CLIP though a naming is asked for, or has
     /// numbers that the type cannot hold.</exception>
-    /// <exception cref="SettingsException">What is stated is no fact.</exception>
+    /// <exception cref="SettingsException">A stated text is no fact.</exception>
     /// <exception cref="IOException">The output cannot be written.</exception>
     public static WeightsConversion Convert(string path, string output, ClipNaming? naming, TensorType type,
         string? prefix, ClipStatement? stated = null, CancellationToken cancellation = default)
@@ -63,7 +63,7 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
         };
     }
 
-    /// <summary>What was assumed or could not be kept, a sentence each.</summary>
+    /// <summary>Facts that were assumed and parts that could not be kept, a sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];
 
     /// <summary>Why a file holds no CLIP; null where it holds one.</summary>

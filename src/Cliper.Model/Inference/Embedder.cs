@@ -27,7 +27,7 @@ public sealed class Embedder(Device device, string weightsPath, ClipStatement? s
 
     private readonly ClipWeights _weights = ClipWeights.Load(weightsPath, stated: stated);
 
-    /// <summary>What was assumed of weights that do not state it, a sentence each.</summary>
+    /// <summary>Facts that were assumed of weights which do not state them, a sentence each.</summary>
     public IReadOnlyList<string> Warnings => _weights.Warnings;
 
     /// <summary>

@@ -50,7 +50,7 @@ public sealed class Predictor : IDisposable
     /// <summary>How far the run of the checkpoint has come; null for the model of a finished run.</summary>
     public string? Unfinished { get; private init; }
 
-    /// <summary>What was assumed of weights that do not state it, a sentence each.</summary>
+    /// <summary>Facts that were assumed of weights which do not state them, a sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];
 
     /// <summary>Reads a checkpoint.</summary>
@@ -84,7 +84,7 @@ public sealed class Predictor : IDisposable
     /// <param name="stated">Facts on the weights that hold against those of the file; null for none.</param>
     /// <param name="flip">See <see cref="Flip"/>.</param>
     /// <exception cref="InputException">The weights or their tokenizer are missing or damaged.</exception>
-    /// <exception cref="SettingsException">What is stated is no fact.</exception>
+    /// <exception cref="SettingsException">A stated text is no fact.</exception>
     public static Predictor ZeroShot(string weights, IReadOnlyList<string> classes, Device device,
         ClipStatement? stated = null, bool flip = false)
     {

@@ -64,7 +64,7 @@ public sealed class ClipWeights : IParameterSource, IDisposable
     /// <param name="stated">Facts that hold against those of the file; null for none.</param>
     /// <exception cref="InputException">Something is missing, damaged or contradicts itself. Missing, unexpected and
     /// misshapen tensors are counted, and the first of them named.</exception>
-    /// <exception cref="SettingsException">What is stated is no fact.</exception>
+    /// <exception cref="SettingsException">A stated text is no fact.</exception>
     public static ClipWeights Load(string path, string? prefix = null, ClipStatement? stated = null)
     {
         TensorSource source = TensorSource.Open(path);

@@ -7,7 +7,7 @@ namespace Cliper.Model.Weights;
 /// <summary>An object of a model's configuration file, whose values are read with errors that name file and
 /// key.</summary>
 /// <param name="Path">The file.</param>
-/// <param name="Prefix">What stands before a key in messages, such as "vision_config.".</param>
+/// <param name="Prefix">Beginning of every key in messages, such as "vision_config.".</param>
 /// <param name="Values">The object.</param>
 /// <param name="Winning">An object of older files whose values win over those of <paramref name="Values"/>; undefined
 /// where there is none.</param>

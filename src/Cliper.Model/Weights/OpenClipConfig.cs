@@ -7,7 +7,8 @@ namespace Cliper.Model.Weights;
 
 /// <summary>
 /// open_clip_config.json, which stands beside OpenCLIP's weights: {"model_cfg": {…}, "preprocess_cfg": {…}}.
-/// What it leaves out has OpenCLIP's default: GELU, heads of 64, 8 heads of the text tower, OpenAI's normalization.
+/// An entry that it leaves out has OpenCLIP's default: GELU, heads of 64, 8 heads of the text tower,
+/// OpenAI's normalization.
 /// </summary>
 internal static class OpenClipConfig
 {

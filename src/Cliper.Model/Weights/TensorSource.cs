@@ -15,7 +15,7 @@ public abstract class TensorSource : IDisposable
     /// <summary>Bytes that are mapped at once; whole elements of every type.</summary>
     internal const int PieceBytes = 8 << 20;
 
-    /// <summary>What stands before the names of OpenCLIP's weights.</summary>
+    /// <summary>Beginning of the names of OpenCLIP's weights.</summary>
     private const string OpenClipPrefix = "open_clip_";
 
     // OpenCLIP's repositories hold Hugging Face's files too, which bring more of the configuration in standard places.

@@ -38,7 +38,7 @@ public sealed record WeightsInspection
     /// <summary>Why it is no CLIP of this program's kind; null if it is.</summary>
     public string? NotClip { get; private init; }
 
-    /// <summary>What was assumed of the CLIP because nothing states it, a sentence each.</summary>
+    /// <summary>Facts on the CLIP that were assumed because nothing states them, a sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];
 
     /// <summary>Parameters of the CLIP alone; null if it is none.</summary>
@@ -55,7 +55,7 @@ public sealed record WeightsInspection
     /// <param name="path">The file or folder, or a name in the local cache.</param>
     /// <param name="stated">Facts that hold against those of the file; null for none.</param>
     /// <exception cref="InputException">It cannot be read.</exception>
-    /// <exception cref="SettingsException">What is stated is no fact.</exception>
+    /// <exception cref="SettingsException">A stated text is no fact.</exception>
     public static WeightsInspection Of(string path, ClipStatement? stated = null)
     {
         using TensorSource source = TensorSource.Open(path);

@@ -74,7 +74,7 @@ public sealed class SettingsJsonTests
 
     [TestCase("shape.imageSize", "48", "shape: ImageSize 48 is not a multiple of 32, by which a ResNet divides it")]
     [TestCase("shape.visionWidth", "7", "shape: VisionWidth 7 is odd, and a ResNet's stem begins with half of it")]
-    [TestCase("shape.resNetBlocks", "[1,0,1,1]", "shape: stage 2 of the ResNet has 0 blocks, expected at least 1")]
+    [TestCase("shape.resNetBlocks", "[1,0,1,1]", "shape: stage 2 of the ResNet has 0 blocks, expected 1 to 1000")]
     public void AnImpossibleTowerIsNamed(string path, string value, string message)
     {
         TrainSettings settings = SettingsJson.With(Recipes.Get("fer2013"),

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Cliper.Autograd;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
@@ -198,7 +199,13 @@ public sealed class ClipFactsTests : TemporaryFolder
         JsonObject configuration = OpenClip();
         configuration["model_cfg"]!["quick_gelu"] = true;
         WriteOpenClip(configuration);
-        var stated = new ClipStatement { Activation = "gelu", Heads = "5,2", Mean = "0.1,0.2,0.3", Std = "0.4,0.5,0.6" };
+        var stated = new ClipStatement
+        {
+            Activation = "gelu",
+            Heads = "5,2",
+            Mean = "0.1,0.2,0.3",
+            Std = "0.4,0.5,0.6",
+        };
 
         using ClipWeights weights = ClipWeights.Load(path, stated: stated);
         weights.Save(In("copy"));
@@ -275,7 +282,8 @@ public sealed class ClipFactsTests : TemporaryFolder
     {
         WriteBare(Usual, "model.safetensors", ClipNaming.HuggingFace);
         File.WriteAllText(In("config.json"), """
-            {"vision_config":{"num_attention_heads":4,"hidden_act":"quick_gelu"},"text_config":{"num_attention_heads":1},
+            {"vision_config":{"num_attention_heads":4,"hidden_act":"quick_gelu"},
+            "text_config":{"num_attention_heads":1},
             "vision_config_dict":{"num_attention_heads":2,"hidden_act":"gelu"},"text_config_dict":{"hidden_act":"gelu"}}
             """);
 
@@ -283,6 +291,43 @@ public sealed class ClipFactsTests : TemporaryFolder
 
         Assert.That((weights.Config.VisionHeads, weights.Config.Activation), Is.EqualTo((2, Activation.Gelu)));
         Assert.That(weights.Warnings.Single(), Does.Contain("OpenAI's mean"), "nothing says how pixels are normalized");
+    }
+
+    [Test]
+    public void MlpsOfAnyWidth_AreSavedLoadedAndRun([Values] ClipNaming naming)
+    {
+        ClipConfig config = Config with { TextMlpWidth = 100 };
+        using ClipWeights weights = ClipWeights.Random(config, 4);
+        weights.Save(In("x"), naming);
+        using ClipWeights loaded = ClipWeights.Load(In("x"));
+        using var device = new CpuDevice(1);
+        using var model = new ClipModel(device, loaded);
+        using var tape = new Tape(device, recording: false);
+        Tensor images = tape.Own(Tensor.From(device, new float[3 * 8 * 8], new Shape(1, 3, 8, 8)));
+
+        Assert.That(loaded.Config, Is.EqualTo(config));
+        Assert.That(loaded.ShapeOf("transformer.resblocks.0.mlp.c_proj.weight"), Is.EqualTo(new Shape(64, 100)));
+        Assert.That(model.Vision.Forward(tape, images).Shape, Is.EqualTo(new Shape(1, 3)));
+        Assert.That(model.Text.Forward(tape, [[1, 8]]).Shape, Is.EqualTo(new Shape(1, 3)));
+    }
+
+    [TestCase(4.6052f, true)]
+    [TestCase(100, false)]
+    [TestCase(-200, false)]
+    public void ALogitScale_IsTheLogarithmOfAScale(float scale, bool sound)
+    {
+        using var device = new CpuDevice(1);
+        using ClipWeights random = ClipWeights.Random(Usual, 3);
+        Dictionary<string, float[]> values = random.Names.ToDictionary(name => name, random.Values);
+        values["logit_scale"][0] = scale;
+        using ClipWeights weights = ClipWeights.From(Usual, values);
+        using var model = new ClipModel(device, weights);
+
+        if (sound)
+            Assert.That(model.Temperature, Is.EqualTo(.01f).Within(1e-6));
+        else
+            Assert.That(() => model.Temperature, Throws.TypeOf<InputException>().With.Message.Contains(
+                $"logit_scale of the weights is {scale}"));
     }
 
     [Test]
@@ -319,7 +364,8 @@ public sealed class ClipFactsTests : TemporaryFolder
         using ClipWeights loaded = ClipWeights.Load(In("x"));
         using var device = new CpuDevice(1);
 
-        Assert.That(() => new ClipModel(device, loaded), Throws.TypeOf<InputException>().With.Message.StartsWith(In("x"))
+        Assert.That(() => new ClipModel(device, loaded), Throws.TypeOf<InputException>()
+            .With.Message.StartsWith(In("x"))
             .And.Message.Contains($"expected finite numbers, found {value} at element "));
     }
 }

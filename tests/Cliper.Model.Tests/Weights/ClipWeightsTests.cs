@@ -156,8 +156,9 @@ public sealed class ClipWeightsTests : TemporaryFolder
         // Five of each kind are named, and all are counted.
         Assert.That(message,
             Does.Contain(In("x")).And.Contain("missing (14): transformer.resblocks.1.ln_1.weight, ")
-            .And.Contain(", and 9 more; unexpected (2): 'head.weight', 'transformer.resblocks.2000000000.x'; of another "
-            + "shape or type (1): visual.transformer.resblocks.1.mlp.c_fc.weight (expected [24, 6], found F32 [6, 24])"));
+            .And.Contain(", and 9 more; unexpected (2): 'head.weight', 'transformer.resblocks.2000000000.x'; of "
+            + "another shape or type (1): visual.transformer.resblocks.1.mlp.c_fc.weight (expected [24, 6], found F32 "
+            + "[6, 24])"));
         Assert.That(message, Does.Not.Contain("logit_scale"));
     }
 

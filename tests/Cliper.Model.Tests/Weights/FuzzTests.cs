@@ -172,7 +172,7 @@ public sealed class FuzzTests : TemporaryFolder
             writer.Write(In("open_clip_model.safetensors"));
         }
         byte[] config = Encoding.UTF8.GetBytes("""
-            {"model_cfg":{"embed_dim":3,"quick_gelu":true,"vision_cfg":{"image_size":4,"layers":1,"width":4,"head_width":2},
+            {"model_cfg":{"embed_dim":3,"quick_gelu":true,"vision_cfg":{"image_size":4,"layers":1,"head_width":2},
             "text_cfg":{"heads":2,"layers":1,"norm_kwargs":{}}},"preprocess_cfg":{"mean":[0.5,0.5,0.5],"size":[4,4]}}
             """);
         Fuzz(config, config.Length, "open_clip_config.json", _ => ClipWeights.Load(Folder).Dispose());
