@@ -98,7 +98,8 @@ public sealed class ExpressionRecognizer : IDisposable
     public Recognition Recognize(RgbImage image, CancellationToken cancellation = default) =>
         Recognize([image], cancellation)[0];
 
-    /// <summary>The answer for an encoded image: JPEG, PNG, WebP, BMP or GIF, turned upright by its EXIF data.</summary>
+    /// <summary>The answer for an encoded image: JPEG, PNG, WebP, BMP or GIF, turned upright by its EXIF
+    /// data.</summary>
     /// <param name="encoded">The bytes of a file.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">It cannot be decoded.</exception>

@@ -97,8 +97,8 @@ public sealed class PackageTests
     {
         const long Largest = 40_000_000;
         string feed = Path.Combine(_folder, "tools"), installed = Path.Combine(_folder, "installed");
-        DotNet(Checkout.Root, "pack", "src/Cliper.Cli", "-c", "Release", "-o", feed, $"-p:Version={_version}", "--nologo",
-            "-v", "quiet");
+        DotNet(Checkout.Root, "pack", "src/Cliper.Cli", "-c", "Release", "-o", feed, $"-p:Version={_version}",
+            "--nologo", "-v", "quiet");
 
         Dictionary<string, long> packed = new DirectoryInfo(feed).GetFiles().ToDictionary(file =>
             file.Name.Replace($".{_version}.nupkg", "", StringComparison.Ordinal), file => file.Length);

@@ -86,7 +86,8 @@ public sealed class ExpressionRecognizerTests : TemporaryFolder
     [Test]
     public void Recognize_BelowTheLeastProbability_IsUncertain()
     {
-        using ExpressionRecognizer sure = Open(new() { MinProbability = 0 }), never = Open(new() { MinProbability = 1 });
+        using ExpressionRecognizer sure = Open(new() { MinProbability = 0 });
+        using ExpressionRecognizer never = Open(new() { MinProbability = 1 });
 
         Assert.That(sure.Model.Classes, Does.Contain(sure.Recognize(Images[0]).Faces[0].Expression));
         Assert.That(never.Recognize(Images[0]).Faces[0].Expression, Is.EqualTo("uncertain"));
@@ -109,7 +110,8 @@ public sealed class ExpressionRecognizerTests : TemporaryFolder
         using ExpressionRecognizer recognizer = Open();
         Directory.CreateDirectory(In("faces"));
         for (int i = 0; i < 3; i++)
-            File.WriteAllBytes(Path.Combine(In("faces"), $"{i}.png"), ImageCodec.Instance.Encode(Images[i], ImageFormat.Png));
+            File.WriteAllBytes(Path.Combine(In("faces"), $"{i}.png"),
+                ImageCodec.Instance.Encode(Images[i], ImageFormat.Png));
         byte[] whole = File.ReadAllBytes(Path.Combine(In("faces"), "1.png"));
         File.WriteAllBytes(Path.Combine(In("faces"), "1.png"), whole[..(whole.Length / 2)]);
         File.WriteAllText(Path.Combine(In("faces"), "notes.txt"), "no image");

@@ -75,7 +75,7 @@ internal sealed class SettingsOptions(bool stages)
         (WeightsFactsOptions.Std(), ["weightsFacts.std"]),
         (Value("--init", "Checkpoint, run or shipped model to begin with, towers and descriptors: AFEW after DFEW.",
         "PATH|NAME"), ["init"]),
-        (Value("--face-detector", "Measures where the training images show their faces with this cascade of OpenCV too, "
+        (Value("--face-detector", "Measures where the training images show their faces with this cascade of OpenCV, "
         + "for a predict with the same one.", "FILE"), ["faceDetector"]),
         (Value("--tokenizer", "Tokenizer file or folder, where the weights bring none.", "PATH"), ["tokenizer"]),
         (Value("--stage1-epochs", "Epochs of stage 1, the descriptors; 0 leaves it out.", "N"), ["stage1.epochs"]),
