@@ -112,6 +112,7 @@ public static class Recipes
             DataSet = "fer2013",
             Select = Selection.BestOnValidation,
             ValidationFraction = 0.06f,
+            LogitAdjustment = 0.5f,
             CaptionTemplates = Captions,
             Shape = new ClipShape
             {
@@ -125,7 +126,7 @@ public static class Recipes
             },
             Pretrain = SmallPretrain with
             {
-                Epochs = 24,
+                Epochs = 14,
                 BatchSize = 64,
                 LearningRate = 4e-4f,
                 Beta2 = 0.99,
@@ -135,7 +136,14 @@ public static class Recipes
                 LabelSmoothing = 0.1f,
             },
             Stage1 = PaperStage1 with { Epochs = 1, Augmentation = "light" },
-            Stage2 = SmallStage2 with { Epochs = 7, BatchSize = 64, Epsilon = 1e-8, AverageDecay = 0.999f },
+            Stage2 = SmallStage2 with
+            {
+                Epochs = 8,
+                BatchSize = 64,
+                LearningRate = 2e-4f,
+                Epsilon = 1e-8,
+                AverageDecay = 0.999f,
+            },
         },
         // CK+ clips of three frames, subjects of the test fold unseen; the same small CLIP, through the video path.
         ["ckplus"] = new TrainSettings
