@@ -50,12 +50,21 @@ internal sealed class Interruption : IDisposable
         _source.Dispose();
     }
 
-    private void Handle(PosixSignalContext context)
+    /// <summary>Handles a signal, on a thread of its own.</summary>
+    internal void Handle(PosixSignalContext context)
     {
         context.Cancel = true;
         if (_source.IsCancellationRequested)
             Environment.Exit(ExitCode.Interrupted);
-        _error.WriteLine("cliper-gpu: interrupted; ending in good order (once more stops at once)");
-        _source.Cancel();
+        try
+        {
+            // A terminal that takes no more text holds the message up, and must not hold up the end.
+            _source.Cancel();
+            _error.WriteLine("cliper-gpu: interrupted; ending in good order (once more stops at once)");
+        }
+        catch (ObjectDisposedException)
+        {
+            // The work has ended between the signal and its handling: there is nothing to cancel any more.
+        }
     }
 }

@@ -19,7 +19,8 @@ internal static class Remedies
     {
         DeviceException { Failure: DeviceFailure.OutOfMemory } when !trains => MoreReserved,
         DeviceException device => For(device.Failure),
-        DivergedException => "go on from there with --resume and a lower rate, such as --set stage2.learningRate=1e-6",
+        DivergedException diverged => (diverged.HasCheckpoint ? "go on from there with --resume"
+            : "begin again with --overwrite") + $" and a lower rate: --set {diverged.Stage.Name()}.learningRate=RATE",
         SettingsException settings => For(settings.Remedy),
         InputException input => For(input.Remedy),
         _ => null,

@@ -36,9 +36,17 @@ public sealed class SettingsException : Exception
 public sealed class DivergedException : Exception
 {
     /// <summary>The end of a training that has diverged.</summary>
-    public DivergedException(string message) : base(message)
-    {
-    }
+    /// <param name="message">The message.</param>
+    /// <param name="stage">The stage that diverged.</param>
+    /// <param name="hasCheckpoint">Whether a checkpoint from before was written.</param>
+    public DivergedException(string message, TrainingStage stage, bool hasCheckpoint) : base(message) =>
+        (Stage, HasCheckpoint) = (stage, hasCheckpoint);
+
+    /// <summary>The stage that diverged.</summary>
+    public TrainingStage Stage { get; }
+
+    /// <summary>Whether the run has a checkpoint from before, to go on from.</summary>
+    public bool HasCheckpoint { get; }
 }
 
 /// <summary>Another program works in a run's folder. The message names its process and its host.</summary>

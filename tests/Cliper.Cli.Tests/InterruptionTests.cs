@@ -15,6 +15,28 @@ public sealed class InterruptionTests
         Assert.That(Interruption.IgnoredSignals(isWindows: false),
             Is.EqualTo(new[] { (PosixSignal)25, PosixSignal.SIGHUP }), "SIGXFSZ is 25");
 
+    [Test]
+    public void TheWorkIsCanceledBeforeTheMessageIsWritten()
+    {
+        Interruption? asked = null;
+        var terminal = new Watching(() => asked!.Token.IsCancellationRequested);
+        using (asked = new Interruption(terminal))
+            asked.Handle(new PosixSignalContext(PosixSignal.SIGINT));
+        Assert.That(terminal.WasCanceled, Is.True);
+
+        asked = new Interruption(terminal);
+        asked.Dispose();
+        Assert.That(() => asked.Handle(new PosixSignalContext(PosixSignal.SIGINT)), Throws.Nothing,
+            "the work has ended");
+    }
+
+    private sealed class Watching(Func<bool> isCanceled) : StringWriter
+    {
+        public bool? WasCanceled { get; private set; }
+
+        public override void WriteLine(string? value) => WasCanceled ??= isCanceled();
+    }
+
     // Another place that registers a signal would have to choose by platform too.
     [Test]
     public void OnlyThisTypeRegistersSignals()

@@ -31,6 +31,13 @@ public sealed partial class RemedyTests
         Assert.That(explained[10..], remedy == Remedy.None ? Is.Empty : Does.Contain("--"));
     }
 
+    [Test]
+    public void ADivergence_NamesItsStageAndGoesOnWhereThereIsACheckpoint([Values] TrainingStage stage,
+        [Values] bool hasCheckpoint) => Assert.That(
+        Remedies.Explain(new DivergedException("fact", stage, hasCheckpoint)),
+        Does.Contain($"--set {stage.Name()}.learningRate=")
+        .And.Contain(hasCheckpoint ? "--resume" : "--overwrite"));
+
     /// <summary>All string literals of an assembly's code.</summary>
     private static List<string> Literals(string assembly)
     {

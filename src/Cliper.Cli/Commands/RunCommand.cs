@@ -72,6 +72,8 @@ internal abstract class RunCommand : CliCommand
         switch (parsed.GetValue(_out), parsed.GetValue(_resume))
         {
             case ({ } folder, null):
+                if (_settings.FileOf(parsed) is { } file)
+                    TrainingRun.CheckKept(folder, file, "--config");
                 return new Request(_settings.Resolve(parsed), folder, false, parsed.GetValue(_overwrite));
             case (null, { } folder):
                 if (TrainingRun.FindConfig(folder) is not { } config)

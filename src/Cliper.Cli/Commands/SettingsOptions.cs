@@ -36,7 +36,7 @@ internal sealed class SettingsOptions(bool stages)
 
     private readonly Option<string?> _stage = new("--stage")
     {
-        Description = "Runs one stage alone: 1 or 2. Stage 2 goes on from a run of stage 1: give --resume.",
+        Description = "Runs one stage alone: 1 or 2. Stage 2 begins from a run of stage 1: give --init.",
         HelpName = "STAGE",
     };
 
@@ -118,6 +118,9 @@ internal sealed class SettingsOptions(bool stages)
         settings.Check();
         return settings.WithFullPaths();
     }
+
+    /// <summary>The file that --config names; null for none.</summary>
+    public string? FileOf(ParseResult parsed) => parsed.GetValue(_config);
 
     private static TrainSettings Named(string recipe) => Recipes.Names.Contains(recipe)
         ? Recipes.Get(recipe)

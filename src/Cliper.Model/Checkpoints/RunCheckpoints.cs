@@ -35,17 +35,18 @@ internal sealed class RunCheckpoints
     /// <param name="run">The run's folder.</param>
     public static string BeginningPath(string run) => Path.Combine(run, "config.next.json");
 
-    /// <summary>Removes the checkpoints and the vocabulary of a run.</summary>
+    /// <summary>The checkpoints and the files of the vocabulary that are in a run's folder.</summary>
     /// <param name="run">The run's folder.</param>
-    public static void Clear(string run)
+    public static IEnumerable<string> FilesIn(string run)
     {
-        string checkpoints = Path.Combine(run, FolderName), tokenizer = Path.Combine(run, TokenizerName);
-        foreach (string name in new[] { ModelName, BestName, LastName })
-            FolderChanges.Remove(Path.Combine(checkpoints, name));
-        AtomicFile.RemoveLeftovers(checkpoints);
-        foreach (string file in Directory.Exists(tokenizer) ? Directory.GetFiles(tokenizer) : [])
-            FolderChanges.Remove(file);
+        string tokenizer = Path.Combine(run, TokenizerName);
+        return new[] { ModelName, BestName, LastName }.Select(name => Path.Combine(run, FolderName, name))
+            .Where(File.Exists).Concat(Directory.Exists(tokenizer) ? Directory.GetFiles(tokenizer) : []);
     }
+
+    /// <summary>Removes half-written checkpoints.</summary>
+    /// <param name="run">The run's folder.</param>
+    public static void RemoveLeftovers(string run) => AtomicFile.RemoveLeftovers(Path.Combine(run, FolderName));
 
     /// <summary>State of the run: model, optimizer state, place.</summary>
     public string LastPath => Path.Combine(_folder, LastName);

@@ -5,6 +5,9 @@ public static class AtomicFile
 {
     private const string TemporaryEnding = ".tmp";
 
+    // Linux follows as many.
+    private const int MostLinks = 40;
+
     // Shared memory is a folder of ordinary files among the devices.
     private const string DeviceFolder = "/dev/", SharedMemory = "/dev/shm/";
 
@@ -19,13 +22,10 @@ public static class AtomicFile
     /// <exception cref="IOException">The place cannot be written to, or the disk is full.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        string full = Path.GetFullPath(path), temporary = "";
+        string temporary = "";
         try
         {
-            if (Directory.Exists(full))
-                throw new IOException("it is a folder");
-            if (new FileInfo(full).LinkTarget is not null)
-                full = File.ResolveLinkTarget(full, returnFinalTarget: true)!.FullName;
+            string full = Resolve(path);
             // Renaming would put a file in a device's place.
             if (IsDevice(full))
             {
@@ -80,11 +80,9 @@ public static class AtomicFile
     /// <exception cref="IOException">The place cannot be written to.</exception>
     public static void Check(string path)
     {
-        string full = Path.GetFullPath(path);
         try
         {
-            if (Directory.Exists(full))
-                throw new IOException("it is a folder");
+            string full = Resolve(path);
             if (IsDevice(full))
             {
                 using FileStream device = new(full, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
@@ -116,6 +114,24 @@ public static class AtomicFile
         foreach (string file in Directory.Exists(folder) ? Directory.GetFiles(folder, $".*{TemporaryEnding}") : [])
             if (Guid.TryParseExact(Path.GetExtension(file[..^TemporaryEnding.Length]).TrimStart('.'), "N", out _))
                 FolderChanges.Remove(file);
+    }
+
+    /// <summary>
+    /// The file that a path leads to. A device ends the way: /dev/stdout is a link to /proc/self/fd/1, and that of a
+    /// pipe leads to a name that is no file's.
+    /// </summary>
+    private static string Resolve(string path)
+    {
+        string full = Path.GetFullPath(path);
+        if (Directory.Exists(full))
+            throw new IOException("it is a folder");
+        for (int links = 0; !IsDevice(full) && new FileInfo(full).LinkTarget is not null; links++)
+        {
+            if (links == MostLinks)
+                throw new IOException($"more than {MostLinks} links follow one another");
+            full = File.ResolveLinkTarget(full, returnFinalTarget: false)!.FullName;
+        }
+        return full;
     }
 
     private static bool IsDevice(string full) =>

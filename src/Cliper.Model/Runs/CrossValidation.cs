@@ -50,8 +50,8 @@ public static class CrossValidation
 {
     private const string ConfigName = "config.json";
 
-    /// <summary>Settings that say where things are and do not change a result.</summary>
-    private static readonly string[] Places = ["data", "weights", "tokenizer", "init", "cache", "cacheFolder"];
+    /// <summary>Settings that say where the data is or how to go about it, and do not change a result.</summary>
+    private static readonly string[] Places = ["data", "cache", "cacheFolder", "strict"];
 
     /// <summary>Name of a fold's folder.</summary>
     public static string NameOf(int fold) => RunCheckpoints.FoldName(fold);
@@ -80,22 +80,27 @@ public static class CrossValidation
             throw new InputException($"{folder}: holds no run to go on with: there is no {ConfigName}");
         RunData.CheckThere(settings);
         using var held = RunLock.Take(folder);
-        if (!resume && !overwrite)
-            RunFolder.CheckFree(folder);
+        if (!resume)
+            RunFolder.CheckFree(folder, overwrite);
         string config = Path.Combine(folder, ConfigName);
         int[] folds = [.. Enumerable.Range(1, settings.Folds)];
         // A beginning that was cut off is begun again: what is left of an earlier run is not this one's.
         bool goesOn = resume && !File.Exists(RunCheckpoints.BeginningPath(folder));
+        PaperDataSet? paper;
         if (goesOn)
+        {
             CheckSameFolds(settings, folder, folds);
-        else
-            foreach (string fold in RunFolder.FoldsIn(folder))
-                RunLock.Take(fold).Dispose();
-        PaperDataSet? paper = CheckFolds(settings, cancellation);
-        if (goesOn)
+            paper = CheckFolds(settings, cancellation);
             Write(config, SettingsJson.Write(settings));
+        }
         else
+        {
+            // Folds that are written over may belong to another program; each is then taken by its own run.
+            using var written = new RunLocks(RunFolder.FoldsIn(folder));
+            RunFolder.CheckInputs(folder, settings);
+            paper = CheckFolds(settings, cancellation);
             RunFolder.BeginFolds(folder, SettingsJson.Write(settings));
+        }
         var notes = new List<ReportNote>();
         FoldResult[] results =
             [.. folds.Select(fold => RunFold(device, settings with { Fold = fold }, Path.Combine(folder, NameOf(fold)),

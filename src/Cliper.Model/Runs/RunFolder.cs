@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.IO;
 using Cliper.Model.Metrics;
@@ -24,10 +23,6 @@ internal sealed partial class RunFolder : IDisposable
 {
     private const string ConfigName = "config.json", MetricsName = "metrics.jsonl", CsvName = "metrics.csv";
 
-    /// <summary>Files of a run that stand in its folder, without its settings.</summary>
-    private static readonly string[] Files =
-        ["result.json", "report.html", "folds.csv", "clip.safetensors", MetricsName, CsvName];
-
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
     private readonly StreamWriter _json;
@@ -40,14 +35,17 @@ internal sealed partial class RunFolder : IDisposable
         _clock = clock ?? TimeProvider.System;
         Path = path;
         DateTimeOffset now = _clock.GetUtcNow();
-        try
+        Named(path, () =>
         {
             if (!Directory.Exists(CheckpointsPath))
                 FolderChanges.Announce(CheckpointsPath);
             Directory.CreateDirectory(CheckpointsPath);
-            AtomicFile.Write(MetricsPath, stream => WriteLines(stream, kept.Select(row => row.ToJson())));
-            AtomicFile.Write(CsvPath, stream =>
-                WriteLines(stream, [MetricRow.CsvHeader, .. kept.Select(row => row.ToCsv())]));
+        });
+        AtomicFile.Write(MetricsPath, stream => WriteLines(stream, kept.Select(row => row.ToJson())));
+        AtomicFile.Write(CsvPath, stream =>
+            WriteLines(stream, [MetricRow.CsvHeader, .. kept.Select(row => row.ToCsv())]));
+        try
+        {
             _json = new StreamWriter(MetricsPath, append: true, Utf8) { NewLine = "\n", AutoFlush = true };
             _csv = new StreamWriter(CsvPath, append: true, Utf8) { NewLine = "\n", AutoFlush = true };
             string events = System.IO.Path.Combine(path, EventFileWriter.FileName(now));
@@ -81,22 +79,6 @@ internal sealed partial class RunFolder : IDisposable
     /// <summary>checkpoints/.</summary>
     public string CheckpointsPath => In("checkpoints");
 
-    /// <summary>The settings of the run in a folder, those of one that is only just beginning first; null where there
-    /// is none.</summary>
-    /// <param name="path">The folder.</param>
-    public static string? FindConfig(string path) =>
-        new[] { RunCheckpoints.BeginningPath(path), System.IO.Path.Combine(path, ConfigName) }
-            .FirstOrDefault(File.Exists);
-
-    /// <summary>Refuses a folder that holds a run.</summary>
-    /// <param name="path">The folder.</param>
-    /// <exception cref="SettingsException">It holds one.</exception>
-    public static void CheckFree(string path)
-    {
-        if (FindConfig(path) is not null || File.Exists(System.IO.Path.Combine(path, MetricsName)))
-            throw new SettingsException($"{path}: holds a run already; resume it, or choose another folder");
-    }
-
     /// <summary>Begins a run, in the place of one that is there; the type's remarks say how.</summary>
     /// <param name="path">The folder; made when missing.</param>
     /// <param name="config">The settings, for config.json.</param>
@@ -129,14 +111,7 @@ internal sealed partial class RunFolder : IDisposable
     private static void Announce(string path, string config)
     {
         AtomicFile.Write(RunCheckpoints.BeginningPath(path), stream => stream.Write(Utf8.GetBytes(config)));
-        try
-        {
-            Clear(path);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw Named(path, failure);
-        }
+        Named(path, () => Clear(path));
     }
 
     private static void Complete(string path)
@@ -146,28 +121,6 @@ internal sealed partial class RunFolder : IDisposable
         File.Move(RunCheckpoints.BeginningPath(path), config, overwrite: true);
         UnixFile.FlushFolder(path);
     }
-
-    /// <summary>Removes a run's files, those of its folds too. What else is in the folder stays.</summary>
-    private static void Clear(string path)
-    {
-        foreach (string name in Files)
-            FolderChanges.Remove(System.IO.Path.Combine(path, name));
-        RunCheckpoints.Clear(path);
-        foreach (string events in Directory.GetFiles(path, "events.out.tfevents.*.cliper"))
-            FolderChanges.Remove(events);
-        foreach (string fold in FoldsIn(path))
-        {
-            Clear(fold);
-            FolderChanges.Remove(System.IO.Path.Combine(fold, ConfigName));
-            FolderChanges.Remove(RunCheckpoints.BeginningPath(fold));
-        }
-        AtomicFile.RemoveLeftovers(path);
-    }
-
-    /// <summary>The folders of the folds of a run over all folds.</summary>
-    /// <param name="path">Folder of that run.</param>
-    public static IEnumerable<string> FoldsIn(string path) => Directory.Exists(path)
-        ? Directory.GetDirectories(path).Where(fold => FoldName().IsMatch(System.IO.Path.GetFileName(fold))) : [];
 
     /// <summary>Goes on with a run.</summary>
     /// <param name="path">Its folder.</param>
@@ -198,7 +151,10 @@ internal sealed partial class RunFolder : IDisposable
         string[] lines;
         try
         {
-            lines = File.ReadAllText(file).Split('\n');
+            // The run may still have it open for writing, which Windows allows only to who shares it so.
+            using var reader = new StreamReader(new FileStream(file, FileMode.Open, FileAccess.Read,
+                FileShare.ReadWrite | FileShare.Delete), Utf8);
+            lines = reader.ReadToEnd().Split('\n');
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -260,12 +216,21 @@ internal sealed partial class RunFolder : IDisposable
 
     private string In(string name) => System.IO.Path.Combine(Path, name);
 
+    private static void Named(string path, Action change)
+    {
+        try
+        {
+            change();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw Named(path, failure);
+        }
+    }
+
     private static IOException Named(string path, Exception failure) => new(
         $"{path}: cannot be written: {failure.Message.TrimEnd('.')}; choose a folder with room that you may write to",
         failure);
-
-    [GeneratedRegex("^fold[1-9][0-9]*$")]
-    private static partial Regex FoldName();
 
     private static void WriteLines(Stream stream, IEnumerable<string> lines)
     {

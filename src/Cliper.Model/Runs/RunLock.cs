@@ -38,9 +38,17 @@ internal sealed class RunLock : IDisposable
             while (true)
             {
                 FileStream file = Open(path);
-                file.SetLength(0);
-                file.Write(owner);
-                file.Flush(flushToDisk: true);
+                try
+                {
+                    file.SetLength(0);
+                    file.Write(owner);
+                    file.Flush(flushToDisk: true);
+                }
+                catch
+                {
+                    new RunLock(folder, isNew, file).Dispose();
+                    throw;
+                }
                 // The one who had it before may have removed the file after it was opened here, and a third may have
                 // made another since: a lock on a file without a name holds nobody off.
                 if (UnixFile.ReadLocked(path) is { } now && now.AsSpan().SequenceEqual(owner))
@@ -82,14 +90,47 @@ internal sealed class RunLock : IDisposable
         }
     }
 
-    // Windows knows a sharing mode that lets others read what the file says.
+    // Windows knows a sharing mode that lets others read what the file says. Without a buffer a write that fails is not
+    // tried again when the file is closed.
     private static FileStream Open(string path) => new(path, FileMode.OpenOrCreate, FileAccess.ReadWrite,
-        OperatingSystem.IsWindows() ? FileShare.Read : FileShare.None);
+        OperatingSystem.IsWindows() ? FileShare.Read : FileShare.None, bufferSize: 0);
 
     private static string OwnerOf(string path)
     {
         string text = UnixFile.ReadLocked(path) is { } content ? Encoding.UTF8.GetString(content) : "";
         int end = text.LastIndexOf(',');
         return end > 0 ? text[..end] : "another process";
+    }
+}
+
+/// <summary>Holds several folders.</summary>
+internal sealed class RunLocks : IDisposable
+{
+    private readonly List<RunLock> _held = [];
+
+    /// <summary>Takes folders.</summary>
+    /// <param name="folders">The folders.</param>
+    /// <exception cref="RunInUseException">Another program has one of them; none is held.</exception>
+    /// <exception cref="IOException">A folder cannot be written to.</exception>
+    public RunLocks(IEnumerable<string> folders)
+    {
+        try
+        {
+            foreach (string folder in folders)
+                _held.Add(RunLock.Take(folder));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Gives the folders free.</summary>
+    public void Dispose()
+    {
+        foreach (RunLock held in _held)
+            held.Dispose();
+        _held.Clear();
     }
 }

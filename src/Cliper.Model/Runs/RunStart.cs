@@ -24,6 +24,7 @@ internal sealed class RunStart : IDisposable
     private readonly RunLock _held;
     private readonly string _folder;
     private readonly string _config;
+    private RunLocks? _folds;
     private TrainingState? _state;
 
     private RunStart(RunLock held, string folder, string config) => (_held, _folder, _config) = (held, folder, config);
@@ -54,12 +55,15 @@ internal sealed class RunStart : IDisposable
         var start = new RunStart(RunLock.Take(folder), folder, SettingsJson.Write(settings));
         try
         {
-            if (!resume && !overwrite)
-                RunFolder.CheckFree(folder);
+            if (!resume)
+                RunFolder.CheckFree(folder, overwrite);
             start.Resumes = resume && !RunCheckpoints.HasNone(folder);
-            // Runs of folds that this one would write over may belong to another program.
-            foreach (string fold in start.Resumes ? [] : RunFolder.FoldsIn(folder))
-                RunLock.Take(fold).Dispose();
+            if (!start.Resumes)
+            {
+                // Runs of folds that this one would write over may belong to another program.
+                start._folds = new RunLocks(RunFolder.FoldsIn(folder));
+                RunFolder.CheckInputs(folder, settings);
+            }
             if (resume)
                 CheckKind(settings, TrainSettings.OfRun(begun!), folder);
             ClipConfig config = start.Resumes ? start.CheckResumed(settings, TrainSettings.OfRun(begun!))
@@ -81,7 +85,11 @@ internal sealed class RunStart : IDisposable
     public RunFolder Open()
     {
         if (!Resumes)
-            return RunFolder.Begin(_folder, _config);
+        {
+            RunFolder begun = RunFolder.Begin(_folder, _config);
+            _folds?.Dispose();
+            return begun;
+        }
         RunFolder run = RunFolder.Resume(_folder, _config, row => _state is null || _state.Contains(row.Stage,
             row.Epoch, row.Event == MetricRow.EpochEvent ? int.MaxValue : row.StepOfEpoch ?? 0));
         // The file is there when the run has ended; until then there is none.
@@ -90,7 +98,11 @@ internal sealed class RunStart : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _held.Dispose();
+    public void Dispose()
+    {
+        _folds?.Dispose();
+        _held.Dispose();
+    }
 
     /// <summary>Opens what the run begins with, weights and tokenizer.</summary>
     private static ClipConfig CheckBeginning(TrainSettings settings)

@@ -78,6 +78,14 @@ public static class TrainingRun
     /// <param name="folder">The folder.</param>
     public static string? FindConfig(string folder) => RunFolder.FindConfig(folder);
 
+    /// <summary>Refuses a file that a new run in a folder would remove, though the run is to read it.</summary>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="role">Name of the file for the error.</param>
+    /// <exception cref="SettingsException">It would be removed.</exception>
+    public static void CheckKept(string folder, string file, string role) =>
+        RunFolder.CheckKept(folder, (role, file));
+
     private sealed class Listener(IProgress<TrainEvent> inner, Action<MessageEvent> heard) : IProgress<TrainEvent>
     {
         public void Report(TrainEvent value)

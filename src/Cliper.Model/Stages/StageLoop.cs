@@ -38,7 +38,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
     private bool _hasParts;
-    private float _lastNorm;
+    private float _lastNorm, _lastRate;
     private BufferSnapshot? _snapshot;
 
     /// <summary>The stage.</summary>
@@ -172,7 +172,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
                 throw new NotFiniteNumberException(FormattableString.Invariant(
                     $"after step {Step} of epoch {Epoch + 1} a weight is no longer a number, at a learning rate of ")
                     + FormattableString.Invariant(
-                    $"{RateAt(Epoch):0.0e-00} and a gradient norm of {_lastNorm:G4}"));
+                    $"{_lastRate:0.0e-00} and a gradient norm of {_lastNorm:G4}"));
     }
 
     /// <summary>
@@ -181,7 +181,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// </summary>
     private void CheckFinite(float loss, GradientClipping.Measurement gradient, float rate, int steps)
     {
-        _lastNorm = gradient.Norm;
+        (_lastNorm, _lastRate) = (gradient.Norm, rate);
         bool scaleCanFall = Scaler.Current is { Scale: > 1 };
         if (float.IsFinite(loss) && (gradient.IsFinite || scaleCanFall))
             return;

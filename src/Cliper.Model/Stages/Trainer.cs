@@ -28,7 +28,7 @@ public sealed partial class Trainer : IDisposable
     private CliperModel _model = null!;
     private ClipTokenizer _tokenizer = null!;
     private TrainingState _state = new(TrainingStage.Pretrain, 0, 0, -1, 0);
-    private string _lastGood = "before it no checkpoint was written";
+    private string? _lastGood;
 
     /// <summary>A run that has not begun.</summary>
     /// <param name="device">Where to train.</param>
@@ -216,7 +216,8 @@ public sealed partial class Trainer : IDisposable
     }
 
     private DivergedException Diverged(StageLoop loop, NotFiniteNumberException failure) =>
-        new($"{loop.Stage.Name()} has diverged: {failure.Message}; {_lastGood}");
+        new($"{loop.Stage.Name()} has diverged: {failure.Message}; "
+            + (_lastGood ?? "before it no checkpoint was written"), loop.Stage, _lastGood is not null);
 
     /// <summary>A model whose weights are no numbers must neither be kept nor measured.</summary>
     private void CheckWeights(StageLoop loop)

@@ -1,3 +1,4 @@
+using System.IO.Pipes;
 using Cliper.Model.IO;
 
 namespace Cliper.Model.Tests.IO;
@@ -32,5 +33,31 @@ public sealed class AtomicFileTests : TemporaryFolder
         Assert.That(new FileInfo(In("first")).LinkTarget, Is.EqualTo("second"));
         Assert.That(File.ReadAllText(In("elsewhere/target")), Is.EqualTo("new"));
         Assert.That(Directory.GetFileSystemEntries(In("elsewhere")), Has.Length.EqualTo(1), "no temporary file");
+    }
+
+    [Test]
+    public void APipe_IsWrittenToByItsDescriptorAndByALinkToIt()
+    {
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.In);
+        string descriptor = $"/dev/fd/{pipe.GetClientHandleAsString()}";
+        File.CreateSymbolicLink(In("link"), descriptor);
+        byte[] read = new byte[2];
+
+        foreach (string path in new[] { descriptor, In("link") })
+        {
+            AtomicFile.Check(path);
+            AtomicFile.Write(path, stream => stream.WriteByte(7));
+        }
+
+        pipe.ReadExactly(read);
+        Assert.That(read, Is.EqualTo(new byte[] { 7, 7 }));
+    }
+
+    [Test]
+    public void ALinkIntoAFolderThatCannotBeWritten_IsRefusedBeforeTheWork()
+    {
+        File.CreateSymbolicLink(In("link"), "/proc/none");
+
+        Assert.That(() => AtomicFile.Check(In("link")), Throws.InstanceOf<IOException>());
     }
 }

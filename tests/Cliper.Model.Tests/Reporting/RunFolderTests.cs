@@ -22,11 +22,12 @@ public class RunFolderTests : TemporaryFolder
         using (RunFolder run = RunFolder.Begin(In("run"), "{}"))
         {
             run.Log(Step(1, 2.5));
-            Assert.That(File.ReadAllText(run.MetricsPath), Is.EqualTo(
-                "{\"event\":\"step\",\"stage\":\"stage1\",\"step\":1,\"epoch\":1,\"loss\":2.5,\"lr\":0.01}\n"),
-                "at once on the disk");
+            Assert.That(RunFolder.ReadMetrics(run.MetricsPath), Is.EqualTo(new[] { Step(1, 2.5) }),
+                "at once on the disk, and readable while the run writes");
             run.Log(Step(2, double.NaN));
         }
+        Assert.That(File.ReadAllLines(In("run/metrics.jsonl"))[0], Is.EqualTo(
+            "{\"event\":\"step\",\"stage\":\"stage1\",\"step\":1,\"epoch\":1,\"loss\":2.5,\"lr\":0.01}"));
         string[] csv = File.ReadAllLines(In("run/metrics.csv"));
         Assert.That(csv[0], Does.StartWith("event,stage,step,epoch,loss,"));
         Assert.That(csv[1], Does.StartWith("step,stage1,1,1,2.5,,,"));
@@ -44,10 +45,10 @@ public class RunFolderTests : TemporaryFolder
     [Test]
     public void ARunThatBeginsOverAnother_LeavesNothingOfIt()
     {
-        Assert.That(() => RunFolder.CheckFree(In("run")), Throws.Nothing);
+        Assert.That(() => RunFolder.CheckFree(In("run"), overwrite: false), Throws.Nothing);
         using (RunFolder run = RunFolder.Begin(In("run"), "1"))
             run.Log(Step(1, 1));
-        Assert.That(() => RunFolder.CheckFree(In("run")),
+        Assert.That(() => RunFolder.CheckFree(In("run"), overwrite: false),
             Throws.InstanceOf<SettingsException>().With.Message.Contains("holds a run"));
         foreach (string file in new[] { "result.json", "report.html", "checkpoints/model.safetensors",
             "checkpoints/.last.safetensors.0123456789abcdef0123456789abcdef.tmp", "tokenizer/normalizer.json",
@@ -67,6 +68,39 @@ public class RunFolderTests : TemporaryFolder
             "fold2/mine.txt" }));
         Assert.That(File.ReadAllText(In("run/config.json")), Is.EqualTo("2"));
         Assert.That(Directory.GetFiles(In("run"), "events.*"), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public void AFolderWhoseFoldHoldsARun_IsNotFree()
+    {
+        RunFolder.Begin(In("run/fold2"), "{}").Dispose();
+
+        Assert.That(() => RunFolder.CheckFree(In("run"), overwrite: false),
+            Throws.InstanceOf<SettingsException>().With.Message.StartsWith($"{In("run/fold2")}: holds a run"));
+        Assert.That(() => RunFolder.CheckFree(In("run"), overwrite: true), Throws.Nothing);
+    }
+
+    [TestCase("clip.safetensors")]
+    [TestCase("tokenizer/vocab.json")]
+    [TestCase("fold1/report.html")]
+    public void AFileThatIsNoRuns_IsNeverRemoved(string file)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(In($"run/{file}"))!);
+        File.WriteAllText(In($"run/{file}"), "");
+
+        foreach (bool overwrite in new[] { false, true })
+            Assert.That(() => RunFolder.CheckFree(In("run"), overwrite),
+                Throws.InstanceOf<SettingsException>().With.Message.StartsWith(In($"run/{file}")));
+    }
+
+    [Test]
+    public void WhatARunCannotWrite_IsSaidOnce()
+    {
+        Directory.CreateDirectory(In("run/metrics.csv"));
+
+        Assert.That(() => RunFolder.Begin(In("run"), "{}"), Throws.InstanceOf<IOException>().With.Message.EqualTo(
+            $"{In("run/metrics.csv")}: cannot be written: it is a folder; choose a folder with room that you may "
+            + "write to"));
     }
 
     [Test]

@@ -91,7 +91,7 @@ public sealed class ResumeTests : TemporaryFolder
         Interrupt(In("later"), TrainingStage.Pretrain, epoch: 2, step: 1);
         byte[] last = File.ReadAllBytes(In("later/checkpoints/last.safetensors"));
         Assert.That(() => TinyRun.Go(_device, diverges, In("later"), resume: true),
-            Throws.InstanceOf<DivergedException>().With.Message.Contains(
+            Throws.InstanceOf<DivergedException>().With.Property("HasCheckpoint").True.And.Message.Contains(
                 "the last good checkpoint stands at pretrain, epoch 2, step 2"));
         Assert.That(File.ReadAllBytes(In("later/checkpoints/last.safetensors")), Is.EqualTo(last));
         TinyRun.Go(_device, Settings, In("later"), resume: true);
@@ -132,6 +132,47 @@ public sealed class ResumeTests : TemporaryFolder
         Assert.That(() => TinyRun.Go(_device, weighted, In("before")),
             Throws.InstanceOf<SettingsException>().With.Message.Contains("holds a run already"));
         Assert.That(In("new"), Does.Not.Exist);
+    }
+
+    [Test]
+    public void AnOverwriteThatWouldRemoveItsOwnInput_IsRefused()
+    {
+        TinyRun.Go(_device, Settings, In("own"));
+        string[] before = Directory.GetFiles(In("own"), "*", SearchOption.AllDirectories);
+        TrainSettings none = Settings with { Pretrain = new StageSettings() };
+        Directory.CreateSymbolicLink(In("other"), In("own"));
+
+        foreach (TrainSettings settings in new[]
+        {
+            none with { Init = In("own") },
+            none with { Init = In("other/checkpoints/best.safetensors") },
+            none with { Weights = In("own/checkpoints/model.safetensors") },
+            none with { Weights = In("model.safetensors"), Tokenizer = In("own/tokenizer") },
+        })
+            Assert.That(() => TinyRun.Go(_device, settings, In("own"), overwrite: true),
+                Throws.InstanceOf<SettingsException>().With.Message.Contains("would replace"));
+
+        Assert.That(Directory.GetFiles(In("own"), "*", SearchOption.AllDirectories), Is.EquivalentTo(before));
+    }
+
+    [Test]
+    public void AFoldThatWasFinishedWithAnotherBeginning_IsNotCounted()
+    {
+        TrainSettings all = Settings with
+        {
+            Fold = TrainSettings.AllFolds,
+            PretrainOnly = false,
+            Pretrain = new StageSettings(),
+            Init = In("one"),
+        };
+        Directory.CreateDirectory(In("folds/fold1"));
+        File.WriteAllText(In("folds/config.json"), SettingsJson.Write(all));
+        File.WriteAllText(In("folds/fold1/config.json"), SettingsJson.Write(all with { Fold = 1 }));
+        File.WriteAllText(In("folds/fold1/result.json"), "{}");
+
+        Assert.That(() => CrossValidation.Run(_device, all with { Init = In("another") }, In("folds"), resume: true,
+            overwrite: false, new Silent()), Throws.InstanceOf<SettingsException>().With.Message.Contains(
+            "finished with another init"));
     }
 
     [Test]

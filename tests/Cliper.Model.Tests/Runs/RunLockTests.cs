@@ -1,4 +1,5 @@
 using Cliper.Kernels.Cpu;
+using Cliper.Model.IO;
 using Cliper.Model.Runs;
 using Cliper.Model.Settings;
 using Cliper.Model.Stages;
@@ -26,6 +27,33 @@ public sealed class RunLockTests : TemporaryFolder
         File.WriteAllText(In("run/.lock"), "process 1 on another, 0");
 
         Assert.That(() => RunLock.Take(In("run")).Dispose(), Throws.Nothing);
+    }
+
+    [Test]
+    public void FoldsThatAreWrittenOver_AreHeldUntilTheyAreRemoved()
+    {
+        TinyRun.WriteData(In("data"));
+        RunFolder.Begin(In("run/fold1"), "{}").Dispose();
+        int changes = 0;
+        using RunStart start = RunStart.Check(TinyRun.Settings(In("data")), In("run"), resume: false, overwrite: true);
+        FolderChanges.Watch = path =>
+        {
+            if (!path.StartsWith(In("run/fold1"), StringComparison.Ordinal))
+                return;
+            Assert.That(() => RunLock.Take(In("run/fold1")), Throws.InstanceOf<RunInUseException>());
+            changes++;
+        };
+        try
+        {
+            start.Open().Dispose();
+        }
+        finally
+        {
+            FolderChanges.Watch = null;
+        }
+
+        Assert.That(changes, Is.GreaterThan(2), "settings, metrics, events");
+        Assert.That(Directory.GetFiles(In("run/fold1")), Is.Empty);
     }
 
     [Test]
