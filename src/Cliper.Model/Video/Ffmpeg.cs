@@ -19,6 +19,15 @@ internal static class Ffmpeg
 
     private static readonly TimeSpan SignalDelay = TimeSpan.FromSeconds(1);
 
+    // Decoders of H.264 and HEVC say so that a picture is missing which others refer to. After seeking to a key frame
+    // with leading pictures it lies before that frame, and nothing is damaged.
+    private static readonly string[] MissingReferences =
+    [
+        "mmco: unref short failure", "co located POCs unavailable", "reference picture missing during reorder",
+        "Missing reference picture", "number of reference frames", "Could not find ref with POC",
+        "Error constructing the frame RPS", "Last message repeated",
+    ];
+
     private static readonly string[] Programs = ["ffmpeg", "ffprobe"];
 
     // Demuxers whose files hold their frames themselves. Those of playlists, lists and scripts (hls, dash, concat,
@@ -98,13 +107,15 @@ internal static class Ffmpeg
         /// <param name="arguments">Its arguments, inputs as <see cref="Input"/> gives them, so that no name can be
         /// taken for a protocol or an option.</param>
         /// <param name="cancellation">Kills it.</param>
-        public Run(IEnumerable<string> arguments, CancellationToken cancellation)
-            : this("ffmpeg", ["-hide_banner", "-v", "error", "-y", .. arguments], cancellation)
+        /// <param name="isSeeking">Whether it seeks, so that complaints of missing references do not count.</param>
+        public Run(IEnumerable<string> arguments, CancellationToken cancellation, bool isSeeking = false)
+            : this("ffmpeg", ["-hide_banner", "-v", "error", "-y", .. arguments], cancellation, isSeeking)
         {
         }
 
         /// <summary>Starts a program.</summary>
-        internal Run(string program, IEnumerable<string> arguments, CancellationToken cancellation)
+        internal Run(string program, IEnumerable<string> arguments, CancellationToken cancellation,
+            bool isSeeking = false)
         {
             _process = new Process
             {
@@ -118,7 +129,8 @@ internal static class Ffmpeg
             _process.ErrorDataReceived += (_, line) =>
             {
                 lock (_complaints)
-                    if (_complaints.Count < MostComplaints && !string.IsNullOrWhiteSpace(line.Data))
+                    if (_complaints.Count < MostComplaints && !string.IsNullOrWhiteSpace(line.Data)
+                        && !(isSeeking && MissingReferences.Any(line.Data.Contains)))
                         _complaints.Add(line.Data.Trim());
             };
             _process.Start();

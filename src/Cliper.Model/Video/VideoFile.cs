@@ -197,7 +197,7 @@ public sealed class VideoFile
             .. threads, .. seek, .. Ffmpeg.Input(Path), "-map", "0:V:0", "-vf", filters, "-r",
             Rate.ToString("R", CultureInfo.InvariantCulture),
             .. one, "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1",
-        ], cancellation);
+        ], cancellation, isSeeking: start is not null);
         int given = 0;
         while (true)
         {

@@ -268,6 +268,19 @@ public sealed class VideoTests : TemporaryFolder
     }
 
     [Test]
+    public void ASoughtFrameOfAnOpenGroupOfPicturesIsNotDamaged()
+    {
+        // The pictures before a key frame in time refer to those of the group before it, which seeking leaves out.
+        Ffmpeg("-f lavfi -i testsrc2=s=128x96:r=25:d=20 -c:v libx264 -x264-params open-gop=1:keyint=60:bframes=3",
+            In("open.ts"));
+        VideoFile video = VideoFile.Open(In("open.ts"));
+        string? damage = null;
+        foreach (int index in new[] { 12, 183, 232, 347 })
+            video.FrameAt(index, text => damage = text);
+        Assert.That(damage, Is.Null);
+    }
+
+    [Test]
     public void WhatIsNoVideoIsNamed()
     {
         File.WriteAllText(In("text.mp4"), "no video");
