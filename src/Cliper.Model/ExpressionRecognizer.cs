@@ -26,8 +26,8 @@ namespace Cliper.Model;
 /// </code></example>
 public sealed class ExpressionRecognizer : IDisposable
 {
-    /// <summary>Images of a folder, or frames of a video, that are decoded and answered together.</summary>
-    private const int ImagesAtOnce = SampleReader.BatchSize;
+    /// <summary>Faces that are answered together.</summary>
+    private const int FacesAtOnce = SampleReader.BatchSize;
 
     /// <summary>Frames of a second of video that are looked at, unless told otherwise.</summary>
     private const double UsualRate = 5;
@@ -176,29 +176,33 @@ public sealed class ExpressionRecognizer : IDisposable
             leftOut.Add(Unread(file, reason))), cancellation).ConfigureAwait(false);
         foreach (Recognition unread in leftOut)
             yield return unread;
-        foreach (Sample[] some in files.Chunk(ImagesAtOnce))
-            foreach (Recognition recognition in await Task.Run(() => Read(some), cancellation).ConfigureAwait(false))
+        // The memory for decoding bounds how many pictures are decoded at once: each may be one of the largest.
+        IEnumerable<DecodedFile> decoded = files.Chunk(PixelBudget.Threads).SelectMany(some => some.AsParallel()
+            .AsOrdered().WithDegreeOfParallelism(PixelBudget.Threads).WithCancellation(cancellation).Select(Decode)
+            .ToArray());
+        using IEnumerator<DecodedFile[]> groups = ImageGroups.Of(decoded, file => file.Image).GetEnumerator();
+        while (await Task.Run(groups.MoveNext, cancellation).ConfigureAwait(false))
+            foreach (Recognition recognition in await Task.Run(() => Read(groups.Current), cancellation)
+                .ConfigureAwait(false))
                 yield return recognition;
 
-        IEnumerable<Recognition> Read(Sample[] some)
+        Recognition[] Read(DecodedFile[] some)
         {
-            object[] images = [.. some.AsParallel().AsOrdered().WithCancellation(cancellation).Select(Decode)];
-            var answers = new Queue<Recognition>(Answer([.. some.Zip(images).Where(pair => pair.Second is RgbImage)
-                .Select(pair => (pair.First.Name, (RgbImage)pair.Second))], cancellation));
-            return [.. some.Zip(images, (sample, image) => image is string reason ? Unread(sample.Name, reason)
+            var answers = new Queue<Recognition>(Answer([.. some.Where(file => file.Image is not null)
+                .Select(file => (file.Name, file.Image!))], cancellation));
+            return [.. some.Select(file => file.Image is null ? Unread(file.Name, file.Problem!)
                 : answers.Dequeue())];
         }
 
-        // An image, or the reason why there is none.
-        static object Decode(Sample sample)
+        static DecodedFile Decode(Sample sample)
         {
             try
             {
-                return sample.Frames[0].Load(ImageCodec.Instance);
+                return new DecodedFile(sample.Name, sample.Frames[0].Load(ImageCodec.Instance), null);
             }
             catch (InputException failure)
             {
-                return failure.Message;
+                return new DecodedFile(sample.Name, null, failure.Message);
             }
         }
     }
@@ -215,12 +219,12 @@ public sealed class ExpressionRecognizer : IDisposable
         VideoFile video = await Task.Run(() => VideoFile.Open(path, rate, cancellation), cancellation)
             .ConfigureAwait(false);
         var tracker = new FaceTracker(_crop);
-        using IEnumerator<RgbImage[]> chunks = video.Frames(damage: null, cancellation).Chunk(ImagesAtOnce)
-            .GetEnumerator();
+        using IEnumerator<RgbImage[]> groups = ImageGroups.Of(video.Frames(damage: null, cancellation),
+            image => image).GetEnumerator();
         int frame = 0;
-        while (await Task.Run(chunks.MoveNext, cancellation).ConfigureAwait(false))
+        while (await Task.Run(groups.MoveNext, cancellation).ConfigureAwait(false))
         {
-            RgbImage[] images = chunks.Current;
+            RgbImage[] images = groups.Current;
             IReadOnlyList<(int Id, Face? Face)>[] faces = await Task.Run(() => images.Select(image =>
                 tracker.Next(image, path)).ToArray(), cancellation).ConfigureAwait(false);
             foreach (Recognition recognition in await Task.Run(() => Answer([.. images.Select(image => (path, image))],
@@ -243,7 +247,7 @@ public sealed class ExpressionRecognizer : IDisposable
         RgbImage[] cut = [.. images.Zip(faces).SelectMany(pair => pair.Second.Select(face =>
             _crop.Cut(pair.First.Image, face.Face, pair.First.Name)))];
         var predictions = new Queue<Prediction>();
-        foreach (RgbImage[] batch in cut.Chunk(ImagesAtOnce))
+        foreach (RgbImage[] batch in cut.Chunk(FacesAtOnce))
         {
             cancellation.ThrowIfCancellationRequested();
             lock (_answering)
@@ -263,6 +267,9 @@ public sealed class ExpressionRecognizer : IDisposable
             prediction.Probabilities[prediction.Class],
             _names.Classes.Zip(prediction.Probabilities).ToDictionary(pair => pair.First, pair => pair.Second),
             prediction.Subclass);
+
+    /// <summary>A file's image, or the reason why there is none.</summary>
+    private readonly record struct DecodedFile(string Name, RgbImage? Image, string? Problem);
 
     private static Recognition Unread(string file, string reason) => new(file, 0, 0, []) { Problem = reason };
 

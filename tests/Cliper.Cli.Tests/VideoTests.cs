@@ -138,7 +138,7 @@ public sealed class VideoTests
         File.WriteAllText(In("faces.csv"), "file,x,y,width,height\ntwo.png,62,62,30,30\ntwo.png,4,4,40,40\n");
         string[] table = ["--faces", In("faces.csv")];
 
-        ProgramRun json = Predict(In("two.png"), [In("none.png"), "--json", "--annotate", In("seen.png"), .. table]),
+        ProgramRun json = Predict(In("two.png"), [In("none.png"), "--json", "--annotate", In("seen"), .. table]),
             csv = Predict(In("two.png"), ["--csv", "-", .. table]), text = Predict(In("two.png"), table);
 
         Assert.That(json.ExitCode, Is.Zero, json.Error);
@@ -159,7 +159,7 @@ public sealed class VideoTests
             ["0", "4", "4", "40", "40", "1", "", "happiness"], ["1", "62", "62", "30", "30", "1", "", "sadness"],
         }));
         Assert.That(text.Out, Does.Contain("face at 62,62,30,30"));
-        RgbImage seen = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(In("seen.png")), "seen");
+        RgbImage seen = SkiaImageCodec.Instance.Decode(File.ReadAllBytes(Path.Combine(In("seen"), "two.png")), "seen");
         Assert.That(ColoredColumns(seen).Max(), Is.EqualTo(62 + 30 - 1),
             "the right edge of the frame around the second face");
     }

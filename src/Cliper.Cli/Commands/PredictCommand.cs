@@ -149,7 +149,7 @@ internal sealed class PredictCommand : CliCommand
         if (parsed.GetValue(_csv) is { } csv)
             WriteText(csv, new PredictionTable(model, parsed.GetValue(_csvSafe)).Lines(results, windows is not null));
         if (targets.Count > 0)
-            drawings.WritePictures(parsed.GetValue(_annotate)!, targets, results, samples);
+            drawings.WritePictures(targets, results, samples);
         SkippedPictures.SayLeftOut(Terminal, leftOut);
         return SayWhatIsMissing(run.Skipped.Concat(unread).ToDictionary(), results.Count);
     }

@@ -49,25 +49,21 @@ internal sealed class PredictDrawings(AnsweringModel model, CancellationToken ca
         return targets;
     }
 
-    /// <summary>Writes the pictures with their answers drawn in, a single one that is answered to the path
-    /// itself.</summary>
-    /// <param name="path">The file or folder.</param>
-    /// <param name="targets">The file of each picture.</param>
+    /// <summary>Writes the pictures with their answers drawn in.</summary>
+    /// <param name="targets">The file of each picture, answered or not, from <see cref="Targets"/>.</param>
     /// <param name="results">The answers, of which those for pictures count.</param>
     /// <param name="samples">The pictures.</param>
-    public void WritePictures(string path, IReadOnlyDictionary<string, string> targets,
-        IReadOnlyList<FileResult> results, IReadOnlyList<Sample> samples)
+    public void WritePictures(IReadOnlyDictionary<string, string> targets, IReadOnlyList<FileResult> results,
+        IReadOnlyList<Sample> samples)
     {
-        FileResult[] pictures = [.. results.Where(result => result.Size is not null)];
-        bool isFile = pictures.Length == 1 && !Directory.Exists(path);
         Dictionary<string, Frame> frames = samples.ToDictionary(sample => sample.Name, sample => sample.Frames[0]);
-        foreach (FileResult picture in pictures)
+        foreach (FileResult picture in results.Where(result => result.Size is not null))
         {
             RgbImage image = frames[picture.File].Load(ImageCodec.Instance);
             StillAnnotation.Draw(image, picture.Faces.Select(face => new DrawnAnswer(
                 face.Face is { } found ? image.FromOriginal(found.Box) : null, face.Prediction!)), model.Names,
                 model.Name);
-            string target = isFile ? path : targets[picture.File];
+            string target = targets[picture.File];
             ImageFormat format = Path.GetExtension(target).ToLowerInvariant() is ".jpg" or ".jpeg" ? ImageFormat.Jpeg
                 : ImageFormat.Png;
             Write(target, SkiaImageCodec.Instance.Encode(image, format));

@@ -53,6 +53,9 @@ public sealed unsafe class WorkPool : IDisposable
             {
                 // .NET reports so that the system allows no more threads.
                 _disposed = true;
+                // Those that have been started may sleep already, and nothing else would ever wake them.
+                for (int started = 1; started < worker; started++)
+                    _wake[started].Release();
                 throw new IOException($"thread {worker + 1} of {threads} could not be started: raise the limit of "
                     + "processes (ulimit -u), or use fewer threads", failure);
             }

@@ -13,7 +13,7 @@ internal enum EntryKind
     /// <summary>A folder.</summary>
     Folder,
 
-    /// <summary>A FIFO, a socket or a device: reading it may never end.</summary>
+    /// <summary>A FIFO, a socket or a device: reading it may never end. Only Linux tells it.</summary>
     Special,
 
     /// <summary>Nothing: a link whose target is not there, or a name that cannot be written in UTF-8.</summary>

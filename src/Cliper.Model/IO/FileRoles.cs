@@ -56,9 +56,10 @@ public sealed class FileRoles
         FileEntry entry = FileEntry.Of(path);
         if (entry.Kind == EntryKind.Special)
             return null;
-        if (entry.Kind != EntryKind.Missing && entry.Identity is { } identity)
-            return identity;
-        string real = FileEntry.RealPath(path);
-        return OperatingSystem.IsLinux() ? real : real.ToUpperInvariant();
+        // Elsewhere a file system may ignore case, and there every path is compared the same way, a link's target too.
+        if (!OperatingSystem.IsLinux())
+            return FileEntry.RealPath(path).ToUpperInvariant();
+        return entry.Kind != EntryKind.Missing && entry.Identity is { } identity ? identity
+            : FileEntry.RealPath(path);
     }
 }

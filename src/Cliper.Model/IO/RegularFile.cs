@@ -1,13 +1,13 @@
 namespace Cliper.Model.IO;
 
 /// <summary>
-/// Refuses what is no regular file before it is opened: opening a FIFO waits for a writer, and reading a device may
-/// never end.
+/// Refuses what is no regular file before it is opened, on Linux: opening a FIFO waits for a writer, and reading a
+/// device may never end. Other systems do not tell .NET what a path leads to, and there nothing is refused.
 /// </summary>
 public static class RegularFile
 {
     /// <summary>Throws where a path leads to a FIFO, a socket or a device; a path that leads nowhere passes.</summary>
-    /// <exception cref="InputException">It leads to such a thing.</exception>
+    /// <exception cref="InputException">It leads to such a thing, and the system is Linux.</exception>
     public static void Require(string path)
     {
         if (FileEntry.Of(path).Kind == EntryKind.Special)

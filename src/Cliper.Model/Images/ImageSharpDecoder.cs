@@ -105,7 +105,9 @@ internal static class ImageSharpDecoder
             SkiaImageCodec.CheckSize(image.Width, image.Height, name);
             var pixels = new byte[3L * image.Width * image.Height];
             image.CopyPixelDataTo(MemoryMarshal.Cast<byte, Rgb24>(pixels.AsSpan()));
-            return new RgbImage(image.Width, image.Height, pixels);
+            int factor = SkiaImageCodec.FactorOf(image.Width, image.Height);
+            return factor == 1 ? new RgbImage(image.Width, image.Height, pixels)
+                : Reduced(pixels, image.Width, image.Height, factor);
         }
         catch (Exception failure) when (failure is not (InputException or OutOfMemoryException))
         {
@@ -113,6 +115,12 @@ internal static class ImageSharpDecoder
             throw new InputException($"{name}: the picture is damaged, or of a variant that is not read "
                 + $"({ForeignText.Short(failure.Message)}); replace or remove it, or convert it to PNG", failure);
         }
+    }
+
+    private static unsafe RgbImage Reduced(byte[] pixels, int width, int height, int factor)
+    {
+        fixed (byte* decoded = pixels)
+            return SkiaImageCodec.Reduced(decoded, new SKSizeI(width, height), 3, factor);
     }
 
     private static IImageDecoder DecoderOf(ForeignFormat format) => format switch

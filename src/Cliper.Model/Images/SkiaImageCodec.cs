@@ -65,8 +65,7 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         var info = new SKImageInfo(size.Width, size.Height, isGray ? SKColorType.Gray8 : SKColorType.Rgba8888,
             isGray ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
         // Formats that are not decoded at a smaller size are reduced afterwards.
-        int factor = (int)Math.Ceiling(Math.Sqrt((double)Pixels(size) / MostDecoded));
-        int width = (size.Width + factor - 1) / factor, height = (size.Height + factor - 1) / factor;
+        int factor = FactorOf(size.Width, size.Height);
         using PixelBudget.Lease lease = PixelBudget.Take(
             info.BytesSize64 + (isProgressive ? ProgressiveBytes * Pixels(whole) : 0), name);
         // Zeros, so that what a decoder leaves out is never another image's content. The memory is given back at once,
@@ -80,9 +79,14 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
                     $"{name}: the picture is "
                     + $"{(result == SKCodecResult.IncompleteInput ? "truncated" : $"damaged ({result})")}; replace "
                     + "or remove it");
-            byte[] rgb = factor == 1 ? ToRgb((byte*)decoded, (int)Pixels(size), isGray)
-                : Reduced((byte*)decoded, size, isGray ? 1 : 4, factor, width, height);
-            return new RgbImage(width, height, rgb) { OriginalWidth = whole.Width, OriginalHeight = whole.Height };
+            RgbImage image = factor == 1
+                ? new RgbImage(size.Width, size.Height, ToRgb((byte*)decoded, (int)Pixels(size), isGray))
+                : Reduced((byte*)decoded, size, isGray ? 1 : 4, factor);
+            return new RgbImage(image.Width, image.Height, image.Pixels)
+            {
+                OriginalWidth = whole.Width,
+                OriginalHeight = whole.Height,
+            };
         }
         finally
         {
@@ -142,9 +146,18 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
         return rgb;
     }
 
-    /// <summary>Means of squares of pixels.</summary>
-    private static byte[] Reduced(byte* decoded, SKSizeI size, int channels, int factor, int width, int height)
+    /// <summary>Side of the squares whose means are taken of an image with too many pixels; 1 for another.</summary>
+    internal static int FactorOf(int width, int height) =>
+        (int)Math.Ceiling(Math.Sqrt((double)width * height / MostDecoded));
+
+    /// <summary>The image of the means of squares of pixels; it knows the size that it had.</summary>
+    /// <param name="decoded">Rows of interleaved channels.</param>
+    /// <param name="size">Columns and rows.</param>
+    /// <param name="channels">Bytes of a pixel: 1 of gray, or 3 or more that begin with red, green and blue.</param>
+    /// <param name="factor">Side of the squares, from <see cref="FactorOf"/>.</param>
+    internal static RgbImage Reduced(byte* decoded, SKSizeI size, int channels, int factor)
     {
+        int width = (size.Width + factor - 1) / factor, height = (size.Height + factor - 1) / factor;
         var rgb = new byte[3 * width * height];
         for (int y = 0, at = 0; y < height; y++)
             for (int x = 0; x < width; x++)
@@ -157,7 +170,7 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
                             sum += decoded[((long)row * size.Width + column) * channels + Math.Min(c, channels - 1)];
                     rgb[at] = (byte)(sum / ((bottom - y * factor) * (right - x * factor)));
                 }
-        return rgb;
+        return new RgbImage(width, height, rgb) { OriginalWidth = size.Width, OriginalHeight = size.Height };
     }
 
     /// <summary>The image turned upright by its EXIF orientation; as it is for a number that means none.</summary>

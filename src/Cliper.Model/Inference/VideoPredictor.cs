@@ -15,12 +15,6 @@ public sealed class VideoPredictor
     /// <summary>Frames of a video that a model of single images looks at.</summary>
     private const int UsualFrames = 16;
 
-    /// <summary>Most frames that are encoded at once.</summary>
-    private const int FramesAtOnce = 16;
-
-    /// <summary>Bytes of frames beyond which no further frame is held with them.</summary>
-    private const long BytesAtOnce = 256L << 20;
-
     private readonly FrameEncoder _encoder;
     private readonly int _frames;
     private readonly FaceCrop _crop;
@@ -93,7 +87,7 @@ public sealed class VideoPredictor
     private IReadOnlyList<VideoFace> Gather(string name, IEnumerable<Look> all, VideoFaces faces, bool onlyLargest)
     {
         var tracker = new FaceTracker(_crop);
-        foreach (Look[] frames in Together(all))
+        foreach (Look[] frames in ImageGroups.Of(all, look => look.Image))
         {
             IReadOnlyList<(int Id, Face? Face)>[] found =
                 [.. frames.Select(frame => tracker.Next(frame.Image, frame.Name))];
@@ -116,25 +110,6 @@ public sealed class VideoPredictor
             _faceless(string.Create(CultureInfo.InvariantCulture,
                 $"{name}: no face was found in {tracker.Missing} of {tracker.Frames} frames"));
         return faces.Answers(onlyLargest);
-    }
-
-    /// <summary>Frames in groups of a bounded number and size.</summary>
-    private static IEnumerable<Look[]> Together(IEnumerable<Look> all)
-    {
-        var group = new List<Look>();
-        long bytes = 0;
-        foreach (Look frame in all)
-        {
-            group.Add(frame);
-            bytes += frame.Image.Pixels.Length;
-            if (group.Count < FramesAtOnce && bytes < BytesAtOnce)
-                continue;
-            yield return [.. group];
-            group.Clear();
-            bytes = 0;
-        }
-        if (group.Count > 0)
-            yield return [.. group];
     }
 
     /// <summary>A frame that the model looks at.</summary>

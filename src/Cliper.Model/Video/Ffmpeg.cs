@@ -19,6 +19,15 @@ internal static class Ffmpeg
 
     private static readonly TimeSpan SignalDelay = TimeSpan.FromSeconds(1);
 
+    // Decoders of H.264 and HEVC say so that a picture is missing which others refer to. After seeking to a key frame
+    // with leading pictures it lies before that frame, and nothing is damaged.
+    private static readonly string[] MissingReferences =
+    [
+        "mmco: unref short failure", "co located POCs unavailable", "reference picture missing during reorder",
+        "Missing reference picture", "number of reference frames", "Could not find ref with POC",
+        "Error constructing the frame RPS", "Last message repeated",
+    ];
+
     private static readonly string[] Programs = ["ffmpeg", "ffprobe"];
 
     // Demuxers whose files hold their frames themselves. Those of playlists, lists and scripts (hls, dash, concat,
@@ -40,17 +49,28 @@ internal static class Ffmpeg
     public static string[] Input(string path) =>
         ["-protocol_whitelist", "file,pipe", "-format_whitelist", Demuxers, "-i", $"file:{Path.GetFullPath(path)}"];
 
-    /// <summary>Throws unless both programs can be started.</summary>
+    /// <summary>Finds a program on the PATH, and throws unless the other one is there too. Started by its whole path,
+    /// it is never a file of its name in the current folder, where .NET and Windows would look first.</summary>
+    /// <param name="program">"ffmpeg" or "ffprobe".</param>
+    /// <returns>Its whole path.</returns>
     /// <exception cref="InputException">One is missing.</exception>
-    public static void Require()
+    private static string Require(string program)
     {
-        string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        if (Programs.FirstOrDefault(program => !folders.Any(folder => Has(folder, program))) is { } missing)
+        (string Name, string? Path)[] found = [.. Programs.Select(name => (name, Find(name)))];
+        if (found.FirstOrDefault(one => one.Path is null).Name is { } missing)
             throw new InputException(
                 $"{missing} was not found: videos are decoded by ffmpeg; install it (Debian, Ubuntu: apt-get install "
                 + "ffmpeg)")
             { Remedy = Remedy.GiveFrames };
+        return found.Single(one => one.Name == program).Path!;
     }
+
+    /// <summary>Whole path of a program; null if it is not on the PATH. Folders of the PATH that are not absolute,
+    /// which mean the current one, are left out.</summary>
+    private static string? Find(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Where(Path.IsPathFullyQualified)
+            .Select(folder => Path.Combine(folder, OperatingSystem.IsWindows() ? program + ".exe" : program))
+            .FirstOrDefault(IsProgram);
 
     /// <summary>Runs ffprobe to its end.</summary>
     /// <param name="path">The file that it looks at.</param>
@@ -87,18 +107,19 @@ internal static class Ffmpeg
         /// <param name="arguments">Its arguments, inputs as <see cref="Input"/> gives them, so that no name can be
         /// taken for a protocol or an option.</param>
         /// <param name="cancellation">Kills it.</param>
-        public Run(IEnumerable<string> arguments, CancellationToken cancellation)
-            : this("ffmpeg", ["-hide_banner", "-v", "error", "-y", .. arguments], cancellation)
+        /// <param name="isSeeking">Whether it seeks, so that complaints of missing references do not count.</param>
+        public Run(IEnumerable<string> arguments, CancellationToken cancellation, bool isSeeking = false)
+            : this("ffmpeg", ["-hide_banner", "-v", "error", "-y", .. arguments], cancellation, isSeeking)
         {
         }
 
         /// <summary>Starts a program.</summary>
-        internal Run(string program, IEnumerable<string> arguments, CancellationToken cancellation)
+        internal Run(string program, IEnumerable<string> arguments, CancellationToken cancellation,
+            bool isSeeking = false)
         {
-            Require();
             _process = new Process
             {
-                StartInfo = new ProcessStartInfo(program, arguments)
+                StartInfo = new ProcessStartInfo(Require(program), arguments)
                 {
                     RedirectStandardInput = true,
                     RedirectStandardOutput = true,
@@ -108,7 +129,8 @@ internal static class Ffmpeg
             _process.ErrorDataReceived += (_, line) =>
             {
                 lock (_complaints)
-                    if (_complaints.Count < MostComplaints && !string.IsNullOrWhiteSpace(line.Data))
+                    if (_complaints.Count < MostComplaints && !string.IsNullOrWhiteSpace(line.Data)
+                        && !(isSeeking && MissingReferences.Any(line.Data.Contains)))
                         _complaints.Add(line.Data.Trim());
             };
             _process.Start();
@@ -163,7 +185,7 @@ internal static class Ffmpeg
         }
     }
 
-    private static bool Has(string folder, string program) =>
-        folder.Length > 0 && (File.Exists(Path.Combine(folder, program))
-        || File.Exists(Path.Combine(folder, program + ".exe")));
+    private static bool IsProgram(string path) => File.Exists(path) && (OperatingSystem.IsWindows()
+        || (File.GetUnixFileMode(path)
+            & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0);
 }

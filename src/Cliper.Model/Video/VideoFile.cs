@@ -28,11 +28,11 @@ public sealed class VideoFile
 
     private readonly double _start;
 
-    private VideoFile(string path, VideoFacts facts, double rate)
+    private VideoFile(string path, VideoFacts facts, double rate, CancellationToken cancellation)
     {
         (Path, Width, Height, Rate, Seconds) = (path, facts.Width, facts.Height, rate, facts.Seconds);
         _start = facts.Start;
-        _counted = new Lazy<int>(() => Frames(null).Count());
+        _counted = new Lazy<int>(() => Frames(null, cancellation).Count());
     }
 
     /// <summary>Path of the file.</summary>
@@ -58,7 +58,8 @@ public sealed class VideoFile
     /// <summary>Reads what a video is.</summary>
     /// <param name="path">The file.</param>
     /// <param name="rate">Frames a second to take it at; 0 for its own average.</param>
-    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>.</param>
+    /// <param name="cancellation">Cancels it with an <see cref="OperationCanceledException"/>, and so the counting for
+    /// <see cref="FrameCount"/> later.</param>
     /// <exception cref="InputException">No such file, no video in it, or no ffmpeg.</exception>
     public static VideoFile Open(string path, double rate = 0, CancellationToken cancellation = default)
     {
@@ -70,7 +71,7 @@ public sealed class VideoFile
         try
         {
             VideoFacts facts = VideoFacts.Of(path, cancellation);
-            return new VideoFile(path, facts, rate > 0 ? rate : facts.Rate);
+            return new VideoFile(path, facts, rate > 0 ? rate : facts.Rate, cancellation);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -120,8 +121,9 @@ public sealed class VideoFile
     /// <exception cref="InputException">It cannot be decoded.</exception>
     public RgbImage FrameAt(int index, Action<string>? damage = null, CancellationToken cancellation = default)
     {
-        // Half a frame early, so that rounding never passes over the one that is wanted.
-        return Decode(_start + Math.Max(0, (index - 0.5) / Rate), "", damage, cancellation).First();
+        // Half a frame early, so that rounding never passes over the one that is wanted. Damage is told at the end, so
+        // that the only frame has to be the last one too.
+        return Decode(_start + Math.Max(0, (index - 0.5) / Rate), "", damage, cancellation).Last();
     }
 
     /// <summary>Chosen frames as they are decoded, one in memory at a time.</summary>
@@ -195,7 +197,7 @@ public sealed class VideoFile
             .. threads, .. seek, .. Ffmpeg.Input(Path), "-map", "0:V:0", "-vf", filters, "-r",
             Rate.ToString("R", CultureInfo.InvariantCulture),
             .. one, "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1",
-        ], cancellation);
+        ], cancellation, isSeeking: start is not null);
         int given = 0;
         while (true)
         {

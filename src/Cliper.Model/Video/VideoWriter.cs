@@ -24,7 +24,7 @@ internal static partial class VideoWriter
         RemoveLeftovers(folder);
         // ffmpeg takes the container from the ending.
         string temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture,
-            $".{Path.GetFileNameWithoutExtension(full)}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp")
+            $".{Path.GetFileNameWithoutExtension(full)}.{Host}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp")
             + Path.GetExtension(full));
         try
         {
@@ -41,13 +41,30 @@ internal static partial class VideoWriter
         }
     }
 
-    /// <summary>Removes what processes that were killed left half-written in a folder.</summary>
+    /// <summary>
+    /// Name of this host in names of files: the number of a process of another host, which may write to the same
+    /// folder, says nothing here.
+    /// </summary>
+    internal static string Host { get; } =
+        string.Concat(Environment.MachineName.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));
+
+    /// <summary>Removes what processes of this host that were killed left half-written in a folder.</summary>
     private static void RemoveLeftovers(string folder)
     {
-        foreach (string file in Directory.GetFiles(folder, ".*.tmp.*"))
-            if (Leftover().Match(Path.GetFileName(file)) is { Success: true, Groups: [_, var process] }
-                && !IsRunning(int.Parse(process.Value, CultureInfo.InvariantCulture)))
+        foreach (string file in Directory.GetFiles(folder, $".*.{Host}.*.tmp.*"))
+        {
+            if (Leftover().Match(Path.GetFileName(file)) is not { Success: true, Groups: [_, var host, var process] }
+                || host.Value != Host || IsRunning(int.Parse(process.Value, CultureInfo.InvariantCulture)))
+                continue;
+            try
+            {
                 File.Delete(file);
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                // It is another user's, or another process removes it: nothing that is written here needs it gone.
+            }
+        }
     }
 
     private static bool IsRunning(int process)
@@ -63,7 +80,7 @@ internal static partial class VideoWriter
         }
     }
 
-    [GeneratedRegex(@"^\..*\.([0-9]{1,9})\.[0-9a-f]{32}\.tmp\.[^.]*$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^\..*\.([0-9A-Za-z-]+)\.([0-9]{1,9})\.[0-9a-f]{32}\.tmp\.[^.]*$", RegexOptions.CultureInvariant)]
     private static partial Regex Leftover();
 
     private static (bool Failed, string? Complaint) Encode(string path, VideoFile video, IEnumerable<RgbImage> frames,

@@ -42,7 +42,8 @@ internal static class ClipMetadata
             return;
         foreach (string key in assumed)
             metadata.Remove(key);
-        if (assumed.Contains(VisionHeadsKey) && assumed.Contains(TextHeadsKey))
+        // The entry has both numbers, so that it would state the one that was assumed beside the other.
+        if (assumed.Contains(VisionHeadsKey) || assumed.Contains(TextHeadsKey))
             metadata.Remove(Heads);
     }
 

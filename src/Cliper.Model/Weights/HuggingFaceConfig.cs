@@ -15,6 +15,10 @@ internal static class HuggingFaceConfig
 
     private const long LongestFile = 16_000_000;
 
+    /// <summary>Keys of which a CLIP's configuration has one, old or new, even without model_type.</summary>
+    private static readonly string[] TowerKeys =
+        ["vision_config", "text_config", "vision_config_dict", "text_config_dict"];
+
     /// <summary>Path of the model's configuration in a folder; it need not exist.</summary>
     public static string PathIn(string folder) => Path.Combine(folder, FileName);
 
@@ -38,7 +42,8 @@ internal static class HuggingFaceConfig
         }
     }
 
-    /// <summary>Reads the facts that the folder's files state beyond the shapes.</summary>
+    /// <summary>Reads the facts that the folder's files state beyond the shapes. A config.json that neither says its
+    /// kind nor describes a tower is not a model's, and is ignored.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="shape">The model's shape as its tensors have it; heads are not used.</param>
     /// <param name="warnings">Receives steps of the preprocessing that this program takes otherwise.</param>
@@ -68,10 +73,17 @@ internal static class HuggingFaceConfig
     {
         using JsonDocument document = JsonInput.Read(path, LongestFile);
         var root = new JsonSection(path, "", document.RootElement);
-        string type = root.Text("model_type") ?? "clip";
-        if (type != "clip")
-            throw new InputException($"{path}: model_type: expected 'clip', found {ForeignText.Quote(type)}; this "
-                + "program runs no other");
+        if (root.Text("model_type") is { } type)
+        {
+            if (type != "clip")
+                throw new InputException($"{path}: model_type: expected 'clip', found {ForeignText.Quote(type)}; this "
+                    + "program runs no other");
+        }
+        else if (!TowerKeys.Any(key => root.Find(key, out _)))
+        {
+            // It is another program's, or the settings of a run of this one.
+            return new ClipFacts();
+        }
         JsonSection vision = root.Below("vision_config", "vision_config_dict"),
             text = root.Below("text_config", "text_config_dict");
         root.Check("projection_dim", shape.EmbedSize);

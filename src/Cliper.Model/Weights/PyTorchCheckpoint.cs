@@ -5,7 +5,7 @@ using Cliper.Model.IO;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// A file that torch.save or torch.jit.save wrote, mapped into memory: an archive (zip; PyTorch 1.6 and later, or
+/// A file that torch.save or torch.jit.save wrote, read a piece at a time: an archive (zip; PyTorch 1.6 and later, or
 /// TorchScript such as OpenAI's ViT-B-32.pt), or the legacy form of pickles one after the other with the storages
 /// behind them. Every tensor in it has the path to it as its name: keys of dictionaries, attributes of objects and
 /// places in lists, joined by dots; a state dict's names are its keys. Tensors may share a storage and have any
@@ -25,7 +25,7 @@ public sealed class PyTorchCheckpoint : TensorSource
     private static readonly BigInteger LegacyMagic = BigInteger.Parse("119547037146038801333356",
         CultureInfo.InvariantCulture);
 
-    private readonly MappedFile _file;
+    private readonly ReadOnlyFile _file;
     private readonly PyTorchContent _content;
     private readonly Dictionary<string, ZipEntry> _records = [];
     private readonly string _format;
@@ -35,11 +35,11 @@ public sealed class PyTorchCheckpoint : TensorSource
     /// containers.</exception>
     public PyTorchCheckpoint(string path) : base(path)
     {
-        _file = new MappedFile(path);
+        _file = new ReadOnlyFile(path);
         _content = new PyTorchContent(_file.Length, Fault);
         try
         {
-            using (MappedBytes start = _file.Map(0, (int)Math.Min(_file.Length, FileKind.Looked)))
+            using (FileBytes start = _file.ReadPiece(0, (int)Math.Min(_file.Length, FileKind.Looked)))
                 _format = FileKind.Of(start.Span) == FileKind.Zip ? "PyTorch checkpoint"
                     : "PyTorch checkpoint, legacy form";
             if (_format == "PyTorch checkpoint")
@@ -177,8 +177,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         return sizes;
     }
 
-    internal override MappedBytes Map(TensorEntry entry, long offset, int length) =>
-        _content.Placements[entry.Name].Map(_file, entry, offset, length);
+    internal override FileBytes ReadPiece(TensorEntry entry, long offset, int length) =>
+        _content.Placements[entry.Name].ReadPiece(_file, entry, offset, length);
 
     internal override IEnumerable<string> DamagedRecords() => _records.Values.Where(record => record.Stored)
         .Select(Damage).OfType<string>();
@@ -192,7 +192,8 @@ public sealed class PyTorchCheckpoint : TensorSource
         var crc = new Crc32();
         for (long done = 0; done < record.Length; done += PieceBytes)
         {
-            using MappedBytes piece = _file.Map(record.Start + done, (int)Math.Min(PieceBytes, record.Length - done));
+            using FileBytes piece = _file.ReadPiece(record.Start + done,
+                (int)Math.Min(PieceBytes, record.Length - done));
             crc.Append(piece.Span);
         }
         return crc.Value == record.Crc ? null

@@ -5,7 +5,7 @@ using Cliper.Model.IO;
 namespace Cliper.Model.Weights;
 
 /// <summary>
-/// A safetensors file, mapped into memory: 8 bytes of header length (little-endian), a JSON header
+/// A safetensors file, read a piece at a time: 8 bytes of header length (little-endian), a JSON header
 /// {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, …, "__metadata__": {"key": "text"}}, then
 /// the tensors' bytes, offsets counted from the header's end. Read strictly: the tensors cover the bytes without a gap
 /// or an overlap, each as long as its type and shape say, and no name occurs twice.
@@ -25,26 +25,26 @@ public sealed class SafeTensors : TensorSource
     private readonly Dictionary<string, TensorEntry> _tensors = [];
     private readonly Dictionary<string, long> _begins = [];
     private readonly Dictionary<string, string> _metadata = [];
-    private readonly MappedFile _file;
+    private readonly ReadOnlyFile _file;
     private readonly long _dataStart;
 
     /// <summary>Opens a file and checks its header.</summary>
     /// <exception cref="InputException">It is not there, not readable, or breaks a rule of the format.</exception>
     public SafeTensors(string path) : base(path)
     {
-        _file = new MappedFile(path);
+        _file = new ReadOnlyFile(path);
         try
         {
             if (_file.Length < LengthBytes + 2)
                 throw Damaged($"expected at least {LengthBytes + 2} bytes, found {_file.Length}");
-            using MappedBytes start = _file.Map(0, LengthBytes);
+            using FileBytes start = _file.ReadPiece(0, LengthBytes);
             ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(start.Span);
             if (headerLength > LongestHeader)
                 throw Damaged($"the header's length is {headerLength}, expected at most {LongestHeader}");
             if ((long)headerLength > _file.Length - LengthBytes)
                 throw Damaged($"the header's length is {headerLength}, but the file has only {_file.Length} bytes");
             _dataStart = LengthBytes + (long)headerLength;
-            using MappedBytes header = _file.Map(LengthBytes, (int)headerLength);
+            using FileBytes header = _file.ReadPiece(LengthBytes, (int)headerLength);
             ReadHeader(header.Span, _file.Length - _dataStart);
         }
         catch
@@ -63,8 +63,8 @@ public sealed class SafeTensors : TensorSource
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, string> Metadata => _metadata;
 
-    internal override MappedBytes Map(TensorEntry entry, long offset, int length) =>
-        _file.Map(_dataStart + _begins[entry.Name] + offset, length);
+    internal override FileBytes ReadPiece(TensorEntry entry, long offset, int length) =>
+        _file.ReadPiece(_dataStart + _begins[entry.Name] + offset, length);
 
     private void ReadHeader(ReadOnlySpan<byte> header, long dataLength)
     {

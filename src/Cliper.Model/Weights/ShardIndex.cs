@@ -62,8 +62,8 @@ internal sealed class ShardIndex : TensorSource
     public override string Format => _files.Count == 0 ? "index of no files"
         : $"{_files.Values.First().Format}, {_files.Count} files with an index";
 
-    internal override MappedBytes Map(TensorEntry entry, long offset, int length) =>
-        _holders[entry.Name].Map(entry, offset, length);
+    internal override FileBytes ReadPiece(TensorEntry entry, long offset, int length) =>
+        _holders[entry.Name].ReadPiece(entry, offset, length);
 
     internal override IEnumerable<string> DamagedRecords() => _files.Values.SelectMany(file => file.DamagedRecords());
 

@@ -11,17 +11,16 @@ namespace Cliper.Model.Weights;
 /// <param name="Extent">Elements from the first to the last of a tensor that is not contiguous; else 0.</param>
 internal sealed record TensorPlacement(long Storage, long Offset, long[] Strides, bool Contiguous, int Extent)
 {
-    /// <summary>Bytes of the tensor in row-major order: a view of the file, or a copy where the elements are
-    /// spread.</summary>
+    /// <summary>Bytes of the tensor in row-major order, gathered where its elements are spread.</summary>
     /// <param name="file">The tensor's file.</param>
     /// <param name="entry">The tensor.</param>
     /// <param name="offset">First byte, counted in row-major order.</param>
     /// <param name="length">Number of bytes.</param>
-    public MappedBytes Map(MappedFile file, TensorEntry entry, long offset, int length)
+    public FileBytes ReadPiece(ReadOnlyFile file, TensorEntry entry, long offset, int length)
     {
         int size = entry.Type.Size();
         if (Contiguous)
-            return file.Map(Storage + Offset * size + offset, length);
+            return file.ReadPiece(Storage + Offset * size + offset, length);
         var elements = new byte[length];
         switch (size)
         {
@@ -30,17 +29,17 @@ internal sealed record TensorPlacement(long Storage, long Offset, long[] Strides
             case 4: Gather<uint>(elements, file, entry, offset); break;
             default: Gather<ulong>(elements, file, entry, offset); break;
         }
-        return new MappedBytes(elements);
+        return new FileBytes(elements);
     }
 
     /// <summary>Fills <paramref name="target"/> with elements from the one at byte <paramref name="offset"/> of the
     /// tensor in row-major order on, a row of the last axis at a time.</summary>
-    private void Gather<T>(byte[] target, MappedFile file, TensorEntry entry, long offset) where T : unmanaged
+    private void Gather<T>(byte[] target, ReadOnlyFile file, TensorEntry entry, long offset) where T : unmanaged
     {
         Span<T> elements = MemoryMarshal.Cast<byte, T>(target.AsSpan());
         int size = entry.Type.Size(), axes = entry.Shape.Count;
-        using MappedBytes mapped = file.Map(Storage + Offset * size, Extent * size);
-        ReadOnlySpan<T> stored = MemoryMarshal.Cast<byte, T>(mapped.Span);
+        using FileBytes piece = file.ReadPiece(Storage + Offset * size, Extent * size);
+        ReadOnlySpan<T> stored = MemoryMarshal.Cast<byte, T>(piece.Span);
         // A strided tensor has an axis, and none of size zero.
         long row = entry.Shape[axes - 1], stride = Strides[axes - 1];
         long index = offset / size;

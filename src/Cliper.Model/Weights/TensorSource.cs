@@ -8,11 +8,11 @@ namespace Cliper.Model.Weights;
 
 /// <summary>
 /// Named tensors in one or several files, opened for reading. Nothing is converted or copied until it is asked for.
-/// Reading is thread-safe; the files must not be cut short while they are open.
+/// Reading is thread-safe. A file that is cut short while it is open ends in an <see cref="InputException"/>.
 /// </summary>
 public abstract class TensorSource : IDisposable
 {
-    /// <summary>Bytes that are mapped at once; whole elements of every type.</summary>
+    /// <summary>Bytes that are read at once; whole elements of every type.</summary>
     internal const int PieceBytes = 8 << 20;
 
     /// <summary>Beginning of the names of OpenCLIP's weights.</summary>
@@ -75,7 +75,7 @@ public abstract class TensorSource : IDisposable
     private protected static TensorSource OpenFile(string path)
     {
         byte[] start;
-        using (var file = new MappedFile(path))
+        using (var file = new ReadOnlyFile(path))
             start = file.Read(0, (int)Math.Min(file.Length, FileKind.Looked));
         return FileKind.Of(start) switch
         {
@@ -92,7 +92,7 @@ public abstract class TensorSource : IDisposable
     /// <param name="entry">The tensor.</param>
     /// <param name="offset">The first byte; the beginning of an element.</param>
     /// <param name="length">Bytes, whole elements.</param>
-    internal abstract MappedBytes Map(TensorEntry entry, long offset, int length);
+    internal abstract FileBytes ReadPiece(TensorEntry entry, long offset, int length);
 
     /// <summary>Reads all that has a checksum and says which of it is damaged, a sentence each. Formats without
     /// checksums have none.</summary>
@@ -114,8 +114,8 @@ public abstract class TensorSource : IDisposable
         return values;
     }
 
-    /// <summary>A floating-point tensor in single precision (F64 is rounded). A piece of the file at a time is mapped,
-    /// so that this takes no memory of its own.</summary>
+    /// <summary>A floating-point tensor in single precision (F64 is rounded). A piece of the file at a time is read,
+    /// so that this takes little memory of its own.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="target">Span of as many elements as the tensor has.</param>
     /// <exception cref="InputException">No such tensor, or one of integers.</exception>
@@ -145,7 +145,7 @@ public abstract class TensorSource : IDisposable
         for (int done = 0; done < target.Length; done += PieceBytes / size)
         {
             Span<float> part = target[done..Math.Min(target.Length, done + PieceBytes / size)];
-            using MappedBytes bytes = Map(entry, (long)done * size, part.Length * size);
+            using FileBytes bytes = ReadPiece(entry, (long)done * size, part.Length * size);
             Convert(bytes.Span, entry.Type, part);
             // A piece is checked while the caches hold it.
             if (checkFinite && !TensorPrimitives.IsFiniteAll<float>(part))
@@ -190,8 +190,8 @@ public abstract class TensorSource : IDisposable
         if (IsFloating(entry.Type))
             throw Wrong(name, "integers", entry.ToString(), "check that this is the file that is meant");
         var values = new long[Count(entry)];
-        using MappedBytes mapped = Map(entry, 0, (int)entry.Bytes);
-        ReadOnlySpan<byte> bytes = mapped.Span;
+        using FileBytes piece = ReadPiece(entry, 0, (int)entry.Bytes);
+        ReadOnlySpan<byte> bytes = piece.Span;
         switch (entry.Type)
         {
             case TensorType.Bool or TensorType.U8: Widen<byte>(bytes, values); break;
@@ -217,7 +217,7 @@ public abstract class TensorSource : IDisposable
         TensorEntry entry = Entry(name);
         if (entry.Type.Size() != 1)
             throw Wrong(name, "bytes", entry.ToString(), "check that this is the file that is meant");
-        using MappedBytes bytes = Map(entry, 0, Count(entry));
+        using FileBytes bytes = ReadPiece(entry, 0, Count(entry));
         return bytes.Span.ToArray();
     }
 
@@ -226,7 +226,7 @@ public abstract class TensorSource : IDisposable
     {
         for (long done = 0; done < entry.Bytes; done += PieceBytes)
         {
-            using MappedBytes piece = Map(entry, done, (int)Math.Min(PieceBytes, entry.Bytes - done));
+            using FileBytes piece = ReadPiece(entry, done, (int)Math.Min(PieceBytes, entry.Bytes - done));
             target.Write(piece.Span);
         }
     }

@@ -13,7 +13,7 @@ namespace Cliper.Model.Weights;
 internal sealed record ZipEntry(string Name, long Start, long Length, uint Crc, bool Stored);
 
 /// <summary>
-/// The list of files in a zip archive and where the bytes of each lie, so that they can be mapped: ZipArchive of the
+/// The list of files in a zip archive and where the bytes of each lie, so that they can be read: ZipArchive of the
 /// standard library does not tell. Read strictly: what the list at the end says has to agree with what stands before
 /// each file, no two files overlap (as in a zip bomb), and no name occurs twice. Nothing is ever unpacked.
 /// </summary>
@@ -28,7 +28,7 @@ internal static class ZipDirectory
 
     /// <summary>Lists the files of an archive by name.</summary>
     /// <exception cref="InputException">The archive is damaged.</exception>
-    public static Dictionary<string, ZipEntry> Read(MappedFile file)
+    public static Dictionary<string, ZipEntry> Read(ReadOnlyFile file)
     {
         (long count, long start, long length) = FindDirectory(file);
         if (count > MostEntries || length > LongestDirectory)
@@ -56,7 +56,7 @@ internal static class ZipDirectory
         return entries;
     }
 
-    private static (long Count, long Start, long Length) FindDirectory(MappedFile file)
+    private static (long Count, long Start, long Length) FindDirectory(ReadOnlyFile file)
     {
         long tailStart = Math.Max(0, file.Length - EndBytes - LongestComment - End64LocatorBytes);
         byte[] bytes = file.Read(tailStart, (int)(file.Length - tailStart));
@@ -84,7 +84,7 @@ internal static class ZipDirectory
         return (count, start, length);
     }
 
-    private static (ZipEntry Entry, long Header) ReadEntry(MappedFile file, ReadOnlySpan<byte> directory, ref int at,
+    private static (ZipEntry Entry, long Header) ReadEntry(ReadOnlyFile file, ReadOnlySpan<byte> directory, ref int at,
         long limit)
     {
         if (directory.Length - at < EntryBytes || U32(directory, at) != EntrySignature)
@@ -146,6 +146,6 @@ internal static class ZipDirectory
 
     private static long I64(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadInt64LittleEndian(bytes[at..]);
 
-    private static InputException Damaged(MappedFile file, string fault) =>
+    private static InputException Damaged(ReadOnlyFile file, string fault) =>
         new($"{file.Path}: not a sound zip archive: {fault}; get or write the file anew");
 }

@@ -109,6 +109,19 @@ public sealed class PictureFormatTests
     }
 
     [Test]
+    public void ImageSharpsPicturesAreReducedByTheirMeanToo()
+    {
+        // A bitmap of 5800 x 5800, slightly too many, whose columns are white and black in turn.
+        const int Side = 5800;
+        var bits = new byte[Side / 8 * Side];
+        Array.Fill(bits, (byte)0x55);
+        RgbImage image = Codec.Decode([.. "P4 5800 5800\n"u8, .. bits], "a.pbm");
+        Assert.That((image.Width, image.Height, image.OriginalWidth, image.OriginalHeight),
+            Is.EqualTo((Side / 2, Side / 2, Side, Side)));
+        Assert.That(image.Pixels.Distinct(), Is.EqualTo(new byte[] { 127 }));
+    }
+
+    [Test]
     public void APictureBeyondTheBudgetIsRefusedAndOthersWait()
     {
         long before = PixelBudget.Limit;

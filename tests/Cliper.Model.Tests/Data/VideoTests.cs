@@ -197,13 +197,15 @@ public sealed class VideoTests : TemporaryFolder
         VideoFile video = Make("a.mp4", 5);
         using Process gone = Process.Start("true");
         gone.WaitForExit();
-        string stale = In($".b.{gone.Id}.{Guid.NewGuid():N}.tmp.mp4"),
-            live = In($".c.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp.mp4"), own = In(".d.5.tmp.mp4");
-        foreach (string file in new[] { stale, live, own })
+        string stale = In($".b.{VideoWriter.Host}.{gone.Id}.{Guid.NewGuid():N}.tmp.mp4"),
+            live = In($".c.{VideoWriter.Host}.{Environment.ProcessId}.{Guid.NewGuid():N}.tmp.mp4"),
+            foreign = In($".c.not-{VideoWriter.Host}.{gone.Id}.{Guid.NewGuid():N}.tmp.mp4"), own = In(".d.5.tmp.mp4");
+        foreach (string file in new[] { stale, live, foreign, own })
             File.WriteAllText(file, "half a video");
         VideoWriter.Write(In("b.mp4"), video, video.Frames(null));
         Assert.That(stale, Does.Not.Exist);
         Assert.That(live, Does.Exist);
+        Assert.That(foreign, Does.Exist, "the process may run on its host");
         Assert.That(own, Does.Exist);
     }
 
@@ -242,9 +244,40 @@ public sealed class VideoTests : TemporaryFolder
             Assert.That(numbers[..20], Is.EqualTo(Enumerable.Range(0, 20)), name);
             Assert.That(damage, Does.StartWith(In(name)).And.Not.Contain("\n"), name);
         }
+        VideoFile noise = VideoFile.Open(In("noisy.mkv"));
+        Assert.That(Enumerable.Range(28, 8).Select(index => Told(noise, index)),
+            Has.Some.Contains("the video is damaged, 1 frames were decoded"), "sought frames tell it too");
+        Assert.That(Told(whole, 30), Is.Null);
         VideoFile cut = VideoFile.Open(In("cut.mkv"));
         Assert.That(cut.Take([0, 10, 59], null).Select(Number).Take(2), Is.EqualTo(new[] { 0, 10 }),
             "what is there is given");
+
+        static string? Told(VideoFile video, int index)
+        {
+            string? damage = null;
+            try
+            {
+                video.FrameAt(index, text => damage = text);
+            }
+            catch (InputException failure)
+            {
+                damage = failure.Message;
+            }
+            return damage;
+        }
+    }
+
+    [Test]
+    public void ASoughtFrameOfAnOpenGroupOfPicturesIsNotDamaged()
+    {
+        // The pictures before a key frame in time refer to those of the group before it, which seeking leaves out.
+        Ffmpeg("-f lavfi -i testsrc2=s=128x96:r=25:d=20 -c:v libx264 -x264-params open-gop=1:keyint=60:bframes=3",
+            In("open.ts"));
+        VideoFile video = VideoFile.Open(In("open.ts"));
+        string? damage = null;
+        foreach (int index in new[] { 12, 183, 232, 347 })
+            video.FrameAt(index, text => damage = text);
+        Assert.That(damage, Is.Null);
     }
 
     [Test]
@@ -267,6 +300,12 @@ public sealed class VideoTests : TemporaryFolder
         try
         {
             AssertInput(() => VideoFile.Open(file), "ffmpeg was not found", "apt-get install ffmpeg");
+            // A program of the current folder is not taken, even where the PATH names that folder.
+            foreach (string program in new[] { "ffmpeg", "ffprobe" })
+                File.Copy(path!.Split(Path.PathSeparator).Select(folder => Path.Combine(folder, program))
+                    .First(File.Exists), In(program));
+            Environment.SetEnvironmentVariable("PATH", Path.GetRelativePath(Environment.CurrentDirectory, Folder));
+            AssertInput(() => VideoFile.Open(file), "ffmpeg was not found");
         }
         finally
         {

@@ -193,6 +193,31 @@ public sealed class ClipFactsTests : TemporaryFolder
     }
 
     [Test]
+    public void HeadsOfOneTowerAssumed_AreNotWrittenForEither(
+        [Values(ClipMetadata.VisionHeadsKey, ClipMetadata.TextHeadsKey)] string assumed)
+    {
+        var metadata = new Dictionary<string, string>();
+        ClipMetadata.Write(Usual, metadata);
+        Assert.That(metadata["heads"], Is.EqualTo("2,1"));
+
+        ClipMetadata.Write(Usual, metadata, new HashSet<string> { assumed });
+
+        Assert.That(metadata, Does.Not.ContainKey("heads"));
+    }
+
+    [Test]
+    public void AnotherProgramsConfiguration_BesideHuggingFacesNames_IsIgnored()
+    {
+        WriteBare(Usual with { VisionWidth = 256 }, "model.safetensors", ClipNaming.HuggingFace);
+        File.WriteAllText(In("config.json"), """{"recipe":"dfew","hidden_act":"gelu","projection_dim":7}""");
+
+        using ClipWeights weights = ClipWeights.Load(Folder);
+
+        Assert.That((weights.Config.VisionHeads, weights.Config.TextHeads), Is.EqualTo((4, 1)));
+        Assert.That(weights.Warnings.Single(), Does.Contain("4 heads of 64 in the image tower"));
+    }
+
+    [Test]
     public void StatedFacts_HoldAgainstTheFile_AndAreKept()
     {
         string path = WriteBare(Config, "open_clip_model.safetensors");

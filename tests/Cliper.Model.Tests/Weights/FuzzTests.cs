@@ -109,7 +109,7 @@ public sealed class FuzzTests : TemporaryFolder
     {
         File.WriteAllBytes(In("made"), Made(name));
         Dictionary<string, byte[]> records;
-        using (var file = new MappedFile(In("made")))
+        using (var file = new ReadOnlyFile(In("made")))
             records = ZipDirectory.Read(file).Values.Where(entry => entry.Stored && !entry.Name.Contains("/code/"))
                 .ToDictionary(entry => entry.Name, entry => file.Read(entry.Start, (int)entry.Length));
         string pickle = records.Keys.Single(record => record.EndsWith("/data.pkl", StringComparison.Ordinal));

@@ -8,7 +8,7 @@ namespace Cliper.Model.IO;
 /// next, so that a model can be read with little more memory than it has itself. Pieces are read and not mapped by the
 /// system: a program that cuts a mapped file short would end this process with a signal. Thread-safe.
 /// </summary>
-internal sealed class MappedFile : IDisposable
+internal sealed class ReadOnlyFile : IDisposable
 {
     /// <summary>A larger piece gets memory of its own, because the pool would keep it for good.</summary>
     private const int LargestPooled = 16 << 20;
@@ -17,7 +17,7 @@ internal sealed class MappedFile : IDisposable
 
     /// <summary>Opens a file for reading; others may delete or replace it meanwhile.</summary>
     /// <exception cref="InputException">It is not there, no regular file, or cannot be read.</exception>
-    public MappedFile(string path)
+    public ReadOnlyFile(string path)
     {
         Path = path;
         if (!System.IO.Path.Exists(path))
@@ -44,15 +44,15 @@ internal sealed class MappedFile : IDisposable
     /// <param name="offset">Its first byte.</param>
     /// <param name="length">Its bytes; the piece lies within the file.</param>
     /// <exception cref="InputException">The file has become shorter, or cannot be read.</exception>
-    public MappedBytes Map(long offset, int length)
+    public FileBytes ReadPiece(long offset, int length)
     {
         if (length > LargestPooled)
-            return new MappedBytes(Read(offset, length));
+            return new FileBytes(Read(offset, length));
         byte[] rented = ArrayPool<byte>.Shared.Rent(length);
         try
         {
             Fill(offset, rented.AsSpan(0, length));
-            return new MappedBytes(rented, length);
+            return new FileBytes(rented, length);
         }
         catch
         {
@@ -98,16 +98,16 @@ internal sealed class MappedFile : IDisposable
 }
 
 /// <summary>Bytes of a file, or made of one, that are there until this is disposed.</summary>
-internal readonly ref struct MappedBytes
+internal readonly ref struct FileBytes
 {
     private readonly byte[]? _rented;
 
     /// <summary>Bytes in an array.</summary>
-    public MappedBytes(byte[] bytes) => Span = bytes;
+    public FileBytes(byte[] bytes) => Span = bytes;
 
     /// <summary>The first <paramref name="length"/> bytes of an array of the shared pool, which goes back to
     /// it.</summary>
-    public MappedBytes(byte[] rented, int length)
+    public FileBytes(byte[] rented, int length)
     {
         _rented = rented;
         Span = rented.AsSpan(0, length);
