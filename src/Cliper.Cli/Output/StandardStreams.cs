@@ -45,7 +45,8 @@ internal static class StandardStreams
     public static TextWriter? Documents() =>
         !IsInherited(Output) || (OperatingSystem.IsWindows() && !Console.IsOutputRedirected) ? null
             : new StreamWriter(Console.OpenStandardOutput(),
-                new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true };
+                new UTF8Encoding(encoderShouldEmitUTF8Identifier: false))
+            { AutoFlush = true };
 }
 
 /// <summary>Stands for a standard output that was closed from the start: writing a result there is an error.</summary>

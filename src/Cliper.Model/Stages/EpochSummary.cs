@@ -13,7 +13,7 @@ internal static class EpochSummary
         sums.Margin + (step.Margin ?? 0) / microBatches, sums.HasParts || step.Fine is not null, sums.Steps + 1,
         sums.Skipped + (skipped ? 1 : 0), sums.Images + step.Images, sums.Seconds + took.TotalSeconds,
         sums.Waited + waited.TotalSeconds)
-    { Correct = sums.Correct + step.Correct, Answered = sums.Answered + step.Answered };
+        { Correct = sums.Correct + step.Correct, Answered = sums.Answered + step.Answered };
 
     /// <summary>The epoch's means.</summary>
     public static EpochEvent ToEvent(this EpochSums sums, TrainingStage stage, int epoch, int epochs, int steps,
