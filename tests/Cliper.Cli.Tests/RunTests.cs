@@ -145,7 +145,8 @@ public sealed class RunTests
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         Assert.That(run.Out,
             Does.StartWith(
-            "file,id,x,y,width,height,score,expression,probability,descriptor,anger,happiness,sadness,model\n"));
+            "file,id,x,y,width,height,score,faceShare,expression,probability,descriptor,anger,happiness,sadness,"
+            + "model\n"));
         Assert.That(run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries), Has.Length.EqualTo(5));
     }
 
@@ -319,7 +320,7 @@ public sealed class RunTests
 
         Assert.That(faces.Select(face => face.GetProperty("expression").GetString() == "uncertain"),
             Is.EqualTo(faces.Select(face => face.GetProperty("probability").GetDouble() < 0.5)));
-        Assert.That(table[1..].Select(row => row.Split(',')[7]), Has.All.EqualTo("uncertain"));
+        Assert.That(table[1..].Select(row => row.Split(',')[8]), Has.All.EqualTo("uncertain"));
         Assert.That(text.Out.TrimEnd().Split('\n'), Has.All.StartsWith("uncertain "));
     }
 
