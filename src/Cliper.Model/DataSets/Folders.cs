@@ -1,4 +1,5 @@
 using Cliper.Model.Images;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 
 namespace Cliper.Model.DataSets;
@@ -127,6 +128,11 @@ internal static class Folders
         var all = new List<RawSample>();
         foreach (string folder in reader.Folders(Path.GetDirectoryName(folders[0])!))
         {
+            if (RunMark.IsOn(folder))
+            {
+                options.Findings.LeaveOut(folder, "the folder of a run");
+                continue;
+            }
             string name = Path.GetFileName(folder);
             int before = all.Count;
             all.AddRange(samples(folder, className == null ? name : className(name)));

@@ -11,7 +11,7 @@ namespace Cliper.Model.Runs;
 internal sealed class RunLock : IDisposable
 {
     /// <summary>Name of the file.</summary>
-    public const string FileName = ".lock";
+    public const string FileName = RunMark.Lock;
 
     // EWOULDBLOCK of Linux and of macOS, and the sharing violation of Windows.
     private static readonly int[] Taken = [11, 35, 32];

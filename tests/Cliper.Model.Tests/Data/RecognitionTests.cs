@@ -53,6 +53,23 @@ public sealed class RecognitionTests : TemporaryFolder
         Assert.That((sets.Validation ?? sets.Test)!.CountByClass(), Is.EqualTo(new[] { 2, 1 }));
     }
 
+    [TestCase(".lock")]
+    [TestCase("checkpoints/model.safetensors")]
+    public void ARunAmongTheClasses_IsNoClass(string file)
+    {
+        Images("angry", 10);
+        Images("happy", 10);
+        string inRun = In($"run/{file}");
+        Directory.CreateDirectory(Path.GetDirectoryName(inRun)!);
+        File.WriteAllText(inRun, "");
+        File.WriteAllText(In("run/config.json"), "{}");
+
+        DataSetSplits sets = DataSetRegistry.Open(Folder);
+
+        Assert.That(sets.Train.Classes, Is.EqualTo(TwoClasses));
+        Assert.That(sets.LeftOut, Is.EqualTo(new[] { (In("run"), "the folder of a run") }));
+    }
+
     [Test]
     public void WhatStandsBesideSplitsAndClasses_IsNamedAsLeftOut()
     {
