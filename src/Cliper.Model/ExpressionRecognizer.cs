@@ -59,7 +59,7 @@ public sealed class ExpressionRecognizer : IDisposable
                 new FaceFraming(info.FaceTemplate, info.FaceMargin), faces == FaceSelection.Largest);
             Model = new RecognizerModel(shipped?.Name ?? System.IO.Path.GetFileName(
                 System.IO.Path.TrimEndingDirectorySeparator(model)), path, _predictor.Method, _predictor.Classes,
-                [.. new[] { shipped?.Note, info.Terms, info.Note }.OfType<string>().Where(note => note.Length > 0)]);
+                _predictor.Notes);
         }
         catch
         {

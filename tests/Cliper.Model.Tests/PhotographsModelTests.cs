@@ -12,8 +12,11 @@ namespace Cliper.Model.Tests;
 /// <summary>The model of photographs, on pictures that it has not learned from.</summary>
 public sealed class PhotographsModelTests
 {
-    /// <summary>Instruction sets add in other orders: an answer that is nearly a tie may change.</summary>
-    private const double OtherOrder = 0.002;
+    /// <summary>
+    /// Instruction sets add in other orders, and an answer that is nearly a tie may change. With AVX2 instead of AVX-512
+    /// none did: two of 3,589 may, and for UAR one of disgust's 56.
+    /// </summary>
+    private const double OtherWar = 2.0 / 3589, OtherUar = 1.0 / 56 / 7;
 
     private const double War = 0.6046, Uar = 0.5461;
     private const int London = 158;
@@ -57,8 +60,8 @@ public sealed class PhotographsModelTests
 
         TestContext.Out.WriteLine($"WAR {evaluation.Confusion.War:F4}, UAR {evaluation.Confusion.Uar:F4}, calibration "
             + $"error {evaluation.CalibrationError:F4}");
-        Assert.That(evaluation.Confusion.War, Is.EqualTo(War).Within(OtherOrder));
-        Assert.That(evaluation.Confusion.Uar, Is.EqualTo(Uar).Within(2 * OtherOrder), "disgust has 56 images");
+        Assert.That(evaluation.Confusion.War, Is.EqualTo(War).Within(OtherWar));
+        Assert.That(evaluation.Confusion.Uar, Is.EqualTo(Uar).Within(OtherUar));
         Assert.That(evaluation.CalibrationError, Is.LessThanOrEqualTo(0.05));
     }
 

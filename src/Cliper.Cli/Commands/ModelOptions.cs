@@ -112,10 +112,4 @@ internal sealed record ModelRequest(string Text, bool IsWeights)
                 + $"program{Suggestion.Hint(Text, ShippedModels.All.Select(model => model.Name))}");
         return Checkpoint.Find(Text);
     }
-
-    /// <summary>Facts that its user should know, a sentence each.</summary>
-    /// <param name="model">The model.</param>
-    public IReadOnlyList<string> NotesOf(Predictor model) =>
-        [.. new[] { Shipped?.Note, model.Unfinished, model.Info.Terms, model.Info.Note }
-            .Where(note => !string.IsNullOrEmpty(note)).Select(note => note!)];
 }

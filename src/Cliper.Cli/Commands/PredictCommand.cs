@@ -121,7 +121,7 @@ internal sealed class PredictCommand : CliCommand
         using Predictor predictor = _model.Open(request, parsed, device, () => ClassesOf(parsed));
         roles.Read(predictor.Path, "the model");
         var model = new AnsweringModel(request.Name, predictor.Path, predictor.Method,
-            request.NotesOf(predictor), new ExpressionNames(predictor.Classes, leastProbability));
+            predictor.Notes, new ExpressionNames(predictor.Classes, leastProbability));
         foreach (string note in model.Notes)
             Terminal.Say($"{model.Name}: {note}");
         BlazeFace? network = null;

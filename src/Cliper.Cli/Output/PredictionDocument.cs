@@ -30,15 +30,7 @@ internal sealed class PredictionDocument(AnsweringModel model, CancellationToken
             .InformationalVersion);
         WriteModel(json);
         WriteStrings(json, "warnings", warnings);
-        json.WriteStartArray("skipped");
-        foreach ((string file, string reason) in skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
-        {
-            json.WriteStartObject();
-            json.WriteString("file", file);
-            json.WriteString("reason", reason);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
+        SkippedPictures.Write(json, skipped, "skipped");
         json.WriteStartArray("results");
         foreach (FileResult result in results)
             Write(json, result);

@@ -50,6 +50,11 @@ public sealed class Predictor : IDisposable
     /// <summary>How far the run of the checkpoint has come; null for the model of a finished run.</summary>
     public string? Unfinished { get; private init; }
 
+    /// <summary>Facts that a reader of the answers should know, such as the terms of the training data.</summary>
+    public IReadOnlyList<string> Notes =>
+        [.. new[] { ShippedModels.All.FirstOrDefault(model => model.Path == Path)?.Note, Unfinished, Info.Terms,
+            Info.Note }.OfType<string>().Where(note => note.Length > 0)];
+
     /// <summary>Facts that were assumed of weights which do not state them, a sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];
 
