@@ -13,8 +13,8 @@ namespace Cliper.Model.Tests;
 public sealed class PhotographsModelTests
 {
     /// <summary>
-    /// Instruction sets add in other orders, and an answer that is nearly a tie may change. With AVX2 instead of AVX-512
-    /// none did: two of 3,589 may, and for UAR one of disgust's 56.
+    /// Instruction sets add in other orders, and an answer that is nearly a tie may change.
+    /// With AVX2 instead of AVX-512 none did: two of 3,589 may, and for UAR one of disgust's 56.
     /// </summary>
     private const double OtherWar = 2.0 / 3589, OtherUar = 1.0 / 56 / 7;
 
