@@ -30,13 +30,13 @@ public static partial class Checkpoint
         }
 
         /// <summary>The shape of its CLIP.</summary>
-        public ClipConfig Config => Read<ClipConfig>("clip_config");
+        public ClipConfig Config => Read(ConfigKey, ClipConfigJson.Read);
 
         public CheckpointInfo Info
         {
             get
             {
-                var info = Read<CheckpointInfo>("info");
+                CheckpointInfo info = Read("info", CheckpointJson.ReadInfo);
                 if (info.Frames is < 1 or > MostFrames || info.FramesPerSegment < 1
                     || info.Frames % info.FramesPerSegment != 0)
                     throw Damaged("metadata 'info'", $"1 to {MostFrames} frames in whole segments",
@@ -78,7 +78,7 @@ public static partial class Checkpoint
             string[] classes = Classes;
             float temperature = PositiveNumber("temperature"), answerTemperature =
                 _source.Metadata.ContainsKey(AnswerTemperatureKey) ? PositiveNumber(AnswerTemperatureKey) : 1;
-            ClipConfig config = Read<ClipConfig>(ConfigKey);
+            ClipConfig config = Read(ConfigKey, ClipConfigJson.Read);
             if (config.Faults().FirstOrDefault() is { } fault)
                 throw Damaged("metadata 'clip_config'", "the configuration of a CLIP", fault);
             Dictionary<string, float[]> values = ReadClip(config);
@@ -188,13 +188,15 @@ public static partial class Checkpoint
 
         public void Dispose() => _source.Dispose();
 
-        private T Read<T>(string key)
+        private T Read<T>(string key) => Read(key, CheckpointJson.Read<T>);
+
+        private T Read<T>(string key, Func<string, T> read)
         {
             if (!_source.Metadata.TryGetValue(key, out string? text))
                 throw Damaged($"metadata '{key}'", typeof(T).Name, "nothing");
             try
             {
-                return JsonSerializer.Deserialize<T>(text, Json) ?? throw new JsonException("null");
+                return read(text);
             }
             catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException
                 or NotSupportedException)

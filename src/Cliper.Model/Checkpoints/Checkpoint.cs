@@ -64,8 +64,6 @@ public static partial class Checkpoint
     private const int MostFrames = 1 << 20;
     private const float MostFaceMargin = 100;
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
-
     /// <summary>Whether metadata say that a file is a whole model, which does not hold for its CLIP alone.</summary>
     internal static bool IsOfWholeModel(string key) => key is "format" or ConfigKey or StateKey;
 
@@ -101,20 +99,20 @@ public static partial class Checkpoint
         if (progress?.Average is { } average)
             Add(writer, average);
         writer.Metadata["format"] = Format;
-        writer.Metadata["classes"] = JsonSerializer.Serialize(model.Classes, Json);
-        writer.Metadata[ConfigKey] = JsonSerializer.Serialize(model.Clip.Config, Json);
+        writer.Metadata["classes"] = CheckpointJson.Write(model.Classes.ToArray());
+        writer.Metadata[ConfigKey] = ClipConfigJson.Write(model.Clip.Config);
         // METD is what a checkpoint without a method holds: files of earlier versions name none.
         if (model.Prompts.Method != Metd.MethodName)
             writer.Metadata[MethodKey] = model.Prompts.Method;
         foreach ((string key, object value) in model.Prompts.Metadata)
-            writer.Metadata[key] = JsonSerializer.Serialize(value, Json);
+            writer.Metadata[key] = CheckpointJson.Write(value);
         writer.Metadata["temperature"] = model.Temperature.ToString("R", CultureInfo.InvariantCulture);
         // Files of earlier versions have none, which is 1.
         if (model.AnswerTemperature != 1)
             writer.Metadata[AnswerTemperatureKey] = model.AnswerTemperature.ToString("R", CultureInfo.InvariantCulture);
-        writer.Metadata["info"] = JsonSerializer.Serialize(info, Json);
+        writer.Metadata["info"] = CheckpointJson.Write(info);
         if (progress is not null)
-            writer.Metadata[StateKey] = JsonSerializer.Serialize(progress.State, Json);
+            writer.Metadata[StateKey] = CheckpointJson.Write(progress.State);
         writer.Write(path);
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Cliper.Autograd;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
@@ -66,8 +67,8 @@ public sealed class Embedder(Device device, string weightsPath, ClipStatement? s
         if (imageFeatures is not null && textFeatures is not null)
             writer.Add("logits_per_image", [names.Count, ids.Count],
                 clip.LogitsPerImage(tape, imageFeatures, textFeatures).ToArray());
-        writer.Metadata["images"] = JsonSerializer.Serialize(names);
-        writer.Metadata["texts"] = JsonSerializer.Serialize(texts);
+        writer.Metadata["images"] = JsonSerializer.Serialize(names, TextListJson.Default.IEnumerableString);
+        writer.Metadata["texts"] = JsonSerializer.Serialize(texts, TextListJson.Default.IEnumerableString);
         writer.Write(path);
         return new EmbeddingSummary(names, texts, clip.Config.EmbedSize, skipped);
 
@@ -130,3 +131,7 @@ public sealed class Embedder(Device device, string weightsPath, ClipStatement? s
         return features;
     }
 }
+
+/// <summary>The generated code for the JSON of a list of texts.</summary>
+[JsonSerializable(typeof(IEnumerable<string>))]
+internal sealed partial class TextListJson : JsonSerializerContext;

@@ -11,13 +11,6 @@ namespace Cliper.Model.Metrics;
 /// </summary>
 internal sealed record MetricRow
 {
-    private static readonly JsonSerializerOptions Options = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-    };
-
     /// <summary>Value of <see cref="Event"/> after a training step.</summary>
     public const string StepEvent = "step";
 
@@ -100,11 +93,19 @@ internal sealed record MetricRow
     /// <summary>
     /// The row as a line of metrics.jsonl; a value that is no number is written as "NaN" or "Infinity".
     /// </summary>
-    public string ToJson() => JsonSerializer.Serialize(this, Options);
+    public string ToJson() => JsonSerializer.Serialize(this, MetricRowJson.Default.MetricRow);
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>
     /// <exception cref="JsonException">The line is no such row.</exception>
     public static MetricRow FromJson(string line) =>
-        JsonSerializer.Deserialize<MetricRow>(line, Options)
+        JsonSerializer.Deserialize(line, MetricRowJson.Default.MetricRow)
             ?? throw new JsonException("a row is an object, found null");
 }
+
+/// <summary>The generated code for the JSON of a <see cref="MetricRow"/>.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals)]
+[JsonSerializable(typeof(MetricRow))]
+internal sealed partial class MetricRowJson : JsonSerializerContext;

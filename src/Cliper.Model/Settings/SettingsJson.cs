@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Cliper.Model.Clip;
 using Cliper.Model.IO;
 
@@ -12,27 +13,25 @@ namespace Cliper.Model.Settings;
 /// </summary>
 public static class SettingsJson
 {
-    private static readonly JsonSerializerOptions Options = new()
+    private static readonly JsonTypeInfo<TrainSettings> Type = new SettingsContext(new(SettingsContext.Default.Options)
     {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         RespectNullableAnnotations = true,
         WriteIndented = true,
         NewLine = "\n",
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
+    }).TrainSettings;
 
     /// <summary>Names that settings had in version 0.1, which files and options may still use.</summary>
     private static readonly Dictionary<string, string> FormerNames = new() { ["clipNorm"] = "maxGradientNorm" };
 
     /// <summary>Every setting, indented, for config.json.</summary>
-    public static string Write<T>(T settings) where T : notnull => JsonSerializer.Serialize(settings, Options) + "\n";
+    public static string Write(TrainSettings settings) => JsonSerializer.Serialize(settings, Type) + "\n";
 
     /// <summary>The settings in a file that <see cref="Write"/> wrote, or a part of them over
     /// <paramref name="defaults"/>.</summary>
     /// <exception cref="SettingsException">The file is missing, no JSON object, or holds something unknown.</exception>
-    public static T Read<T>(string path, T defaults) where T : notnull
+    public static TrainSettings Read(string path, TrainSettings defaults)
     {
         string text;
         try
@@ -51,7 +50,7 @@ public static class SettingsJson
     /// <param name="origin">Names the text in errors.</param>
     /// <param name="defaults">Settings that hold where the text says nothing.</param>
     /// <exception cref="SettingsException">No JSON object, or it holds something unknown.</exception>
-    public static T Parse<T>(string text, string origin, T defaults) where T : notnull
+    public static TrainSettings Parse(string text, string origin, TrainSettings defaults)
     {
         try
         {
@@ -65,7 +64,7 @@ public static class SettingsJson
                 throw new SettingsException($"{origin}: expected a JSON object of settings");
             JsonObject all = ToNode(defaults);
             Overlay(all, layer, "", origin);
-            return FromNode<T>(all, origin);
+            return FromNode(all, origin);
         }
         catch (Exception failure) when (failure is JsonException or InvalidOperationException)
         {
@@ -78,24 +77,24 @@ public static class SettingsJson
     /// <param name="settings">Settings that the values replace.</param>
     /// <param name="values">Pairs of a setting's path, such as "stage1.epochs", and its value as text.</param>
     /// <exception cref="SettingsException">A path is unknown, or a value of the wrong kind.</exception>
-    public static T With<T>(T settings, IEnumerable<(string Path, string Value)> values) where T : notnull
+    public static TrainSettings With(TrainSettings settings, IEnumerable<(string Path, string Value)> values)
     {
         JsonObject all = ToNode(settings);
         foreach ((string path, string value) in values)
         {
             (JsonObject holder, string name) = Find(all, path);
             holder[name] = ToValue(holder[name], path, value);
-            FromNode<T>(all, path);
+            FromNode(all, path);
         }
-        return FromNode<T>(all, "settings");
+        return FromNode(all, "settings");
     }
 
     /// <summary>Path of the first single setting in which two differ; null where none does.</summary>
     /// <param name="settings">One.</param>
     /// <param name="others">The other.</param>
     /// <param name="ignored">Settings that may differ.</param>
-    public static string? FirstDifference<T>(T settings, T others, IReadOnlyCollection<string> ignored)
-        where T : notnull
+    public static string? FirstDifference(TrainSettings settings, TrainSettings others,
+        IReadOnlyCollection<string> ignored)
     {
         return Differs(ToNode(settings), ToNode(others), "");
 
@@ -107,20 +106,20 @@ public static class SettingsJson
             .FirstOrDefault(path => path is not null);
     }
 
-    private static JsonObject ToNode<T>(T settings) => JsonSerializer.SerializeToNode(settings, Options)!.AsObject();
+    private static JsonObject ToNode(TrainSettings settings) => JsonSerializer.SerializeToNode(settings, Type)!.AsObject();
 
-    private static T FromNode<T>(JsonObject all, string origin)
+    private static TrainSettings FromNode(JsonObject all, string origin)
     {
         try
         {
-            return all.Deserialize<T>(Options)!;
+            return all.Deserialize(Type)!;
         }
         catch (JsonException failure)
         {
             string path = (failure.Path ?? "").TrimStart('$', '.');
             JsonNode? found = path.Split('.').Aggregate<string, JsonNode?>(all, (node, name) =>
                 (node as JsonObject)?[name]);
-            Type? type = TypeOf(typeof(T), path.Split('.'));
+            Type? type = TypeOf(path.Split('.'));
             throw new SettingsException(
                 $"{(origin == path ? "" : $"{origin}: ")}{path} cannot be {found?.ToJsonString() ?? "null"}; "
                 + $"expected {Describe(type)}", failure);
@@ -186,10 +185,10 @@ public static class SettingsJson
         }
     }
 
-    private static Type? TypeOf(Type type, IEnumerable<string> path) =>
-        path.Aggregate<string, Type?>(type, (holder, name) =>
-        holder?.GetProperties().FirstOrDefault(property =>
-            JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name)?.PropertyType);
+    private static Type? TypeOf(IEnumerable<string> path) =>
+        path.Aggregate<string, JsonTypeInfo?>(Type, (holder, name) =>
+            holder?.Properties.FirstOrDefault(property => property.Name == name) is { } property
+                ? Type.Options.GetTypeInfo(property.PropertyType) : null)?.Type;
 
     private static string Describe(Type? type) => type switch
     {

@@ -19,8 +19,6 @@ internal static class ClipMetadata
     /// <summary>Where a checkpoint of this program has its CLIP's whole configuration.</summary>
     private const string CheckpointConfig = "clip_config";
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
-
     /// <summary>Heads that follow from the widths; of a ResNet's pooling, from the width of its stem.</summary>
     private const string UsualHeads = "width/64", UsualHeadsOfResNet = "width*32/64";
 
@@ -84,8 +82,7 @@ internal static class ClipMetadata
         {
             try
             {
-                ClipConfig config = JsonSerializer.Deserialize<ClipConfig>(json, Json)
-                    ?? throw new JsonException("null");
+                ClipConfig config = ClipConfigJson.Read(json);
                 if (config.Faults().FirstOrDefault() is { } fault)
                     throw Wrong(CheckpointConfig, fault, "the configuration of a CLIP");
                 return new ClipFacts

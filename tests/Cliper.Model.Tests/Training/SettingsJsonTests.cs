@@ -1,3 +1,5 @@
+using System.Reflection;
+using System.Text.Json;
 using Cliper.Model.Clip;
 using Cliper.Model.Settings;
 
@@ -5,34 +7,6 @@ namespace Cliper.Model.Tests.Training;
 
 public sealed class SettingsJsonTests
 {
-    public enum Kind
-    {
-        Plain,
-        WithRestarts,
-    }
-
-    public sealed record Inner
-    {
-        public int Epochs { get; init; } = 2;
-
-        public float LearningRate { get; init; } = 0.5f;
-
-        public Kind Schedule { get; init; }
-    }
-
-    public sealed record Outer
-    {
-        public string Name { get; init; } = "x";
-
-        public bool Strict { get; init; }
-
-        public ulong Seed { get; init; } = ulong.MaxValue;
-
-        public IReadOnlyList<string> Captions { get; init; } = ["a {}", "b {}"];
-
-        public Inner Stage1 { get; init; } = new();
-    }
-
     [Test]
     public void Read_NameOfVersion01_IsThePresentSetting()
     {
@@ -85,43 +59,68 @@ public sealed class SettingsJsonTests
     [Test]
     public void WhatIsWrittenIsReadBack()
     {
-        var settings = new Outer
+        var settings = new TrainSettings
         {
-            Name = "ü \"q\"",
-            Stage1 = new Inner
+            Template = "ü \"q\"",
+            Seed = ulong.MaxValue,
+            Stage1 = new StageSettings
             {
                 LearningRate = 1e-7f,
-                Schedule = Kind.WithRestarts
+                Schedule = ScheduleKind.CosineRestarts
             }
         };
 
         string text = SettingsJson.Write(settings);
 
-        Assert.That(text, Does.Contain("\"schedule\": \"withRestarts\""));
-        Assert.That(SettingsJson.Write(SettingsJson.Parse(text, "test", new Outer())), Is.EqualTo(text));
+        Assert.That(text, Does.Contain("\"schedule\": \"cosineRestarts\""));
+        Assert.That(SettingsJson.Write(SettingsJson.Parse(text, "test", new TrainSettings())), Is.EqualTo(text));
+    }
+
+    [Test]
+    public void Write_EveryEnumeration_IsWrittenByItsName()
+    {
+        using var json = JsonDocument.Parse(SettingsJson.Write(new TrainSettings()));
+        var unnamed = new List<string>();
+        Check(typeof(TrainSettings), json.RootElement, "");
+        Assert.That(unnamed, Is.Empty, "to be named in SettingsContext");
+
+        void Check(Type type, JsonElement element, string prefix)
+        {
+            foreach (PropertyInfo property in type.GetProperties())
+            {
+                string name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
+                if (!element.TryGetProperty(name, out JsonElement value))
+                    continue;
+                Type kind = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+                if (kind.IsEnum && value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null))
+                    unnamed.Add(prefix + name);
+                if (value.ValueKind == JsonValueKind.Object)
+                    Check(kind, value, $"{prefix}{name}.");
+            }
+        }
     }
 
     [Test]
     public void APartGoesOverTheDefaults()
     {
-        Outer settings = SettingsJson.Parse("""{ "stage1": { "epochs": 7 }, /* why */ "strict": true, }""", "test",
-            new Outer { Name = "recipe" });
+        TrainSettings settings = SettingsJson.Parse("""{ "stage1": { "epochs": 7 }, /* why */ "strict": true, }""", "test",
+            new TrainSettings { Template = "recipe" });
 
-        Assert.That(settings.Name, Is.EqualTo("recipe"));
+        Assert.That(settings.Template, Is.EqualTo("recipe"));
         Assert.That(settings.Strict, Is.True);
-        Assert.That(settings.Stage1, Is.EqualTo(new Inner { Epochs = 7 }));
+        Assert.That(settings.Stage1, Is.EqualTo(new StageSettings { Epochs = 7 }));
     }
 
     [Test]
     public void SingleValuesGoOverAll()
     {
-        Outer settings = SettingsJson.With(new Outer(),
-            [("stage1.epochs", "3"), ("stage1.schedule", "withRestarts"), ("name", "12"), ("captions", """["c {}"]"""),
+        TrainSettings settings = SettingsJson.With(new TrainSettings(),
+            [("stage1.epochs", "3"), ("stage1.schedule", "cosineRestarts"), ("template", "12"), ("captionTemplates", """["c {}"]"""),
             ("stage1.epochs", "4")]);
 
-        Assert.That(settings.Stage1, Is.EqualTo(new Inner { Epochs = 4, Schedule = Kind.WithRestarts }));
-        Assert.That(settings.Name, Is.EqualTo("12"));
-        Assert.That(settings.Captions, Is.EqualTo(new[] { "c {}" }));
+        Assert.That(settings.Stage1, Is.EqualTo(new StageSettings { Epochs = 4, Schedule = ScheduleKind.CosineRestarts }));
+        Assert.That(settings.Template, Is.EqualTo("12"));
+        Assert.That(settings.CaptionTemplates, Is.EqualTo(new[] { "c {}" }));
     }
 
     [TestCase("""{ "stage1": { "epoch": 7 } }""", "test: unknown setting 'stage1.epoch'; did you mean 'epochs'?")]
@@ -129,34 +128,34 @@ public sealed class SettingsJsonTests
     [TestCase("""{ "stage1": { "epochs": "many" } }""",
         "test: stage1.epochs cannot be \"many\"; expected a whole number")]
     [TestCase("""{ "stage1": { "epochs": 2.5 } }""", "test: stage1.epochs cannot be 2.5; expected a whole number")]
-    [TestCase("""{ "stage1": { "schedule": "cosine" } }""",
-        "test: stage1.schedule cannot be \"cosine\"; expected plain, withRestarts")]
+    [TestCase("""{ "stage1": { "schedule": "sine" } }""",
+        "test: stage1.schedule cannot be \"sine\"; expected constant, cosine, cosineRestarts")]
     [TestCase("""{ "stage1": 5 }""", "test: stage1 cannot be 5; expected an object")]
     [TestCase("""{ "stage1": null }""", "test: stage1 cannot be null; expected an object")]
     [TestCase("""{ "strict": 1 }""", "test: strict cannot be 1; expected true or false")]
     [TestCase("""{ "seed": -1 }""", "test: seed cannot be -1; expected a whole number")]
     [TestCase("""[1]""", "test: expected a JSON object of settings")]
     public void AWrongFileIsNamed(string text, string message) =>
-        Assert.That(() => SettingsJson.Parse(text, "test", new Outer()),
+        Assert.That(() => SettingsJson.Parse(text, "test", new TrainSettings()),
             Throws.TypeOf<SettingsException>().With.Message.EqualTo(message));
 
     [TestCase("{")]
     [TestCase("")]
     [TestCase("""{ "strict": true, "strict": false }""")]
     public void WhatIsNoJsonIsNamed(string text) =>
-        Assert.That(() => SettingsJson.Parse(text, "test", new Outer()),
+        Assert.That(() => SettingsJson.Parse(text, "test", new TrainSettings()),
             Throws.TypeOf<SettingsException>().With.Message.StartsWith("test: not JSON: "));
 
     [TestCase("stage1.epoch", "3", "unknown setting 'stage1.epoch'; did you mean 'stage1.epochs'?")]
-    [TestCase("name.first", "3", "unknown setting 'name.first': name is a single value")]
+    [TestCase("template.first", "3", "unknown setting 'template.first': template is a single value")]
     [TestCase("stage1.epochs", "many", "stage1.epochs cannot be \"many\"; expected a whole number")]
     public void AWrongValueIsNamed(string path, string value, string message) =>
-        Assert.That(() => SettingsJson.With(new Outer(), [(path, value)]),
+        Assert.That(() => SettingsJson.With(new TrainSettings(), [(path, value)]),
             Throws.TypeOf<SettingsException>().With.Message.EqualTo(message));
 
     [Test]
     public void AMissingFileIsNamed() =>
-        Assert.That(() => SettingsJson.Read("nowhere/config.json", new Outer()),
+        Assert.That(() => SettingsJson.Read("nowhere/config.json", new TrainSettings()),
             Throws.TypeOf<SettingsException>().With.Message.StartsWith(
             "cannot read the settings file nowhere/config.json"));
 }
