@@ -24,6 +24,12 @@ internal static class Application
     {
         var common = new CommonOptions(terminal);
         RootCommand root = Root(terminal, common, cancellation);
+        if (Completion.IsAskedBy(args))
+        {
+            foreach (string suggestion in Completion.Answer(root, args))
+                terminal.Out.WriteLine(suggestion);
+            return ExitCode.Done;
+        }
         bool trains = false;
         try
         {
@@ -67,6 +73,7 @@ internal static class Application
         foreach (Command command in Commands(terminal, common, cancellation))
             root.Add(command);
         Examples.AddTo(root);
+        Completion.AddTo(root);
         return root;
     }
 
@@ -84,5 +91,6 @@ internal static class Application
         yield return new BenchCommand(terminal, common, cancellation);
         yield return new DoctorCommand(terminal, common, cancellation);
         yield return new KernelsCommand(terminal, common, cancellation);
+        yield return new CompletionCommand(terminal, common, cancellation);
     }
 }

@@ -7,6 +7,9 @@ namespace Cliper.Cli;
 /// <summary>Command lines that help ends with, to begin from.</summary>
 internal static class Examples
 {
+    // A terminal has a width of its own; a file and a pipe have none.
+    private const int WidthInFiles = 100;
+
     /// <summary>By the command's words after the program's name.</summary>
     private static readonly Dictionary<string, string[]> ByCommand = new()
     {
@@ -48,6 +51,7 @@ internal static class Examples
         ["weights download"] = ["weights download openai/clip-vit-base-patch16"],
         ["bench"] = ["bench", "bench --device cuda --json"],
         ["doctor"] = ["doctor", "doctor --device cuda"],
+        ["completion"] = ["completion bash", "completion powershell"],
         ["kernels"] = ["kernels write", "kernels hash"],
         ["kernels write"] = ["kernels write"],
         ["kernels hash"] = ["kernels hash"],
@@ -67,7 +71,10 @@ internal static class Examples
     public static void AddTo(RootCommand root)
     {
         HelpOption option = root.Options.OfType<HelpOption>().Single();
-        option.Action = new Help((SynchronousCommandLineAction)option.Action!);
+        var inner = (HelpAction)option.Action!;
+        if (Console.IsOutputRedirected)
+            inner.MaxWidth = WidthInFiles;
+        option.Action = new Help(inner);
     }
 
     /// <summary>A command and those it stands under.</summary>

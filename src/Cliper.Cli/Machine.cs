@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Cliper.Model.Video;
 
 namespace Cliper.Cli;
 
@@ -22,9 +23,11 @@ internal static class Machine
     /// <summary>The first line of `ffmpeg -version`; null when there is no ffmpeg on the PATH.</summary>
     public static string? FindFfmpeg()
     {
+        if (Ffmpeg.Location is not { } path)
+            return null;
         try
         {
-            using var process = Process.Start(new ProcessStartInfo("ffmpeg", "-version")
+            using var process = Process.Start(new ProcessStartInfo(path, "-version")
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,

@@ -288,7 +288,7 @@ public sealed class RecipeTests
         Assert.That(frames.ExitCode, Is.EqualTo(3));
         Assert.That(frames.Error, Does.Contain("Clip/jpg_256"));
         Assert.That(unknown.ExitCode, Is.EqualTo(2));
-        Assert.That(unknown.Error, Does.Contain("did you mean 'clipFrames'?"));
+        Assert.That(unknown.Error, Does.Contain("did you mean 'choices.clipFrames'?"));
     }
 
     [Test]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Cliper.Cli.Commands;
 
 namespace Cliper.Cli.Tests;
@@ -71,6 +72,53 @@ public sealed class UsageTests
         Snapshot.Matches($"help{(command.Length == 0 ? "" : "-")}{command.Replace(' ', '-')}.txt", run.Out);
     }
 
+    [TestCase("cliper-gpu pre", "predict", "pretrain")]
+    [TestCase("/usr/bin/cliper-gpu train --recipe fer2", "fer2013")]
+    [TestCase("cliper-gpu train --dev", "--device")]
+    [TestCase("cliper-gpu weights ins", "inspect")]
+    [TestCase("cliper-gpu predict --model dr", "drawn-faces")]
+    [TestCase("cliper-gpu predict --faces n", "none")]
+    public void CompletionSuggestsWhatBeginsLikeTheLastWord(string line, params string[] expected)
+    {
+        ProgramRun run = ProgramRun.InProcess($"[suggest:{line.Length}]", line);
+
+        Assert.That((run.ExitCode, run.Error), Is.EqualTo((0, "")));
+        Assert.That(run.Out.Split('\n').Where(word => word.StartsWith(line.Split(' ')[^1], StringComparison.Ordinal)),
+            Is.EquivalentTo(expected));
+    }
+
+    [TestCase("bash"), TestCase("zsh"), TestCase("fish"), TestCase("powershell")]
+    public void CompletionPrintsAScriptThatAsksTheProgram(string shell)
+    {
+        ProgramRun run = ProgramRun.InProcess("completion", shell);
+
+        Assert.That(run.ExitCode, Is.Zero);
+        Assert.That(run.Out, Does.Contain("[suggest:"));
+    }
+
+    [Test]
+    public void TheScriptOfBash_CompletesInBash()
+    {
+        if (!File.Exists("/bin/bash"))
+            Assert.Ignore("there is no /bin/bash");
+        string script = ProgramRun.InProcess("completion", "bash").Out;
+        // A stand-in answers, so that the script alone is tested.
+        const string Asked = """
+            cliper-gpu() { echo "predict"; echo "pretrain"; echo "$1|$2" >&3; }
+            COMP_WORDS=(cliper-gpu pred) COMP_CWORD=1 COMP_LINE="cliper-gpu pred" COMP_POINT=15
+            _cliper_gpu 3>&1
+            echo "${COMPREPLY[*]}"
+            """;
+        using var bash = Process.Start(new ProcessStartInfo("/bin/bash", ["-c", script + Asked])
+        {
+            RedirectStandardOutput = true,
+        })!;
+        string output = bash.StandardOutput.ReadToEnd();
+        bash.WaitForExit();
+
+        Assert.That(output, Is.EqualTo("[suggest:15]|cliper-gpu pred\npredict\n"));
+    }
+
     [Test]
     public void ABareCallPrintsHelp()
     {
@@ -139,5 +187,6 @@ public sealed class UsageTests
 
     private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "pretrain", "data",
         "data verify", "data cache",
-        "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor"];
+        "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor",
+        "completion"];
 }

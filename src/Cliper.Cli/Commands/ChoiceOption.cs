@@ -17,7 +17,7 @@ internal sealed class ChoiceOption : Option<string[]>
     /// <summary>The choices of a command line over others.</summary>
     /// <exception cref="SettingsException">One is unknown, or not of the form NAME=VALUE.</exception>
     public DataChoices Over(ParseResult parsed, DataChoices choices) =>
-        SettingsJson.With(choices, (parsed.GetValue(this) ?? []).Select(pair => pair.IndexOf('=') is var at and > 0
-            ? (pair[..at], pair[(at + 1)..])
-            : throw new SettingsException($"--choice {pair}: expected NAME=VALUE, such as minFrames=16")));
+        SettingsJson.With(new TrainSettings { Choices = choices }, (parsed.GetValue(this) ?? []).Select(pair =>
+            pair.IndexOf('=') is var at and > 0 ? ($"choices.{pair[..at]}", pair[(at + 1)..])
+            : throw new SettingsException($"--choice {pair}: expected NAME=VALUE, such as minFrames=16"))).Choices;
 }

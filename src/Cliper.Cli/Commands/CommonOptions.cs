@@ -17,7 +17,7 @@ internal sealed partial class CommonOptions(Terminal terminal)
     private const int MaxThreads = 1024;
     private const string Cuda = "cuda", NumberedCuda = "cuda:", Emulated = "emulated";
 
-    private static readonly string[] Devices = ["auto", "cpu", Cuda, "cuda:N", Emulated];
+    internal static readonly string[] Devices = ["auto", "cpu", Cuda, "cuda:N", Emulated];
     private static readonly ElementType[] Formats = [ElementType.Float16, ElementType.BFloat16];
 
     public Option<bool> Json { get; } = new("--json")

@@ -5,6 +5,7 @@ using Cliper.Kernels.Gpu.Cuda;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
 using Cliper.Model.Diagnostics;
+using Cliper.Model.Video;
 using Spectre.Console;
 
 namespace Cliper.Cli.Commands;
@@ -80,7 +81,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
                 : "not used: steps are launched kernel by kernel");
         }
         Row("precision", $"activations are stored in {stored.Describe()}");
-        Row("ffmpeg", ffmpeg ?? "none: only video files need it (apt-get install ffmpeg)");
+        Row("ffmpeg", ffmpeg ?? $"none: only video files need it ({Ffmpeg.HowToInstall})");
         Row("face detector", File.Exists(ShippedModels.FaceDetector) ? "BlazeFace, which comes with the program"
             : $"none: {ShippedModels.FaceDetector} is missing");
         foreach (SelfTest.Result check in checks)

@@ -50,10 +50,13 @@ public sealed class Predictor : IDisposable
     /// <summary>How far the run of the checkpoint has come; null for the model of a finished run.</summary>
     public string? Unfinished { get; private init; }
 
-    /// <summary>Facts that a reader of the answers should know, such as the terms of the training data.</summary>
+    /// <summary>
+    /// Facts that a reader of the answers should know, such as the terms of the training data. How a CLIP was
+    /// pre-trained concerns figures, which have it beside them.
+    /// </summary>
     public IReadOnlyList<string> Notes =>
-        [.. new[] { ShippedModels.All.FirstOrDefault(model => model.Path == Path)?.Note, Unfinished, Info.Terms,
-            Info.Note }.OfType<string>().Where(note => note.Length > 0)];
+        [.. new[] { ShippedModels.All.FirstOrDefault(model => model.Path == Path)?.Note, Unfinished, Info.Terms }
+            .OfType<string>().Where(note => note.Length > 0)];
 
     /// <summary>Facts that were assumed of weights which do not state them, a sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; private init; } = [];

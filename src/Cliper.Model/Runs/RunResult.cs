@@ -19,14 +19,6 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
 {
     private const string FileName = "result.json";
 
-    private static readonly JsonSerializerOptions Json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        RespectRequiredConstructorParameters = true,
-        RespectNullableAnnotations = true,
-        NewLine = "\n",
-    };
-
     /// <summary>Accuracy, 0 to 1.</summary>
     public double? War => Matrix.War;
 
@@ -51,7 +43,7 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
     {
         try
         {
-            RunResult result = JsonSerializer.Deserialize<RunResult>(File.ReadAllBytes(path), Json)
+            RunResult result = JsonSerializer.Deserialize(File.ReadAllBytes(path), RunResultJson.Default.RunResult)
                 ?? throw new JsonException("null");
             int classes = result.Classes.Count;
             long[][]?[] all = [result.Confusion, result.ZeroShot, result.AfterStage1];
@@ -71,5 +63,15 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
 
     /// <summary>Writes the file, whole or not at all.</summary>
     /// <exception cref="IOException">The folder cannot be written to.</exception>
-    public void Write(string path) => AtomicFile.Write(path, stream => JsonSerializer.Serialize(stream, this, Json));
+    public void Write(string path) => AtomicFile.Write(path, stream =>
+        JsonSerializer.Serialize(stream, this, RunResultJson.Default.RunResult));
 }
+
+/// <summary>The generated code for the JSON of a <see cref="RunResult"/>.</summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    RespectRequiredConstructorParameters = true,
+    RespectNullableAnnotations = true,
+    NewLine = "\n")]
+[JsonSerializable(typeof(RunResult))]
+internal sealed partial class RunResultJson : JsonSerializerContext;

@@ -9,7 +9,7 @@ namespace Cliper.Model.Video;
 /// and formats that name other files (playlists) are closed to them. They end when their work is canceled and when
 /// this process exits; a process that is killed closes their pipes, which ends them too.
 /// </summary>
-internal static class Ffmpeg
+public static class Ffmpeg
 {
     /// <summary>Enough lines of complaint to tell what is wrong; a damaged hour of video makes millions.</summary>
     private const int MostComplaints = 20;
@@ -46,8 +46,15 @@ internal static class Ffmpeg
 
     /// <summary>Arguments that make a file an input, and the only one it can lead to.</summary>
     /// <param name="path">The file.</param>
-    public static string[] Input(string path) =>
+    internal static string[] Input(string path) =>
         ["-protocol_whitelist", "file,pipe", "-format_whitelist", Demuxers, "-i", $"file:{Path.GetFullPath(path)}"];
+
+    /// <summary>Whole path of ffmpeg; null where it or ffprobe is not on the PATH.</summary>
+    public static string? Location => Programs.All(program => Find(program) is not null) ? Find(Programs[0]) : null;
+
+    /// <summary>The command that installs it on this system.</summary>
+    public static string HowToInstall => OperatingSystem.IsWindows() ? "winget install Gyan.FFmpeg"
+        : OperatingSystem.IsMacOS() ? "brew install ffmpeg" : "Debian, Ubuntu: apt-get install ffmpeg";
 
     /// <summary>Finds a program on the PATH, and throws unless the other one is there too. Started by its whole path,
     /// it is never a file of its name in the current folder, where .NET and Windows would look first.</summary>
@@ -59,8 +66,7 @@ internal static class Ffmpeg
         (string Name, string? Path)[] found = [.. Programs.Select(name => (name, Find(name)))];
         if (found.FirstOrDefault(one => one.Path is null).Name is { } missing)
             throw new InputException(
-                $"{missing} was not found: videos are decoded by ffmpeg; install it (Debian, Ubuntu: apt-get install "
-                + "ffmpeg)")
+                $"{missing} was not found: videos are decoded by ffmpeg; install it ({HowToInstall})")
             { Remedy = Remedy.GiveFrames };
         return found.Single(one => one.Name == program).Path!;
     }
@@ -79,7 +85,7 @@ internal static class Ffmpeg
     /// <param name="cancellation">Cancels it at once with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>Its standard output.</returns>
     /// <exception cref="InputException">It fails, or takes too long.</exception>
-    public static byte[] Probe(string path, IEnumerable<string> arguments, TimeSpan limit,
+    internal static byte[] Probe(string path, IEnumerable<string> arguments, TimeSpan limit,
         CancellationToken cancellation)
     {
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
