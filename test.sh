@@ -59,6 +59,16 @@ if [ "$mode" != golden ] && [ ! -d /usr/share/opencv4/haarcascades ] && [ "$(id 
     echo "test.sh: opencv-data could not be installed; the test of the face detector against OpenCV needs it" >&2
 fi
 
+# The program for Windows and ARM64 runs under these. Where they are missing and cannot be installed, its tests say that they were left out.
+if [ "$mode" = all ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  if [ ! -x /usr/bin/wine ] || [ ! -x /usr/bin/qemu-aarch64 ]; then
+    step "wine, qemu-user"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wine wine64 qemu-user >/dev/null; } ||
+      echo "test.sh: wine and qemu-user could not be installed; the tests of other systems need them" >&2
+  fi
+  eng/get-arm64.sh .build/arm64 || echo "test.sh: no libraries of arm64; the tests of ARM64 need them" >&2
+fi
+
 step "build"
 dotnet build Cliper.Gpu.sln -c Release -v quiet --nologo -consoleLoggerParameters:NoSummary
 

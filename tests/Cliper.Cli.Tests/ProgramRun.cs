@@ -72,6 +72,19 @@ internal sealed record ProgramRun(int ExitCode, string Out, string Error)
         return End(process, process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
     }
 
+    /// <summary>Runs another program in a folder.</summary>
+    public static ProgramRun Of(string file, string folder, params string[] args)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(file, args)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["NO_COLOR"] = "1" },
+        })!;
+        return End(process, process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+    }
+
     private static string Assembly => Path.Combine(AppContext.BaseDirectory, "cliper-gpu.dll");
 
     private static Process Start(string[] args) => Start("dotnet", [Assembly, .. args]);

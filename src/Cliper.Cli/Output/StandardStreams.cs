@@ -39,6 +39,24 @@ internal static class StandardStreams
     }
 
     /// <summary>
+    /// Makes Windows take text as UTF-8, in consoles and pipes, where its usual code page has no letters of other
+    /// languages. Other systems' encoding is the locale's.
+    /// </summary>
+    public static void SpeakUtf8()
+    {
+        if (!OperatingSystem.IsWindows())
+            return;
+        try
+        {
+            Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        }
+        catch (IOException)
+        {
+            // A program without a console keeps the encoding of its streams.
+        }
+    }
+
+    /// <summary>
     /// Standard output in UTF-8; null where the console's own writer has to serve, as on a console of Windows, which
     /// shows bytes by its code page.
     /// </summary>

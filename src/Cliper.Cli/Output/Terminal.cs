@@ -52,6 +52,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
     /// <summary>The console of this process.</summary>
     public static Terminal OfConsole()
     {
+        StandardStreams.SpeakUtf8();
         bool isErrorOpen = StandardStreams.IsInherited(StandardStreams.Error);
         Console.SetError(isErrorOpen ? new LossyWriter(Console.Error) : TextWriter.Null);
         if (!StandardStreams.IsInherited(StandardStreams.Output))
