@@ -32,7 +32,7 @@ public sealed class PlatformTests(string system, string emulator, string file)
         if (system == "linux-arm64" && !Directory.Exists(Arm64))
             Assert.Ignore($"there is no {Arm64}; eng/get-arm64.sh makes it");
         ProgramRun publish = ProgramRun.Of("dotnet", Checkout.Root, "publish", "src/Cliper.Cli", "-c", "Release", "-r",
-            system, "--self-contained", "--artifacts-path", Path.Combine(_folder, "artifacts"), "-o",
+            system, "--self-contained", "-o",
             Path.Combine(_folder, "published"), "-v", "quiet");
         Assert.That(publish.ExitCode, Is.Zero, publish.Out + publish.Error);
         Directory.CreateDirectory(Path.GetDirectoryName(Photo)!);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Cliper.Kernels.Gpu.DeviceCode;
 using Cliper.Kernels.Memory;
@@ -25,6 +26,7 @@ internal sealed class GpuKernel(MethodInfo method, string name, int threads, int
     /// <param name="threads">Threads of a block.</param>
     /// <param name="minBlocks">Blocks that a multiprocessor must be able to hold.</param>
     /// <param name="registers">Most registers that ptxas may use for a thread.</param>
+    [UnconditionalSuppressMessage("Trimming", "IL2070", Justification = GpuDevices.NeedsCompiler)]
     public GpuKernel(Type owner, string method, string name, int threads, int minBlocks, int registers)
         : this(owner.GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!, name, threads, minBlocks,
             registers)

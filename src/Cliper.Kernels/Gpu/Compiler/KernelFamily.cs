@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using Cliper.Kernels.Gpu.DeviceCode;
 
@@ -43,6 +44,9 @@ internal sealed class KernelFamily(Type owner, string method, string name, int t
     /// <summary>The kernels of each floating-point type, which is the only type parameter.</summary>
     public IEnumerable<GpuKernel> ForEachFloating => Dtypes.AllFloating.Select(type => this[type.PointerType()]);
 
+    [UnconditionalSuppressMessage("Trimming", "IL2060", Justification = GpuDevices.NeedsCompiler)]
+    [UnconditionalSuppressMessage("Trimming", "IL2080", Justification = GpuDevices.NeedsCompiler)]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = GpuDevices.NeedsCompiler)]
     private GpuKernel Make(Type[] types) => new(
         owner.GetMethod(method, BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(types),
         GpuKernel.NameOf(name, types),
