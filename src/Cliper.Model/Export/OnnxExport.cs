@@ -61,7 +61,7 @@ public static class OnnxExport
         ArgumentNullException.ThrowIfNull(predictor);
         CliperModel model = predictor.Model;
         ClipConfig config = model.Clip.Config;
-        float[] classFeatures = ClassFeatures(predictor);
+        float[] classFeatures = ClassFeatures(model, predictor.ClassFeatures, predictor.Path);
         OnnxGraph graph = GraphOf(options);
         string pixels = OnnxPixels.Add(graph, config.ImageSize, options.FloatInput, config.Mean, config.Std);
         new OnnxHead(graph, model, classFeatures).Add(config.IsResNet
@@ -103,6 +103,24 @@ public static class OnnxExport
         return Write(graph, path, BlazeFaceNetwork.Side, options);
     }
 
+    /// <summary>Reads a model's file back and compares its answers with the model's own, without another
+    /// runtime.</summary>
+    /// <param name="predictor">The model.</param>
+    /// <param name="path">The file that was written of it.</param>
+    /// <param name="progress">Told the fraction that is done; null for nobody.</param>
+    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="InputException">The file is damaged, or another program's.</exception>
+    public static OnnxVerification Verify(Predictor predictor, string path, Action<double>? progress = null,
+        CancellationToken cancellation = default) => OnnxVerification.Of(predictor, path, progress, cancellation);
+
+    /// <summary>Does the same for the face detector.</summary>
+    /// <param name="path">The file that was written of it.</param>
+    /// <param name="progress">Told the fraction that is done; null for nobody.</param>
+    /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="InputException">The file is damaged, or another program's.</exception>
+    public static OnnxVerification VerifyDetector(string path, Action<double>? progress = null,
+        CancellationToken cancellation = default) => OnnxVerification.OfDetector(path, progress, cancellation);
+
     private static OnnxGraph GraphOf(OnnxOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -133,27 +151,45 @@ public static class OnnxExport
     }
 
     /// <summary>The features of the descriptors, which must be all that the answer depends on.</summary>
-    private static float[] ClassFeatures(Predictor predictor)
+    /// <param name="model">The model.</param>
+    /// <param name="features">Its class features; null where they depend on the image.</param>
+    /// <param name="name">The name that an error calls the model by.</param>
+    /// <exception cref="InputException">The answer depends on more.</exception>
+    internal static float[] ClassFeatures(CliperModel model, Tensor? features, string name)
     {
-        CliperModel model = predictor.Model;
-        if (predictor.ClassFeatures is not { } features)
-            throw new InputException($"{predictor.Path}: the method {predictor.Method} makes its prompts of each "
-                + "image's feature; only prompts that are the same for every image can be written as ONNX");
-        // A learner may have a rule of its own for scores: it is tried on an example.
+        if (features is null)
+            throw new InputException($"{name}: the method {model.Prompts.Method} makes its prompts of each image's "
+                + "feature; only prompts that are the same for every image can be written as ONNX");
+        // A learner may have a rule of its own for scores: two examples of different lengths show it.
+        const int Examples = 2;
+        // A GPU multiplies in fp16.
+        const double Tolerance = 0.01;
         int width = model.Clip.Config.EmbedSize;
-        float[] values = features.ToArray(), example = [.. Enumerable.Range(1, width).Select(i => MathF.Sin(i))];
+        float[] values = features.ToArray(), examples =
+            [.. Enumerable.Range(0, Examples * width).Select(i => MathF.Sin(i + 1) * (1 + 2 * (i / width)))];
         using var tape = new Tape(model.Clip.Device, recording: false);
-        float[] scores = model.Logits(tape, tape.Own(Tensor.From(tape.Device, example, new Shape(1, width))), features)
-            .ToArray();
-        double length = Math.Sqrt(example.Sum(value => (double)value * value));
+        float[] scores = model.Logits(tape, tape.Own(Tensor.From(tape.Device, examples, new Shape(Examples, width))),
+            features).ToArray();
+        double[] cosines = [.. Enumerable.Range(0, scores.Length).Select(Cosine)];
+        double largest = cosines.Max(Math.Abs);
         for (int i = 0; i < scores.Length; i++)
-        {
-            double cosine = Enumerable.Range(0, width).Sum(j => (double)example[j] * values[i * width + j]) / length;
-            // Cosines are at most 1; a GPU multiplies in fp16.
-            if (!(Math.Abs(cosine - (double)scores[i] * model.Temperature) <= 0.01))
-                throw new InputException($"{predictor.Path}: the method {predictor.Method} does not score by cosines "
-                    + "with features of its classes; no other rule can be written as ONNX");
-        }
+            if (!(Math.Abs(cosines[i] - (double)scores[i] * model.Temperature) <= Tolerance * largest))
+                throw new InputException($"{name}: the method {model.Prompts.Method} does not score by cosines with "
+                    + "features of its classes; no other rule can be written as ONNX");
         return values;
+
+        double Cosine(int index)
+        {
+            int columns = scores.Length / Examples;
+            ReadOnlySpan<float> example = examples.AsSpan(index / columns * width, width),
+                feature = values.AsSpan(index % columns * width, width);
+            double product = 0, square = 0;
+            for (int i = 0; i < width; i++)
+            {
+                product += (double)example[i] * feature[i];
+                square += (double)example[i] * example[i];
+            }
+            return product / Math.Sqrt(square);
+        }
     }
 }

@@ -65,13 +65,17 @@ internal class OnnxLayers(OnnxGraph graph, ClipConfig config, Func<string, float
             x = First(x);
         }
         else
-            parts = Split(Linear(norm, joined, width, 3 * width), width, 3);
+            parts = QueriesKeysValues(norm, joined, width);
         string attended = Attention(parts, tower, firstAlone ? 1 : tower.Tokens);
         x = Add(x, Linear(attended, (prefix + "attn.out_proj.weight", prefix + "attn.out_proj.bias"), width, width));
         string hidden = Activate(Linear(Norm(x, prefix + "ln_2", width),
             (prefix + "mlp.c_fc.weight", prefix + "mlp.c_fc.bias"), width, tower.Hidden));
         return Add(x, Linear(hidden, (prefix + "mlp.c_proj.weight", prefix + "mlp.c_proj.bias"), tower.Hidden, width));
     }
+
+    /// <summary>Queries, keys and values of all tokens, [N, tokens, width] each.</summary>
+    protected virtual string[] QueriesKeysValues(string norm, (string Weight, string Bias) joined, int width) =>
+        Split(Linear(norm, joined, width, 3 * width), width, 3);
 
     /// <summary>Attention of queries, keys and values, [N, tokens, width] each, to [N, queries, width].</summary>
     protected virtual string Attention(string[] parts, OnnxBlockSizes tower, int queries)

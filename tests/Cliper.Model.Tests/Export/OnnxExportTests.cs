@@ -1,8 +1,10 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text.Json;
+using Cliper.Autograd;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Operations;
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
 using Cliper.Model.Export;
 using Cliper.Model.Faces;
@@ -12,6 +14,9 @@ using Cliper.Model.IO;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 using Cliper.Model.SyntheticFaces;
+using Cliper.Model.Tests.Golden;
+using Cliper.Model.Tests.Seams;
+using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Export;
 
@@ -24,6 +29,21 @@ public sealed class OnnxExportTests : TemporaryFolder
     private const double Bound = 1e-5;
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+
+    private static readonly ClipConfig Small = new()
+    {
+        ImageSize = 16,
+        PatchSize = 8,
+        VisionWidth = 16,
+        VisionLayers = 1,
+        VisionHeads = 1,
+        TextWidth = 16,
+        TextLayers = 1,
+        TextHeads = 1,
+        VocabularySize = 8,
+        ContextLength = 8,
+        EmbedSize = 16,
+    };
 
     private static readonly CpuDevice Device = new();
 
@@ -122,6 +142,90 @@ public sealed class OnnxExportTests : TemporaryFolder
             OnnxExport.Write(predictor, In(name), new OnnxOptions());
 
         Assert.That(File.ReadAllBytes(In("b")), Is.EqualTo(File.ReadAllBytes(In("a"))));
+    }
+
+    [Test]
+    public void Verification_FindsTheProgramsAnswers([Values("photographs", "drawn-faces")] string name,
+        [Values] bool half, [Values] bool floatInput)
+    {
+        using Predictor predictor = Load(name);
+        OnnxExport.Write(predictor, In("model.onnx"), new OnnxOptions { Half = half, FloatInput = floatInput,
+            Opset = floatInput ? OnnxOptions.LatestOpset : OnnxOptions.LeastOpset });
+
+        OnnxVerification found = OnnxExport.Verify(predictor, In("model.onnx"));
+
+        TestContext.Out.WriteLine(found);
+        Assert.That(found.IsSound);
+        // The shipped models are fp16, so that storing them as fp16 again rounds nothing.
+        Assert.That(found.LargestDifference, Is.LessThanOrEqualTo(Bound));
+    }
+
+    [Test]
+    public void Verification_FindsAnotherModel_AndDamage()
+    {
+        using Predictor predictor = Load("drawn-faces");
+        OnnxExport.Write(predictor, In("model.onnx"), new OnnxOptions());
+        byte[] bytes = File.ReadAllBytes(In("model.onnx"));
+
+        // A number in the middle of the weights becomes another one.
+        byte[] changed = [.. bytes];
+        for (int i = 0; i < 4096; i++)
+            changed[changed.Length / 2 + i] ^= 0x40;
+        File.WriteAllBytes(In("changed.onnx"), changed);
+        File.WriteAllBytes(In("short.onnx"), bytes[..(bytes.Length / 2)]);
+        File.WriteAllBytes(In("empty.onnx"), []);
+
+        Assert.That(OnnxExport.Verify(predictor, In("changed.onnx")).IsSound, Is.False);
+        foreach (string name in new[] { "short.onnx", "empty.onnx" })
+            Assert.That(() => OnnxExport.Verify(predictor, In(name)), Throws.TypeOf<InputException>()
+                .With.Message.Contains(name).And.Message.Contains("cannot be read back"));
+    }
+
+    // Random weights of other shapes than the shipped models have: GELU, and MLPs of another width.
+    [TestCase("clip_gelu")]
+    [TestCase("clip_micro")]
+    [TestCase("clip_rn_micro")]
+    public void GoldenTowers_HaveTheProgramsFeatures(string name)
+    {
+        using ClipWeights weights = ClipWeights.Load(Path.Combine(SharedFiles.Root, "tests", "golden",
+            $"{name}.weights.safetensors"));
+        var clip = new ClipModel(Device, weights);
+        int[] ids = [1, 2, 3, 3, 4, 5];
+        using (var model = new CliperModel(clip, Metd.Random(Device, 3, 2, clip.Config.TextWidth,
+            new DescriptorPrompt(ids, 2, 2), seed: 1), ["a", "b", "c"]))
+            Checkpoint.Save(In("model.safetensors"), model, new CheckpointInfo(1, "", ""));
+        using Predictor predictor = Predictor.Load(In("model.safetensors"), Device);
+        OnnxExport.Write(predictor, In("model.onnx"), new OnnxOptions { FloatInput = true });
+        const int Count = 5;
+        int size = SizeOf(predictor);
+        float[] pixels = [.. Enumerable.Range(0, Count * 3 * size * size).Select(i => MathF.Sin(i * 0.7f + i / 11))];
+
+        using var ort = new OrtModel(In("model.onnx"));
+        float[] found = ort.Run(pixels, Count, 3, size, size).Floats["features"];
+
+        using var tape = new Tape(Device, recording: false);
+        float[] expected = predictor.Model.Clip.Vision.Forward(tape,
+            tape.Own(Tensor.From(Device, pixels, new Shape(Count, 3, size, size)))).ToArray();
+        GoldenSet.AssertRelativelyClose(found, expected, 1e-5, name);
+    }
+
+    [Test]
+    public void AnotherScore_IsNotWritten()
+    {
+        using var clip = new ClipModel(Device, ClipWeights.Random(Small, seed: 1));
+        int width = clip.Config.EmbedSize;
+        using var tape = new Tape(Device, recording: false);
+        using LinearHead linear = new(Device, 2, width);
+        using ConditionalPrompts conditional = new(Device, 2, width);
+
+        var scored = new CliperModel(clip, linear, ["a", "b"]);
+        // Small weights, as a trained probe has.
+        linear.Parameters[0].Tensor.Data.AsSpan<float>().Fill(0.01f);
+        Assert.That(() => OnnxExport.ClassFeatures(scored, scored.ClassFeatures(tape), "a model"),
+            Throws.TypeOf<InputException>().With.Message.Contains("a model: the method linear-head does not score"));
+        var asked = new CliperModel(clip, conditional, ["a", "b"]);
+        Assert.That(() => OnnxExport.ClassFeatures(asked, asked.ClassFeatures(tape), "a model"),
+            Throws.TypeOf<InputException>().With.Message.Contains("makes its prompts of each image's feature"));
     }
 
     private static IEnumerable<int> Opsets =>
