@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Text.Json;
-using Cliper.Autograd;
 using Cliper.Model.Clip;
 using Cliper.Model.Faces;
 using Cliper.Model.Inference;
@@ -61,10 +60,10 @@ public static class OnnxExport
         ArgumentNullException.ThrowIfNull(predictor);
         CliperModel model = predictor.Model;
         ClipConfig config = model.Clip.Config;
-        float[] classFeatures = ClassFeatures(model, predictor.ClassFeatures, predictor.Path);
+        var scores = OnnxScores.Of(model, predictor.ClassFeatures, predictor.Path);
         OnnxGraph graph = GraphOf(options);
         string pixels = OnnxPixels.Add(graph, config.ImageSize, options.FloatInput, config.Mean, config.Std);
-        new OnnxHead(graph, model, classFeatures).Add(config.IsResNet
+        new OnnxHead(graph, model, scores).Add(config.IsResNet
             ? new OnnxResNet(graph, config, Read).Features(pixels)
             : new OnnxVisionTransformer(graph, config, new OnnxLayers(graph, config, Read)).Features(pixels));
         Describe(graph, config.Mean, config.Std, predictor.Notes, FileHash.Sha256(predictor.Path, cancellation));
@@ -148,48 +147,5 @@ public static class OnnxExport
         AtomicFile.Write(path, stream => bytes = graph.Write(stream));
         return new OnnxSummary(options.FloatInput ? $"float32 [N, 3, {size}, {size}]"
             : $"uint8 [N, {size}, {size}, 3]", graph.Numbers, bytes);
-    }
-
-    /// <summary>The features of the descriptors, which must be all that the answer depends on.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="features">Its class features; null where they depend on the image.</param>
-    /// <param name="name">The name that an error calls the model by.</param>
-    /// <exception cref="InputException">The answer depends on more.</exception>
-    internal static float[] ClassFeatures(CliperModel model, Tensor? features, string name)
-    {
-        if (features is null)
-            throw new InputException($"{name}: the method {model.Prompts.Method} makes its prompts of each image's "
-                + "feature; only prompts that are the same for every image can be written as ONNX");
-        // A learner may have a rule of its own for scores: two examples of different lengths show it.
-        const int Examples = 2;
-        // A GPU multiplies in fp16.
-        const double Tolerance = 0.01;
-        int width = model.Clip.Config.EmbedSize;
-        float[] values = features.ToArray(), examples =
-            [.. Enumerable.Range(0, Examples * width).Select(i => MathF.Sin(i + 1) * (1 + 2 * (i / width)))];
-        using var tape = new Tape(model.Clip.Device, recording: false);
-        float[] scores = model.Logits(tape, tape.Own(Tensor.From(tape.Device, examples, new Shape(Examples, width))),
-            features).ToArray();
-        double[] cosines = [.. Enumerable.Range(0, scores.Length).Select(Cosine)];
-        double largest = cosines.Max(Math.Abs);
-        for (int i = 0; i < scores.Length; i++)
-            if (!(Math.Abs(cosines[i] - (double)scores[i] * model.Temperature) <= Tolerance * largest))
-                throw new InputException($"{name}: the method {model.Prompts.Method} does not score by cosines with "
-                    + "features of its classes; no other rule can be written as ONNX");
-        return values;
-
-        double Cosine(int index)
-        {
-            int columns = scores.Length / Examples;
-            ReadOnlySpan<float> example = examples.AsSpan(index / columns * width, width),
-                feature = values.AsSpan(index % columns * width, width);
-            double product = 0, square = 0;
-            for (int i = 0; i < width; i++)
-            {
-                product += (double)example[i] * feature[i];
-                square += (double)example[i] * example[i];
-            }
-            return product / Math.Sqrt(square);
-        }
     }
 }

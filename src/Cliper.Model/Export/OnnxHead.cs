@@ -5,8 +5,8 @@ namespace Cliper.Model.Export;
 /// <summary>The answer of a CLIPER as nodes: see <see cref="Prediction"/>.</summary>
 /// <param name="graph">The graph that gets them.</param>
 /// <param name="model">The model.</param>
-/// <param name="classFeatures">Normalized features of the descriptors, [K * M, D], class by class.</param>
-internal sealed class OnnxHead(OnnxGraph graph, CliperModel model, float[] classFeatures)
+/// <param name="rule">How it scores a feature.</param>
+internal sealed class OnnxHead(OnnxGraph graph, CliperModel model, OnnxScores rule)
 {
     /// <summary>Names of the outputs.</summary>
     public const string Probabilities = "probabilities", Logits = "logits", Features = "features",
@@ -20,13 +20,11 @@ internal sealed class OnnxHead(OnnxGraph graph, CliperModel model, float[] class
     public void Add(string features)
     {
         int width = model.Clip.Config.EmbedSize, classes = model.Classes.Count, each = model.Prompts.PromptsPerClass;
-        string squares = graph.Node("ReduceSum", [graph.Node("Mul", [features, features]), graph.Integers(-1)], "",
-            ("keepdims", 1));
-        string length = graph.Node("Sqrt", [graph.Node("Max", [squares, graph.Constant([SmallestSquare])])]);
-        float[] scaled = [.. OnnxLayers.Transpose(classFeatures, classes * each, width)
-            .Select(value => value / model.Temperature)];
-        string scores = graph.Node("MatMul", [graph.Node("Div", [features, length]),
-            graph.Exact("text_features", () => scaled, width, classes * each)]);
+        string scores = graph.Node("MatMul", [rule.IsNormalized ? Normalized(features) : features,
+            graph.Exact("text_features", () => OnnxLayers.Transpose(rule.Weight, classes * each, width), width,
+                classes * each)]);
+        if (rule.Bias.Any(value => value != 0))
+            scores = graph.Node("Add", [scores, graph.Constant(rule.Bias, classes * each)]);
         scores = graph.Node("Reshape", [scores, graph.Integers(0, classes, each)]);
         string means = graph.Mean(scores, axis: 2, keepAxis: false);
         string logits = graph.Node("Div", [means, graph.Constant([model.AnswerTemperature])]);
@@ -39,5 +37,13 @@ internal sealed class OnnxHead(OnnxGraph graph, CliperModel model, float[] class
         graph.Output(logits, Logits, OnnxType.Float, -1, classes);
         graph.Output(features, Features, OnnxType.Float, -1, width);
         graph.Output(descriptor, Descriptor, OnnxType.Int64, -1);
+    }
+
+    private string Normalized(string features)
+    {
+        string squares = graph.Node("ReduceSum", [graph.Node("Mul", [features, features]), graph.Integers(-1)], "",
+            ("keepdims", 1));
+        return graph.Node("Div", [features, graph.Node("Sqrt",
+            [graph.Node("Max", [squares, graph.Constant([SmallestSquare])])])]);
     }
 }

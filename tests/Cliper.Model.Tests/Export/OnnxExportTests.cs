@@ -15,7 +15,6 @@ using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 using Cliper.Model.SyntheticFaces;
 using Cliper.Model.Tests.Golden;
-using Cliper.Model.Tests.Seams;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Export;
@@ -210,22 +209,58 @@ public sealed class OnnxExportTests : TemporaryFolder
     }
 
     [Test]
-    public void AnotherScore_IsNotWritten()
+    public void NumbersBeyondFp16_AreAnErrorAndWriteNothing()
     {
-        using var clip = new ClipModel(Device, ClipWeights.Random(Small, seed: 1));
-        int width = clip.Config.EmbedSize;
-        using var tape = new Tape(Device, recording: false);
-        using LinearHead linear = new(Device, 2, width);
-        using ConditionalPrompts conditional = new(Device, 2, width);
+        using Predictor predictor = SavedWith(weights => weights["visual.proj"][3] = 1e5f);
 
-        var scored = new CliperModel(clip, linear, ["a", "b"]);
-        // Small weights, as a trained probe has.
-        linear.Parameters[0].Tensor.Data.AsSpan<float>().Fill(0.01f);
-        Assert.That(() => OnnxExport.ClassFeatures(scored, scored.ClassFeatures(tape), "a model"),
-            Throws.TypeOf<InputException>().With.Message.Contains("a model: the method linear-head does not score"));
-        var asked = new CliperModel(clip, conditional, ["a", "b"]);
-        Assert.That(() => OnnxExport.ClassFeatures(asked, asked.ClassFeatures(tape), "a model"),
-            Throws.TypeOf<InputException>().With.Message.Contains("makes its prompts of each image's feature"));
+        OnnxExport.Write(predictor, In("model.onnx"), new OnnxOptions());
+        Assert.That(() => OnnxExport.Write(predictor, In("half.onnx"), new OnnxOptions { Half = true }),
+            Throws.TypeOf<InputException>().With.Message.Contains("visual.proj: 1 of 256 numbers are beyond the range"));
+        Assert.That(Directory.GetFiles(Folder, "*half*"), Is.Empty);
+    }
+
+    [Test]
+    public void Fp16_RoundsOtherWeights_AndVerificationTellsHowFar()
+    {
+        using Predictor predictor = SavedWith(_ => { });
+        OnnxExport.Write(predictor, In("model.onnx"), new OnnxOptions { Half = true });
+
+        OnnxVerification found = OnnxExport.Verify(predictor, In("model.onnx"));
+
+        TestContext.Out.WriteLine(found);
+        Assert.That(found.LargestDifference, Is.GreaterThan(0));
+        Assert.That(found.Bound, Is.GreaterThan(Bound));
+    }
+
+    [Test]
+    public void AnInterruption_LeavesNoFile()
+    {
+        using Predictor predictor = Load("photographs");
+
+        Assert.That(() => OnnxExport.Write(predictor, In("model.onnx"), new OnnxOptions(), new(canceled: true)),
+            Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(Directory.GetFiles(Folder), Is.Empty);
+    }
+
+    [TestCase(4, 1e-5, true)]
+    [TestCase(3, 0, false)]
+    [TestCase(4, 1.1e-5, false)]
+    [TestCase(4, double.PositiveInfinity, false)]
+    public void AVerification_IsSoundWhereAnswersAndNumbersAgree(int same, double difference, bool isSound) =>
+        Assert.That(new OnnxVerification(4, same, difference, 1e-5).IsSound, Is.EqualTo(isSound));
+
+    /// <summary>A model of random fp32 weights, of which some are changed.</summary>
+    private Predictor SavedWith(Action<Dictionary<string, float[]>> change)
+    {
+        Dictionary<string, float[]> values;
+        using (ClipWeights weights = ClipWeights.Random(Small, seed: 1))
+            values = weights.Names.ToDictionary(name => name, name => weights.ToTensor(Device, name).ToArray());
+        change(values);
+        using (var changed = ClipWeights.From(Small, values))
+        using (var model = new CliperModel(new ClipModel(Device, changed), Metd.Random(Device, 3, 2, Small.TextWidth,
+            new DescriptorPrompt([1, 2, 3, 3, 4, 5], 2, 2), seed: 1), ["a", "b", "c"]))
+            Checkpoint.Save(In("model.safetensors"), model, new CheckpointInfo(1, "", ""));
+        return Predictor.Load(In("model.safetensors"), Device);
     }
 
     private static IEnumerable<int> Opsets =>
