@@ -11,8 +11,8 @@ public sealed partial class PythonTests
 {
     private const double Bound = 1e-5;
 
-    /// <summary>In a file that was converted to fp16 text_features are those of the weights before they were rounded, by
-    /// up to 2^-11 of themselves, while predict computes them of the rounded ones.</summary>
+    /// <summary>In a file that was converted to fp16 text_features are those of the weights before they were rounded,
+    /// by up to 2^-11 of themselves, while predict computes them of the rounded ones.</summary>
     private const double ConvertedBound = 1e-4;
 
     /// <summary>A stand-in for the package safetensors, as much of it as the listings use.</summary>

@@ -21,7 +21,7 @@ internal sealed class OnnxHead(OnnxGraph graph, CliperModel model, OnnxScores ru
     {
         int width = model.Clip.Config.EmbedSize, classes = model.Classes.Count, each = model.Prompts.PromptsPerClass;
         string scores = graph.Node("MatMul", [rule.IsNormalized ? Normalized(features) : features,
-            graph.Exact("text_features", () => OnnxLayers.Transpose(rule.Weight, classes * each, width), width,
+            graph.Exact("scores.weight", () => OnnxLayers.Transpose(rule.Weight, classes * each, width), width,
                 classes * each)]);
         if (rule.Bias.Any(value => value != 0))
             scores = graph.Node("Add", [scores, graph.Constant(rule.Bias, classes * each)]);

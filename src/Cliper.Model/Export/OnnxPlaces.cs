@@ -140,7 +140,7 @@ internal static class OnnxPlaces
         return x.Taken(shape, index => (index / (inner * size) * all + start) * inner + index % (inner * size));
     }
 
-    /// <summary>Of each row of a matrix the elements that another names.</summary>
+    /// <summary>The elements that an index names in each row of a matrix.</summary>
     private static OnnxTensor Chosen(OnnxTensor x, OnnxTensor indices, int axis) =>
         axis == 1 && x.Rank == 2 && indices.Rank == 2
             ? x.Taken(indices.Shape, index => index / indices.Width * x.Width + (int)indices.Integers[index])

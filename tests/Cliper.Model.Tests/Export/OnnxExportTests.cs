@@ -148,8 +148,12 @@ public sealed class OnnxExportTests : TemporaryFolder
         [Values] bool half, [Values] bool floatInput)
     {
         using Predictor predictor = Load(name);
-        OnnxExport.Write(predictor, In("model.onnx"), new OnnxOptions { Half = half, FloatInput = floatInput,
-            Opset = floatInput ? OnnxOptions.LatestOpset : OnnxOptions.LeastOpset });
+        OnnxExport.Write(predictor, In("model.onnx"), new OnnxOptions
+        {
+            Half = half,
+            FloatInput = floatInput,
+            Opset = floatInput ? OnnxOptions.LatestOpset : OnnxOptions.LeastOpset
+        });
 
         OnnxVerification found = OnnxExport.Verify(predictor, In("model.onnx"));
 
@@ -215,7 +219,7 @@ public sealed class OnnxExportTests : TemporaryFolder
 
         OnnxExport.Write(predictor, In("model.onnx"), new OnnxOptions());
         Assert.That(() => OnnxExport.Write(predictor, In("half.onnx"), new OnnxOptions { Half = true }),
-            Throws.TypeOf<InputException>().With.Message.Contains("visual.proj: 1 of 256 numbers are beyond the range"));
+            Throws.TypeOf<InputException>().With.Message.Contains("visual.proj: 1 of 256 numbers are beyond"));
         Assert.That(Directory.GetFiles(Folder, "*half*"), Is.Empty);
     }
 

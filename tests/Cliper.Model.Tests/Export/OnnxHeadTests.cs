@@ -67,7 +67,7 @@ public sealed class OnnxHeadTests : TemporaryFolder
             asked = ModelOf(new ConditionalPrompts(Device, ClassCount, Width));
 
         Assert.That(() => OnnxScores.Of(curved, curved.ClassFeatures(tape), "a model"),
-            Throws.TypeOf<InputException>().With.Message.Contains("a model: the scores of the method head are no linear"));
+            Throws.TypeOf<InputException>().With.Message.Contains("a model: the scores of the method head are"));
         Assert.That(() => OnnxScores.Of(asked, asked.ClassFeatures(tape), "a model"),
             Throws.TypeOf<InputException>().With.Message.Contains("makes its prompts of each image's feature"));
     }
@@ -79,7 +79,7 @@ public sealed class OnnxHeadTests : TemporaryFolder
         graph.Weight("large", () => throw new InvalidOperationException("it is made"), 1 << 15, 1 << 15);
 
         using var stream = new MemoryStream();
-        Assert.That(() => graph.Write(stream), Throws.TypeOf<InputException>().With.Message.Contains("protobuf allows"));
+        Assert.That(() => graph.Write(stream), Throws.TypeOf<InputException>().With.Message.Contains("protobuf"));
         Assert.That(stream.Length, Is.Zero);
     }
 
