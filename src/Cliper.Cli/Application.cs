@@ -85,6 +85,7 @@ internal static class Application
         yield return new EvalCommand(terminal, common, cancellation);
         yield return new PredictCommand(terminal, common, cancellation);
         yield return new EmbedCommand(terminal, common, cancellation);
+        yield return new ExportCommand(terminal, common, cancellation);
         yield return new PretrainCommand(terminal, common, cancellation);
         yield return new DataCommand(terminal, common, cancellation);
         yield return new WeightsCommand(terminal, common, cancellation);

@@ -37,6 +37,12 @@ internal static class Examples
             "embed --weights openai/clip-vit-base-patch16 --images pictures/ --texts captions.txt "
                 + "--out features.safetensors",
         ],
+        ["export"] = ["export onnx --out model.onnx", "export onnx --detector --out face.onnx"],
+        ["export onnx"] =
+        [
+            "export onnx --out model.onnx", "export onnx runs/faces --out model.onnx --fp16 --verify",
+            "export onnx --detector --out face.onnx",
+        ],
         ["pretrain"] =
         [
             "pretrain --recipe fer2013 --data captioned/ --out runs/clip", "pretrain --resume runs/clip",

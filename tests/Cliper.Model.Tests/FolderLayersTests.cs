@@ -33,6 +33,7 @@ public sealed class FolderLayersTests
         ["Settings"],
         ["Checkpoints"],
         ["Inference"],
+        ["Export"],
         ["Stages"],
         ["Interpretation"],
         ["Reporting"],

@@ -3,6 +3,7 @@ using Cliper.Benchmarks.Peers;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
+using Cliper.Model.Export;
 using static TorchSharp.torch;
 using Functional = TorchSharp.torch.nn.functional;
 
@@ -123,10 +124,11 @@ internal static class AttentionCases
         public OnnxSession Session()
         {
             var graph = new OnnxGraph();
-            string[] parts = [.. new[] { "q", "k", "v" }.Select(name => graph.Input(name, -1, _sizes.Queries, _width))];
+            string[] parts = [.. new[] { "q", "k", "v" }.Select(name => graph.Input(name, OnnxType.Float, -1,
+                _sizes.Queries, _width))];
             string[] mask = _sizes.Causal ? ["", "", OnnxClip.CausalMask(graph, _sizes.Queries)] : [];
             graph.Output(graph.Node("MultiHeadAttention", [.. parts, .. mask], OnnxGraph.Microsoft,
-                ("num_heads", _sizes.Heads)), -1, _sizes.Queries, _width);
+                ("num_heads", _sizes.Heads)), null, OnnxType.Float, -1, _sizes.Queries, _width);
             var session = new OnnxSession(graph.ToModel(), Threads);
             for (int part = 0; part < 3; part++)
                 session.With(parts[part], Columns(part), _sizes.Samples, _sizes.Queries, _width);

@@ -3,6 +3,7 @@ using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Operations;
+using Cliper.Model.Export;
 using static TorchSharp.torch;
 using Functional = TorchSharp.torch.nn.functional;
 using Tensor = Cliper.Autograd.Tensor;
@@ -137,11 +138,11 @@ internal static class ConvolutionCases
             var graph = new OnnxGraph();
             (int images, int side, int channels, int features, int kernel) = _shape;
             int padding = kernel / 2;
-            string x = graph.Input("x", -1, channels, side, side), sums = graph.Node("Conv",
+            string x = graph.Input("x", OnnxType.Float, -1, channels, side, side), sums = graph.Node("Conv",
                 [x, graph.Constant(_wValues, features, channels, kernel, kernel), graph.Constant(_bValues, features)],
                 "", ("kernel_shape", new[] { kernel, kernel }), ("strides", new[] { 1, 1 }),
                 ("pads", new[] { padding, padding, padding, padding }));
-            graph.Output(graph.Node("Relu", [sums]), -1, features, side, side);
+            graph.Output(graph.Node("Relu", [sums]), null, OnnxType.Float, -1, features, side, side);
             return new OnnxSession(graph.ToModel(), threads).With("x", _xValues, images, channels, side, side);
         }
 

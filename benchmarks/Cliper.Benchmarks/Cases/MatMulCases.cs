@@ -2,6 +2,7 @@ using Cliper.Autograd;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
 using Cliper.Kernels.Cpu;
+using Cliper.Model.Export;
 using static TorchSharp.torch;
 using Functional = TorchSharp.torch.nn.functional;
 using Tensor = Cliper.Autograd.Tensor;
@@ -105,10 +106,11 @@ internal static class MatMulCases
         public OnnxSession Session(int threads)
         {
             var graph = new OnnxGraph();
-            string x = graph.Input("x", -1, _k);
+            string x = graph.Input("x", OnnxType.Float, -1, _k);
             // An exporter writes it so: the weight transposed, product and bias apart; the optimizer joins them.
             string product = graph.Node("MatMul", [x, graph.Constant(Bench.Transpose(_wValues, _n, _k), _k, _n)]);
-            graph.Output(graph.Node("Add", [product, graph.Constant(_bValues, _n)]), -1, _n);
+            graph.Output(graph.Node("Add", [product, graph.Constant(_bValues, _n)]), null, OnnxType.Float, -1,
+                _n);
             return new OnnxSession(graph.ToModel(), threads).With("x", _xValues, _rows, _k);
         }
 

@@ -35,7 +35,7 @@ internal static class ResNetCases
         var tower = new ResNetTower();
         if (bench.WantsAny(Forward))
         {
-            byte[] graph = new OnnxResNet(tower).Build();
+            byte[] graph = tower.Onnx();
             foreach (int threads in new[] { 2, 1 })
                 foreach (int batch in new[] { 1, 8 })
                     if (bench.Wants($"{Forward} batch {batch}"))

@@ -1,5 +1,6 @@
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
+using Cliper.Model.Export;
 using Cliper.Model.Weights;
 
 namespace Cliper.Benchmarks.Cases;
@@ -46,6 +47,16 @@ internal sealed class ResNetTower
 
     /// <summary>Sizes of a tensor.</summary>
     public int[] SizesOf(string name) => _sizes[name];
+
+    /// <summary>The tower's ONNX model: input "images" [N, 3, 224, 224], output features [N, 1024].</summary>
+    public byte[] Onnx()
+    {
+        var graph = new OnnxGraph();
+        string images = graph.Input("images", OnnxType.Float, -1, 3, Config.ImageSize, Config.ImageSize);
+        graph.Output(new OnnxResNet(graph, Config, name => _values[name]).Features(images), null, OnnxType.Float, -1,
+            Config.EmbedSize);
+        return graph.ToModel();
+    }
 
     /// <summary>This project's model.</summary>
     public ClipModel Model(Device device)

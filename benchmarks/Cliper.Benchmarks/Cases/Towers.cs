@@ -57,7 +57,7 @@ internal sealed class Towers
     }
 
     /// <summary>The tower's ONNX model, in plain operators or in ONNX Runtime's own.</summary>
-    public byte[] Onnx(bool fused) => new OnnxClip(Shape, name => _values[name], fused).Build();
+    public byte[] Onnx(bool fused) => new OnnxClip(Shape, Config, name => _values[name], fused).Build();
 
     // The values have the size of trained weights, and no bias or scale such that leaving it out went unnoticed.
     private static float[] Values(string name, long count, int seed)

@@ -1,9 +1,9 @@
 using System.Reflection;
-using System.Security.Cryptography;
 using System.Text.Json;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Faces;
 using Cliper.Model.Inference;
+using Cliper.Model.IO;
 using Cliper.Model.Prompts;
 
 namespace Cliper.Cli;
@@ -38,25 +38,11 @@ internal sealed class PredictionDocument(AnsweringModel model, CancellationToken
         json.WriteEndObject();
     }
 
-    /// <summary>The SHA-256 of a file; of one of some gigabytes it takes seconds.</summary>
-    private string HashOf(string path)
-    {
-        using FileStream stream = File.OpenRead(path);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = new byte[1 << 20];
-        for (int read; (read = stream.Read(buffer)) > 0;)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            hash.AppendData(buffer, 0, read);
-        }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
-
     private void WriteModel(Utf8JsonWriter json)
     {
         json.WriteStartObject("model");
         json.WriteString("name", model.Name);
-        json.WriteString("sha256", HashOf(model.Path));
+        json.WriteString("sha256", FileHash.Sha256(model.Path, cancellation));
         json.WriteString("method", model.Method);
         WriteStrings(json, "classes", model.Names.Classes);
         WriteStrings(json, "notes", model.Notes);

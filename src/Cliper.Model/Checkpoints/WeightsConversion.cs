@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using Cliper.Autograd;
 using Cliper.Kernels.Cpu;
 using Cliper.Model.Clip;
@@ -172,14 +171,9 @@ public sealed record WeightsConversion(string? Architecture, ClipNaming? Naming,
         CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        if (type != TensorType.F16 || values.IsEmpty || NormalizedConvolution.IsStatistic(name))
+        if (type != TensorType.F16 || NormalizedConvolution.IsStatistic(name))
             return;
-        // From here on a half rounds to infinity: its largest, and half a step.
-        const float Beyond = 65520;
-        int count = 0;
-        if (!(TensorPrimitives.MaxMagnitude(values) < Beyond))
-            foreach (float value in values)
-                count += float.IsFinite(value) && Math.Abs(value) >= Beyond ? 1 : 0;
+        int count = HalfRange.CountBeyond(values);
         if (count > 0)
             throw new InputException(
                 $"{source.Path}: tensor {ForeignText.Quote(name)}: {count} of {values.Length} numbers are beyond "

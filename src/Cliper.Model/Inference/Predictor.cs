@@ -122,6 +122,12 @@ public sealed class Predictor : IDisposable
         }
     }
 
+    /// <summary>The model itself.</summary>
+    internal CliperModel Model => _model;
+
+    /// <summary>Class features that serve every image, [K * M, D]; null where there are none.</summary>
+    internal Tensor? ClassFeatures => _classFeatures;
+
     private FrameEncoder Encoder => _encoder ??= new FrameEncoder(_model, _classFeatures, Flip);
 
     /// <summary>How the model was trained, in the words of the command line where those have one.</summary>

@@ -143,7 +143,8 @@ public sealed class SafeTensorsWriter
         return buffer.WrittenSpan;
     }
 
-    private static void WriteFloats(Stream stream, ReadOnlySpan<float> values, TensorType type)
+    /// <summary>Writes numbers as F32, F16 or BF16, rounded to nearest.</summary>
+    internal static void WriteFloats(Stream stream, ReadOnlySpan<float> values, TensorType type)
     {
         if (type == TensorType.F32)
         {
