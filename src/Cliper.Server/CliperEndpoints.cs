@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Cliper.Model;
 using Microsoft.AspNetCore.Builder;
@@ -12,6 +13,9 @@ namespace Cliper.Server;
 public static class CliperEndpoints
 {
     private const string Json = "application/json", FacesQuery = "faces";
+
+    // The answers are JSON and say so, and no browser takes them for anything else.
+    private static readonly JsonWriterOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>
     /// Maps the endpoints: <c>/v1/predict</c>, <c>/v2/…</c> (Open Inference Protocol), <c>/healthz/…</c>,
@@ -64,7 +68,7 @@ public static class CliperEndpoints
     internal static Task WriteJsonAsync(HttpContext http, Action<Utf8JsonWriter> write)
     {
         var body = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(body))
+        using (var json = new Utf8JsonWriter(body, Relaxed))
             write(json);
         return WriteAsync(http, Json, body.WrittenMemory);
     }

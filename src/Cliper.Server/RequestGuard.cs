@@ -38,16 +38,8 @@ internal sealed class RequestGuard(RecognitionService service, CliperServerOptio
 {
     private const string Scheme = "Bearer ";
 
-    // Statuses of a client that is gone, which nobody reads, and of one that is too slow.
+    // The status of a client that is gone, for the metrics: nobody reads it.
     private const int ClientClosedRequest = 499;
-
-    private static readonly (string Name, string Value)[] Headers =
-    [
-        ("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"),
-        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-        ("Cross-Origin-Resource-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
-        ("Permissions-Policy", "camera=(self), microphone=(), geolocation=()"), ("Cache-Control", "no-store"),
-    ];
 
     // Hashes have one length, so that their comparison takes the same time for every token.
     private readonly byte[]? _token = options.Token is null ? null : HashOf(options.Token);
@@ -98,8 +90,7 @@ internal sealed class RequestGuard(RecognitionService service, CliperServerOptio
     private async Task RunAsync(HttpContext http, string name, bool isOpen, Func<HttpContext, Task> answer,
         Func<TimeSpan>? time = null)
     {
-        foreach ((string header, string value) in Headers)
-            http.Response.Headers[header] = value;
+        SecurityHeaders.AddTo(http.Response);
         try
         {
             if (!isOpen && !HasToken(http.Request))

@@ -1,12 +1,9 @@
 using System.Net;
-using System.Reflection;
 using Cliper.Model;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.HostFiltering;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
@@ -66,6 +63,11 @@ public sealed class ServerHost : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = StopTime);
         WebApplication application = builder.Build();
+        application.Use((http, next) =>
+        {
+            SecurityHeaders.AddTo(http.Response);
+            return next(http);
+        });
         if (IPAddress.IsLoopback(address))
             application.Use((http, next) => IsLocal(http.Request.Host.Host) ? next(http)
                 : Problem.WriteAsync(http, StatusCodes.Status421MisdirectedRequest,

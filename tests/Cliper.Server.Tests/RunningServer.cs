@@ -6,8 +6,6 @@ using Cliper.Kernels.Operations;
 using Cliper.Model;
 using Cliper.Model.Faces;
 using Cliper.Model.Images;
-using Cliper.Model.Samples;
-using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Server.Tests;
 
@@ -19,9 +17,8 @@ internal sealed class RunningServer : IAsyncDisposable
     private RunningServer(ServerHost host) =>
         (_host, Client) = (host, new HttpClient { BaseAddress = host.Address, Timeout = TimeSpan.FromMinutes(1) });
 
-    /// <summary>Pictures of one drawn face each.</summary>
-    public static byte[][] Pictures { get; } = [.. new SyntheticFacesData("test", 20_261_129, 7, 48).ToSplit().Samples
-        .Select(sample => ImageCodec.Instance.Encode(sample.Frames[0].Load(ImageCodec.Instance), ImageFormat.Png))];
+    /// <summary>Pictures with different answers: a bright spot at different places.</summary>
+    public static byte[][] Pictures { get; } = [.. Enumerable.Range(0, 7).Select(Picture)];
 
     /// <summary>A client of the server.</summary>
     public HttpClient Client { get; }
@@ -72,6 +69,18 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <summary>Begins to stop the server.</summary>
     public Task StopAsync() => _host.StopAsync();
 
+    private static byte[] Picture(int number)
+    {
+        const int Side = 48;
+        var pixels = new byte[3 * Side * Side];
+        for (int at = 0; at < pixels.Length; at++)
+        {
+            int across = at / 3 % Side - 6 * number, down = at / 3 / Side - 5 * number;
+            pixels[at] = (byte)Math.Max(0, 250 - (at % 3 + 1) * (across * across + down * down));
+        }
+        return ImageCodec.Instance.Encode(new RgbImage(Side, Side, pixels), ImageFormat.Png);
+    }
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
@@ -107,7 +116,7 @@ internal static class Answers
 {
     /// <summary>The JSON of an answer.</summary>
     public static async Task<JsonElement> JsonAsync(this HttpResponseMessage answer) =>
-        JsonDocument.Parse(await answer.Content.ReadAsStreamAsync()).RootElement;
+        JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync()).RootElement;
 
     /// <summary>Asserts that an answer is a problem document, and gives its detail.</summary>
     public static async Task<string> ProblemAsync(this HttpResponseMessage answer, int status)

@@ -1,0 +1,116 @@
+using System.Diagnostics;
+using System.Globalization;
+using Cliper.Model;
+using Cliper.ServerBenchmark;
+
+// Usage: Cliper.ServerBenchmark PROGRAM PICTURE start|latency|throughput|load [SECONDS] [CLIENTS]
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args.Length < 3)
+{
+    Console.Error.WriteLine("usage: Cliper.ServerBenchmark PROGRAM PICTURE start|latency|throughput|load [SECONDS] "
+        + "[CLIENTS]");
+    return 2;
+}
+(string program, string picture, string what) = (args[0], args[1], args[2]);
+TimeSpan time = TimeSpan.FromSeconds(args.Length > 3 ? double.Parse(args[3]) : 60);
+int clients = args.Length > 4 ? int.Parse(args[4]) : what == "load" ? 32 : 16;
+Console.WriteLine($"# {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC, {Environment.ProcessorCount} processors, "
+    + $"{string.Join(' ', args[2..])}");
+using ExpressionRecognizer library = ExpressionRecognizer.Load();
+Bodies bodies = new(library, await File.ReadAllBytesAsync(picture));
+return what switch
+{
+    "start" => await StartAsync(),
+    "latency" => await LatencyAsync(),
+    "throughput" => await ThroughputAsync(),
+    "load" => await new Load(program, bodies, time, clients).RunAsync(),
+    _ => throw new ArgumentException($"there is no measurement '{what}'"),
+};
+
+// The time from the start of the process until it says that it is ready.
+async Task<int> StartAsync()
+{
+    const int Starts = 9;
+    var seconds = new List<double>();
+    for (int i = 0; i < Starts; i++)
+    {
+        long began = Stopwatch.GetTimestamp();
+        await using ServerProcess server = await ServerProcess.StartAsync(program);
+        seconds.Add(Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+    Console.WriteLine($"ready_seconds_median,{Median(seconds):F3}\nready_seconds_worst,{seconds.Max():F3}");
+    return 0;
+}
+
+// The median time of one client, beside that of a call of the library on the same bytes. Both take turns, so that
+// other work on the machine disturbs both alike.
+async Task<int> LatencyAsync()
+{
+    await using ServerProcess server = await ServerProcess.StartAsync(program);
+    Console.WriteLine("picture,direct_ms_p50,server_ms_p50,ratio");
+    foreach ((string name, byte[] body, string query) in new[] { ("photo", bodies.Photo, "?faces=all"),
+        ("crop", bodies.Crops[0], "?faces=none") })
+    {
+        List<double> direct = [], served = [];
+        long began = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(began) < time / 2)
+        {
+            long at = Stopwatch.GetTimestamp();
+            bodies.Answer(body, query);
+            direct.Add(Stopwatch.GetElapsedTime(at).TotalMilliseconds);
+            at = Stopwatch.GetTimestamp();
+            (await server.PredictAsync(body, query)).Dispose();
+            served.Add(Stopwatch.GetElapsedTime(at).TotalMilliseconds);
+        }
+        // The first third compiles the code that is run most.
+        (double a, double b) = (Median(direct[(direct.Count / 3)..]), Median(served[(served.Count / 3)..]));
+        Console.WriteLine($"{name},{a:F2},{b:F2},{b / a:F2}");
+    }
+    return 0;
+}
+
+// Requests a second of several clients, batched and one by one. Both servers live at once and take turns.
+async Task<int> ThroughputAsync()
+{
+    const int Rounds = 6;
+    await using ServerProcess batched = await ServerProcess.StartAsync(program);
+    await using ServerProcess single = await ServerProcess.StartAsync(program, "--batch", "1");
+    Console.WriteLine("picture,clients,batched_per_s,unbatched_per_s,ratio");
+    foreach ((string name, byte[] body, string query) in new[] { ("crop", bodies.Crops[0], "?faces=none"),
+        ("photo", bodies.Photo, "?faces=all") })
+    {
+        TimeSpan turn = time / 4 / Rounds;
+        await RateAsync(batched, body, query, turn);
+        await RateAsync(single, body, query, turn);
+        List<double> with = [], without = [];
+        for (int round = 0; round < Rounds; round++)
+        {
+            with.Add(await RateAsync(batched, body, query, turn));
+            without.Add(await RateAsync(single, body, query, turn));
+        }
+        Console.WriteLine($"{name},{clients},{Median(with):F1},{Median(without):F1},{Median(with) / Median(without):F2}");
+    }
+    return 0;
+}
+
+async Task<double> RateAsync(ServerProcess server, byte[] body, string query, TimeSpan most)
+{
+    long began = Stopwatch.GetTimestamp();
+    int answered = 0;
+    await Task.WhenAll(Enumerable.Range(0, clients).Select(async _ =>
+    {
+        while (Stopwatch.GetElapsedTime(began) < most)
+        {
+            using HttpResponseMessage answer = await server.PredictAsync(body, query);
+            answer.EnsureSuccessStatusCode();
+            Interlocked.Increment(ref answered);
+        }
+    }));
+    return answered / Stopwatch.GetElapsedTime(began).TotalSeconds;
+}
+
+static double Median(List<double> values)
+{
+    double[] sorted = [.. values.Order()];
+    return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+}
