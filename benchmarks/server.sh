@@ -1,6 +1,6 @@
 #!/bin/bash
-# The server under load; see benchmarks/README.md. Usage: benchmarks/server.sh start|latency|throughput|load [SECONDS]
-# [CLIENTS]
+# The server under load; see benchmarks/README.md. Usage:
+# benchmarks/server.sh start|batches|waits|latency|throughput|load [SECONDS] [CLIENTS]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }

@@ -1,14 +1,15 @@
 using System.Diagnostics;
 using System.Globalization;
 using Cliper.Model;
+using Cliper.Model.Images;
 using Cliper.ServerBenchmark;
 
-// Usage: Cliper.ServerBenchmark PROGRAM PICTURE start|latency|throughput|load [SECONDS] [CLIENTS]
+// Usage: Cliper.ServerBenchmark PROGRAM PICTURE start|batches|waits|latency|throughput|load [SECONDS] [CLIENTS]
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args.Length < 3)
 {
-    Console.Error.WriteLine("usage: Cliper.ServerBenchmark PROGRAM PICTURE start|latency|throughput|load [SECONDS] "
-        + "[CLIENTS]");
+    Console.Error.WriteLine("usage: Cliper.ServerBenchmark PROGRAM PICTURE start|batches|waits|latency|throughput|"
+        + "load [SECONDS] [CLIENTS]");
     return 2;
 }
 (string program, string picture, string what) = (args[0], args[1], args[2]);
@@ -23,6 +24,8 @@ return what switch
     "start" => await StartAsync(),
     "latency" => await LatencyAsync(),
     "throughput" => await ThroughputAsync(),
+    "batches" => Batches(),
+    "waits" => await WaitsAsync(),
     "load" => await new Load(program, bodies, time, clients).RunAsync(),
     _ => throw new ArgumentException($"there is no measurement '{what}'"),
 };
@@ -39,6 +42,67 @@ async Task<int> StartAsync()
         seconds.Add(Stopwatch.GetElapsedTime(began).TotalSeconds);
     }
     Console.WriteLine($"ready_seconds_median,{Median(seconds):F3}\nready_seconds_worst,{seconds.Max():F3}");
+    return 0;
+}
+
+// The processors' time that the library takes for a face, by the faces that go through the model together, and for
+// finding the faces of the photo. It does not depend on what else the machine does.
+int Batches()
+{
+    Process own = Process.GetCurrentProcess();
+    RgbImage crop = SkiaImageCodec.Instance.Decode(bodies.Crops[0], "crop");
+    FoundFaces face = library.Find(crop, "crop", FaceSelection.None);
+    Console.WriteLine("what,cpu_ms,wall_ms");
+    foreach (int faces in new[] { 1, 2, 4, 8, 16, 32 })
+    {
+        FoundFaces[] batch = [.. Enumerable.Repeat(face, faces)];
+        Measure($"model, {faces} together", faces, () => library.Recognize(batch));
+    }
+    Measure("decode photo", 1, () => SkiaImageCodec.Instance.Decode(bodies.Photo, "photo"));
+    RgbImage photo = SkiaImageCodec.Instance.Decode(bodies.Photo, "photo");
+    Measure("find faces of photo", 1, () => library.Find(photo, "photo", FaceSelection.All));
+    Measure("cut crop", 1, () => library.Find(crop, "crop", FaceSelection.None));
+    return 0;
+
+    void Measure(string name, int parts, Action call)
+    {
+        List<double> cpu = [], wall = [];
+        long began = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(began) < time / 10)
+        {
+            own.Refresh();
+            (TimeSpan before, long at) = (own.TotalProcessorTime, Stopwatch.GetTimestamp());
+            const int Calls = 8;
+            for (int i = 0; i < Calls; i++)
+                call();
+            own.Refresh();
+            cpu.Add((own.TotalProcessorTime - before).TotalMilliseconds / Calls / parts);
+            wall.Add(Stopwatch.GetElapsedTime(at).TotalMilliseconds / Calls / parts);
+        }
+        Console.WriteLine($"{name},{Median(cpu[(cpu.Count / 3)..]):F2},{Median(wall[(wall.Count / 3)..]):F2}");
+    }
+}
+
+// Requests a second, the processors' time and the faces of a batch, by the time that a batch waits.
+async Task<int> WaitsAsync()
+{
+    double[] waits = [0, 1, 2, 5, 10, 20];
+    Console.WriteLine("picture,clients,wait_ms,requests_per_s,cpu_ms,faces_a_batch");
+    foreach ((string name, byte[] body, string query) in new[] { ("crop", bodies.Crops[0], "?faces=none"),
+        ("photo", bodies.Photo, "?faces=all") })
+        foreach (double wait in waits)
+        {
+            await using ServerProcess server = await ServerProcess.StartAsync(program, "--batch-wait", $"{wait}");
+            await RateAsync(server, body, query, time / waits.Length / 4);
+            (TimeSpan cpu, long began) = (server.ProcessorTime, Stopwatch.GetTimestamp());
+            (double faces, double batches) = (await server.MetricAsync("cliper_batch_faces_sum"),
+                await server.MetricAsync("cliper_batch_faces_count"));
+            double rate = await RateAsync(server, body, query, time / waits.Length / 4);
+            cpu = (server.ProcessorTime - cpu) / (rate * Stopwatch.GetElapsedTime(began).TotalSeconds);
+            faces = await server.MetricAsync("cliper_batch_faces_sum") - faces;
+            batches = await server.MetricAsync("cliper_batch_faces_count") - batches;
+            Console.WriteLine($"{name},{clients},{wait},{rate:F1},{cpu.TotalMilliseconds:F2},{faces / batches:F1}");
+        }
     return 0;
 }
 
@@ -75,20 +139,30 @@ async Task<int> ThroughputAsync()
     const int Rounds = 6;
     await using ServerProcess batched = await ServerProcess.StartAsync(program);
     await using ServerProcess single = await ServerProcess.StartAsync(program, "--batch", "1");
-    Console.WriteLine("picture,clients,batched_per_s,unbatched_per_s,ratio");
+    Console.WriteLine("picture,clients,batched_per_s,unbatched_per_s,ratio,batched_cpu_ms,unbatched_cpu_ms");
     foreach ((string name, byte[] body, string query) in new[] { ("crop", bodies.Crops[0], "?faces=none"),
         ("photo", bodies.Photo, "?faces=all") })
     {
         TimeSpan turn = time / 4 / Rounds;
         await RateAsync(batched, body, query, turn);
         await RateAsync(single, body, query, turn);
-        List<double> with = [], without = [];
+        List<double> with = [], without = [], cpuWith = [], cpuWithout = [];
         for (int round = 0; round < Rounds; round++)
         {
-            with.Add(await RateAsync(batched, body, query, turn));
-            without.Add(await RateAsync(single, body, query, turn));
+            await AddAsync(batched, with, cpuWith);
+            await AddAsync(single, without, cpuWithout);
         }
-        Console.WriteLine($"{name},{clients},{Median(with):F1},{Median(without):F1},{Median(with) / Median(without):F2}");
+        Console.WriteLine($"{name},{clients},{Median(with):F1},{Median(without):F1},"
+            + $"{Median(with) / Median(without):F2},{Median(cpuWith):F2},{Median(cpuWithout):F2}");
+
+        async Task AddAsync(ServerProcess server, List<double> rates, List<double> cpu)
+        {
+            TimeSpan before = server.ProcessorTime;
+            long began = Stopwatch.GetTimestamp();
+            rates.Add(await RateAsync(server, body, query, turn));
+            cpu.Add((server.ProcessorTime - before).TotalMilliseconds / rates[^1]
+                / Stopwatch.GetElapsedTime(began).TotalSeconds);
+        }
     }
     return 0;
 }

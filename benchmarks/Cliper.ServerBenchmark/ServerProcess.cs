@@ -36,9 +36,24 @@ internal sealed class ServerProcess : IAsyncDisposable
             ?? throw new InvalidOperationException($"{program} serve has ended")));
     }
 
+    /// <summary>The processors' time that it has used.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>Sends a picture.</summary>
     public Task<HttpResponseMessage> PredictAsync(byte[] body, string query) =>
         Client.PostAsync($"v1/predict{query}", new ByteArrayContent(body));
+
+    /// <summary>A value of the metrics.</summary>
+    public async Task<double> MetricAsync(string name) => double.Parse((await Client.GetStringAsync("metrics"))
+        .Split('\n').Single(line => line.StartsWith(name + " ", StringComparison.Ordinal))[(name.Length + 1)..],
+        CultureInfo.InvariantCulture);
 
     /// <summary>Memory of the process that is not swapped out, in MiB.</summary>
     public double ResidentMebibytes() => double.Parse(File.ReadLines($"/proc/{_process.Id}/status")

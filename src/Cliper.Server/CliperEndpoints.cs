@@ -51,7 +51,7 @@ public static class CliperEndpoints
             routes.MapGet("/", guard.Open("page", http =>
             {
                 http.Response.Headers.ContentSecurityPolicy = Page.SecurityPolicy;
-                return WriteAsync(http, "text/html; charset=utf-8", Page.Html);
+                return WriteAsync(http, "text/html; charset=utf-8", Page.For(service.Model));
             }));
         return service;
     }

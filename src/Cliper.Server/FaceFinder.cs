@@ -29,6 +29,8 @@ internal sealed class FaceFinder(CliperServerOptions options) : IDisposable
     public async Task<IReadOnlyList<Looked>> FindAsync(ExpressionRecognizer recognizer, IReadOnlyList<Upload> pictures,
         FaceSelection? faces, CancellationToken cancellation)
     {
+        if (pictures.Count == 1)
+            return [await RunAsync(() => Look(recognizer, pictures[0], faces), cancellation).ConfigureAwait(false)];
         var found = new Looked[pictures.Count];
         await Parallel.ForEachAsync(Enumerable.Range(0, pictures.Count), cancellation, async (at, stop) =>
             found[at] = await RunAsync(() => Look(recognizer, pictures[at], faces), stop).ConfigureAwait(false))
@@ -36,7 +38,7 @@ internal sealed class FaceFinder(CliperServerOptions options) : IDisposable
         return found;
     }
 
-    /// <summary>Runs work on a picture when a processor is free for it.</summary>
+    /// <summary>Runs work on a picture when a processor is free for it, on the thread that has waited for it.</summary>
     public async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancellation)
     {
         Interlocked.Increment(ref _underway);
@@ -45,7 +47,7 @@ internal sealed class FaceFinder(CliperServerOptions options) : IDisposable
             await _free.WaitAsync(cancellation).ConfigureAwait(false);
             try
             {
-                return await Task.Run(work, cancellation).ConfigureAwait(false);
+                return work();
             }
             finally
             {

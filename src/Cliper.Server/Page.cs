@@ -1,5 +1,7 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using Cliper.Model;
 
 namespace Cliper.Server;
 
@@ -8,9 +10,14 @@ internal static class Page
 {
     private static readonly string Style = Read("page.css"), Script = Read("page.js");
 
-    /// <summary>The page, with its style and its script.</summary>
-    public static ReadOnlyMemory<byte> Html { get; } = Encoding.UTF8.GetBytes(Read("page.html")
-        .Replace("/*style*/", Style, StringComparison.Ordinal).Replace("/*script*/", Script, StringComparison.Ordinal));
+    private static readonly string Html = Read("page.html").Replace("/*style*/", Style, StringComparison.Ordinal)
+        .Replace("/*script*/", Script, StringComparison.Ordinal);
+
+    /// <summary>The page, with its style, its script, and the terms of the model.</summary>
+    /// <param name="model">The model; null for one that is not loaded yet.</param>
+    public static ReadOnlyMemory<byte> For(RecognizerModel? model) => Encoding.UTF8.GetBytes(Html.Replace("<!--terms-->",
+        model is null ? "" : WebUtility.HtmlEncode($"Model: {model.Name}. {string.Join(". ", model.Notes.Select(note =>
+            note.TrimEnd('.')))}."), StringComparison.Ordinal));
 
     /// <summary>The policy that lets the page run its own script and style, talk to its own server, and nothing
     /// else.</summary>

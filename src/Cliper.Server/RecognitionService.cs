@@ -44,6 +44,10 @@ internal sealed class RecognitionService
     public bool IsReady => _ready is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }
         && _lifetime?.ApplicationStopping.IsCancellationRequested != true;
 
+    /// <summary>The model; null before it is loaded.</summary>
+    public RecognizerModel? Model => _ready is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }
+        ? _ready.Value.Result.Recognizer.Model : null;
+
     /// <summary>The recognizer, once it is loaded; the first call loads it.</summary>
     public async Task<ExpressionRecognizer> RecognizerAsync(CancellationToken cancellation) =>
         (await _ready.Value.WaitAsync(cancellation).ConfigureAwait(false)).Recognizer;

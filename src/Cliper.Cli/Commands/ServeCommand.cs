@@ -16,7 +16,7 @@ internal sealed class ServeCommand : CliCommand
     /// <summary>The variable of the environment that holds the token.</summary>
     internal const string TokenVariable = "CLIPER_TOKEN";
 
-    private const int UsualPort = 8080, MostBatch = 64;
+    private const int UsualPort = 8080, MostBatch = 64, MostWait = 1000;
 
     private readonly ModelOptions _model = new();
 
@@ -50,6 +50,13 @@ internal sealed class ServeCommand : CliCommand
         DefaultValueFactory = _ => new CliperServerOptions().BatchFaces,
     };
 
+    private readonly Option<double> _batchWait = new("--batch-wait")
+    {
+        Description = "Milliseconds that the model waits for further faces while pictures are underway to it.",
+        HelpName = "MS",
+        DefaultValueFactory = _ => new CliperServerOptions().BatchWait.TotalMilliseconds,
+    };
+
     private readonly Option<bool> _noPage = new("--no-page")
     {
         Description = "Leaves the page out.",
@@ -60,7 +67,7 @@ internal sealed class ServeCommand : CliCommand
             cancellation)
     {
         foreach (Option option in (Option[])[.. _model.TrainedOptions, _port, _host, .. _faces.Options, _tokenFile,
-            _batch, _noPage])
+            _batch, _batchWait, _noPage])
             Add(option);
     }
 
@@ -73,6 +80,7 @@ internal sealed class ServeCommand : CliCommand
         var options = new CliperServerOptions
         {
             BatchFaces = BatchOf(parsed),
+            BatchWait = BatchWaitOf(parsed),
             Token = TokenOf(parsed),
             HasPage = !parsed.GetValue(_noPage),
         };
@@ -152,6 +160,13 @@ internal sealed class ServeCommand : CliCommand
         int batch = parsed.GetValue(_batch);
         return batch is >= 1 and <= MostBatch ? batch
             : throw new SettingsException($"--batch is {batch}; it must lie within 1 and {MostBatch}");
+    }
+
+    private TimeSpan BatchWaitOf(ParseResult parsed)
+    {
+        double wait = parsed.GetValue(_batchWait);
+        return wait is >= 0 and <= MostWait ? TimeSpan.FromMilliseconds(wait) : throw new SettingsException(
+            FormattableString.Invariant($"--batch-wait is {wait}; it must lie within 0 and {MostWait}"));
     }
 
     private string? TokenOf(ParseResult parsed)

@@ -61,7 +61,8 @@
   }
 
   function show(answer, result) {
-    $('terms').textContent = `Model: ${answer.model.name}. ${answer.model.notes.join(' ')}`;
+    $('terms').textContent = `Model: ${answer.model.name}. `
+      + answer.model.notes.map(note => `${note.replace(/\.$/, '')}.`).join(' ');
     if (!result) {
       answers.replaceChildren(element('p', 'No face was found.', 'none'));
       return;
