@@ -9,12 +9,12 @@ namespace Cliper.ServerBenchmark;
 /// server's memory is watched.
 /// </summary>
 /// <param name="program">The program.</param>
-/// <param name="bodies">What is sent.</param>
+/// <param name="bodies">The requests.</param>
 /// <param name="time">How long.</param>
 /// <param name="clients">How many at once.</param>
 internal sealed class Load(string program, Bodies bodies, TimeSpan time, int clients)
 {
-    // Of the requests one in three is hostile; of those one in eight is given up while it is underway.
+    // One request in three is hostile; of those one in eight is given up while it is underway.
     private const int ValidOf3 = 2, GivenUpOf8 = 1;
 
     private readonly ConcurrentDictionary<(string Name, int Status), int> _answers = new();
@@ -29,7 +29,8 @@ internal sealed class Load(string program, Bodies bodies, TimeSpan time, int cli
         LoadRequest[] valid = bodies.Valid();
         double atStart = server.ResidentMebibytes();
         long began = Stopwatch.GetTimestamp();
-        Task work = Task.WhenAll(Enumerable.Range(0, clients).Select(client => ClientAsync(server, valid, client, began)));
+        Task work = Task.WhenAll(Enumerable.Range(0, clients).Select(client =>
+            ClientAsync(server, valid, client, began)));
         Console.WriteLine("seconds,memory_mib,right,refused,given_up,wrong");
         var memory = new List<double>();
         TimeSpan between = time / 20;

@@ -6,6 +6,7 @@ using Cliper.Model;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Cliper.Server;
 
@@ -23,12 +24,17 @@ public static class CliperEndpoints
     /// <see cref="ExpressionRecognizer"/>: <see cref="CliperServices.AddCliper"/> adds it.
     /// </summary>
     /// <param name="routes">The application, or a group of it.</param>
-    /// <param name="options">What is taken; null for the usual.</param>
+    /// <param name="options">Limits, token and batches; null for the usual.</param>
     /// <returns>The routes.</returns>
+    /// <exception cref="InvalidOperationException">There is no recognizer among the services.</exception>
     public static IEndpointRouteBuilder MapCliper(this IEndpointRouteBuilder routes,
         CliperServerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(routes);
+        if (!routes.ServiceProvider.GetRequiredService<IServiceProviderIsService>()
+            .IsService(typeof(ExpressionRecognizer)))
+            throw new InvalidOperationException(
+                $"there is no {nameof(ExpressionRecognizer)} among the services: add one with AddCliper()");
         Map(routes, options ?? new CliperServerOptions());
         return routes;
     }

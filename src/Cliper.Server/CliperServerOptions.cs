@@ -1,6 +1,6 @@
 namespace Cliper.Server;
 
-/// <summary>What the endpoints take, and how they answer.</summary>
+/// <summary>The limits of the endpoints, and how they answer.</summary>
 public sealed record CliperServerOptions
 {
     /// <summary>Most bytes of a request's body; a larger one is answered with 413.</summary>

@@ -5,7 +5,7 @@ namespace Cliper.Server;
 
 /// <summary>A histogram as Prometheus counts: values at or below each of some bounds. Thread-safe.</summary>
 /// <param name="name">Its name.</param>
-/// <param name="help">What is measured, with its unit.</param>
+/// <param name="help">The measure, with its unit.</param>
 /// <param name="bounds">The bounds, ascending.</param>
 internal sealed class Histogram(string name, string help, params double[] bounds)
 {

@@ -5,7 +5,7 @@ using Cliper.Model;
 
 namespace Cliper.Server;
 
-/// <summary>What the server holds for people: the page, in one piece, and the description of the endpoints.</summary>
+/// <summary>The page, in one piece, and the description of the endpoints.</summary>
 internal static class Page
 {
     private static readonly string Style = Read("page.css"), Script = Read("page.js");
@@ -15,9 +15,13 @@ internal static class Page
 
     /// <summary>The page, with its style, its script, and the terms of the model.</summary>
     /// <param name="model">The model; null for one that is not loaded yet.</param>
-    public static ReadOnlyMemory<byte> For(RecognizerModel? model) => Encoding.UTF8.GetBytes(Html.Replace("<!--terms-->",
-        model is null ? "" : WebUtility.HtmlEncode($"Model: {model.Name}. {string.Join(". ", model.Notes.Select(note =>
-            note.TrimEnd('.')))}."), StringComparison.Ordinal));
+    public static ReadOnlyMemory<byte> For(RecognizerModel? model)
+    {
+        string terms = model is null ? ""
+            : string.Join(' ', model.Notes.Prepend($"Model: {model.Name}").Select(note => note.TrimEnd('.') + "."));
+        return Encoding.UTF8.GetBytes(Html.Replace("<!--terms-->", WebUtility.HtmlEncode(terms),
+            StringComparison.Ordinal));
+    }
 
     /// <summary>The policy that lets the page run its own script and style, talk to its own server, and nothing
     /// else.</summary>

@@ -8,7 +8,7 @@ namespace Cliper.Server;
 /// <summary>A problem document (RFC 9457).</summary>
 /// <param name="Title">The meaning of the status code.</param>
 /// <param name="Status">The status code.</param>
-/// <param name="Detail">What was found, what was expected, and the remedy.</param>
+/// <param name="Detail">The finding, what was expected, and the remedy.</param>
 internal sealed record Problem(string Title, int Status, string Detail)
 {
     private const string ContentType = "application/problem+json";

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Cliper.Server;
 
-/// <summary>The model behind the endpoints: loaded once, asked through one queue, ended after the last answer.</summary>
+/// <summary>The model behind the endpoints: loaded once, asked through one queue.</summary>
 internal sealed class RecognitionService
 {
     // The first pictures compile the code that they run through; these are the sizes that batches come in.
@@ -37,7 +37,7 @@ internal sealed class RecognitionService
     /// <summary>Finds the faces of pictures.</summary>
     public FaceFinder Finder { get; }
 
-    /// <summary>What is counted.</summary>
+    /// <summary>The counts.</summary>
     public ServerMetrics Metrics { get; } = new();
 
     /// <summary>Whether the model answers, and the host is not stopping.</summary>

@@ -2,7 +2,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Cliper.Server;
 
-/// <summary>Headers of every answer: browsers take it for what it says it is, show it in no frame and keep no copy.</summary>
+/// <summary>
+/// Headers of every answer: browsers take it for what it says it is, show it in no frame and keep no copy.
+/// </summary>
 internal static class SecurityHeaders
 {
     private static readonly (string Name, string Value)[] All =

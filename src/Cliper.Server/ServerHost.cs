@@ -36,7 +36,7 @@ public sealed class ServerHost : IAsyncDisposable
     /// alone, so that no web page reaches it under a name of its own.</param>
     /// <param name="port">The port; 0 for a free one.</param>
     /// <param name="load">Loads the model.</param>
-    /// <param name="options">What is taken.</param>
+    /// <param name="options">Limits, token and batches.</param>
     /// <param name="log">Adds where messages go; null for nowhere.</param>
     /// <returns>The server, which is ready.</returns>
     /// <exception cref="InputException">The model is missing or damaged.</exception>

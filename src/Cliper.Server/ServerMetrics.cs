@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Cliper.Server;
 
-/// <summary>What <c>/metrics</c> tells, in the text format of Prometheus. Thread-safe.</summary>
+/// <summary>The values of <c>/metrics</c>, in the text format of Prometheus. Thread-safe.</summary>
 internal sealed class ServerMetrics
 {
     /// <summary>The format's media type.</summary>

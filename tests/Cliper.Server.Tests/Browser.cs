@@ -26,7 +26,7 @@ internal sealed class Browser : IAsyncDisposable
     public List<string> Complaints { get; } = [];
 
     /// <summary>Starts it.</summary>
-    /// <param name="camera">The frames of the camera: JPEG pictures, one after the other.</param>
+    /// <param name="camera">A YUV4MPEG2 file, which the camera shows.</param>
     public static async Task<Browser> StartAsync(string camera)
     {
         string profile = Directory.CreateTempSubdirectory("cliper-browser-").FullName;
@@ -66,7 +66,8 @@ internal sealed class Browser : IAsyncDisposable
         int id = ++_commands;
         var command = new JsonObject { ["id"] = id, ["method"] = method, ["params"] = parameters ?? new JsonObject() };
         using var end = new CancellationTokenSource(Patience);
-        await _socket.SendAsync(JsonSerializer.SerializeToUtf8Bytes(command), WebSocketMessageType.Text, true, end.Token);
+        await _socket.SendAsync(JsonSerializer.SerializeToUtf8Bytes(command), WebSocketMessageType.Text, true,
+            end.Token);
         while (true)
         {
             JsonElement message = await ReceiveAsync(end.Token);

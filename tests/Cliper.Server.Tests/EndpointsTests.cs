@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Cliper.Server.Tests;
 
-/// <summary>What all endpoints have in common, and the endpoints in the host of somebody else.</summary>
+/// <summary>The habits that all endpoints share, and the endpoints in the host of somebody else.</summary>
 public sealed class EndpointsTests
 {
     private RunningServer _server = null!;
@@ -86,7 +86,9 @@ public sealed class EndpointsTests
     public async Task TheDescription_HasExactlyTheEndpoints()
     {
         JsonElement document = await (await _server.Client.GetAsync("/openapi/v1.json")).JsonAsync();
-        await using WebApplication application = WebApplication.CreateSlimBuilder().Build();
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.Services.AddCliper("drawn-faces");
+        await using WebApplication application = builder.Build();
         application.MapCliper();
 
         string[] mapped = [.. ((IEndpointRouteBuilder)application).DataSources.SelectMany(source => source.Endpoints)
@@ -118,6 +120,15 @@ public sealed class EndpointsTests
         Assert.That(await client.GetStringAsync("/"), Is.EqualTo("mine"));
         Assert.That((await client.GetAsync("/faces/")).StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
         await application.StopAsync();
+    }
+
+    [Test]
+    public async Task MapCliper_WithoutARecognizer_SaysWhatIsMissing()
+    {
+        await using WebApplication application = WebApplication.CreateSlimBuilder().Build();
+
+        Assert.That(() => application.MapCliper(),
+            Throws.InvalidOperationException.With.Message.Contains("AddCliper()"));
     }
 
     [Test]

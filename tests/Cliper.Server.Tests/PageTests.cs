@@ -1,6 +1,8 @@
 using System.Net;
+using System.Text;
 using System.Text.Json;
 using Cliper.Model;
+using Cliper.Model.Images;
 
 namespace Cliper.Server.Tests;
 
@@ -14,7 +16,7 @@ public sealed class PageTests
 
     private static readonly string Photo = Checkout.PathOf("docs/images/happy-baby.jpg");
 
-    private readonly string _camera = Path.Combine(Path.GetTempPath(), $"cliper-camera-{Guid.NewGuid():N}.mjpeg");
+    private readonly string _camera = Path.Combine(Path.GetTempPath(), $"cliper-camera-{Guid.NewGuid():N}.y4m");
     private ServerHost? _server;
 
     [OneTimeSetUp]
@@ -22,10 +24,8 @@ public sealed class PageTests
     {
         if (Browser.Program is null)
             Assert.Ignore("no Chromium is on the PATH (Debian, Ubuntu: apt-get install chromium)");
-        byte[] frame = await File.ReadAllBytesAsync(Photo);
-        await using (FileStream camera = File.Create(_camera))
-            for (int i = 0; i < 10; i++)
-                await camera.WriteAsync(frame);
+        await File.WriteAllBytesAsync(_camera, VideoOf(ImageCodec.Instance.Decode(
+            await File.ReadAllBytesAsync(Photo), "photo")));
         _server = await ServerHost.StartAsync(IPAddress.Loopback, 0, () => ExpressionRecognizer.Load(),
             new CliperServerOptions());
     }
@@ -48,15 +48,16 @@ public sealed class PageTests
         await KeepAsync(browser, $"{name}-empty");
 
         await browser.DropAsync(Photo);
-        await browser.WaitForAsync("document.querySelectorAll('.bars meter').length === 7");
+        await browser.WaitForAsync("document.querySelectorAll('.bars [role=meter]').length === 7");
         await KeepAsync(browser, name);
 
         using ExpressionRecognizer library = ExpressionRecognizer.Load();
         RecognizedFace face = library.Recognize(Photo).Faces.Single();
         Assert.That((await browser.EvaluateAsync("document.getElementById('status').textContent")).GetString(),
             Is.EqualTo(FormattableString.Invariant($"{face.Expression}, {100 * face.Probability:F0} %.")));
-        double[] shares = (await browser.EvaluateAsync(
-            "[...document.querySelectorAll('.bars meter')].map(bar => bar.value)")).Deserialize<double[]>()!;
+        double[] shares = (await browser.EvaluateAsync("""
+            [...document.querySelectorAll('.bars [role=meter]')].map(bar => +bar.ariaValueNow)
+            """)).Deserialize<double[]>()!;
         Assert.That(shares, Is.EqualTo(face.Probabilities.Values.Select(value => (double)value)).Within(1e-5));
         Assert.That((await browser.EvaluateAsync("document.querySelector('footer').innerText")).GetString(),
             Does.Contain("An expression is not a feeling").And.Contain("trained on FER2013: research use"));
@@ -84,7 +85,7 @@ public sealed class PageTests
         await browser.EvaluateAsync("document.getElementById('camera').focus()");
         await browser.PressAsync(" ", SpaceCode, " ");
         await browser.WaitForAsync("document.getElementById('status').textContent.startsWith('Camera: ')");
-        await browser.WaitForAsync("document.querySelectorAll('.bars meter').length === 7");
+        await browser.WaitForAsync("document.querySelectorAll('.bars [role=meter]').length === 7");
         await KeepAsync(browser, name);
         Assert.That((await browser.EvaluateAsync("document.getElementById('camera').ariaPressed")).GetString(),
             Is.EqualTo("true"));
@@ -100,7 +101,7 @@ public sealed class PageTests
         await using Browser browser = await Browser.StartAsync(_camera);
         await browser.OpenAsync(_server!.Address);
         await browser.DropAsync(Photo);
-        await browser.WaitForAsync("document.querySelectorAll('.bars meter').length === 7");
+        await browser.WaitForAsync("document.querySelectorAll('.bars [role=meter]').length === 7");
 
         JsonElement tree = await browser.SendAsync("Accessibility.getFullAXTree");
         (string Role, string Name)[] nodes = [.. tree.GetProperty("nodes").EnumerateArray()
@@ -143,6 +144,29 @@ public sealed class PageTests
           return [...at].slice(0, 3).join(',');
         })()
         """)).GetString();
+
+    /// <summary>A video of one image in YUV4MPEG2, which Chromium's fake camera plays in a loop.</summary>
+    private static byte[] VideoOf(RgbImage image)
+    {
+        const int Frames = 5;
+        (int width, int height) = (image.Width & ~1, image.Height & ~1);
+        var planes = new byte[width * height * 3 / 2];
+        for (int y = 0; y < height; y++)
+            for (int x = 0; x < width; x++)
+            {
+                ReadOnlySpan<byte> rgb = image.Pixels.AsSpan(3 * (y * image.Width + x), 3);
+                // ITU-R BT.601, limited range; each chroma sample is that of the upper left pixel of four.
+                planes[y * width + x] = (byte)(16 + 0.257 * rgb[0] + 0.504 * rgb[1] + 0.098 * rgb[2]);
+                int chroma = width * height + y / 2 * (width / 2) + x / 2;
+                if (x % 2 != 0 || y % 2 != 0)
+                    continue;
+                planes[chroma] = (byte)(128 - 0.148 * rgb[0] - 0.291 * rgb[1] + 0.439 * rgb[2]);
+                planes[chroma + width * height / 4] = (byte)(128 + 0.439 * rgb[0] - 0.368 * rgb[1] - 0.071 * rgb[2]);
+            }
+        byte[] frame = [.. "FRAME\n"u8, .. planes];
+        return [.. Encoding.ASCII.GetBytes($"YUV4MPEG2 W{width} H{height} F5:1 Ip A1:1 C420\n"),
+            .. Enumerable.Repeat(frame, Frames).SelectMany(bytes => bytes)];
+    }
 
     private static async Task KeepAsync(Browser browser, string name)
     {

@@ -6,7 +6,6 @@ using Cliper.Kernels.Memory;
 using Cliper.Model;
 using Cliper.Server;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 
 namespace Cliper.Cli.Commands;
 
@@ -129,9 +128,7 @@ internal sealed class ServeCommand : CliCommand
     {
         try
         {
-            return await ServerHost.StartAsync(address, port, load, options, log => log
-                .SetMinimumLevel(LogLevel.Warning).AddSimpleConsole(console => console.SingleLine = true)
-                .AddFilter<ConsoleLoggerProvider>("Microsoft.Hosting", LogLevel.None)).ConfigureAwait(false);
+            return await ServerHost.StartAsync(address, port, load, options, Log).ConfigureAwait(false);
         }
         catch (Exception failure) when (failure is IOException or SocketException)
         {
@@ -139,6 +136,12 @@ internal sealed class ServeCommand : CliCommand
                 + "or --host", failure);
         }
     }
+
+    /// <summary>Sends messages on failures to standard error. A start that fails ends in one line of its own.</summary>
+    private static void Log(ILoggingBuilder log) => log.SetMinimumLevel(LogLevel.Error)
+        .AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace)
+        .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None)
+        .AddFilter("Cliper.Server.RecognitionService", LogLevel.None);
 
     private IPAddress AddressOf(ParseResult parsed)
     {

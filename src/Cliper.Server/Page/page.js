@@ -73,11 +73,13 @@
         + percent(face.probability)));
       for (const name of answer.model.classes) {
         const share = face.probabilities[name], top = share === face.probability ? 'top' : '';
-        const meter = element('meter', undefined, top), cell = element('dd');
-        meter.value = share;
-        meter.setAttribute('aria-label', name);
-        cell.append(meter);
-        bars.append(element('dt', name, top), cell, element('dd', percent(share), `share ${top}`));
+        const bar = element('dd', undefined, `bar ${top}`), filled = element('span');
+        filled.style.width = `${100 * share}%`;
+        bar.append(filled);
+        const meter = { role: 'meter', 'aria-label': name, 'aria-valuemin': 0, 'aria-valuemax': 1, 'aria-valuenow': share,
+          'aria-valuetext': percent(share) };
+        for (const [attribute, value] of Object.entries(meter)) filled.setAttribute(attribute, value);
+        bars.append(element('dt', name, top), bar, element('dd', percent(share), `share ${top}`));
       }
       block.append(bars);
       return block;
