@@ -140,8 +140,8 @@ internal sealed class Bodies
     /// <summary>The beginning of a PNG that says it has so many pixels.</summary>
     private static byte[] PngHeader(int width, int height)
     {
-        byte[] file = [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, 0, 0, 0, 13, .. "IHDR"u8, .. new byte[8], 8,
-            2, 0, 0, 0, .. new byte[4], 0, 0, 0, 2, .. "IDAT"u8, 0x78, 0x9C, .. new byte[4]];
+        byte[] file = [0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, 0, 0, 0, 13, .. "IHDR"u8, .. new byte[8],
+            8, 2, 0, 0, 0, .. new byte[4], 0, 0, 0, 2, .. "IDAT"u8, 0x78, 0x9C, .. new byte[4]];
         BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(16), width);
         BinaryPrimitives.WriteInt32BigEndian(file.AsSpan(20), height);
         BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(29), Crc(file.AsSpan(12, 17)));

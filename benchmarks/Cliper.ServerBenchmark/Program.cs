@@ -93,11 +93,11 @@ async Task<int> WaitsAsync()
         foreach (double wait in waits)
         {
             await using ServerProcess server = await ServerProcess.StartAsync(program, "--batch-wait", $"{wait}");
-            await RateAsync(server, body, query, time / waits.Length / 4);
+            await RateAsync(server, body, query, time / waits.Length / 4, clients);
             (TimeSpan cpu, long began) = (server.ProcessorTime, Stopwatch.GetTimestamp());
             (double faces, double batches) = (await server.MetricAsync("cliper_batch_faces_sum"),
                 await server.MetricAsync("cliper_batch_faces_count"));
-            double rate = await RateAsync(server, body, query, time / waits.Length / 4);
+            double rate = await RateAsync(server, body, query, time / waits.Length / 4, clients);
             cpu = (server.ProcessorTime - cpu) / (rate * Stopwatch.GetElapsedTime(began).TotalSeconds);
             faces = await server.MetricAsync("cliper_batch_faces_sum") - faces;
             batches = await server.MetricAsync("cliper_batch_faces_count") - batches;
@@ -133,33 +133,37 @@ async Task<int> LatencyAsync()
     return 0;
 }
 
-// Requests a second of several clients, batched and one by one. Both servers live at once and take turns.
+// Requests a second of several clients, batched and one by one, and of one client alone, for which there is nothing to
+// batch. Both servers live at once and take turns.
 async Task<int> ThroughputAsync()
 {
     const int Rounds = 6;
     await using ServerProcess batched = await ServerProcess.StartAsync(program);
     await using ServerProcess single = await ServerProcess.StartAsync(program, "--batch", "1");
-    Console.WriteLine("picture,clients,batched_per_s,unbatched_per_s,ratio,batched_cpu_ms,unbatched_cpu_ms");
+    Console.WriteLine("picture,clients,batched_per_s,unbatched_per_s,ratio,one_client_per_s,ratio_to_one,"
+        + "batched_cpu_ms,unbatched_cpu_ms");
     foreach ((string name, byte[] body, string query) in new[] { ("crop", bodies.Crops[0], "?faces=none"),
         ("photo", bodies.Photo, "?faces=all") })
     {
-        TimeSpan turn = time / 4 / Rounds;
-        await RateAsync(batched, body, query, turn);
-        await RateAsync(single, body, query, turn);
-        List<double> with = [], without = [], cpuWith = [], cpuWithout = [];
+        TimeSpan turn = time / 6 / Rounds;
+        await RateAsync(batched, body, query, turn, clients);
+        await RateAsync(single, body, query, turn, clients);
+        List<double> with = [], without = [], alone = [], cpuWith = [], cpuWithout = [];
         for (int round = 0; round < Rounds; round++)
         {
             await AddAsync(batched, with, cpuWith);
             await AddAsync(single, without, cpuWithout);
+            alone.Add(await RateAsync(single, body, query, turn, 1));
         }
         Console.WriteLine($"{name},{clients},{Median(with):F1},{Median(without):F1},"
-            + $"{Median(with) / Median(without):F2},{Median(cpuWith):F2},{Median(cpuWithout):F2}");
+            + $"{Median(with) / Median(without):F2},{Median(alone):F1},{Median(with) / Median(alone):F2},"
+            + $"{Median(cpuWith):F2},{Median(cpuWithout):F2}");
 
         async Task AddAsync(ServerProcess server, List<double> rates, List<double> cpu)
         {
             TimeSpan before = server.ProcessorTime;
             long began = Stopwatch.GetTimestamp();
-            rates.Add(await RateAsync(server, body, query, turn));
+            rates.Add(await RateAsync(server, body, query, turn, clients));
             cpu.Add((server.ProcessorTime - before).TotalMilliseconds / rates[^1]
                 / Stopwatch.GetElapsedTime(began).TotalSeconds);
         }
@@ -167,11 +171,11 @@ async Task<int> ThroughputAsync()
     return 0;
 }
 
-async Task<double> RateAsync(ServerProcess server, byte[] body, string query, TimeSpan most)
+async Task<double> RateAsync(ServerProcess server, byte[] body, string query, TimeSpan most, int asking)
 {
     long began = Stopwatch.GetTimestamp();
     int answered = 0;
-    await Task.WhenAll(Enumerable.Range(0, clients).Select(async _ =>
+    await Task.WhenAll(Enumerable.Range(0, asking).Select(async _ =>
     {
         while (Stopwatch.GetElapsedTime(began) < most)
         {

@@ -5,8 +5,8 @@ using System.Xml.Linq;
 namespace Cliper.Cli.Tests;
 
 /// <summary>
-/// Holds the house's walls: Cli -> Server -> Model -> Autograd -> Kernels and nothing the other way, in the project files and in
-/// what the built assemblies really refer to.
+/// Holds the house's walls: Cli -> Server -> Model -> Autograd -> Kernels and nothing the other way, in the project
+/// files and in what the built assemblies really refer to.
 /// </summary>
 public sealed class ArchitectureTests
 {
