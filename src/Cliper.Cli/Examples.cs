@@ -32,6 +32,7 @@ internal static class Examples
             "predict photo.jpg", "predict --model runs/faces pictures/ --csv answers.csv",
             "predict film.mp4 --window 16 --annotate labeled.mp4",
         ],
+        ["serve"] = ["serve", "serve --model runs/faces --port 9000 --faces largest"],
         ["embed"] =
         [
             "embed --weights openai/clip-vit-base-patch16 --images pictures/ --texts captions.txt "

@@ -5,7 +5,7 @@ using Cliper.Model.Checkpoints;
 using Cliper.Model.Faces;
 using Cliper.Model.Images;
 using Cliper.Model.Inference;
-using Cliper.Model.Prompts;
+using Cliper.Model.Reporting;
 using Cliper.Model.Samples;
 using Cliper.Model.Video;
 
@@ -24,7 +24,7 @@ namespace Cliper.Model;
 /// foreach (RecognizedFace face in recognizer.Recognize("photo.jpg").Faces)
 ///     Console.WriteLine($"{face.Expression} {face.Probability:P0} at {face.Box}");
 /// </code></example>
-public sealed class ExpressionRecognizer : IDisposable
+public sealed partial class ExpressionRecognizer : IDisposable
 {
     /// <summary>Faces that are answered together.</summary>
     private const int FacesAtOnce = SampleReader.BatchSize;
@@ -35,8 +35,11 @@ public sealed class ExpressionRecognizer : IDisposable
     private readonly Lock _answering = new();
     private readonly Predictor _predictor;
     private readonly FaceCrop _crop;
-    private readonly IDisposable?[] _owned;
+    private readonly Lazy<FaceCrop> _sought;
+    private readonly CpuDevice? _own;
     private readonly ExpressionNames _names;
+    private readonly PredictionDocument _document;
+    private BlazeFace? _network;
     private bool _disposed;
 
     private ExpressionRecognizer(string model, RecognizerOptions options)
@@ -46,30 +49,29 @@ public sealed class ExpressionRecognizer : IDisposable
                 "MinProbability must lie within 0 and 1");
         ShippedModel? shipped = ShippedModels.Find(model);
         string path = Checkpoint.Find(model);
-        CpuDevice? own = options.Device is null ? new CpuDevice(options.Threads) : null;
-        BlazeFace? network = null;
+        _own = options.Device is null ? new CpuDevice(options.Threads) : null;
         try
         {
-            _predictor = Predictor.Load(path, options.Device ?? own!, options.Flip);
+            _predictor = Predictor.Load(path, options.Device ?? _own!, options.Flip);
             CheckpointInfo info = _predictor.Info;
-            FaceSelection faces = options.Faces ?? (shipped?.IsOfCrops == true
-                || info.Alignment == FaceAlignment.WholeImage ? FaceSelection.None : FaceSelection.All);
-            _crop = faces == FaceSelection.None ? FaceCrop.None : FaceCrop.Sought(
-                options.FaceDetector ?? (network = new BlazeFace()),
-                new FaceFraming(info.FaceTemplate, info.FaceMargin), faces == FaceSelection.Largest);
+            _sought = new Lazy<FaceCrop>(() => Sought(options, new FaceFraming(info.FaceTemplate, info.FaceMargin)));
+            _crop = CropOf(options.Faces ?? (options is { FaceTable: null, FaceBox: null }
+                && (shipped?.IsOfCrops == true || info.Alignment == FaceAlignment.WholeImage)
+                ? FaceSelection.None : FaceSelection.All));
             Model = new RecognizerModel(shipped?.Name ?? System.IO.Path.GetFileName(
                 System.IO.Path.TrimEndingDirectorySeparator(model)), path, _predictor.Method, _predictor.Classes,
                 _predictor.Notes);
         }
         catch
         {
-            network?.Dispose();
+            _network?.Dispose();
             _predictor?.Dispose();
-            own?.Dispose();
+            _own?.Dispose();
             throw;
         }
-        _owned = [network, _predictor, own];
         _names = new ExpressionNames(_predictor.Classes, options.MinProbability);
+        _document = new PredictionDocument(new AnsweringModel(Model.Name, path, Model.Method, Model.Notes, _names),
+            CancellationToken.None);
     }
 
     /// <summary>The model that answers.</summary>
@@ -227,46 +229,11 @@ public sealed class ExpressionRecognizer : IDisposable
             RgbImage[] images = groups.Current;
             IReadOnlyList<(int Id, Face? Face)>[] faces = await Task.Run(() => images.Select(image =>
                 tracker.Next(image, path)).ToArray(), cancellation).ConfigureAwait(false);
-            foreach (Recognition recognition in await Task.Run(() => Answer([.. images.Select(image => (path, image))],
-                faces, cancellation), cancellation).ConfigureAwait(false))
+            foreach (Recognition recognition in await Task.Run(() => Recognize([.. images.Zip(faces, (image, found) =>
+                Cut(image, path, _crop, found))], cancellation), cancellation).ConfigureAwait(false))
                 yield return recognition with { Time = TimeSpan.FromSeconds(frame++ / video.Rate) };
         }
     }
-
-    private Recognition[] Answer(IReadOnlyList<(string Name, RgbImage Image)> images, CancellationToken cancellation)
-    {
-        IReadOnlyList<(int, Face?)>[] faces = [.. images.AsParallel().AsOrdered().WithCancellation(cancellation)
-            .Select(image => _crop.Faces(image.Image, image.Name) is { } found
-                ? [.. found.Select((face, id) => (id, (Face?)face))] : new[] { (0, (Face?)null) })];
-        return Answer(images, faces, cancellation);
-    }
-
-    private Recognition[] Answer(IReadOnlyList<(string Name, RgbImage Image)> images,
-        IReadOnlyList<IReadOnlyList<(int Id, Face? Face)>> faces, CancellationToken cancellation)
-    {
-        RgbImage[] cut = [.. images.Zip(faces).SelectMany(pair => pair.Second.Select(face =>
-            _crop.Cut(pair.First.Image, face.Face, pair.First.Name)))];
-        var predictions = new Queue<Prediction>();
-        foreach (RgbImage[] batch in cut.Chunk(FacesAtOnce))
-        {
-            cancellation.ThrowIfCancellationRequested();
-            lock (_answering)
-            {
-                ObjectDisposedException.ThrowIf(_disposed, this);
-                foreach (Prediction prediction in _predictor.Predict(batch))
-                    predictions.Enqueue(prediction);
-            }
-        }
-        return [.. images.Zip(faces, (image, found) => new Recognition(image.Name, image.Image.OriginalWidth,
-            image.Image.OriginalHeight, [.. found.Select(face => Named(face.Id,
-                face.Face?.Scaled(image.Image.Reduction), predictions.Dequeue()))]))];
-    }
-
-    private RecognizedFace Named(int id, Face? face, Prediction prediction) =>
-        new(id, face?.Box, face?.Score ?? 1, face?.Points ?? [], _names.Of(prediction),
-            prediction.Probabilities[prediction.Class],
-            _names.Classes.Zip(prediction.Probabilities).ToDictionary(pair => pair.First, pair => pair.Second),
-            prediction.Subclass);
 
     /// <summary>A file's image, or the reason why there is none.</summary>
     private readonly record struct DecodedFile(string Name, RgbImage? Image, string? Problem);
@@ -281,8 +248,9 @@ public sealed class ExpressionRecognizer : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
-            foreach (IDisposable? owned in _owned)
-                owned?.Dispose();
+            _network?.Dispose();
+            _predictor.Dispose();
+            _own?.Dispose();
         }
     }
 }

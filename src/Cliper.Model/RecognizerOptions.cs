@@ -1,4 +1,5 @@
 using Cliper.Kernels.Memory;
+using Cliper.Kernels.Operations;
 using Cliper.Model.Faces;
 
 namespace Cliper.Model;
@@ -30,6 +31,12 @@ public sealed record RecognizerOptions
     /// the caller's.
     /// </summary>
     public IFaceDetector? FaceDetector { get; init; }
+
+    /// <summary>Boxes of faces by the images' names, in place of a detector's; null for none.</summary>
+    public FaceTable? FaceTable { get; init; }
+
+    /// <summary>The box of the face in every image, in pixels, in place of a detector's; null for none.</summary>
+    public PixelBox? FaceBox { get; init; }
 
     /// <summary>
     /// Where the model computes, and in which precision: the caller's own device, such as one of

@@ -38,7 +38,8 @@ public sealed class PackageTests
     [OneTimeSetUp]
     public void Pack()
     {
-        foreach (string library in new[] { "Cliper.Kernels", "Cliper.Autograd", "Cliper.Model" })
+        foreach (string library in new[] { "Cliper.Kernels", "Cliper.Autograd", "Cliper.Model",
+            "Cliper.Server" })
             DotNet(Checkout.Root, "pack", $"src/{library}", "-c", "Release", "-o", Path.Combine(_folder, "feed"),
                 $"-p:Version={_version}", "--nologo", "-v", "quiet");
         Directory.CreateDirectory(Consumer);
@@ -56,7 +57,7 @@ public sealed class PackageTests
         Directory.Delete(_folder, recursive: true);
         string cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
             ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-        foreach (string library in new[] { "cliper.kernels", "cliper.autograd", "cliper.model" })
+        foreach (string library in new[] { "cliper.kernels", "cliper.autograd", "cliper.model", "cliper.server" })
             if (Path.Combine(cache, library, _version) is var packed && Directory.Exists(packed))
                 Directory.Delete(packed, recursive: true);
     }

@@ -2,6 +2,7 @@ using System.Reflection;
 using Cliper.Autograd;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
+using Cliper.Server;
 
 namespace Cliper.Cli.Tests;
 
@@ -12,7 +13,8 @@ namespace Cliper.Cli.Tests;
 public sealed class PublicSurfaceTests
 {
     private static readonly Assembly[] Assemblies =
-        [typeof(Device).Assembly, typeof(Tape).Assembly, typeof(ClipModel).Assembly, typeof(Application).Assembly];
+        [typeof(Device).Assembly, typeof(Tape).Assembly, typeof(ClipModel).Assembly,
+            typeof(ServerHost).Assembly, typeof(Application).Assembly];
 
     [TestCaseSource(nameof(Assemblies))]
     public void PublicSurface_OfAnAssembly_IsTheApprovedOne(Assembly assembly) =>

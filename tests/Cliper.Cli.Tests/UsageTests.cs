@@ -185,9 +185,7 @@ public sealed class UsageTests
         Assert.That(run.Error, Does.StartWith("cliper-gpu: No space left on device").And.Not.Contain("   at "));
     }
 
-    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "export",
-        "export onnx", "pretrain", "data",
-        "data verify", "data cache",
-        "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor",
-        "completion"];
+    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "serve", "embed", "export",
+        "export onnx", "pretrain", "data", "data verify", "data cache", "weights", "weights inspect", "weights convert",
+        "weights verify", "weights download", "bench", "doctor", "completion"];
 }

@@ -89,6 +89,21 @@ internal sealed class FaceOptions
     internal sealed record FaceRequest(string? Faces, PixelBox? Box, FaceTable? Table, CascadeDetector? Cascade,
         string? CascadeFile)
     {
+        /// <summary>The choice as the library takes it.</summary>
+        public RecognizerOptions ForRecognizer() => new()
+        {
+            Faces = Faces switch
+            {
+                All => FaceSelection.All,
+                Largest => FaceSelection.Largest,
+                None when Box is null => FaceSelection.None,
+                _ => Cascade is null ? null : FaceSelection.All,
+            },
+            FaceDetector = Cascade,
+            FaceTable = Table,
+            FaceBox = Box,
+        };
+
         /// <summary>Which part of a picture the model looks at, which is said.</summary>
         /// <param name="model">The description that the model has of itself.</param>
         /// <param name="knowsCropsAlone">Whether the model has learned from pictures that a detector finds no faces

@@ -45,6 +45,12 @@ internal sealed class ModelOptions
     public IReadOnlyList<Option> Options =>
         [_model, _checkpoint, _run, _weights, _flip, .. _facts.Options, _allowUnfinished];
 
+    /// <summary>The options of a command that takes trained models alone.</summary>
+    public IReadOnlyList<Option> TrainedOptions => [_model, _checkpoint, _run, _flip];
+
+    /// <summary>Whether mirror images are looked at too.</summary>
+    public bool IsFlip(ParseResult parsed) => parsed.GetValue(_flip);
+
     /// <summary>Opens a model that was asked for.</summary>
     /// <param name="request">The model.</param>
     /// <param name="parsed">Says how it looks.</param>

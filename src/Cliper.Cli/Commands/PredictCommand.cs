@@ -5,6 +5,7 @@ using Cliper.Model;
 using Cliper.Model.Faces;
 using Cliper.Model.Inference;
 using Cliper.Model.IO;
+using Cliper.Model.Reporting;
 using Cliper.Model.Samples;
 using Cliper.Model.Video;
 
@@ -196,11 +197,11 @@ internal sealed class PredictCommand : CliCommand
     /// <summary>Says which files have no answer, and why; the exit code that follows.</summary>
     private int SayWhatIsMissing(IReadOnlyDictionary<string, string> skipped, int answered)
     {
-        int faceless = skipped.Values.Count(reason => reason == PredictRun.NoFace);
+        int faceless = skipped.Values.Count(reason => reason == PredictionDocument.NoFace);
         if (faceless > 0)
             Terminal.Say($"no face was found in {faceless} of {answered + skipped.Count} files; they have no answer"
                 + (faceless > answered ? " (--faces none takes every picture as a face)" : ""));
-        SkippedPictures.Say(Terminal, skipped.Where(entry => entry.Value != PredictRun.NoFace).ToDictionary());
+        SkippedPictures.Say(Terminal, skipped.Where(entry => entry.Value != PredictionDocument.NoFace).ToDictionary());
         return answered == 0 && faceless == 0 ? ExitCode.Input : ExitCode.Done;
     }
 

@@ -2,6 +2,7 @@ using Cliper.Model;
 using Cliper.Model.Faces;
 using Cliper.Model.Inference;
 using Cliper.Model.Prompts;
+using Cliper.Model.Reporting;
 using Cliper.Model.Samples;
 using Cliper.Model.Video;
 
@@ -16,9 +17,6 @@ namespace Cliper.Cli.Commands;
 internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCrop crop, bool strict,
     CancellationToken cancellation)
 {
-    /// <summary>Why a picture without a face has no answer.</summary>
-    public const string NoFace = "no face found";
-
     private readonly Dictionary<string, string> _skipped = [];
     private readonly List<string> _warnings = [];
 
@@ -35,7 +33,7 @@ internal sealed class PredictRun(Terminal terminal, Predictor predictor, FaceCro
             (name, reason) => _skipped[name] = reason, cancellation))
         {
             if (answer.Predictions.Count == 0)
-                _skipped[answer.File] = NoFace;
+                _skipped[answer.File] = PredictionDocument.NoFace;
             else
                 yield return new FileResult(answer.File, [.. answer.Predictions.Select((prediction, id) =>
                     new FaceResult(answer.Faces?[id], prediction))])

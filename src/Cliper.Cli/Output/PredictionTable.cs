@@ -1,8 +1,9 @@
 using System.Globalization;
 using Cliper.Kernels.Operations;
-using Cliper.Model.Inference;
 using Cliper.Model.IO;
+using Cliper.Model.Inference;
 using Cliper.Model.Prompts;
+using Cliper.Model.Reporting;
 
 namespace Cliper.Cli;
 

@@ -1,6 +1,7 @@
 using Cliper.Kernels.Operations;
 using Cliper.Model.Inference;
 using Cliper.Model.Prompts;
+using Cliper.Model.Reporting;
 
 namespace Cliper.Cli;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cliper.Model.Reporting;
 
 namespace Cliper.Cli;
 
@@ -19,23 +20,9 @@ internal static class SkippedPictures
             + "makes this an error)");
     }
 
-    /// <summary>A member of a document that has every file without an answer, with the reason.</summary>
-    /// <param name="json">Where to.</param>
-    /// <param name="skipped">The reasons by file.</param>
-    /// <param name="member">Name of the member.</param>
-    public static void Write(Utf8JsonWriter json, IReadOnlyDictionary<string, string> skipped,
-        string member = "unreadable")
-    {
-        json.WriteStartArray(member);
-        foreach ((string file, string reason) in skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
-        {
-            json.WriteStartObject();
-            json.WriteString("file", file);
-            json.WriteString("reason", reason);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
-    }
+    /// <summary>The member <c>unreadable</c> of a document.</summary>
+    public static void Write(Utf8JsonWriter json, IReadOnlyDictionary<string, string> skipped) =>
+        PredictionDocument.WriteSkipped(json, skipped, "unreadable");
 
     /// <summary>Names the first few files of folders that are left out, with the reasons, and counts them.</summary>
     public static void SayLeftOut(Terminal terminal, IReadOnlyCollection<KeyValuePair<string, string>> leftOut)

@@ -40,6 +40,10 @@ public sealed class FaceCrop
     public static FaceCrop Sought(IFaceDetector detector, FaceFraming framing, bool onlyLargest = false) =>
         new(detector, null, null, framing, onlyLargest);
 
+    /// <summary>The same parts of a picture: all of them, or the largest alone.</summary>
+    /// <param name="onlyLargest">Whether the largest face is the only one that counts.</param>
+    internal FaceCrop With(bool onlyLargest) => new(_detector, _table, _box, _framing, onlyLargest);
+
     /// <summary>Whether a picture may have no face.</summary>
     public bool Seeks => _detector is not null || _table is not null;
 

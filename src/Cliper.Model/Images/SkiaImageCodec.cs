@@ -31,9 +31,41 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
     /// <inheritdoc/>
     public bool CanRead(string extension) => Extensions.Contains(extension);
 
+    /// <summary>Whether the first bytes are those of a picture that this codec reads.</summary>
+    public static bool IsReadable(ReadOnlySpan<byte> encoded) => ImageSignature.IsForSkia(encoded);
+
+    /// <summary>Columns and rows that an encoded image says it has, by its header alone.</summary>
+    /// <param name="encoded">The file's bytes.</param>
+    /// <param name="name">Name of the image for error messages.</param>
+    /// <exception cref="InputException">No image, or one whose header is damaged.</exception>
+    public static (int Width, int Height) SizeOf(ReadOnlySpan<byte> encoded, string name)
+    {
+        fixed (byte* bytes = encoded)
+        {
+            using SKData data = DataOf(bytes, encoded.Length, name);
+            using SKCodec codec = CodecOf(data, name);
+            return (codec.Info.Width, codec.Info.Height);
+        }
+    }
+
     /// <inheritdoc/>
     public RgbImage Decode(ReadOnlySpan<byte> encoded, string name)
     {
+        fixed (byte* bytes = encoded)
+        {
+            using SKData data = DataOf(bytes, encoded.Length, name);
+            using SKCodec codec = CodecOf(data, name);
+            CheckSize(codec.Info.Width, codec.Info.Height, name);
+            RgbImage image = Decode(codec, ImageStructure.IsProgressiveJpeg(encoded), name);
+            return Upright(image, ImageStructure.PngOrientation(encoded) is { } orientation
+                ? (SKEncodedOrigin)orientation : codec.EncodedOrigin);
+        }
+    }
+
+    /// <summary>The bytes as Skia takes them, if they are of a format that it is given.</summary>
+    private static SKData DataOf(byte* bytes, int length, string name)
+    {
+        var encoded = new ReadOnlySpan<byte>(bytes, length);
         if (encoded.IsEmpty)
             throw new InputException($"{name}: the file is empty; replace or remove it");
         // Skia also takes WBMP, which begins with two zero bytes as much else does, and icons.
@@ -41,19 +73,11 @@ public sealed unsafe class SkiaImageCodec : IImageCodec
             throw new InputException(
                 $"{name}: {ImageSignature.Describe(encoded[..Math.Min(encoded.Length, ImageSignature.HeadBytes)])}; "
                 + $"expected a picture ({ImageSignature.Read}); replace or remove it");
-        fixed (byte* bytes = encoded)
-        {
-            using var data = SKData.Create((nint)bytes, encoded.Length);
-            using SKCodec? codec = SKCodec.Create(data);
-            if (codec == null)
-                throw new InputException(
-                    $"{name}: not a readable picture, its header is damaged; replace or remove it");
-            CheckSize(codec.Info.Width, codec.Info.Height, name);
-            RgbImage image = Decode(codec, ImageStructure.IsProgressiveJpeg(encoded), name);
-            return Upright(image, ImageStructure.PngOrientation(encoded) is { } orientation
-                ? (SKEncodedOrigin)orientation : codec.EncodedOrigin);
-        }
+        return SKData.Create((nint)bytes, length);
     }
+
+    private static SKCodec CodecOf(SKData data, string name) => SKCodec.Create(data)
+        ?? throw new InputException($"{name}: not a readable picture, its header is damaged; replace or remove it");
 
     /// <summary>The image as it is stored, at a smaller size where it has too many pixels.</summary>
     private static RgbImage Decode(SKCodec codec, bool isProgressive, string name)

@@ -141,8 +141,16 @@ public sealed class Predictor : IDisposable
     /// <summary>The answers for images in memory, in their order. Not thread-safe.</summary>
     /// <param name="images">The images, each cut to a face where the model looks at faces.</param>
     public IReadOnlyList<Prediction> Predict(IReadOnlyList<RgbImage> images) =>
-        [.. images.Select(image => PixelCache.Store(image, _model.Clip.Vision.Input.ImageSize, fromOriginal: false))
-            .Chunk(SampleReader.BatchSize).SelectMany(Encoder.Predict)];
+        [.. images.Select(Store).Chunk(SampleReader.BatchSize).SelectMany(Encoder.Predict)];
+
+    /// <summary>An image in the form that the model takes it in, no larger than it needs. Thread-safe.</summary>
+    /// <param name="image">The image, cut to a face where the model looks at faces.</param>
+    internal StoredImage Store(RgbImage image) =>
+        PixelCache.Store(image, _model.Clip.Vision.Input.ImageSize, fromOriginal: false);
+
+    /// <summary>The answers for a batch of images, in their order. Not thread-safe.</summary>
+    /// <param name="images">Images from <see cref="Store"/>, which go through the model together.</param>
+    internal IEnumerable<Prediction> Predict(IReadOnlyList<StoredImage> images) => Encoder.Predict(images);
 
     /// <summary>
     /// Answers for pictures, in their order, as they are computed: a few dozen are read, searched for faces and

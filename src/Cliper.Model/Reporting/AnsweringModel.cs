@@ -1,6 +1,6 @@
 using Cliper.Model.Inference;
 
-namespace Cliper.Cli;
+namespace Cliper.Model.Reporting;
 
 /// <summary>The model that answers, as results name it.</summary>
 /// <param name="Name">Its name.</param>
@@ -8,5 +8,5 @@ namespace Cliper.Cli;
 /// <param name="Method">How it was trained, such as cliper.</param>
 /// <param name="Notes">Facts that a reader of the answers should know, a sentence each.</param>
 /// <param name="Names">The names of answers.</param>
-internal sealed record AnsweringModel(string Name, string Path, string Method, IReadOnlyList<string> Notes,
+public sealed record AnsweringModel(string Name, string Path, string Method, IReadOnlyList<string> Notes,
     ExpressionNames Names);

@@ -6,22 +6,27 @@ using Cliper.Model.Inference;
 using Cliper.Model.IO;
 using Cliper.Model.Prompts;
 
-namespace Cliper.Cli;
+namespace Cliper.Model.Reporting;
 
-/// <summary>The document of predict --json, schema 1.</summary>
+/// <summary>The document of answers, schema 1: the command predict and the server write it.</summary>
 /// <param name="model">The model that answers.</param>
 /// <param name="cancellation">Ends the hashing of the model's file.</param>
-internal sealed class PredictionDocument(AnsweringModel model, CancellationToken cancellation)
+public sealed class PredictionDocument(AnsweringModel model, CancellationToken cancellation)
 {
+    /// <summary>Why a picture in which no face was found has no answer.</summary>
+    public const string NoFace = "no face found";
+
     private const int Schema = 1;
+
+    private string? _hash;
 
     /// <summary>Writes the document.</summary>
     /// <param name="json">Where to.</param>
     /// <param name="warnings">Warnings that were given on the way, a sentence each.</param>
     /// <param name="skipped">Files without an answer, and why.</param>
     /// <param name="results">The answers.</param>
-    public void Write(Utf8JsonWriter json, IEnumerable<string> warnings, IReadOnlyDictionary<string, string> skipped,
-        IEnumerable<FileResult> results)
+    public void Write(Utf8JsonWriter json, IEnumerable<string> warnings,
+        IEnumerable<KeyValuePair<string, string>> skipped, IEnumerable<FileResult> results)
     {
         json.WriteStartObject();
         json.WriteNumber("schema", Schema);
@@ -30,7 +35,7 @@ internal sealed class PredictionDocument(AnsweringModel model, CancellationToken
             .InformationalVersion);
         WriteModel(json);
         WriteStrings(json, "warnings", warnings);
-        SkippedPictures.Write(json, skipped, "skipped");
+        WriteSkipped(json, skipped, "skipped");
         json.WriteStartArray("results");
         foreach (FileResult result in results)
             Write(json, result);
@@ -42,7 +47,7 @@ internal sealed class PredictionDocument(AnsweringModel model, CancellationToken
     {
         json.WriteStartObject("model");
         json.WriteString("name", model.Name);
-        json.WriteString("sha256", FileHash.Sha256(model.Path, cancellation));
+        json.WriteString("sha256", _hash ??= FileHash.Sha256(model.Path, cancellation));
         json.WriteString("method", model.Method);
         WriteStrings(json, "classes", model.Names.Classes);
         WriteStrings(json, "notes", model.Notes);
@@ -133,6 +138,24 @@ internal sealed class PredictionDocument(AnsweringModel model, CancellationToken
             json.WriteNumber(name, probability);
         json.WriteEndObject();
         json.WriteNumber("descriptor", prediction.Subclass);
+    }
+
+    /// <summary>A member of a document that has every file without an answer, with the reason.</summary>
+    /// <param name="json">Where to.</param>
+    /// <param name="skipped">The files and the reasons.</param>
+    /// <param name="member">Name of the member.</param>
+    public static void WriteSkipped(Utf8JsonWriter json, IEnumerable<KeyValuePair<string, string>> skipped,
+        string member)
+    {
+        json.WriteStartArray(member);
+        foreach ((string file, string reason) in skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        {
+            json.WriteStartObject();
+            json.WriteString("file", file);
+            json.WriteString("reason", reason);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     }
 
     private static void WriteNumbers(Utf8JsonWriter json, string name, params ReadOnlySpan<int> values)
