@@ -32,8 +32,8 @@ internal sealed class RunStart : IDisposable
     /// <summary>Whether the run goes on from a checkpoint; one that was killed before its first begins again.</summary>
     public bool Resumes { get; private set; }
 
-    /// <summary>Edge of the images that the model takes.</summary>
-    public int ImageSize { get; private set; }
+    /// <summary>Configuration of the model's CLIP.</summary>
+    public ClipConfig Config { get; private set; } = null!;
 
     /// <summary>Takes the folder and checks it and the settings.</summary>
     /// <param name="settings">Checked settings.</param>
@@ -68,7 +68,7 @@ internal sealed class RunStart : IDisposable
                 CheckKind(settings, TrainSettings.OfRun(begun!), folder);
             ClipConfig config = start.Resumes ? start.CheckResumed(settings, TrainSettings.OfRun(begun!))
                 : CheckBeginning(settings);
-            start.ImageSize = config.ImageSize;
+            start.Config = config;
             DiskSpace.Check(folder, DiskSpace.NeededFor(config, settings));
             return start;
         }
@@ -105,7 +105,7 @@ internal sealed class RunStart : IDisposable
     }
 
     /// <summary>Opens what the run begins with, weights and tokenizer.</summary>
-    private static ClipConfig CheckBeginning(TrainSettings settings)
+    internal static ClipConfig CheckBeginning(TrainSettings settings)
     {
         string path = settings.Init.Length > 0 ? Checkpoint.Find(settings.Init) : settings.Weights;
         if (path.Length == 0)

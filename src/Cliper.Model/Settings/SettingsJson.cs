@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -28,6 +29,16 @@ public static class SettingsJson
 
     /// <summary>Every setting, indented, for config.json.</summary>
     public static string Write<T>(T settings) where T : notnull => JsonSerializer.Serialize(settings, Options) + "\n";
+
+    /// <summary>Every single setting: its path, such as "stage2.epochs", and its value as JSON.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Flat<T>(T settings) where T : notnull
+    {
+        return [.. Of(ToNode(settings), "")];
+
+        static IEnumerable<KeyValuePair<string, string>> Of(JsonObject all, string prefix) =>
+            all.SelectMany(pair => pair.Value is JsonObject inner ? Of(inner, $"{prefix}{pair.Key}.")
+                : [KeyValuePair.Create(prefix + pair.Key, pair.Value?.ToJsonString() ?? "")]);
+    }
 
     /// <summary>The settings in a file that <see cref="Write"/> wrote, or a part of them over
     /// <paramref name="defaults"/>.</summary>
@@ -191,10 +202,15 @@ public static class SettingsJson
         holder?.GetProperties().FirstOrDefault(property =>
             JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name)?.PropertyType);
 
+    /// <summary>A value of an enumeration as JSON has it.</summary>
+    private static string NameOf(Type type, string name) =>
+        type.GetField(name)!.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name
+        ?? JsonNamingPolicy.CamelCase.ConvertName(name);
+
     private static string Describe(Type? type) => type switch
     {
         null => "another kind of value",
-        { IsEnum: true } => string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName)),
+        { IsEnum: true } => string.Join(", ", Enum.GetNames(type).Select(name => NameOf(type, name))),
         _ when type == typeof(bool) => "true or false",
         _ when type == typeof(string) => "a text",
         _ when type == typeof(float) || type == typeof(double) => "a number",

@@ -40,6 +40,10 @@ public sealed record TrainSettings
     /// <summary>Name of the recipe that the settings began as.</summary>
     public string Recipe { get; init; } = CustomRecipe;
 
+    /// <summary>Which form of its protocol the recipe has, one of <see cref="Recipes.ProtocolsOf"/>; empty for recipes
+    /// with one form alone.</summary>
+    public string Protocol { get; init; } = "";
+
     /// <summary>Whether the run makes a CLIP alone; null in files of version 0.1, which do not say it. Set by the
     /// program.</summary>
     public bool? PretrainOnly { get; init; }
@@ -108,6 +112,9 @@ public sealed record TrainSettings
     /// <summary>Weight of subclasses that no sample of a batch is nearest to.</summary>
     public EmptySubclasses EmptySubclasses { get; init; }
 
+    /// <summary>Parts of CLIPER's loss.</summary>
+    public LossSettings Loss { get; init; } = new();
+
     /// <summary>Frames of a clip; 1 for images.</summary>
     public int Frames { get; init; } = 1;
 
@@ -120,6 +127,12 @@ public sealed record TrainSettings
 
     /// <summary>Whether epochs draw every class alike, samples of rare classes more than once.</summary>
     public bool Balanced { get; init; }
+
+    /// <summary>
+    /// Whether an epoch leaves out its last batch where that is smaller than the others, as IAL and DFER-CLIP do; the
+    /// authors' script for RAF-DB keeps it. A split smaller than a batch is one batch either way.
+    /// </summary>
+    public bool DropLast { get; init; } = true;
 
     /// <summary>
     /// Factor tau of the log frequencies that stages 1 and 2 add to the logits of the classes: 0 for none, 1 for
@@ -146,7 +159,10 @@ public sealed record TrainSettings
     /// <see cref="DataSetOptions.SplitVersion"/>.</summary>
     public int SplitVersion { get; init; } = DataSetOptions.PresentSplits;
 
-    /// <summary>Leaves training samples out that stand in another split too, exactly or nearly.</summary>
+    /// <summary>
+    /// Leaves training samples out that stand in another split too, exactly or nearly. The published recipes keep them,
+    /// so that the protocol's counts are what is trained on.
+    /// </summary>
     public bool DropDuplicates { get; init; } = true;
 
     /// <summary>Makes an unreadable image an error instead of leaving it out.</summary>
