@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Cliper.Cli.Commands;
 using Cliper.Model.Images;
+using Cliper.Model.Runs;
 
 namespace Cliper.Cli;
 
@@ -39,6 +40,7 @@ internal static class Application
             }
             terminal.Json = parsed.GetValue(common.Json);
             terminal.Verbose = parsed.GetValue(common.Verbose);
+            Provenance.CommandLine = string.Join(' ', args.Prepend("cliper-gpu").Select(NextStep.Quoted));
             PixelBudget.Limit = common.MemoryOf(parsed) ?? PixelBudget.UsualLimit;
             return parsed.Invoke(new InvocationConfiguration
             {

@@ -128,7 +128,7 @@ public static class CrossValidation
         bool goOn = RunFolder.FindConfig(folder) is not null;
         TrainResult result = TrainingRun.Run(device, settings, folder, goOn, overwrite: true, progress, cancellation);
         using CliperModel model = result.Model;
-        return new FoldResult(settings.Fold, folder, RunResult.Of(result));
+        return new FoldResult(settings.Fold, folder, RunResult.Read(RunResult.PathIn(folder)));
     }
 
     private static bool IsFinished(string folder) => File.Exists(RunResult.PathIn(folder))

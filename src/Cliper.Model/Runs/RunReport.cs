@@ -49,6 +49,7 @@ public static class RunReport
             History = history,
             Settings = SettingsJson.Flat(settings),
             Paper = PaperResults.DataSetOf(result.DataFormat, settings.Choices),
+            PaperRemarks = ProtocolRemarks.Of(settings, result.DataFormat, result.Model.Clip.Config),
             Descriptors = Descriptors(result, split),
             Mistakes = Mistakes(result, split),
         };
@@ -69,6 +70,7 @@ public static class RunReport
             Notes = notes,
             Settings = SettingsJson.Flat(settings),
             Paper = result.Paper,
+            PaperRemarks = result.Folds[0].Result.Remarks ?? [],
         };
 
     /// <summary>

@@ -69,6 +69,7 @@ internal sealed class RunStart : IDisposable
             ClipConfig config = start.Resumes ? start.CheckResumed(settings, TrainSettings.OfRun(begun!))
                 : CheckBeginning(settings);
             start.Config = config;
+            CheckMicroBatches(settings, config);
             DiskSpace.Check(folder, DiskSpace.NeededFor(config, settings));
             return start;
         }
@@ -125,6 +126,13 @@ internal sealed class RunStart : IDisposable
         return reader.Config;
     }
 
+    private static void CheckMicroBatches(TrainSettings settings, ClipConfig config)
+    {
+        foreach (TrainingStage stage in (TrainingStage[])[TrainingStage.Pretrain, TrainingStage.Stage2])
+            if (config.ResNetBlocks is not null && settings.Of(stage) is { Epochs: > 0, Accumulate: > 1 })
+                throw new SettingsException(Trainer.NoMicroBatches(stage));
+    }
+
     private static void CheckKind(TrainSettings settings, TrainSettings begun, string folder)
     {
         if (begun.PretrainOnly is not { } pretrains || pretrains == settings.PretrainOnly)
@@ -175,12 +183,12 @@ internal sealed class RunStart : IDisposable
                 throw new SettingsException(
                     $"{folder}: {state.Epoch} epochs of {name} have been trained, more than {now.Epochs}: leave their "
                         + "number as it was");
-            if (state.Step > 0 && (now.BatchSize, now.Accumulate) != (then.BatchSize, then.Accumulate))
+            if (state.Step > 0 && now.BatchSize != then.BatchSize)
                 throw new SettingsException(string.Create(CultureInfo.InvariantCulture,
                     $"{folder}: the run stopped within epoch {state.Epoch + 1} of {name}, after {state.Step} steps of ")
-                    + string.Create(CultureInfo.InvariantCulture, $"{then.Accumulate} x {then.BatchSize} samples; ")
-                    + "with batches of another size some would come twice and others not at all: leave batchSize and "
-                    + "accumulate as they were");
+                    + string.Create(CultureInfo.InvariantCulture, $"{then.BatchSize} samples; ")
+                    + "with batches of another size some would come twice and others not at all: leave batchSize as it "
+                    + "was");
         }
         if (SettingsJson.FirstDifference(settings, begun, free) is { } differs)
             throw new SettingsException($"{folder}: the run "

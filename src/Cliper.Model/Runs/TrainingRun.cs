@@ -49,8 +49,11 @@ public static class TrainingRun
         trainer.Load(start.Resumes);
         using RunFolder run = start.Open();
         log.Run = run;
+        // An interrupted part of the run has left its epochs' times.
+        double before = RunFolder.ReadMetrics(run.MetricsPath).Sum(row => row.Seconds ?? 0);
         TrainResult result = trainer.Run(start.Resumes, cancellation);
-        RunResult.Of(result).Write(RunResult.PathIn(folder));
+        RunResult.Of(result, settings, data, before + Stopwatch.GetElapsedTime(began).TotalSeconds)
+            .Write(RunResult.PathIn(folder));
         run.WriteReport(RunReport.Of(result, settings, data, notes, RunFolder.ReadMetrics(run.MetricsPath), device,
             Stopwatch.GetElapsedTime(began)));
         return result;

@@ -57,6 +57,14 @@ public static class SettingsJson
         return Parse(text, path, defaults);
     }
 
+    /// <summary>Whether a settings file that <see cref="Read"/> has read names a setting at its outermost level.</summary>
+    internal static bool Names(string path, string setting) => JsonNode.Parse(RegularFile.ReadText(path),
+        documentOptions: new JsonDocumentOptions
+        {
+            CommentHandling = JsonCommentHandling.Skip,
+            AllowTrailingCommas = true,
+        }) is JsonObject all && all.ContainsKey(setting);
+
     /// <summary>The settings in <paramref name="text"/> over <paramref name="defaults"/>.</summary>
     /// <param name="text">A JSON object; comments and trailing commas are allowed.</param>
     /// <param name="origin">Names the text in errors.</param>

@@ -199,10 +199,25 @@ public sealed record TrainSettings
     /// <summary>Fine-tunes the image tower; descriptors and text tower frozen.</summary>
     public StageSettings Stage2 { get; init; } = new();
 
-    /// <summary>The settings that a run was begun with. Runs of version 0.1 say nothing of how they split.</summary>
+    /// <summary>
+    /// The settings that a run was begun with. Runs of version 0.1 say nothing of how they split, and their batch size
+    /// is that of a micro-batch.
+    /// </summary>
     /// <param name="path">The run's config.json.</param>
     /// <exception cref="SettingsException">It is missing, no JSON object, or holds something unknown.</exception>
-    public static TrainSettings OfRun(string path) => SettingsJson.Read(path, new TrainSettings { SplitVersion = 1 });
+    public static TrainSettings OfRun(string path)
+    {
+        TrainSettings run = SettingsJson.Read(path, new TrainSettings { SplitVersion = 1 });
+        return SettingsJson.Names(path, "dropLast") ? run : run with
+        {
+            Pretrain = WholeSteps(run.Pretrain),
+            Stage1 = WholeSteps(run.Stage1),
+            Stage2 = WholeSteps(run.Stage2),
+        };
+
+        static StageSettings WholeSteps(StageSettings stage) =>
+            stage with { BatchSize = stage.BatchSize * stage.Accumulate };
+    }
 
     /// <summary>Settings of a stage.</summary>
     public StageSettings Of(TrainingStage stage) => stage switch
@@ -283,7 +298,7 @@ public sealed record TrainSettings
         Range(stage.LabelSmoothing, 0, 0.9, $"{name}.labelSmoothing");
         if (stage.LabelSmoothing > 0 && name != TrainingStage.Pretrain.Name())
             throw new SettingsException($"{name}.labelSmoothing is {stage.LabelSmoothing}; only pre-training has it");
-        Range(stage.Accumulate, 1, 65_536, $"{name}.accumulate");
+        Range(stage.Accumulate, 1, stage.BatchSize, $"{name}.accumulate");
     }
 
     private static void Range(double value, double low, double high, string name)

@@ -44,6 +44,13 @@ public sealed partial class Trainer
         }
     }
 
+    /// <summary>Leaves every sample's answer of an evaluation of the reported split as a file of the run.</summary>
+    private Evaluation Kept(Evaluation evaluation, string name = "")
+    {
+        PredictionsFile.Write(Path.Combine(_folder, PredictionsFile.NameOf(name)), evaluation, _data.Result);
+        return evaluation;
+    }
+
     private Evaluation? Kept(long[][]? rows) => rows is null ? null
         : new Evaluation(_data.Result.Name, ConfusionMatrix.FromRows(_model.Classes, rows), []);
 
