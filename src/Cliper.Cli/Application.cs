@@ -80,6 +80,8 @@ internal static class Application
         yield return new EvalCommand(terminal, common, cancellation);
         yield return new PredictCommand(terminal, common, cancellation);
         yield return new EmbedCommand(terminal, common, cancellation);
+        yield return new SweepCommand(terminal, common, cancellation);
+        yield return new ReportCommand(terminal, common, cancellation);
         yield return new PretrainCommand(terminal, common, cancellation);
         yield return new DataCommand(terminal, common, cancellation);
         yield return new WeightsCommand(terminal, common, cancellation);

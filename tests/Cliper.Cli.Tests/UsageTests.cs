@@ -137,7 +137,8 @@ public sealed class UsageTests
         Assert.That(run.Error, Does.StartWith("cliper-gpu: No space left on device").And.Not.Contain("   at "));
     }
 
-    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "pretrain", "data",
+    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "embed", "sweep", "report",
+        "pretrain", "data",
         "data verify", "data cache",
         "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor"];
 }

@@ -125,7 +125,13 @@ internal sealed class SettingsOptions(bool stages)
         return settings.WithFullPaths();
     }
 
-    private TrainSettings Layered(ParseResult parsed, string? resumed)
+    /// <summary>The settings without those that --set gives, and these as they are written; nothing is
+    /// checked.</summary>
+    /// <exception cref="SettingsException">Something is unknown or of the wrong kind.</exception>
+    public (TrainSettings Settings, IReadOnlyList<(string Path, string Value)> Sets) Parts(ParseResult parsed) =>
+        (Layered(parsed, resumed: null, withSets: false).WithFullPaths(), [.. Sets(parsed)]);
+
+    private TrainSettings Layered(ParseResult parsed, string? resumed, bool withSets = true)
     {
         string? recipe = parsed.GetValue(_recipe), file = parsed.GetValue(_config);
         TrainSettings settings = recipe is not null ? Named(recipe, parsed.GetValue(_protocol))
@@ -137,13 +143,16 @@ internal sealed class SettingsOptions(bool stages)
             $"no settings: give --recipe ({string.Join(", ", Recipes.Names)}) or --config FILE");
         if (file is not null)
             settings = SettingsJson.Read(file, settings);
-        settings = SettingsJson.With(settings, Flags(parsed).Concat(Sets(parsed)));
+        settings = SettingsJson.With(settings, Flags(parsed).Concat(withSets ? Sets(parsed) : []));
         if (stages)
             settings = Only(parsed.GetValue(_stage), settings);
         if (resumed is not null)
             settings = settings with { SplitVersion = TrainSettings.OfRun(resumed).SplitVersion };
         return settings;
     }
+
+    /// <summary>The option that gives single settings.</summary>
+    public Option<string[]> Set => _set;
 
     /// <summary>The file that --config names; null for none.</summary>
     public string? FileOf(ParseResult parsed) => parsed.GetValue(_config);

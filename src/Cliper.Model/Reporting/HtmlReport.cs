@@ -45,7 +45,7 @@ internal static partial class HtmlReport
 
         """).ToString();
 
-    private static Html Style()
+    internal static Html Style()
     {
         using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(StyleResource)
             ?? throw new InvalidOperationException($"{StyleResource} is not in the assembly");
@@ -181,7 +181,8 @@ internal static partial class HtmlReport
                 (baseline.Name, "own", baseline.Result.Uar * 100, baseline.Result.War * 100)),
             .. report.Paper is { } dataSet
                 ? PaperResults.For(dataSet).Select(paper =>
-                    (paper.Method, paper.FromCliper ? "paper" : "quoted", paper.Uar, (double?)paper.War))
+                    (paper.Note.Length > 0 ? $"{paper.Method} ({paper.Note})" : paper.Method,
+                        paper.FromCliper ? "paper" : "quoted", paper.Uar, (double?)paper.War))
                 : [],
         ];
         if (rows.Length == 1)

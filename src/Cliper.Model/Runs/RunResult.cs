@@ -29,7 +29,6 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
         RespectRequiredConstructorParameters = true,
         RespectNullableAnnotations = true,
         NewLine = "\n",
-        WriteIndented = true,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
