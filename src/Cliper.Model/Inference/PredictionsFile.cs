@@ -8,8 +8,8 @@ namespace Cliper.Model.Inference;
 
 /// <summary>
 /// predictions.csv: every sample of an evaluation with its label and the model's answer. The columns are file, label,
-/// predicted, probability, descriptor (the nearest of the predicted class, from 0) and one probability a class. A sample
-/// that could not be read has its file and label alone.
+/// predicted, probability, descriptor (the nearest of the predicted class, from 0) and one probability a class. A
+/// sample that could not be read has its file and label alone.
 /// </summary>
 public static class PredictionsFile
 {

@@ -124,7 +124,8 @@ internal static class TableDocuments
         """);
 
     private static string Percent(MeanDeviation score) => score.Mean is not { } mean ? Unknown
-        : Number(100 * mean, "0.00") + (score.Deviation is { } deviation ? $" ± {Number(100 * deviation, "0.00")}" : "");
+        : Number(100 * mean, "0.00")
+            + (score.Deviation is { } deviation ? $" ± {Number(100 * deviation, "0.00")}" : "");
 
     private static string Spread(MeanDeviation value) => value.Mean is not { } mean ? Unknown
         : Number(mean, "0.000") + (value.Deviation is { } deviation ? $" ± {Number(deviation, "0.000")}" : "");

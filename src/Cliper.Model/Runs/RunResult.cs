@@ -121,7 +121,8 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
                 _ => "unknown",
             },
             Recall = Enumerable.Range(0, confusion.Classes.Count).Select(confusion.Score)
-                .Where(score => score.Recall is not null).ToDictionary(score => score.Name, score => score.Recall!.Value),
+                .Where(score => score.Recall is not null)
+                .ToDictionary(score => score.Name, score => score.Recall!.Value),
             DescriptorUsage = UsageOf(result, data.Result),
             Remarks = ProtocolRemarks.Of(settings, result.DataFormat, result.Model.Clip.Config),
         };
@@ -156,6 +157,8 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
                 if (classes == 0 || rows.Length != classes
                     || rows.Any(row => row?.Length != classes || row.Any(count => count < 0)))
                     throw new JsonException($"expected {classes} rows of as many counts");
+            if (result.DescriptorUsage?.Any(row => row is null || row.Any(count => count < 0)) == true)
+                throw new JsonException("descriptorUsage has a row without counts");
             return result;
         }
         catch (Exception failure) when (

@@ -8,7 +8,7 @@ namespace Cliper.Model.Runs;
 /// <summary>Makes the lines of tables from the results of runs.</summary>
 internal static class RunRows
 {
-    /// <summary>Names of the further columns: the accuracy after stage 1, and how evenly descriptors are used.</summary>
+    /// <summary>Names of the further columns: accuracy after stage 1, and how evenly descriptors are used.</summary>
     public static IReadOnlyList<string> Extras { get; } = ["stage1_war", "usage_entropy"];
 
     /// <summary>The line of a run.</summary>

@@ -130,7 +130,7 @@ internal sealed class RunStart : IDisposable
     {
         foreach (TrainingStage stage in (TrainingStage[])[TrainingStage.Pretrain, TrainingStage.Stage2])
             if (config.ResNetBlocks is not null && settings.Of(stage) is { Epochs: > 0, Accumulate: > 1 })
-                throw new SettingsException(Trainer.NoMicroBatches(stage));
+                throw new SettingsException(GatheredStep.Refusal(stage));
     }
 
     private static void CheckKind(TrainSettings settings, TrainSettings begun, string folder)

@@ -20,7 +20,7 @@ public sealed record SweepPlan
     private static readonly Dictionary<string, (SweptSetting[] Settings, ulong[] Seeds)> Presets = new()
     {
         // Table III: sizes of METD.
-        ["metd"] = ([new("tokens", ["4", "8"]), new("subclasses", ["1", "5", "10"])], []),
+        ["metd"] = ([new("subclasses", ["1", "5", "10"]), new("tokens", ["4", "8"])], []),
         // What the modulating factor and the margin loss do: the paper says, and does not measure.
         ["losses"] = ([new("loss.modulation", ["true", "false"]), new("loss.margin", ["true", "false"])], [1, 2, 3]),
     };
@@ -30,7 +30,7 @@ public sealed record SweepPlan
 
     /// <summary>A plan.</summary>
     /// <param name="settings">Settings that hold where nothing is swept.</param>
-    /// <param name="swept">The swept settings, the first changing slowest.</param>
+    /// <param name="swept">The swept settings, the first changing fastest.</param>
     /// <param name="seeds">The seeds; empty for that of the settings.</param>
     /// <exception cref="SettingsException">A setting is unknown, a value is not one, or one comes twice.</exception>
     public SweepPlan(TrainSettings settings, IReadOnlyList<SweptSetting> swept, IReadOnlyList<ulong> seeds)
@@ -77,7 +77,7 @@ public sealed record SweepPlan
 
     private static IEnumerable<IReadOnlyList<string>> Product(IReadOnlyList<IReadOnlyList<string>> values) =>
         values.Aggregate<IReadOnlyList<string>, IEnumerable<IReadOnlyList<string>>>([[]], (all, next) =>
-            all.SelectMany(start => next.Select(value => (IReadOnlyList<string>)[.. start, value])));
+            next.SelectMany(value => all.Select(start => (IReadOnlyList<string>)[.. start, value])));
 
     private static string NameOf(IReadOnlyList<SweptSetting> swept, IReadOnlyList<string> values, ulong? seed)
     {
@@ -87,6 +87,7 @@ public sealed record SweepPlan
             parts = parts.Append("seed" + number.ToString(CultureInfo.InvariantCulture));
         string name = string.Join('-', parts);
         return name.Length == 0 ? "run"
-            : string.Concat(name.Select(sign => char.IsAsciiLetterOrDigit(sign) || "=.+-_".Contains(sign) ? sign : '_'));
+            : string.Concat(name.Select(sign =>
+                char.IsAsciiLetterOrDigit(sign) || "=.+-_".Contains(sign) ? sign : '_'));
     }
 }

@@ -244,7 +244,8 @@ public static class Recipes
         return Protocols.TryGetValue((name, protocol), out Func<TrainSettings, TrainSettings>? change)
             ? change(settings) with { Protocol = protocol }
             : throw new SettingsException($"the recipe {name} has no protocol '{protocol}'; "
-                + (ProtocolsOf(name) is { Count: > 0 } known ? $"it has {string.Join(" and ", known)}" : "it has one form"));
+                + (ProtocolsOf(name) is { Count: > 0 } known ? $"it has {string.Join(" and ", known)}"
+                    : "it has one form"));
     }
 
     /// <summary>Names of the forms that a recipe's protocol has; empty for one form alone.</summary>
@@ -272,8 +273,8 @@ public static class Recipes
         Stage2 = PublishedStage2,
     };
 
-    /// <summary>Videos: 16 frames a clip, 48 clips a step; short clips as IAL and Former-DFER have them, which the paper
-    /// follows.</summary>
+    /// <summary>Videos: 16 frames a clip, 48 clips a step; short clips as IAL and Former-DFER have them, which the
+    /// paper follows.</summary>
     private static TrainSettings Clips(string name) => new()
     {
         Recipe = name,

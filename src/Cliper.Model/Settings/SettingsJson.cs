@@ -57,7 +57,8 @@ public static class SettingsJson
         return Parse(text, path, defaults);
     }
 
-    /// <summary>Whether a settings file that <see cref="Read"/> has read names a setting at its outermost level.</summary>
+    /// <summary>Whether a settings file that <see cref="Read"/> has read names a setting at its outermost
+    /// level.</summary>
     internal static bool Names(string path, string setting) => JsonNode.Parse(RegularFile.ReadText(path),
         documentOptions: new JsonDocumentOptions
         {
@@ -152,7 +153,7 @@ public static class SettingsJson
         {
             string name = NameOf(target, given);
             if (!target.ContainsKey(name))
-                throw new SettingsException($"{origin}: unknown setting '{prefix}{name}'" +
+                throw new SettingsException($"{origin}: unknown setting {ForeignText.Quote(prefix + name)}" +
                     Suggestion.Hint(name, target.Select(known => known.Key)));
             if (target[name] is JsonObject inner && value is JsonObject innerLayer)
                 Overlay(inner, innerLayer, $"{prefix}{name}.", origin);

@@ -1,5 +1,6 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Memory;
+using Cliper.Model.Clip;
 using Cliper.Model.Loading;
 
 namespace Cliper.Model.Stages;
@@ -44,6 +45,19 @@ internal sealed class GatheredStep(IFeatureStage stage, int size)
                 features.Rows(first, count).Gradient);
         }
     }
+
+    /// <summary>A stage as one that takes micro-batches.</summary>
+    /// <param name="stage">The stage.</param>
+    /// <param name="tower">The image tower that it encodes with.</param>
+    /// <exception cref="SettingsException">It cannot: the statistics of a micro-batch are not those of the
+    /// batch.</exception>
+    public static IFeatureStage Divisible(ITrainingStage stage, IImageTower tower) => stage is IFeatureStage divisible
+        && !(stage.TrainsImageTower && tower.Buffers.Count > 0) ? divisible
+        : throw new SettingsException(Refusal(stage.Stage));
+
+    /// <summary>Says why a stage takes no micro-batches.</summary>
+    public static string Refusal(TrainingStage stage) => $"{stage.Name()}.accumulate is above 1, and the image tower "
+        + "normalizes by the statistics of each batch, which micro-batches would change: set it to 1";
 
     private Tensor Gather(Tape outer, Tensor images, Batch batch, CancellationToken cancellation)
     {

@@ -84,18 +84,12 @@ public sealed partial class Trainer : IDisposable
                 : ContrastiveLoss.TemperatureOf(_model.Clip);
             // Prompts that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
             if (!_state.HasCompleted(TrainingStage.Stage1) && _settings.Init.Length == 0 && _state.ZeroShot is null)
-                _state = _state with
-                {
-                    ZeroShot = Kept(ZeroShot(_data.Result, cancellation), "zero-shot").Confusion.ToRows(),
-                };
+                _state = _state with { ZeroShot = Kept(ZeroShot(_data.Result, cancellation), "zero-shot") };
             RunStage(new PromptStage(_model, objective), cancellation);
             // The image tower is measured before the first step of stage 2, or never.
             if (_state is { Stage: TrainingStage.Stage2, Epoch: 0, Step: 0, AfterStage1: null }
                 && _settings.Stage1.Epochs > 0)
-                _state = _state with
-                {
-                    AfterStage1 = Kept(Evaluate(_data.Result, cancellation), "stage1").Confusion.ToRows(),
-                };
+                _state = _state with { AfterStage1 = Kept(Evaluate(_data.Result, cancellation), "stage1") };
             using (var stage2 = new ImageTowerStage(_model, objective))
             {
                 _model.Clip.Vision.RecomputeBlocks = _settings.Stage2.RecomputeBlocks;
@@ -108,7 +102,8 @@ public sealed partial class Trainer : IDisposable
                 ModelFacts.Calibrate(_model, Evaluate(held, cancellation), _progress);
             }
             _checkpoints.SaveModel(_model, _info);
-            Evaluation result = Kept(Evaluate(_data.Result, cancellation));
+            Evaluation result = Evaluate(_data.Result, cancellation);
+            Kept(result, "");
             var trained = new TrainResult(_model, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
                 _state.BestEpoch)
             {
@@ -189,7 +184,7 @@ public sealed partial class Trainer : IDisposable
             Step = _state.Step,
             Sums = _state.Sums,
             Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
-            Divided = settings.Accumulate > 1 ? Divisible(stage) : null,
+            Divided = settings.Accumulate > 1 ? GatheredStep.Divisible(stage, _model.Clip.Vision) : null,
             Answers = stage.Stage == TrainingStage.Pretrain ? null : new AnswerCounter(_device,
                 settings.BatchSize, _model.Prompts.Classes, _model.Prompts.PromptsPerClass),
         };
@@ -226,15 +221,6 @@ public sealed partial class Trainer : IDisposable
         _checkpoints.SaveLast(_model, _info, _state, null);
         _lastGood = LastGood();
     }
-
-    // The statistics of a micro-batch are not those of the batch, so that it would be another method.
-    private IFeatureStage Divisible(ITrainingStage stage) => stage is IFeatureStage divisible
-        && !(stage.TrainsImageTower && _model.Clip.Vision.Buffers.Count > 0) ? divisible
-        : throw new SettingsException(NoMicroBatches(stage.Stage));
-
-    /// <summary>Says why a stage takes no micro-batches.</summary>
-    internal static string NoMicroBatches(TrainingStage stage) => $"{stage.Name()}.accumulate is above 1, and the image "
-        + "tower normalizes by the statistics of each batch, which micro-batches would change: set it to 1";
 
     private DivergedException Diverged(StageLoop loop, NotFiniteNumberException failure) =>
         new($"{loop.Stage.Name()} has diverged: {failure.Message}; "
