@@ -32,8 +32,8 @@ public sealed class SweepTests
     {
         JsonElement[] runs = [.. _sweep.Json.GetProperty("runs").EnumerateArray()];
 
-        Assert.That(runs.Select(run => (run.GetProperty("loss.margin").GetString(), run.GetProperty("seed").GetInt32())),
-            Is.EqualTo(new[] { ("true", 1), ("true", 2), ("false", 1), ("false", 2) }));
+        Assert.That(runs.Select(run => (run.GetProperty("loss.margin").GetString(),
+            run.GetProperty("seed").GetInt32())), Is.EqualTo(new[] { ("true", 1), ("true", 2), ("false", 1), ("false", 2) }));
         foreach (string file in new[] { "config.json", "result.json", "predictions.csv", "report.html" })
             Assert.That(In("sweep", "loss.margin=false-seed2", file), Does.Exist);
         TrainSettings off = TrainSettings.OfRun(In("sweep", "loss.margin=false-seed2", "config.json"));
@@ -63,7 +63,7 @@ public sealed class SweepTests
         Assert.That(again.ExitCode, Is.Zero, again.Error);
         Assert.That(File.GetLastWriteTimeUtc(kept), Is.EqualTo(before), "a finished run is not run again");
         Assert.That(NoSeconds(File.ReadAllText(In("sweep", "table.csv"))), Is.EqualTo(table), "the same bits");
-        ProgramRun other = Run("--stage2-epochs", "2");
+        ProgramRun other = Run("--set", "stage2.epochs=2");
         Assert.That((other.ExitCode, other.Out), Is.EqualTo((2, "")));
         Assert.That(other.Error, Does.Contain("this run was finished with another stage2.epochs"));
     }
@@ -101,7 +101,8 @@ public sealed class SweepTests
         foreach (string name in new[] { "predictions-zero-shot.csv", "predictions-stage1.csv" })
             Assert.That(File.ReadAllLines(Path.Combine(run, name)), Has.Length.EqualTo(13));
         Assert.That(eval.ExitCode, Is.Zero, eval.Error);
-        Assert.That(File.ReadAllText(In("eval.csv")), Is.EqualTo(File.ReadAllText(Path.Combine(run, "predictions.csv"))));
+        Assert.That(File.ReadAllText(In("eval.csv")),
+            Is.EqualTo(File.ReadAllText(Path.Combine(run, "predictions.csv"))));
         Assert.That(result.GetProperty("schema").GetInt32(), Is.EqualTo(1));
         Assert.That(result.GetProperty("version").GetString(), Does.Match(@"^\d+\.\d+\.\d+"));
         Assert.That(result.GetProperty("commandLine").GetString(), Does.StartWith("cliper-gpu sweep"));
@@ -155,8 +156,8 @@ public sealed class SweepTests
     }
 
     private ProgramRun Run(params string[] more) => ProgramRun.InProcess(["sweep", "--out", Sweep, "--set",
-        "loss.margin=true,false", "--seeds", "1,2", .. RunTests.TinyOn(In("data")), "--pretrain-epochs", "1", "--device",
-        "cpu", "--json", .. more]);
+        "loss.margin=true,false", "--seeds", "1,2", .. RunTests.TinyOn(In("data")), "--pretrain-epochs", "1",
+        "--device", "cpu", "--json", .. more]);
 
     // The fifth column depends on the clock.
     private static string NoSeconds(string csv) => string.Join('\n', csv.Split('\n').Select(line =>

@@ -13,8 +13,8 @@ namespace Cliper.Autograd.Optimizers;
 /// <param name="beta1">Decay of the first moment.</param>
 /// <param name="beta2">Decay of the second moment.</param>
 /// <param name="epsilon">Added to the root of the second moment; CLIPER's recipes use 1e-4.</param>
-/// <param name="isHalf">Tells by its name whether a parameter is rounded to fp16 after each operation, with its moments,
-/// as where a training keeps them in fp16 (<see cref="Kernel.Settings.RoundsToHalf"/>); null for none.</param>
+/// <param name="isHalf">Tells by its name whether a parameter is rounded to fp16 after each operation, with its
+/// moments, as where a training keeps them in fp16 (<see cref="Kernel.Settings.RoundsToHalf"/>); null for none.</param>
 public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8,
     Func<string, bool>? isHalf = null) : IOptimizer
 {

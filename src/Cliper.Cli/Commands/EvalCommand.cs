@@ -109,7 +109,13 @@ internal sealed class EvalCommand : CliCommand
     private void CheckKept(string table, ParseResult parsed)
     {
         var roles = new FileRoles();
-        roles.Read(parsed.GetValue(_data), _data.Name);
+        string data = parsed.GetValue(_data)!;
+        roles.Read(data, _data.Name);
+        // Folders of data are deep: a file that stands anywhere below them is taken for one of their samples.
+        if (File.Exists(table) && Path.GetFullPath(table).StartsWith(
+            Path.TrimEndingDirectorySeparator(Path.GetFullPath(data)) + Path.DirectorySeparatorChar,
+            StringComparison.Ordinal))
+            roles.Read(table, _data.Name);
         foreach (Option<string?> option in _model.Files)
             roles.Read(parsed.GetValue(option), option.Name);
         roles.Write(table, _csv.Name);

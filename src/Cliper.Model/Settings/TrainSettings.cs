@@ -8,23 +8,6 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Settings;
 
-/// <summary>Which epoch's model a run ends with.</summary>
-public enum Selection
-{
-    /// <summary>The last one's.</summary>
-    Last,
-
-    /// <summary>The one with the best WAR on a validation split, or on a part of the training split held out for
-    /// it.</summary>
-    BestOnValidation,
-
-    /// <summary>
-    /// The one with the best WAR on the test split, as the authors' script picks it. The result then has seen the test
-    /// labels, and the report says so.
-    /// </summary>
-    BestOnTest,
-}
-
 /// <summary>
 /// All that decides a run's result. Written to the run's config.json; the same settings, data and device give the same
 /// bits.

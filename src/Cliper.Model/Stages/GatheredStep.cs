@@ -6,10 +6,10 @@ using Cliper.Model.Loading;
 namespace Cliper.Model.Stages;
 
 /// <summary>
-/// A step in micro-batches whose gradients are those of the whole batch at once, though its loss is no sum over samples:
-/// the modulating factor counts all of them (gradient cache, Gao et al. 2021, arXiv 2101.06983). The features of all
-/// micro-batches are computed without a tape; then the loss and its gradient by them; then, where the image tower is
-/// trained, each micro-batch once more, backward from its part of that gradient.
+/// A step in micro-batches whose gradients are those of the whole batch at once, though its loss is no sum over
+/// samples: the modulating factor counts all of them (gradient cache, Gao et al. 2021, arXiv 2101.06983). The features
+/// of all micro-batches are computed without a tape; then the loss and its gradient by them; then, where the image
+/// tower is trained, each micro-batch once more, backward from its part of that gradient.
 /// </summary>
 /// <param name="stage">The stage.</param>
 /// <param name="size">Samples of a micro-batch.</param>

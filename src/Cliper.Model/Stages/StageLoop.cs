@@ -76,8 +76,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <param name="progress">Receives every step.</param>
     /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and
     /// <see cref="Step"/> still stand at its end, so that a run that is interrupted in there comes back to it.</param>
-    /// <param name="cancellation">When it is asked for, a step is ended first; one that still computes its micro-batches
-    /// counts as not begun.</param>
+    /// <param name="cancellation">When it is asked for, a step is ended first; one that still computes its
+    /// micro-batches counts as not begun.</param>
     /// <exception cref="OperationCanceledException">Canceled; <see cref="Epoch"/> and <see cref="Step"/> say
     /// where.</exception>
     /// <exception cref="NotFiniteNumberException">The training has diverged; the message names the step.</exception>
