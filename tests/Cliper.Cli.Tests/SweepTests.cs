@@ -33,7 +33,8 @@ public sealed class SweepTests
         JsonElement[] runs = [.. _sweep.Json.GetProperty("runs").EnumerateArray()];
 
         Assert.That(runs.Select(run => (run.GetProperty("loss.margin").GetString(),
-            run.GetProperty("seed").GetInt32())), Is.EqualTo(new[] { ("true", 1), ("true", 2), ("false", 1), ("false", 2) }));
+            run.GetProperty("seed").GetInt32())),
+            Is.EqualTo(new[] { ("true", 1), ("true", 2), ("false", 1), ("false", 2) }));
         foreach (string file in new[] { "config.json", "result.json", "predictions.csv", "report.html" })
             Assert.That(In("sweep", "loss.margin=false-seed2", file), Does.Exist);
         TrainSettings off = TrainSettings.OfRun(In("sweep", "loss.margin=false-seed2", "config.json"));

@@ -17,7 +17,7 @@ public static class PredictionsFile
     internal static IReadOnlyList<string> Names { get; } = [NameOf(""), NameOf("zero-shot"), NameOf("stage1")];
 
     /// <summary>Name of the file in a run's folder.</summary>
-    /// <param name="evaluation">What was evaluated, such as "stage1"; empty for the trained model.</param>
+    /// <param name="evaluation">Name of the evaluation, such as "stage1"; empty for the trained model.</param>
     internal static string NameOf(string evaluation) =>
         evaluation.Length == 0 ? "predictions.csv" : $"predictions-{evaluation}.csv";
 

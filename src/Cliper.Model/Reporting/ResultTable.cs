@@ -5,7 +5,7 @@ using Cliper.Model.Metrics;
 namespace Cliper.Model.Reporting;
 
 /// <summary>One run of a table of results. Scores are fractions.</summary>
-/// <param name="Keys">What the run was, one a column of <see cref="ResultTable.Keys"/>.</param>
+/// <param name="Keys">Names or values that tell the run from others, one a column of <see cref="ResultTable.Keys"/>.</param>
 /// <param name="Seed">Its seed.</param>
 public sealed record ResultRow(IReadOnlyList<string> Keys, ulong Seed)
 {
@@ -124,7 +124,7 @@ public sealed record ResultTable
 /// <param name="Runs">The runs.</param>
 internal sealed record ResultCell(IReadOnlyList<ResultRow> Runs)
 {
-    /// <summary>What the runs were.</summary>
+    /// <summary>Names or values that tell the runs from those of other lines.</summary>
     public IReadOnlyList<string> Keys => Runs[0].Keys;
 
     /// <summary>Runs with a result.</summary>

@@ -92,7 +92,7 @@ public sealed record RunResult(string Split, IReadOnlyList<string> Classes, long
     public static string PathIn(string folder) => Path.Combine(folder, FileName);
 
     /// <summary>The result of a run that has just ended.</summary>
-    /// <param name="result">What it found.</param>
+    /// <param name="result">Its model and evaluations.</param>
     /// <param name="settings">Its settings.</param>
     /// <param name="data">Its data.</param>
     /// <param name="seconds">Time that it took.</param>

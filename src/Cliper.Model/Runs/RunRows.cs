@@ -12,7 +12,7 @@ internal static class RunRows
     public static IReadOnlyList<string> Extras { get; } = ["stage1_war", "usage_entropy"];
 
     /// <summary>The line of a run.</summary>
-    /// <param name="keys">What it was.</param>
+    /// <param name="keys">Names or values that tell it from others.</param>
     /// <param name="settings">Its settings.</param>
     /// <param name="result">Its result.</param>
     public static ResultRow Of(IReadOnlyList<string> keys, TrainSettings settings, RunResult result)
@@ -33,7 +33,7 @@ internal static class RunRows
     }
 
     /// <summary>The line of a run over all folds: means of their figures, and sums of seconds and samples.</summary>
-    /// <param name="keys">What it was.</param>
+    /// <param name="keys">Names or values that tell it from others.</param>
     /// <param name="settings">Its settings.</param>
     /// <param name="folds">Results of the folds.</param>
     public static ResultRow Of(IReadOnlyList<string> keys, TrainSettings settings, FoldsResult folds)

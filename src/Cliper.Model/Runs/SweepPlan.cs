@@ -21,7 +21,7 @@ public sealed record SweepPlan
     {
         // Table III: sizes of METD.
         ["metd"] = ([new("subclasses", ["1", "5", "10"]), new("tokens", ["4", "8"])], []),
-        // What the modulating factor and the margin loss do: the paper says, and does not measure.
+        // The paper says what the modulating factor and the margin loss do, and does not measure it.
         ["losses"] = ([new("loss.modulation", ["true", "false"]), new("loss.margin", ["true", "false"])], [1, 2, 3]),
     };
 
@@ -67,7 +67,7 @@ public sealed record SweepPlan
     /// <summary>The runs, in order.</summary>
     public IReadOnlyList<SweepCell> Cells { get; }
 
-    /// <summary>What a known plan sweeps, and its seeds.</summary>
+    /// <summary>The settings that a known plan sweeps, and its seeds.</summary>
     /// <param name="name">One of <see cref="PresetNames"/>.</param>
     /// <exception cref="SettingsException">There is none of that name.</exception>
     public static (IReadOnlyList<SweptSetting> Settings, IReadOnlyList<ulong> Seeds) Preset(string name) =>

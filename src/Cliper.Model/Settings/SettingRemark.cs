@@ -2,7 +2,7 @@ namespace Cliper.Model.Settings;
 
 /// <summary>A remark on a setting, for whoever compares a result with the paper's.</summary>
 /// <param name="Setting">Path of the setting in config.json; empty for a remark on the data or the weights.</param>
-/// <param name="Text">What is known, in words that follow the setting's name and value.</param>
+/// <param name="Text">Words on the value, which follow the setting's name and value.</param>
 /// <param name="IsUnknown">Whether the paper's value is not known to us, so that the setting's is a guess.</param>
 public sealed record SettingRemark(string Setting, string Text, bool IsUnknown = false)
 {

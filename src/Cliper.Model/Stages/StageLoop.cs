@@ -264,7 +264,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         { Correct = Answers?.Take() ?? 0, Answered = Answers is null ? 0 : samples };
     }
 
-    /// <summary>What a step has found.</summary>
+    /// <summary>Losses and counts of a step.</summary>
     internal readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images)
     {
         public int Correct { get; init; }
