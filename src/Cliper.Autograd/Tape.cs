@@ -119,6 +119,21 @@ public sealed partial class Tape(Device device, bool recording = true) : IDispos
         PlayBack();
     }
 
+    /// <summary>
+    /// Plays the recorded operations back from an output whose gradient is known, as <see cref="Backward"/> does from a
+    /// loss: for a part of a step whose loss another tape has computed.
+    /// </summary>
+    /// <param name="output">An output of a recorded operation.</param>
+    /// <param name="gradient">The loss's gradient by it, of the same length and type; copied.</param>
+    /// <exception cref="InvalidOperationException">Nothing recorded leads to the output.</exception>
+    public void BackwardFrom(Tensor output, DeviceArray gradient)
+    {
+        if (!output.RequiresGrad)
+            throw new InvalidOperationException($"no recorded output: shape {output.Shape}");
+        Device.Copy(gradient, output.GradientTarget().Array);
+        PlayBack();
+    }
+
     /// <summary>Plays back from outputs whose gradients have been written by the caller.</summary>
     internal void PlayBack()
     {

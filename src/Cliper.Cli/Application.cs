@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Cliper.Cli.Commands;
 using Cliper.Model.Images;
+using Cliper.Model.Runs;
 
 namespace Cliper.Cli;
 
@@ -45,6 +46,7 @@ internal static class Application
             }
             terminal.Json = parsed.GetValue(common.Json);
             terminal.Verbose = parsed.GetValue(common.Verbose);
+            Provenance.CommandLine = string.Join(' ', args.Prepend("cliper-gpu").Select(NextStep.Quoted));
             PixelBudget.Limit = common.MemoryOf(parsed) ?? PixelBudget.UsualLimit;
             return parsed.Invoke(new InvocationConfiguration
             {
@@ -87,6 +89,8 @@ internal static class Application
         yield return new ServeCommand(terminal, common, cancellation);
         yield return new EmbedCommand(terminal, common, cancellation);
         yield return new ExportCommand(terminal, common, cancellation);
+        yield return new SweepCommand(terminal, common, cancellation);
+        yield return new ReportCommand(terminal, common, cancellation);
         yield return new PretrainCommand(terminal, common, cancellation);
         yield return new DataCommand(terminal, common, cancellation);
         yield return new WeightsCommand(terminal, common, cancellation);

@@ -48,6 +48,14 @@ internal static class Examples
         [
             "pretrain --recipe fer2013 --data captioned/ --out runs/clip", "pretrain --resume runs/clip",
         ],
+        ["sweep"] =
+        [
+            "sweep --preset losses --recipe fer2013 --data fer2013/ --out sweeps/losses",
+            "sweep --recipe rafdb --weights openai/clip-vit-base-patch16 --data RAF-DB/ --preset metd "
+                + "--out sweeps/metd",
+            "sweep --recipe fer2013 --data fer2013/ --set stage2.learningRate=1e-5,1e-4 --seeds 1,2 --out sweeps/rates",
+        ],
+        ["report"] = ["report runs/faces runs/fer2013", "report sweeps/losses --out tables/"],
         ["data"] = ["data verify auto faces/", "data cache folder faces/ --out cache/"],
         ["data verify"] = ["data verify auto faces/", "data verify rafdb RAF-DB/ --json"],
         ["data cache"] = ["data cache folder faces/ --out cache/"],

@@ -186,6 +186,6 @@ public sealed class UsageTests
     }
 
     private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "serve", "embed", "export",
-        "export onnx", "pretrain", "data", "data verify", "data cache", "weights", "weights inspect", "weights convert",
-        "weights verify", "weights download", "bench", "doctor", "completion"];
+        "export onnx", "sweep", "report", "pretrain", "data", "data verify", "data cache", "weights", "weights inspect",
+        "weights convert", "weights verify", "weights download", "bench", "doctor", "completion"];
 }

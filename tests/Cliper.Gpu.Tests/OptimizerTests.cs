@@ -98,6 +98,35 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
     }
 
     [Test]
+    public void TheStepRoundedToHalfHasTheHostsBits()
+    {
+        using var host = new CpuDevice(1);
+        float[][] starts = [.. Enumerable.Range(0, 4).Select(array => Random(5000, array, half: false))];
+        // Gradients from those whose squares underflow to those that fill the range.
+        for (int i = 0; i < starts[1].Length; i++)
+            starts[1][i] *= MathF.Pow(10, -(i % 8));
+        for (int i = 0; i < starts[3].Length; i++)
+            starts[3][i] = MathF.Abs(starts[3][i]);
+        DeviceArray[] here = [.. starts.Select(values => Device.From(values))];
+        DeviceArray[] there = [.. starts.Select(values => host.From(values))];
+        DeviceArray copy = Device.Allocate(5000, Stored);
+
+        for (int step = 1; step <= 2; step++)
+        {
+            var settings = new AdamWUpdate.Settings(.9, .999, 1e-4, RoundsToHalf: true);
+            AdamWUpdate.Step([new(here[0], here[1], here[2], here[3], step, 1e-3f, .1f, copy)], settings);
+            AdamWUpdate.Step([new(there[0], there[1], there[2], there[3], step, 1e-3f, .1f)], settings);
+        }
+
+        foreach (int array in (int[])[0, 2, 3])
+            Assert.That(Device.ToFloats(here[array]), Is.EqualTo(host.ToFloats(there[array])), $"array {array}");
+        Assert.That(Device.ToFloats(copy), Is.EqualTo(Rounded(Device.ToFloats(here[0]))));
+        Free([.. here, copy]);
+        foreach (DeviceArray array in there)
+            host.Free(array);
+    }
+
+    [Test]
     public void ACopyOnTheHostIsRefused()
     {
         using var host = new CpuDevice(1);

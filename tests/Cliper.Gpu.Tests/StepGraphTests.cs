@@ -162,8 +162,10 @@ public sealed class StepGraphTests
         using var outer = new Tape(device, recording: false);
         Tensor? descriptors = stage == 2 ? model.ClassFeatures(outer) : null;
         List<StepEvent> steps = [];
+        using ImageTowerStage? divided = accumulate > 1 ? new(model, new StageLoss(default, null)) : null;
         using var phase = new StageLoop(stage == 1 ? TrainingStage.Stage1 : TrainingStage.Stage2, settings, device,
-            StageLoop.OptimizerOf(settings, trained));
+            StageLoop.OptimizerOf(settings, trained))
+        { Divided = divided };
         phase.Run(loader, (tape, batch, _) =>
         {
             Tensor features = model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames);

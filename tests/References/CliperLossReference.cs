@@ -13,7 +13,7 @@ internal static class CliperLossReference
 
     /// <summary>Computes all for the labels [batch]; the losses' gradients default to none.</summary>
     public static Outcome Both(double[] s, int[] labels, (int Classes, int Subclasses) sizes, EmptySubclasses rule,
-        double dfine = 0, double dmargin = 0)
+        double dfine = 0, double dmargin = 0, bool modulates = true)
     {
         (int classes, int subclasses) = sizes;
         int batch = labels.Length, width = classes * subclasses;
@@ -35,7 +35,7 @@ internal static class CliperLossReference
                 || rule == EmptySubclasses.MinusOneNinetyNinth)
                 .Select(c => c == 0 ? -1.0 / 99 : c)];
             double mine = counts[own + nearest[b]];
-            alpha[b] = n.Sum() * (Math.Exp(1 / mine) / n.Sum(c => Math.Exp(1 / c))) / mine;
+            alpha[b] = !modulates ? 1 : n.Sum() * (Math.Exp(1 / mine) / n.Sum(c => Math.Exp(1 / c))) / mine;
 
             List<int> against = [own + nearest[b], .. Enumerable.Range(0, width)
                 .Where(i => i / subclasses != labels[b])];

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Cliper.Kernels.Memory;
 using Kernel = Cliper.Kernels.Operations.AdamWUpdate;
 
@@ -12,7 +13,10 @@ namespace Cliper.Autograd.Optimizers;
 /// <param name="beta1">Decay of the first moment.</param>
 /// <param name="beta2">Decay of the second moment.</param>
 /// <param name="epsilon">Added to the root of the second moment; CLIPER's recipes use 1e-4.</param>
-public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8) : IOptimizer
+/// <param name="isHalf">Tells by its name whether a parameter is rounded to fp16 after each operation, with its
+/// moments, as where a training keeps them in fp16 (<see cref="Kernel.Settings.RoundsToHalf"/>); null for none.</param>
+public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8,
+    Func<string, bool>? isHalf = null) : IOptimizer
 {
     private readonly List<Entry> _entries = [];
     private readonly Dictionary<string, Entry> _byName = [];
@@ -56,7 +60,7 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
     /// <inheritdoc/>
     public void Step(float learningRate, DeviceArray gradientScale = default)
     {
-        List<Kernel.Slot> slots = [];
+        List<Kernel.Slot> slots = [], halves = [];
         _stepped.Clear();
         foreach (Entry entry in _entries)
         {
@@ -66,13 +70,14 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
             entry.Second ??= Zeros(entry.Parameter);
             entry.Step++;
             _stepped.Add(entry);
-            slots.Add(new Kernel.Slot(entry.Parameter.Data, entry.Parameter.Gradient, entry.First.Data,
-                entry.Second.Data, entry.Step,
+            (isHalf?.Invoke(entry.Name) == true ? halves : slots).Add(new Kernel.Slot(entry.Parameter.Data,
+                entry.Parameter.Gradient, entry.First.Data, entry.Second.Data, entry.Step,
                 learningRate * entry.RateFactor, entry.WeightDecay, entry.Parameter.OperandCopy));
             entry.Parameter.MarkWrittenWithCopy();
         }
-        Kernel.Step(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(slots),
-            new Kernel.Settings(beta1, beta2, epsilon, gradientScale));
+        var settings = new Kernel.Settings(beta1, beta2, epsilon, gradientScale);
+        Kernel.Step(CollectionsMarshal.AsSpan(slots), settings);
+        Kernel.Step(CollectionsMarshal.AsSpan(halves), settings with { RoundsToHalf = true });
     }
 
     /// <inheritdoc/>
@@ -130,5 +135,5 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
     }
 
     private static void Write(ReadOnlySpan<float> values, Tensor target) =>
-        target.Device.Upload(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values), target.Data);
+        target.Device.Upload(MemoryMarshal.AsBytes(values), target.Data);
 }

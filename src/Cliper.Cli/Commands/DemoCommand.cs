@@ -48,7 +48,7 @@ internal sealed class DemoCommand : CliCommand
             throw;
         }
         using CliperModel model = result.Model;
-        TrainOutput.Write(Terminal, folder, result, paper: null);
+        TrainOutput.Write(Terminal, folder, result, paper: null, remarks: []);
         NextStep.Say(Terminal, "predict", "--model", folder, "PICTURE");
         return ExitCode.Done;
     }

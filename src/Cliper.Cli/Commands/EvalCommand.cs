@@ -3,6 +3,7 @@ using Cliper.Kernels.Memory;
 using Cliper.Model;
 using Cliper.Model.DataSets;
 using Cliper.Model.Inference;
+using Cliper.Model.IO;
 using Cliper.Model.Samples;
 using Cliper.Model.Settings;
 
@@ -43,13 +44,20 @@ internal sealed class EvalCommand : CliCommand
 
     private readonly ChoiceOption _choices = new();
 
+    private readonly Option<string?> _csv = new("--csv")
+    {
+        Description = "Writes every sample's label, answer and probabilities as a CSV file, such as predictions.csv.",
+        HelpName = "FILE",
+    };
+
     private readonly StrictOption _strict = new();
 
     public EvalCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
         : base("eval", "WAR, UAR and the confusion matrix of a trained model on labeled data.", terminal, common,
             cancellation)
     {
-        foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _choices, _strict])
+        foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _choices, _csv,
+            _strict])
             Add(option);
     }
 
@@ -57,6 +65,8 @@ internal sealed class EvalCommand : CliCommand
     {
         ModelRequest model = _model.Read(parsed)
             ?? throw new SettingsException("give a trained model with --model, or CLIP weights with --weights");
+        if (parsed.GetValue(_csv) is { } table)
+            CheckKept(table, parsed);
         using Device device = Common.OpenDevice(parsed);
         DataSplit? split = model.IsWeights ? SplitOf(parsed, null) : null;
         using Predictor predictor = _model.Open(model, parsed, device, () => split!.Classes);
@@ -67,6 +77,8 @@ internal sealed class EvalCommand : CliCommand
         var lines = new WorkLines(Terminal);
         (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split,
             parsed.GetValue(_strict), fraction => lines.Tell($"evaluating {evaluated.Name}", fraction), Cancellation);
+        if (parsed.GetValue(_csv) is { } csv)
+            PredictionsFile.Write(csv, evaluation, split);
         SkippedPictures.Say(Terminal, skipped);
         string[] warnings = [.. predictor.Warnings.Select(WeightsFactsOptions.Explain)];
         foreach (string warning in warnings)
@@ -91,6 +103,23 @@ internal sealed class EvalCommand : CliCommand
                 Terminal.Out.WriteLine(Format.Invariant($"{model.Name}: expected calibration error {error:F3}"));
         }
         return ExitCode.Done;
+    }
+
+    /// <summary>Refuses a table that would be written over what is read, or where nothing can be written.</summary>
+    private void CheckKept(string table, ParseResult parsed)
+    {
+        var roles = new FileRoles();
+        string data = parsed.GetValue(_data)!;
+        roles.Read(data, _data.Name);
+        // Folders of data are deep: a file that stands anywhere below them is taken for one of their samples.
+        if (File.Exists(table) && Path.GetFullPath(table).StartsWith(
+            Path.TrimEndingDirectorySeparator(Path.GetFullPath(data)) + Path.DirectorySeparatorChar,
+            StringComparison.Ordinal))
+            roles.Read(table, _data.Name);
+        foreach (Option<string?> option in _model.Files)
+            roles.Read(parsed.GetValue(option), option.Name);
+        roles.Write(table, _csv.Name);
+        AtomicFile.Check(table);
     }
 
     /// <summary>

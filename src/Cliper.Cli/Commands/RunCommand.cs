@@ -28,6 +28,11 @@ internal abstract class RunCommand : CliCommand
         Description = "Writes over a run that is in the folder already.",
     };
 
+    private readonly Option<bool> _print = new("--print-settings")
+    {
+        Description = "Prints every setting as JSON that --config reads back, and trains nothing.",
+    };
+
     private readonly SettingsOptions _settings;
 
     protected RunCommand(string name, string description, bool stages, Terminal terminal, CommonOptions common,
@@ -35,7 +40,7 @@ internal abstract class RunCommand : CliCommand
         : base(name, description, terminal, common, cancellation)
     {
         _settings = new SettingsOptions(stages);
-        foreach (Option option in new Option[] { _out, _resume, _overwrite }.Concat(_settings.All))
+        foreach (Option option in new Option[] { _out, _resume, _overwrite, _print }.Concat(_settings.All))
             Add(option);
     }
 
@@ -52,6 +57,12 @@ internal abstract class RunCommand : CliCommand
     /// <inheritdoc/>
     protected sealed override int Run(ParseResult parsed)
     {
+        if (parsed.GetValue(_print))
+        {
+            string? resumed = parsed.GetValue(_resume) is { } run ? ConfigOf(run) : null;
+            SettingsOutput.Write(Terminal, _settings.Preview(parsed, resumed));
+            return ExitCode.Done;
+        }
         Request request = Resolve(parsed);
         DateTime began = DateTime.UtcNow;
         using Device device = Common.OpenDevice(parsed);
@@ -76,13 +87,13 @@ internal abstract class RunCommand : CliCommand
                     TrainingRun.CheckKept(folder, file, "--config");
                 return new Request(_settings.Resolve(parsed), folder, false, parsed.GetValue(_overwrite));
             case (null, { } folder):
-                if (TrainingRun.FindConfig(folder) is not { } config)
-                    throw new SettingsException(
-                        $"{folder}: holds no config.json: --resume takes the folder of a run that --out has made");
-                return new Request(_settings.Resolve(parsed, config), folder, true, false);
+                return new Request(_settings.Resolve(parsed, ConfigOf(folder)), folder, true, false);
             default:
                 throw new SettingsException(
                     "give either --out, the folder of a new run, or --resume, that of an interrupted one");
         }
     }
+
+    private static string ConfigOf(string folder) => TrainingRun.FindConfig(folder) ?? throw new SettingsException(
+        $"{folder}: holds no config.json: --resume takes the folder of a run that --out has made");
 }

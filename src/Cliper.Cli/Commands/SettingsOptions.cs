@@ -22,6 +22,13 @@ internal sealed class SettingsOptions(bool stages)
         HelpName = "NAME",
     };
 
+    private readonly Option<string?> _protocol = new("--protocol")
+    {
+        Description = "Another form of the recipe's protocol: script or paper (rafdb), ial (dfew, ferv39k, afew: "
+            + "without clips of fewer than 16 frames).",
+        HelpName = "NAME",
+    };
+
     private readonly Option<string?> _config = new("--config")
     {
         Description = "JSON file of settings over the recipe's, such as a run's config.json.",
@@ -89,12 +96,23 @@ internal sealed class SettingsOptions(bool stages)
     /// <summary>All of them, to be added to a command.</summary>
     public IEnumerable<Option> All =>
         [
-            _recipe, _config, .. Values.Select(value => value.Option),
+            _recipe, .. stages ? [_protocol] : Array.Empty<Option>(), _config,
+            .. Values.Select(value => value.Option),
             .. stages ? [_balance, _stage] : Array.Empty<Option>(), _strict, _set,
         ];
 
     private IEnumerable<(Option<string?> Option, string[] Paths)> Values => stages ? [.. _values, .. _stageValues]
         : _values;
+
+    /// <summary>The settings that a command line gives, to be looked at: weights and data may be missing.</summary>
+    /// <inheritdoc cref="Resolve"/>
+    public TrainSettings Preview(ParseResult parsed, string? resumed)
+    {
+        TrainSettings settings = Layered(parsed, resumed);
+        bool begins = settings.Weights.Length + settings.Init.Length + settings.Pretrain.Epochs > 0;
+        (begins ? settings : settings with { Weights = "WEIGHTS" }).Check();
+        return settings.WithFullPaths();
+    }
 
     /// <summary>The settings of a run, checked.</summary>
     /// <param name="parsed">The command line.</param>
@@ -102,28 +120,45 @@ internal sealed class SettingsOptions(bool stages)
     /// <exception cref="SettingsException">Something is unknown, of the wrong kind or out of range.</exception>
     public TrainSettings Resolve(ParseResult parsed, string? resumed = null)
     {
+        TrainSettings settings = Layered(parsed, resumed);
+        settings.Check();
+        return settings.WithFullPaths();
+    }
+
+    /// <summary>The settings without those that --set gives, and these as they are written; nothing is
+    /// checked.</summary>
+    /// <exception cref="SettingsException">Something is unknown or of the wrong kind.</exception>
+    public (TrainSettings Settings, IReadOnlyList<(string Path, string Value)> Sets) Parts(ParseResult parsed) =>
+        (Layered(parsed, resumed: null, withSets: false).WithFullPaths(), [.. Sets(parsed)]);
+
+    private TrainSettings Layered(ParseResult parsed, string? resumed, bool withSets = true)
+    {
         string? recipe = parsed.GetValue(_recipe), file = parsed.GetValue(_config);
-        TrainSettings settings = recipe is not null ? Named(recipe)
+        TrainSettings settings = recipe is not null ? Named(recipe, parsed.GetValue(_protocol))
+            : parsed.GetValue(_protocol) is { } protocol ? throw new SettingsException(
+                $"--protocol {protocol} is a form of a recipe's protocol: give --recipe too")
             : resumed is not null ? TrainSettings.OfRun(resumed)
             : file is not null ? new TrainSettings()
             : throw new SettingsException(
             $"no settings: give --recipe ({string.Join(", ", Recipes.Names)}) or --config FILE");
         if (file is not null)
             settings = SettingsJson.Read(file, settings);
-        settings = SettingsJson.With(settings, Flags(parsed).Concat(Sets(parsed)));
+        settings = SettingsJson.With(settings, Flags(parsed).Concat(withSets ? Sets(parsed) : []));
         if (stages)
             settings = Only(parsed.GetValue(_stage), settings);
         if (resumed is not null)
             settings = settings with { SplitVersion = TrainSettings.OfRun(resumed).SplitVersion };
-        settings.Check();
-        return settings.WithFullPaths();
+        return settings;
     }
+
+    /// <summary>The option that gives single settings.</summary>
+    public Option<string[]> Set => _set;
 
     /// <summary>The file that --config names; null for none.</summary>
     public string? FileOf(ParseResult parsed) => parsed.GetValue(_config);
 
-    private static TrainSettings Named(string recipe) => Recipes.Names.Contains(recipe)
-        ? Recipes.Get(recipe)
+    private static TrainSettings Named(string recipe, string? protocol) => Recipes.Names.Contains(recipe)
+        ? Recipes.Get(recipe, protocol)
         : throw new SettingsException(
         $"no recipe '{recipe}'; there are {string.Join(", ", Recipes.Names)}{Suggestion.Hint(recipe, Recipes.Names)}");
 

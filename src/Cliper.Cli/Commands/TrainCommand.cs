@@ -34,7 +34,8 @@ internal sealed class TrainCommand : RunCommand
             Cancellation));
         using CliperModel model = result.Model;
         TrainOutput.Write(Terminal, request.Folder, result,
-            PaperResults.DataSetOf(result.DataFormat, request.Settings.Choices));
+            PaperResults.DataSetOf(result.DataFormat, request.Settings.Choices),
+            ProtocolRemarks.Of(request.Settings, result.DataFormat, model.Clip.Config));
         NextStep.Say(Terminal, "predict", "--model", request.Folder, "PICTURE");
     }
 }

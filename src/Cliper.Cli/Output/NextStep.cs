@@ -27,7 +27,7 @@ internal static class NextStep
     }
 
     /// <summary>A word as a shell reads it back.</summary>
-    private static string Quoted(string word) =>
+    internal static string Quoted(string word) =>
         word.All(letter => char.IsLetterOrDigit(letter) || "-_./:\\=+@,".Contains(letter, StringComparison.Ordinal))
             ? word : OperatingSystem.IsWindows() ? $"\"{word}\""
             : $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";

@@ -4,6 +4,7 @@ using Cliper.Model.Interpretation;
 using Cliper.Model.Prompts;
 using Cliper.Model.Reporting;
 using Cliper.Model.Runs;
+using Cliper.Model.Settings;
 using Cliper.Model.Stages;
 using Spectre.Console;
 
@@ -15,20 +16,22 @@ internal static class TrainOutput
     private const int WordsShown = 2;
 
     /// <summary>Writes the result to standard output.</summary>
-    public static void Write(Terminal terminal, string folder, TrainResult result, PaperDataSet? paper)
+    public static void Write(Terminal terminal, string folder, TrainResult result, PaperDataSet? paper,
+        IReadOnlyList<SettingRemark> remarks)
     {
         if (terminal.Json)
-            terminal.WriteJson(json => Write(json, folder, result, paper));
+            terminal.WriteJson(json => Write(json, folder, result, paper, remarks));
         else
-            WriteText(terminal, folder, result, paper);
+            WriteText(terminal, folder, result, paper, remarks);
     }
 
-    private static void Write(Utf8JsonWriter json, string folder, TrainResult result, PaperDataSet? paper)
+    private static void Write(Utf8JsonWriter json, string folder, TrainResult result, PaperDataSet? paper,
+        IReadOnlyList<SettingRemark> remarks)
     {
         json.WriteStartObject();
         json.WriteString("run", folder);
         EvaluationOutput.Write(json, result.Result);
-        WritePaper(json, paper);
+        WritePaper(json, paper, remarks);
         json.WriteNumber("bestEpoch", result.BestEpoch);
         foreach ((string name, Evaluation? evaluation) in new[] { ("zeroShot", result.ZeroShot),
             ("afterStage1", result.AfterStage1) })
@@ -60,7 +63,7 @@ internal static class TrainOutput
                 ("uarDeviation", result.Uar.Deviation) })
             EvaluationOutput.WriteNumber(json, name, value);
         json.WriteNumber("samples", result.Confusion.Samples);
-        WritePaper(json, result.Paper);
+        WritePaper(json, result.Paper, RemarksOf(result));
         json.WriteStartArray("folds");
         foreach (FoldResult fold in result.Folds)
         {
@@ -86,11 +89,12 @@ internal static class TrainOutput
         table.AddRow("standard deviation", Format.Percent(result.War.Deviation), Format.Percent(result.Uar.Deviation));
         AddPaper(table, result.Paper);
         terminal.Human.Write(table);
+        WriteRemarks(terminal, result.Paper, RemarksOf(result));
         terminal.Out.WriteLine($"run: {folder}, report: {Path.Combine(folder, "report.html")}");
     }
 
     /// <summary>Results of the paper on the same data set, as fractions like those of the run.</summary>
-    private static void WritePaper(Utf8JsonWriter json, PaperDataSet? dataSet)
+    private static void WritePaper(Utf8JsonWriter json, PaperDataSet? dataSet, IReadOnlyList<SettingRemark> remarks)
     {
         if (dataSet is not { } known)
             return;
@@ -99,7 +103,29 @@ internal static class TrainOutput
         json.WriteString("dataSet", PaperResults.Name(known));
         EvaluationOutput.WriteNumber(json, "war", paper.War / 100);
         EvaluationOutput.WriteNumber(json, "uar", paper.Uar / 100);
+        json.WriteStartArray("remarks");
+        foreach (SettingRemark remark in remarks)
+        {
+            json.WriteStartObject();
+            json.WriteString("setting", remark.Setting);
+            json.WriteString("text", remark.Text);
+            json.WriteBoolean("unknown", remark.IsUnknown);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
         json.WriteEndObject();
+    }
+
+    private static IReadOnlyList<SettingRemark> RemarksOf(FoldsResult result) => result.Folds[0].Result.Remarks ?? [];
+
+    /// <summary>Lines beside the paper's figure.</summary>
+    private static void WriteRemarks(Terminal terminal, PaperDataSet? dataSet, IReadOnlyList<SettingRemark> remarks)
+    {
+        if (dataSet is null || remarks.Count == 0)
+            return;
+        terminal.Out.WriteLine("beside the paper's figure:");
+        foreach (SettingRemark remark in remarks.OrderByDescending(remark => remark.IsUnknown))
+            terminal.Out.WriteLine($"- {remark}");
     }
 
     private static void AddPaper(Table table, PaperDataSet? dataSet)
@@ -111,7 +137,8 @@ internal static class TrainOutput
             Format.Percent(paper.War / 100), Format.Percent(paper.Uar / 100));
     }
 
-    private static void WriteText(Terminal terminal, string folder, TrainResult result, PaperDataSet? paper)
+    private static void WriteText(Terminal terminal, string folder, TrainResult result, PaperDataSet? paper,
+        IReadOnlyList<SettingRemark> remarks)
     {
         EvaluationOutput.Write(terminal, result.Result);
         Table table = new Table().Border(TableBorder.Simple).AddColumn(Markup.Escape($"on {result.Result.Split}"));
@@ -124,6 +151,7 @@ internal static class TrainOutput
                 table.AddRow(name, Format.Percent(evaluation.Confusion.War), Format.Percent(evaluation.Confusion.Uar));
         AddPaper(table, paper);
         terminal.Human.Write(table);
+        WriteRemarks(terminal, paper, remarks);
         WriteWords(terminal, result);
         terminal.Out.WriteLine($"run: {folder}, report: {Path.Combine(folder, "report.html")}");
     }

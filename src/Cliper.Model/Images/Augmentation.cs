@@ -26,19 +26,23 @@ public sealed record Augmentation
         Hue = 0.3f,
     };
 
-    /// <summary>The augmentation that the paper names: resized crop, flip, color jitter, random erasing.</summary>
+    /// <summary>
+    /// The augmentation that the paper names: resized crop, flip, color jitter, random erasing. The paper's strengths
+    /// are not known to us: these are the script's, which has the erasing in a line that is commented out.
+    /// </summary>
     public static Augmentation Paper { get; } = new()
     {
         Name = "paper",
         FromOriginal = true,
         BicubicCrop = true,
-        CropMin = 0.5f,
+        CropMin = 0.15f,
+        RatioMin = 0.3f,
+        RatioMax = 3.3f,
         Flip = 0.5f,
         Brightness = 0.4f,
-        Contrast = 0.4f,
-        Saturation = 0.4f,
-        Hue = 0.1f,
+        Hue = 0.3f,
         Erase = 0.5f,
+        EraseMax = 0.2f,
     };
 
     /// <summary>

@@ -6,6 +6,9 @@ namespace Cliper.Model.Prompts;
 /// <param name="Subclass">Index of the nearest descriptor of that class, 0 to M - 1.</param>
 public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
 {
+    /// <summary>Index of the nearest descriptor of each class, 0 to M - 1.</summary>
+    public IReadOnlyList<int> Nearest { get; init; } = [];
+
     /// <summary>
     /// CLIPER's prediction: the mean of a class's logits over its descriptors, softmax over the classes. Ties go to the
     /// lowest index.
@@ -30,7 +33,10 @@ public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
             total += value = MathF.Exp((value - largest) / temperature);
         foreach (ref float value in probabilities.AsSpan())
             value = (float)(value / total);
-        return new Prediction(best, probabilities, IndexOfMax(logits.Slice(best * subclasses, subclasses)));
+        var nearest = new int[probabilities.Length];
+        for (int k = 0; k < nearest.Length; k++)
+            nearest[k] = IndexOfMax(logits.Slice(k * subclasses, subclasses));
+        return new Prediction(best, probabilities, nearest[best]) { Nearest = nearest };
     }
 
     /// <summary>The class of the answer alone.</summary>

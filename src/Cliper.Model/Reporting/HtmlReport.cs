@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using Cliper.Model.Metrics;
+using Cliper.Model.Settings;
 
 namespace Cliper.Model.Reporting;
 
@@ -44,7 +45,7 @@ internal static partial class HtmlReport
 
         """).ToString();
 
-    private static Html Style()
+    internal static Html Style()
     {
         using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(StyleResource)
             ?? throw new InvalidOperationException($"{StyleResource} is not in the assembly");
@@ -180,7 +181,8 @@ internal static partial class HtmlReport
                 (baseline.Name, "own", baseline.Result.Uar * 100, baseline.Result.War * 100)),
             .. report.Paper is { } dataSet
                 ? PaperResults.For(dataSet).Select(paper =>
-                    (paper.Method, paper.FromCliper ? "paper" : "quoted", paper.Uar, (double?)paper.War))
+                    (paper.Note.Length > 0 ? $"{paper.Method} ({paper.Note})" : paper.Method,
+                        paper.FromCliper ? "paper" : "quoted", paper.Uar, (double?)paper.War))
                 : [],
         ];
         if (rows.Length == 1)
@@ -189,6 +191,7 @@ internal static partial class HtmlReport
             ? Html.Of($"""
                 <p class="hint">Published numbers on {PaperResults.Name(name)} are those of arXiv 2303.00193: measured by its
                 authors, or quoted by them (marked ·). They belong to full-size CLIP models and the official splits.</p>
+                {Remarks(report.PaperRemarks)}
                 """)
             : Html.Empty;
         return Html.Of($"""
@@ -199,6 +202,11 @@ internal static partial class HtmlReport
                 $"""<tr class="{row.Kind}"><th scope="row">{row.Name}{(row.Kind == "quoted" ? " ·" : "")}</th>{Bar(row.Uar / 100)}{Bar(row.War / 100)}</tr>"""))}</tbody></table></div></section>
             """);
     }
+
+    private static Html Remarks(IReadOnlyList<SettingRemark> remarks) => remarks.Count == 0 ? Html.Empty : Html.Of($"""
+        <ul class="notes">{remarks.OrderByDescending(remark => remark.IsUnknown).Select(remark => Html.Of(
+            $"""<li class="{(remark.IsUnknown ? "warning" : "note")}">{remark.ToString()}</li>"""))}</ul>
+        """);
 
     private static Html Settings(ReportModel report) => report.Settings.Count == 0 ? Html.Empty : Html.Of($"""
         <section><details><summary><h2>Settings</h2></summary>

@@ -1,6 +1,7 @@
 using Cliper.Model.Images;
 using Cliper.Model.Interpretation;
 using Cliper.Model.Metrics;
+using Cliper.Model.Settings;
 
 namespace Cliper.Model.Reporting;
 
@@ -39,6 +40,9 @@ internal sealed record ReportModel
 
     /// <summary>The data set whose published results stand beside the run's; null for none.</summary>
     public PaperDataSet? Paper { get; init; }
+
+    /// <summary>Where the run is not the paper's, and where the paper's value is not known to us.</summary>
+    public IReadOnlyList<SettingRemark> PaperRemarks { get; init; } = [];
 
     /// <summary>The learned descriptors by class, then descriptor.</summary>
     public IReadOnlyList<ReportDescriptor> Descriptors { get; init; } = [];

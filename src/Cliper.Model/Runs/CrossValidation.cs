@@ -128,10 +128,10 @@ public static class CrossValidation
         bool goOn = RunFolder.FindConfig(folder) is not null;
         TrainResult result = TrainingRun.Run(device, settings, folder, goOn, overwrite: true, progress, cancellation);
         using CliperModel model = result.Model;
-        return new FoldResult(settings.Fold, folder, RunResult.Of(result));
+        return new FoldResult(settings.Fold, folder, RunResult.Read(RunResult.PathIn(folder)));
     }
 
-    private static bool IsFinished(string folder) => File.Exists(RunResult.PathIn(folder))
+    internal static bool IsFinished(string folder) => File.Exists(RunResult.PathIn(folder))
         && !File.Exists(RunCheckpoints.BeginningPath(folder));
 
     /// <summary>Folds that were finished, and all of them once one has begun, keep their settings.</summary>
@@ -172,7 +172,7 @@ public static class CrossValidation
     }
 
     /// <summary>A mean over folds of different settings would be no figure of either.</summary>
-    private static void CheckSame(TrainSettings settings, string folder)
+    internal static void CheckSame(TrainSettings settings, string folder, string what = "fold")
     {
         string path = Path.Combine(folder, ConfigName);
         // A setting that is missing is as today, but for the rule of the splits, which files of version 0.1 lack.
@@ -180,8 +180,8 @@ public static class CrossValidation
         string? differs = SettingsJson.FirstDifference(settings, finished, Places);
         if (differs is not null)
             throw new SettingsException(
-                $"{folder}: this fold was finished with another {differs}; keep the setting, or remove the folder to "
-                + "run the fold again");
+                $"{folder}: this {what} was finished with another {differs}; keep the setting, or remove the folder to "
+                + $"run the {what} again");
     }
 
     private static IEnumerable<string> Table(FoldsResult all) =>

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Cliper.Model.Checkpoints;
+using Cliper.Model.Inference;
 using Cliper.Model.IO;
 using Cliper.Model.Settings;
 
@@ -10,7 +11,7 @@ internal sealed partial class RunFolder
 {
     /// <summary>Files of a run that stand in its folder, without its settings.</summary>
     private static readonly string[] Files =
-        ["result.json", "report.html", "folds.csv", "clip.safetensors", MetricsName, CsvName];
+        ["result.json", "report.html", "folds.csv", "clip.safetensors", MetricsName, CsvName, .. PredictionsFile.Names];
 
     /// <summary>The settings of the run in a folder, those of one that is only just beginning first; null where there
     /// is none.</summary>

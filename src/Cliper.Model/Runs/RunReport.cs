@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 using Cliper.Model.Images;
@@ -48,8 +47,9 @@ public static class RunReport
             Baselines = baselines,
             Notes = notes,
             History = history,
-            Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
+            Settings = SettingsJson.Flat(settings),
             Paper = PaperResults.DataSetOf(result.DataFormat, settings.Choices),
+            PaperRemarks = ProtocolRemarks.Of(settings, result.DataFormat, result.Model.Clip.Config),
             Descriptors = Descriptors(result, split),
             Mistakes = Mistakes(result, split),
         };
@@ -68,8 +68,9 @@ public static class RunReport
             Folds = [.. result.Folds.Select(fold =>
             new ReportFold(fold.Fold, $"{CrossValidation.NameOf(fold.Fold)}/report.html", fold.Result.Matrix))],
             Notes = notes,
-            Settings = Flatten(JsonNode.Parse(SettingsJson.Write(settings))!.AsObject(), ""),
+            Settings = SettingsJson.Flat(settings),
             Paper = result.Paper,
+            PaperRemarks = result.Folds[0].Result.Remarks ?? [],
         };
 
     /// <summary>
@@ -150,11 +151,4 @@ public static class RunReport
         return $"{tower}, {c.ImageSize} px; "
             + $"M = {model.Prompts.PromptsPerClass}" + (model.Prompts is Metd metd ? $", L = {metd.Tokens}" : "");
     }
-
-    private static List<KeyValuePair<string, string>> Flatten(JsonObject settings, string prefix) =>
-    [
-        .. settings.SelectMany(entry => entry.Value is JsonObject inner
-            ? Flatten(inner, $"{prefix}{entry.Key}.")
-            : [new KeyValuePair<string, string>(prefix + entry.Key, entry.Value?.ToJsonString() ?? "")]),
-    ];
 }

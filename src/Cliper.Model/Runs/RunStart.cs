@@ -32,8 +32,8 @@ internal sealed class RunStart : IDisposable
     /// <summary>Whether the run goes on from a checkpoint; one that was killed before its first begins again.</summary>
     public bool Resumes { get; private set; }
 
-    /// <summary>Edge of the images that the model takes.</summary>
-    public int ImageSize { get; private set; }
+    /// <summary>Configuration of the model's CLIP.</summary>
+    public ClipConfig Config { get; private set; } = null!;
 
     /// <summary>Takes the folder and checks it and the settings.</summary>
     /// <param name="settings">Checked settings.</param>
@@ -68,7 +68,8 @@ internal sealed class RunStart : IDisposable
                 CheckKind(settings, TrainSettings.OfRun(begun!), folder);
             ClipConfig config = start.Resumes ? start.CheckResumed(settings, TrainSettings.OfRun(begun!))
                 : CheckBeginning(settings);
-            start.ImageSize = config.ImageSize;
+            start.Config = config;
+            CheckMicroBatches(settings, config);
             DiskSpace.Check(folder, DiskSpace.NeededFor(config, settings));
             return start;
         }
@@ -105,7 +106,7 @@ internal sealed class RunStart : IDisposable
     }
 
     /// <summary>Opens what the run begins with, weights and tokenizer.</summary>
-    private static ClipConfig CheckBeginning(TrainSettings settings)
+    internal static ClipConfig CheckBeginning(TrainSettings settings)
     {
         string path = settings.Init.Length > 0 ? Checkpoint.Find(settings.Init) : settings.Weights;
         if (path.Length == 0)
@@ -123,6 +124,13 @@ internal sealed class RunStart : IDisposable
         if (_state is not null)
             CheckSamePast(settings, begun, _state, _folder);
         return reader.Config;
+    }
+
+    private static void CheckMicroBatches(TrainSettings settings, ClipConfig config)
+    {
+        foreach (TrainingStage stage in (TrainingStage[])[TrainingStage.Pretrain, TrainingStage.Stage2])
+            if (config.ResNetBlocks is not null && settings.Of(stage) is { Epochs: > 0, Accumulate: > 1 })
+                throw new SettingsException(GatheredStep.Refusal(stage));
     }
 
     private static void CheckKind(TrainSettings settings, TrainSettings begun, string folder)
@@ -175,12 +183,12 @@ internal sealed class RunStart : IDisposable
                 throw new SettingsException(
                     $"{folder}: {state.Epoch} epochs of {name} have been trained, more than {now.Epochs}: leave their "
                         + "number as it was");
-            if (state.Step > 0 && (now.BatchSize, now.Accumulate) != (then.BatchSize, then.Accumulate))
+            if (state.Step > 0 && now.BatchSize != then.BatchSize)
                 throw new SettingsException(string.Create(CultureInfo.InvariantCulture,
                     $"{folder}: the run stopped within epoch {state.Epoch + 1} of {name}, after {state.Step} steps of ")
-                    + string.Create(CultureInfo.InvariantCulture, $"{then.Accumulate} x {then.BatchSize} samples; ")
-                    + "with batches of another size some would come twice and others not at all: leave batchSize and "
-                    + "accumulate as they were");
+                    + string.Create(CultureInfo.InvariantCulture, $"{then.BatchSize} samples; ")
+                    + "with batches of another size some would come twice and others not at all: leave batchSize as it "
+                    + "was");
         }
         if (SettingsJson.FirstDifference(settings, begun, free) is { } differs)
             throw new SettingsException($"{folder}: the run "

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Cliper.Kernels.Memory;
+using Cliper.Model.Clip;
 using Cliper.Model.Metrics;
 using Cliper.Model.Reporting;
 using Cliper.Model.Settings;
@@ -40,14 +41,19 @@ public static class TrainingRun
         var notes = new List<ReportNote>();
         var messages = new Listener(progress, message => notes.Add(new ReportNote(message.Text, message.Warning)));
         using RunStart start = RunStart.Check(settings, folder, resume, overwrite);
-        TrainingData data = RunData.Open(settings, start.ImageSize, messages, cancellation);
+        foreach (SettingRemark remark in ProtocolRemarks.Of(settings, clip: start.Config))
+            progress.Report(new MessageEvent($"beside the paper: {remark}"));
+        TrainingData data = RunData.Open(settings, start.Config.ImageSize, messages, cancellation);
         var log = new Logger(messages);
         using var trainer = new Trainer(device, settings, data, folder, log);
         trainer.Load(start.Resumes);
         using RunFolder run = start.Open();
         log.Run = run;
+        // An interrupted part of the run has left its epochs' times.
+        double before = RunFolder.ReadMetrics(run.MetricsPath).Sum(row => row.Seconds ?? 0);
         TrainResult result = trainer.Run(start.Resumes, cancellation);
-        RunResult.Of(result).Write(RunResult.PathIn(folder));
+        RunResult.Of(result, settings, data, before + Stopwatch.GetElapsedTime(began).TotalSeconds)
+            .Write(RunResult.PathIn(folder));
         run.WriteReport(RunReport.Of(result, settings, data, notes, RunFolder.ReadMetrics(run.MetricsPath), device,
             Stopwatch.GetElapsedTime(began)));
         return result;
@@ -73,6 +79,13 @@ public static class TrainingRun
         log.Run = run;
         return trainer.Pretrain(start.Resumes, cancellation);
     }
+
+    /// <summary>Configuration of the CLIP that a run would begin with; null where the settings name none.</summary>
+    /// <param name="settings">The run's settings.</param>
+    /// <exception cref="InputException">Weights or checkpoint are missing or damaged.</exception>
+    public static ClipConfig? ClipOf(TrainSettings settings) =>
+        settings.Weights.Length + settings.Init.Length + settings.Pretrain.Epochs == 0 ? null
+            : RunStart.CheckBeginning(settings);
 
     /// <summary>Path of the settings of the run in a folder; null where there is none.</summary>
     /// <param name="folder">The folder.</param>

@@ -1,4 +1,5 @@
 using Cliper.Model.DataSets;
+using Cliper.Model.Samples;
 using Cliper.Model.SyntheticFaces;
 
 namespace Cliper.Model.Settings;
@@ -6,12 +7,21 @@ namespace Cliper.Model.Settings;
 /// <summary>Settings by name: the paper's protocols and those that run from nothing on a CPU.</summary>
 public static class Recipes
 {
+    private const string ScriptProtocol = "script", PaperProtocol = "paper", IalProtocol = "ial";
+
+    // IAL leaves clips of fewer frames than it samples out of training and test.
+    private const int IalFrames = 16;
+
+    private static readonly string[] Published = ["rafdb", "affectnet7", "affectnet8", "dfew", "ferv39k", "afew"];
+
     private static readonly string[] Captions =
     [
         "a photo of a {} face.", "a {} expression.", "this person looks {}.", "a portrait of a {} person.",
         "the face shows {}.", "an ID photo of a {} person.",
     ];
 
+    // The authors' script for RAF-DB: its rates, 57 epochs (it counts from 1 to 60 and spends two on stage 1), restarts
+    // that move once an epoch, and its augmentation.
     private static readonly StageSettings PaperStage1 = new()
     {
         Epochs = 2,
@@ -23,9 +33,9 @@ public static class Recipes
         Augmentation = "script",
     };
 
-    private static readonly StageSettings PaperStage2 = new()
+    private static readonly StageSettings ScriptStage2 = new()
     {
-        Epochs = 50,
+        Epochs = 57,
         BatchSize = 128,
         LearningRate = 5e-6f,
         Schedule = ScheduleKind.CosineRestarts,
@@ -35,11 +45,12 @@ public static class Recipes
         Augmentation = "script",
     };
 
-    // The script trains on RAF-DB alone. For the other data sets the paper decides: its augmentation, a plain cosine.
+    // The paper: its 50 epochs and its four augmentations, and a plain cosine. ProtocolRemarks says what of this is
+    // not known to us.
     private static readonly StageSettings PublishedStage1 = PaperStage1 with { Augmentation = "paper" };
 
     private static readonly StageSettings PublishedStage2 =
-        PaperStage2 with { Schedule = ScheduleKind.Cosine, Augmentation = "paper" };
+        ScriptStage2 with { Epochs = 50, Schedule = ScheduleKind.Cosine, Augmentation = "paper" };
 
     private static readonly ClipShape SmallShape = new()
     {
@@ -71,13 +82,15 @@ public static class Recipes
 
     private static readonly Dictionary<string, TrainSettings> ByName = new()
     {
-        // CLIPER.md sections 3 and 4; augmentation in the order of the authors' script.
         ["rafdb"] = new TrainSettings
         {
             Recipe = "rafdb",
+            Protocol = ScriptProtocol,
             DataSet = "rafdb",
+            DropLast = false,
+            DropDuplicates = false,
             Stage1 = PaperStage1,
-            Stage2 = PaperStage2,
+            Stage2 = ScriptStage2,
         },
         ["affectnet7"] = AffectNet(7),
         ["affectnet8"] = AffectNet(8),
@@ -199,14 +212,48 @@ public static class Recipes
     private static readonly Dictionary<string, string> PaperInits =
         new() { ["afew"] = "a model trained on DFEW's fold 1" };
 
+    /// <summary>Other forms of a recipe's protocol, by recipe and name.</summary>
+    private static readonly Dictionary<(string Recipe, string Protocol), Func<TrainSettings, TrainSettings>> Protocols =
+        new()
+        {
+            [("rafdb", ScriptProtocol)] = settings => settings,
+            [("rafdb", PaperProtocol)] = settings => settings with
+            {
+                Temperature = 0.01f,
+                Stage1 = PublishedStage1,
+                Stage2 = PublishedStage2,
+            },
+            [("dfew", IalProtocol)] = WithoutShortClips,
+            [("ferv39k", IalProtocol)] = WithoutShortClips,
+            [("afew", IalProtocol)] = WithoutShortClips,
+        };
+
     /// <summary>Names of the recipes.</summary>
     public static IReadOnlyCollection<string> Names => ByName.Keys;
 
     /// <summary>The settings of a recipe.</summary>
-    /// <exception cref="SettingsException">There is no such recipe.</exception>
-    public static TrainSettings Get(string name) => ByName.TryGetValue(name, out TrainSettings? settings)
-        ? settings
-        : throw new SettingsException($"no recipe '{name}'; there are {string.Join(", ", Names)}");
+    /// <param name="name">Name of the recipe.</param>
+    /// <param name="protocol">One of <see cref="ProtocolsOf"/>; null or empty for the recipe as it is.</param>
+    /// <exception cref="SettingsException">There is no such recipe, or it has no such protocol.</exception>
+    public static TrainSettings Get(string name, string? protocol = null)
+    {
+        if (!ByName.TryGetValue(name, out TrainSettings? settings))
+            throw new SettingsException($"no recipe '{name}'; there are {string.Join(", ", Names)}");
+        if (string.IsNullOrEmpty(protocol))
+            return settings;
+        return Protocols.TryGetValue((name, protocol), out Func<TrainSettings, TrainSettings>? change)
+            ? change(settings) with { Protocol = protocol }
+            : throw new SettingsException($"the recipe {name} has no protocol '{protocol}'; "
+                + (ProtocolsOf(name) is { Count: > 0 } known ? $"it has {string.Join(" and ", known)}"
+                    : "it has one form"));
+    }
+
+    /// <summary>Names of the forms that a recipe's protocol has; empty for one form alone.</summary>
+    public static IReadOnlyList<string> ProtocolsOf(string recipe) =>
+        [.. Protocols.Keys.Where(key => key.Recipe == recipe).Select(key => key.Protocol)];
+
+    /// <summary>Whether a recipe is one of the paper's protocols.</summary>
+    public static bool IsPublished(string recipe) => Published.Contains(recipe);
 
     /// <summary>The model that the paper begins a recipe's training with, in words; null where it begins with a
     /// CLIP.</summary>
@@ -220,17 +267,25 @@ public static class Recipes
         DataSet = "affectnet",
         Choices = new DataChoices { AffectNetClasses = classes },
         Balanced = true,
+        DropLast = false,
+        DropDuplicates = false,
         Stage1 = PublishedStage1,
         Stage2 = PublishedStage2,
     };
 
-    /// <summary>Videos: 16 frames a clip, 48 clips a step.</summary>
+    /// <summary>Videos: 16 frames a clip, 48 clips a step; short clips as IAL and Former-DFER have them, which the
+    /// paper follows.</summary>
     private static TrainSettings Clips(string name) => new()
     {
         Recipe = name,
         DataSet = name,
-        Frames = 16,
+        Frames = IalFrames,
+        ShortClips = ShortClips.RepeatFirst,
+        DropDuplicates = false,
         Stage1 = PublishedStage1 with { Epochs = 1, BatchSize = 48 },
         Stage2 = PublishedStage2 with { Epochs = 36, BatchSize = 48 },
     };
+
+    private static TrainSettings WithoutShortClips(TrainSettings settings) =>
+        settings with { Choices = settings.Choices with { MinFrames = IalFrames } };
 }

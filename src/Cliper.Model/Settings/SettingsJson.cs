@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -28,6 +29,16 @@ public static class SettingsJson
     /// <summary>Every setting, indented, for config.json.</summary>
     public static string Write(TrainSettings settings) => JsonSerializer.Serialize(settings, Type) + "\n";
 
+    /// <summary>Every single setting: its path, such as "stage2.epochs", and its value as JSON.</summary>
+    public static IReadOnlyList<KeyValuePair<string, string>> Flat<T>(T settings) where T : notnull
+    {
+        return [.. Of(ToNode(settings), "")];
+
+        static IEnumerable<KeyValuePair<string, string>> Of(JsonObject all, string prefix) =>
+            all.SelectMany(pair => pair.Value is JsonObject inner ? Of(inner, $"{prefix}{pair.Key}.")
+                : [KeyValuePair.Create(prefix + pair.Key, pair.Value?.ToJsonString() ?? "")]);
+    }
+
     /// <summary>The settings in a file that <see cref="Write"/> wrote, or a part of them over
     /// <paramref name="defaults"/>.</summary>
     /// <exception cref="SettingsException">The file is missing, no JSON object, or holds something unknown.</exception>
@@ -44,6 +55,15 @@ public static class SettingsJson
         }
         return Parse(text, path, defaults);
     }
+
+    /// <summary>Whether a settings file that <see cref="Read"/> has read names a setting at its outermost
+    /// level.</summary>
+    internal static bool Names(string path, string setting) => JsonNode.Parse(RegularFile.ReadText(path),
+        documentOptions: new JsonDocumentOptions
+        {
+            CommentHandling = JsonCommentHandling.Skip,
+            AllowTrailingCommas = true,
+        }) is JsonObject all && all.ContainsKey(setting);
 
     /// <summary>The settings in <paramref name="text"/> over <paramref name="defaults"/>.</summary>
     /// <param name="text">A JSON object; comments and trailing commas are allowed.</param>
@@ -132,7 +152,7 @@ public static class SettingsJson
         {
             string name = NameOf(target, given);
             if (!target.ContainsKey(name))
-                throw new SettingsException($"{origin}: unknown setting '{prefix}{name}'" +
+                throw new SettingsException($"{origin}: unknown setting {ForeignText.Quote(prefix + name)}" +
                     Suggestion.Hint(name, target.Select(known => known.Key)));
             if (target[name] is JsonObject inner && value is JsonObject innerLayer)
                 Overlay(inner, innerLayer, $"{prefix}{name}.", origin);
@@ -190,10 +210,15 @@ public static class SettingsJson
             holder?.Properties.FirstOrDefault(property => property.Name == name) is { } property
                 ? Type.Options.GetTypeInfo(property.PropertyType) : null)?.Type;
 
+    /// <summary>A value of an enumeration as JSON has it.</summary>
+    private static string NameOf(Type type, string name) =>
+        type.GetField(name)!.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name
+        ?? JsonNamingPolicy.CamelCase.ConvertName(name);
+
     private static string Describe(Type? type) => type switch
     {
         null => "another kind of value",
-        { IsEnum: true } => string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName)),
+        { IsEnum: true } => string.Join(", ", Enum.GetNames(type).Select(name => NameOf(type, name))),
         _ when type == typeof(bool) => "true or false",
         _ when type == typeof(string) => "a text",
         _ when type == typeof(float) || type == typeof(double) => "a number",

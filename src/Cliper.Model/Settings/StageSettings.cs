@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Cliper.Model.Settings;
 
 /// <summary>How a learning rate changes over a stage.</summary>
@@ -15,13 +17,25 @@ public enum ScheduleKind
     CosineRestarts,
 }
 
+/// <summary>Rules by which a step changes the weights.</summary>
+public enum OptimizerKind
+{
+    /// <summary>AdamW in fp32, whatever the precision of the products.</summary>
+    [JsonStringEnumMemberName("adamw")]
+    AdamW,
+
+    /// <summary>AdamW as the authors run it: weights and moments are rounded to fp16 after each operation.</summary>
+    [JsonStringEnumMemberName("adamw-half")]
+    AdamWHalf,
+}
+
 /// <summary>Settings of one stage of training: pre-training, stage 1 or stage 2.</summary>
 public sealed record StageSettings
 {
     /// <summary>Passes over the training split; 0 leaves the stage out.</summary>
     public int Epochs { get; init; }
 
-    /// <summary>Samples (images or clips) a step.</summary>
+    /// <summary>Samples (images or clips) a step, all its micro-batches together.</summary>
     public int BatchSize { get; init; } = 128;
 
     /// <summary>Peak learning rate.</summary>
@@ -35,6 +49,9 @@ public sealed record StageSettings
 
     /// <summary>Epochs (fractions allowed) in which the rate grows linearly from zero.</summary>
     public float WarmUpEpochs { get; init; }
+
+    /// <summary>Rule by which a step changes the weights.</summary>
+    public OptimizerKind Optimizer { get; init; }
 
     /// <summary>AdamW's decoupled weight decay.</summary>
     public float WeightDecay { get; init; }
@@ -51,7 +68,8 @@ public sealed record StageSettings
     /// <summary>Largest global gradient norm; 0 for no limit.</summary>
     public float MaxGradientNorm { get; init; }
 
-    /// <summary>Micro-batches whose gradients add up to one step.</summary>
+    /// <summary>Micro-batches that a step is divided into: less memory, a forward pass more. Divides
+    /// <see cref="BatchSize"/>.</summary>
     public int Accumulate { get; init; } = 1;
 
     /// <summary>Name of the augmentation: none, light, strong, script or paper.</summary>

@@ -8,23 +8,6 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Settings;
 
-/// <summary>Which epoch's model a run ends with.</summary>
-public enum Selection
-{
-    /// <summary>The last one's.</summary>
-    Last,
-
-    /// <summary>The one with the best WAR on a validation split, or on a part of the training split held out for
-    /// it.</summary>
-    BestOnValidation,
-
-    /// <summary>
-    /// The one with the best WAR on the test split, as the authors' script picks it. The result then has seen the test
-    /// labels, and the report says so.
-    /// </summary>
-    BestOnTest,
-}
-
 /// <summary>
 /// All that decides a run's result. Written to the run's config.json; the same settings, data and device give the same
 /// bits.
@@ -39,6 +22,10 @@ public sealed record TrainSettings
 
     /// <summary>Name of the recipe that the settings began as.</summary>
     public string Recipe { get; init; } = CustomRecipe;
+
+    /// <summary>Which form of its protocol the recipe has, one of <see cref="Recipes.ProtocolsOf"/>; empty for recipes
+    /// with one form alone.</summary>
+    public string Protocol { get; init; } = "";
 
     /// <summary>Whether the run makes a CLIP alone; null in files of version 0.1, which do not say it. Set by the
     /// program.</summary>
@@ -108,6 +95,9 @@ public sealed record TrainSettings
     /// <summary>Weight of subclasses that no sample of a batch is nearest to.</summary>
     public EmptySubclasses EmptySubclasses { get; init; }
 
+    /// <summary>Parts of CLIPER's loss.</summary>
+    public LossSettings Loss { get; init; } = new();
+
     /// <summary>Frames of a clip; 1 for images.</summary>
     public int Frames { get; init; } = 1;
 
@@ -120,6 +110,12 @@ public sealed record TrainSettings
 
     /// <summary>Whether epochs draw every class alike, samples of rare classes more than once.</summary>
     public bool Balanced { get; init; }
+
+    /// <summary>
+    /// Whether an epoch leaves out its last batch where that is smaller than the others, as IAL and DFER-CLIP do; the
+    /// authors' script for RAF-DB keeps it. A split smaller than a batch is one batch either way.
+    /// </summary>
+    public bool DropLast { get; init; } = true;
 
     /// <summary>
     /// Factor tau of the log frequencies that stages 1 and 2 add to the logits of the classes: 0 for none, 1 for
@@ -146,7 +142,10 @@ public sealed record TrainSettings
     /// <see cref="DataSetOptions.SplitVersion"/>.</summary>
     public int SplitVersion { get; init; } = DataSetOptions.PresentSplits;
 
-    /// <summary>Leaves training samples out that stand in another split too, exactly or nearly.</summary>
+    /// <summary>
+    /// Leaves training samples out that stand in another split too, exactly or nearly. The published recipes keep them,
+    /// so that the protocol's counts are what is trained on.
+    /// </summary>
     public bool DropDuplicates { get; init; } = true;
 
     /// <summary>Makes an unreadable image an error instead of leaving it out.</summary>
@@ -183,10 +182,25 @@ public sealed record TrainSettings
     /// <summary>Fine-tunes the image tower; descriptors and text tower frozen.</summary>
     public StageSettings Stage2 { get; init; } = new();
 
-    /// <summary>The settings that a run was begun with. Runs of version 0.1 say nothing of how they split.</summary>
+    /// <summary>
+    /// The settings that a run was begun with. Runs of version 0.1 say nothing of how they split, and their batch size
+    /// is that of a micro-batch.
+    /// </summary>
     /// <param name="path">The run's config.json.</param>
     /// <exception cref="SettingsException">It is missing, no JSON object, or holds something unknown.</exception>
-    public static TrainSettings OfRun(string path) => SettingsJson.Read(path, new TrainSettings { SplitVersion = 1 });
+    public static TrainSettings OfRun(string path)
+    {
+        TrainSettings run = SettingsJson.Read(path, new TrainSettings { SplitVersion = 1 });
+        return SettingsJson.Names(path, "dropLast") ? run : run with
+        {
+            Pretrain = WholeSteps(run.Pretrain),
+            Stage1 = WholeSteps(run.Stage1),
+            Stage2 = WholeSteps(run.Stage2),
+        };
+
+        static StageSettings WholeSteps(StageSettings stage) =>
+            stage with { BatchSize = stage.BatchSize * stage.Accumulate };
+    }
 
     /// <summary>Settings of a stage.</summary>
     public StageSettings Of(TrainingStage stage) => stage switch
@@ -267,7 +281,7 @@ public sealed record TrainSettings
         Range(stage.LabelSmoothing, 0, 0.9, $"{name}.labelSmoothing");
         if (stage.LabelSmoothing > 0 && name != TrainingStage.Pretrain.Name())
             throw new SettingsException($"{name}.labelSmoothing is {stage.LabelSmoothing}; only pre-training has it");
-        Range(stage.Accumulate, 1, 65_536, $"{name}.accumulate");
+        Range(stage.Accumulate, 1, stage.BatchSize, $"{name}.accumulate");
     }
 
     private static void Range(double value, double low, double high, string name)

@@ -9,7 +9,7 @@ namespace Cliper.Model.Stages;
 /// images and of weights that move, so the share is a curve to look at and no measurement.
 /// </summary>
 /// <param name="device">Device of the logits.</param>
-/// <param name="samples">Most samples of a step, all its micro-batches together.</param>
+/// <param name="samples">Most samples of a step.</param>
 /// <param name="classes">Number of classes, K.</param>
 /// <param name="promptsPerClass">Prompts a class, M.</param>
 internal sealed class AnswerCounter(Device device, int samples, int classes, int promptsPerClass) : IDisposable
@@ -18,7 +18,7 @@ internal sealed class AnswerCounter(Device device, int samples, int classes, int
     private readonly List<int> _labels = [];
     private long _queued;
 
-    /// <summary>Keeps the logits of a micro-batch; waits for nothing.</summary>
+    /// <summary>Keeps the logits of a batch; waits for nothing.</summary>
     /// <param name="logits">[samples, K * M], fp32.</param>
     public void Queue(Tensor logits)
     {
@@ -27,7 +27,7 @@ internal sealed class AnswerCounter(Device device, int samples, int classes, int
         _queued += values;
     }
 
-    /// <summary>Keeps the labels of a micro-batch.</summary>
+    /// <summary>Keeps the labels of a batch.</summary>
     /// <param name="labels">One a sample.</param>
     public void Add(ReadOnlySpan<int> labels) => _labels.AddRange(labels);
 

@@ -6,11 +6,10 @@ namespace Cliper.Model.Stages;
 internal static class EpochSummary
 {
     /// <summary>The sums with one more step.</summary>
-    public static EpochSums After(this EpochSums sums, StageLoop.StepSums step, int microBatches, bool skipped,
-        TimeSpan took,
-        TimeSpan waited) => new(
-        sums.Loss + step.Loss / microBatches, sums.Fine + (step.Fine ?? 0) / microBatches,
-        sums.Margin + (step.Margin ?? 0) / microBatches, sums.HasParts || step.Fine is not null, sums.Steps + 1,
+    public static EpochSums After(this EpochSums sums, StageLoop.StepSums step, bool skipped,
+        TimeSpan took, TimeSpan waited) => new(
+        sums.Loss + step.Loss, sums.Fine + (step.Fine ?? 0),
+        sums.Margin + (step.Margin ?? 0), sums.HasParts || step.Fine is not null, sums.Steps + 1,
         sums.Skipped + (skipped ? 1 : 0), sums.Images + step.Images, sums.Seconds + took.TotalSeconds,
         sums.Waited + waited.TotalSeconds)
         { Correct = sums.Correct + step.Correct, Answered = sums.Answered + step.Answered };

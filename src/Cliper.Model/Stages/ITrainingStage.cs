@@ -43,8 +43,29 @@ internal interface ITrainingStage
     StepLoss Loss(Tape tape, Batch batch, int epoch);
 }
 
+/// <summary>
+/// A stage whose loss takes the images by their features alone, so that a step's images can be encoded in parts and
+/// their loss still be that of the whole batch: see <see cref="GatheredStep"/>.
+/// </summary>
+internal interface IFeatureStage : ITrainingStage
+{
+    /// <summary>Computes the features of images or clips.</summary>
+    /// <param name="tape">The tape of the step, or of a part of it.</param>
+    /// <param name="images">Input of the image tower, samples * frames.</param>
+    /// <param name="frames">Frames of each sample.</param>
+    /// <returns>[samples, D], not normalized.</returns>
+    Tensor Features(Tape tape, Tensor images, int frames);
+
+    /// <summary>Computes the loss of a batch.</summary>
+    /// <param name="tape">The tape of the step.</param>
+    /// <param name="features">Features of the batch's samples.</param>
+    /// <param name="batch">The samples.</param>
+    /// <param name="epoch">The epoch, from 0.</param>
+    StepLoss Loss(Tape tape, Tensor features, Batch batch, int epoch);
+}
+
 /// <summary>Contrastive pre-training of both towers on images and their captions.</summary>
-internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, TrainingData data) : ITrainingStage
+internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, TrainingData data) : IFeatureStage
 {
     public TrainingStage Stage => TrainingStage.Pretrain;
 
@@ -54,19 +75,23 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
 
     public StageEvaluation Evaluation => StageEvaluation.ZeroShot;
 
-    public StepLoss Loss(Tape tape, Batch batch, int epoch)
+    public StepLoss Loss(Tape tape, Batch batch, int epoch) =>
+        Loss(tape, Features(tape, batch.TakePixels(tape), batch.Frames), batch, epoch);
+
+    public Tensor Features(Tape tape, Tensor images, int frames) => model.ImageFeatures(tape, images, frames);
+
+    public StepLoss Loss(Tape tape, Tensor features, Batch batch, int epoch)
     {
         ContrastiveLoss.LimitScale(model.Clip);
         IReadOnlyList<int[]> captions = [.. data.CaptionsOf(batch, epoch)
             .Select(caption => tokenizer.Encode(caption, model.Clip.Config.ContextLength))];
-        Tensor features = model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames);
         return new StepLoss(ContrastiveLoss.Of(tape, model.Clip, features, captions,
             data.Settings.Pretrain.LabelSmoothing), null);
     }
 }
 
 /// <summary>CLIPER's stage 1: the prompt learner is trained against features of the frozen image tower.</summary>
-internal sealed class PromptStage(CliperModel model, StageLoss objective) : ITrainingStage
+internal sealed class PromptStage(CliperModel model, StageLoss objective) : IFeatureStage
 {
     public TrainingStage Stage => TrainingStage.Stage1;
 
@@ -76,19 +101,24 @@ internal sealed class PromptStage(CliperModel model, StageLoss objective) : ITra
 
     public StageEvaluation Evaluation => StageEvaluation.None;
 
-    public StepLoss Loss(Tape tape, Batch batch, int epoch)
+    public StepLoss Loss(Tape tape, Batch batch, int epoch) =>
+        Loss(tape, Features(tape, batch.TakePixels(tape), batch.Frames), batch, epoch);
+
+    public Tensor Features(Tape tape, Tensor images, int frames)
     {
         // The frozen image tower needs no tape: nothing of it is kept.
-        Tensor features = tape.New(new Shape(batch.Count, model.Clip.Config.EmbedSize));
-        using (var frozen = new Tape(tape.Device, recording: false))
-            tape.Device.Copy(model.ImageFeatures(frozen, batch.TakePixels(frozen), batch.Frames).Data, features.Data);
-        Tensor logits = model.Logits(tape, features, model.ClassFeatures(tape));
-        return objective.Of(tape, model.Prompts, logits, batch.Labels.AsSpan(0, batch.Count));
+        Tensor features = tape.New(new Shape(images.Shape[0] / frames, model.Clip.Config.EmbedSize));
+        using var frozen = new Tape(tape.Device, recording: false);
+        tape.Device.Copy(model.ImageFeatures(frozen, images, frames).Data, features.Data);
+        return features;
     }
+
+    public StepLoss Loss(Tape tape, Tensor features, Batch batch, int epoch) => objective.Of(tape, model.Prompts,
+        model.Logits(tape, features, model.ClassFeatures(tape)), batch.Labels.AsSpan(0, batch.Count));
 }
 
 /// <summary>CLIPER's stage 2: the image tower is fine-tuned against class features that no longer change.</summary>
-internal sealed class ImageTowerStage : ITrainingStage, IDisposable
+internal sealed class ImageTowerStage : IFeatureStage, IDisposable
 {
     private readonly CliperModel _model;
     private readonly StageLoss _objective;
@@ -117,11 +147,13 @@ internal sealed class ImageTowerStage : ITrainingStage, IDisposable
 
     public StageEvaluation Evaluation => StageEvaluation.Prompts;
 
-    public StepLoss Loss(Tape tape, Batch batch, int epoch)
-    {
-        Tensor logits = _model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, _classFeatures);
-        return _objective.Of(tape, _model.Prompts, logits, batch.Labels.AsSpan(0, batch.Count));
-    }
+    public StepLoss Loss(Tape tape, Batch batch, int epoch) =>
+        Loss(tape, Features(tape, batch.TakePixels(tape), batch.Frames), batch, epoch);
+
+    public Tensor Features(Tape tape, Tensor images, int frames) => _model.ImageFeatures(tape, images, frames);
+
+    public StepLoss Loss(Tape tape, Tensor features, Batch batch, int epoch) => _objective.Of(tape, _model.Prompts,
+        _model.Logits(tape, features, _classFeatures), batch.Labels.AsSpan(0, batch.Count));
 
     public void Dispose() => _tape.Dispose();
 }

@@ -3,12 +3,13 @@ using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
+using Cliper.Model.Clip;
 using Cliper.Model.Loading;
 using Cliper.Model.Settings;
 
 namespace Cliper.Model.Stages;
 
-/// <summary>Loss of a micro-batch.</summary>
+/// <summary>Loss of a batch.</summary>
 /// <param name="Total">The loss, [1].</param>
 /// <param name="Parts">Its two parts, [2]; null for a loss that has none.</param>
 internal readonly record struct StepLoss(Tensor Total, Tensor? Parts)
@@ -30,16 +31,15 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
 {
     private const double RateWindowSeconds = 5;
 
-    // A micro-batch gives three numbers: the loss and its two parts.
+    // A step gives three numbers: the loss and its two parts.
     private const int Losses = 3;
 
     private readonly WarmUpSchedule _schedule = ScheduleOf(settings);
     private readonly GradientClipping _clipping =
         new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
-    private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
+    private readonly DeviceArray _losses = device.Allocate(Losses);
     private bool _hasParts;
     private float _lastNorm, _lastRate;
-    private BufferSnapshot? _snapshot;
 
     /// <summary>The stage.</summary>
     public TrainingStage Stage => stage;
@@ -53,9 +53,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <summary>Dynamic loss scaling, which keeps fp16 gradients within their range.</summary>
     public LossScaler Scaler { get; } = LossScaler.For(device);
 
-    /// <summary>Tensors that the loss itself updates, such as running statistics: they go back to where they were when
-    /// a step ends between its micro-batches.</summary>
-    public IReadOnlyList<Tensor> Buffers { get; init; } = [];
+    /// <summary>The stage, where its settings ask for micro-batches; null where a step is one batch.</summary>
+    public IFeatureStage? Divided { get; init; }
 
     /// <summary>Counts right answers; null where the loss has no classes. The loop disposes it.</summary>
     public AnswerCounter? Answers { get; init; }
@@ -73,69 +72,53 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// Runs to the end of the last epoch.
     /// </summary>
     /// <param name="loader">The training data.</param>
-    /// <param name="loss">Builds a micro-batch's loss; also given the epoch.</param>
+    /// <param name="loss">Builds a batch's loss; also given the epoch.</param>
     /// <param name="progress">Receives every step.</param>
     /// <param name="epochEnded">Given the epoch's summary, without an evaluation; <see cref="Epoch"/> and
     /// <see cref="Step"/> still stand at its end, so that a run that is interrupted in there comes back to it.</param>
-    /// <param name="cancellation">When it is asked for, a step whose update has begun is ended first; one that still
-    /// gathers micro-batches counts as not begun.</param>
+    /// <param name="cancellation">When it is asked for, a step is ended first; one that still computes its
+    /// micro-batches counts as not begun.</param>
     /// <exception cref="OperationCanceledException">Canceled; <see cref="Epoch"/> and <see cref="Step"/> say
     /// where.</exception>
     /// <exception cref="NotFiniteNumberException">The training has diverged; the message names the step.</exception>
     public void Run(BatchLoader loader, Func<Tape, Batch, int, StepLoss> loss, IProgress<TrainEvent> progress,
         Action<EpochEvent> epochEnded, CancellationToken cancellation)
     {
-        int steps = (loader.BatchesPerEpoch + settings.Accumulate - 1) / settings.Accumulate;
+        int steps = loader.BatchesPerEpoch;
         var window = new RateWindow(RateWindowSeconds);
-        if (settings.Accumulate > 1 && Buffers.Count > 0)
-            _snapshot ??= new BufferSnapshot(device, Buffers);
         for (; Epoch < settings.Epochs; Epoch++, Step = 0, Sums = default)
         {
             long stepBegan = Stopwatch.GetTimestamp();
             TimeSpan waitedAtStep = loader.Waited;
-            using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step * settings.Accumulate, cancellation)
-                .GetEnumerator();
+            using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step, cancellation).GetEnumerator();
             Batch? next = Next(batches);
             try
             {
                 while (Step < steps && next is not null)
                 {
-                    int microBatches = Math.Min(settings.Accumulate,
-                        loader.BatchesPerEpoch - Step * settings.Accumulate), taken = 0, images = 0,
-                        samples = 0;
+                    int samples = next.Count, images = next.Count * next.Frames;
                     float rate = RateAt(Epoch + (double)Step / steps);
-                    bool updated = false;
-                    _snapshot?.Take();
-                    for (; taken < microBatches && next is not null; taken++)
-                    {
-                        using (Batch current = next)
-                            device.RunStep(() =>
-                            {
-                                Queue(current, loss, taken, 1f / microBatches);
-                                if (updated = taken + 1 == microBatches)
-                                    Update(rate);
-                            });
-                        Answers?.Add(next.Labels.AsSpan(0, next.Count));
-                        samples += next.Count;
-                        images += next.Count * next.Frames;
-                        next = updated ? NextUnlessCanceled(batches) : NextOfStep(batches);
-                    }
-                    if (!updated)
-                        device.RunStep(() => Update(rate));
-                    StepSums sums = Read(taken, images, samples);
+                    using (Batch current = next)
+                        device.RunStep(() =>
+                        {
+                            Queue(current, loss, cancellation);
+                            Update(rate);
+                        });
+                    Answers?.Add(next.Labels.AsSpan(0, next.Count));
+                    next = NextUnlessCanceled(batches);
+                    StepSums sums = Read(images, samples);
                     GradientClipping.Measurement gradient = _clipping.Read();
-                    CheckFinite(sums.Loss / microBatches, gradient, rate, steps);
+                    CheckFinite(sums.Loss, gradient, rate, steps);
                     Scaler.Update(gradient.IsFinite);
                     if (!gradient.IsFinite)
                         Optimizer.TakeBack();
                     Step++;
                     TimeSpan took = Stopwatch.GetElapsedTime(stepBegan), waited = loader.Waited - waitedAtStep;
                     (stepBegan, waitedAtStep) = (Stopwatch.GetTimestamp(), loader.Waited);
-                    Sums = Sums.After(sums, microBatches, !gradient.IsFinite, took, waited);
+                    Sums = Sums.After(sums, !gradient.IsFinite, took, waited);
                     window.Add(sums.Images, took, waited);
                     progress.Report(new StepEvent(stage, Epoch + 1, settings.Epochs, Step, steps,
-                        sums.Loss / microBatches,
-                        sums.Fine / microBatches, sums.Margin / microBatches, rate, gradient.Norm, !gradient.IsFinite,
+                        sums.Loss, sums.Fine, sums.Margin, rate, gradient.Norm, !gradient.IsFinite,
                             window.ImagesPerSecond,
                         window.WaitShare, window.SecondsPerStep * ((settings.Epochs - Epoch) * (long)steps - Step),
                         device.PeakBytes)
@@ -155,7 +138,6 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     public void Dispose()
     {
         device.Free(_losses);
-        _snapshot?.Dispose();
         Answers?.Dispose();
         _clipping.Dispose();
         Optimizer.Dispose();
@@ -214,7 +196,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <param name="parameters">Parameters that it trains.</param>
     public static IOptimizer OptimizerOf(StageSettings settings, IReadOnlyList<(string Name, Tensor Tensor)> parameters)
     {
-        var optimizer = new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon);
+        var optimizer = new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon,
+            settings.Optimizer == OptimizerKind.AdamWHalf ? HalfWeights.Has : null);
         optimizer.AddGroup(parameters, settings.WeightDecay);
         return optimizer;
     }
@@ -226,20 +209,6 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
             return null;
         batches.Current.BeginUpload(device);
         return batches.Current;
-    }
-
-    // Canceled between its micro-batches, the step counts as not begun.
-    private Batch? NextOfStep(IEnumerator<Batch> batches)
-    {
-        try
-        {
-            return Next(batches);
-        }
-        catch (OperationCanceledException)
-        {
-            _snapshot?.Restore();
-            throw;
-        }
     }
 
     // After the update the step counts: it is ended before a cancellation is heard.
@@ -256,17 +225,28 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     }
 
     // Nothing here waits for the device: what it finds is read when the whole step has been queued.
-    private void Queue(Batch batch, Func<Tape, Batch, int, StepLoss> loss, int micro, float scale)
+    private void Queue(Batch batch, Func<Tape, Batch, int, StepLoss> loss, CancellationToken cancellation)
     {
+        if (Divided is not null)
+        {
+            int size = (settings.BatchSize + settings.Accumulate - 1) / settings.Accumulate;
+            new GatheredStep(Divided, size).Run(device, batch, Epoch, Scaler.Scale, Keep, cancellation);
+            return;
+        }
         using var tape = new Tape(device);
         StepLoss result = loss(tape, batch, Epoch);
-        device.Copy(result.Total.Data, _losses.Slice(Losses * micro, 1));
+        Keep(result);
+        tape.Backward(result.Total, Scaler.Scale);
+    }
+
+    private void Keep(StepLoss result)
+    {
+        device.Copy(result.Total.Data, _losses.Slice(0, 1));
         _hasParts = result.Parts is not null;
         if (result.Parts is { } parts)
-            device.Copy(parts.Data, _losses.Slice(Losses * micro + 1, Losses - 1));
+            device.Copy(parts.Data, _losses.Slice(1, Losses - 1));
         if (result.Logits is { } logits)
             Answers?.Queue(logits);
-        tape.Backward(result.Total, scale * Scaler.Scale);
     }
 
     private void Update(float rate)
@@ -277,16 +257,14 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         Average?.Update();
     }
 
-    private StepSums Read(int microBatches, int images, int samples)
+    private StepSums Read(int images, int samples)
     {
         float[] losses = device.ToFloats(_losses);
-        float[] sums = [.. Enumerable.Range(0, Losses).Select(part =>
-            Enumerable.Range(0, microBatches).Aggregate(0f, (sum, micro) => sum + losses[Losses * micro + part]))];
-        return new StepSums(sums[0], _hasParts ? sums[1] : null, _hasParts ? sums[2] : null, images)
+        return new StepSums(losses[0], _hasParts ? losses[1] : null, _hasParts ? losses[2] : null, images)
         { Correct = Answers?.Take() ?? 0, Answered = Answers is null ? 0 : samples };
     }
 
-    /// <summary>Sums over a step's micro-batches.</summary>
+    /// <summary>Losses and counts of a step.</summary>
     internal readonly record struct StepSums(float Loss, float? Fine, float? Margin, int Images)
     {
         public int Correct { get; init; }

@@ -13,7 +13,8 @@ namespace Cliper.Model.Stages;
 /// </summary>
 /// <param name="rule">Weight of a subclass that no sample of the batch is nearest to.</param>
 /// <param name="logPriors">tau log p of each class; null for logits as they are.</param>
-internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logPriors)
+/// <param name="parts">Parts of the objective; null for all of them.</param>
+internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logPriors, LossSettings? parts = null)
 {
     /// <summary>The objective that a run's settings ask for.</summary>
     /// <param name="settings">Settings of the run.</param>
@@ -22,11 +23,11 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
     public static StageLoss For(TrainSettings settings, DataSplit train)
     {
         if (settings.LogitAdjustment == 0)
-            return new StageLoss(settings.EmptySubclasses, null);
+            return new StageLoss(settings.EmptySubclasses, null, settings.Loss);
         ILookup<int, Sample> byClass = train.Samples.ToLookup(sample => sample.Label);
         double total = train.Samples.Count;
         return new StageLoss(settings.EmptySubclasses, [.. Enumerable.Range(0, train.Classes.Count).Select(index =>
-            (float)(settings.LogitAdjustment * Math.Log(Math.Max(1, byClass[index].Count()) / total)))]);
+            (float)(settings.LogitAdjustment * Math.Log(Math.Max(1, byClass[index].Count()) / total)))], settings.Loss);
     }
 
     /// <summary>The loss of a batch and its two parts.</summary>
@@ -40,8 +41,17 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
         Tensor answers = logits;
         if (logPriors is not null)
             logits = Adjusted(tape, logits, logPriors, prompts.PromptsPerClass);
-        Tensor losses = tape.CliperLoss(logits, onDevice, prompts.Classes, prompts.PromptsPerClass, rule);
-        return new StepLoss(tape.Sum(losses), losses) { Logits = answers };
+        Tensor losses = tape.CliperLoss(logits, onDevice, prompts.Classes, prompts.PromptsPerClass, rule,
+            parts?.Modulation != false);
+        return new StepLoss(parts?.Margin != false ? tape.Sum(losses) : Fine(tape, losses), losses)
+        { Logits = answers };
+    }
+
+    /// <summary>The first of both losses; the other one is shown and not trained.</summary>
+    private static Tensor Fine(Tape tape, Tensor losses)
+    {
+        Tensor first = tape.Own(Tensor.From(tape.Device, [0], new Shape(1)));
+        return tape.Gather(losses.Reshape(new Shape(2, 1)), first).Reshape(new Shape(1));
     }
 
     private static Tensor Adjusted(Tape tape, Tensor logits, IReadOnlyList<float> logPriors, int promptsPerClass)

@@ -17,4 +17,7 @@ public sealed record TrainResult(CliperModel Model, ClipTokenizer Tokenizer, Eva
 {
     /// <summary>Name of the data's layout; empty for data made by the program.</summary>
     public string DataFormat { get; init; } = "";
+
+    /// <summary>Parameters that the run has trained, each counted once.</summary>
+    public long TrainedParameters { get; init; }
 }

@@ -44,6 +44,14 @@ public sealed partial class Trainer
         }
     }
 
+    /// <summary>Leaves every sample's answer of an evaluation of the reported split as a file of the run, and returns
+    /// the counts.</summary>
+    private long[][] Kept(Evaluation evaluation, string name)
+    {
+        PredictionsFile.Write(Path.Combine(_folder, PredictionsFile.NameOf(name)), evaluation, _data.Result);
+        return evaluation.Confusion.ToRows();
+    }
+
     private Evaluation? Kept(long[][]? rows) => rows is null ? null
         : new Evaluation(_data.Result.Name, ConfusionMatrix.FromRows(_model.Classes, rows), []);
 

@@ -28,6 +28,8 @@ public sealed partial class Trainer : IDisposable
     private CliperModel _model = null!;
     private ClipTokenizer _tokenizer = null!;
     private TrainingState _state = new(TrainingStage.Pretrain, 0, 0, -1, 0);
+    private readonly string _folder;
+    private readonly Dictionary<string, long> _trained = [];
     private string? _lastGood;
 
     /// <summary>A run that has not begun.</summary>
@@ -40,7 +42,7 @@ public sealed partial class Trainer : IDisposable
         IProgress<TrainEvent> progress)
     {
         settings.Check();
-        (_device, _settings, _data, _progress) = (device, settings, data, progress);
+        (_device, _settings, _data, _progress, _folder) = (device, settings, data, progress, folder);
         _checkpoints = new RunCheckpoints(folder);
         _info = ModelFacts.Of(settings, data);
     }
@@ -82,12 +84,12 @@ public sealed partial class Trainer : IDisposable
                 : ContrastiveLoss.TemperatureOf(_model.Clip);
             // Prompts that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
             if (!_state.HasCompleted(TrainingStage.Stage1) && _settings.Init.Length == 0 && _state.ZeroShot is null)
-                _state = _state with { ZeroShot = ZeroShot(_data.Result, cancellation).Confusion.ToRows() };
+                _state = _state with { ZeroShot = Kept(ZeroShot(_data.Result, cancellation), "zero-shot") };
             RunStage(new PromptStage(_model, objective), cancellation);
             // The image tower is measured before the first step of stage 2, or never.
             if (_state is { Stage: TrainingStage.Stage2, Epoch: 0, Step: 0, AfterStage1: null }
                 && _settings.Stage1.Epochs > 0)
-                _state = _state with { AfterStage1 = Evaluate(_data.Result, cancellation).Confusion.ToRows() };
+                _state = _state with { AfterStage1 = Kept(Evaluate(_data.Result, cancellation), "stage1") };
             using (var stage2 = new ImageTowerStage(_model, objective))
             {
                 _model.Clip.Vision.RecomputeBlocks = _settings.Stage2.RecomputeBlocks;
@@ -101,10 +103,12 @@ public sealed partial class Trainer : IDisposable
             }
             _checkpoints.SaveModel(_model, _info);
             Evaluation result = Evaluate(_data.Result, cancellation);
+            Kept(result, "");
             var trained = new TrainResult(_model, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
                 _state.BestEpoch)
             {
                 DataFormat = _data.Format,
+                TrainedParameters = _trained.Values.Sum(),
             };
             // From here on the model is the caller's.
             _model = null!;
@@ -160,6 +164,9 @@ public sealed partial class Trainer : IDisposable
     /// next.</summary>
     private void RunStage(ITrainingStage stage, CancellationToken cancellation)
     {
+        if (_settings.Of(stage.Stage).Epochs > 0)
+            foreach ((string name, Tensor tensor) in stage.Trained)
+                _trained[name] = tensor.Shape.Count;
         // A completed stage is never the current one.
         if (_state.Stage != stage.Stage)
             return;
@@ -177,9 +184,9 @@ public sealed partial class Trainer : IDisposable
             Step = _state.Step,
             Sums = _state.Sums,
             Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
-            Buffers = [.. _model.Clip.Vision.Buffers.Select(name => _model.Clip.Parameters[name])],
+            Divided = settings.Accumulate > 1 ? GatheredStep.Divisible(stage, _model.Clip.Vision) : null,
             Answers = stage.Stage == TrainingStage.Pretrain ? null : new AnswerCounter(_device,
-                settings.BatchSize * settings.Accumulate, _model.Prompts.Classes, _model.Prompts.PromptsPerClass),
+                settings.BatchSize, _model.Prompts.Classes, _model.Prompts.PromptsPerClass),
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);

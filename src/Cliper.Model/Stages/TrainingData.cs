@@ -70,7 +70,7 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
             BatchSize = stage.BatchSize,
             Order = Settings.Balanced ? SampleOrder.Balanced : SampleOrder.Shuffled,
             RandomFrames = true,
-            DropLast = Train.Samples.Count >= stage.BatchSize,
+            DropLast = Settings.DropLast && Train.Samples.Count >= stage.BatchSize,
             Augmentation = Augmentation.Named(stage.Augmentation),
             AugmentationRampEpochs = stage.AugmentationRampEpochs,
         });

@@ -214,14 +214,15 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
 
     [Test]
     public void BothLossesOfCliper([Values] EmptySubclasses rule, [Values(1, 3, 300)] int batch,
-        [Values] bool accumulate)
+        [Values] bool accumulate, [Values] bool modulates)
     {
         const int Classes = 7, Subclasses = 5, Width = Classes * Subclasses;
         int[] labels = [.. Enumerable.Range(0, batch).Select(b => b * 3 % Classes)];
         // Logits are cosines over a temperature, here up to 30.
         Operand logits = In(batch * Width, 1, Float, 30);
         CliperLossReference.Outcome outcome = Both(Doubles.Of(logits.Values), 0, 0);
-        Compare(a => CliperLoss.Forward(a[0], a[1], a[2], new(a[3], a[4], a[5]), new(batch, Classes, Subclasses), rule),
+        Compare(a => CliperLoss.Forward(a[0], a[1], a[2], new(a[3], a[4], a[5]), new(batch, Classes, Subclasses), rule,
+            modulates),
             r => (r[2], r[3], r[4], r[5]) = ([outcome.Fine, outcome.Margin], outcome.Alpha,
                 [.. outcome.Nearest.Select(value => (double)value)],
                 [.. outcome.Counts.Select(value => (double)value)]),
@@ -234,7 +235,7 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
             Integers(outcome.Nearest), In(2, 3, Float), Out(batch * Width, 2000, Float));
 
         CliperLossReference.Outcome Both(double[] s, double fine, double margin) =>
-            CliperLossReference.Both(s, labels, (Classes, Subclasses), rule, fine, margin);
+            CliperLossReference.Both(s, labels, (Classes, Subclasses), rule, fine, margin, modulates);
     }
 
     [Test]

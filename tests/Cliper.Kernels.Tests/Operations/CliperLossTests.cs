@@ -12,7 +12,7 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
     [Test]
     public void IsTheFormula([Values(1, 2, 37)] int batch, [Values(1, 2, 7)] int classes,
         [Values(1, 2, 5)] int subclasses,
-        [Values] EmptySubclasses rule, [Values] bool accumulate)
+        [Values] EmptySubclasses rule, [Values] bool accumulate, [Values] bool modulates)
     {
         int width = classes * subclasses;
         // Rounded to quarters, so that ties happen.
@@ -20,13 +20,14 @@ public sealed class CliperLossTests(SimdLevel level) : HostDevices(level)
             before = Random(s.Length, 2);
         int[] labels = [.. Enumerable.Range(0, batch).Select(b => b * b % classes)];
         CliperLossReference.Outcome expected = CliperLossReference.Both(Doubles.Of(s), labels, (classes, subclasses),
-            rule, 0.5, 2);
+            rule, 0.5, 2, modulates);
         DeviceArray logits = Device.From(s), ay = Device.From(labels), losses = Device.Allocate(2),
             alpha = Device.Allocate(batch),
             nearest = Device.Allocate(batch, ElementType.Int32), counts = Device.Allocate(width, ElementType.Int32),
             dlosses = Device.From([0.5f, 2]), dlogits = Device.From(before);
 
-        CliperLoss.Forward(logits, ay, losses, new(alpha, nearest, counts), new(batch, classes, subclasses), rule);
+        CliperLoss.Forward(logits, ay, losses, new(alpha, nearest, counts), new(batch, classes, subclasses), rule,
+            modulates);
         CliperLoss.Backward(logits, ay, new(alpha, nearest, default), dlosses, new(dlogits, accumulate),
             new(batch, classes, subclasses));
 

@@ -148,7 +148,7 @@ public sealed partial class KilledRunTests : TemporaryFolder
         .Where(name => !name.Contains("events.out", StringComparison.Ordinal)
             && name is not ("report.html" or "metrics.csv" or RunLock.FileName)
             && Path.GetExtension(name) != ".tmp")
-        .ToDictionary(name => name, name => name == "metrics.jsonl"
+        .ToDictionary(name => name, name => name is "metrics.jsonl" or "result.json"
             ? Clock().Replace(File.ReadAllText(Path.Combine(run, name)), "")
             : Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(
                 File.ReadAllBytes(Path.Combine(run, name)))));

@@ -66,35 +66,6 @@ public sealed class SeamTests : TemporaryFolder
     }
 
     [Test]
-    public void Stage2_StepThatEndsBetweenMicroBatches_LeavesTheBuffersAsTheyWere()
-    {
-        using var model = new CliperModel(MeanPoolingTower.Create(_device, Config), Captions(), Split.Classes);
-        using var stage = new ImageTowerStage(model, Objective);
-        var settings = new StageSettings { Epochs = 1, BatchSize = 4, Accumulate = 2 };
-        model.Train(stage.Trained);
-        model.Clip.Vision.IsTraining = true;
-        Tensor buffer = model.Clip.Parameters["visual.running_mean"];
-        float[] before = buffer.ToArray(), within = before;
-        using var loop = new StageLoop(stage.Stage, settings, _device, AdamW(settings, stage.Trained))
-        { Buffers = [buffer] };
-        using BatchLoader loader = new TrainingData(Split, null, null, new TrainSettings())
-            .TrainLoader(settings, model.Clip.Vision.Input, _device);
-        using var source = new CancellationTokenSource();
-
-        Assert.That(() => loop.Run(loader, (tape, batch, epoch) =>
-        {
-            StepLoss loss = stage.Loss(tape, batch, epoch);
-            within = buffer.ToArray();
-            source.Cancel();
-            return loss;
-        }, new Silent(), _ => { }, source.Token), Throws.InstanceOf<OperationCanceledException>());
-
-        Assert.That(within, Is.Not.EqualTo(before), "the first micro-batch moves the running mean");
-        Assert.That(loop.Step, Is.Zero, "the step counts as not begun");
-        Assert.That(buffer.ToArray(), Is.EqualTo(before));
-    }
-
-    [Test]
     public void Stage1_LinearHead_LearnsTheClasses()
     {
         using var model = new CliperModel(Clip(), new LinearHead(_device, 2, Config.EmbedSize), Split.Classes);

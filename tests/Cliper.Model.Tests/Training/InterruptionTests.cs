@@ -23,7 +23,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
         using var device = new CpuDevice(2);
         int events = 0;
         Go(device, "whole", resume: false, new Progress(_ => events++), default, tower: tower);
-        string result = File.ReadAllText(RunResult.PathIn(In("whole"))), metrics = Metrics("whole");
+        string result = Result("whole"), metrics = Metrics("whole");
         byte[] model = File.ReadAllBytes(In("whole/checkpoints/model.safetensors"));
 
         // Interrupted at one event after the other, in one run: every step and the end of every epoch.
@@ -46,7 +46,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
                 bool isBegun = RunCheckpoints.HasLast(In(run));
                 Go(device, run, isBegun, new Progress(_ => { }), default, overwrite: true, tower: tower);
             }
-            Assert.That(File.ReadAllText(RunResult.PathIn(In(run))), Is.EqualTo(result),
+            Assert.That(Result(run), Is.EqualTo(result),
                 $"result.json, stopped at event {stop}");
             Assert.That(Metrics(run), Is.EqualTo(metrics), $"metrics, stopped at event {stop}");
             Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model),
@@ -61,7 +61,9 @@ public sealed partial class InterruptionTests : TemporaryFolder
         WriteData();
         using var device = new CpuDevice(2);
         long start = Stopwatch.GetTimestamp();
-        Go(device, "whole", resume: false, new Progress(_ => { }), default, accumulate: 2, tower: tower);
+        // A tower with batch statistics takes no micro-batches.
+        int accumulate = tower == TowerKind.ResNet ? 1 : 2;
+        Go(device, "whole", resume: false, new Progress(_ => { }), default, accumulate, tower: tower);
         TimeSpan took = Stopwatch.GetElapsedTime(start);
         byte[] model = File.ReadAllBytes(In("whole/checkpoints/model.safetensors"));
 
@@ -72,12 +74,12 @@ public sealed partial class InterruptionTests : TemporaryFolder
             string run = $"stopped{stop}";
             try
             {
-                Go(device, run, resume: false, new Progress(_ => { }), source.Token, accumulate: 2, tower: tower);
+                Go(device, run, resume: false, new Progress(_ => { }), source.Token, accumulate, tower: tower);
             }
             catch (OperationCanceledException)
             {
                 bool isBegun = RunCheckpoints.HasLast(In(run));
-                Go(device, run, isBegun, new Progress(_ => { }), default, accumulate: 2, overwrite: true, tower: tower);
+                Go(device, run, isBegun, new Progress(_ => { }), default, accumulate, overwrite: true, tower: tower);
             }
             Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model),
                 $"model, stop {stop}");
@@ -99,7 +101,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
         var phase = new StageSettings
         {
             Epochs = 2,
-            BatchSize = 4 / accumulate,
+            BatchSize = 4,
             Accumulate = accumulate,
             LearningRate = 1e-2f
         };
@@ -130,6 +132,9 @@ public sealed partial class InterruptionTests : TemporaryFolder
         };
         TrainingRun.Run(device, settings, In(run), resume, overwrite, progress, cancellation).Model.Dispose();
     }
+
+    /// <summary>The result without what depends on the clock.</summary>
+    private string Result(string run) => Clock().Replace(File.ReadAllText(RunResult.PathIn(In(run))), "");
 
     /// <summary>The metrics without what depends on the clock.</summary>
     private string Metrics(string run) => Clock().Replace(File.ReadAllText(In($"{run}/metrics.jsonl")), "");

@@ -26,7 +26,7 @@ public sealed class JsonFuzzTests : TemporaryFolder
     [Test]
     public void Results() => Fuzz<InputException>("result.json",
         """{"split":"test","classes":["anger","fear"],"confusion":[[3,1],[0,2]],"zeroShot":null,"afterStage1":[[1,1],[1,1]],"bestEpoch":2}""",
-        path => _ = RunResult.Read(path).War);
+        path => _ = (RunResult.Read(path).War, RunResult.Read(path).UsageEntropy));
 
     private void Fuzz<TRefusal>(string name, string text, Action<string> read) where TRefusal : Exception
     {

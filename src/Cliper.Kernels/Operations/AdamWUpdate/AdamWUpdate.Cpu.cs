@@ -14,6 +14,7 @@ public static unsafe partial class AdamWUpdate
         public readonly long Length = slot.Parameter.Length;
         public readonly float Keep = (float)(1 - (double)slot.LearningRate * slot.WeightDecay);
         public readonly float NegativeRate = (float)(-slot.LearningRate / (1 - Math.Pow(settings.Beta1, slot.Step)));
+        public readonly float Root = (float)Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step));
         public readonly float InverseRoot = (float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step)));
     }
 
@@ -33,8 +34,58 @@ public static unsafe partial class AdamWUpdate
             units = checked(units + (int)((updates[index].Length + RangeLoop.Grain - 1) / RangeLoop.Grain));
         }
         float beta1 = (float)(1 - settings.Beta1), beta2 = (float)settings.Beta2, rest2 = (float)(1 - settings.Beta2);
+        if (settings.RoundsToHalf)
+        {
+            RangeLoop.Run(host, units, 1, new HalfBody(updates, firstUnits, settings, scale));
+            return;
+        }
         RangeLoop.Run(host, units, 1, new StepBody(updates, firstUnits, beta1, beta2, rest2, (float)settings.Epsilon,
             scale));
+    }
+
+    /// <summary>Index of the tensor that a unit of work belongs to.</summary>
+    private static int TensorOf(int unit, int[] firstUnits)
+    {
+        int found = Array.BinarySearch(firstUnits, unit), index = found >= 0 ? found : ~found - 1;
+        // An empty tensor shares its first unit with the next one.
+        while (index + 1 < firstUnits.Length && firstUnits[index + 1] == unit)
+            index++;
+        return index;
+    }
+
+    /// <summary>The step on fp16 values, each operation rounded as PyTorch rounds it.</summary>
+    private readonly struct HalfBody(Update[] updates, int[] firstUnits, Settings settings, float gradientScale)
+        : IRangeBody
+    {
+        private readonly float _beta1 = (float)settings.Beta1, _rest1 = (float)(1 - settings.Beta1),
+            _beta2 = (float)settings.Beta2, _rest2 = (float)(1 - settings.Beta2), _epsilon = (float)settings.Epsilon;
+
+        public void Run<V>(long start, long end) where V : struct, ILanes<V>
+        {
+            for (int unit = (int)start; unit < end; unit++)
+            {
+                int index = TensorOf(unit, firstUnits);
+                long from = (long)(unit - firstUnits[index]) * RangeLoop.Grain;
+                Run(in updates[index], from, Math.Min(updates[index].Length, from + RangeLoop.Grain));
+            }
+        }
+
+        private void Run(in Update update, long start, long end)
+        {
+            for (long i = start; i < end; i++)
+            {
+                float g = Rounded(update.Gradient[i] * gradientScale);
+                float p = Rounded(Rounded(update.Parameter[i]) * update.Keep);
+                float m = Rounded(Rounded(update.First[i] * _beta1) + _rest1 * g);
+                float v = Rounded(Rounded(update.Second[i] * _beta2) + _rest2 * (g * g));
+                float denominator = Rounded(Rounded(Rounded(MathF.Sqrt(v)) / update.Root) + _epsilon);
+                update.First[i] = m;
+                update.Second[i] = v;
+                update.Parameter[i] = Rounded(p + update.NegativeRate * (m / denominator));
+            }
+        }
+
+        private static float Rounded(float value) => (float)(Half)value;
     }
 
     private readonly struct StepBody(Update[] updates, int[] firstUnits, float rest1, float beta2, float rest2,
@@ -44,10 +95,7 @@ public static unsafe partial class AdamWUpdate
         {
             for (int unit = (int)start; unit < end; unit++)
             {
-                int found = Array.BinarySearch(firstUnits, unit), index = found >= 0 ? found : ~found - 1;
-                // An empty tensor shares its first unit with the next one.
-                while (index + 1 < firstUnits.Length && firstUnits[index + 1] == unit)
-                    index++;
+                int index = TensorOf(unit, firstUnits);
                 long from = (long)(unit - firstUnits[index]) * RangeLoop.Grain;
                 Run<V>(in updates[index], from, Math.Min(updates[index].Length, from + RangeLoop.Grain));
             }

@@ -14,7 +14,11 @@ public static partial class AdamWUpdate
     private static readonly KernelFamily StepKernels = new(typeof(AdamWUpdate), nameof(StepKernel), "AdamW",
         GpuThreads, 1, 96);
 
-    internal static IEnumerable<GpuKernel> GpuKernels => StepKernels.ForEachDtype16;
+    private static readonly KernelFamily HalfStepKernels = new(typeof(AdamWUpdate), nameof(HalfStepKernel),
+        "AdamW in fp16", GpuThreads, 1, 96);
+
+    internal static IEnumerable<GpuKernel> GpuKernels => StepKernels.ForEachDtype16.Concat(
+        HalfStepKernels.ForEachDtype16);
 
     private static void StepGpu(GpuDevice gpu, ReadOnlySpan<Slot> slots, Settings settings)
     {
@@ -34,14 +38,20 @@ public static partial class AdamWUpdate
                 Copy = slot.Copy.Address,
                 Keep = (float)(1 - (double)slot.LearningRate * slot.WeightDecay),
                 Rate = (float)(-slot.LearningRate / (1 - Math.Pow(settings.Beta1, slot.Step))),
-                Root = (float)(1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))),
+                Root = (float)(settings.RoundsToHalf ? Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))
+                    : 1 / Math.Sqrt(1 - Math.Pow(settings.Beta2, slot.Step))),
             };
             blocks = checked(blocks + Blocks.Cover(slot.Parameter.Length, PerBlock));
         }
         DeviceArray rows = TensorTable.Upload<TensorRow>(gpu, table);
-        gpu.Run(StepKernels[gpu.Activations.Dtype()], new Blocks(blocks), rows, slots.Length,
-            (float)(1 - settings.Beta1), (float)settings.Beta2, (float)(1 - settings.Beta2), (float)settings.Epsilon,
-            settings.GradientScale);
+        if (settings.RoundsToHalf)
+            gpu.Run(HalfStepKernels[gpu.Activations.Dtype()], new Blocks(blocks), rows, slots.Length,
+                (float)settings.Beta1, (float)(1 - settings.Beta1), (float)settings.Beta2,
+                (float)(1 - settings.Beta2), (float)settings.Epsilon, settings.GradientScale);
+        else
+            gpu.Run(StepKernels[gpu.Activations.Dtype()], new Blocks(blocks), rows, slots.Length,
+                (float)(1 - settings.Beta1), (float)settings.Beta2, (float)(1 - settings.Beta2),
+                (float)settings.Epsilon, settings.GradientScale);
         gpu.Free(rows);
     }
 
@@ -53,7 +63,8 @@ public static partial class AdamWUpdate
         /// </summary>
         public long FirstBlock, Length, Parameter, Gradient, FirstMoment, SecondMoment, Copy;
 
-        /// <summary>The factors of p, of m / (sqrt(v) root + epsilon), and of sqrt(v).</summary>
+        /// <summary>The factors of p, of m / (sqrt(v) root + epsilon), and of sqrt(v); its divisor where
+        /// values are rounded to fp16.</summary>
         public float Keep, Rate, Root;
     }
 }

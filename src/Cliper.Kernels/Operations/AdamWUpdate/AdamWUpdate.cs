@@ -13,9 +13,10 @@ namespace Cliper.Kernels.Operations;
 /// m = m + (1 - beta1) (g - m)          v = beta2 v + (1 - beta2) g²
 /// p = p - rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
 /// </code>
-/// the order and form of PyTorch's. A NaN or infinite gradient spoils its own element for good, unless the common
-/// factor
-/// is 0.
+/// the order and form of PyTorch's. With <see cref="Settings.RoundsToHalf"/> p, m, v and g are fp16 values, kept in
+/// fp32, and each of PyTorch's operations on such tensors (mul; mul, add; mul, addcmul; sqrt, div, add, addcdiv)
+/// computes in fp32 and rounds its result to fp16: then v of small gradients and the decay of most weights vanish. A
+/// NaN or infinite gradient spoils its own element for good, unless the common factor is 0.
 /// </summary>
 public static partial class AdamWUpdate
 {
@@ -38,8 +39,9 @@ public static partial class AdamWUpdate
     /// <param name="Epsilon">Added to the root.</param>
     /// <param name="GradientScale">Factor of every gradient, one element where the tensors are, such as
     /// <see cref="GradientNorm"/> leaves it; null for 1. Where it is 0 nothing is written.</param>
+    /// <param name="RoundsToHalf">Whether each operation's result is rounded to fp16.</param>
     public readonly record struct Settings(double Beta1, double Beta2, double Epsilon,
-        DeviceArray GradientScale = default);
+        DeviceArray GradientScale = default, bool RoundsToHalf = false);
 
     /// <summary>Updates all tensors in place.</summary>
     public static void Step(ReadOnlySpan<Slot> slots, Settings settings)

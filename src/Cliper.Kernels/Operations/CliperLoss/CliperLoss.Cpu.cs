@@ -6,7 +6,7 @@ namespace Cliper.Kernels.Operations;
 public static unsafe partial class CliperLoss
 {
     private static void ForwardHost(DeviceArray logits, DeviceArray labels, DeviceArray losses, Modulation modulation,
-        Sizes sizes, EmptySubclasses rule)
+        Sizes sizes, EmptySubclasses rule, bool modulates)
     {
         (int batch, int classes, int subclasses) = sizes;
         Check.Labels(labels, classes);
@@ -25,7 +25,7 @@ public static unsafe partial class CliperLoss
         for (int b = 0; b < batch; b++)
         {
             float* row = s + (long)b * width;
-            factors[b] = (float)Alpha(n.Slice(y[b] * subclasses, subclasses), j[b], rule);
+            factors[b] = !modulates ? 1 : (float)Alpha(n.Slice(y[b] * subclasses, subclasses), j[b], rule);
             int positive = y[b] * subclasses + j[b];
             fine += (double)factors[b] * (FineLogSum(row, positive, y[b], width, subclasses) - row[positive]);
             MarginPositions(row, y[b], positions, subclasses);

@@ -22,9 +22,9 @@ public static partial class CliperLoss
     internal static IEnumerable<GpuKernel> GpuKernels => [ForwardBatches, BackwardSamples];
 
     private static void ForwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray labels, DeviceArray losses,
-        Modulation modulation, Sizes sizes, EmptySubclasses rule) =>
+        Modulation modulation, Sizes sizes, Counting counting) =>
         gpu.Run(ForwardBatches, new Blocks(1), logits, labels, losses, modulation.Alpha, modulation.Nearest,
-            modulation.Counts, sizes.Batch, sizes.Classes, sizes.Subclasses, rule == EmptySubclasses.LeftOut);
+            modulation.Counts, sizes.Batch, sizes.Classes, sizes.Subclasses, (int)counting);
 
     private static void BackwardGpu(GpuDevice gpu, DeviceArray logits, DeviceArray labels, Modulation modulation,
         DeviceArray dlosses, GradientTarget dlogits, Sizes sizes) =>

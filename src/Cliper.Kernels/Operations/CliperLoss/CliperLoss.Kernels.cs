@@ -17,7 +17,7 @@ public static partial class CliperLoss
     [DeviceCode]
     private static void ForwardKernel(GlobalPtrFp32 logits, GlobalPtrInt32 labels, GlobalPtrFp32 losses,
         GlobalPtrFp32 alpha, GlobalPtrInt32 nearest, GlobalPtrInt32 counts, int batch, int classes, int subclasses,
-        int leaveOutEmpty)
+        int counting)
     {
         ArrayView<float> fines = SharedMemory.Allocate<float>(GpuThreads),
             margins = SharedMemory.Allocate<float>(GpuThreads);
@@ -53,7 +53,7 @@ public static partial class CliperLoss
                 fine = margin = float.NaN;
                 continue;
             }
-            float factor = FactorOf(counts, label * subclasses, positive, subclasses, leaveOutEmpty);
+            float factor = FactorOf(counts, label * subclasses, positive, subclasses, counting);
             alpha.Store(b, factor);
             long row = (long)b * width;
             positive += label * subclasses;
@@ -119,13 +119,15 @@ public static partial class CliperLoss
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Exp(float x) => Ptx.Exp2(x * Log2OfE);
 
-    private static float FactorOf(GlobalPtrInt32 counts, int first, int nearest, int subclasses, int leaveOutEmpty)
+    private static float FactorOf(GlobalPtrInt32 counts, int first, int nearest, int subclasses, int counting)
     {
+        if (counting == (int)Counting.None)
+            return 1;
         float sum = 0, weights = 0;
         for (int m = 0; m < subclasses; m++)
         {
             int count = counts.Load(first + m);
-            if (count == 0 && leaveOutEmpty != 0)
+            if (count == 0 && counting == (int)Counting.LeftOut)
                 continue;
             float value = count == 0 ? -1f / 99 : (float)count;
             sum += value;

@@ -46,10 +46,12 @@ public static partial class CliperLoss
     /// <param name="modulation">The modulating factors and what they are made of.</param>
     /// <param name="sizes">Sizes of all these, with at least one sample.</param>
     /// <param name="rule">The count of an empty subclass.</param>
+    /// <param name="modulates">Whether alpha is as the formula has it; 1 for every sample otherwise, which leaves plain
+    /// cross-entropies.</param>
     /// <exception cref="ArgumentOutOfRangeException">A label outside the classes; the message names its
     /// row.</exception>
     public static void Forward(DeviceArray logits, DeviceArray labels, DeviceArray losses, Modulation modulation,
-        Sizes sizes, EmptySubclasses rule)
+        Sizes sizes, EmptySubclasses rule, bool modulates = true)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(sizes.Batch, 1, "batch");
         CheckShared(logits, labels, modulation, sizes);
@@ -57,8 +59,9 @@ public static partial class CliperLoss
         Check.Length(modulation.Counts, sizes.Width, "counts", ElementType.Int32);
         switch (logits.Device)
         {
-            case CpuDevice: ForwardHost(logits, labels, losses, modulation, sizes, rule); break;
-            case GpuDevice gpu: ForwardGpu(gpu, logits, labels, losses, modulation, sizes, rule); break;
+            case CpuDevice: ForwardHost(logits, labels, losses, modulation, sizes, rule, modulates); break;
+            case GpuDevice gpu: ForwardGpu(gpu, logits, labels, losses, modulation, sizes,
+                CountingOf(rule, modulates)); break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }
     }
@@ -82,6 +85,19 @@ public static partial class CliperLoss
             case GpuDevice gpu: BackwardGpu(gpu, logits, labels, modulation, dlosses, dlogits, sizes); break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }
+    }
+
+    private static Counting CountingOf(EmptySubclasses rule, bool modulates) => !modulates ? Counting.None
+        : rule == EmptySubclasses.LeftOut ? Counting.LeftOut : Counting.MinusOneNinetyNinth;
+
+    /// <summary>How counts make alpha, as device code gets it.</summary>
+    private enum Counting
+    {
+        MinusOneNinetyNinth,
+        LeftOut,
+
+        /// <summary>They do not: alpha is 1.</summary>
+        None,
     }
 
     private static void CheckShared(DeviceArray logits, DeviceArray labels, Modulation modulation, Sizes sizes)

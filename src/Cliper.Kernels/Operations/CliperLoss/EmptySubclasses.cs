@@ -8,6 +8,7 @@ public enum EmptySubclasses
     /// <summary>-1/99, as in the authors' script; its softmax weight is then e^-99 of a part.</summary>
     MinusOneNinetyNinth,
 
-    /// <summary>Left out of the sum and of the softmax, as the paper's formula reads.</summary>
+    /// <summary>Left out of the sum and of the softmax: an interpretation. What equation 7 of the paper does with an
+    /// empty subclass is not known to us.</summary>
     LeftOut,
 }
