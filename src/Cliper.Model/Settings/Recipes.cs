@@ -36,9 +36,9 @@ public static class Recipes
     };
 
     // The script trains on RAF-DB alone. For the other data sets the paper decides: its augmentation, a plain cosine.
-    private static readonly StageSettings PublishedStage1 = PaperStage1 with { Augmentation = "paper" };
+    internal static readonly StageSettings PublishedStage1 = PaperStage1 with { Augmentation = "paper" };
 
-    private static readonly StageSettings PublishedStage2 =
+    internal static readonly StageSettings PublishedStage2 =
         PaperStage2 with { Schedule = ScheduleKind.Cosine, Augmentation = "paper" };
 
     private static readonly ClipShape SmallShape = new()

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -191,10 +192,14 @@ public static class SettingsJson
         holder?.GetProperties().FirstOrDefault(property =>
             JsonNamingPolicy.CamelCase.ConvertName(property.Name) == name)?.PropertyType);
 
+    private static string NameOf(FieldInfo member) =>
+        member.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name
+        ?? JsonNamingPolicy.CamelCase.ConvertName(member.Name);
+
     private static string Describe(Type? type) => type switch
     {
         null => "another kind of value",
-        { IsEnum: true } => string.Join(", ", Enum.GetNames(type).Select(JsonNamingPolicy.CamelCase.ConvertName)),
+        { IsEnum: true } => string.Join(", ", type.GetFields().Where(field => field.IsLiteral).Select(NameOf)),
         _ when type == typeof(bool) => "true or false",
         _ when type == typeof(string) => "a text",
         _ when type == typeof(float) || type == typeof(double) => "a number",

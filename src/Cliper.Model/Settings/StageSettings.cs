@@ -13,6 +13,32 @@ public enum ScheduleKind
     /// A cosine that restarts every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).
     /// </summary>
     CosineRestarts,
+
+    /// <summary>
+    /// CoOp's, once an epoch: the first at a constant 1e-5, then a cosine as long as the whole stage, which so ends
+    /// above zero.
+    /// </summary>
+    LateCosine,
+}
+
+/// <summary>An optimizer.</summary>
+public enum OptimizerKind
+{
+    /// <summary>Adam with decoupled weight decay.</summary>
+    AdamW,
+
+    /// <summary>Stochastic gradient descent with momentum; weight decay is added to the gradient.</summary>
+    Sgd,
+}
+
+/// <summary>Where stages with a frozen image tower take its features from.</summary>
+public enum FeatureSource
+{
+    /// <summary>The tower computes them anew in every step, of augmented images.</summary>
+    Computed,
+
+    /// <summary>One pass of the tower over the images as they are, kept in memory: epochs take moments.</summary>
+    Cached,
 }
 
 /// <summary>Settings of one stage of training: pre-training, stage 1 or stage 2.</summary>
@@ -36,7 +62,13 @@ public sealed record StageSettings
     /// <summary>Epochs (fractions allowed) in which the rate grows linearly from zero.</summary>
     public float WarmUpEpochs { get; init; }
 
-    /// <summary>AdamW's decoupled weight decay.</summary>
+    /// <summary>The optimizer.</summary>
+    public OptimizerKind Optimizer { get; init; }
+
+    /// <summary>SGD's factor of the velocity.</summary>
+    public double Momentum { get; init; } = 0.9;
+
+    /// <summary>Weight decay: AdamW's is decoupled, SGD's is added to the gradient.</summary>
     public float WeightDecay { get; init; }
 
     /// <summary>AdamW's epsilon.</summary>
@@ -54,7 +86,7 @@ public sealed record StageSettings
     /// <summary>Micro-batches whose gradients add up to one step.</summary>
     public int Accumulate { get; init; } = 1;
 
-    /// <summary>Name of the augmentation: none, light, strong, script or paper.</summary>
+    /// <summary>Name of the augmentation: none, light, strong, script, paper or coop.</summary>
     public string Augmentation { get; init; } = "none";
 
     /// <summary>

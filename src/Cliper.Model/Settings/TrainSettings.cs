@@ -40,6 +40,9 @@ public sealed record TrainSettings
     /// <summary>Name of the recipe that the settings began as.</summary>
     public string Recipe { get; init; } = CustomRecipe;
 
+    /// <summary>The method, whose protocol --method puts over the recipe.</summary>
+    public TrainingMethod Method { get; init; }
+
     /// <summary>Whether the run makes a CLIP alone; null in files of version 0.1, which do not say it. Set by the
     /// program.</summary>
     public bool? PretrainOnly { get; init; }
@@ -107,6 +110,24 @@ public sealed record TrainSettings
 
     /// <summary>Weight of subclasses that no sample of a batch is nearest to.</summary>
     public EmptySubclasses EmptySubclasses { get; init; }
+
+    /// <summary>Prompts of CoOp and CoCoOp.</summary>
+    public CoOpSettings Coop { get; init; } = new();
+
+    /// <summary>Linear head of full fine-tuning and the probe.</summary>
+    public HeadSettings Head { get; init; } = new();
+
+    /// <summary>The linear probe.</summary>
+    public ProbeSettings Probe { get; init; } = new();
+
+    /// <summary>Captions of the zero-shot method.</summary>
+    public ZeroShotSettings ZeroShot { get; init; } = new();
+
+    /// <summary>Where stages with a frozen image tower take its features from.</summary>
+    public FeatureSource Features { get; init; }
+
+    /// <summary>Training samples of each class, chosen by the seed; 0 for all.</summary>
+    public int Shots { get; init; }
 
     /// <summary>Frames of a clip; 1 for images.</summary>
     public int Frames { get; init; } = 1;
@@ -244,6 +265,7 @@ public sealed record TrainSettings
             throw new SettingsException(
                 "captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
         Shape.Check();
+        MethodDefaults.Check(this);
         foreach (TrainingStage stage in TrainingStages.All)
             CheckStage(Of(stage), stage.Name());
     }
@@ -261,6 +283,7 @@ public sealed record TrainSettings
         Range(stage.Epsilon, 0, 1, $"{name}.epsilon");
         Range(stage.Beta1, 0, 0.99999, $"{name}.beta1");
         Range(stage.Beta2, 0, 0.9999999, $"{name}.beta2");
+        Range(stage.Momentum, 0, 0.99999, $"{name}.momentum");
         Range(stage.MaxGradientNorm, 0, float.MaxValue, $"{name}.maxGradientNorm");
         Range(stage.AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
         Range(stage.AverageDecay, 0, 0.99999, $"{name}.averageDecay");
