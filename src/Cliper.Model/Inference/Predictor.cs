@@ -122,12 +122,7 @@ public sealed class Predictor : IDisposable
     private FrameEncoder Encoder => _encoder ??= new FrameEncoder(_model, _classFeatures, Flip);
 
     /// <summary>How the model was trained, in the words of the command line where those have one.</summary>
-    public string Method => _model.Prompts.Method switch
-    {
-        Metd.MethodName => "cliper",
-        FixedPrompts.MethodName => "zero-shot",
-        string other => other,
-    };
+    public string Method => PromptLearners.WordOf(_model.Prompts);
 
     /// <summary>The answers for images in memory, in their order. Not thread-safe.</summary>
     /// <param name="images">The images, each cut to a face where the model looks at faces.</param>

@@ -4,7 +4,7 @@ namespace Cliper.Model.Settings;
 /// The protocol of each method over a recipe: data, backbone and pre-training stay the recipe's, and the method says
 /// what is trained on them. BASELINES decisions that papers leave open are told in docs/methods.md.
 /// </summary>
-internal static class MethodDefaults
+public static class MethodDefaults
 {
     /// <summary>The settings of training without a recipe, the paper's.</summary>
     public static TrainSettings WithoutRecipe => new()
@@ -66,7 +66,7 @@ internal static class MethodDefaults
 
     /// <summary>Checks the settings of a method.</summary>
     /// <exception cref="SettingsException">They do not fit it.</exception>
-    public static void Check(TrainSettings settings)
+    internal static void Check(TrainSettings settings)
     {
         settings.Coop.Check(settings.Method);
         settings.Head.Check();

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Cliper.Model.Settings;
 
 /// <summary>How a learning rate changes over a stage.</summary>
@@ -25,6 +27,7 @@ public enum ScheduleKind
 public enum OptimizerKind
 {
     /// <summary>Adam with decoupled weight decay.</summary>
+    [JsonStringEnumMemberName("adamw")]
     AdamW,
 
     /// <summary>Stochastic gradient descent with momentum; weight decay is added to the gradient.</summary>

@@ -33,6 +33,13 @@ internal interface ITrainingStage
     /// <summary>Whether the image tower is among them, and so works as in training.</summary>
     bool TrainsImageTower { get; }
 
+    /// <summary>Features of the training split that take the place of its pictures; null to compute them.</summary>
+    FeatureTable? Features => null;
+
+    /// <summary>Factor of the learning rate of a parameter.</summary>
+    /// <param name="name">Its name.</param>
+    float LearningRateFactor(string name) => 1;
+
     /// <summary>How its epochs are evaluated.</summary>
     StageEvaluation Evaluation { get; }
 
@@ -65,9 +72,13 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
     }
 }
 
-/// <summary>CLIPER's stage 1: the prompt learner is trained against features of the frozen image tower.</summary>
-internal sealed class PromptStage(CliperModel model, StageLoss objective) : ITrainingStage
+/// <summary>CLIPER's stage 1, and all of CoOp and CoCoOp: the prompt learner is trained against features of the frozen
+/// image tower.</summary>
+internal sealed class PromptStage(CliperModel model, StageLoss objective, FeatureTable? features = null)
+    : ITrainingStage
 {
+    public FeatureTable? Features => features;
+
     public TrainingStage Stage => TrainingStage.Stage1;
 
     public IReadOnlyList<(string Name, Tensor Tensor)> Trained => model.Prompts.Parameters;
@@ -78,11 +89,7 @@ internal sealed class PromptStage(CliperModel model, StageLoss objective) : ITra
 
     public StepLoss Loss(Tape tape, Batch batch, int epoch)
     {
-        // The frozen image tower needs no tape: nothing of it is kept.
-        Tensor features = tape.New(new Shape(batch.Count, model.Clip.Config.EmbedSize));
-        using (var frozen = new Tape(tape.Device, recording: false))
-            tape.Device.Copy(model.ImageFeatures(frozen, batch.TakePixels(frozen), batch.Frames).Data, features.Data);
-        Tensor logits = model.Logits(tape, features, model.ClassFeatures(tape));
+        Tensor logits = model.Logits(tape, FrozenFeatures.Of(tape, model, batch), model.ClassFeatures(tape));
         return objective.Of(tape, model.Prompts, logits, batch.Labels.AsSpan(0, batch.Count));
     }
 }

@@ -30,10 +30,13 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
 {
     private const double RateWindowSeconds = 5;
 
+    // The rate of CoOp's first epoch.
+    private const double LateCosineWarmUp = 1e-5;
+
     // A micro-batch gives three numbers: the loss and its two parts.
     private const int Losses = 3;
 
-    private readonly WarmUpSchedule _schedule = ScheduleOf(settings);
+    private readonly ISchedule _schedule = ScheduleOf(settings);
     private readonly GradientClipping _clipping =
         new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
@@ -193,12 +196,15 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         static string Name(float value) => value.ToString("G4", System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    // The authors' restarts move once an epoch, the others every step.
-    private float RateAt(double epochs) =>
-        _schedule.At(settings.Schedule == ScheduleKind.CosineRestarts ? Math.Floor(epochs) : epochs);
+    // The authors' restarts and CoOp's cosine move once an epoch, the others every step.
+    private float RateAt(double epochs) => _schedule.At(
+        settings.Schedule is ScheduleKind.CosineRestarts or ScheduleKind.LateCosine ? Math.Floor(epochs) : epochs);
 
-    private static WarmUpSchedule ScheduleOf(StageSettings settings)
+    private static ISchedule ScheduleOf(StageSettings settings)
     {
+        if (settings.Schedule == ScheduleKind.LateCosine)
+            return new LateSchedule(new CosineSchedule(settings.LearningRate, settings.Epochs), Length: 1,
+                LateCosineWarmUp);
         ISchedule schedule = settings.Schedule switch
         {
             ScheduleKind.Cosine => new CosineSchedule(settings.LearningRate, settings.Epochs - settings.WarmUpEpochs),
@@ -212,10 +218,14 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <summary>The optimizer that a stage's settings ask for.</summary>
     /// <param name="settings">Settings of the stage.</param>
     /// <param name="parameters">Parameters that it trains.</param>
-    public static IOptimizer OptimizerOf(StageSettings settings, IReadOnlyList<(string Name, Tensor Tensor)> parameters)
+    /// <param name="factorOf">Factor of the learning rate of each by its name; null for 1.</param>
+    public static IOptimizer OptimizerOf(StageSettings settings,
+        IReadOnlyList<(string Name, Tensor Tensor)> parameters, Func<string, float>? factorOf = null)
     {
-        var optimizer = new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon);
-        optimizer.AddGroup(parameters, settings.WeightDecay);
+        IOptimizer optimizer = settings.Optimizer == OptimizerKind.Sgd ? new Sgd(settings.Momentum)
+            : new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon);
+        foreach (IGrouping<float, (string, Tensor)> group in parameters.GroupBy(entry => factorOf?.Invoke(entry.Name) ?? 1))
+            optimizer.AddGroup(group, settings.WeightDecay, group.Key);
         return optimizer;
     }
 

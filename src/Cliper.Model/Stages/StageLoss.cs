@@ -13,7 +13,9 @@ namespace Cliper.Model.Stages;
 /// </summary>
 /// <param name="rule">Weight of a subclass that no sample of the batch is nearest to.</param>
 /// <param name="logPriors">tau log p of each class; null for logits as they are.</param>
-internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logPriors)
+/// <param name="isCrossEntropy">Whether the loss is plain cross-entropy over the classes, which every method but
+/// CLIPER's two stages minimizes.</param>
+internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logPriors, bool isCrossEntropy = false)
 {
     /// <summary>The objective that a run's settings ask for.</summary>
     /// <param name="settings">Settings of the run.</param>
@@ -21,12 +23,13 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
     /// one.</param>
     public static StageLoss For(TrainSettings settings, DataSplit train)
     {
+        bool isCrossEntropy = !settings.Method.HasDescriptors();
         if (settings.LogitAdjustment == 0)
-            return new StageLoss(settings.EmptySubclasses, null);
+            return new StageLoss(settings.EmptySubclasses, null, isCrossEntropy);
         ILookup<int, Sample> byClass = train.Samples.ToLookup(sample => sample.Label);
         double total = train.Samples.Count;
         return new StageLoss(settings.EmptySubclasses, [.. Enumerable.Range(0, train.Classes.Count).Select(index =>
-            (float)(settings.LogitAdjustment * Math.Log(Math.Max(1, byClass[index].Count()) / total)))]);
+            (float)(settings.LogitAdjustment * Math.Log(Math.Max(1, byClass[index].Count()) / total)))], isCrossEntropy);
     }
 
     /// <summary>The loss of a batch and its two parts.</summary>
@@ -40,6 +43,8 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
         Tensor answers = logits;
         if (logPriors is not null)
             logits = Adjusted(tape, logits, logPriors, prompts.PromptsPerClass);
+        if (isCrossEntropy)
+            return new StepLoss(tape.SoftmaxCrossEntropy(logits, onDevice), null) { Logits = answers };
         Tensor losses = tape.CliperLoss(logits, onDevice, prompts.Classes, prompts.PromptsPerClass, rule);
         return new StepLoss(tape.Sum(losses), losses) { Logits = answers };
     }

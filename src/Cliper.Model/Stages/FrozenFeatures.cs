@@ -1,0 +1,53 @@
+using Cliper.Autograd;
+using Cliper.Model.Inference;
+using Cliper.Model.Loading;
+using Cliper.Model.Prompts;
+
+namespace Cliper.Model.Stages;
+
+/// <summary>Features of an image tower that is not trained.</summary>
+internal static class FrozenFeatures
+{
+    /// <summary>The features of a batch: those it brings, or what the tower makes of its pictures.</summary>
+    /// <param name="tape">The tape of the step, which keeps nothing of the tower.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="batch">The samples.</param>
+    /// <returns>[B, D], not normalized.</returns>
+    public static Tensor Of(Tape tape, CliperModel model, Batch batch)
+    {
+        var shape = new Shape(batch.Count, model.Clip.Config.EmbedSize);
+        if (batch.Features is { } kept)
+            return tape.Own(Tensor.From(tape.Device, kept, shape));
+        Tensor features = tape.New(shape);
+        // The frozen image tower needs no tape: nothing of it is kept.
+        using var frozen = new Tape(tape.Device, recording: false);
+        tape.Device.Copy(model.ImageFeatures(frozen, batch.TakePixels(frozen), batch.Frames).Data, features.Data);
+        return features;
+    }
+
+    /// <summary>The features of all samples of a split.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="loader">The split, unshuffled and without augmentation.</param>
+    /// <param name="progress">Told, by the second, the fraction that is done.</param>
+    /// <param name="cancellation">Stops between two operations.</param>
+    public static FeatureTable Of(CliperModel model, BatchLoader loader, Action<double> progress,
+        CancellationToken cancellation)
+    {
+        int width = model.Clip.Config.EmbedSize, samples = loader.Split.Samples.Count;
+        var table = new FeatureTable(width, new float[checked(samples * width)], new bool[samples]);
+        var ticker = new WorkTicker(loader.BatchesPerEpoch, progress);
+        foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
+        {
+            using Batch current = batch;
+            using var tape = new Tape(model.Clip.Device, recording: false) { Cancellation = cancellation };
+            float[] rows = model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames).ToArray();
+            for (int i = 0; i < batch.Count; i++)
+            {
+                rows.AsSpan(i * width, width).CopyTo(table.Values.AsSpan(batch.Indices[i] * width));
+                table.IsThere[batch.Indices[i]] = true;
+            }
+            ticker.Done();
+        }
+        return table;
+    }
+}
