@@ -10,7 +10,7 @@ namespace Cliper.Model.Stages;
 /// <param name="memory">Pairs of steps and changes of the gradient that are kept.</param>
 internal sealed class Lbfgs(Func<double[], double[], double> function, int memory = 10)
 {
-    private const double SufficientDecrease = 1e-4, Curvature = 0.9;
+    private const double SufficientDecrease = 1e-4, Curvature = 0.9, Rounding = 1e-14;
     private const int MostTries = 40;
 
     private readonly List<(double[] Step, double[] Change, double Inverse)> _pairs = [];
@@ -100,6 +100,8 @@ internal sealed class Lbfgs(Func<double[], double[], double> function, int memor
         for (int i = 0; i < MostTries; i++, length *= 2)
         {
             Trial trial = Try(x, direction, length);
+            if (IsAtRounding(trial))
+                return trial;
             if (!IsLower(trial) || (i > 0 && trial.Value >= previous.Value))
                 return Zoom(previous, trial);
             if (Math.Abs(trial.Slope) <= -Curvature * slope)
@@ -112,12 +114,19 @@ internal sealed class Lbfgs(Func<double[], double[], double> function, int memor
 
         bool IsLower(Trial trial) => trial.Value <= value + SufficientDecrease * trial.Length * slope;
 
+        // So near the minimum that values differ by their rounding alone the slopes decide (Hager and Zhang 2005, the
+        // approximate Wolfe conditions).
+        bool IsAtRounding(Trial trial) => Math.Abs(trial.Value - value) <= Rounding * Math.Abs(value)
+            && trial.Slope >= Curvature * slope && trial.Slope <= (2 * SufficientDecrease - 1) * slope;
+
         // Between a low end, which decreases enough, and another one there is a step that meets both conditions.
         Trial? Zoom(Trial low, Trial high)
         {
             for (int i = 0; i < MostTries; i++)
             {
                 Trial trial = Try(x, direction, Between(low, high));
+                if (IsAtRounding(trial))
+                    return trial;
                 if (!IsLower(trial) || trial.Value >= low.Value)
                 {
                     high = trial;

@@ -12,7 +12,7 @@ namespace Cliper.Model.Stages;
 /// <param name="classes">K.</param>
 internal sealed class ProbeObjective(float[] features, int[] labels, int classes)
 {
-    private const int MostBlocks = 64;
+    private const int MostBlocks = 64, SamplesPerBlock = 256;
 
     /// <summary>Number of samples, N.</summary>
     public int Samples => labels.Length;
@@ -29,7 +29,7 @@ internal sealed class ProbeObjective(float[] features, int[] labels, int classes
     /// <param name="gradient">Gradient of the same layout.</param>
     public double Evaluate(double c, double[] point, double[] gradient)
     {
-        int blocks = Math.Min(MostBlocks, Samples);
+        int blocks = Math.Clamp(Samples / SamplesPerBlock, 1, MostBlocks);
         var sums = new double[blocks];
         var gradients = new double[blocks][];
         Parallel.For(0, blocks, block => sums[block] = Block(point, gradients[block] = new double[Parameters],
