@@ -33,11 +33,13 @@ public enum TrainingMethod
 /// <summary>Names and kinds of methods.</summary>
 public static class TrainingMethods
 {
-    private static readonly (TrainingMethod Method, string Name)[] Table =
+    private static readonly (TrainingMethod Method, string Name, string Title)[] Table =
     [
-        (TrainingMethod.ZeroShot, "zero-shot"), (TrainingMethod.Coop, "coop"), (TrainingMethod.Cocoop, "cocoop"),
-        (TrainingMethod.LinearProbe, "linear-probe"), (TrainingMethod.FineTune, "fine-tune"),
-        (TrainingMethod.M1, "m1"), (TrainingMethod.Cliper, "cliper"),
+        (TrainingMethod.ZeroShot, "zero-shot", "Zero-shot CLIP"), (TrainingMethod.Coop, "coop", "CoOp"),
+        (TrainingMethod.Cocoop, "cocoop", "CoCoOp"), (TrainingMethod.LinearProbe, "linear-probe", "Linear probe"),
+        (TrainingMethod.FineTune, "fine-tune", "Full fine-tuning"),
+        (TrainingMethod.M1, "m1", "CLIPER's two stages with one descriptor a class"),
+        (TrainingMethod.Cliper, "cliper", "CLIPER"),
     ];
 
     /// <summary>The names, in the order of the paper's Table I.</summary>
@@ -46,11 +48,14 @@ public static class TrainingMethods
     /// <summary>The method's name in settings, checkpoints and messages.</summary>
     public static string Name(this TrainingMethod method) => Table.First(row => row.Method == method).Name;
 
+    /// <summary>The method's name in headlines.</summary>
+    public static string Title(this TrainingMethod method) => Table.First(row => row.Method == method).Title;
+
     /// <summary>The method of a name.</summary>
     /// <exception cref="SettingsException">There is no such method.</exception>
     public static TrainingMethod Parse(string name)
     {
-        foreach ((TrainingMethod method, string known) in Table)
+        foreach ((TrainingMethod method, string known, _) in Table)
             if (known == name)
                 return method;
         throw new SettingsException(

@@ -94,7 +94,8 @@ internal sealed class NewPrompts(TrainSettings settings, IReadOnlyList<string> c
     private FixedPrompts Captions(ClipModel clip, ClipTokenizer tokenizer)
     {
         IReadOnlyList<string> names = ClassWords.Of(settings.ZeroShot.Names, classes, format);
-        IReadOnlyList<string>[] captions = [.. names.Select(name => PromptSets.Fill(settings.ZeroShot.Prompts, name))];
+        IReadOnlyList<string>[] captions =
+            [.. names.Select((name, label) => PromptSets.Fill(settings.ZeroShot.Prompts, classes[label], name))];
         progress.Report(new MessageEvent($"zero-shot captions ({settings.ZeroShot.Prompts}, "
             + $"{ClassWords.Name(settings.ZeroShot.Names)}): "
             + string.Join("; ", captions.Select(texts => $"\"{texts[0]}\""))));

@@ -1,3 +1,4 @@
+using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
@@ -36,6 +37,19 @@ public sealed partial class Trainer
             TrainHead(objective, cancellation);
         else
             Finish();
+        if (_settings.Method == TrainingMethod.ZeroShot)
+            TellPromptSets(cancellation);
+    }
+
+    /// <summary>Names every pair of class words and templates with what it reaches.</summary>
+    private void TellPromptSets(CancellationToken cancellation)
+    {
+        DataSplit split = _data.Result;
+        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
+        FeatureTable table = SplitFeatures.Of(_model, loader, Told($"computing the features of {split.Name}"),
+            cancellation);
+        foreach (PromptSetResult pair in PromptSetEvaluator.Run(_model, _tokenizer, split, table, _data.Format))
+            _progress.Report(new MessageEvent($"{pair}"));
     }
 
     private void TrainImageTower(StageLoss objective, CancellationToken cancellation)
@@ -91,7 +105,7 @@ public sealed partial class Trainer
         DataSplit split = _data.Train;
         using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
         Prepare(loader, cancellation);
-        _features = FrozenFeatures.Of(_model, loader, Told($"computing the features of {split.Name}"), cancellation);
+        _features = SplitFeatures.Of(_model, loader, Told($"computing the features of {split.Name}"), cancellation);
         TellSkipped(loader);
         return _features;
     }
