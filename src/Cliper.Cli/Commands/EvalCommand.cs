@@ -41,15 +41,22 @@ internal sealed class EvalCommand : CliCommand
         HelpName = "N",
     };
 
+    private readonly Option<bool> _prompts = new("--all-prompts")
+    {
+        Description = "With --weights: also scores every pair of caption templates and class words.",
+    };
+
     private readonly ChoiceOption _choices = new();
 
     private readonly StrictOption _strict = new();
+
+    private string _format = "";
 
     public EvalCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
         : base("eval", "WAR, UAR and the confusion matrix of a trained model on labeled data.", terminal, common,
             cancellation)
     {
-        foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _choices, _strict])
+        foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _prompts, _choices, _strict])
             Add(option);
     }
 
@@ -57,6 +64,8 @@ internal sealed class EvalCommand : CliCommand
     {
         ModelRequest model = _model.Read(parsed)
             ?? throw new SettingsException("give a trained model with --model, or CLIP weights with --weights");
+        if (parsed.GetValue(_prompts) && !model.IsWeights)
+            throw new SettingsException("--all-prompts scores captions by CLIP weights: give --weights");
         using Device device = Common.OpenDevice(parsed);
         DataSplit? split = model.IsWeights ? SplitOf(parsed, null) : null;
         using Predictor predictor = _model.Open(model, parsed, device, () => split!.Classes);
@@ -68,6 +77,8 @@ internal sealed class EvalCommand : CliCommand
         (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split,
             parsed.GetValue(_strict), fraction => lines.Tell($"evaluating {evaluated.Name}", fraction), Cancellation);
         SkippedPictures.Say(Terminal, skipped);
+        IReadOnlyList<PromptSetResult> prompts = parsed.GetValue(_prompts)
+            ? predictor.EvaluatePrompts(split, _format, parsed.GetValue(_strict), null, Cancellation) : [];
         string[] warnings = [.. predictor.Warnings.Select(WeightsFactsOptions.Explain)];
         foreach (string warning in warnings)
             Terminal.Say(warning);
@@ -80,6 +91,7 @@ internal sealed class EvalCommand : CliCommand
                 EvaluationOutput.WriteNumber(json, "calibrationError", evaluation.CalibrationError);
                 json.WriteNumber("skipped", skipped.Count);
                 SkippedPictures.Write(json, skipped);
+                EvaluationOutput.Write(json, prompts);
                 if (model.IsWeights)
                     WeightsFactsOptions.Write(json, warnings);
                 json.WriteEndObject();
@@ -87,6 +99,7 @@ internal sealed class EvalCommand : CliCommand
         else
         {
             EvaluationOutput.Write(Terminal, evaluation);
+            EvaluationOutput.Write(Terminal, prompts);
             if (evaluation.CalibrationError is { } error)
                 Terminal.Out.WriteLine(Format.Invariant($"{model.Name}: expected calibration error {error:F3}"));
         }
@@ -113,6 +126,7 @@ internal sealed class EvalCommand : CliCommand
                 SplitVersion = own ? trained!.SplitVersion : DataSetOptions.PresentSplits,
                 Cancellation = Cancellation,
             }));
+        _format = splits.Format;
         foreach (string note in splits.Notes)
             Terminal.Say(note);
         if (own)
