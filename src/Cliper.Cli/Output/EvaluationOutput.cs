@@ -50,8 +50,8 @@ internal static class EvaluationOutput
             json.WriteString("prompts", result.Prompts);
             json.WriteString("names", result.Names);
             json.WriteString("example", result.Example);
-            WriteNumber(json, "war", result.Confusion.War);
-            WriteNumber(json, "uar", result.Confusion.Uar);
+            WriteNumber(json, "war", result.Confusion?.War);
+            WriteNumber(json, "uar", result.Confusion?.Uar);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -67,7 +67,7 @@ internal static class EvaluationOutput
             table.AddColumn(new TableColumn(title).RightAligned());
         foreach (PromptSetResult result in prompts)
             table.AddRow(result.Prompts, result.Names, Markup.Escape(result.Example),
-                Format.Percent(result.Confusion.War), Format.Percent(result.Confusion.Uar));
+                Format.Percent(result.Confusion?.War), Format.Percent(result.Confusion?.Uar));
         terminal.Human.Write(table);
     }
 

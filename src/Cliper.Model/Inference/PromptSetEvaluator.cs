@@ -11,12 +11,13 @@ namespace Cliper.Model.Inference;
 /// <param name="Prompts">Name of the templates, one of <see cref="PromptSets.Names"/>.</param>
 /// <param name="Names">Name of the class words.</param>
 /// <param name="Example">The first caption of the first class.</param>
-/// <param name="Confusion">The counts.</param>
-public sealed record PromptSetResult(string Prompts, string Names, string Example, ConfusionMatrix Confusion)
+/// <param name="Confusion">The counts; null where a caption is longer than the model takes.</param>
+public sealed record PromptSetResult(string Prompts, string Names, string Example, ConfusionMatrix? Confusion)
 {
     /// <summary>One line.</summary>
-    public override string ToString() => FormattableString.Invariant(
-        $"zero-shot {Prompts}, {Names} (\"{Example}\"): WAR {100 * Confusion.War:F2} %, UAR {100 * Confusion.Uar:F2} %");
+    public override string ToString() => $"zero-shot {Prompts}, {Names} (\"{Example}\"): " + (Confusion is null
+        ? "longer than the model takes"
+        : FormattableString.Invariant($"WAR {100 * Confusion.War:F2} %, UAR {100 * Confusion.Uar:F2} %"));
 }
 
 /// <summary>Scores a split by every pair of templates and class words, from features that are computed once.</summary>
@@ -40,16 +41,21 @@ internal static class PromptSetEvaluator
                 IReadOnlyList<string> words = ClassWords.Of(names, model.Classes, format);
                 IReadOnlyList<string>[] captions =
                     [.. words.Select((word, label) => PromptSets.Fill(prompts, model.Classes[label], word))];
+                // Sentences on what a face does have no place for a word.
+                if (names != ClassNames.Adjectives && prompts == PromptSets.Movements)
+                    continue;
+                IReadOnlyList<int[]>[] ids = [.. captions.Select(texts => (IReadOnlyList<int[]>)[.. texts.Select(text =>
+                    tokenizer.Encode(text, int.MaxValue))])];
+                bool fits = ids.All(texts => texts.All(text => text.Length <= model.Clip.Config.ContextLength));
                 yield return new PromptSetResult(prompts, ClassWords.Name(names), captions[0][0],
-                    Score(model, tokenizer, captions, split, samples, table));
+                    fits ? Score(model, ids, split, samples, table) : null);
             }
     }
 
-    private static ConfusionMatrix Score(CliperModel model, ClipTokenizer tokenizer,
-        IReadOnlyList<IReadOnlyList<string>> captions, DataSplit split, int[] samples, FeatureTable table)
+    private static ConfusionMatrix Score(CliperModel model, IReadOnlyList<IReadOnlyList<int[]>> captions,
+        DataSplit split, int[] samples, FeatureTable table)
     {
-        IPromptLearner learner = new FixedPrompts([.. captions.Select(texts => (IReadOnlyList<int[]>)[.. texts.Select(
-            text => tokenizer.Encode(text, model.Clip.Config.ContextLength))])]);
+        IPromptLearner learner = new FixedPrompts(captions);
         var confusion = new ConfusionMatrix(model.Classes);
         using var outer = new Tape(model.Clip.Device, recording: false);
         Tensor classes = learner.ClassFeatures(outer, model.Clip, imageFeatures: null);

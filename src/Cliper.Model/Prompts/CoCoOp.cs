@@ -10,7 +10,7 @@ namespace Cliper.Model.Prompts;
 /// network of its feature: V_j(x) = V_j + W2 max(W1 f^ + b1, 0) + b2, f^ the normalized feature. The prompts of a
 /// whole batch run together and are the same as image by image; context, network and scores are fp32 on every device.
 /// </summary>
-public sealed class CoCoOp : IPromptLearner
+internal sealed class CoCoOp : IPromptLearner
 {
     /// <summary>Name of the method in checkpoints.</summary>
     public const string MethodName = "cocoop";

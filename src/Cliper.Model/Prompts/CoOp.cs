@@ -9,7 +9,7 @@ namespace Cliper.Model.Prompts;
 /// CoOp (Zhou et al. 2022, arXiv 2109.01134): n learned context vectors around each class name, one context for all
 /// classes or one a class. s[b, k] = cos(f_b, t_k) / tau.
 /// </summary>
-public sealed class CoOp : IPromptLearner
+internal sealed class CoOp : IPromptLearner
 {
     /// <summary>Name of the method in checkpoints.</summary>
     public const string MethodName = "coop";

@@ -11,7 +11,7 @@ namespace Cliper.Model.Prompts;
 /// <param name="Ids">Token ids [K][T], zeros behind the end; a stand-in where a learned vector goes.</param>
 /// <param name="Slots">Positions of V1 .. Vn, [K][n].</param>
 /// <param name="Ends">Position of each end token.</param>
-public sealed record ContextPrompts(int[][] Ids, int[][] Slots, int[] Ends)
+internal sealed record ContextPrompts(int[][] Ids, int[][] Slots, int[] Ends)
 {
     private const string StandIn = "x", FullStop = ".";
 

@@ -10,7 +10,7 @@ namespace Cliper.Model.Prompts;
 /// A fully connected layer on image features: logits = W f + b, without a temperature. The text tower plays no part.
 /// It is the head of full fine-tuning and of the linear probe.
 /// </summary>
-public sealed class LinearHead : IPromptLearner
+internal sealed class LinearHead : IPromptLearner
 {
     /// <summary>Name of the linear probe in checkpoints.</summary>
     public const string ProbeName = "linear-probe";

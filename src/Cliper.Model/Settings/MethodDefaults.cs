@@ -2,7 +2,7 @@ namespace Cliper.Model.Settings;
 
 /// <summary>
 /// The protocol of each method over a recipe: data, backbone and pre-training stay the recipe's, and the method says
-/// what is trained on them. BASELINES decisions that papers leave open are told in docs/methods.md.
+/// what is trained on them. What the papers leave open is told in docs/methods.md.
 /// </summary>
 public static class MethodDefaults
 {
@@ -74,6 +74,10 @@ public static class MethodDefaults
         settings.ZeroShot.Check();
         if (settings.Shots is < 0 or > 1_000_000)
             throw new SettingsException($"shots is {settings.Shots}; it must lie within 0 and 1000000");
+        foreach (TrainingStage stage in TrainingStages.All)
+            if (settings.Of(stage).Momentum is not (>= 0 and < 1))
+                throw new SettingsException(
+                    $"{stage.Name()}.momentum is {settings.Of(stage).Momentum}; it must lie within 0 and 1");
         (TrainingMethod method, string name) = (settings.Method, settings.Method.Name());
         if (method == TrainingMethod.M1 && settings.Subclasses != 1)
             throw new SettingsException($"subclasses is {settings.Subclasses}; the method m1 has 1");

@@ -283,7 +283,6 @@ public sealed record TrainSettings
         Range(stage.Epsilon, 0, 1, $"{name}.epsilon");
         Range(stage.Beta1, 0, 0.99999, $"{name}.beta1");
         Range(stage.Beta2, 0, 0.9999999, $"{name}.beta2");
-        Range(stage.Momentum, 0, 0.99999, $"{name}.momentum");
         Range(stage.MaxGradientNorm, 0, float.MaxValue, $"{name}.maxGradientNorm");
         Range(stage.AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
         Range(stage.AverageDecay, 0, 0.99999, $"{name}.averageDecay");

@@ -30,13 +30,10 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
 {
     private const double RateWindowSeconds = 5;
 
-    // The rate of CoOp's first epoch.
-    private const double LateCosineWarmUp = 1e-5;
-
     // A micro-batch gives three numbers: the loss and its two parts.
     private const int Losses = 3;
 
-    private readonly ISchedule _schedule = ScheduleOf(settings);
+    private readonly ISchedule _schedule = StageSchedule.Of(settings);
     private readonly GradientClipping _clipping =
         new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses * settings.Accumulate);
@@ -199,21 +196,6 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     // The authors' restarts and CoOp's cosine move once an epoch, the others every step.
     private float RateAt(double epochs) => _schedule.At(
         settings.Schedule is ScheduleKind.CosineRestarts or ScheduleKind.LateCosine ? Math.Floor(epochs) : epochs);
-
-    private static ISchedule ScheduleOf(StageSettings settings)
-    {
-        if (settings.Schedule == ScheduleKind.LateCosine)
-            return new LateSchedule(new CosineSchedule(settings.LearningRate, settings.Epochs), Length: 1,
-                LateCosineWarmUp);
-        ISchedule schedule = settings.Schedule switch
-        {
-            ScheduleKind.Cosine => new CosineSchedule(settings.LearningRate, settings.Epochs - settings.WarmUpEpochs),
-            ScheduleKind.CosineRestarts =>
-                new CosineWithRestartsSchedule(settings.LearningRate, settings.RestartEpochs),
-            _ => new ConstantSchedule(settings.LearningRate),
-        };
-        return new WarmUpSchedule(schedule, settings.WarmUpEpochs);
-    }
 
     /// <summary>The optimizer that a stage's settings ask for.</summary>
     /// <param name="settings">Settings of the stage.</param>

@@ -1,7 +1,7 @@
 namespace Cliper.Model.Text;
 
 /// <summary>Templates of captions by name; where a set has several, the features of all are averaged.</summary>
-public static class PromptSets
+internal static class PromptSets
 {
     /// <summary>Name of the paper's template without an article, "a photo of {}".</summary>
     public const string Paper = "paper";
@@ -9,7 +9,10 @@ public static class PromptSets
     /// <summary>Name of the paper's template with one, "a photo of a {}".</summary>
     public const string PaperArticle = "paper-a";
 
-    private const string Movements = "movements", Photo = "a photo of a face with an expression of {}.";
+    /// <summary>Name of the sentences on what a face does.</summary>
+    public const string Movements = "movements";
+
+    private const string Photo = "a photo of a face with an expression of {}.";
 
     private static readonly Dictionary<string, string[]> ByName = new()
     {

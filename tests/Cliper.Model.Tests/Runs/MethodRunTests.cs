@@ -92,6 +92,9 @@ public sealed class MethodRunTests : TemporaryFolder
         });
 
         Assert.That(messages, Has.Some.Contains("\"a photo of a happy\"").And.Some.Contains("paper-words"));
+        Assert.That(messages.Where(message => message.StartsWith("zero-shot paper, ", StringComparison.Ordinal)),
+            Has.Exactly(4).Items, "one for each set of names");
+        Assert.That(messages, Has.Some.Match("zero-shot movements, .*: longer than the model takes"));
         AssertAnswers("zero", TrainingMethod.ZeroShot, settings);
     }
 
