@@ -10,7 +10,7 @@ namespace Cliper.Gpu.Tests;
 
 /// <summary>A step of CoOp, CoCoOp and a linear head with its tower on the emulated GPU, against the host's.</summary>
 /// <remarks>
-/// As in <see cref="WholeModelTests"/> a feature is off by at most u16 sqrt(8 (d + 1)) of its length after d blocks, and
+/// A feature is off by at most u16 sqrt(8 (d + 1)) of its length after d blocks (<see cref="WholeModelTests"/>), and
 /// gradients by as much over the temperature, and by sqrt(2) times as much for the way back.
 /// </remarks>
 public sealed class MethodStepTests : GpuFixture

@@ -56,7 +56,8 @@ internal sealed class EvalCommand : CliCommand
         : base("eval", "WAR, UAR and the confusion matrix of a trained model on labeled data.", terminal, common,
             cancellation)
     {
-        foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _prompts, _choices, _strict])
+        foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _prompts, _choices,
+            _strict])
             Add(option);
     }
 

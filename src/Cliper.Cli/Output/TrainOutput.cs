@@ -119,7 +119,8 @@ internal static class TrainOutput
             table.AddColumn(new TableColumn(title).RightAligned());
         foreach ((string name, Evaluation? evaluation) in new[]
             { ("zero-shot CLIP, captions of the class names", result.ZeroShot),
-                ("stage 1: descriptors", result.AfterStage1), (result.Method == Cliper ? "CLIPER" : result.Method, result.Result) })
+                ("stage 1: descriptors", result.AfterStage1),
+                (result.Method == Cliper ? "CLIPER" : result.Method, result.Result) })
             if (evaluation is not null)
                 table.AddRow(name, Format.Percent(evaluation.Confusion.War), Format.Percent(evaluation.Confusion.Uar));
         AddPaper(table, paper, result.Method);

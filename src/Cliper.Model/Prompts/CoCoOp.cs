@@ -158,7 +158,8 @@ internal sealed class CoCoOp : IPromptLearner
         Tensor context = tape.Add(Rows(_context, images * tokens, row => row % tokens),
             Rows(shift, images * tokens, row => row / tokens));
         Tensor insert = Rows(context, images * classes * tokens,
-            row => row / (classes * tokens) * tokens + row % tokens).Reshape(new Shape(images * classes, tokens, width));
+            row => row / (classes * tokens) * tokens + row % tokens)
+            .Reshape(new Shape(images * classes, tokens, width));
         return scope.Keep(text.Encode(tape, CoOp.Place(tape, text, _prompts, insert),
             [.. Enumerable.Repeat(_prompts.Ends, images).SelectMany(ends => ends)]));
 

@@ -206,7 +206,8 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     {
         IOptimizer optimizer = settings.Optimizer == OptimizerKind.Sgd ? new Sgd(settings.Momentum)
             : new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon);
-        foreach (IGrouping<float, (string, Tensor)> group in parameters.GroupBy(entry => factorOf?.Invoke(entry.Name) ?? 1))
+        foreach (IGrouping<float, (string, Tensor)> group in parameters.GroupBy(entry =>
+            factorOf?.Invoke(entry.Name) ?? 1))
             optimizer.AddGroup(group, settings.WeightDecay, group.Key);
         return optimizer;
     }

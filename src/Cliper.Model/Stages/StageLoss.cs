@@ -29,7 +29,8 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
         ILookup<int, Sample> byClass = train.Samples.ToLookup(sample => sample.Label);
         double total = train.Samples.Count;
         return new StageLoss(settings.EmptySubclasses, [.. Enumerable.Range(0, train.Classes.Count).Select(index =>
-            (float)(settings.LogitAdjustment * Math.Log(Math.Max(1, byClass[index].Count()) / total)))], isCrossEntropy);
+            (float)(settings.LogitAdjustment * Math.Log(Math.Max(1, byClass[index].Count()) / total)))],
+            isCrossEntropy);
     }
 
     /// <summary>The loss of a batch and its two parts.</summary>

@@ -16,17 +16,17 @@ internal static class PromptSets
 
     private static readonly Dictionary<string, string[]> ByName = new()
     {
-        // As the paper prints them, whatever word follows.
+        // These stay as the paper prints them, whatever word follows.
         [Paper] = [PromptTemplates.Paper],
         [PaperArticle] = ["a photo of a {}"],
         ["faces"] = [.. PromptTemplates.Faces],
         ["expression"] = ["an expression of {}."],
         ["photo-expression"] = [Photo],
-        // Of a class that has no sentence below.
+        // This serves a class that has no sentence below.
         [Movements] = [Photo],
     };
 
-    /// <summary>What a face does in each expression.</summary>
+    /// <summary>Sentences that tell what a face does in each expression.</summary>
     private static readonly Dictionary<string, string> MovementsOf = new()
     {
         ["anger"] = "brows drawn down and together, glaring eyes and lips pressed tight",

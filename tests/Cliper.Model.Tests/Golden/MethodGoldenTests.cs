@@ -7,7 +7,7 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Golden;
 
-/// <summary>What the golden tests of the methods share: tensors of a file, and its own bounds.</summary>
+/// <summary>The base of the methods' golden tests: tensors of a file, and its own bounds.</summary>
 /// <remarks>
 /// A file's metadata "spread" has the largest difference between the reference in single and in double precision,
 /// relative to the tensor's largest entry. The two sides compared here err each by as much, in other directions and

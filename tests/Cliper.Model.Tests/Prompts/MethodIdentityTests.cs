@@ -9,7 +9,7 @@ using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Prompts;
 
-/// <summary>What must be the same by one method and by another, without any reference file.</summary>
+/// <summary>Results that must be the same by one method and by another, without any reference file.</summary>
 public sealed class MethodIdentityTests
 {
     private const int Batch = 3;

@@ -9,7 +9,8 @@ public sealed class LinearProbeTests
     private const int Classes = 3, Width = 5, Samples = 60;
 
     // Class 0 has half the samples.
-    private static readonly int[] Labels = [.. Enumerable.Range(0, Samples).Select(i => i % 4 is 0 or 1 ? 0 : i % 4 - 1)];
+    private static readonly int[] Labels =
+        [.. Enumerable.Range(0, Samples).Select(i => i % 4 is 0 or 1 ? 0 : i % 4 - 1)];
 
     private static readonly float[] Features = MakeFeatures();
 

@@ -64,7 +64,8 @@ internal static partial class TokenRows
         /// <summary>The token of dy that the first token of dx gets.</summary>
         public int Shift { get; init; }
 
-        /// <summary>Tokens of dx that get zero, int32 [samples, <see cref="HolesOfSequence"/>]; null for none.</summary>
+        /// <summary>Tokens of dx that get zero, int32 [samples, <see cref="HolesOfSequence"/>]; null for
+        /// none.</summary>
         public DeviceArray Holes { get; init; }
 
         /// <summary>How many of each sequence those are.</summary>
