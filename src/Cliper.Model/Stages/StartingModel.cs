@@ -66,7 +66,8 @@ internal sealed class StartingModel(Device device, TrainSettings settings, Train
         CliperModel model = reader.ReadModel(device);
         try
         {
-            if (!model.Classes.SequenceEqual(data.Train.Classes))
+            // Prompts of another method are left behind, and towers serve any classes.
+            if (Prompts.IsOfMethod(model.Prompts) && !model.Classes.SequenceEqual(data.Train.Classes))
                 throw new InputException($"{checkpoint} was trained on {string.Join(", ", model.Classes)}; the data "
                     + $"has {string.Join(", ", data.Train.Classes)}: its descriptors serve the same classes alone")
                 { Remedy = Remedy.TakeClipOfCheckpoint };
