@@ -7,7 +7,7 @@ using Cliper.Model.Text;
 
 namespace Cliper.Model.Inference;
 
-/// <summary>What captions reach zero-shot.</summary>
+/// <summary>The result of a set of captions, zero-shot.</summary>
 /// <param name="Prompts">Name of the templates, one of <see cref="PromptSets.Names"/>.</param>
 /// <param name="Names">Name of the class words.</param>
 /// <param name="Example">The first caption of the first class.</param>

@@ -48,9 +48,16 @@ internal sealed class LinearProbe(TrainSettings settings, LinearHead head, IProg
 
     /// <summary>The minimum for one C, from zero.</summary>
     internal static Solution Solve(ProbeObjective objective, double c, ProbeSettings settings,
-        CancellationToken cancellation) => new(c, new Lbfgs((point, gradient) =>
-            objective.Evaluate(c, point, gradient)).Minimize(new double[objective.Parameters],
-            settings.Tolerance * c * objective.Samples, settings.MaxIterations, cancellation));
+        CancellationToken cancellation)
+    {
+        double[] mean = objective.Mean();
+        ProbeObjective centered = objective.Centered(mean);
+        // By the features as they are, the gradient by W is that around zero plus the bias's times the mean.
+        double tolerance = settings.Tolerance * c * objective.Samples / (1 + mean.Max(Math.Abs));
+        Lbfgs.Outcome found = new Lbfgs((point, gradient) => centered.Evaluate(c, point, gradient)).Minimize(
+            new double[objective.Parameters], tolerance, settings.MaxIterations, cancellation);
+        return new Solution(c, found with { Point = objective.Uncenter(found.Point, mean) });
+    }
 
     // Halves the steps about the best strength, from two decades to an eighth; of equal ones the smallest is best.
     private double Choose(DataSplit split, FeatureTable table, CancellationToken cancellation)

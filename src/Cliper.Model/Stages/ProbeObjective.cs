@@ -10,7 +10,8 @@ namespace Cliper.Model.Stages;
 /// <param name="features">x, [N, D].</param>
 /// <param name="labels">y, [N].</param>
 /// <param name="classes">K.</param>
-internal sealed class ProbeObjective(float[] features, int[] labels, int classes)
+/// <param name="shift">Subtracted from every x, [D]; null for nothing.</param>
+internal sealed class ProbeObjective(float[] features, int[] labels, int classes, double[]? shift = null)
 {
     private const int MostBlocks = 64, SamplesPerBlock = 256;
 
@@ -22,6 +23,33 @@ internal sealed class ProbeObjective(float[] features, int[] labels, int classes
 
     /// <summary>Numbers of W and b together, K D + K.</summary>
     public int Parameters => classes * (Width + 1);
+
+    /// <summary>Mean of the features, [D].</summary>
+    public double[] Mean()
+    {
+        var mean = new double[Width];
+        for (int i = 0; i < features.Length; i++)
+            mean[i % Width] += features[i] / (double)Samples;
+        return mean;
+    }
+
+    /// <summary>
+    /// The same objective of features around zero. The bias is free, so its minimum has the same W, and a bias that
+    /// <see cref="Uncenter"/> moves; it is far better conditioned.
+    /// </summary>
+    /// <param name="mean">The features' mean.</param>
+    public ProbeObjective Centered(double[] mean) => new(features, labels, classes, mean);
+
+    /// <summary>W and b for the features as they are.</summary>
+    /// <param name="point">W and b for the features without their mean.</param>
+    /// <param name="mean">The mean.</param>
+    public double[] Uncenter(double[] point, double[] mean)
+    {
+        var moved = (double[])point.Clone();
+        for (int k = 0; k < classes; k++)
+            moved[classes * Width + k] -= TensorPrimitives.Dot<double>(point.AsSpan(k * Width, Width), mean);
+        return moved;
+    }
 
     /// <summary>The objective and its gradient.</summary>
     /// <param name="c">Factor C of the cross-entropies.</param>
@@ -88,7 +116,7 @@ internal sealed class ProbeObjective(float[] features, int[] labels, int classes
     {
         ReadOnlySpan<float> row = features.AsSpan(sample * Width, Width);
         for (int i = 0; i < x.Length; i++)
-            x[i] = row[i];
+            x[i] = shift is null ? row[i] : row[i] - shift[i];
         for (int k = 0; k < classes; k++)
             scores[k] = TensorPrimitives.Dot<double>(point.AsSpan(k * Width, Width), x) + point[classes * Width + k];
     }
