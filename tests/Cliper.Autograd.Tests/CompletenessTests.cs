@@ -34,6 +34,7 @@ public sealed class CompletenessTests
         ["Normalize"] = "works on bytes of images, which are no parameters",
         ["Philox"] = "draws numbers, which depend on no parameter",
         ["Resize"] = "works on bytes of images, which are no parameters",
+        ["SgdUpdate"] = "is the optimizer's step",
     };
 
     // Operations without a reference in double that the tests of all back ends share.

@@ -127,6 +127,39 @@ public sealed class OptimizerTests(ElementType stored) : GpuFixture(stored)
     }
 
     [Test]
+    public void SgdUpdate_ManyTensors_FollowTheReferenceAndLeaveTheirCopies()
+    {
+        const float Momentum = .9f, Rate = .125f, Decay = .05f, Scale = .5f;
+        int[] lengths = [3, 0, 4100, 64];
+        float[][] p = [.. lengths.Select((length, index) => Random(length, index, half: false))],
+            g = [.. lengths.Select((length, index) => Random(length, 50 + index, half: false))],
+            v = [.. lengths.Select((length, index) => Random(length, 90 + index, half: false))];
+        DeviceArray[] weights = [.. p.Select(values => Device.From(values))],
+            gradients = [.. g.Select(values => Device.From(values))],
+            velocities = [.. v.Select(values => Device.From(values))],
+            copies = [.. lengths.Select((length, index) => index == 0 ? default : Device.Allocate(length, Stored))];
+        DeviceArray factor = Device.From([Scale]), none = Device.From([0f]);
+
+        SgdUpdate.Step([.. lengths.Select((_, i) => new SgdUpdate.Slot(weights[i], gradients[i], velocities[i], Rate,
+            Decay, copies[i]))], Momentum, factor);
+        SgdUpdate.Step([new SgdUpdate.Slot(weights[0], gradients[0], velocities[0], Rate, Decay)], Momentum, none);
+
+        for (int i = 0; i < lengths.Length; i++)
+        {
+            double[] dp = Doubles.Of(p[i]), dv = Doubles.Of(v[i]);
+            SgdUpdateReference.Step(dp, Doubles.Of(g[i]), dv, new(Momentum, Rate, Decay), Scale);
+            // The velocity is below 4 and rounds four times; p, below 2, rounds once more.
+            Assert.That(Device.ToFloats(velocities[i]).Select(value => (double)value),
+                Is.EqualTo(dv).Within(4 * 4 * U32), $"v of {lengths[i]}");
+            Assert.That(Device.ToFloats(weights[i]).Select(value => (double)value),
+                Is.EqualTo(dp).Within((2 + Rate * 16) * U32), $"p of {lengths[i]}");
+            if (!copies[i].IsNull)
+                Assert.That(Device.ToFloats(copies[i]), Is.EqualTo(Rounded(Device.ToFloats(weights[i]))), $"{i}");
+        }
+        Free([.. weights, .. gradients, .. velocities, .. copies, factor, none]);
+    }
+
+    [Test]
     public void ACopyOnTheHostIsRefused()
     {
         using var host = new CpuDevice(1);

@@ -46,6 +46,17 @@ public sealed record CosineWithRestartsSchedule(double Rate, double Period, doub
     public float At(double position) => new CosineSchedule(Rate, Period, Floor).At(Math.Max(0, position) % Period);
 }
 
+/// <summary>A constant rate over <paramref name="Length"/>, then another schedule from its beginning: CoOp's, whose
+/// cosine is as long as the whole training and begins an epoch late.</summary>
+/// <param name="After">Schedule after the constant rate.</param>
+/// <param name="Length">Length of the constant rate.</param>
+/// <param name="Rate">That rate.</param>
+public sealed record LateSchedule(ISchedule After, double Length, double Rate) : ISchedule
+{
+    /// <inheritdoc/>
+    public float At(double position) => position >= Length ? After.At(position - Length) : (float)Rate;
+}
+
 /// <summary>
 /// A straight line from <paramref name="From"/> times the first rate of <paramref name="After"/> up to it over
 /// <paramref name="Length"/>, then that schedule from its beginning.

@@ -42,6 +42,11 @@ internal sealed class EvalCommand : CliCommand
         HelpName = "N",
     };
 
+    private readonly Option<bool> _prompts = new("--all-prompts")
+    {
+        Description = "With --weights: also scores every pair of caption templates and class words.",
+    };
+
     private readonly ChoiceOption _choices = new();
 
     private readonly Option<string?> _csv = new("--csv")
@@ -52,11 +57,14 @@ internal sealed class EvalCommand : CliCommand
 
     private readonly StrictOption _strict = new();
 
+    private string _format = "";
+
     public EvalCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
         : base("eval", "WAR, UAR and the confusion matrix of a trained model on labeled data.", terminal, common,
             cancellation)
     {
-        foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _choices, _csv,
+        foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _prompts, _choices,
+            _csv,
             _strict])
             Add(option);
     }
@@ -67,6 +75,8 @@ internal sealed class EvalCommand : CliCommand
             ?? throw new SettingsException("give a trained model with --model, or CLIP weights with --weights");
         if (parsed.GetValue(_csv) is { } table)
             CheckKept(table, parsed);
+        if (parsed.GetValue(_prompts) && !model.IsWeights)
+            throw new SettingsException("--all-prompts scores captions by CLIP weights: give --weights");
         using Device device = Common.OpenDevice(parsed);
         DataSplit? split = model.IsWeights ? SplitOf(parsed, null) : null;
         using Predictor predictor = _model.Open(model, parsed, device, () => split!.Classes);
@@ -80,6 +90,8 @@ internal sealed class EvalCommand : CliCommand
         if (parsed.GetValue(_csv) is { } csv)
             PredictionsFile.Write(csv, evaluation, split);
         SkippedPictures.Say(Terminal, skipped);
+        IReadOnlyList<PromptSetResult> prompts = parsed.GetValue(_prompts)
+            ? predictor.EvaluatePrompts(split, _format, parsed.GetValue(_strict), null, Cancellation) : [];
         string[] warnings = [.. predictor.Warnings.Select(WeightsFactsOptions.Explain)];
         foreach (string warning in warnings)
             Terminal.Say(warning);
@@ -92,6 +104,7 @@ internal sealed class EvalCommand : CliCommand
                 EvaluationOutput.WriteNumber(json, "calibrationError", evaluation.CalibrationError);
                 json.WriteNumber("skipped", skipped.Count);
                 SkippedPictures.Write(json, skipped);
+                EvaluationOutput.Write(json, prompts);
                 if (model.IsWeights)
                     WeightsFactsOptions.Write(json, warnings);
                 json.WriteEndObject();
@@ -99,6 +112,7 @@ internal sealed class EvalCommand : CliCommand
         else
         {
             EvaluationOutput.Write(Terminal, evaluation);
+            EvaluationOutput.Write(Terminal, prompts);
             if (evaluation.CalibrationError is { } error)
                 Terminal.Out.WriteLine(Format.Invariant($"{model.Name}: expected calibration error {error:F3}"));
         }
@@ -142,6 +156,7 @@ internal sealed class EvalCommand : CliCommand
                 SplitVersion = own ? trained!.SplitVersion : DataSetOptions.PresentSplits,
                 Cancellation = Cancellation,
             }));
+        _format = splits.Format;
         foreach (string note in splits.Notes)
             Terminal.Say(note);
         if (own)

@@ -41,6 +41,13 @@ internal sealed class SettingsOptions(bool stages)
         HelpName = "PATH=VALUE",
     };
 
+    private readonly Option<string?> _method = new("--method")
+    {
+        Description = $"How to train: {string.Join(", ", TrainingMethods.Names)}; its protocol takes the place of the "
+            + "recipe's stages.",
+        HelpName = "NAME",
+    };
+
     private readonly Option<string?> _stage = new("--stage")
     {
         Description = "Runs one stage alone: 1 or 2. Stage 2 begins from a run of stage 1: give --init.",
@@ -89,6 +96,7 @@ internal sealed class SettingsOptions(bool stages)
         (Value("--stage2-epochs", "Epochs of stage 2, the image tower; 0 leaves it out.", "N"), ["stage2.epochs"]),
         (Value("--stage1-lr", "Learning rate of stage 1.", "RATE"), ["stage1.learningRate"]),
         (Value("--stage2-lr", "Peak learning rate of stage 2.", "RATE"), ["stage2.learningRate"]),
+        (Value("--shots", "Training samples of each class, chosen by the seed; 0 for all.", "N"), ["shots"]),
         (Value("--select", "Which epoch's model the run ends with: last, best-on-validation or best-on-test.", "RULE"),
         ["select"]),
     ];
@@ -98,7 +106,7 @@ internal sealed class SettingsOptions(bool stages)
         [
             _recipe, .. stages ? [_protocol] : Array.Empty<Option>(), _config,
             .. Values.Select(value => value.Option),
-            .. stages ? [_balance, _stage] : Array.Empty<Option>(), _strict, _set,
+            .. stages ? [_method, _balance, _stage] : Array.Empty<Option>(), _strict, _set,
         ];
 
     private IEnumerable<(Option<string?> Option, string[] Paths)> Values => stages ? [.. _values, .. _stageValues]
@@ -139,10 +147,13 @@ internal sealed class SettingsOptions(bool stages)
                 $"--protocol {protocol} is a form of a recipe's protocol: give --recipe too")
             : resumed is not null ? TrainSettings.OfRun(resumed)
             : file is not null ? new TrainSettings()
+            : stages && parsed.GetValue(_method) is not null ? MethodDefaults.WithoutRecipe
             : throw new SettingsException(
             $"no settings: give --recipe ({string.Join(", ", Recipes.Names)}) or --config FILE");
         if (file is not null)
-            settings = SettingsJson.Read(file, settings);
+            settings = SettingsJson.Read(file, WithMethod(settings, SettingsJson.Read(file, settings).Method));
+        if (stages && MethodOf(parsed) is { } method)
+            settings = WithMethod(settings, TrainingMethods.Parse(method));
         settings = SettingsJson.With(settings, Flags(parsed).Concat(withSets ? Sets(parsed) : []));
         if (stages)
             settings = Only(parsed.GetValue(_stage), settings);
@@ -200,6 +211,13 @@ internal sealed class SettingsOptions(bool stages)
             yield return (pair[..at], pair[(at + 1)..]);
         }
     }
+
+    // A method's protocol comes before single settings, wherever it is named.
+    private string? MethodOf(ParseResult parsed) => parsed.GetValue(_method)
+        ?? Sets(parsed).Where(pair => pair.Path == "method").Select(pair => pair.Value).LastOrDefault();
+
+    private static TrainSettings WithMethod(TrainSettings settings, TrainingMethod method) =>
+        method == settings.Method ? settings : MethodDefaults.Over(settings, method);
 
     /// <summary>The settings with the other stage left out.</summary>
     private static TrainSettings Only(string? stage, TrainSettings settings)

@@ -38,6 +38,39 @@ internal static class EvaluationOutput
         json.WriteString("split", split);
     }
 
+    /// <summary>The member "prompts": what each set of captions reaches. Nothing where none was asked for.</summary>
+    public static void Write(Utf8JsonWriter json, IReadOnlyList<PromptSetResult> prompts)
+    {
+        if (prompts.Count == 0)
+            return;
+        json.WriteStartArray("prompts");
+        foreach (PromptSetResult result in prompts)
+        {
+            json.WriteStartObject();
+            json.WriteString("prompts", result.Prompts);
+            json.WriteString("names", result.Names);
+            json.WriteString("example", result.Example);
+            WriteNumber(json, "war", result.Confusion?.War);
+            WriteNumber(json, "uar", result.Confusion?.Uar);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    /// <summary>A table of what each set of captions reaches. Nothing where none was asked for.</summary>
+    public static void Write(Terminal terminal, IReadOnlyList<PromptSetResult> prompts)
+    {
+        if (prompts.Count == 0)
+            return;
+        Table table = new Table().Border(TableBorder.Simple).AddColumns("captions", "class words", "such as");
+        foreach (string title in new[] { "WAR", "UAR" })
+            table.AddColumn(new TableColumn(title).RightAligned());
+        foreach (PromptSetResult result in prompts)
+            table.AddRow(result.Prompts, result.Names, Markup.Escape(result.Example),
+                Format.Percent(result.Confusion?.War), Format.Percent(result.Confusion?.Uar));
+        terminal.Human.Write(table);
+    }
+
     /// <summary>A number, or null.</summary>
     public static void WriteNumber(Utf8JsonWriter json, string name, double? value)
     {

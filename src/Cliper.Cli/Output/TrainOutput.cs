@@ -14,6 +14,7 @@ namespace Cliper.Cli;
 internal static class TrainOutput
 {
     private const int WordsShown = 2;
+    private const string Cliper = "cliper";
 
     /// <summary>Writes the result to standard output.</summary>
     public static void Write(Terminal terminal, string folder, TrainResult result, PaperDataSet? paper,
@@ -30,8 +31,9 @@ internal static class TrainOutput
     {
         json.WriteStartObject();
         json.WriteString("run", folder);
+        json.WriteString("method", result.Method);
         EvaluationOutput.Write(json, result.Result);
-        WritePaper(json, paper, remarks);
+        WritePaper(json, paper, remarks, result.Method);
         json.WriteNumber("bestEpoch", result.BestEpoch);
         foreach ((string name, Evaluation? evaluation) in new[] { ("zeroShot", result.ZeroShot),
             ("afterStage1", result.AfterStage1) })
@@ -94,11 +96,11 @@ internal static class TrainOutput
     }
 
     /// <summary>Results of the paper on the same data set, as fractions like those of the run.</summary>
-    private static void WritePaper(Utf8JsonWriter json, PaperDataSet? dataSet, IReadOnlyList<SettingRemark> remarks)
+    private static void WritePaper(Utf8JsonWriter json, PaperDataSet? dataSet, IReadOnlyList<SettingRemark> remarks,
+        string method = Cliper)
     {
-        if (dataSet is not { } known)
+        if (dataSet is not { } known || PaperResults.Of(known, method) is not { } paper)
             return;
-        PaperResult paper = PaperResults.Cliper(known);
         json.WriteStartObject("paper");
         json.WriteString("dataSet", PaperResults.Name(known));
         EvaluationOutput.WriteNumber(json, "war", paper.War / 100);
@@ -128,11 +130,10 @@ internal static class TrainOutput
             terminal.Out.WriteLine($"- {remark}");
     }
 
-    private static void AddPaper(Table table, PaperDataSet? dataSet)
+    private static void AddPaper(Table table, PaperDataSet? dataSet, string method = Cliper)
     {
-        if (dataSet is not { } known)
+        if (dataSet is not { } known || PaperResults.Of(known, method) is not { } paper)
             return;
-        PaperResult paper = PaperResults.Cliper(known);
         table.AddRow(Markup.Escape($"the paper on {PaperResults.Name(known)}, full-size CLIP"),
             Format.Percent(paper.War / 100), Format.Percent(paper.Uar / 100));
     }
@@ -146,10 +147,11 @@ internal static class TrainOutput
             table.AddColumn(new TableColumn(title).RightAligned());
         foreach ((string name, Evaluation? evaluation) in new[]
             { ("zero-shot CLIP, captions of the class names", result.ZeroShot),
-                ("stage 1: descriptors", result.AfterStage1), ("CLIPER", result.Result) })
+                ("stage 1: descriptors", result.AfterStage1),
+                (result.Method == Cliper ? "CLIPER" : result.Method, result.Result) })
             if (evaluation is not null)
                 table.AddRow(name, Format.Percent(evaluation.Confusion.War), Format.Percent(evaluation.Confusion.Uar));
-        AddPaper(table, paper);
+        AddPaper(table, paper, result.Method);
         terminal.Human.Write(table);
         WriteRemarks(terminal, paper, remarks);
         WriteWords(terminal, result);

@@ -14,9 +14,11 @@ namespace Cliper.Model.Checkpoints;
 [JsonSerializable(typeof(CheckpointInfo))]
 [JsonSerializable(typeof(TrainingState))]
 [JsonSerializable(typeof(DescriptorPrompt))]
+[JsonSerializable(typeof(ContextPrompts))]
 [JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(int[][][]))]
 [JsonSerializable(typeof(int))]
+[JsonSerializable(typeof(bool))]
 [JsonSerializable(typeof(float))]
 internal sealed partial class CheckpointJson : JsonSerializerContext
 {

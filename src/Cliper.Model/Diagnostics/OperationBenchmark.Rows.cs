@@ -113,13 +113,14 @@ public sealed partial class OperationBenchmark
         BenchmarkArray ids = Integers(Enumerable.Range(0, Prompts * Length).Select(i => i * 101 % vocabulary));
         BenchmarkArray text = Numbers(Prompts * Length, textWidth), prompts = Numbers(Prompts * Length, textWidth),
             learned = Floats(Prompts * Learned, textWidth);
+        BenchmarkArray slots = Integers(Enumerable.Range(0, Prompts * Learned).Select(i => First + i % Learned));
         string shape = $"{Prompts}x{Length}x{textWidth}";
         yield return Move("gather forward", shape, 2L * Prompts * Length * textWidth,
             () => Gather.Forward(table, ids, text, vocabulary, textWidth));
         yield return Move("gather backward, accumulate", shape, 3L * Prompts * Length * textWidth,
             () => Gather.Backward(ids, text, new(dtable, Accumulate: true), vocabulary, textWidth));
-        yield return Move("splice forward", shape, 2L * Prompts * Length * textWidth,
-            () => InsertEmbeddings.Forward(text, learned, prompts, new(Prompts, Length, Learned, First, textWidth)));
+        yield return Move("place forward", shape, 2L * Prompts * Length * textWidth,
+            () => Place.Forward(text, learned, slots, prompts, new(Prompts, Length, Learned, textWidth)));
         yield return Move("add positions forward", shape, 2L * Prompts * Length * textWidth,
             () => AddPositions.Forward(text, places, prompts, Prompts, Length, textWidth));
     }

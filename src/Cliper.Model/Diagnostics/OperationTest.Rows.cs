@@ -37,11 +37,13 @@ public sealed partial class OperationTest
         Gather.Backward(ids, tokens, dtable, TableRows, Depth);
         Compare("gather, gradient", dtable, (r, c) => Sum(rows.Length, i => rows[i] == r ? x[i * Depth + c] : 0),
             Depth);
-        InsertEmbeddings.Forward(tokens, Floats(insert), y, new(Sequences, Length, Inserted, Start, Depth));
-        Compare("splice", y, (r, c) => r % Length is >= Start and < Start + Inserted
+        DeviceArray slots = Owned(device.From([.. Enumerable.Range(0, Sequences * Inserted)
+            .Select(at => Start + at % Inserted)]));
+        Place.Forward(tokens, Floats(insert), slots, y, new(Sequences, Length, Inserted, Depth));
+        Compare("place", y, (r, c) => r % Length is >= Start and < Start + Inserted
             ? insert[(r / Length * Inserted + r % Length - Start) * Depth + c] : x[r * Depth + c], Depth);
-        InsertEmbeddings.Backward(tokens, default, dinsert, new(Sequences, Length, Inserted, Start, Depth));
-        Compare("splice, gradient", dinsert, (r, c) => x[(r / Inserted * Length + Start + r % Inserted) * Depth + c],
+        Place.Backward(tokens, slots, default, dinsert, new(Sequences, Length, Inserted, Depth));
+        Compare("place, gradient", dinsert, (r, c) => x[(r / Inserted * Length + Start + r % Inserted) * Depth + c],
             Depth);
     }
 

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Cliper.Model.Clip;
 using Cliper.Model.Faces;
 using Cliper.Model.Inference;
@@ -39,8 +40,6 @@ public sealed record OnnxSummary(string Input, long Numbers, long Bytes);
 /// </summary>
 public static class OnnxExport
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
-
     /// <summary>
     /// Writes a model: input "pixels", outputs "probabilities" [N, K], "logits" [N, K] (whose softmax they are),
     /// "features" [N, D] (not normalized) and "descriptor" int64 [N], the nearest one of the most probable class.
@@ -67,9 +66,12 @@ public static class OnnxExport
             ? new OnnxResNet(graph, config, Read).Features(pixels)
             : new OnnxVisionTransformer(graph, config, new OnnxLayers(graph, config, Read)).Features(pixels));
         Describe(graph, config.Mean, config.Std, predictor.Notes, FileHash.Sha256(predictor.Path, cancellation));
-        graph.Metadata["classes"] = JsonSerializer.Serialize(predictor.Classes, Json);
-        graph.Metadata["faceTemplate"] = JsonSerializer.Serialize(predictor.Info.FaceTemplate, Json);
-        graph.Metadata["faceMargin"] = JsonSerializer.Serialize(predictor.Info.FaceMargin, Json);
+        graph.Metadata["classes"] = JsonSerializer.Serialize(predictor.Classes,
+            OnnxMetadataJson.Default.IEnumerableString);
+        graph.Metadata["faceTemplate"] = predictor.Info.FaceTemplate is { } template
+            ? JsonSerializer.Serialize(template, OnnxMetadataJson.Default.FaceTemplate) : "null";
+        graph.Metadata["faceMargin"] = JsonSerializer.Serialize(predictor.Info.FaceMargin,
+            OnnxMetadataJson.Default.Single);
         return Write(graph, path, config.ImageSize, options);
 
         float[] Read(string name)
@@ -135,10 +137,10 @@ public static class OnnxExport
     {
         graph.Version = typeof(OnnxExport).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
             .InformationalVersion;
-        graph.Metadata["mean"] = JsonSerializer.Serialize(mean.ToArray());
-        graph.Metadata["std"] = JsonSerializer.Serialize(std.ToArray());
+        graph.Metadata["mean"] = JsonSerializer.Serialize(mean.ToArray(), OnnxMetadataJson.Default.SingleArray);
+        graph.Metadata["std"] = JsonSerializer.Serialize(std.ToArray(), OnnxMetadataJson.Default.SingleArray);
         graph.Metadata["modelSha256"] = hash;
-        graph.Metadata["notes"] = JsonSerializer.Serialize(notes, Json);
+        graph.Metadata["notes"] = JsonSerializer.Serialize(notes, OnnxMetadataJson.Default.IEnumerableString);
     }
 
     private static OnnxSummary Write(OnnxGraph graph, string path, int size, OnnxOptions options)
@@ -149,3 +151,10 @@ public static class OnnxExport
             : $"uint8 [N, {size}, {size}, 3]", graph.Numbers, bytes);
     }
 }
+
+/// <summary>The generated code for the JSON in an ONNX file's metadata.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(FaceTemplate))]
+[JsonSerializable(typeof(IEnumerable<string>))]
+[JsonSerializable(typeof(float[]))]
+internal sealed partial class OnnxMetadataJson : JsonSerializerContext;

@@ -76,8 +76,18 @@ public sealed record Augmentation
         EraseMax = 0.25f,
     };
 
+    /// <summary>CoOp's: a bicubic resized crop of 0.08 to 1, and flip.</summary>
+    public static Augmentation CoOp { get; } = new()
+    {
+        Name = "coop",
+        FromOriginal = true,
+        BicubicCrop = true,
+        CropMin = 0.08f,
+        Flip = 0.5f,
+    };
+
     /// <summary>The names of the ready ones.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["none", "light", "strong", "script", "paper"];
+    public static IReadOnlyList<string> Names { get; } = ["none", "light", "strong", "script", "paper", "coop"];
 
     /// <summary>Name in settings and reports.</summary>
     public string Name { get; init; } = "custom";
@@ -154,6 +164,7 @@ public sealed record Augmentation
         "strong" => Strong,
         "script" => Script,
         "paper" => Paper,
+        "coop" => CoOp,
         _ => throw new SettingsException($"there is no augmentation '{name}'; known are {string.Join(", ", Names)}"),
     };
 

@@ -24,6 +24,7 @@ public sealed class Predictor : IDisposable
     private readonly Tape _tape;
     private readonly Tensor? _classFeatures;
     private FrameEncoder? _encoder;
+    private ClipTokenizer? _tokenizer;
 
     private Predictor(string path, CliperModel model, CheckpointInfo info, bool flip)
     {
@@ -112,7 +113,7 @@ public sealed class Predictor : IDisposable
         }
         return new Predictor(loaded.SourcePath ?? weights, model,
             new CheckpointInfo(1, "", "") { FaceTemplate = FaceTemplate.Usual }, flip)
-        { Warnings = loaded.Warnings };
+        { Warnings = loaded.Warnings, _tokenizer = tokenizer };
 
         IReadOnlyList<int[]> CaptionsOf(string name)
         {
@@ -131,12 +132,7 @@ public sealed class Predictor : IDisposable
     private FrameEncoder Encoder => _encoder ??= new FrameEncoder(_model, _classFeatures, Flip);
 
     /// <summary>How the model was trained, in the words of the command line where those have one.</summary>
-    public string Method => _model.Prompts.Method switch
-    {
-        Metd.MethodName => "cliper",
-        FixedPrompts.MethodName => "zero-shot",
-        string other => other,
-    };
+    public string Method => PromptLearners.WordOf(_model.Prompts);
 
     /// <summary>The answers for images in memory, in their order. Not thread-safe.</summary>
     /// <param name="images">The images, each cut to a face where the model looks at faces.</param>
@@ -243,6 +239,27 @@ public sealed class Predictor : IDisposable
         using BatchLoader loader =
             SampleReader.Open(split.WithClasses(Classes), _model.Clip, Info.Frames, strict, Info, Flip);
         return (Evaluator.Run(_model, _classFeatures, loader, progress, cancellation), loader.Skipped);
+    }
+
+    /// <summary>
+    /// Evaluates a CLIP on a split by every pair of caption templates and class words: one pass over the images, and
+    /// all captions scored from their features.
+    /// </summary>
+    /// <param name="split">The samples.</param>
+    /// <param name="format">Layout of the data, which tells its own class names.</param>
+    /// <param name="strict">Whether an unreadable image is an error; else it is left out.</param>
+    /// <param name="progress">Told, by the second, the fraction that is done; null for nobody.</param>
+    /// <param name="cancellation">Stops between two operations.</param>
+    /// <exception cref="InvalidOperationException">The model is no CLIP that answers zero-shot.</exception>
+    public IReadOnlyList<PromptSetResult> EvaluatePrompts(DataSplit split, string format, bool strict,
+        Action<double>? progress = null, CancellationToken cancellation = default)
+    {
+        ClipTokenizer tokenizer = _tokenizer
+            ?? throw new InvalidOperationException("captions are scored by CLIP weights, not by a trained model");
+        DataSplit own = split.WithClasses(Classes);
+        using BatchLoader loader = SampleReader.Open(own, _model.Clip, Info.Frames, strict, Info, Flip);
+        FeatureTable table = SplitFeatures.Of(_model, loader, progress, cancellation);
+        return [.. PromptSetEvaluator.Run(_model, tokenizer, own, table, format)];
     }
 
     /// <inheritdoc/>

@@ -22,6 +22,13 @@ public sealed class Batch : IDisposable
             options.ImageSize, labels, indices);
     }
 
+    /// <summary>A batch of features that were computed before, one a sample, without pixels.</summary>
+    internal Batch(int number, int[] labels, int[] indices, float[] features)
+    {
+        _pool = [];
+        (Number, Count, Frames, Labels, Indices, Features) = (number, labels.Length, 1, labels, indices, features);
+    }
+
     /// <summary>Position in its epoch, from 0.</summary>
     public int Number { get; }
 
@@ -49,6 +56,9 @@ public sealed class Batch : IDisposable
         }
     }
 
+    /// <summary>Features of the samples, [Count, D]; null where there are pixels instead.</summary>
+    internal float[]? Features { get; }
+
     /// <summary>Label of each sample, [Count].</summary>
     public int[] Labels { get; }
 
@@ -58,7 +68,7 @@ public sealed class Batch : IDisposable
     /// <summary>Begins to upload the images to a GPU, which may still be computing. The CPU needs no upload.</summary>
     internal void BeginUpload(Device device)
     {
-        if (device is not CpuDevice)
+        if (device is not CpuDevice && Features is null)
             _uploaded = TakePixels(device);
     }
 

@@ -35,6 +35,10 @@ public sealed class BatchLoader : IDisposable
         _renderer = new SampleRenderer(split, options, _cache, RecordSkip);
     }
 
+    /// <summary>Features of the split's samples, of which batches then are made instead of pixels; null for
+    /// pixels.</summary>
+    internal FeatureTable? Features { get; init; }
+
     /// <summary>The split whose samples are loaded.</summary>
     public DataSplit Split { get; }
 
@@ -73,7 +77,8 @@ public sealed class BatchLoader : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
         ArgumentOutOfRangeException.ThrowIfNegative(firstBatch);
-        return Enumerate(epoch, firstBatch, cancellation);
+        return Features is { } table ? Enumerate(table, epoch, firstBatch, cancellation)
+            : Enumerate(epoch, firstBatch, cancellation);
     }
 
     /// <inheritdoc/>
@@ -100,6 +105,21 @@ public sealed class BatchLoader : IDisposable
             throw new InputException(
                 $"none of the pictures of the {Split.Name} split could be read, the first: "
                 + $"{_skipped.Values.Order(StringComparer.Ordinal).First()}");
+    }
+
+    private IEnumerable<Batch> Enumerate(FeatureTable table, int epoch, int firstBatch,
+        CancellationToken cancellation)
+    {
+        EpochSample[] order = EpochOrder.Create(Split, _options, epoch);
+        for (int number = firstBatch; number < BatchesPerEpoch; number++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int[] indices = [.. order.Skip(number * _options.BatchSize).Take(_options.BatchSize)
+                .Select(sample => sample.Index).Where(index => table.IsThere[index])];
+            if (indices.Length > 0)
+                yield return new Batch(number, [.. indices.Select(index => Split.Samples[index].Label)], indices,
+                    table.Rows(indices));
+        }
     }
 
     private IEnumerable<PendingBatch> BatchesFrom(int epoch, int firstBatch)

@@ -110,8 +110,11 @@ public sealed class Metd : IPromptLearner
         for (int prompt = 0; prompt < prompts; prompt++)
             Prompt.Ids.CopyTo(ids, prompt * tokens);
         Tensor fixedPart = text.Embed(tape, ids, prompts, tokens);
-        Tensor embeddings = tape.InsertEmbeddings(fixedPart,
-            Vectors.Reshape(new Shape(prompts, Tokens, Vectors.Shape[3])), Prompt.SlotStart);
+        Tensor slots = tape.Own(Tensor.From(tape.Device,
+            [.. Enumerable.Range(0, prompts * Tokens).Select(at => Prompt.SlotStart + at % Tokens)],
+            new Shape(prompts, Tokens)));
+        Tensor embeddings = tape.Place(fixedPart, Vectors.Reshape(new Shape(prompts, Tokens, Vectors.Shape[3])),
+            slots);
         return scope.Keep(text.Encode(tape, embeddings, [.. Enumerable.Repeat(Prompt.End, prompts)]));
     }
 

@@ -40,6 +40,19 @@ internal static class PromptLearners
     {
         [Metd.MethodName] = Metd.Read,
         [FixedPrompts.MethodName] = FixedPrompts.Read,
+        [CoOp.MethodName] = CoOp.Read,
+        [CoCoOp.MethodName] = CoCoOp.Read,
+        [LinearHead.ProbeName] = source => LinearHead.Read(source, LinearHead.ProbeName),
+        [LinearHead.FineTuneName] = source => LinearHead.Read(source, LinearHead.FineTuneName),
+    };
+
+    /// <summary>The method of a model in the words of the command line.</summary>
+    public static string WordOf(IPromptLearner prompts) => prompts switch
+    {
+        Metd { PromptsPerClass: 1 } => "m1",
+        Metd => "cliper",
+        FixedPrompts => "zero-shot",
+        _ => prompts.Method,
     };
 
     /// <summary>Reads a method from a checkpoint.</summary>

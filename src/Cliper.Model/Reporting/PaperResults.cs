@@ -81,6 +81,10 @@ public static class PaperResults
         new("EC-STFL", false, Dfew: [45.35, 56.51], Afew: [null, 53.26]),
     ];
 
+    // The methods that the paper's authors measured themselves, in the order of their rows.
+    private static readonly string[] OwnMethods =
+        ["cliper", "m1", "fine-tune", "cocoop", "coop", "linear-probe", "zero-shot"];
+
     /// <summary>The published results on a data set, by falling WAR.</summary>
     public static IReadOnlyList<PaperResult> For(PaperDataSet dataSet) =>
     [
@@ -112,6 +116,14 @@ public static class PaperResults
     public static PaperResult? OfSizes(PaperDataSet dataSet, int subclasses, int tokens) =>
         Rows.FirstOrDefault(row => row.Sizes == (subclasses, tokens)) is { } found
             ? For(dataSet).FirstOrDefault(result => result.Method == found.Method) : null;
+    /// <summary>The paper's result of a method on a data set; null where it has none.</summary>
+    /// <param name="dataSet">The data set.</param>
+    /// <param name="method">The method, in the words of the command line.</param>
+    public static PaperResult? Of(PaperDataSet dataSet, string method)
+    {
+        int row = Array.IndexOf(OwnMethods, method);
+        return row < 0 ? null : For(dataSet).FirstOrDefault(result => result.Method == Rows[row].Method);
+    }
 
     /// <summary>The data set of a layout, as it was read; null where the paper has no results.</summary>
     /// <param name="format">One of <see cref="DataSetRegistry.Names"/>.</param>

@@ -36,7 +36,7 @@ public static class RunData
         CancellationToken cancellation = default)
     {
         if (settings.DataSet == Drawn)
-            return OpenDrawn(settings, imageSize, settings.Weights.Length > 0 ? "train" : "pretrain");
+            return OpenDrawn(settings, imageSize, settings.Weights.Length > 0 ? "train" : "pretrain", progress);
         bool hold = settings.Select == Selection.BestOnValidation;
         DataSetSplits splits = OpenSplits(settings, cancellation);
         foreach (string note in splits.Notes)
@@ -61,6 +61,7 @@ public static class RunData
         train = WithoutCopies(train, new[] { splits.Validation, splits.Test }.OfType<DataSplit>(),
             settings.DropDuplicates,
             progress, cancellation);
+        train = Few(train, settings, progress);
         return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings))
         {
             Format = splits.Format,
@@ -144,15 +145,29 @@ public static class RunData
         return new TrainingData(split, null, null, settings, "", (index, _) => captions[index]);
     }
 
+    private static DataSplit Few(DataSplit train, TrainSettings settings, IProgress<TrainEvent> progress)
+    {
+        if (settings.Shots == 0)
+            return train;
+        DataSplit few = FewShots.Of(train, settings.Shots, settings.Seed);
+        progress.Report(new MessageEvent($"{settings.Shots} shots: {few.Samples.Count} of {train.Samples.Count} "
+            + $"training samples, chosen by seed {settings.Seed}"));
+        return few;
+    }
+
     // A CLIP of drawn faces knows those it was pre-trained on by heart: what is trained from it meets others.
-    private static TrainingData OpenDrawn(TrainSettings settings, int imageSize, string set)
+    private static TrainingData OpenDrawn(TrainSettings settings, int imageSize, string set,
+        IProgress<TrainEvent> progress)
     {
         var faces = new SyntheticFacesData(set, settings.Seed, settings.DrawnPictures, imageSize, settings.DrawnStyle);
         DataSplit test = new SyntheticFacesData("test", settings.Seed, DrawnTest, imageSize, settings.DrawnStyle)
             .ToSplit();
-        return new TrainingData(faces.ToSplit(), null, test, settings,
+        DataSplit all = faces.ToSplit(), train = Few(all, settings, progress);
+        HashSet<Sample> chosen = [.. train.Samples];
+        int[] indices = [.. Enumerable.Range(0, all.Samples.Count).Where(index => chosen.Contains(all.Samples[index]))];
+        return new TrainingData(train, null, test, settings,
             "The faces are drawn by the program: the figures say nothing about photographs.",
-            (index, epoch) => faces.Caption(index, (uint)epoch));
+            (index, epoch) => faces.Caption(indices[index], (uint)epoch));
     }
 
     private static string NoteOf(TrainSettings settings) => settings.Pretrain.Epochs == 0 ? ""

@@ -141,7 +141,8 @@ public static class RunReport
     }
 
     private static string TitleOf(TrainSettings settings) =>
-        $"CLIPER on {(settings.Recipe == TrainSettings.CustomRecipe ? settings.DataSet : settings.Recipe)}";
+        $"{settings.Method.Title()} on "
+            + (settings.Recipe == TrainSettings.CustomRecipe ? settings.DataSet : settings.Recipe);
 
     private static string Describe(CliperModel model)
     {

@@ -47,9 +47,9 @@ public static class Recipes
 
     // The paper: its 50 epochs and its four augmentations, and a plain cosine. ProtocolRemarks says what of this is
     // not known to us.
-    private static readonly StageSettings PublishedStage1 = PaperStage1 with { Augmentation = "paper" };
+    internal static readonly StageSettings PublishedStage1 = PaperStage1 with { Augmentation = "paper" };
 
-    private static readonly StageSettings PublishedStage2 =
+    internal static readonly StageSettings PublishedStage2 =
         ScriptStage2 with { Epochs = 50, Schedule = ScheduleKind.Cosine, Augmentation = "paper" };
 
     private static readonly ClipShape SmallShape = new()

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Cliper.Kernels.Operations;
 using Cliper.Model.DataSets;
 using Cliper.Model.Loading;
+using Cliper.Model.Prompts;
 using Cliper.Model.Samples;
 using Cliper.Model.SyntheticFaces;
 
@@ -17,9 +18,11 @@ namespace Cliper.Model.Settings;
     Converters =
     [
         typeof(CamelCaseName<CacheMode>), typeof(CamelCaseName<ClipFrames>), typeof(CamelCaseName<EmptySubclasses>),
-        typeof(CamelCaseName<FaceStyle>), typeof(CamelCaseName<FerPlusLabels>), typeof(CamelCaseName<MafwLabels>),
-        typeof(CamelCaseName<ScheduleKind>), typeof(CamelCaseName<Selection>), typeof(CamelCaseName<ShortClips>),
-        typeof(CamelCaseName<TowerKind>),
+        typeof(CamelCaseName<FaceStyle>), typeof(CamelCaseName<FeatureSource>), typeof(CamelCaseName<FerPlusLabels>),
+        typeof(CamelCaseName<HeadInit>), typeof(CamelCaseName<MafwLabels>), typeof(CamelCaseName<NamePosition>),
+        typeof(CamelCaseName<OptimizerKind>), typeof(CamelCaseName<ProbeSolver>), typeof(CamelCaseName<ScheduleKind>),
+        typeof(CamelCaseName<Selection>), typeof(CamelCaseName<ShortClips>), typeof(CamelCaseName<TowerKind>),
+        typeof(CamelCaseName<TrainingMethod>),
     ])]
 [JsonSerializable(typeof(TrainSettings))]
 internal sealed partial class SettingsContext : JsonSerializerContext;

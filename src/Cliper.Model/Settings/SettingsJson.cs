@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -212,8 +211,7 @@ public static class SettingsJson
 
     /// <summary>A value of an enumeration as JSON has it.</summary>
     private static string NameOf(Type type, string name) =>
-        type.GetField(name)!.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name
-        ?? JsonNamingPolicy.CamelCase.ConvertName(name);
+        JsonSerializer.SerializeToNode(Enum.Parse(type, name), Type.Options.GetTypeInfo(type))!.GetValue<string>();
 
     private static string Describe(Type? type) => type switch
     {

@@ -15,6 +15,22 @@ public enum ScheduleKind
     /// A cosine that restarts every <see cref="StageSettings.RestartEpochs"/> epochs (the authors' script).
     /// </summary>
     CosineRestarts,
+
+    /// <summary>
+    /// CoOp's, once an epoch: the first at a constant 1e-5, then a cosine as long as the whole stage, which so ends
+    /// above zero.
+    /// </summary>
+    LateCosine,
+}
+
+/// <summary>Where stages with a frozen image tower take its features from.</summary>
+public enum FeatureSource
+{
+    /// <summary>The tower computes them anew in every step, of augmented images.</summary>
+    Computed,
+
+    /// <summary>One pass of the tower over the images as they are, kept in memory: epochs take moments.</summary>
+    Cached,
 }
 
 /// <summary>Rules by which a step changes the weights.</summary>
@@ -27,6 +43,9 @@ public enum OptimizerKind
     /// <summary>AdamW as the authors run it: weights and moments are rounded to fp16 after each operation.</summary>
     [JsonStringEnumMemberName("adamw-half")]
     AdamWHalf,
+
+    /// <summary>Stochastic gradient descent with momentum; weight decay is added to the gradient.</summary>
+    Sgd,
 }
 
 /// <summary>Settings of one stage of training: pre-training, stage 1 or stage 2.</summary>
@@ -53,7 +72,10 @@ public sealed record StageSettings
     /// <summary>Rule by which a step changes the weights.</summary>
     public OptimizerKind Optimizer { get; init; }
 
-    /// <summary>AdamW's decoupled weight decay.</summary>
+    /// <summary>SGD's factor of the velocity.</summary>
+    public double Momentum { get; init; } = 0.9;
+
+    /// <summary>Weight decay: AdamW's is decoupled, SGD's is added to the gradient.</summary>
     public float WeightDecay { get; init; }
 
     /// <summary>AdamW's epsilon.</summary>
@@ -72,7 +94,7 @@ public sealed record StageSettings
     /// <see cref="BatchSize"/>.</summary>
     public int Accumulate { get; init; } = 1;
 
-    /// <summary>Name of the augmentation: none, light, strong, script or paper.</summary>
+    /// <summary>Name of the augmentation: none, light, strong, script, paper or coop.</summary>
     public string Augmentation { get; init; } = "none";
 
     /// <summary>
@@ -96,4 +118,29 @@ public sealed record StageSettings
 
     /// <summary>Computes blocks again in the backward pass: less memory, a third more work.</summary>
     public bool RecomputeBlocks { get; init; }
+
+    /// <summary>Throws on numbers that no stage can have.</summary>
+    /// <param name="name">Name of the stage, for errors.</param>
+    /// <exception cref="SettingsException">Names the setting and its range.</exception>
+    internal void Check(string name)
+    {
+        SettingRange.Check(Epochs, 0, 100_000, $"{name}.epochs");
+        if (Epochs == 0)
+            return;
+        SettingRange.Check(BatchSize, 1, 65_536, $"{name}.batchSize");
+        SettingRange.Check(LearningRate, 1e-12, 10, $"{name}.learningRate");
+        SettingRange.Check(RestartEpochs, 1, 100_000, $"{name}.restartEpochs");
+        SettingRange.Check(WarmUpEpochs, 0, Epochs, $"{name}.warmUpEpochs");
+        SettingRange.Check(WeightDecay, 0, 10, $"{name}.weightDecay");
+        SettingRange.Check(Epsilon, 0, 1, $"{name}.epsilon");
+        SettingRange.Check(Beta1, 0, 0.99999, $"{name}.beta1");
+        SettingRange.Check(Beta2, 0, 0.9999999, $"{name}.beta2");
+        SettingRange.Check(MaxGradientNorm, 0, float.MaxValue, $"{name}.maxGradientNorm");
+        SettingRange.Check(AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
+        SettingRange.Check(AverageDecay, 0, 0.99999, $"{name}.averageDecay");
+        SettingRange.Check(LabelSmoothing, 0, 0.9, $"{name}.labelSmoothing");
+        if (LabelSmoothing > 0 && name != TrainingStage.Pretrain.Name())
+            throw new SettingsException($"{name}.labelSmoothing is {LabelSmoothing}; only pre-training has it");
+        SettingRange.Check(Accumulate, 1, BatchSize, $"{name}.accumulate");
+    }
 }

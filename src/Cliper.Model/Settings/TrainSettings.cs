@@ -26,6 +26,8 @@ public sealed record TrainSettings
     /// <summary>Which form of its protocol the recipe has, one of <see cref="Recipes.ProtocolsOf"/>; empty for recipes
     /// with one form alone.</summary>
     public string Protocol { get; init; } = "";
+    /// <summary>The method, whose protocol --method puts over the recipe.</summary>
+    public TrainingMethod Method { get; init; }
 
     /// <summary>Whether the run makes a CLIP alone; null in files of version 0.1, which do not say it. Set by the
     /// program.</summary>
@@ -97,6 +99,23 @@ public sealed record TrainSettings
 
     /// <summary>Parts of CLIPER's loss.</summary>
     public LossSettings Loss { get; init; } = new();
+    /// <summary>Prompts of CoOp and CoCoOp.</summary>
+    public CoOpSettings Coop { get; init; } = new();
+
+    /// <summary>Linear head of full fine-tuning and the probe.</summary>
+    public HeadSettings Head { get; init; } = new();
+
+    /// <summary>The linear probe.</summary>
+    public ProbeSettings Probe { get; init; } = new();
+
+    /// <summary>Captions of the zero-shot method.</summary>
+    public ZeroShotSettings ZeroShot { get; init; } = new();
+
+    /// <summary>Where stages with a frozen image tower take its features from.</summary>
+    public FeatureSource Features { get; init; }
+
+    /// <summary>Training samples of each class, chosen by the seed; 0 for all.</summary>
+    public int Shots { get; init; }
 
     /// <summary>Frames of a clip; 1 for images.</summary>
     public int Frames { get; init; } = 1;
@@ -224,23 +243,23 @@ public sealed record TrainSettings
     /// <exception cref="SettingsException">Names the setting, its range and the value.</exception>
     public void Check()
     {
-        Range(Subclasses, 1, 1000, nameof(Subclasses));
-        Range(DrawnPictures, 7, 10_000_000, nameof(DrawnPictures));
-        Range(Tokens, 1, 64, nameof(Tokens));
-        Range(Frames, 1, 1024, nameof(Frames));
-        Range(FramesPerSegment, 1, Frames, nameof(FramesPerSegment));
+        SettingRange.Check(Subclasses, 1, 1000, nameof(Subclasses));
+        SettingRange.Check(DrawnPictures, 7, 10_000_000, nameof(DrawnPictures));
+        SettingRange.Check(Tokens, 1, 64, nameof(Tokens));
+        SettingRange.Check(Frames, 1, 1024, nameof(Frames));
+        SettingRange.Check(FramesPerSegment, 1, Frames, nameof(FramesPerSegment));
         if (Frames % FramesPerSegment != 0)
             throw new SettingsException(
                 $"framesPerSegment is {FramesPerSegment}, which does not divide the {Frames} frames");
-        Range(SplitVersion, 1, DataSetOptions.PresentSplits, nameof(SplitVersion));
-        Range(Folds, 2, 1000, nameof(Folds));
-        Range(Fold, AllFolds, Folds, nameof(Fold));
-        Range(LogitAdjustment, 0, 4, nameof(LogitAdjustment));
-        Range(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));
-        Range(LabelCaptionEpochs, 0, 100_000, nameof(LabelCaptionEpochs));
-        Range(ValidationFraction, 0.001, 0.9, nameof(ValidationFraction));
+        SettingRange.Check(SplitVersion, 1, DataSetOptions.PresentSplits, nameof(SplitVersion));
+        SettingRange.Check(Folds, 2, 1000, nameof(Folds));
+        SettingRange.Check(Fold, AllFolds, Folds, nameof(Fold));
+        SettingRange.Check(LogitAdjustment, 0, 4, nameof(LogitAdjustment));
+        SettingRange.Check(EvaluateEvery, 1, int.MaxValue, nameof(EvaluateEvery));
+        SettingRange.Check(LabelCaptionEpochs, 0, 100_000, nameof(LabelCaptionEpochs));
+        SettingRange.Check(ValidationFraction, 0.001, 0.9, nameof(ValidationFraction));
         if (Temperature != 0)
-            Range(Temperature, 1e-4, 10, nameof(Temperature));
+            SettingRange.Check(Temperature, 1e-4, 10, nameof(Temperature));
         if (Cache == CacheMode.Disk && CacheFolder.Length == 0)
             throw new SettingsException("cache is disk and cacheFolder is empty: name the folder of the cache file");
         if (Weights.Length > 0 && Pretrain.Epochs > 0)
@@ -258,35 +277,8 @@ public sealed record TrainSettings
             throw new SettingsException(
                 "captionTemplates is empty: pre-training needs at least one, such as \"a photo of a {} face.\"");
         Shape.Check();
+        MethodDefaults.Check(this);
         foreach (TrainingStage stage in TrainingStages.All)
-            CheckStage(Of(stage), stage.Name());
-    }
-
-    private static void CheckStage(StageSettings stage, string name)
-    {
-        Range(stage.Epochs, 0, 100_000, $"{name}.epochs");
-        if (stage.Epochs == 0)
-            return;
-        Range(stage.BatchSize, 1, 65_536, $"{name}.batchSize");
-        Range(stage.LearningRate, 1e-12, 10, $"{name}.learningRate");
-        Range(stage.RestartEpochs, 1, 100_000, $"{name}.restartEpochs");
-        Range(stage.WarmUpEpochs, 0, stage.Epochs, $"{name}.warmUpEpochs");
-        Range(stage.WeightDecay, 0, 10, $"{name}.weightDecay");
-        Range(stage.Epsilon, 0, 1, $"{name}.epsilon");
-        Range(stage.Beta1, 0, 0.99999, $"{name}.beta1");
-        Range(stage.Beta2, 0, 0.9999999, $"{name}.beta2");
-        Range(stage.MaxGradientNorm, 0, float.MaxValue, $"{name}.maxGradientNorm");
-        Range(stage.AugmentationRampEpochs, 0, 100_000, $"{name}.augmentationRampEpochs");
-        Range(stage.AverageDecay, 0, 0.99999, $"{name}.averageDecay");
-        Range(stage.LabelSmoothing, 0, 0.9, $"{name}.labelSmoothing");
-        if (stage.LabelSmoothing > 0 && name != TrainingStage.Pretrain.Name())
-            throw new SettingsException($"{name}.labelSmoothing is {stage.LabelSmoothing}; only pre-training has it");
-        Range(stage.Accumulate, 1, stage.BatchSize, $"{name}.accumulate");
-    }
-
-    private static void Range(double value, double low, double high, string name)
-    {
-        if (!(value >= low && value <= high))
-            throw new SettingsException($"{name} is {value}; it must lie within {low} and {high}");
+            Of(stage).Check(stage.Name());
     }
 }

@@ -33,6 +33,13 @@ internal interface ITrainingStage
     /// <summary>Whether the image tower is among them, and so works as in training.</summary>
     bool TrainsImageTower { get; }
 
+    /// <summary>Features of the training split that take the place of its pictures; null to compute them.</summary>
+    FeatureTable? KeptFeatures => null;
+
+    /// <summary>Factor of the learning rate of a parameter.</summary>
+    /// <param name="name">Its name.</param>
+    float LearningRateFactor(string name) => 1;
+
     /// <summary>How its epochs are evaluated.</summary>
     StageEvaluation Evaluation { get; }
 
@@ -90,9 +97,12 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
     }
 }
 
-/// <summary>CLIPER's stage 1: the prompt learner is trained against features of the frozen image tower.</summary>
-internal sealed class PromptStage(CliperModel model, StageLoss objective) : IFeatureStage
+/// <summary>CLIPER's stage 1, and all of CoOp and CoCoOp: the prompt learner is trained against features of the frozen
+/// image tower.</summary>
+internal sealed class PromptStage(CliperModel model, StageLoss objective, FeatureTable? kept = null) : IFeatureStage
 {
+    public FeatureTable? KeptFeatures => kept;
+
     public TrainingStage Stage => TrainingStage.Stage1;
 
     public IReadOnlyList<(string Name, Tensor Tensor)> Trained => model.Prompts.Parameters;
@@ -102,16 +112,10 @@ internal sealed class PromptStage(CliperModel model, StageLoss objective) : IFea
     public StageEvaluation Evaluation => StageEvaluation.None;
 
     public StepLoss Loss(Tape tape, Batch batch, int epoch) =>
-        Loss(tape, Features(tape, batch.TakePixels(tape), batch.Frames), batch, epoch);
+        Loss(tape, FrozenFeatures.Of(tape, model, batch), batch, epoch);
 
-    public Tensor Features(Tape tape, Tensor images, int frames)
-    {
-        // The frozen image tower needs no tape: nothing of it is kept.
-        Tensor features = tape.New(new Shape(images.Shape[0] / frames, model.Clip.Config.EmbedSize));
-        using var frozen = new Tape(tape.Device, recording: false);
-        tape.Device.Copy(model.ImageFeatures(frozen, images, frames).Data, features.Data);
-        return features;
-    }
+    public Tensor Features(Tape tape, Tensor images, int frames) =>
+        FrozenFeatures.Of(tape, model, images, frames);
 
     public StepLoss Loss(Tape tape, Tensor features, Batch batch, int epoch) => objective.Of(tape, model.Prompts,
         model.Logits(tape, features, model.ClassFeatures(tape)), batch.Labels.AsSpan(0, batch.Count));

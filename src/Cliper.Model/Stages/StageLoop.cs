@@ -34,7 +34,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     // A step gives three numbers: the loss and its two parts.
     private const int Losses = 3;
 
-    private readonly WarmUpSchedule _schedule = ScheduleOf(settings);
+    private readonly ISchedule _schedule = StageSchedule.Of(settings);
     private readonly GradientClipping _clipping =
         new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses);
@@ -175,30 +175,23 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         static string Name(float value) => value.ToString("G4", System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    // The authors' restarts move once an epoch, the others every step.
-    private float RateAt(double epochs) =>
-        _schedule.At(settings.Schedule == ScheduleKind.CosineRestarts ? Math.Floor(epochs) : epochs);
-
-    private static WarmUpSchedule ScheduleOf(StageSettings settings)
-    {
-        ISchedule schedule = settings.Schedule switch
-        {
-            ScheduleKind.Cosine => new CosineSchedule(settings.LearningRate, settings.Epochs - settings.WarmUpEpochs),
-            ScheduleKind.CosineRestarts =>
-                new CosineWithRestartsSchedule(settings.LearningRate, settings.RestartEpochs),
-            _ => new ConstantSchedule(settings.LearningRate),
-        };
-        return new WarmUpSchedule(schedule, settings.WarmUpEpochs);
-    }
+    // The authors' restarts and CoOp's cosine move once an epoch, the others every step.
+    private float RateAt(double epochs) => _schedule.At(
+        settings.Schedule is ScheduleKind.CosineRestarts or ScheduleKind.LateCosine ? Math.Floor(epochs) : epochs);
 
     /// <summary>The optimizer that a stage's settings ask for.</summary>
     /// <param name="settings">Settings of the stage.</param>
     /// <param name="parameters">Parameters that it trains.</param>
-    public static IOptimizer OptimizerOf(StageSettings settings, IReadOnlyList<(string Name, Tensor Tensor)> parameters)
+    /// <param name="factorOf">Factor of the learning rate of each by its name; null for 1.</param>
+    public static IOptimizer OptimizerOf(StageSettings settings,
+        IReadOnlyList<(string Name, Tensor Tensor)> parameters, Func<string, float>? factorOf = null)
     {
-        var optimizer = new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon,
-            settings.Optimizer == OptimizerKind.AdamWHalf ? HalfWeights.Has : null);
-        optimizer.AddGroup(parameters, settings.WeightDecay);
+        IOptimizer optimizer = settings.Optimizer == OptimizerKind.Sgd ? new Sgd(settings.Momentum)
+            : new AdamW(settings.Beta1, settings.Beta2, settings.Epsilon,
+                settings.Optimizer == OptimizerKind.AdamWHalf ? HalfWeights.Has : null);
+        foreach (IGrouping<float, (string, Tensor)> group in parameters.GroupBy(entry =>
+            factorOf?.Invoke(entry.Name) ?? 1))
+            optimizer.AddGroup(group, settings.WeightDecay, group.Key);
         return optimizer;
     }
 

@@ -13,8 +13,9 @@ namespace Cliper.Model.Stages;
 /// </summary>
 /// <param name="rule">Weight of a subclass that no sample of the batch is nearest to.</param>
 /// <param name="logPriors">tau log p of each class; null for logits as they are.</param>
-/// <param name="parts">Parts of the objective; null for all of them.</param>
-internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logPriors, LossSettings? parts = null)
+/// <param name="parts">Parts of CLIPER's objective; null for plain cross-entropy over the classes, which every other
+/// method minimizes.</param>
+internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logPriors, LossSettings? parts)
 {
     /// <summary>The objective that a run's settings ask for.</summary>
     /// <param name="settings">Settings of the run.</param>
@@ -22,12 +23,13 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
     /// one.</param>
     public static StageLoss For(TrainSettings settings, DataSplit train)
     {
+        LossSettings? parts = settings.Method.HasDescriptors() ? settings.Loss : null;
         if (settings.LogitAdjustment == 0)
-            return new StageLoss(settings.EmptySubclasses, null, settings.Loss);
+            return new StageLoss(settings.EmptySubclasses, null, parts);
         ILookup<int, Sample> byClass = train.Samples.ToLookup(sample => sample.Label);
         double total = train.Samples.Count;
         return new StageLoss(settings.EmptySubclasses, [.. Enumerable.Range(0, train.Classes.Count).Select(index =>
-            (float)(settings.LogitAdjustment * Math.Log(Math.Max(1, byClass[index].Count()) / total)))], settings.Loss);
+            (float)(settings.LogitAdjustment * Math.Log(Math.Max(1, byClass[index].Count()) / total)))], parts);
     }
 
     /// <summary>The loss of a batch and its two parts.</summary>
@@ -41,10 +43,11 @@ internal sealed class StageLoss(EmptySubclasses rule, IReadOnlyList<float>? logP
         Tensor answers = logits;
         if (logPriors is not null)
             logits = Adjusted(tape, logits, logPriors, prompts.PromptsPerClass);
+        if (parts is null)
+            return new StepLoss(tape.SoftmaxCrossEntropy(logits, onDevice), null) { Logits = answers };
         Tensor losses = tape.CliperLoss(logits, onDevice, prompts.Classes, prompts.PromptsPerClass, rule,
-            parts?.Modulation != false);
-        return new StepLoss(parts?.Margin != false ? tape.Sum(losses) : Fine(tape, losses), losses)
-        { Logits = answers };
+            parts.Modulation);
+        return new StepLoss(parts.Margin ? tape.Sum(losses) : Fine(tape, losses), losses) { Logits = answers };
     }
 
     /// <summary>The first of both losses; the other one is shown and not trained.</summary>

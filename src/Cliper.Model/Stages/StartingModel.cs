@@ -41,13 +41,19 @@ internal sealed class StartingModel(Device device, TrainSettings settings, Train
         return (WithNewPrompts(clip, learned), learned);
     }
 
+    private NewPrompts Prompts => new(settings, data.Train.Classes, data.Format, progress);
+
     private CliperModel WithNewPrompts(ClipModel clip, ClipTokenizer tokenizer)
     {
-        DescriptorPrompt prompt = DescriptorPrompt.Create(tokenizer, settings.Tokens, clip.Config.ContextLength,
-            settings.Template);
-        Metd metd = Metd.Random(device, data.Train.Classes.Count, settings.Subclasses, clip.Config.TextWidth, prompt,
-            settings.Seed);
-        return new CliperModel(clip, metd, data.Train.Classes);
+        try
+        {
+            return new CliperModel(clip, Prompts.Create(clip, tokenizer), data.Train.Classes);
+        }
+        catch
+        {
+            clip.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Begins where another training has ended: with its towers and its prompts.</summary>
@@ -60,11 +66,12 @@ internal sealed class StartingModel(Device device, TrainSettings settings, Train
         CliperModel model = reader.ReadModel(device);
         try
         {
-            if (!model.Classes.SequenceEqual(data.Train.Classes))
+            // Prompts of another method are left behind, and towers serve any classes.
+            if (Prompts.IsOfMethod(model.Prompts) && !model.Classes.SequenceEqual(data.Train.Classes))
                 throw new InputException($"{checkpoint} was trained on {string.Join(", ", model.Classes)}; the data "
                     + $"has {string.Join(", ", data.Train.Classes)}: its descriptors serve the same classes alone")
                 { Remedy = Remedy.TakeClipOfCheckpoint };
-            if (model.Prompts is Metd metd
+            if (settings.Method.HasDescriptors() && model.Prompts is Metd metd
                 && (metd.PromptsPerClass, metd.Tokens) != (settings.Subclasses, settings.Tokens))
                 throw new SettingsException(
                     $"{checkpoint} has {metd.PromptsPerClass} descriptors a class of {metd.Tokens} "
@@ -76,7 +83,13 @@ internal sealed class StartingModel(Device device, TrainSettings settings, Train
             model.Dispose();
             throw;
         }
-        progress.Report(new MessageEvent($"begins with the model of {checkpoint}, towers and descriptors"));
-        return (model, tokenizer);
+        if (Prompts.IsOfMethod(model.Prompts))
+        {
+            progress.Report(new MessageEvent($"begins with the model of {checkpoint}, towers and descriptors"));
+            return (model, tokenizer);
+        }
+        progress.Report(new MessageEvent($"begins with the towers of {checkpoint}"));
+        model.Prompts.Dispose();
+        return (WithNewPrompts(model.Clip, tokenizer), tokenizer);
     }
 }

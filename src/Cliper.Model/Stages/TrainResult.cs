@@ -15,6 +15,9 @@ namespace Cliper.Model.Stages;
 public sealed record TrainResult(CliperModel Model, ClipTokenizer Tokenizer, Evaluation Result, Evaluation? ZeroShot,
     Evaluation? AfterStage1, int BestEpoch)
 {
+    /// <summary>The method of the model, in the words of the command line.</summary>
+    public string Method => PromptLearners.WordOf(Model.Prompts);
+
     /// <summary>Name of the data's layout; empty for data made by the program.</summary>
     public string DataFormat { get; init; } = "";
 

@@ -79,22 +79,14 @@ public sealed partial class Trainer : IDisposable
         {
             _info = ModelFacts.WithFaces(_info, _settings, _data, _progress, cancellation);
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
+            RenewPrompts();
             var objective = StageLoss.For(_settings, _data.Train);
             _model.Temperature = _settings.Temperature > 0 ? _settings.Temperature
                 : ContrastiveLoss.TemperatureOf(_model.Clip);
             // Prompts that come from elsewhere have moved the image tower to them; its captions are no zero-shot.
             if (!_state.HasCompleted(TrainingStage.Stage1) && _settings.Init.Length == 0 && _state.ZeroShot is null)
                 _state = _state with { ZeroShot = Kept(ZeroShot(_data.Result, cancellation), "zero-shot") };
-            RunStage(new PromptStage(_model, objective), cancellation);
-            // The image tower is measured before the first step of stage 2, or never.
-            if (_state is { Stage: TrainingStage.Stage2, Epoch: 0, Step: 0, AfterStage1: null }
-                && _settings.Stage1.Epochs > 0)
-                _state = _state with { AfterStage1 = Kept(Evaluate(_data.Result, cancellation), "stage1") };
-            using (var stage2 = new ImageTowerStage(_model, objective))
-            {
-                _model.Clip.Vision.RecomputeBlocks = _settings.Stage2.RecomputeBlocks;
-                RunStage(stage2, cancellation);
-            }
+            TrainMethod(objective, cancellation);
             TakeSelected();
             if (_data.Validation is { } held)
             {
@@ -178,20 +170,22 @@ public sealed partial class Trainer : IDisposable
         }
         IReadOnlyList<(string Name, Tensor Tensor)> trained = stage.Trained;
         _model.Train(trained);
-        using var loop = new StageLoop(stage.Stage, settings, _device, StageLoop.OptimizerOf(settings, trained))
+        using var loop = new StageLoop(stage.Stage, settings, _device, StageLoop.OptimizerOf(settings, trained,
+            stage.LearningRateFactor))
         {
             Epoch = _state.Epoch,
             Step = _state.Step,
             Sums = _state.Sums,
             Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
-            Divided = settings.Accumulate > 1 ? GatheredStep.Divisible(stage, _model.Clip.Vision) : null,
+            Divided = settings.Accumulate > 1 && stage.KeptFeatures is null ? GatheredStep.Divisible(stage, _model.Clip.Vision) : null,
             Answers = stage.Stage == TrainingStage.Pretrain ? null : new AnswerCounter(_device,
                 settings.BatchSize, _model.Prompts.Classes, _model.Prompts.PromptsPerClass),
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);
-        using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Vision.Input, _device);
-        Prepare(loader, cancellation);
+        using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Vision.Input, _device, stage.KeptFeatures);
+        if (stage.Features is null)
+            Prepare(loader, cancellation);
         _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
         try
         {

@@ -65,6 +65,10 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
 
     /// <summary>Shuffled and augmented batches of the training split.</summary>
     public BatchLoader TrainLoader(StageSettings stage, ImageInput input, Device device) =>
+        TrainLoader(stage, input, device, features: null);
+
+    /// <summary>Shuffled batches of the training split, of features where there are any.</summary>
+    internal BatchLoader TrainLoader(StageSettings stage, ImageInput input, Device device, FeatureTable? features) =>
         new(Train, Options(input, device) with
         {
             BatchSize = stage.BatchSize,
@@ -73,7 +77,8 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
             DropLast = Settings.DropLast && Train.Samples.Count >= stage.BatchSize,
             Augmentation = Augmentation.Named(stage.Augmentation),
             AugmentationRampEpochs = stage.AugmentationRampEpochs,
-        });
+        })
+        { Features = features };
 
     /// <summary>All samples of a split once, in order, with the test transform.</summary>
     public BatchLoader TestLoader(DataSplit split, ImageInput input, Device device) =>

@@ -255,8 +255,10 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
     [Test]
     public void TokensMoveWhereTheyBelong([ValueSource(nameof(Widths))] int width, [Values] bool accumulate)
     {
-        const int N = 3, T = 6, L = 2, Start = 1;
-        var sizes = new InsertEmbeddings.Sizes(N, T, L, Start, width);
+        const int N = 3, T = 6, L = 2;
+        // One after the other, at both ends, and backwards.
+        int[] slots = [1, 2, 0, 5, 4, 3];
+        var sizes = new Place.Sizes(N, T, L, width);
         Compare(a => AddPositions.Forward(a[0], a[1], a[2], N, T, width),
             r => AddPositionsReference.Forward(r[0], r[1], r[2]),
             In(N * T * width, 1), In(T * width, 2, Float), Out(N * T * width, 2));
@@ -267,12 +269,12 @@ public sealed class AgainstReferenceTests(ElementType stored) : GpuFixture(store
             new(a[3], accumulate), new(N, T, width)),
             r => AddClassTokenReference.Backward(r[0], Begin(r[1]), Begin(r[2]), Begin(r[3])),
             In(N * (T + 1) * width, 1), Out(N * T * width, 2), Out(width, 8, Float), Out((T + 1) * width, 8, Float));
-        Compare(a => InsertEmbeddings.Forward(a[0], a[1], a[2], sizes),
-            r => InsertEmbeddingsReference.Forward(r[0], r[1], r[2], sizes),
-            In(N * T * width, 1), In(N * L * width, 2, Float), Out(N * T * width, 0));
-        Compare(a => InsertEmbeddings.Backward(a[0], new(a[1], accumulate), new(a[2], accumulate), sizes),
-            r => InsertEmbeddingsReference.Backward(r[0], Begin(r[1]), Begin(r[2]), sizes),
-            In(N * T * width, 1), Out(N * T * width, 2), Out(N * L * width, 2, Float));
+        Compare(a => Place.Forward(a[0], a[1], a[2], a[3], sizes),
+            r => PlaceReference.Forward(r[0], r[1], slots, r[3], sizes),
+            In(N * T * width, 1), In(N * L * width, 2, Float), Integers(slots), Out(N * T * width, 0));
+        Compare(a => Place.Backward(a[0], a[1], new(a[2], accumulate), new(a[3], accumulate), sizes),
+            r => PlaceReference.Backward(r[0], slots, Begin(r[2]), Begin(r[3]), sizes),
+            In(N * T * width, 1), Integers(slots), Out(N * T * width, 2), Out(N * L * width, 2, Float));
 
         double[] Begin(double[] values) => Doubles.Start(values, accumulate);
     }

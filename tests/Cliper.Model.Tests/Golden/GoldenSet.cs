@@ -36,9 +36,13 @@ public sealed record GoldenSet(string Folder, string Name)
     /// <summary>Sets of training steps of CLIPs with a ResNet.</summary>
     public static IEnumerable<TestCaseData> ResNetTraining => Cases(TrainPrefix, Ending).Where(IsResNet);
 
+    /// <summary>Sets of CoOp, CoCoOp, the linear probe or full fine-tuning.</summary>
+    /// <param name="prefix">How their names begin, such as "coop_".</param>
+    public static IEnumerable<TestCaseData> OfMethod(string prefix) => Cases(prefix, Ending);
+
     /// <summary>Files of one name, such as tokenizer.json.</summary>
     public static IEnumerable<TestCaseData> Files(string name) => Folders
-        .Where(folder => Entries(folder, name).Any()).Select(folder => Case(new GoldenSet(folder, name)));
+        .Where(folder => Entries(folder, name).Any()).Select(folder => Case(new GoldenSet(folder, name), ""));
 
     /// <summary>The folder that the environment names; null if it names none.</summary>
     public static string? NamedFolder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder
@@ -57,6 +61,19 @@ public sealed record GoldenSet(string Folder, string Name)
     public TensorSource OpenLosses() => Open(LossPrefix, Ending);
 
     public TensorSource OpenTraining() => Open(TrainPrefix, Ending);
+
+    /// <summary>A set of a method.</summary>
+    public TensorSource OpenMethod(string prefix) => Open(prefix, Ending);
+
+    /// <summary>The CLIP of a method's set, which may lie in another of the folders.</summary>
+    public ClipWeights LoadMethodWeights()
+    {
+        string file = ClipPrefix + Name + WeightsEnding;
+        string? path = Folders.Prepend(Folder).Select(folder => Path.Combine(folder, file)).FirstOrDefault(File.Exists);
+        if (path is null)
+            Assert.Ignore($"needs {file} in {Folder} or in the folder that {Variable} names");
+        return ClipWeights.Load(path!);
+    }
 
     /// <summary>The CLIP of the set, also a training set's.</summary>
     public ClipWeights LoadWeights() => ClipWeights.Load(Path.Combine(Folder, ClipPrefix + Name + WeightsEnding));
@@ -92,7 +109,7 @@ public sealed record GoldenSet(string Folder, string Name)
     {
         foreach (string folder in Folders)
             foreach (string name in Names(folder, prefix, endings))
-                yield return Case(new GoldenSet(folder, name));
+                yield return Case(new GoldenSet(folder, name), prefix);
     }
 
     /// <summary>Names of the sets in a folder of which at least one part is there, readable or not.</summary>
@@ -105,8 +122,8 @@ public sealed record GoldenSet(string Folder, string Name)
     private static IEnumerable<string> Entries(string folder, string pattern) =>
         Directory.GetFileSystemEntries(folder, pattern).Select(path => Path.GetFileName(path));
 
-    private static TestCaseData Case(GoldenSet set) => new TestCaseData(set)
-        .SetArgDisplayNames($"{set.Name} in {Path.GetRelativePath(SharedFiles.Root, set.Folder)}");
+    private static TestCaseData Case(GoldenSet set, string prefix) => new TestCaseData(set)
+        .SetArgDisplayNames($"{prefix}{set.Name} in {Path.GetRelativePath(SharedFiles.Root, set.Folder)}");
 }
 
 /// <summary>The base of the tests on golden tensors: their category, and a device on which nothing may be

@@ -114,7 +114,8 @@ public sealed class SeamTests : TemporaryFolder
 
         Assert.That(() => Checkpoint.Load(In("head.safetensors"), _device), Throws.TypeOf<InputException>()
             .With.Message.Contains(
-                "head.safetensors: metadata 'method': expected metd or fixed-prompts, found 'linear-head'"));
+                "head.safetensors: metadata 'method': expected metd or fixed-prompts or coop or cocoop or "
+                + "linear-probe or fine-tune, found 'linear-head'"));
     }
 
     [Test]

@@ -7,8 +7,7 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// Moves rows of tokens on a GPU: y[n, t] = x[n, t - shift] for the t that have such a row in x, else first, else zero,
-/// all plus positions[t]; the t in [holeStart, holeEnd) take zero, or rows of an insert. AddClassToken,
-/// AddPositions and InsertEmbeddings are made of it.
+/// all plus positions[t]; slots take rows of an insert. AddClassToken, AddPositions and Place are made of it.
 /// </summary>
 internal static partial class TokenRows
 {
@@ -16,27 +15,43 @@ internal static partial class TokenRows
 
     private static readonly KernelFamily
         AssembleKernels = new(typeof(TokenRows), nameof(AssembleKernel), "TokenRows assemble", Threads, 1, 72),
-        BackKernels = new(typeof(TokenRows), nameof(CopyBackKernel), "TokenRows back", Threads, 1, 64);
+        BackKernels = new(typeof(TokenRows), nameof(CopyBackKernel), "TokenRows back", Threads, 1, 64),
+        TakeKernels = new(typeof(TokenRows), nameof(TakeKernel), "TokenRows take", Threads, 1, 64);
 
     public static IEnumerable<GpuKernel> GpuKernels =>
     [
         .. AssembleKernels.ForEachDtype16,
         .. Dtypes.All16.Select(stored => BackKernels[stored.Dtype(), stored.PointerType()]),
         .. Dtypes.All16.Select(stored => BackKernels[stored.Dtype(), typeof(GlobalPtrFp32)]),
+        .. TakeKernels.ForEachDtype16,
     ];
 
+    /// <summary>Rows that take the places of others.</summary>
+    /// <param name="Insert">[sequences, inserted, width]; null for none.</param>
+    /// <param name="Slots">Their tokens, int32 [sequences, inserted].</param>
+    public readonly record struct Placed(DeviceArray Insert, DeviceArray Slots);
+
     /// <summary>
-    /// y from x, the row before all tokens, positions, or an insert at the tokens that <paramref name="sizes"/>
-    /// names.
+    /// y from x, the row before all tokens, positions, or an insert at the tokens that are slots.
     /// </summary>
     public static void Assemble(GpuDevice gpu, DeviceArray x, DeviceArray first, DeviceArray positions,
-        DeviceArray insert, DeviceArray y, InsertEmbeddings.Sizes sizes)
+        Placed placed, DeviceArray y, Place.Sizes sizes)
     {
-        (int samples, int tokens, int inserted, int start, int width) = sizes;
+        (int samples, int tokens, int inserted, int width) = sizes;
         int chunks = Blocks.Cover(width, Vec8.Size), shift = first.IsNull ? 0 : 1;
         gpu.Run(AssembleKernels[y.Type.Dtype()], new Blocks(Blocks.Cover((long)samples * tokens * chunks, Threads)),
-            x, first, positions, insert, y, (long)samples * tokens, tokens, tokens - shift, shift, start, inserted,
-            width, Vec8.IsVectorizable(width, width, x, first, positions, insert, y));
+            x, first, positions, placed.Insert, placed.Slots, y, (long)samples * tokens, tokens, tokens - shift, shift,
+            inserted, width, Vec8.IsVectorizable(width, width, x, first, positions, placed.Insert, y));
+    }
+
+    /// <summary>dinsert[n, l] = dy[n, slots[n, l]].</summary>
+    public static void Take(GpuDevice gpu, DeviceArray dy, DeviceArray slots, GradientTarget dinsert,
+        Place.Sizes sizes)
+    {
+        int chunks = Blocks.Cover(sizes.Width, Vec8.Size);
+        gpu.Run(TakeKernels[dy.Type.Dtype()], new Blocks(Blocks.Cover(sizes.Slots * chunks, Threads)), dy, slots,
+            dinsert.Array, dinsert.Accumulate, sizes.Slots, sizes.Tokens, sizes.Inserted, sizes.Width,
+            Vec8.IsVectorizable(sizes.Width, sizes.Width, dy, dinsert.Array));
     }
 
     /// <summary>Sizes of a copy of gradients, and the tokens that it is about.</summary>
@@ -49,20 +64,21 @@ internal static partial class TokenRows
         /// <summary>The token of dy that the first token of dx gets.</summary>
         public int Shift { get; init; }
 
-        /// <summary>First token of dx that gets zero.</summary>
-        public int HoleStart { get; init; }
+        /// <summary>Tokens of dx that get zero, int32 [samples, <see cref="HolesOfSequence"/>]; null for
+        /// none.</summary>
+        public DeviceArray Holes { get; init; }
 
-        /// <summary>End of the tokens of dx that get zero.</summary>
-        public int HoleEnd { get; init; }
+        /// <summary>How many of each sequence those are.</summary>
+        public int HolesOfSequence { get; init; }
     }
 
-    /// <summary>dx[n, t] = dy[n, t + shift], or zero for t in [holeStart, holeEnd).</summary>
+    /// <summary>dx[n, t] = dy[n, t + shift], or zero for the t that are holes.</summary>
     public static void CopyBack(GpuDevice gpu, DeviceArray dy, GradientTarget dx, BackSizes sizes)
     {
         (int samples, int tokensY, int tokensX, int width) = sizes;
         gpu.Run(BackKernels[dy.Type.Dtype(), dx.Array.Type.PointerType()],
             new Blocks(Blocks.Cover((long)samples * tokensX * Blocks.Cover(width, Vec8.Size), Threads)), dy, dx.Array,
-            dx.Accumulate, (long)samples * tokensX, tokensY, tokensX, sizes.Shift, sizes.HoleStart, sizes.HoleEnd,
+            dx.Accumulate, sizes.Holes, (long)samples * tokensX, tokensY, tokensX, sizes.Shift, sizes.HolesOfSequence,
             width, Vec8.IsVectorizable(width, width, dy, dx.Array));
     }
 }

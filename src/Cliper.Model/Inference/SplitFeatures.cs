@@ -1,0 +1,35 @@
+using Cliper.Autograd;
+using Cliper.Model.Loading;
+using Cliper.Model.Prompts;
+
+namespace Cliper.Model.Inference;
+
+/// <summary>Features of whole splits.</summary>
+internal static class SplitFeatures
+{
+    /// <summary>The features of all samples of a split.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="loader">The split, unshuffled and without augmentation.</param>
+    /// <param name="progress">Told, by the second, the fraction that is done; null for nobody.</param>
+    /// <param name="cancellation">Stops between two operations.</param>
+    public static FeatureTable Of(CliperModel model, BatchLoader loader, Action<double>? progress,
+        CancellationToken cancellation)
+    {
+        int width = model.Clip.Config.EmbedSize, samples = loader.Split.Samples.Count;
+        var table = new FeatureTable(width, new float[checked(samples * width)], new bool[samples]);
+        var ticker = new WorkTicker(loader.BatchesPerEpoch, progress);
+        foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
+        {
+            using Batch current = batch;
+            using var tape = new Tape(model.Clip.Device, recording: false) { Cancellation = cancellation };
+            float[] rows = model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames).ToArray();
+            for (int i = 0; i < batch.Count; i++)
+            {
+                rows.AsSpan(i * width, width).CopyTo(table.Values.AsSpan(batch.Indices[i] * width));
+                table.IsThere[batch.Indices[i]] = true;
+            }
+            ticker.Done();
+        }
+        return table;
+    }
+}
