@@ -5,7 +5,8 @@ using Cliper.Model.Metrics;
 namespace Cliper.Model.Reporting;
 
 /// <summary>One run of a table of results. Scores are fractions.</summary>
-/// <param name="Keys">Names or values that tell the run from others, one a column of <see cref="ResultTable.Keys"/>.</param>
+/// <param name="Keys">Names or values that tell it from other runs, one a column of
+/// <see cref="ResultTable.Keys"/>.</param>
 /// <param name="Seed">Its seed.</param>
 public sealed record ResultRow(IReadOnlyList<string> Keys, ulong Seed)
 {
