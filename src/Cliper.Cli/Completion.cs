@@ -9,8 +9,8 @@ using Cliper.Model.Settings;
 namespace Cliper.Cli;
 
 /// <summary>
-/// What may come next on a command line. A shell's script (`completion bash`) asks for it with the arguments
-/// "[suggest:POSITION]" and the line so far.
+/// Suggests words that may come next on a command line. A shell's script (`completion bash`) asks for them with the
+/// arguments "[suggest:POSITION]" and the line so far.
 /// </summary>
 internal static class Completion
 {
@@ -39,14 +39,14 @@ internal static class Completion
     public static bool IsAskedBy(string[] args) => args.Length == 2
         && args[0].StartsWith(Prefix, StringComparison.Ordinal) && args[0].EndsWith(']');
 
-    /// <summary>The words that may stand at the position, one a line; none for a question that makes no sense.</summary>
+    /// <summary>The words that may stand at the position; none for a question that makes no sense.</summary>
     /// <param name="root">The program.</param>
     /// <param name="args">The question: its position in characters, and the line with the program's name.</param>
     public static IEnumerable<string> Answer(Command root, string[] args)
     {
         string line = args[1];
-        if (!int.TryParse(args[0].AsSpan(Prefix.Length, args[0].Length - Prefix.Length - 1), NumberStyles.None,
-            CultureInfo.InvariantCulture, out int position))
+        ReadOnlySpan<char> number = args[0].AsSpan(Prefix.Length, args[0].Length - Prefix.Length - 1);
+        if (!int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int position))
             return [];
         line = line[..Math.Min(position, line.Length)];
         int name = line.IndexOf(' ', StringComparison.Ordinal);

@@ -59,8 +59,8 @@ public sealed class DataTests
     }
 
     [TestCase(2, "there is no data set format 'rafbd'; known are", "data", "verify", "rafbd", "DIR")]
-    [TestCase(2, "unknown setting 'choices.minFrame'; did you mean 'choices.minFrames'?", "data", "verify", "folder", "DIR", "--choice",
-        "minFrame=3")]
+    [TestCase(2, "unknown setting 'choices.minFrame'; did you mean 'choices.minFrames'?", "data", "verify", "folder",
+        "DIR", "--choice", "minFrame=3")]
     [TestCase(2, "unknown command 'verfy'; did you mean 'verify'?", "data", "verfy")]
     [TestCase(2, "'cliper-gpu data verify --help'", "data", "verify", "--quik")]
     [TestCase(3, "no RAF-DB here", "data", "verify", "rafdb", "DIR")]

@@ -65,7 +65,8 @@ public sealed class PlatformTests(string system, string emulator, string file)
         JsonElement here = Answer(ProgramRun.AsProcess("predict", "--json", Photo));
         JsonElement there = Answer(Run("predict", "--json", Native(Photo)));
 
-        Assert.That(there.GetProperty("expression").GetString(), Is.EqualTo(here.GetProperty("expression").GetString()));
+        Assert.That(there.GetProperty("expression").GetString(),
+            Is.EqualTo(here.GetProperty("expression").GetString()));
         foreach (JsonProperty one in here.GetProperty("probabilities").EnumerateObject())
             Assert.That(there.GetProperty("probabilities").GetProperty(one.Name).GetDouble(),
                 Is.EqualTo(one.Value.GetDouble()).Within(Probability), one.Name);

@@ -162,7 +162,8 @@ public sealed class StepGraphTests
         using var outer = new Tape(device, recording: false);
         Tensor? descriptors = stage == 2 ? model.ClassFeatures(outer) : null;
         List<StepEvent> steps = [];
-        using ImageTowerStage? divided = accumulate > 1 ? new(model, new StageLoss(default, null)) : null;
+        using ImageTowerStage? divided = accumulate > 1
+            ? new(model, new StageLoss(default, null, new LossSettings())) : null;
         using var phase = new StageLoop(stage == 1 ? TrainingStage.Stage1 : TrainingStage.Stage2, settings, device,
             StageLoop.OptimizerOf(settings, trained))
         { Divided = divided };

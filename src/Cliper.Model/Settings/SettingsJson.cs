@@ -29,7 +29,7 @@ public static class SettingsJson
     public static string Write(TrainSettings settings) => JsonSerializer.Serialize(settings, Type) + "\n";
 
     /// <summary>Every single setting: its path, such as "stage2.epochs", and its value as JSON.</summary>
-    public static IReadOnlyList<KeyValuePair<string, string>> Flat<T>(T settings) where T : notnull
+    public static IReadOnlyList<KeyValuePair<string, string>> Flat(TrainSettings settings)
     {
         return [.. Of(ToNode(settings), "")];
 
@@ -125,7 +125,8 @@ public static class SettingsJson
             .FirstOrDefault(path => path is not null);
     }
 
-    private static JsonObject ToNode(TrainSettings settings) => JsonSerializer.SerializeToNode(settings, Type)!.AsObject();
+    private static JsonObject ToNode(TrainSettings settings) =>
+        JsonSerializer.SerializeToNode(settings, Type)!.AsObject();
 
     private static TrainSettings FromNode(JsonObject all, string origin)
     {

@@ -177,14 +177,15 @@ public sealed partial class Trainer : IDisposable
             Step = _state.Step,
             Sums = _state.Sums,
             Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
-            Divided = settings.Accumulate > 1 && stage.KeptFeatures is null ? GatheredStep.Divisible(stage, _model.Clip.Vision) : null,
+            Divided = settings.Accumulate > 1 && stage.KeptFeatures is null
+                ? GatheredStep.Divisible(stage, _model.Clip.Vision) : null,
             Answers = stage.Stage == TrainingStage.Pretrain ? null : new AnswerCounter(_device,
                 settings.BatchSize, _model.Prompts.Classes, _model.Prompts.PromptsPerClass),
         };
         if (_state.Epoch > 0 || _state.Step > 0)
             Restore(loop);
         using BatchLoader loader = _data.TrainLoader(settings, _model.Clip.Vision.Input, _device, stage.KeptFeatures);
-        if (stage.Features is null)
+        if (stage.KeptFeatures is null)
             Prepare(loader, cancellation);
         _model.Clip.Vision.IsTraining = stage.TrainsImageTower;
         try

@@ -99,7 +99,7 @@ public sealed class GatheredStepTests : TemporaryFolder
     {
         using var device = new CpuDevice(1);
         using CliperModel model = Model(device);
-        var objective = new StageLoss(default, null);
+        var objective = new StageLoss(default, null, new LossSettings());
         using ImageTowerStage? tower = number == 2 ? new ImageTowerStage(model, objective) : null;
         IFeatureStage stage = tower ?? (IFeatureStage)new PromptStage(model, objective);
         model.Train(stage.Trained);
@@ -126,7 +126,7 @@ public sealed class GatheredStepTests : TemporaryFolder
     {
         using var device = new CpuDevice(1);
         using CliperModel model = Model(device);
-        using var stage = new ImageTowerStage(model, new StageLoss(default, null));
+        using var stage = new ImageTowerStage(model, new StageLoss(default, null, new LossSettings()));
         using BatchLoader loader = LoaderOf(model, device, batchSize);
         List<float> losses = [];
         foreach (Batch batch in loader.Epoch(0))

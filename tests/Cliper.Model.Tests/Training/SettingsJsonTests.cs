@@ -118,7 +118,8 @@ public sealed class SettingsJsonTests
             [("stage1.epochs", "3"), ("stage1.schedule", "cosineRestarts"), ("template", "12"), ("captionTemplates", """["c {}"]"""),
             ("stage1.epochs", "4")]);
 
-        Assert.That(settings.Stage1, Is.EqualTo(new StageSettings { Epochs = 4, Schedule = ScheduleKind.CosineRestarts }));
+        Assert.That(settings.Stage1,
+            Is.EqualTo(new StageSettings { Epochs = 4, Schedule = ScheduleKind.CosineRestarts }));
         Assert.That(settings.Template, Is.EqualTo("12"));
         Assert.That(settings.CaptionTemplates, Is.EqualTo(new[] { "c {}" }));
     }
