@@ -37,8 +37,8 @@ public sealed class DoctorTests
         Assert.That(devices[0][1..], Is.EqualTo(devices[1][1..]).And.SupersetOf(new[]
         {
             "matrix product", "attention, causal, gradient", "CLIPER losses", "CLIPER losses, gradient", "gather",
-                "gather, gradient", "splice",
-            "splice, gradient", "patch embedding", "patch embedding, gradient", "resize", "warp", "normalize, erase",
+                "gather, gradient", "place",
+            "place, gradient", "patch embedding", "patch embedding, gradient", "resize", "warp", "normalize, erase",
                 "color jitter",
         }));
         foreach (JsonElement operation in operations)

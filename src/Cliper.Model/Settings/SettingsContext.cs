@@ -17,7 +17,8 @@ namespace Cliper.Model.Settings;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     Converters =
     [
-        typeof(CamelCaseName<CacheMode>), typeof(CamelCaseName<ClipFrames>), typeof(CamelCaseName<EmptySubclasses>),
+        typeof(CamelCaseName<CacheMode>), typeof(CamelCaseName<ClassNames>), typeof(CamelCaseName<ClipFrames>),
+        typeof(CamelCaseName<EmptySubclasses>),
         typeof(CamelCaseName<FaceStyle>), typeof(CamelCaseName<FeatureSource>), typeof(CamelCaseName<FerPlusLabels>),
         typeof(CamelCaseName<HeadInit>), typeof(CamelCaseName<MafwLabels>), typeof(CamelCaseName<NamePosition>),
         typeof(CamelCaseName<OptimizerKind>), typeof(CamelCaseName<ProbeSolver>), typeof(CamelCaseName<ScheduleKind>),

@@ -85,11 +85,15 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
     public StepLoss Loss(Tape tape, Batch batch, int epoch) =>
         Loss(tape, Features(tape, batch.TakePixels(tape), batch.Frames), batch, epoch);
 
-    public Tensor Features(Tape tape, Tensor images, int frames) => model.ImageFeatures(tape, images, frames);
+    public Tensor Features(Tape tape, Tensor images, int frames)
+    {
+        // It reads the temperature, which waits for the device: later it would wait for the features, too.
+        ContrastiveLoss.LimitScale(model.Clip);
+        return model.ImageFeatures(tape, images, frames);
+    }
 
     public StepLoss Loss(Tape tape, Tensor features, Batch batch, int epoch)
     {
-        ContrastiveLoss.LimitScale(model.Clip);
         IReadOnlyList<int[]> captions = [.. data.CaptionsOf(batch, epoch)
             .Select(caption => tokenizer.Encode(caption, model.Clip.Config.ContextLength))];
         return new StepLoss(ContrastiveLoss.Of(tape, model.Clip, features, captions,

@@ -103,8 +103,8 @@ public sealed class SettingsJsonTests
     [Test]
     public void APartGoesOverTheDefaults()
     {
-        TrainSettings settings = SettingsJson.Parse("""{ "stage1": { "epochs": 7 }, /* why */ "strict": true, }""", "test",
-            new TrainSettings { Template = "recipe" });
+        TrainSettings settings = SettingsJson.Parse("""{ "stage1": { "epochs": 7 }, /* why */ "strict": true, }""",
+            "test", new TrainSettings { Template = "recipe" });
 
         Assert.That(settings.Template, Is.EqualTo("recipe"));
         Assert.That(settings.Strict, Is.True);
@@ -115,8 +115,8 @@ public sealed class SettingsJsonTests
     public void SingleValuesGoOverAll()
     {
         TrainSettings settings = SettingsJson.With(new TrainSettings(),
-            [("stage1.epochs", "3"), ("stage1.schedule", "cosineRestarts"), ("template", "12"), ("captionTemplates", """["c {}"]"""),
-            ("stage1.epochs", "4")]);
+            [("stage1.epochs", "3"), ("stage1.schedule", "cosineRestarts"), ("template", "12"),
+            ("captionTemplates", """["c {}"]"""), ("stage1.epochs", "4")]);
 
         Assert.That(settings.Stage1,
             Is.EqualTo(new StageSettings { Epochs = 4, Schedule = ScheduleKind.CosineRestarts }));
@@ -130,7 +130,7 @@ public sealed class SettingsJsonTests
         "test: stage1.epochs cannot be \"many\"; expected a whole number")]
     [TestCase("""{ "stage1": { "epochs": 2.5 } }""", "test: stage1.epochs cannot be 2.5; expected a whole number")]
     [TestCase("""{ "stage1": { "schedule": "sine" } }""",
-        "test: stage1.schedule cannot be \"sine\"; expected constant, cosine, cosineRestarts")]
+        "test: stage1.schedule cannot be \"sine\"; expected constant, cosine, cosineRestarts, lateCosine")]
     [TestCase("""{ "stage1": 5 }""", "test: stage1 cannot be 5; expected an object")]
     [TestCase("""{ "stage1": null }""", "test: stage1 cannot be null; expected an object")]
     [TestCase("""{ "strict": 1 }""", "test: strict cannot be 1; expected true or false")]
