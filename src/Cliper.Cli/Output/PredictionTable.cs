@@ -1,7 +1,7 @@
 using System.Globalization;
 using Cliper.Kernels.Operations;
-using Cliper.Model.IO;
 using Cliper.Model.Inference;
+using Cliper.Model.IO;
 using Cliper.Model.Prompts;
 using Cliper.Model.Reporting;
 

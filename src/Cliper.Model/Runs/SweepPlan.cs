@@ -45,7 +45,8 @@ public sealed record SweepPlan
             foreach (ulong seed in seeds.Count > 0 ? seeds : [settings.Seed])
             {
                 TrainSettings cell = SettingsJson.With(settings, swept.Zip(values, (setting, value) =>
-                    (setting.Path, value))) with { Seed = seed };
+                    (setting.Path, value))) with
+                { Seed = seed };
                 cell.Check();
                 cells.Add(new SweepCell(NameOf(swept, values, seeds.Count > 0 ? seed : null), values, cell));
             }

@@ -60,7 +60,8 @@ public static partial class CliperLoss
         switch (logits.Device)
         {
             case CpuDevice: ForwardHost(logits, labels, losses, modulation, sizes, rule, modulates); break;
-            case GpuDevice gpu: ForwardGpu(gpu, logits, labels, losses, modulation, sizes,
+            case GpuDevice gpu:
+                ForwardGpu(gpu, logits, labels, losses, modulation, sizes,
                 CountingOf(rule, modulates)); break;
             default: throw Check.NoImplementation(nameof(CliperLoss), logits.Device);
         }
