@@ -92,6 +92,7 @@ internal static class Application
         yield return new SweepCommand(terminal, common, cancellation);
         yield return new ReportCommand(terminal, common, cancellation);
         yield return new PretrainCommand(terminal, common, cancellation);
+        yield return new RecipesCommand(terminal, common, cancellation);
         yield return new DataCommand(terminal, common, cancellation);
         yield return new WeightsCommand(terminal, common, cancellation);
         yield return new BenchCommand(terminal, common, cancellation);

@@ -66,6 +66,8 @@ internal static class Examples
         ["weights download"] = ["weights download openai/clip-vit-base-patch16"],
         ["bench"] = ["bench", "bench --device cuda --json"],
         ["doctor"] = ["doctor", "doctor --device cuda"],
+        ["recipes"] = ["recipes", "recipes show fer2013"],
+        ["recipes show"] = ["recipes show rafdb"],
         ["completion"] = ["completion bash", "completion powershell"],
         ["kernels"] = ["kernels write", "kernels hash"],
         ["kernels write"] = ["kernels write"],

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Cliper.Cli.Commands;
+using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Tests;
 
@@ -70,6 +71,19 @@ public sealed class UsageTests
         Assert.That(run.ExitCode, Is.Zero);
         Assert.That(run.Error, Is.Empty);
         Snapshot.Matches($"help{(command.Length == 0 ? "" : "-")}{command.Replace(' ', '-')}.txt", run.Out);
+    }
+
+    [Test]
+    public void Recipes_AreListed_AndShownAsTheSettingsThatTrainPrints()
+    {
+        ProgramRun list = ProgramRun.InProcess("recipes"), json = ProgramRun.InProcess("recipes", "--json");
+        ProgramRun shown = ProgramRun.InProcess("recipes", "show", "rafdb");
+        ProgramRun printed = ProgramRun.InProcess("train", "--recipe", "rafdb", "--print-settings");
+
+        Assert.That(list.Out.Split('\n').Where(line => line.Length > 0).Select(line => line.Trim().Split(' ')[0]),
+            Is.EqualTo(Recipes.Names));
+        Assert.That(json.Json.EnumerateObject().Select(recipe => recipe.Name), Is.EqualTo(Recipes.Names));
+        Assert.That((shown.ExitCode, shown.Out), Is.EqualTo((0, printed.Out)));
     }
 
     [TestCase("cliper-gpu pre", "predict", "pretrain")]
@@ -186,6 +200,7 @@ public sealed class UsageTests
     }
 
     private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "serve", "embed", "export",
-        "export onnx", "sweep", "report", "pretrain", "data", "data verify", "data cache", "weights", "weights inspect",
-        "weights convert", "weights verify", "weights download", "bench", "doctor", "completion"];
+        "export onnx", "sweep", "report", "pretrain", "recipes", "recipes show", "data", "data verify", "data cache",
+        "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor",
+        "completion"];
 }

@@ -64,10 +64,11 @@ public sealed class RawPicturesTests(bool emulated) : PictureFixture
         Assert.That(host.LiveArrays, Is.Zero);
         // Squares and crops take three launches each, the others one.
         Assert.That(Device.Launched.Count, Is.AtMost(7));
+        var augmentation = Augmentation.Named(protocol);
         if (protocol != "none" && !emulated)
-            Assert.That(pictures.Any(p => p.Plan.Changes is not null)
-                && (protocol == "script" || pictures.Any(p => p.Plan.Erased is not null))
-                && pictures.Any(p => p.Plan.Flip || p.Plan.Map is not null), "nothing was drawn");
+            Assert.That((pictures.Any(p => p.Plan.Changes is not null), pictures.Any(p => p.Plan.Erased is not null),
+                pictures.Any(p => p.Plan.Flip || p.Plan.Map is not null)),
+                Is.EqualTo((augmentation.Brightness > 0, augmentation.Erase > 0, true)), "color, erasing, place");
     }
 
     // The pictures have 588, 432, 75 and 1200 bytes: two and two are sent together, then each by itself, the third
