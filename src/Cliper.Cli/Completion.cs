@@ -19,6 +19,7 @@ internal static class Completion
     private static readonly Dictionary<string, string[]> ValuesByOption = new()
     {
         ["--recipe"] = [.. Recipes.Names],
+        ["--method"] = [.. TrainingMethods.Names],
         ["--dataset"] = [.. DataSetRegistry.Names, RunData.Drawn],
         ["--device"] = [.. CommonOptions.Devices],
         ["--model"] = [.. ShippedModels.All.Select(model => model.Name)],

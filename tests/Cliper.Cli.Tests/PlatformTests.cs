@@ -13,8 +13,10 @@ namespace Cliper.Cli.Tests;
 [Category("Platforms")]
 public sealed class PlatformTests(string system, string emulator, string file)
 {
-    // Sums of some thousand products in another order: a few units of fp32's last place.
-    private const double Probability = 1e-4, Feature = 2e-5;
+    // Each system's features were measured within 1.3e-6 of PyTorch's, so two differ by 2.6e-6 of the largest one at
+    // most: twice that is allowed. Cosines so far off, times a scale of at most 100, move a probability, whose slope is
+    // at most 1/4, by 6.5e-5.
+    private const double Probability = 1e-4, Feature = 5e-6;
 
     private static readonly string Arm64 = Path.Combine(Checkout.Root, ".build", "arm64");
 
@@ -112,7 +114,7 @@ public sealed class PlatformTests(string system, string emulator, string file)
     public void Launcher_StartsTheBuiltProgram()
     {
         if (system != "win-x64")
-            Assert.Pass("the launcher is for Windows; others have cliper-gpu");
+            Assert.Ignore("the launcher is for Windows; others have cliper-gpu");
         // Wine's powershell does nothing and succeeds, which to the launcher means that no source is newer.
         string root = Path.Combine(_folder, "checkout");
         Directory.CreateDirectory(Path.Combine(root, ".build"));

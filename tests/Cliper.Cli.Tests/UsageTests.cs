@@ -92,6 +92,7 @@ public sealed class UsageTests
     [TestCase("cliper-gpu weights ins", "inspect")]
     [TestCase("cliper-gpu predict --model dr", "drawn-faces")]
     [TestCase("cliper-gpu predict --faces n", "none")]
+    [TestCase("cliper-gpu train --method co", "coop", "cocoop")]
     public void CompletionSuggestsWhatBeginsLikeTheLastWord(string line, params string[] expected)
     {
         ProgramRun run = ProgramRun.InProcess($"[suggest:{line.Length}]", line);

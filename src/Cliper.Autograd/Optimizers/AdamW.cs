@@ -18,62 +18,33 @@ namespace Cliper.Autograd.Optimizers;
 public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-8,
     Func<string, bool>? isHalf = null) : IOptimizer
 {
-    private readonly List<Entry> _entries = [];
-    private readonly Dictionary<string, Entry> _byName = [];
-    private readonly List<Entry> _stepped = [];
-
-    private sealed class Entry(string name, Tensor parameter, float weightDecay, float rateFactor)
-    {
-        public string Name { get; } = name;
-        public Tensor Parameter { get; } = parameter;
-        public float WeightDecay { get; } = weightDecay;
-        public float RateFactor { get; } = rateFactor;
-        public int Step { get; set; }
-        public Tensor? First { get; set; }
-        public Tensor? Second { get; set; }
-    }
+    private readonly OptimizedParameters _parameters = new("first", "second");
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> StateNames => ["first", "second"];
+    public IReadOnlyList<string> StateNames => _parameters.StateNames;
 
     /// <inheritdoc/>
-    public IEnumerable<Tensor> Parameters => _entries.Select(entry => entry.Parameter);
+    public IEnumerable<Tensor> Parameters => _parameters.Tensors;
 
     /// <summary>First and second moment of every parameter that has been stepped.</summary>
-    public IEnumerable<OptimizerState> State => _entries.Where(entry => entry.Step > 0)
-        .Select(entry => new OptimizerState(entry.Name, entry.Step, [entry.First!, entry.Second!]));
+    public IEnumerable<OptimizerState> State => _parameters.State;
 
     /// <inheritdoc/>
     /// <remarks>The decay is decoupled: a step takes learning rate times decay off the parameter.</remarks>
     public void AddGroup(IEnumerable<(string Name, Tensor Parameter)> parameters, float weightDecay,
-        float learningRateFactor = 1)
-    {
-        foreach ((string name, Tensor parameter) in parameters)
-        {
-            var entry = new Entry(name, parameter, weightDecay, learningRateFactor);
-            if (!_byName.TryAdd(name, entry))
-                throw new ArgumentException($"two parameters called {name}", nameof(parameters));
-            _entries.Add(entry);
-        }
-    }
+        float learningRateFactor = 1) => _parameters.Add(parameters, weightDecay, learningRateFactor);
 
     /// <inheritdoc/>
     public void Step(float learningRate, DeviceArray gradientScale = default)
     {
         List<Kernel.Slot> slots = [], halves = [];
-        _stepped.Clear();
-        foreach (Entry entry in _entries)
+        foreach (OptimizedParameter entry in _parameters.BeginStep())
         {
-            if (!entry.Parameter.HasGradient)
-                continue;
-            entry.First ??= Zeros(entry.Parameter);
-            entry.Second ??= Zeros(entry.Parameter);
-            entry.Step++;
-            _stepped.Add(entry);
-            (isHalf?.Invoke(entry.Name) == true ? halves : slots).Add(new Kernel.Slot(entry.Parameter.Data,
-                entry.Parameter.Gradient, entry.First.Data, entry.Second.Data, entry.Step,
-                learningRate * entry.RateFactor, entry.WeightDecay, entry.Parameter.OperandCopy));
-            entry.Parameter.MarkWrittenWithCopy();
+            Tensor parameter = entry.Tensor;
+            (isHalf?.Invoke(entry.Name) == true ? halves : slots).Add(new Kernel.Slot(parameter.Data,
+                parameter.Gradient, entry.State[0].Data, entry.State[1].Data, entry.Step,
+                learningRate * entry.RateFactor, entry.WeightDecay, parameter.OperandCopy));
+            parameter.MarkWrittenWithCopy();
         }
         var settings = new Kernel.Settings(beta1, beta2, epsilon, gradientScale);
         Kernel.Step(CollectionsMarshal.AsSpan(slots), settings);
@@ -81,59 +52,15 @@ public sealed class AdamW(double beta1 = 0.9, double beta2 = 0.999, double epsil
     }
 
     /// <inheritdoc/>
-    public void TakeBack()
-    {
-        foreach (Entry entry in _stepped)
-            entry.Step--;
-        _stepped.Clear();
-    }
+    public void TakeBack() => _parameters.TakeBack();
 
     /// <inheritdoc/>
-    public void ClearGradients()
-    {
-        foreach (Entry entry in _entries)
-            entry.Parameter.ClearGradient();
-    }
+    public void ClearGradients() => _parameters.ClearGradients();
 
     /// <inheritdoc/>
-    public void Restore(string name, int step, IReadOnlyList<float[]> values)
-    {
-        if (!_byName.TryGetValue(name, out Entry? entry))
-            throw new ArgumentException($"the optimizer has no parameter called {name}", nameof(name));
-        ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
-        long count = entry.Parameter.Shape.Count;
-        (float[] first, float[] second) = (values[0], values[1]);
-        if (first.Length != count || second.Length != count)
-            throw new ArgumentException(
-                $"moments of {first.Length} and {second.Length} elements for {name} {entry.Parameter.Shape}",
-                    nameof(values));
-        entry.Step = step;
-        entry.First ??= new Tensor(entry.Parameter.Device, entry.Parameter.Shape);
-        entry.Second ??= new Tensor(entry.Parameter.Device, entry.Parameter.Shape);
-        Write(first, entry.First);
-        Write(second, entry.Second);
-    }
+    public void Restore(string name, int step, IReadOnlyList<float[]> values) =>
+        _parameters.Restore(name, step, values);
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        foreach (Entry entry in _entries)
-        {
-            entry.First?.Dispose();
-            entry.Second?.Dispose();
-        }
-        _entries.Clear();
-        _byName.Clear();
-        _stepped.Clear();
-    }
-
-    private static Tensor Zeros(Tensor like)
-    {
-        var zeros = new Tensor(like.Device, like.Shape);
-        like.Device.Clear(zeros.Data);
-        return zeros;
-    }
-
-    private static void Write(ReadOnlySpan<float> values, Tensor target) =>
-        target.Device.Upload(MemoryMarshal.AsBytes(values), target.Data);
+    public void Dispose() => _parameters.Dispose();
 }

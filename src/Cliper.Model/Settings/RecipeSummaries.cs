@@ -5,11 +5,11 @@ public static class RecipeSummaries
 {
     private static readonly Dictionary<string, string> ByName = new()
     {
-        ["rafdb"] = "RAF-DB, the authors' script; --protocol paper is the paper's text",
+        ["rafdb"] = "RAF-DB, protocol script (the authors' program) or paper (its text)",
         ["affectnet7"] = "AffectNet without contempt, rare classes drawn as often as others",
         ["affectnet8"] = "AffectNet with contempt, rare classes drawn as often as others",
         ["dfew"] = "DFEW, clips of 16 frames, the five published folds",
-        ["ferv39k"] = "FERV39k, clips of 16 frames; --protocol ial leaves shorter ones out",
+        ["ferv39k"] = "FERV39k, clips of 16 frames; protocol ial leaves shorter ones out",
         ["afew"] = "AFEW, clips of 16 frames, from a model of DFEW",
         ["fer2013"] = "FER2013 from nothing: a small vision transformer, about an hour on two cores",
         ["photographs"] = "FER2013 from nothing: the ResNet of the model that ships, two hours on two cores",

@@ -89,7 +89,7 @@ public sealed class AdamWTests : TapeTests
         Assert.That(() => optimizer.Restore("y", 1, [[], []]),
             Throws.ArgumentException.With.Message.Contains("no parameter called y"));
         Assert.That(() => optimizer.Restore("x", 1, [new float[7], new float[6]]),
-            Throws.ArgumentException.With.Message.Contains("7 and 6 elements for x [7]"));
+            Throws.ArgumentException.With.Message.Contains("the state 'second' of x [7] has 6 elements"));
     }
 
     private void Descend(Tensor x, Tensor target, AdamW optimizer, float rate)
