@@ -97,6 +97,25 @@ public sealed class MessagesTests
         Is.False);
 
     [Test]
+    [Platform("Linux")]
+    public void AWarningIsYellowOnATerminalAlone()
+    {
+        foreach (string picture in new[] { "train/fear/1", "train/anger/2", "test/anger/3" })
+        {
+            Directory.CreateDirectory(In(Path.GetDirectoryName("faces/" + picture)!));
+            File.WriteAllText(In($"faces/{picture}.ppm"), $"P3 2 2 255 {picture[^1]} 9 9 200 9 9 9 200 9 9 9 200");
+        }
+        string command = $"$PROGRAM data verify --data {In("faces")}";
+
+        ProgramRun inTerminal = ProgramRun.Shell(
+            $"unset CI NO_COLOR; TERM=xterm script -qec \"{command}\" /dev/null");
+        ProgramRun inPipe = ProgramRun.Shell($"unset CI NO_COLOR; TERM=xterm {command}");
+
+        Assert.That(inTerminal.Out, Does.Contain("\e[38;5;11mwarning:\e[0m the class fear stands in train alone"));
+        Assert.That(inPipe.Error, Does.Contain("warning: the class fear stands in train alone"));
+    }
+
+    [Test]
     public void AMessageThatFailsIsLostAndTheNextIsTried()
     {
         using var inner = new Faulty();

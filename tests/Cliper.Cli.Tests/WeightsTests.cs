@@ -205,6 +205,26 @@ public sealed class WeightsTests
     }
 
     [Test]
+    public void WeightsMayBeARunOrAShippedModelsName()
+    {
+        Directory.CreateDirectory(In("run/checkpoints"));
+        File.Copy(ShippedModels.Clip, In("run/checkpoints/model.safetensors"));
+        File.WriteAllText(In("x.ppm"), "P3 2 2 255 9 9 9 200 9 9 9 200 9 9 9 200");
+
+        byte[] Embed(string weights)
+        {
+            ProgramRun run = ProgramRun.InProcess("embed", "--weights", weights, "--images", In("x.ppm"), "--out",
+                In("e.safetensors"));
+            Assert.That(run.ExitCode, Is.Zero, run.Error);
+            return File.ReadAllBytes(In("e.safetensors"));
+        }
+
+        byte[] expected = Embed(ShippedModels.Clip);
+        Assert.That(Embed(In("run")), Is.EqualTo(expected));
+        Assert.That(Embed("drawn-faces"), Is.EqualTo(expected));
+    }
+
+    [Test]
     public void AssumedFacts_AreSaid_AndStatedOnesHold()
     {
         using (ClipWeights weights = ClipWeights.Load(Archive))

@@ -14,9 +14,9 @@ internal sealed class EmbedCommand : CliCommand
     private readonly Option<string> _weights = new("--weights")
     {
         Description =
-            "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name "
-            + "in its local cache.",
-        HelpName = "PATH",
+            "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, a model's name in "
+            + "its local cache, a run, or a shipped model, whose CLIP is meant.",
+        HelpName = "PATH|NAME",
         Required = true,
     };
 

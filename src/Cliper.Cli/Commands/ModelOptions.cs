@@ -24,8 +24,8 @@ internal sealed class ModelOptions
 
     private readonly Option<string?> _weights = new("--weights")
     {
-        Description = "CLIP weights that answer zero-shot, by captions of the class names: a file, a folder, or a "
-            + "model's name in the local cache.",
+        Description = "CLIP weights that answer zero-shot, by captions of the class names: a file, a folder, a "
+            + "model's name in the local cache, a run, or a shipped model, whose CLIP is meant.",
         HelpName = "PATH|NAME",
     };
 

@@ -81,8 +81,8 @@ internal sealed class SettingsOptions(bool stages)
     private readonly (Option<string?> Option, string[] Paths)[] _stageValues =
     [
         (Value("--weights",
-        "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, or a model's name in "
-        + "its local cache.", "PATH"), ["weights"]),
+        "CLIP weights: a file in any form that 'weights inspect' reads, a Hugging Face folder, a model's name in its "
+        + "local cache, a run, or a shipped model, whose CLIP is meant.", "PATH|NAME"), ["weights"]),
         (WeightsFactsOptions.Activation(), ["weightsFacts.activation"]),
         (WeightsFactsOptions.Heads(), ["weightsFacts.heads"]),
         (WeightsFactsOptions.Mean(), ["weightsFacts.mean"]),

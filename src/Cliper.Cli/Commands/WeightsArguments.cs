@@ -1,14 +1,11 @@
 using System.CommandLine;
 using Cliper.Model;
-using Cliper.Model.Checkpoints;
 
 namespace Cliper.Cli.Commands;
 
 /// <summary>Arguments of the commands on weights.</summary>
 internal static class WeightsArguments
 {
-    private const string CheckpointsFolder = "checkpoints";
-
     /// <summary>Weights in any form.</summary>
     public static Argument<string> Path() => new("path")
     {
@@ -19,11 +16,9 @@ internal static class WeightsArguments
         HelpName = "PATH",
     };
 
-    /// <summary>The file or folder that is meant: the model of a run's folder, the file of a model that comes with the
-    /// program, else the path as it is.</summary>
-    /// <exception cref="InputException">A run's folder without a model.</exception>
+    /// <summary>The file or folder that is meant: the trained model of a name that comes with the program, descriptors
+    /// and all, else the path as it is.</summary>
+    /// <exception cref="InputException">The model is not part of this build.</exception>
     public static string Find(string path) =>
-        Directory.Exists(System.IO.Path.Combine(path, CheckpointsFolder)) ? Checkpoint.Find(path)
-            : System.IO.Path.Exists(path) ? path
-            : ShippedModels.Find(path)?.Path ?? path;
+        System.IO.Path.Exists(path) ? path : ShippedModels.Find(path)?.Path ?? path;
 }

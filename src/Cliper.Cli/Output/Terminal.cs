@@ -18,6 +18,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
     Stream? input = null, TextWriter? documents = null)
 {
     private const int WideColumns = 240;
+    private const string Warning = "warning:";
 
     private readonly Lazy<IAnsiConsole> _human = new(() => Spectre(output, !wide));
     private readonly Lazy<IAnsiConsole> _progress = new(() => Spectre(error, live));
@@ -77,8 +78,17 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
             && terminal != "dumb" && (terminal is not null || isWindows);
     }
 
-    /// <summary>A line for the person, on standard error.</summary>
-    public void Say(string line) => error.WriteLine(string.Join('\n', line.Split('\n').Select(Format.Printable)));
+    /// <summary>A line for the person, on standard error; on a terminal the word before a warning is yellow.</summary>
+    public void Say(string line)
+    {
+        string printable = string.Join('\n', line.Split('\n').Select(Format.Printable));
+        if (live && printable.StartsWith(Warning, StringComparison.Ordinal))
+        {
+            Progress.Write(new Text(Warning, new Style(Color.Yellow)));
+            printable = printable[Warning.Length..];
+        }
+        error.WriteLine(printable);
+    }
 
     /// <summary>The result as a JSON document on standard output.</summary>
     public void WriteJson(Action<Utf8JsonWriter> write)

@@ -49,14 +49,14 @@ public abstract class TensorSource : IDisposable
     /// <summary>
     /// Opens weights by their content: safetensors, a checkpoint that PyTorch wrote (zip, TorchScript archive or legacy
     /// form), a sharded index of either (*.index.json), a folder with model.safetensors or pytorch_model.bin (or
-    /// their indices) or one of the same names after "open_clip_", or what
-    /// <see cref="HuggingFaceCache.Find"/> finds in the local cache.
+    /// their indices) or one of the same names after "open_clip_", or what <see cref="WeightsPath.Find"/> takes
+    /// for a name.
     /// </summary>
     /// <exception cref="InputException">There is no such file, or it is damaged; the message says what to
     /// do.</exception>
     public static TensorSource Open(string path)
     {
-        path = HuggingFaceCache.Find(path);
+        path = WeightsPath.Find(path);
         if (!Directory.Exists(path))
             return path.EndsWith(ShardIndex.Suffix, StringComparison.Ordinal) ? new ShardIndex(path) : OpenFile(path);
         foreach (string name in DefaultNames)

@@ -48,7 +48,7 @@ public static class WeightsTokenizer
 
     private static string FolderOf(string weightsPath)
     {
-        string found = HuggingFaceCache.Find(weightsPath);
+        string found = WeightsPath.Find(weightsPath);
         return Directory.Exists(found) ? found : Path.GetDirectoryName(Path.GetFullPath(found))!;
     }
 }
