@@ -138,7 +138,7 @@ public static partial class Checkpoint
     /// name; the model of a run's folder; or a file as it is.</summary>
     /// <exception cref="InputException">A folder without a checkpoint, or a model that this build has not.</exception>
     public static string Find(string path) => ShippedModels.Find(path)?.Path
-        ?? (Directory.Exists(path) ? RunCheckpoints.Find(path) : path);
+        ?? (Directory.Exists(path) ? CheckpointFiles.Find(path) : path);
 
     /// <summary>Reads a model.</summary>
     /// <exception cref="InputException">No checkpoint of this program, or damaged.</exception>

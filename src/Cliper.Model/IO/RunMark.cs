@@ -6,9 +6,9 @@ internal static class RunMark
     /// <summary>The file that a program which works in the folder holds locked.</summary>
     public const string Lock = ".lock";
 
-    private const string Config = "config.json", Checkpoints = "checkpoints";
+    private const string Config = "config.json";
 
     /// <summary>Whether a folder is a run's, or about to become one.</summary>
     public static bool IsOn(string folder) => File.Exists(Path.Combine(folder, Lock))
-        || File.Exists(Path.Combine(folder, Config)) && Directory.Exists(Path.Combine(folder, Checkpoints));
+        || File.Exists(Path.Combine(folder, Config)) && Directory.Exists(Path.Combine(folder, CheckpointFiles.FolderName));
 }

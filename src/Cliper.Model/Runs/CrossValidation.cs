@@ -54,7 +54,7 @@ public static class CrossValidation
     private static readonly string[] Places = ["data", "cache", "cacheFolder", "strict"];
 
     /// <summary>Name of a fold's folder.</summary>
-    public static string NameOf(int fold) => RunCheckpoints.FoldName(fold);
+    public static string NameOf(int fold) => CheckpointFiles.FoldName(fold);
 
     /// <summary>Runs, or goes on with, all folds.</summary>
     /// <param name="device">Where to train.</param>
@@ -85,7 +85,7 @@ public static class CrossValidation
         string config = Path.Combine(folder, ConfigName);
         int[] folds = [.. Enumerable.Range(1, settings.Folds)];
         // A beginning that was cut off is begun again: what is left of an earlier run is not this one's.
-        bool goesOn = resume && !File.Exists(RunCheckpoints.BeginningPath(folder));
+        bool goesOn = resume && !File.Exists(CheckpointFiles.BeginningPath(folder));
         PaperDataSet? paper;
         if (goesOn)
         {
@@ -132,7 +132,7 @@ public static class CrossValidation
     }
 
     internal static bool IsFinished(string folder) => File.Exists(RunResult.PathIn(folder))
-        && !File.Exists(RunCheckpoints.BeginningPath(folder));
+        && !File.Exists(CheckpointFiles.BeginningPath(folder));
 
     /// <summary>Folds that were finished, and all of them once one has begun, keep their settings.</summary>
     private static void CheckSameFolds(TrainSettings settings, string folder, int[] folds)

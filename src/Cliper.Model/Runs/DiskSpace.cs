@@ -1,5 +1,6 @@
 using System.Globalization;
 using Cliper.Model.Clip;
+using Cliper.Model.IO;
 using Cliper.Model.Settings;
 using Cliper.Model.Weights;
 
@@ -52,7 +53,7 @@ internal static class DiskSpace
             // Some file systems tell nothing; the first checkpoint then finds out.
             return;
         }
-        var checkpoints = new DirectoryInfo(Path.Combine(folder, "checkpoints"));
+        var checkpoints = new DirectoryInfo(Path.Combine(folder, CheckpointFiles.FolderName));
         long replaced = checkpoints.Exists ? checkpoints.EnumerateFiles("*.safetensors").Sum(file => file.Length) : 0;
         Compare(folder, needed, free + replaced);
     }

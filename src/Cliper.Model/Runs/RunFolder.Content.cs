@@ -17,7 +17,7 @@ internal sealed partial class RunFolder
     /// is none.</summary>
     /// <param name="path">The folder.</param>
     public static string? FindConfig(string path) =>
-        new[] { RunCheckpoints.BeginningPath(path), System.IO.Path.Combine(path, ConfigName) }
+        new[] { CheckpointFiles.BeginningPath(path), System.IO.Path.Combine(path, ConfigName) }
             .FirstOrDefault(File.Exists);
 
     /// <summary>Refuses a folder that holds a run, or whose folds do, and one with files that a run would remove and
@@ -69,12 +69,12 @@ internal sealed partial class RunFolder
     {
         foreach (string file in OwnFiles(path))
             FolderChanges.Remove(file);
-        RunCheckpoints.RemoveLeftovers(path);
+        CheckpointFiles.RemoveLeftovers(path);
         foreach (string fold in FoldsIn(path).Where(HoldsRun))
         {
             Clear(fold);
             FolderChanges.Remove(System.IO.Path.Combine(fold, ConfigName));
-            FolderChanges.Remove(RunCheckpoints.BeginningPath(fold));
+            FolderChanges.Remove(CheckpointFiles.BeginningPath(fold));
         }
         AtomicFile.RemoveLeftovers(path);
     }
@@ -86,7 +86,7 @@ internal sealed partial class RunFolder
     private static string[] OwnFiles(string path) => !Directory.Exists(path) ? [] :
     [
         .. Files.Select(name => System.IO.Path.Combine(path, name)).Where(File.Exists),
-        .. RunCheckpoints.FilesIn(path),
+        .. CheckpointFiles.FilesIn(path),
         .. Directory.GetFiles(path, "events.out.tfevents.*.cliper"),
     ];
 

@@ -77,7 +77,7 @@ internal sealed partial class RunFolder : IDisposable
     public string ReportPath => In("report.html");
 
     /// <summary>checkpoints/.</summary>
-    public string CheckpointsPath => In("checkpoints");
+    public string CheckpointsPath => In(CheckpointFiles.FolderName);
 
     /// <summary>Begins a run, in the place of one that is there; the type's remarks say how.</summary>
     /// <param name="path">The folder; made when missing.</param>
@@ -110,7 +110,7 @@ internal sealed partial class RunFolder : IDisposable
 
     private static void Announce(string path, string config)
     {
-        AtomicFile.Write(RunCheckpoints.BeginningPath(path), stream => stream.Write(Utf8.GetBytes(config)));
+        AtomicFile.Write(CheckpointFiles.BeginningPath(path), stream => stream.Write(Utf8.GetBytes(config)));
         Named(path, () => Clear(path));
     }
 
@@ -118,7 +118,7 @@ internal sealed partial class RunFolder : IDisposable
     {
         string config = System.IO.Path.Combine(path, ConfigName);
         FolderChanges.Announce(config);
-        File.Move(RunCheckpoints.BeginningPath(path), config, overwrite: true);
+        File.Move(CheckpointFiles.BeginningPath(path), config, overwrite: true);
         UnixFile.FlushFolder(path);
     }
 

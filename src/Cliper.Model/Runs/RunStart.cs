@@ -57,7 +57,7 @@ internal sealed class RunStart : IDisposable
         {
             if (!resume)
                 RunFolder.CheckFree(folder, overwrite);
-            start.Resumes = resume && !RunCheckpoints.HasNone(folder);
+            start.Resumes = resume && !CheckpointFiles.HasNone(folder);
             if (!start.Resumes)
             {
                 // Runs of folds that this one would write over may belong to another program.

@@ -1,4 +1,3 @@
-using Cliper.Model.Checkpoints;
 using Cliper.Model.IO;
 
 namespace Cliper.Model.Weights;
@@ -6,8 +5,6 @@ namespace Cliper.Model.Weights;
 /// <summary>The file or folder that is meant where weights are asked for.</summary>
 internal static class WeightsPath
 {
-    private const string CheckpointsFolder = "checkpoints";
-
     /// <summary>
     /// Resolves <paramref name="path"/>: a run's folder of this program becomes its model; the name of a model that
     /// comes with the program the CLIP that it was trained from; a model's name at Hugging Face its folder in the local
@@ -15,7 +12,7 @@ internal static class WeightsPath
     /// </summary>
     /// <exception cref="InputException">A run's folder without a model, or a name of nothing that is there.</exception>
     public static string Find(string path) =>
-        Directory.Exists(Path.Combine(path, CheckpointsFolder)) ? Checkpoint.Find(path)
+        Directory.Exists(Path.Combine(path, CheckpointFiles.FolderName)) ? CheckpointFiles.Find(path)
             : !Path.Exists(path) && ShippedModels.Find(path) is { } shipped ? ClipOf(shipped)
             : HuggingFaceCache.Find(path);
 

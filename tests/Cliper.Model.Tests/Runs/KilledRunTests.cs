@@ -61,7 +61,7 @@ public sealed partial class KilledRunTests : TemporaryFolder
                 old++;
                 AssertSame(copy, In("old"));
             }
-            else if (RunCheckpoints.HasNone(copy))
+            else if (CheckpointFiles.HasNone(copy))
             {
                 Assert.That(() => Checkpoint.Find(copy), Throws.InstanceOf<InputException>(), "the old model is gone");
             }

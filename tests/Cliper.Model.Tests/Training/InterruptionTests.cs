@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
+using Cliper.Model.IO;
 using Cliper.Model.Clip;
 using Cliper.Model.Runs;
 using Cliper.Model.Settings;
@@ -43,7 +44,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
             catch (OperationCanceledException)
             {
                 // While the data is read there is no checkpoint to go on from.
-                bool isBegun = RunCheckpoints.HasLast(In(run));
+                bool isBegun = CheckpointFiles.HasLast(In(run));
                 Go(device, run, isBegun, new Progress(_ => { }), default, overwrite: true, tower: tower);
             }
             Assert.That(Result(run), Is.EqualTo(result),
@@ -78,7 +79,7 @@ public sealed partial class InterruptionTests : TemporaryFolder
             }
             catch (OperationCanceledException)
             {
-                bool isBegun = RunCheckpoints.HasLast(In(run));
+                bool isBegun = CheckpointFiles.HasLast(In(run));
                 Go(device, run, isBegun, new Progress(_ => { }), default, accumulate, overwrite: true, tower: tower);
             }
             Assert.That(File.ReadAllBytes(In($"{run}/checkpoints/model.safetensors")), Is.EqualTo(model),
