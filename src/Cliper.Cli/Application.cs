@@ -38,6 +38,8 @@ internal static class Application
             trains = parsed.CommandResult.Command is RunCommand;
             if (UsageErrors.Of(parsed) is { Count: > 0 } errors)
             {
+                if (RankOptions.RankOf(parsed) > 0)
+                    return ExitCode.Usage;
                 foreach (string error in errors)
                     terminal.Say($"cliper-gpu: {error}");
                 string command = $"cliper-gpu {Examples.NameOf(parsed.CommandResult.Command)}".TrimEnd();
@@ -59,9 +61,9 @@ internal static class Application
         catch (Exception wrapped)
         {
             Exception failure = ExitCode.Unwrap(wrapped);
-            terminal.Say($"cliper-gpu: {ExitCode.Message(failure, trains)}");
+            terminal.SayOfRank($"cliper-gpu: {ExitCode.Message(failure, trains)}");
             if (terminal.Verbose)
-                terminal.Say(failure.ToString());
+                terminal.SayOfRank(failure.ToString());
             return ExitCode.Of(failure);
         }
     }

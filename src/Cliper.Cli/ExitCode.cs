@@ -1,3 +1,4 @@
+using Cliper.Kernels.Collectives;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
 
@@ -6,12 +7,12 @@ namespace Cliper.Cli;
 /// <summary>The exit codes, and the one line that the program prints when it fails.</summary>
 internal static class ExitCode
 {
-    public const int Done = 0, Failed = 1, Usage = 2, Input = 3, Device = 4, Interrupted = 130;
+    public const int Done = 0, Failed = 1, Usage = 2, Input = 3, Device = 4, Rank = 5, Interrupted = 130;
 
     /// <summary>The text about them that `--help` prints.</summary>
     public const string Help = """
         Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 data or weights missing or invalid, 4 no usable device,
-        130 interrupted (a training run has then written a checkpoint).
+        5 a rank failed or was lost, 130 interrupted (a training run has then written a checkpoint).
         """;
 
     /// <summary>The exit code of a failure.</summary>
@@ -20,6 +21,8 @@ internal static class ExitCode
         SettingsException => Usage,
         InputException => Input,
         DeviceException => Device,
+        CollectiveException { Failure: CollectiveFailure.Environment } => Usage,
+        CollectiveException => Rank,
         OperationCanceledException => Interrupted,
         _ => Failed,
     };
@@ -32,7 +35,7 @@ internal static class ExitCode
         OperationCanceledException => "interrupted",
         OutOfMemoryException => "out of memory" + (trains
             ? ": a smaller batch, or more accumulated micro-batches of a smaller one, needs less" : ""),
-        SettingsException or InputException or DeviceException or DivergedException or IOException
+        SettingsException or InputException or DeviceException or DivergedException or CollectiveException or IOException
             or UnauthorizedAccessException => Remedies.Explain(failure, trains),
         _ => $"internal error: {failure.GetType().Name}: {failure.Message} (--verbose shows where)",
     };

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Cliper.Model.Video;
 
@@ -19,6 +20,9 @@ internal static class Machine
 
     /// <summary>Memory this process may use, in bytes: the machine's, or its container's.</summary>
     public static long MemoryBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    /// <summary>Logical processors of the machine, of which this process may be allowed some only.</summary>
+    public static int Cores { get; } = ReadCores();
 
     /// <summary>The first line of `ffmpeg -version`; null when there is no ffmpeg on the PATH.</summary>
     public static string? FindFfmpeg()
@@ -40,6 +44,17 @@ internal static class Machine
         {
             return null;
         }
+    }
+
+    // A list of ranges, such as 0-3,6.
+    private static int ReadCores()
+    {
+        const string Online = "/sys/devices/system/cpu/online";
+        if (!File.Exists(Online))
+            return Environment.ProcessorCount;
+        return File.ReadAllText(Online).Trim().Split(',').Select(range => range.Split('-'))
+            .Sum(ends => int.Parse(ends[^1], CultureInfo.InvariantCulture)
+                - int.Parse(ends[0], CultureInfo.InvariantCulture) + 1);
     }
 
     private static string ReadProcessor()

@@ -1,3 +1,4 @@
+using Cliper.Kernels.Collectives;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
 using Cliper.Model.Stages;
@@ -21,6 +22,9 @@ internal static class Remedies
         DeviceException device => For(device.Failure),
         DivergedException diverged => (diverged.HasCheckpoint ? "go on from there with --resume"
             : "begin again with --overwrite") + $" and a lower rate: --set {diverged.Stage.Name()}.learningRate=RATE",
+        CollectiveException { Failure: CollectiveFailure.Environment } =>
+            "start the processes with one launcher, or work in one process with --ranks off",
+        CollectiveException { Failure: CollectiveFailure.Library } => "--mpi names another library, --ranks off needs none",
         SettingsException settings => For(settings.Remedy),
         InputException input => For(input.Remedy),
         _ => null,

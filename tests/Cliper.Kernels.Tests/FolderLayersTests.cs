@@ -9,12 +9,13 @@ namespace Cliper.Kernels.Tests;
 public sealed class FolderLayersTests
 {
     private const string Root = "Cliper.Kernels";
-    private const string Memory = "Memory", Cpu = "Cpu", DeviceCode = "Gpu.DeviceCode", Compiler = "Gpu.Compiler",
+    private const string Collectives = "Collectives", Memory = "Memory", Cpu = "Cpu", DeviceCode = "Gpu.DeviceCode", Compiler = "Gpu.Compiler",
         Runtime = "Gpu.Runtime", Cuda = "Gpu.Cuda", Operations = "Operations", Registry = "";
 
     private static readonly Dictionary<string, string[]> Below = new()
     {
-        [Memory] = [],
+        [Collectives] = [],
+        [Memory] = [Collectives],
         [Cpu] = [Memory],
         [DeviceCode] = [Memory],
         [Compiler] = [Memory, DeviceCode],

@@ -46,11 +46,11 @@ public sealed partial class Tape
     private (Tensor Mean, Tensor Variance) BatchStatistics(Tensor x, BatchNormWeights weights, float momentum)
     {
         Tensor mean = New(weights.Gamma.Shape), variance = New(weights.Gamma.Shape);
-        Kernel.Statistics(x.Data, mean.Data, variance.Data);
+        long rows = Kernel.Statistics(x.Data, mean.Data, variance.Data);
         if (IsRecomputation)
             return (mean, variance);
         Kernel.UpdateRunning(mean.Data, variance.Data, weights.RunningMean.Data, weights.RunningVariance.Data,
-            x.Shape.Rows, momentum);
+            rows, momentum);
         weights.RunningMean.MarkWritten();
         weights.RunningVariance.MarkWritten();
         return (mean, variance);

@@ -97,10 +97,12 @@ internal sealed partial class CommonOptions(Terminal terminal)
     /// </summary>
     /// <exception cref="SettingsException">There is no such device, number of threads, size or precision.</exception>
     /// <exception cref="DeviceException">It cannot be used.</exception>
-    public Device OpenDevice(ParseResult parsed)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="usualThreads">Threads on the processor where none are asked for; 0 is one a core.</param>
+    public Device OpenDevice(ParseResult parsed, int usualThreads = 0)
     {
         string device = parsed.GetValue(Device)!;
-        int threads = ThreadsOf(parsed);
+        int threads = ThreadsOf(parsed) is var asked and > 0 ? asked : usualThreads;
         long memory = SizeOf(parsed, GpuMemory) ?? 0;
         ElementType stored = StoredOf(parsed);
         bool graphs = !parsed.GetValue(NoGraphs);

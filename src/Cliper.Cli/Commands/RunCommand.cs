@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Cliper.Kernels.Collectives;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
 using Cliper.Model.Runs;
@@ -11,6 +12,9 @@ namespace Cliper.Cli.Commands;
 /// </summary>
 internal abstract class RunCommand : CliCommand
 {
+    // Rank 0 ends the others as soon as its checkpoint is written; they end by themselves if it is gone.
+    private static readonly TimeSpan TimeOfCheckpoint = TimeSpan.FromMinutes(2), TimeOfRankZero = TimeSpan.FromSeconds(2);
+
     private readonly Option<string?> _out = new("--out")
     {
         Description = "Folder of the run: config.json, metrics, checkpoints/ and report.html.",
@@ -20,6 +24,13 @@ internal abstract class RunCommand : CliCommand
     private readonly Option<string?> _resume = new("--resume")
     {
         Description = "Goes on with the run in this folder, with its settings; options change them.",
+        HelpName = "RUN",
+    };
+
+    private readonly Option<string?> _resumeIfThere = new("--resume-if-there")
+    {
+        Description = "Goes on with the run in this folder if there is one, and begins it there if not: for launchers "
+            + "that start a program again.",
         HelpName = "RUN",
     };
 
@@ -33,6 +44,7 @@ internal abstract class RunCommand : CliCommand
         Description = "Prints every setting as JSON that --config reads back, and trains nothing.",
     };
 
+    private readonly RankOptions _ranks = new();
     private readonly SettingsOptions _settings;
 
     protected RunCommand(string name, string description, bool stages, Terminal terminal, CommonOptions common,
@@ -40,7 +52,8 @@ internal abstract class RunCommand : CliCommand
         : base(name, description, terminal, common, cancellation)
     {
         _settings = new SettingsOptions(stages);
-        foreach (Option option in new Option[] { _out, _resume, _overwrite, _print }.Concat(_settings.All))
+        foreach (Option option in new Option[] { _out, _resume, _resumeIfThere, _overwrite, _print }
+            .Concat(_settings.All).Concat(_ranks.All))
             Add(option);
     }
 
@@ -63,9 +76,46 @@ internal abstract class RunCommand : CliCommand
             SettingsOutput.Write(Terminal, _settings.Preview(parsed, resumed));
             return ExitCode.Done;
         }
-        Request request = Resolve(parsed);
+        Terminal.Rank = RankOptions.RankOf(parsed);
+        RankGroup ranks = _ranks.Join(parsed);
+        if (ranks.Size == 1)
+            return Train(parsed, ranks);
+        Terminal.Say($"{ranks.Size} ranks train together ({ranks.Transport})");
+        try
+        {
+            int code = Train(parsed, ranks);
+            ranks.Dispose();
+            return code;
+        }
+        catch (Exception failure)
+        {
+            End(ranks, ExitCode.Unwrap(failure));
+            throw;
+        }
+    }
+
+    // The other ranks may be waiting for this one, and never learn that it has failed: they are ended with it. A failure
+    // that all of them meet is told by rank 0.
+    private void End(RankGroup ranks, Exception failure)
+    {
+        if (!ranks.IsFirst)
+            Thread.Sleep(failure is OperationCanceledException ? TimeOfCheckpoint : TimeOfRankZero);
+        Terminal.SayOfRank($"cliper-gpu: {ExitCode.Message(failure, trains: true)}");
+        if (Terminal.Verbose)
+            Terminal.SayOfRank(failure.ToString());
+        ranks.Abort(ExitCode.Of(failure));
+    }
+
+    private int Train(ParseResult parsed, RankGroup ranks)
+    {
+        bool resumes = parsed.GetValue(_resume) is not null || parsed.GetValue(_resumeIfThere) is not null;
+        string? asked = parsed.GetValue(_out) ?? parsed.GetValue(_resume) ?? parsed.GetValue(_resumeIfThere);
+        using RankFolder? kept = asked is null ? null : RankFolder.Open(ranks, asked, resumes);
+        Request request = Resolve(parsed, kept?.Path);
         DateTime began = DateTime.UtcNow;
-        using Device device = Common.OpenDevice(parsed);
+        using Device device = Common.OpenDevice(parsed, RankOptions.ThreadsOf(ranks));
+        RankOptions.CheckSame(ranks, device, request.Settings);
+        device.Ranks = ranks;
         try
         {
             Run(device, request);
@@ -78,20 +128,20 @@ internal abstract class RunCommand : CliCommand
         return ExitCode.Done;
     }
 
-    private Request Resolve(ParseResult parsed)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="kept">Where this rank keeps the run.</param>
+    private Request Resolve(ParseResult parsed, string? kept)
     {
-        switch (parsed.GetValue(_out), parsed.GetValue(_resume))
-        {
-            case ({ } folder, null):
-                if (_settings.FileOf(parsed) is { } file)
-                    TrainingRun.CheckKept(folder, file, "--config");
-                return new Request(_settings.Resolve(parsed), folder, false, parsed.GetValue(_overwrite));
-            case (null, { } folder):
-                return new Request(_settings.Resolve(parsed, ConfigOf(folder)), folder, true, false);
-            default:
-                throw new SettingsException(
-                    "give either --out, the folder of a new run, or --resume, that of an interrupted one");
-        }
+        string?[] given = [parsed.GetValue(_out), parsed.GetValue(_resume), parsed.GetValue(_resumeIfThere)];
+        if (given.Count(folder => folder is not null) != 1)
+            throw new SettingsException("give either --out, the folder of a new run, or --resume, that of an "
+                + "interrupted one, or --resume-if-there, that of either");
+        string folder = kept!;
+        if (given[1] is not null || (given[2] is not null && TrainingRun.FindConfig(folder) is not null))
+            return new Request(_settings.Resolve(parsed, ConfigOf(folder)), folder, true, false);
+        if (_settings.FileOf(parsed) is { } file)
+            TrainingRun.CheckKept(folder, file, "--config");
+        return new Request(_settings.Resolve(parsed), folder, false, parsed.GetValue(_overwrite));
     }
 
     private static string ConfigOf(string folder) => TrainingRun.FindConfig(folder) ?? throw new SettingsException(

@@ -23,20 +23,23 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
     private readonly Lazy<IAnsiConsole> _human = new(() => Spectre(output, !wide));
     private readonly Lazy<IAnsiConsole> _progress = new(() => Spectre(error, live));
 
+    /// <summary>Number of this process among those that work together, from 0. Rank 0 alone writes.</summary>
+    public int Rank { get; set; }
+
     /// <summary>Standard output.</summary>
-    public TextWriter Out => output;
+    public TextWriter Out => Rank == 0 ? output : TextWriter.Null;
 
     /// <summary>Standard output for JSON and CSV, which are UTF-8 in every locale (RFC 8259, section 8.1).</summary>
-    public TextWriter Documents => documents ?? output;
+    public TextWriter Documents => Rank > 0 ? TextWriter.Null : documents ?? output;
 
     /// <summary>Standard error.</summary>
-    public TextWriter Error => error;
+    public TextWriter Error => Rank == 0 ? error : TextWriter.Null;
 
     /// <summary>Standard input.</summary>
     public Stream In => input ?? Console.OpenStandardInput();
 
     /// <summary>Whether a progress bar may move.</summary>
-    public bool Live => live;
+    public bool Live => live && Rank == 0;
 
     /// <summary>Set by --json: the result is one JSON document.</summary>
     public bool Json { get; set; }
@@ -81,6 +84,8 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
     /// <summary>A line for the person, on standard error; on a terminal the word before a warning is yellow.</summary>
     public void Say(string line)
     {
+        if (Rank > 0)
+            return;
         string printable = string.Join('\n', line.Split('\n').Select(Format.Printable));
         if (live && printable.StartsWith(Warning, StringComparison.Ordinal))
         {
@@ -88,6 +93,15 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
             printable = printable[Warning.Length..];
         }
         error.WriteLine(printable);
+    }
+
+    /// <summary>An error of this rank, on standard error: with its number, where it is not rank 0.</summary>
+    public void SayOfRank(string line)
+    {
+        int rank = Rank;
+        Rank = 0;
+        Say(rank == 0 ? line : $"rank {rank}: {line}");
+        Rank = rank;
     }
 
     /// <summary>The result as a JSON document on standard output.</summary>

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Cliper.Kernels.Collectives;
 
 namespace Cliper.Kernels.Memory;
 
@@ -15,6 +16,10 @@ public abstract unsafe class Device : IDisposable
 
     /// <summary>Whether host code reads and writes its arrays in place, as spans.</summary>
     internal virtual bool HasSpans => false;
+
+    /// <summary>The processes that train one model together, each on a device of its own; this one alone where nothing
+    /// else is set.</summary>
+    public RankGroup Ranks { get; set; } = RankGroup.Alone;
 
     /// <summary>Name for people, such as "CPU, AVX-512, 2 threads".</summary>
     public abstract string Name { get; }

@@ -70,22 +70,25 @@ public static class Evaluator
         Func<Tape, Batch, Tensor> logits, Action<double>? progress, CancellationToken cancellation)
     {
         var ticker = new WorkTicker(loader.BatchesPerEpoch, progress);
-        var predictions = new Prediction?[loader.Split.Samples.Count];
-        var confusion = new ConfusionMatrix(model.Classes);
+        var rows = new SplitRows(loader.Split.Samples.Count, model.Classes.Count * promptsPerClass);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
             using var tape = new Tape(model.Clip.Device, recording: false) { Cancellation = cancellation };
-            float[] rows = logits(tape, batch).ToArray();
-            int width = model.Classes.Count * promptsPerClass;
-            for (int i = 0; i < batch.Count; i++)
-            {
-                Prediction prediction = Prediction.FromLogits(rows.AsSpan(i * width, width), promptsPerClass,
-                    model.AnswerTemperature);
-                predictions[batch.Indices[i]] = prediction;
-                confusion.Add(batch.Labels[i], prediction.Class);
-            }
+            if (batch.Count > 0)
+                rows.Add(batch.Indices, logits(tape, batch).ToArray());
             ticker.Done();
+        }
+        rows.Share(model.Clip.Device.Ranks);
+        var predictions = new Prediction?[loader.Split.Samples.Count];
+        var confusion = new ConfusionMatrix(model.Classes);
+        for (int index = 0; index < predictions.Length; index++)
+        {
+            if (!rows.IsThere[index])
+                continue;
+            Prediction prediction = Prediction.FromLogits(rows.Of(index), promptsPerClass, model.AnswerTemperature);
+            predictions[index] = prediction;
+            confusion.Add(loader.Split.Samples[index].Label, prediction.Class);
         }
         return new Evaluation(loader.Split.Name, confusion, predictions)
         {

@@ -16,20 +16,17 @@ internal static class SplitFeatures
         CancellationToken cancellation)
     {
         int width = model.Clip.Config.EmbedSize, samples = loader.Split.Samples.Count;
-        var table = new FeatureTable(width, new float[checked(samples * width)], new bool[samples]);
+        var table = new SplitRows(samples, width);
         var ticker = new WorkTicker(loader.BatchesPerEpoch, progress);
         foreach (Batch batch in loader.Epoch(0, cancellation: cancellation))
         {
             using Batch current = batch;
             using var tape = new Tape(model.Clip.Device, recording: false) { Cancellation = cancellation };
-            float[] rows = model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames).ToArray();
-            for (int i = 0; i < batch.Count; i++)
-            {
-                rows.AsSpan(i * width, width).CopyTo(table.Values.AsSpan(batch.Indices[i] * width));
-                table.IsThere[batch.Indices[i]] = true;
-            }
+            if (batch.Count > 0)
+                table.Add(batch.Indices, model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames).ToArray());
             ticker.Done();
         }
-        return table;
+        table.Share(model.Clip.Device.Ranks);
+        return new FeatureTable(width, table.Values, table.IsThere);
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Cliper.Autograd;
+using Cliper.Kernels.Collectives;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Images;
@@ -27,6 +28,16 @@ public sealed class Batch : IDisposable
     {
         _pool = [];
         (Number, Count, Frames, Labels, Indices, Features) = (number, labels.Length, 1, labels, indices, features);
+    }
+
+    /// <summary>The labels and indices of all ranks' rows of a batch, in the order of the batch; without pixels.</summary>
+    /// <param name="ranks">The ranks, each with its own rows of the batch.</param>
+    /// <param name="counts">Samples of each rank.</param>
+    internal Batch Gathered(RankGroup ranks, out int[] counts)
+    {
+        int[] labels = ranks.Gather<int>(Labels, out counts), indices = new int[labels.Length];
+        ranks.Gather<int>(Indices, indices, counts);
+        return new Batch(Number, labels, indices, []);
     }
 
     /// <summary>Position in its epoch, from 0.</summary>

@@ -64,7 +64,8 @@ public sealed class BatchLoader : IDisposable
 
     /// <summary>
     /// The batches of an epoch, in order. A batch has fewer samples where images could not be read, and is left out
-    /// when none could.
+    /// when none could. Of several ranks each gets its own rows of every batch, which may be none; features it gets of
+    /// all rows.
     /// </summary>
     /// <param name="epoch">Number of the epoch, from 0.</param>
     /// <param name="firstBatch">Batches before this one are passed over without work; this resumes an interrupted
@@ -95,11 +96,12 @@ public sealed class BatchLoader : IDisposable
             long start = Stopwatch.GetTimestamp();
             Batch? batch = prefetcher.Next();
             Interlocked.Add(ref _waitedTicks, Stopwatch.GetElapsedTime(start).Ticks);
-            asked++;
-            if (batch == null)
+            asked += OwnRows(number).Count;
+            // The other ranks' rows make a batch of their own: all of them take the same steps.
+            if (batch is null && _options.Ranks.Size == 1)
                 continue;
-            given++;
-            yield return batch;
+            given += batch?.Count ?? 0;
+            yield return batch ?? new Batch(number, [], [], []);
         }
         if (given == 0 && asked > 0)
             throw new InputException(
@@ -128,10 +130,16 @@ public sealed class BatchLoader : IDisposable
         PixelPipeline pipeline = NewPipeline((uint)epoch);
         for (int number = firstBatch; number < BatchesPerEpoch; number++)
         {
-            int first = number * _options.BatchSize;
-            int count = Math.Min(_options.BatchSize, order.Length - first);
+            (int first, int count) = OwnRows(number);
             yield return new PendingBatch(number, order.AsMemory(first, count), _options, pipeline, _buffers);
         }
+    }
+
+    private (int First, int Count) OwnRows(int number)
+    {
+        int first = number * _options.BatchSize, samples = Math.Min(_options.BatchSize, Split.Samples.Count - first);
+        int begin = _options.FirstRow(_options.Ranks.Rank, samples);
+        return (first + begin, _options.FirstRow(_options.Ranks.Rank + 1, samples) - begin);
     }
 
     private PixelPipeline NewPipeline(uint epoch)

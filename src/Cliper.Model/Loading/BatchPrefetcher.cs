@@ -82,7 +82,7 @@ internal sealed class BatchPrefetcher : IDisposable
         _started.Enqueue(batch);
         lock (_gate)
             _unclaimed.Enqueue(batch);
-        if (_threads.Length > 0)
+        if (_threads.Length > 0 && batch.Samples.Length > 0)
             _work.Release(batch.Samples.Length);
     }
 

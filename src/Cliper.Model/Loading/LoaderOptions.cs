@@ -1,3 +1,4 @@
+using Cliper.Kernels.Collectives;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 using Cliper.Model.Images;
@@ -113,6 +114,17 @@ public sealed record LoaderOptions
     /// </summary>
     public Device? Device { get; init; }
 
+    /// <summary>
+    /// The ranks that share every batch: each makes the samples of its own rows,
+    /// [<see cref="FirstRow"/>(r), <see cref="FirstRow"/>(r + 1)) of the batch, and may make none.
+    /// </summary>
+    public RankGroup Ranks { get; init; } = RankGroup.Alone;
+
+    /// <summary>The first row of a rank in a batch.</summary>
+    /// <param name="rank">The rank; their number for the end of the last one's rows.</param>
+    /// <param name="samples">Samples of the batch.</param>
+    internal int FirstRow(int rank, int samples) => (int)((long)samples * rank / Ranks.Size);
+
     /// <summary>Decodes the files.</summary>
     public IImageCodec Codec { get; init; } = ImageCodec.Instance;
 
@@ -122,6 +134,7 @@ public sealed record LoaderOptions
     public static LoaderOptions For(ImageInput input, Device device) => new()
     {
         Device = device,
+        Ranks = device.Ranks,
         ImageSize = input.ImageSize,
         PatchSize = input.PatchSize,
         Mean = input.Mean.ToArray(),

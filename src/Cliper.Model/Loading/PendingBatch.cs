@@ -29,6 +29,8 @@ internal sealed class PendingBatch
         (_number, Samples, _options, _pipeline, _buffers) = (number, samples, options, pipeline, buffers);
         (_left, _isFilled, Labels) = (samples.Length, new bool[samples.Length], new int[samples.Length]);
         (_pixels, _raw) = ([], []);
+        if (samples.IsEmpty)
+            Done.Set();
         IsRaw = RawImages.AreFor(options.Device);
         if (IsRaw)
         {

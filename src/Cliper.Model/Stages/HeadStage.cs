@@ -25,6 +25,8 @@ internal sealed class HeadStage(CliperModel model, StageLoss objective, bool tra
         .. model.Prompts.Parameters,
     ];
 
+    public int FeatureSize => model.Clip.Config.EmbedSize;
+
     public bool TrainsImageTower => trainsTower;
 
     public FeatureTable? KeptFeatures => kept;

@@ -56,6 +56,9 @@ internal interface ITrainingStage
 /// </summary>
 internal interface IFeatureStage : ITrainingStage
 {
+    /// <summary>Numbers of a feature, D.</summary>
+    int FeatureSize { get; }
+
     /// <summary>Computes the features of images or clips.</summary>
     /// <param name="tape">The tape of the step, or of a part of it.</param>
     /// <param name="images">Input of the image tower, samples * frames.</param>
@@ -82,6 +85,8 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
 
     public StageEvaluation Evaluation => StageEvaluation.ZeroShot;
 
+    public int FeatureSize => model.Clip.Config.EmbedSize;
+
     public StepLoss Loss(Tape tape, Batch batch, int epoch) =>
         Loss(tape, Features(tape, batch.TakePixels(tape), batch.Frames), batch, epoch);
 
@@ -94,6 +99,9 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
 
     public StepLoss Loss(Tape tape, Tensor features, Batch batch, int epoch)
     {
+        // A rank without a sample computes no features.
+        if (tape.Device.Ranks.Size > 1)
+            ContrastiveLoss.LimitScale(model.Clip);
         IReadOnlyList<int[]> captions = [.. data.CaptionsOf(batch, epoch)
             .Select(caption => tokenizer.Encode(caption, model.Clip.Config.ContextLength))];
         return new StepLoss(ContrastiveLoss.Of(tape, model.Clip, features, captions,
@@ -106,6 +114,8 @@ internal sealed class PretrainStage(CliperModel model, ClipTokenizer tokenizer, 
 internal sealed class PromptStage(CliperModel model, StageLoss objective, FeatureTable? kept = null) : IFeatureStage
 {
     public FeatureTable? KeptFeatures => kept;
+
+    public int FeatureSize => model.Clip.Config.EmbedSize;
 
     public TrainingStage Stage => TrainingStage.Stage1;
 
@@ -147,6 +157,8 @@ internal sealed class ImageTowerStage : IFeatureStage, IDisposable
     }
 
     public TrainingStage Stage => TrainingStage.Stage2;
+
+    public int FeatureSize => _model.Clip.Config.EmbedSize;
 
     public IReadOnlyList<(string Name, Tensor Tensor)> Trained =>
         [.. _model.Clip.Parameters.Trainable().Where(parameter => ClipModel.IsVision(parameter.Name))];

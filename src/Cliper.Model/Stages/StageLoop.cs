@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
+using Cliper.Kernels.Collectives;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.Clip;
@@ -38,6 +39,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     private readonly GradientClipping _clipping =
         new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses);
+    private RankedGradients? _gradients;
     private bool _hasParts;
     private float _lastNorm, _lastRate;
 
@@ -53,8 +55,15 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <summary>Dynamic loss scaling, which keeps fp16 gradients within their range.</summary>
     public LossScaler Scaler { get; } = LossScaler.For(device);
 
-    /// <summary>The stage, where its settings ask for micro-batches; null where a step is one batch.</summary>
+    /// <summary>The stage, where its settings ask for micro-batches or several ranks share a step; null where a step
+    /// is one batch.</summary>
     public IFeatureStage? Divided { get; init; }
+
+    /// <summary>Whether every rank needs a sample of each batch: the image tower normalizes by its statistics.</summary>
+    public bool NeedsSamplesOnAllRanks { get; init; }
+
+    /// <summary>Parameters of which each rank has a part of the gradient: those before the features.</summary>
+    public IReadOnlyList<Tensor> Partial { get; init; } = [];
 
     /// <summary>Counts right answers; null where the loss has no classes. The loop disposes it.</summary>
     public AnswerCounter? Answers { get; init; }
@@ -90,21 +99,31 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         {
             long stepBegan = Stopwatch.GetTimestamp();
             TimeSpan waitedAtStep = loader.Waited;
-            using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step, cancellation).GetEnumerator();
+            // Of several ranks none stops alone: what one of them hears is asked for at the end of each step.
+            CancellationToken own = Ranks.Size == 1 ? cancellation : CancellationToken.None;
+            using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step, own).GetEnumerator();
             Batch? next = Next(batches);
             try
             {
                 while (Step < steps && next is not null)
                 {
-                    int samples = next.Count, images = next.Count * next.Frames;
+                    RankedBatch step = IsShared ? RankedBatch.Of(next, Ranks) : new RankedBatch(next, next, [next.Count]);
+                    CheckSamples(step);
+                    int samples = step.Whole.Count, images = samples * next.Frames;
+                    if (samples == 0)
+                    {
+                        // None of the batch's pictures can be read, by any rank.
+                        next = Next(batches);
+                        continue;
+                    }
                     float rate = RateAt(Epoch + (double)Step / steps);
                     using (Batch current = next)
                         device.RunStep(() =>
                         {
-                            Queue(current, loss, cancellation);
+                            Queue(step, loss, own);
                             Update(rate);
                         });
-                    Answers?.Add(next.Labels.AsSpan(0, next.Count));
+                    Answers?.Add(step.Whole.Labels.AsSpan(0, samples));
                     next = NextUnlessCanceled(batches);
                     StepSums sums = Read(images, samples);
                     GradientClipping.Measurement gradient = _clipping.Read();
@@ -123,7 +142,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
                         window.WaitShare, window.SecondsPerStep * ((settings.Epochs - Epoch) * (long)steps - Step),
                         device.PeakBytes)
                     { Accuracy = Answers is null ? null : (double)sums.Correct / samples });
-                    cancellation.ThrowIfCancellationRequested();
+                    ThrowIfAnyStops(cancellation);
                 }
             }
             finally
@@ -204,6 +223,25 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         return batches.Current;
     }
 
+    private RankGroup Ranks => device.Ranks;
+
+    // Features that were kept are there on every rank: each computes the whole step.
+    private bool IsShared => Ranks.Size > 1 && Divided is not null;
+
+    private void CheckSamples(RankedBatch step)
+    {
+        if (NeedsSamplesOnAllRanks && step.Counts.Contains(0) && step.Whole.Count > 0)
+            throw new SettingsException($"{stage.Name()}: a batch of {step.Whole.Count} gives no sample to one of "
+                + $"{Ranks.Size} ranks, and the image tower normalizes by the statistics of each batch: set dropLast, "
+                + "or a batchSize that leaves more in the last batch");
+    }
+
+    private void ThrowIfAnyStops(CancellationToken cancellation)
+    {
+        if (Ranks.Size == 1 ? cancellation.IsCancellationRequested : Ranks.Any(cancellation.IsCancellationRequested))
+            throw new OperationCanceledException(cancellation);
+    }
+
     // After the update the step counts: it is ended before a cancellation is heard.
     private Batch? NextUnlessCanceled(IEnumerator<Batch> batches)
     {
@@ -218,16 +256,17 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     }
 
     // Nothing here waits for the device: what it finds is read when the whole step has been queued.
-    private void Queue(Batch batch, Func<Tape, Batch, int, StepLoss> loss, CancellationToken cancellation)
+    private void Queue(RankedBatch samples, Func<Tape, Batch, int, StepLoss> loss, CancellationToken cancellation)
     {
         if (Divided is not null)
         {
             int size = (settings.BatchSize + settings.Accumulate - 1) / settings.Accumulate;
-            new GatheredStep(Divided, size).Run(device, batch, Epoch, Scaler.Scale, Keep, cancellation);
+            new GatheredStep(Divided, size).Run(device, samples, Epoch, Scaler.Scale, Keep, cancellation);
+            (_gradients ??= new RankedGradients(device, Partial)).Sum();
             return;
         }
         using var tape = new Tape(device);
-        StepLoss result = loss(tape, batch, Epoch);
+        StepLoss result = loss(tape, samples.Own, Epoch);
         Keep(result);
         tape.Backward(result.Total, Scaler.Scale);
     }

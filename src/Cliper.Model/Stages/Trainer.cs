@@ -2,6 +2,7 @@ using Cliper.Autograd;
 using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
+using Cliper.Model.Clip;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Metrics;
@@ -177,8 +178,10 @@ public sealed partial class Trainer : IDisposable
             Step = _state.Step,
             Sums = _state.Sums,
             Average = settings.AverageDecay > 0 ? new WeightAverage(Averaged(stage), settings.AverageDecay) : null,
-            Divided = settings.Accumulate > 1 && stage.KeptFeatures is null
-                ? GatheredStep.Divisible(stage, _model.Clip.Vision) : null,
+            Divided = (settings.Accumulate > 1 || _device.Ranks.Size > 1) && stage.KeptFeatures is null
+                ? GatheredStep.Divisible(stage, _model.Clip.Vision, settings.Accumulate) : null,
+            NeedsSamplesOnAllRanks = stage.TrainsImageTower && _model.Clip.Vision.Buffers.Count > 0,
+            Partial = [.. trained.Where(entry => ClipModel.IsVision(entry.Name)).Select(entry => entry.Tensor)],
             Answers = stage.Stage == TrainingStage.Pretrain ? null : new AnswerCounter(_device,
                 settings.BatchSize, _model.Prompts.Classes, _model.Prompts.PromptsPerClass),
         };

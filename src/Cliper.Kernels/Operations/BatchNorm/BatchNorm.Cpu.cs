@@ -16,28 +16,31 @@ public static unsafe partial class BatchNorm
     private static int RowsPerSlice(int rows, int channels) => Math.Max((rows + MaxSlices - 1) / MaxSlices,
         Math.Max(LeastRowsPerSlice, RangeLoop.Grain / channels));
 
-    private static void StatisticsCpu(CpuDevice host, DeviceArray x, DeviceArray mean, DeviceArray variance, int rows)
+    private static long StatisticsCpu(CpuDevice host, DeviceArray x, DeviceArray mean, DeviceArray variance, int rows)
     {
         int channels = checked((int)mean.Length), each = RowsPerSlice(rows, channels),
             slices = (rows + each - 1) / each;
         DeviceArray parts = host.Allocate(2L * slices * channels);
         RangeLoop.Run(host, slices, 1, new StatisticsRange(x.Floats, parts.Floats, rows, channels, each));
         float* p = parts.Floats, m = mean.Floats, v = variance.Floats;
+        var moments = new double[2 * channels];
         for (int c = 0; c < channels; c++)
         {
             // The slices' means and sums of squares about them are merged as in Chan, Golub, LeVeque (1979).
             double average = 0, squares = 0;
             for (int slice = 0; slice < slices; slice++)
             {
-                double before = (double)slice * each, own = Math.Min(each, rows - before), all = before + own;
-                double difference = p[2L * slice * channels + c] - average;
-                average += difference * (own / all);
-                squares += p[(2L * slice + 1) * channels + c] + difference * difference * (before * own / all);
+                double before = (double)slice * each, own = Math.Min(each, rows - before);
+                Merge(ref average, ref squares, before, p[2L * slice * channels + c],
+                    p[(2L * slice + 1) * channels + c], own);
             }
-            m[c] = (float)average;
-            v[c] = (float)(squares / rows);
+            (moments[c], moments[channels + c]) = (average, squares);
         }
         host.Free(parts);
+        long all = MergeRanks(host.Ranks, moments, rows);
+        for (int c = 0; c < channels; c++)
+            (m[c], v[c]) = ((float)moments[c], (float)(moments[channels + c] / all));
+        return all;
     }
 
     private static void UpdateRunningCpu(DeviceArray batch, DeviceArray running, float factor, float momentum)
@@ -71,13 +74,18 @@ public static unsafe partial class BatchNorm
         float* gamma = input.Parameters.Gamma.Floats, variance = input.Parameters.Variance.Floats;
         for (int c = 0; c < channels; c++)
         {
-            float rstd = 1 / MathF.Sqrt(variance[c] + input.Parameters.Epsilon), sum = totals[c],
-                product = rstd * slopes[c];
-            Write(gradients.Beta, c, sum);
-            Write(gradients.Gamma, c, product);
+            slopes[c] *= 1 / MathF.Sqrt(variance[c] + input.Parameters.Epsilon);
+            Write(gradients.Beta, c, totals[c]);
+            Write(gradients.Gamma, c, slopes[c]);
+        }
+        // The gradients by gamma and beta stay this rank's; that by x goes through the statistics of all ranks' rows.
+        long all = batchStatistics ? SumRanks(host.Ranks, parts.Slice(0, 2L * channels), rows) : rows;
+        for (int c = 0; c < channels; c++)
+        {
             // dx = scale g - totals - slopes (x - mean).
-            totals[c] = batchStatistics ? gamma[c] * rstd * (sum / rows) : 0;
-            slopes[c] = batchStatistics ? gamma[c] * rstd * rstd * (product / rows) : 0;
+            float rstd = 1 / MathF.Sqrt(variance[c] + input.Parameters.Epsilon);
+            totals[c] = batchStatistics ? gamma[c] * rstd * (totals[c] / all) : 0;
+            slopes[c] = batchStatistics ? gamma[c] * rstd * rstd * (slopes[c] / all) : 0;
         }
         if (!gradients.X.IsNull)
             RangeLoop.Rows(host, rows, channels, new InputRange(input.X.Floats, input.Dy.Floats, gradients.X, line,

@@ -40,11 +40,13 @@ public static partial class BatchNorm
     /// <param name="Beta">Gradient by beta, [channels].</param>
     public readonly record struct Gradients(GradientTarget X, GradientTarget Gamma, GradientTarget Beta);
 
-    /// <summary>Mean and variance, divided by rows, of each channel in one pass.</summary>
+    /// <summary>Mean and variance, divided by rows, of each channel in one pass; of several ranks, which all call this,
+    /// over the rows of all.</summary>
     /// <param name="x">[rows, channels], at least one row.</param>
     /// <param name="mean">[channels].</param>
     /// <param name="variance">[channels].</param>
-    public static void Statistics(DeviceArray x, DeviceArray mean, DeviceArray variance)
+    /// <returns>The rows, those of the other ranks included.</returns>
+    public static long Statistics(DeviceArray x, DeviceArray mean, DeviceArray variance)
     {
         int rows = Rows(x, mean);
         if (rows == 0)
@@ -52,8 +54,8 @@ public static partial class BatchNorm
         Check.Length(variance, mean.Length, nameof(variance));
         switch (x.Device)
         {
-            case CpuDevice host: StatisticsCpu(host, x, mean, variance, rows); break;
-            case GpuDevice gpu: StatisticsGpu(gpu, x, mean, variance, rows); break;
+            case CpuDevice host: return StatisticsCpu(host, x, mean, variance, rows);
+            case GpuDevice gpu: StatisticsGpu(gpu, x, mean, variance, rows); return rows;
             default: throw Check.NoImplementation(nameof(BatchNorm), x.Device);
         }
     }
@@ -113,7 +115,7 @@ public static partial class BatchNorm
 
     /// <summary>
     /// Gradients: with n = (x - mean) * rstd and g = dy where the ReLU let the sum pass, else 0: dgamma = sum over rows
-    /// of g * n, dbeta = sum over rows of g, and dx = gamma * rstd * (g - average(g) - n * average(g * n)) for
+    /// of g * n, dbeta = sum over rows of g (of this rank's rows, where there are several ranks), and dx = gamma * rstd * (g - average(g) - n * average(g * n)) for
     /// statistics of the batch, gamma * rstd * g for running ones.
     /// </summary>
     /// <param name="x">Input of the forward pass, [rows, channels].</param>
