@@ -35,8 +35,8 @@ internal static class ExitCode
         OperationCanceledException => "interrupted",
         OutOfMemoryException => "out of memory" + (trains
             ? ": a smaller batch, or more accumulated micro-batches of a smaller one, needs less" : ""),
-        SettingsException or InputException or DeviceException or DivergedException or CollectiveException or IOException
-            or UnauthorizedAccessException => Remedies.Explain(failure, trains),
+        SettingsException or InputException or DeviceException or DivergedException or CollectiveException
+            or IOException or UnauthorizedAccessException => Remedies.Explain(failure, trains),
         _ => $"internal error: {failure.GetType().Name}: {failure.Message} (--verbose shows where)",
     };
 

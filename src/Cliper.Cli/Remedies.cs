@@ -24,7 +24,8 @@ internal static class Remedies
             : "begin again with --overwrite") + $" and a lower rate: --set {diverged.Stage.Name()}.learningRate=RATE",
         CollectiveException { Failure: CollectiveFailure.Environment } =>
             "start the processes with one launcher, or work in one process with --ranks off",
-        CollectiveException { Failure: CollectiveFailure.Library } => "--mpi names another library, --ranks off needs none",
+        CollectiveException { Failure: CollectiveFailure.Library } =>
+            "--mpi names another library, --ranks off needs none",
         SettingsException settings => For(settings.Remedy),
         InputException input => For(input.Remedy),
         _ => null,

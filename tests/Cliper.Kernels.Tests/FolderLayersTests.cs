@@ -9,8 +9,8 @@ namespace Cliper.Kernels.Tests;
 public sealed class FolderLayersTests
 {
     private const string Root = "Cliper.Kernels";
-    private const string Collectives = "Collectives", Memory = "Memory", Cpu = "Cpu", DeviceCode = "Gpu.DeviceCode", Compiler = "Gpu.Compiler",
-        Runtime = "Gpu.Runtime", Cuda = "Gpu.Cuda", Operations = "Operations", Registry = "";
+    private const string Collectives = "Collectives", Memory = "Memory", Cpu = "Cpu", DeviceCode = "Gpu.DeviceCode",
+        Compiler = "Gpu.Compiler", Runtime = "Gpu.Runtime", Cuda = "Gpu.Cuda", Operations = "Operations", Registry = "";
 
     private static readonly Dictionary<string, string[]> Below = new()
     {
@@ -21,8 +21,8 @@ public sealed class FolderLayersTests
         [Compiler] = [Memory, DeviceCode],
         [Runtime] = [Memory, DeviceCode, Compiler],
         [Cuda] = [Memory, DeviceCode, Compiler, Runtime],
-        [Operations] = [Memory, Cpu, DeviceCode, Compiler, Runtime, Cuda],
-        [Registry] = [Memory, Cpu, DeviceCode, Compiler, Runtime, Cuda, Operations],
+        [Operations] = [Collectives, Memory, Cpu, DeviceCode, Compiler, Runtime, Cuda],
+        [Registry] = [Collectives, Memory, Cpu, DeviceCode, Compiler, Runtime, Cuda, Operations],
     };
 
     [Test]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Cliper.Kernels.Collectives;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
 using Cliper.Model.DataSets;
@@ -57,6 +58,7 @@ internal sealed class EvalCommand : CliCommand
 
     private readonly StrictOption _strict = new();
 
+    private readonly RankOptions _ranks = new();
     private string _format = "";
 
     public EvalCommand(Terminal terminal, CommonOptions common, CancellationToken cancellation)
@@ -65,11 +67,13 @@ internal sealed class EvalCommand : CliCommand
     {
         foreach (Option option in (Option[])[.. _model.Options, _data, _dataSet, _split, _fold, _prompts, _choices,
             _csv,
-            _strict])
+            _strict, .. _ranks.All])
             Add(option);
     }
 
-    protected override int Run(ParseResult parsed)
+    protected override int Run(ParseResult parsed) => _ranks.Run(parsed, Terminal, ranks => Evaluate(parsed, ranks));
+
+    private int Evaluate(ParseResult parsed, RankGroup ranks)
     {
         ModelRequest model = _model.Read(parsed)
             ?? throw new SettingsException("give a trained model with --model, or CLIP weights with --weights");
@@ -77,7 +81,9 @@ internal sealed class EvalCommand : CliCommand
             CheckKept(table, parsed);
         if (parsed.GetValue(_prompts) && !model.IsWeights)
             throw new SettingsException("--all-prompts scores captions by CLIP weights: give --weights");
-        using Device device = Common.OpenDevice(parsed);
+        using Device device = Common.OpenDevice(parsed, RankOptions.ThreadsOf(ranks));
+        RankOptions.CheckSame(ranks, device, $"{model.Text} {parsed.GetValue(_data)}");
+        device.Ranks = ranks;
         DataSplit? split = model.IsWeights ? SplitOf(parsed, null) : null;
         using Predictor predictor = _model.Open(model, parsed, device, () => split!.Classes);
         if (predictor.Unfinished is { } unfinished)
@@ -87,7 +93,7 @@ internal sealed class EvalCommand : CliCommand
         var lines = new WorkLines(Terminal);
         (Evaluation evaluation, IReadOnlyDictionary<string, string> skipped) = predictor.Evaluate(split,
             parsed.GetValue(_strict), fraction => lines.Tell($"evaluating {evaluated.Name}", fraction), Cancellation);
-        if (parsed.GetValue(_csv) is { } csv)
+        if (parsed.GetValue(_csv) is { } csv && ranks.IsFirst)
             PredictionsFile.Write(csv, evaluation, split);
         SkippedPictures.Say(Terminal, skipped);
         IReadOnlyList<PromptSetResult> prompts = parsed.GetValue(_prompts)

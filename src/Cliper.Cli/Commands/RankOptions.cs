@@ -6,20 +6,23 @@ using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
 using Cliper.Model.Runs;
-using Cliper.Model.Settings;
 
 namespace Cliper.Cli.Commands;
 
 /// <summary>The options of work that several processes do together, under the launcher that has started them.</summary>
 internal sealed class RankOptions
 {
-    private const string Auto = "auto", Off = "off";
+    private const string Name = "--ranks", Auto = "auto", Off = "off";
     private const int UsualPatience = 600;
 
-    private readonly Option<string> _ranks = new("--ranks")
+    // Rank 0 ends the others as soon as its checkpoint is written; they end by themselves if it is gone.
+    private static readonly TimeSpan TimeOfCheckpoint = TimeSpan.FromMinutes(2),
+        TimeOfRankZero = TimeSpan.FromSeconds(2);
+
+    private readonly Option<string> _ranks = new(Name)
     {
         Description =
-            "Whether the processes of mpirun or srun train together: auto (as the launcher's variables say), or off.",
+            "Whether the processes of mpirun or srun work together: auto (as the launcher's variables say), or off.",
         HelpName = "auto|off",
         DefaultValueFactory = _ => Auto,
     };
@@ -41,11 +44,48 @@ internal sealed class RankOptions
     /// <summary>All of them, to be added to a command.</summary>
     public IReadOnlyList<Option> All => [_ranks, _mpi, _timeout];
 
-    /// <summary>The ranks of this process, joined; one alone where no launcher has started several.</summary>
+    /// <summary>
+    /// Does work on the ranks that a launcher has started, or alone. Where it fails, all ranks end: the others may be
+    /// waiting for this one, and would never learn of it.
+    /// </summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="terminal">Made silent on every rank but 0.</param>
+    /// <param name="work">The work; gives the exit code.</param>
     /// <exception cref="SettingsException">A value is none.</exception>
     /// <exception cref="CollectiveException">The launcher's variables contradict each other, or there is no MPI
     /// library.</exception>
-    public RankGroup Join(ParseResult parsed)
+    public int Run(ParseResult parsed, Terminal terminal, Func<RankGroup, int> work)
+    {
+        terminal.Rank = RankOf(parsed);
+        RankGroup ranks = Join(parsed);
+        if (ranks.Size == 1)
+            return work(ranks);
+        terminal.Say($"{ranks.Size} ranks work together ({ranks.Transport})");
+        try
+        {
+            int code = work(ranks);
+            ranks.Dispose();
+            return code;
+        }
+        catch (Exception failure)
+        {
+            End(ranks, terminal, ExitCode.Unwrap(failure));
+            throw;
+        }
+    }
+
+    // A failure that all of them meet is told by rank 0.
+    private static void End(RankGroup ranks, Terminal terminal, Exception failure)
+    {
+        if (!ranks.IsFirst)
+            Thread.Sleep(failure is OperationCanceledException ? TimeOfCheckpoint : TimeOfRankZero);
+        terminal.SayOfRank($"cliper-gpu: {ExitCode.Message(failure, trains: true)}");
+        if (terminal.Verbose)
+            terminal.SayOfRank(failure.ToString());
+        ranks.Abort(ExitCode.Of(failure));
+    }
+
+    private RankGroup Join(ParseResult parsed)
     {
         string ranks = parsed.GetValue(_ranks)!;
         if (ranks is not (Auto or Off))
@@ -63,7 +103,8 @@ internal sealed class RankOptions
     {
         try
         {
-            return parsed.CommandResult.Command is RunCommand && parsed.GetValue<string>("--ranks") != Off
+            return parsed.CommandResult.Command.Options.Any(option => option.Name == Name)
+                && parsed.GetValue<string>(Name) != Off
                 ? LaunchedRank.Find(Environment.GetEnvironmentVariable)?.Rank ?? 0 : 0;
         }
         catch (Exception failure) when (failure is CollectiveException or InvalidOperationException)
@@ -87,23 +128,23 @@ internal sealed class RankOptions
     /// <summary>Refuses ranks that would compute something else than the others.</summary>
     /// <param name="ranks">The ranks, which all call this.</param>
     /// <param name="device">This rank's device.</param>
-    /// <param name="settings">Settings of the run.</param>
+    /// <param name="work">The work as text, such as the settings of a run.</param>
     /// <exception cref="CollectiveException">Version, settings or instruction set differ.</exception>
     /// <exception cref="SettingsException">The device is no processor.</exception>
-    public static void CheckSame(RankGroup ranks, Device device, TrainSettings settings)
+    public static void CheckSame(RankGroup ranks, Device device, string work)
     {
         if (ranks.Size == 1)
             return;
         if (device is not CpuDevice host)
-            throw new SettingsException("several ranks train on processors only, in this version: use --device cpu");
-        string[] mine = [Provenance.Version, host.Level.ToString(), SettingsJson.Write(settings)];
-        string[] names = ["version of the program", "instruction set", "settings"];
+            throw new SettingsException("several ranks work on processors only, in this version: use --device cpu");
+        string[] mine = [Provenance.Version, host.Level.ToString(), work];
+        string[] names = ["version of the program", "instruction set", "work to do"];
         for (int i = 0; i < mine.Length; i++)
         {
             byte[] first = ranks.Broadcast(Encoding.UTF8.GetBytes(mine[i]));
             bool differs = Encoding.UTF8.GetString(first) != mine[i];
-            if (ranks.Gather<byte>([(byte)(differs ? 1 : 0)], out _) is var all && Array.IndexOf(all, (byte)1) is > 0 and
-                int rank)
+            byte[] all = ranks.Gather<byte>([(byte)(differs ? 1 : 0)], out _);
+            if (Array.IndexOf(all, (byte)1) is > 0 and int rank)
                 throw new CollectiveException(CollectiveFailure.Mixed, string.Create(CultureInfo.InvariantCulture,
                     $"rank {rank} has another {names[i]} than rank 0: all of them must be the same"));
         }

@@ -12,9 +12,6 @@ namespace Cliper.Cli.Commands;
 /// </summary>
 internal abstract class RunCommand : CliCommand
 {
-    // Rank 0 ends the others as soon as its checkpoint is written; they end by themselves if it is gone.
-    private static readonly TimeSpan TimeOfCheckpoint = TimeSpan.FromMinutes(2), TimeOfRankZero = TimeSpan.FromSeconds(2);
-
     private readonly Option<string?> _out = new("--out")
     {
         Description = "Folder of the run: config.json, metrics, checkpoints/ and report.html.",
@@ -76,34 +73,7 @@ internal abstract class RunCommand : CliCommand
             SettingsOutput.Write(Terminal, _settings.Preview(parsed, resumed));
             return ExitCode.Done;
         }
-        Terminal.Rank = RankOptions.RankOf(parsed);
-        RankGroup ranks = _ranks.Join(parsed);
-        if (ranks.Size == 1)
-            return Train(parsed, ranks);
-        Terminal.Say($"{ranks.Size} ranks train together ({ranks.Transport})");
-        try
-        {
-            int code = Train(parsed, ranks);
-            ranks.Dispose();
-            return code;
-        }
-        catch (Exception failure)
-        {
-            End(ranks, ExitCode.Unwrap(failure));
-            throw;
-        }
-    }
-
-    // The other ranks may be waiting for this one, and never learn that it has failed: they are ended with it. A failure
-    // that all of them meet is told by rank 0.
-    private void End(RankGroup ranks, Exception failure)
-    {
-        if (!ranks.IsFirst)
-            Thread.Sleep(failure is OperationCanceledException ? TimeOfCheckpoint : TimeOfRankZero);
-        Terminal.SayOfRank($"cliper-gpu: {ExitCode.Message(failure, trains: true)}");
-        if (Terminal.Verbose)
-            Terminal.SayOfRank(failure.ToString());
-        ranks.Abort(ExitCode.Of(failure));
+        return _ranks.Run(parsed, Terminal, ranks => Train(parsed, ranks));
     }
 
     private int Train(ParseResult parsed, RankGroup ranks)
@@ -114,7 +84,7 @@ internal abstract class RunCommand : CliCommand
         Request request = Resolve(parsed, kept?.Path);
         DateTime began = DateTime.UtcNow;
         using Device device = Common.OpenDevice(parsed, RankOptions.ThreadsOf(ranks));
-        RankOptions.CheckSame(ranks, device, request.Settings);
+        RankOptions.CheckSame(ranks, device, SettingsJson.Write(request.Settings));
         device.Ranks = ranks;
         try
         {

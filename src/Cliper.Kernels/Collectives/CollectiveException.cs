@@ -18,7 +18,7 @@ public enum CollectiveFailure
 
 /// <summary>Ranks cannot work together.</summary>
 /// <param name="failure">The kind.</param>
-/// <param name="message">What is wrong.</param>
+/// <param name="message">The fact that is wrong.</param>
 public sealed class CollectiveException(CollectiveFailure failure, string message) : Exception(message)
 {
     /// <summary>The kind of failure.</summary>

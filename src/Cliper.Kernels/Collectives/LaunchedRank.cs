@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Cliper.Kernels.Collectives;
 
-/// <summary>What a launcher has told a process of its place, by environment variables.</summary>
+/// <summary>The place of a process among those that a launcher has started, by environment variables.</summary>
 /// <param name="Launcher">The launcher by name, for messages.</param>
 /// <param name="Rank">Number of the process, from 0.</param>
 /// <param name="Size">Number of processes.</param>
@@ -35,15 +35,17 @@ public sealed record LaunchedRank(string Launcher, int Rank, int Size, int Local
             if (size is null && (rank is null || names.Rank == "SLURM_PROCID"))
                 continue;
             if (rank is null || size is null)
-                throw new CollectiveException(CollectiveFailure.Environment, $"{(rank is null ? names.Size : names.Rank)} is "
-                    + $"set and {(rank is null ? names.Rank : names.Size)} is not, as {names.Launcher} would");
+            {
+                (string set, string missing) = rank is null ? (names.Size, names.Rank) : (names.Rank, names.Size);
+                throw Contradiction($"{set} is set and {missing} is not; {names.Launcher} sets both");
+            }
             int number = Number(names.Rank, rank), count = Number(names.Size, size);
             int local = variable(names.LocalRank) is { } localText ? Number(names.LocalRank, localText) : number;
             int localCount = names.LocalSize != "SLURM_STEP_TASKS_PER_NODE"
                 && variable(names.LocalSize) is { } localSize ? Number(names.LocalSize, localSize) : count;
             if (count < 1 || number >= count || localCount > count || local >= localCount)
-                throw new CollectiveException(CollectiveFailure.Environment, $"{names.Rank}={number} and {names.Size}={count} "
-                    + $"contradict each other (rank {local} of {localCount} on this machine)");
+                throw Contradiction($"{names.Rank}={number} and {names.Size}={count} contradict each other "
+                    + $"(rank {local} of {localCount} on this machine)");
             return new LaunchedRank(names.Launcher, number, count, local, localCount, names.StartsMpi);
         }
         return null;
@@ -51,7 +53,9 @@ public sealed record LaunchedRank(string Launcher, int Rank, int Size, int Local
 
     private static int Number(string name, string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number
-            : throw new CollectiveException(CollectiveFailure.Environment, $"{name} is '{text}', which is no number from 0");
+            : throw Contradiction($"{name} is '{text}', which is no number from 0");
+
+    private static CollectiveException Contradiction(string message) => new(CollectiveFailure.Environment, message);
 
     private readonly record struct Names(string Launcher, string Rank, string Size, string LocalRank, string LocalSize,
         bool StartsMpi);

@@ -39,18 +39,18 @@ public sealed unsafe class MpiGroup : RankGroup
     /// <param name="launched">This process's place.</param>
     /// <param name="library">The MPI library: openmpi, mpich, abi, a file's path; null for the launcher's own.</param>
     /// <param name="patience">How long a call may wait for the other ranks.</param>
-    /// <exception cref="CollectiveException">There is no library, or it knows another number of processes than the launcher:
-    /// it is not the launcher's own.</exception>
+    /// <exception cref="CollectiveException">There is no library, or it knows another number of processes than the
+    /// launcher: it is not the launcher's own.</exception>
     public static MpiGroup Join(LaunchedRank launched, string? library, TimeSpan patience)
     {
         if (!launched.StartsMpi)
-            throw new CollectiveException(CollectiveFailure.Library, $"{launched.Launcher} starts processes that only NCCL "
-                + "connects, between cards; on processors use mpirun or srun");
+            throw new CollectiveException(CollectiveFailure.Library, $"{launched.Launcher} starts processes that only "
+                + "NCCL connects, between cards; on processors use mpirun or srun");
         var group = new MpiGroup(MpiLibrary.Load(library, launched.Launcher), patience);
         if (group.Size != launched.Size || group.Rank != launched.Rank)
-            throw new CollectiveException(CollectiveFailure.Library, $"{launched.Launcher} started rank {launched.Rank} of "
-                + $"{launched.Size}, and {group._library.File} takes it for rank {group.Rank} of {group.Size}: the "
-                + "library is not the launcher's own");
+            throw new CollectiveException(CollectiveFailure.Library, $"{launched.Launcher} started rank "
+                + $"{launched.Rank} of {launched.Size}, and {group._library.File} takes it for rank {group.Rank} of "
+                + $"{group.Size}: the library is not the launcher's own");
         return group;
     }
 

@@ -28,8 +28,8 @@ internal sealed unsafe class MpiLibrary
     {
         File = file;
         nint Function(string name) => NativeLibrary.TryGetExport(handle, name, out nint address) ? address
-            : throw new CollectiveException(CollectiveFailure.Library, $"{file}: no MPI library of a kind that is known: it has no "
-                + $"{name}");
+            : throw new CollectiveException(CollectiveFailure.Library,
+                $"{file}: no MPI library of a kind that is known: it has no {name}");
         if (NativeLibrary.TryGetExport(handle, OpenMpiWorld, out nint world))
             (Family, World, Byte) = (OpenMpi, world, Function("ompi_mpi_byte"));
         else if (Path.GetFileName(file).StartsWith(StandardName, StringComparison.Ordinal))
@@ -125,8 +125,8 @@ internal sealed unsafe class MpiLibrary
             if (NativeLibrary.TryLoad(file, out nint handle))
                 return new MpiLibrary(file, handle);
         string wanted = asked ?? families[0];
-        throw new CollectiveException(CollectiveFailure.Library, $"{string.Join(", ", files)}: no such library, and {launcher} has "
-            + $"started several processes; {Package(wanted)}");
+        throw new CollectiveException(CollectiveFailure.Library, $"{string.Join(", ", files)}: no such library, and "
+            + $"{launcher} has started several processes; {Package(wanted)}");
     }
 
     private static string Package(string family) => family switch

@@ -35,8 +35,8 @@ public abstract class RankGroup : IDisposable
     public abstract void Gather(ReadOnlySpan<byte> own, Span<byte> all, ReadOnlySpan<int> counts);
 
     /// <summary>Sends to each rank its shard, and receives one from each.</summary>
-    /// <param name="shards">What each rank is to get, [Size, shard].</param>
-    /// <param name="received">What each rank has sent, [Size, shard].</param>
+    /// <param name="shards">This rank's shard for each rank, [Size, shard].</param>
+    /// <param name="received">Receives each rank's shard for this one, [Size, shard].</param>
     public abstract void Exchange(ReadOnlySpan<byte> shards, Span<byte> received);
 
     /// <summary>Ends every process of the group with this exit code; does not return.</summary>
@@ -49,8 +49,7 @@ public abstract class RankGroup : IDisposable
     public T[] Gather<T>(ReadOnlySpan<T> own, out int[] counts) where T : unmanaged
     {
         counts = new int[Size];
-        int[] four = [.. Enumerable.Repeat(sizeof(int), Size)];
-        Gather(MemoryMarshal.AsBytes(new ReadOnlySpan<int>([own.Length])), MemoryMarshal.AsBytes(counts.AsSpan()), four);
+        Gather<int>([own.Length], counts, [.. Enumerable.Repeat(1, Size)]);
         var all = new T[counts.Sum()];
         Gather(own, all, counts);
         return all;

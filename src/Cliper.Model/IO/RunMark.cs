@@ -10,5 +10,6 @@ internal static class RunMark
 
     /// <summary>Whether a folder is a run's, or about to become one.</summary>
     public static bool IsOn(string folder) => File.Exists(Path.Combine(folder, Lock))
-        || File.Exists(Path.Combine(folder, Config)) && Directory.Exists(Path.Combine(folder, CheckpointFiles.FolderName));
+        || File.Exists(Path.Combine(folder, Config))
+            && Directory.Exists(Path.Combine(folder, CheckpointFiles.FolderName));
 }

@@ -238,7 +238,8 @@ public sealed class Predictor : IDisposable
     {
         using BatchLoader loader =
             SampleReader.Open(split.WithClasses(Classes), _model.Clip, Info.Frames, strict, Info, Flip);
-        return (Evaluator.Run(_model, _classFeatures, loader, progress, cancellation), loader.Skipped);
+        Evaluation evaluation = Evaluator.Run(_model, _classFeatures, loader, progress, cancellation);
+        return (evaluation, new Dictionary<string, string>(loader.SkippedOfAllRanks()));
     }
 
     /// <summary>

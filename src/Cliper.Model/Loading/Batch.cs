@@ -30,7 +30,7 @@ public sealed class Batch : IDisposable
         (Number, Count, Frames, Labels, Indices, Features) = (number, labels.Length, 1, labels, indices, features);
     }
 
-    /// <summary>The labels and indices of all ranks' rows of a batch, in the order of the batch; without pixels.</summary>
+    /// <summary>Labels and indices of all ranks' rows of a batch, in the order of the batch; no pixels.</summary>
     /// <param name="ranks">The ranks, each with its own rows of the batch.</param>
     /// <param name="counts">Samples of each rank.</param>
     internal Batch Gathered(RankGroup ranks, out int[] counts)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Text;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Images;
 using Cliper.Model.Samples;
@@ -52,6 +53,18 @@ public sealed class BatchLoader : IDisposable
 
     /// <summary>Names of the images that could not be read, each with the reason.</summary>
     public IReadOnlyDictionary<string, string> Skipped => _skipped;
+
+    /// <summary><see cref="Skipped"/> of all ranks, which all call this, each rank's by name.</summary>
+    internal IReadOnlyList<KeyValuePair<string, string>> SkippedOfAllRanks()
+    {
+        IEnumerable<string> own = _skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal)
+            .SelectMany(entry => new[] { entry.Key, entry.Value });
+        byte[] all = _options.Ranks.Gather<byte>(
+            Encoding.UTF8.GetBytes(string.Concat(own.Select(text => text + '\0'))), out _);
+        string[] texts = Encoding.UTF8.GetString(all).Split('\0');
+        return [.. texts.Chunk(2).Where(pair => pair.Length == 2)
+            .Select(pair => KeyValuePair.Create(pair[0], pair[1]))];
+    }
 
     /// <summary>
     /// Decodes the images that the cache on disk lacks; does nothing with another cache. Otherwise the first epoch does

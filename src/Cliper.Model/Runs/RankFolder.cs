@@ -48,8 +48,8 @@ public sealed class RankFolder : IDisposable
     private void Take(RankGroup ranks)
     {
         string[] found = ranks.IsFirst ? [.. Kept(Path)] : [];
-        byte[] list = ranks.Broadcast(JsonSerializer.SerializeToUtf8Bytes(
-            [.. found.Select(file => new RankFile(file, new FileInfo(In(file)).Length))], RankJson.Default.RankFileArray));
+        RankFile[] files = [.. found.Select(file => new RankFile(file, new FileInfo(In(file)).Length))];
+        byte[] list = ranks.Broadcast(JsonSerializer.SerializeToUtf8Bytes(files, RankJson.Default.RankFileArray));
         foreach (RankFile file in JsonSerializer.Deserialize(list, RankJson.Default.RankFileArray)!)
         {
             Directory.CreateDirectory(System.IO.Path.GetDirectoryName(In(file.Name))!);
@@ -65,7 +65,7 @@ public sealed class RankFolder : IDisposable
         }
     }
 
-    // What a run goes on from: its folds' too.
+    // A run goes on from these files, and one of folds from those of each.
     private static IEnumerable<string> Kept(string folder)
     {
         if (!Directory.Exists(folder))

@@ -8,10 +8,10 @@ namespace Cliper.Model.Stages;
 
 /// <summary>
 /// A step in micro-batches, or on several ranks, whose gradients are those of the whole batch at once, though its loss
-/// is no sum over samples: the modulating factor counts all of them (gradient cache, Gao et al. 2021, arXiv 2101.06983).
-/// The features of all micro-batches of all ranks are computed; then, by each rank, the loss and its gradient by them;
-/// then, where the image tower is trained, each rank plays its own micro-batches back from their parts of that gradient.
-/// A rank with one micro-batch keeps its tape; one with several computes them once more.
+/// is no sum over samples: the modulating factor counts all of them (gradient cache, Gao et al. 2021,
+/// arXiv 2101.06983). The features of all micro-batches of all ranks are computed; then, by each rank, the loss and its
+/// gradient by them; then, where the image tower is trained, each rank plays its own micro-batches back from their
+/// parts of that gradient. A rank with one micro-batch keeps its tape; one with several computes them once more.
 /// </summary>
 /// <param name="stage">The stage.</param>
 /// <param name="size">Samples of a micro-batch.</param>

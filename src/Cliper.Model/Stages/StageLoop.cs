@@ -27,8 +27,8 @@ internal readonly record struct StepLoss(Tensor Total, Tensor? Parts)
 /// <param name="settings">Settings of this stage.</param>
 /// <param name="device">Device of the model.</param>
 /// <param name="optimizer">Optimizer over the trained parameters; the loop disposes it.</param>
-internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Device device, IOptimizer optimizer)
-    : IDisposable
+internal sealed partial class StageLoop(TrainingStage stage, StageSettings settings, Device device,
+    IOptimizer optimizer) : IDisposable
 {
     private const double RateWindowSeconds = 5;
 
@@ -39,7 +39,6 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     private readonly GradientClipping _clipping =
         new(device, settings.MaxGradientNorm > 0 ? settings.MaxGradientNorm : double.PositiveInfinity);
     private readonly DeviceArray _losses = device.Allocate(Losses);
-    private RankedGradients? _gradients;
     private bool _hasParts;
     private float _lastNorm, _lastRate;
 
@@ -58,12 +57,6 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
     /// <summary>The stage, where its settings ask for micro-batches or several ranks share a step; null where a step
     /// is one batch.</summary>
     public IFeatureStage? Divided { get; init; }
-
-    /// <summary>Whether every rank needs a sample of each batch: the image tower normalizes by its statistics.</summary>
-    public bool NeedsSamplesOnAllRanks { get; init; }
-
-    /// <summary>Parameters of which each rank has a part of the gradient: those before the features.</summary>
-    public IReadOnlyList<Tensor> Partial { get; init; } = [];
 
     /// <summary>Counts right answers; null where the loss has no classes. The loop disposes it.</summary>
     public AnswerCounter? Answers { get; init; }
@@ -99,7 +92,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
         {
             long stepBegan = Stopwatch.GetTimestamp();
             TimeSpan waitedAtStep = loader.Waited;
-            // Of several ranks none stops alone: what one of them hears is asked for at the end of each step.
+            // None of several ranks stops alone: they ask each other at the end of each step.
             CancellationToken own = Ranks.Size == 1 ? cancellation : CancellationToken.None;
             using IEnumerator<Batch> batches = loader.Epoch(Epoch, Step, own).GetEnumerator();
             Batch? next = Next(batches);
@@ -107,7 +100,7 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
             {
                 while (Step < steps && next is not null)
                 {
-                    RankedBatch step = IsShared ? RankedBatch.Of(next, Ranks) : new RankedBatch(next, next, [next.Count]);
+                    RankedBatch step = RankedBatch.Of(next, IsShared ? Ranks : RankGroup.Alone);
                     CheckSamples(step);
                     int samples = step.Whole.Count, images = samples * next.Frames;
                     if (samples == 0)
@@ -221,25 +214,6 @@ internal sealed class StageLoop(TrainingStage stage, StageSettings settings, Dev
             return null;
         batches.Current.BeginUpload(device);
         return batches.Current;
-    }
-
-    private RankGroup Ranks => device.Ranks;
-
-    // Features that were kept are there on every rank: each computes the whole step.
-    private bool IsShared => Ranks.Size > 1 && Divided is not null;
-
-    private void CheckSamples(RankedBatch step)
-    {
-        if (NeedsSamplesOnAllRanks && step.Counts.Contains(0) && step.Whole.Count > 0)
-            throw new SettingsException($"{stage.Name()}: a batch of {step.Whole.Count} gives no sample to one of "
-                + $"{Ranks.Size} ranks, and the image tower normalizes by the statistics of each batch: set dropLast, "
-                + "or a batchSize that leaves more in the last batch");
-    }
-
-    private void ThrowIfAnyStops(CancellationToken cancellation)
-    {
-        if (Ranks.Size == 1 ? cancellation.IsCancellationRequested : Ranks.Any(cancellation.IsCancellationRequested))
-            throw new OperationCanceledException(cancellation);
     }
 
     // After the update the step counts: it is ended before a cancellation is heard.

@@ -1,4 +1,3 @@
-using System.Text;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Metrics;
@@ -80,24 +79,13 @@ public sealed partial class Trainer
     private void TellSkipped(BatchLoader loader)
     {
         int before = _skipped.Count;
-        foreach ((string name, string reason) in SkippedByAll(loader))
+        foreach ((string name, string reason) in loader.SkippedOfAllRanks())
             if (_skipped.Add(name) && _skipped.Count <= MostNamed)
                 _progress.Report(new MessageEvent($"skipped: {reason}", Warning: true));
         if (_skipped.Count > before)
             _progress.Report(new MessageEvent($"skipped {_skipped.Count} unreadable "
                 + $"{(_skipped.Count == 1 ? "sample" : "samples")} so far "
                 + "(the setting strict makes this an error)", Warning: true));
-    }
-
-    private IEnumerable<(string Name, string Reason)> SkippedByAll(BatchLoader loader)
-    {
-        IEnumerable<string> own = loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal)
-            .SelectMany(entry => new[] { entry.Key, entry.Value });
-        byte[] all = _device.Ranks.Gather<byte>(Encoding.UTF8.GetBytes(string.Concat(own.Select(text => text + '\0'))),
-            out _);
-        string[] texts = Encoding.UTF8.GetString(all).Split('\0');
-        for (int i = 0; i + 1 < texts.Length; i += 2)
-            yield return (texts[i], texts[i + 1]);
     }
 
     private Evaluation ZeroShot(DataSplit split, CancellationToken cancellation)

@@ -213,6 +213,7 @@ public sealed partial class Trainer : IDisposable
         {
             _model.Clip.Vision.IsTraining = false;
         }
+        loop.TellCosts(_progress);
         loop.Average?.Exchange();
         _model.Train([]);
         _state = _state.AtNextStage();
@@ -259,6 +260,7 @@ public sealed partial class Trainer : IDisposable
     {
         // The next step's loss would show it, and there may be none.
         CheckWeights(loop);
+        loop.CheckSameOnAllRanks();
         bool last = ended.Epoch == ended.Epochs;
         if (stage.Evaluation != StageEvaluation.None && _data.Selection is { } split
             && (last || ended.Epoch % _settings.EvaluateEvery == 0))

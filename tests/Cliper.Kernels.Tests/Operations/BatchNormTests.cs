@@ -1,6 +1,7 @@
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
+using Cliper.Kernels.Tests.Collectives;
 
 namespace Cliper.Kernels.Tests.Operations;
 
@@ -103,6 +104,51 @@ public sealed class BatchNormTests(SimdLevel level) : HostDevices(level)
         else
             Assert.That(Device.ToFloats(ady), Is.EqualTo(dy), "dy must stay");
         Free(ax, aadded, ay, ady, adx, adg, adb, ag, ab, am, av);
+    }
+
+    [Test]
+    public void OfSeveralRanks_TheBatchIsAllRows()
+    {
+        const int Channels = 19;
+        int[] rows = [5, 1, 300];
+        int all = rows.Sum();
+        float[] x = Shifted(all, Channels, 1), dy = Random(x.Length, 2), gamma = Random(Channels, 3);
+        (float[] Mean, float[] Variance, float[] Dx, float[] Dgamma, long Rows) whole = Both(Device, x, dy, gamma);
+
+        var parts = ThreadRanks.Run(rows.Length, ranks =>
+        {
+            using var device = new CpuDevice(threads: 1, Device.Level) { Ranks = ranks };
+            int first = Channels * rows.Take(ranks.Rank).Sum(), count = Channels * rows[ranks.Rank];
+            return Both(device, x[first..(first + count)], dy[first..(first + count)], gamma);
+        });
+
+        double bound = 12 * 3 * Bound(4), sums = 12 * 3 * Bound(all) * Math.Sqrt(all);
+        Assert.That(parts.Select(part => part.Rows), Is.All.EqualTo(all));
+        foreach (var part in parts)
+        {
+            AssertClose(part.Mean, Doubles.Of(whole.Mean), 10 * Bound(all), "mean");
+            AssertClose(part.Variance, Doubles.Of(whole.Variance), 10 * Bound(all), "variance");
+            Assert.That(part.Mean, Is.EqualTo(parts[0].Mean), "every rank has the same bits");
+        }
+        AssertClose([.. parts.SelectMany(part => part.Dx)], Doubles.Of(whole.Dx), 3 * bound + sums / all, "dx");
+        AssertClose([.. Enumerable.Range(0, Channels).Select(c => parts.Sum(part => part.Dgamma[c]))],
+            Doubles.Of(whole.Dgamma), sums, "the ranks' gradients by gamma add up");
+
+        static (float[] Mean, float[] Variance, float[] Dx, float[] Dgamma, long Rows) Both(CpuDevice device, float[] x,
+            float[] dy, float[] gamma)
+        {
+            DeviceArray ax = device.From(x), ady = device.From(dy), ag = device.From(gamma),
+                mean = device.Allocate(Channels), variance = device.Allocate(Channels), dx = device.Allocate(x.Length),
+                dgamma = device.Allocate(Channels), dbeta = device.Allocate(Channels);
+            long rows = BatchNorm.Statistics(ax, mean, variance);
+            BatchNorm.Backward(ax, new BatchNorm.Parameters(ag, ag, mean, variance), ady, default,
+                new(dx, dgamma, dbeta), batchStatistics: true, relu: false);
+            var results = (device.ToFloats(mean), device.ToFloats(variance), device.ToFloats(dx),
+                device.ToFloats(dgamma), rows);
+            foreach (DeviceArray array in new[] { ax, ady, ag, mean, variance, dx, dgamma, dbeta })
+                device.Free(array);
+            return results;
+        }
     }
 
     [Test]

@@ -115,7 +115,8 @@ public sealed class GatheredStepTests : TemporaryFolder
         }
         else
         {
-            new GatheredStep(stage, (Samples + accumulate - 1) / accumulate).Run(device, batch, 0, 1,
+            new GatheredStep(stage, (Samples + accumulate - 1) / accumulate).Run(device,
+                RankedBatch.Of(batch, device.Ranks), 0, 1,
                 result => loss = result.Total.Item(), default);
         }
         return (stage.Trained.ToDictionary(entry => entry.Name, entry => device.ToFloats(entry.Tensor.Gradient)), loss);

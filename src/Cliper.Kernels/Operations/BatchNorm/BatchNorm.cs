@@ -115,7 +115,8 @@ public static partial class BatchNorm
 
     /// <summary>
     /// Gradients: with n = (x - mean) * rstd and g = dy where the ReLU let the sum pass, else 0: dgamma = sum over rows
-    /// of g * n, dbeta = sum over rows of g (of this rank's rows, where there are several ranks), and dx = gamma * rstd * (g - average(g) - n * average(g * n)) for
+    /// of g * n, dbeta = sum over rows of g (of this rank's rows, where there are several ranks), and
+    /// dx = gamma * rstd * (g - average(g) - n * average(g * n)) for
     /// statistics of the batch, gamma * rstd * g for running ones.
     /// </summary>
     /// <param name="x">Input of the forward pass, [rows, channels].</param>
