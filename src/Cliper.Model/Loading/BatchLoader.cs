@@ -39,6 +39,9 @@ public sealed class BatchLoader : IDisposable
     /// pixels.</summary>
     internal FeatureTable? Features { get; init; }
 
+    /// <summary>How it works.</summary>
+    internal LoaderOptions Options => _options;
+
     /// <summary>The split whose samples are loaded.</summary>
     public DataSplit Split { get; }
 

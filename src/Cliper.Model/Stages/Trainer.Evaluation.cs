@@ -15,6 +15,10 @@ public sealed partial class Trainer
     private const int MostNamed = 10;
 
     private readonly HashSet<string> _skipped = [];
+    private readonly FeatureStore _features;
+
+    /// <summary>Whether this run trains the image tower, now or before.</summary>
+    private bool _towerIsTrained;
 
     /// <summary>Evaluates the end of an epoch, with the averaged weights where there are any, and keeps the model where
     /// it is the best so far and one is selected.</summary>
@@ -57,11 +61,21 @@ public sealed partial class Trainer
 
     private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
-        Prepare(loader, cancellation);
+        using BatchLoader loader = Measured(split, cancellation);
         Evaluation evaluation = Evaluator.Run(_model, loader, Told($"evaluating {split.Name}"), cancellation);
-        TellSkipped(loader);
+        TellSkipped(loader.Skipped);
         return evaluation;
+    }
+
+    /// <summary>A split to measure the model on: by kept features while its image tower is as the run has begun with
+    /// it, else by its images, for a tower that a training has changed is met once.</summary>
+    private BatchLoader Measured(DataSplit split, CancellationToken cancellation)
+    {
+        if (!_towerIsTrained)
+            return _data.TestLoader(split, _model.Clip.Vision.Input, _device, FeaturesOf(split, cancellation));
+        BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
+        Prepare(loader, cancellation);
+        return loader;
     }
 
     /// <summary>Fills a cache on disk before its first use, which else would do it in silence.</summary>
@@ -76,10 +90,10 @@ public sealed partial class Trainer
     }
 
     /// <summary>Names the samples that could not be read and have not been named before, and counts all.</summary>
-    private void TellSkipped(BatchLoader loader)
+    private void TellSkipped(IReadOnlyDictionary<string, string> skipped)
     {
         int before = _skipped.Count;
-        foreach ((string name, string reason) in loader.Skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        foreach ((string name, string reason) in skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             if (_skipped.Add(name) && _skipped.Count <= MostNamed)
                 _progress.Report(new MessageEvent($"skipped: {reason}", Warning: true));
         if (_skipped.Count > before)
@@ -90,7 +104,7 @@ public sealed partial class Trainer
 
     private Evaluation ZeroShot(DataSplit split, CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
+        using BatchLoader loader = Measured(split, cancellation);
         // A CLIP pre-trained here knows the words of its captions and no others.
         IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces
             : _settings.CaptionTemplates;

@@ -40,9 +40,17 @@ public sealed partial class Trainer : IDisposable
     /// <param name="progress">Receives every step, epoch and message.</param>
     public Trainer(Device device, TrainSettings settings, TrainingData data, string folder,
         IProgress<TrainEvent> progress)
+        : this(new FeatureStore(device), settings, data, folder, progress)
+    {
+    }
+
+    /// <summary>A run with features that other runs on its device have left; it adds its own.</summary>
+    internal Trainer(FeatureStore features, TrainSettings settings, TrainingData data, string folder,
+        IProgress<TrainEvent> progress)
     {
         settings.Check();
-        (_device, _settings, _data, _progress, _folder) = (device, settings, data, progress, folder);
+        (_features, _device) = (features, features.Device);
+        (_settings, _data, _progress, _folder) = (settings, data, progress, folder);
         _checkpoints = new RunCheckpoints(folder);
         _info = ModelFacts.Of(settings, data);
     }
@@ -157,8 +165,11 @@ public sealed partial class Trainer : IDisposable
     private void RunStage(ITrainingStage stage, CancellationToken cancellation)
     {
         if (_settings.Of(stage.Stage).Epochs > 0)
+        {
             foreach ((string name, Tensor tensor) in stage.Trained)
                 _trained[name] = tensor.Shape.Count;
+            _towerIsTrained |= stage.TrainsImageTower;
+        }
         // A completed stage is never the current one.
         if (_state.Stage != stage.Stage)
             return;
@@ -192,7 +203,7 @@ public sealed partial class Trainer : IDisposable
         {
             loop.Run(loader, stage.Loss, _progress, ended =>
             {
-                TellSkipped(loader);
+                TellSkipped(loader.Skipped);
                 EpochEnded(loop, stage, ended, cancellation);
             }, cancellation);
         }
