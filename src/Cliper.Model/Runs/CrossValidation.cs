@@ -71,10 +71,10 @@ public static class CrossValidation
     /// with other settings.</exception>
     public static FoldsResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
         IProgress<TrainEvent> progress, CancellationToken cancellation = default) =>
-        Run(new FeatureStore(device), settings, folder, resume, overwrite, progress, cancellation);
+        Run(new SharedWork(device), settings, folder, resume, overwrite, progress, cancellation);
 
-    /// <summary>The same with features that other runs on its device have left; it adds its own.</summary>
-    internal static FoldsResult Run(FeatureStore features, TrainSettings settings, string folder, bool resume,
+    /// <summary>The same with what other runs on its device have left; it adds its own.</summary>
+    internal static FoldsResult Run(SharedWork shared, TrainSettings settings, string folder, bool resume,
         bool overwrite, IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         settings.Check();
@@ -109,7 +109,7 @@ public static class CrossValidation
         }
         var notes = new List<ReportNote>();
         FoldResult[] results =
-            [.. folds.Select(fold => RunFold(features, settings with { Fold = fold },
+            [.. folds.Select(fold => RunFold(shared, settings with { Fold = fold },
             Path.Combine(folder, NameOf(fold)), progress, cancellation))];
         if (settings.Select == Selection.BestOnTest)
             notes.Add(new ReportNote(
@@ -118,11 +118,11 @@ public static class CrossValidation
         var all = new FoldsResult(results, paper);
         Write(Path.Combine(folder, "folds.csv"), string.Concat(Table(all).Select(line => line + "\n")));
         Write(Path.Combine(folder, "report.html"),
-            HtmlReport.Render(RunReport.Of(all, settings, notes, features.Device)));
+            HtmlReport.Render(RunReport.Of(all, settings, notes, shared.Device)));
         return all;
     }
 
-    private static FoldResult RunFold(FeatureStore features, TrainSettings settings, string folder,
+    private static FoldResult RunFold(SharedWork shared, TrainSettings settings, string folder,
         IProgress<TrainEvent> progress, CancellationToken cancellation)
     {
         if (IsFinished(folder))
@@ -133,7 +133,7 @@ public static class CrossValidation
         progress.Report(new MessageEvent($"fold {settings.Fold} of {settings.Folds}: {folder}"));
         // A beginning has removed the folds of an earlier run: what is here is this one's.
         bool goOn = RunFolder.FindConfig(folder) is not null;
-        TrainResult result = TrainingRun.Run(features, settings, folder, goOn, overwrite: true, progress,
+        TrainResult result = TrainingRun.Run(shared, settings, folder, goOn, overwrite: true, progress,
             cancellation);
         using CliperModel model = result.Model;
         return new FoldResult(settings.Fold, folder, RunResult.Read(RunResult.PathIn(folder)));

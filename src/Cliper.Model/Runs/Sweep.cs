@@ -28,10 +28,10 @@ public static class Sweep
     /// <exception cref="RunInUseException">Another program works in the folder.</exception>
     public static ResultTable Run(Device device, SweepPlan plan, string folder, IProgress<TrainEvent> progress,
         CancellationToken cancellation = default) =>
-        Run(new FeatureStore(device), plan, folder, progress, cancellation);
+        Run(new SharedWork(device), plan, folder, progress, cancellation);
 
-    /// <summary>The same with features that other runs on its device have left; it adds its own.</summary>
-    internal static ResultTable Run(FeatureStore features, SweepPlan plan, string folder,
+    /// <summary>The same with what other runs on its device have left; it adds its own.</summary>
+    internal static ResultTable Run(SharedWork shared, SweepPlan plan, string folder,
         IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         CheckBeginning(plan, folder);
@@ -46,7 +46,7 @@ public static class Sweep
             progress.Report(new MessageEvent($"run {rows.Count + 1} of {plan.Cells.Count}: {path}"));
             try
             {
-                (ResultRow row, RunResult result) = RunCell(features, cell, path, progress, cancellation);
+                (ResultRow row, RunResult result) = RunCell(shared, cell, path, progress, cancellation);
                 rows.Add(row);
                 remarks.AddRange((result.Remarks ?? []).Except(remarks));
             }
@@ -80,18 +80,18 @@ public static class Sweep
                 CrossValidation.CheckSame(cell.Settings with { PretrainOnly = false }, path, "run");
     }
 
-    private static (ResultRow Row, RunResult Result) RunCell(FeatureStore features, SweepCell cell, string folder,
+    private static (ResultRow Row, RunResult Result) RunCell(SharedWork shared, SweepCell cell, string folder,
         IProgress<TrainEvent> progress, CancellationToken cancellation)
     {
         bool goesOn = RunFolder.FindConfig(folder) is not null;
         if (cell.Settings.Fold == TrainSettings.AllFolds)
         {
-            FoldsResult folds = CrossValidation.Run(features, cell.Settings, folder, goesOn, overwrite: false, progress,
+            FoldsResult folds = CrossValidation.Run(shared, cell.Settings, folder, goesOn, overwrite: false, progress,
                 cancellation);
             return (RunRows.Of(cell.Values, cell.Settings, folds), folds.Folds[0].Result);
         }
         if (!CrossValidation.IsFinished(folder))
-            TrainingRun.Run(features, cell.Settings, folder, goesOn, overwrite: false, progress, cancellation)
+            TrainingRun.Run(shared, cell.Settings, folder, goesOn, overwrite: false, progress, cancellation)
                 .Model.Dispose();
         RunResult result = RunResult.Read(RunResult.PathIn(folder));
         return (RunRows.Of(cell.Values, cell.Settings, result), result);

@@ -35,10 +35,10 @@ public static class TrainingRun
     /// <exception cref="IOException">The folder cannot be written to, or has too little room.</exception>
     public static TrainResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
         IProgress<TrainEvent> progress, CancellationToken cancellation = default) =>
-        Run(new FeatureStore(device), settings, folder, resume, overwrite, progress, cancellation);
+        Run(new SharedWork(device), settings, folder, resume, overwrite, progress, cancellation);
 
-    /// <summary>The same with features that other runs on its device have left; it adds its own.</summary>
-    internal static TrainResult Run(FeatureStore features, TrainSettings settings, string folder, bool resume,
+    /// <summary>The same with what other runs on its device have left; it adds its own.</summary>
+    internal static TrainResult Run(SharedWork shared, TrainSettings settings, string folder, bool resume,
         bool overwrite, IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         settings = settings with { PretrainOnly = false };
@@ -49,9 +49,9 @@ public static class TrainingRun
         using RunStart start = RunStart.Check(settings, folder, resume, overwrite);
         foreach (SettingRemark remark in ProtocolRemarks.Of(settings, clip: start.Config))
             progress.Report(new MessageEvent($"beside the paper: {remark}"));
-        TrainingData data = RunData.Open(settings, start.Config.ImageSize, messages, cancellation);
+        TrainingData data = RunData.Open(shared, settings, start.Config.ImageSize, messages, cancellation);
         var log = new Logger(messages);
-        using var trainer = new Trainer(features, settings, data, folder, log);
+        using var trainer = new Trainer(shared, settings, data, folder, log);
         trainer.Load(start.Resumes);
         using RunFolder run = start.Open();
         log.Run = run;
@@ -61,7 +61,7 @@ public static class TrainingRun
         RunResult.Of(result, settings, data, before + Stopwatch.GetElapsedTime(began).TotalSeconds)
             .Write(RunResult.PathIn(folder));
         run.WriteReport(RunReport.Of(result, settings, data, notes, RunFolder.ReadMetrics(run.MetricsPath),
-            features.Device, Stopwatch.GetElapsedTime(began)));
+            shared.Device, Stopwatch.GetElapsedTime(began)));
         return result;
     }
 

@@ -15,7 +15,11 @@ public sealed partial class Trainer
     private const int MostNamed = 10;
 
     private readonly HashSet<string> _skipped = [];
-    private readonly FeatureStore _features;
+    private readonly SharedWork _shared;
+
+    /// <summary>Evaluation of the reported split after the last epoch, where that epoch's model is the run's; else
+    /// null.</summary>
+    private Evaluation? _last;
 
     /// <summary>Whether this run trains the image tower, now or before.</summary>
     private bool _towerIsTrained;
@@ -32,6 +36,7 @@ public sealed partial class Trainer
             if (stage.Evaluation == StageEvaluation.ZeroShot)
                 return ZeroShot(split, cancellation);
             Evaluation evaluation = Evaluate(split, cancellation);
+            _last = ReferenceEquals(split, _data.Result) && _settings.Select == Selection.Last ? evaluation : null;
             double war = evaluation.Confusion.War ?? 0;
             if (_settings.Select != Selection.Last && war > _state.BestWar)
             {

@@ -98,7 +98,7 @@ public sealed partial class Trainer
     {
         using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
         Prepare(loader, cancellation);
-        FeatureTable table = _features.Of(_model, loader, Told($"computing the features of {split.Name}"),
+        FeatureTable table = _shared.Features(_model, loader, Told($"computing the features of {split.Name}"),
             cancellation);
         TellSkipped(table.Skipped);
         return table;

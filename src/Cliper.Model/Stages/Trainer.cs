@@ -40,16 +40,16 @@ public sealed partial class Trainer : IDisposable
     /// <param name="progress">Receives every step, epoch and message.</param>
     public Trainer(Device device, TrainSettings settings, TrainingData data, string folder,
         IProgress<TrainEvent> progress)
-        : this(new FeatureStore(device), settings, data, folder, progress)
+        : this(new SharedWork(device), settings, data, folder, progress)
     {
     }
 
-    /// <summary>A run with features that other runs on its device have left; it adds its own.</summary>
-    internal Trainer(FeatureStore features, TrainSettings settings, TrainingData data, string folder,
+    /// <summary>A run with what other runs on its device have left; it adds its own.</summary>
+    internal Trainer(SharedWork shared, TrainSettings settings, TrainingData data, string folder,
         IProgress<TrainEvent> progress)
     {
         settings.Check();
-        (_features, _device) = (features, features.Device);
+        (_shared, _device) = (shared, shared.Device);
         (_settings, _data, _progress, _folder) = (settings, data, progress, folder);
         _checkpoints = new RunCheckpoints(folder);
         _info = ModelFacts.Of(settings, data);
@@ -85,7 +85,7 @@ public sealed partial class Trainer : IDisposable
             _checkpoints.SaveTokenizer(_tokenizer);
         try
         {
-            _info = ModelFacts.WithFaces(_info, _settings, _data, _progress, cancellation);
+            _info = ModelFacts.WithFaces(_info, _settings, _data, _shared, _progress, cancellation);
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
             RenewPrompts();
             var objective = StageLoss.For(_settings, _data.Train);
@@ -100,9 +100,10 @@ public sealed partial class Trainer : IDisposable
             {
                 _model.AnswerTemperature = 1;
                 ModelFacts.Calibrate(_model, Evaluate(held, cancellation), _progress);
+                _last = null;
             }
             _checkpoints.SaveModel(_model, _info);
-            Evaluation result = Evaluate(_data.Result, cancellation);
+            Evaluation result = _last ?? Evaluate(_data.Result, cancellation);
             Kept(result, "");
             var trained = new TrainResult(_model, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
                 _state.BestEpoch)
