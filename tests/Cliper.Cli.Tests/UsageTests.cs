@@ -201,7 +201,8 @@ public sealed class UsageTests
     }
 
     private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "serve", "embed", "export",
-        "export onnx", "compare", "sweep", "report", "pretrain", "recipes", "recipes show", "data", "data verify", "data cache",
+        "export onnx", "compare", "sweep", "report", "pretrain", "recipes", "recipes show", "data", "data verify",
+        "data cache",
         "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor",
         "completion"];
 }

@@ -1,3 +1,4 @@
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Metrics;
@@ -117,5 +118,15 @@ public sealed partial class Trainer
             [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
             _tokenizer.Encode(PromptTemplates.Fill(template, name), _model.Clip.Config.ContextLength))])],
             loader, Told($"evaluating {split.Name} zero-shot"), cancellation);
+    }
+
+    private void TakeSelected()
+    {
+        if (_settings.Select == Selection.Last || _state.BestEpoch == 0)
+            return;
+        _model.Dispose();
+        (_model, _) = Checkpoint.Load(_checkpoints.BestPath, _device);
+        _progress.Report(new MessageEvent(
+            $"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
     }
 }

@@ -1,3 +1,4 @@
+using Cliper.Autograd;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
@@ -64,6 +65,7 @@ public sealed partial class Trainer
         bool trainsTower = _settings.Method == TrainingMethod.FineTune;
         if (!trainsTower && _settings.Probe.Solver == ProbeSolver.Lbfgs)
         {
+            Count(_model.Prompts.Parameters);
             if (_state.Stage is null)
                 return;
             new LinearProbe(_settings, (LinearHead)_model.Prompts, _progress)
@@ -76,6 +78,12 @@ public sealed partial class Trainer
         RunStage(new HeadStage(_model, objective, trainsTower, trainsTower ? _settings.Head.LearningRateFactor : 1,
             cached ? Cached(cancellation) : null), cancellation);
         Finish();
+    }
+
+    private void Count(IEnumerable<(string Name, Tensor Tensor)> trained)
+    {
+        foreach ((string name, Tensor tensor) in trained)
+            _trained[name] = tensor.Shape.Count;
     }
 
     /// <summary>Puts the run at its end.</summary>

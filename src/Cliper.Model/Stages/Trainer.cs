@@ -167,8 +167,7 @@ public sealed partial class Trainer : IDisposable
     {
         if (_settings.Of(stage.Stage).Epochs > 0)
         {
-            foreach ((string name, Tensor tensor) in stage.Trained)
-                _trained[name] = tensor.Shape.Count;
+            Count(stage.Trained);
             _towerIsTrained |= stage.TrainsImageTower;
         }
         // A completed stage is never the current one.
@@ -290,15 +289,5 @@ public sealed partial class Trainer : IDisposable
         _state = _state with { Epoch = epoch, Step = step, Sums = sums, LossScale = loop.Scaler.Current };
         _checkpoints.SaveLast(_model, _info, _state, loop.Optimizer, loop.Average);
         _lastGood = LastGood();
-    }
-
-    private void TakeSelected()
-    {
-        if (_settings.Select == Selection.Last || _state.BestEpoch == 0)
-            return;
-        _model.Dispose();
-        (_model, _) = Checkpoint.Load(_checkpoints.BestPath, _device);
-        _progress.Report(new MessageEvent(
-            $"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
     }
 }
