@@ -88,7 +88,7 @@ public sealed class CompareTests
     [TestCase("no method 'cop'; there are zero-shot, coop", "--methods", "cop")]
     [TestCase("two runs would share the folder coop", "--methods", "coop,coop")]
     [TestCase("--shots is 'few'; expected whole numbers such as 1,2,3", "--shots", "few")]
-    [TestCase("shots is -1", "--shots", "-1")]
+    [TestCase("--shots is '-1'; expected whole numbers such as 1,2,3", "--shots", "-1")]
     public void AWrongComparisonIsOneSentence(string message, params string[] args)
     {
         ProgramRun run = ProgramRun.InProcess([.. Line("none"), .. args]);

@@ -28,6 +28,7 @@ internal sealed class SweepCommand : TableCommand
     /// <inheritdoc/>
     protected override SweepPlan PlanOf(ParseResult parsed, IReadOnlyList<ulong>? seeds)
     {
+        RefuseMethods(parsed.GetValue(Settings.Set) ?? []);
         (TrainSettings settings, IReadOnlyList<(string Path, string Value)> sets) = Settings.Parts(parsed);
         List<SweptSetting> swept = [];
         if (parsed.GetValue(_preset) is { } preset)
@@ -39,9 +40,6 @@ internal sealed class SweepCommand : TableCommand
         foreach ((string path, string value) in sets)
         {
             string[] values = ValuesOf(value);
-            if (path == "method" && values.Length > 1)
-                throw new SettingsException($"--set method={value}: each method has a protocol of its own, which a "
-                    + $"sweep over one setting leaves out; 'cliper-gpu compare --methods {value}' compares them");
             // A setting that is given again replaces the preset's values.
             swept.RemoveAll(setting => setting.Path == path && parsed.GetValue(_preset) is not null);
             if (values.Length == 1)
@@ -52,6 +50,15 @@ internal sealed class SweepCommand : TableCommand
         if (swept.Count == 0 && seeds is not { Count: > 1 })
             throw new SettingsException("nothing is swept: give --set PATH=VALUE,VALUE, --preset NAME or --seeds N,N");
         return new SweepPlan(settings, swept, seeds ?? []);
+    }
+
+    private static void RefuseMethods(string[] sets)
+    {
+        const string Method = "method=";
+        if (sets.FirstOrDefault(set => set.StartsWith(Method, StringComparison.Ordinal) && set.Contains(','))
+            is { } methods)
+            throw new SettingsException($"--set {methods}: each method has a protocol of its own, which a sweep over "
+                + $"one setting leaves out; 'cliper-gpu compare --methods {methods[Method.Length..]}' compares them");
     }
 
     /// <summary>The values of a setting; a list or object of JSON is one value.</summary>

@@ -103,13 +103,13 @@ public sealed record SweepPlan
     public IReadOnlyList<string> Keys { get; }
 
     /// <summary>Names of the table's further columns: those of a sweep are <see cref="RunRows.Extras"/>.</summary>
-    public IReadOnlyList<string> Extras { get; }
+    internal IReadOnlyList<string> Extras { get; }
 
     /// <summary>Sentences under the table.</summary>
-    public IReadOnlyList<string> Notes { get; private init; } = [];
+    internal IReadOnlyList<string> Notes { get; private init; } = [];
 
     /// <summary>Tables of the paper to stand beside.</summary>
-    public IReadOnlyList<Reporting.ReferenceTable> References { get; } = [];
+    internal IReadOnlyList<Reporting.ReferenceTable> References { get; } = [];
 
     /// <summary>The swept settings.</summary>
     public IReadOnlyList<SweptSetting> Swept { get; }
