@@ -93,6 +93,8 @@ public sealed class UsageTests
     [TestCase("cliper-gpu predict --model dr", "drawn-faces")]
     [TestCase("cliper-gpu predict --faces n", "none")]
     [TestCase("cliper-gpu train --method co", "coop", "cocoop")]
+    [TestCase("cliper-gpu compare --methods co", "coop", "cocoop")]
+    [TestCase("cliper-gpu sweep --preset l", "losses")]
     public void CompletionSuggestsWhatBeginsLikeTheLastWord(string line, params string[] expected)
     {
         ProgramRun run = ProgramRun.InProcess($"[suggest:{line.Length}]", line);

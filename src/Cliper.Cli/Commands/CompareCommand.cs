@@ -26,7 +26,6 @@ internal sealed class CompareCommand : TableCommand
         : base("compare", "Trains methods side by side, each a run, and puts them into one table beside the paper's.",
             terminal, common, cancellation)
     {
-        _methods.CompletionSources.Add(context => TrainingMethods.Names);
         AddOptions([_methods, _shots], Settings.All.Where(option => option.Name is not (Method or Shots)));
     }
 

@@ -63,7 +63,8 @@ internal sealed class SharedWork(Device device)
         return result;
     }
 
-    /// <summary>All that tells a split from others: its samples' names and labels, and their images' identities.</summary>
+    /// <summary>All that tells a split from others: its samples' names and labels, and the identities of their
+    /// images.</summary>
     public static IEnumerable<string> PartsOf(DataSplit split) => split.Samples.Select(sample =>
         $"{sample.Name}|{sample.Label}|{string.Join('|', sample.Frames.Select(frame => frame.Identity))}")
         .Prepend(string.Join('|', split.Classes)).Prepend(split.Name);

@@ -62,7 +62,7 @@ internal static class RunRows
             .. PaperResults.SizesDataSets.Select(data => PaperResults.OfSizes(data, sizes.Subclasses, sizes.Tokens))
             .SelectMany(paper => new[] { Percent(paper?.War), Percent(paper?.Uar) })])]);
 
-    // Of its own method the paper has figures of the whole loss alone, by the sizes of METD.
+    // The paper has figures of CLIPER by the sizes of METD, and of the whole loss alone.
     private static PaperResult? PaperOf(TrainSettings settings, PaperDataSet? data) => data is not { } known ? null
         : !settings.Method.HasDescriptors() ? PaperResults.Of(known, settings.Method.Name())
         : settings.Loss == new LossSettings()

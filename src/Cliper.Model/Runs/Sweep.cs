@@ -68,7 +68,7 @@ public static class Sweep
         return table;
     }
 
-    /// <summary>Refuses what no run can begin with, and finished runs of other settings, before the first run.</summary>
+    /// <summary>Refuses what no run can begin with, and finished runs of other settings, before all runs.</summary>
     private static void CheckBeginning(SweepPlan plan, string folder)
     {
         TrainSettings first = plan.Cells[0].Settings;

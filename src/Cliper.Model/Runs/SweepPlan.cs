@@ -10,7 +10,7 @@ public sealed record SweptSetting(string Path, IReadOnlyList<string> Values);
 
 /// <summary>One run of a plan.</summary>
 /// <param name="Name">Name of its folder.</param>
-/// <param name="Values">What it stands for in the table, one a column of <see cref="SweepPlan.Keys"/>.</param>
+/// <param name="Values">Its first cells in the table, one a column of <see cref="SweepPlan.Keys"/>.</param>
 /// <param name="Settings">Its settings.</param>
 public sealed record SweepCell(string Name, IReadOnlyList<string> Values, TrainSettings Settings);
 
