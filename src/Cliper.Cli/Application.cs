@@ -91,6 +91,7 @@ internal static class Application
         yield return new ServeCommand(terminal, common, cancellation);
         yield return new EmbedCommand(terminal, common, cancellation);
         yield return new ExportCommand(terminal, common, cancellation);
+        yield return new CompareCommand(terminal, common, cancellation);
         yield return new SweepCommand(terminal, common, cancellation);
         yield return new ReportCommand(terminal, common, cancellation);
         yield return new PretrainCommand(terminal, common, cancellation);

@@ -20,6 +20,8 @@ internal static class Completion
     {
         ["--recipe"] = [.. Recipes.Names],
         ["--method"] = [.. TrainingMethods.Names],
+        ["--methods"] = [.. TrainingMethods.Names],
+        ["--preset"] = [.. SweepPlan.PresetNames],
         ["--dataset"] = [.. DataSetRegistry.Names, RunData.Drawn],
         ["--device"] = [.. CommonOptions.Devices],
         ["--model"] = [.. ShippedModels.All.Select(model => model.Name)],

@@ -48,6 +48,12 @@ internal static class Examples
         [
             "pretrain --recipe fer2013 --data captioned/ --out runs/clip", "pretrain --resume runs/clip",
         ],
+        ["compare"] =
+        [
+            "compare --weights openai/clip-vit-base-patch16 --data RAF-DB/ --seeds 1,2,3 --out tables/rafdb",
+            "compare --weights openai/clip-vit-base-patch16 --data RAF-DB/ --methods zero-shot,linear-probe,coop "
+                + "--shots 1,4,16 --set features=cached --out tables/shots",
+        ],
         ["sweep"] =
         [
             "sweep --preset losses --recipe fer2013 --data fer2013/ --out sweeps/losses",

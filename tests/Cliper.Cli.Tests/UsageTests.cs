@@ -93,6 +93,8 @@ public sealed class UsageTests
     [TestCase("cliper-gpu predict --model dr", "drawn-faces")]
     [TestCase("cliper-gpu predict --faces n", "none")]
     [TestCase("cliper-gpu train --method co", "coop", "cocoop")]
+    [TestCase("cliper-gpu compare --methods co", "coop", "cocoop")]
+    [TestCase("cliper-gpu sweep --preset l", "losses")]
     public void CompletionSuggestsWhatBeginsLikeTheLastWord(string line, params string[] expected)
     {
         ProgramRun run = ProgramRun.InProcess($"[suggest:{line.Length}]", line);
@@ -201,7 +203,8 @@ public sealed class UsageTests
     }
 
     private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "serve", "embed", "export",
-        "export onnx", "sweep", "report", "pretrain", "recipes", "recipes show", "data", "data verify", "data cache",
+        "export onnx", "compare", "sweep", "report", "pretrain", "recipes", "recipes show", "data", "data verify",
+        "data cache",
         "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor",
         "completion"];
 }

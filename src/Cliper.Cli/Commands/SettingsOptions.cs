@@ -139,6 +139,23 @@ internal sealed class SettingsOptions(bool stages)
     public (TrainSettings Settings, IReadOnlyList<(string Path, string Value)> Sets) Parts(ParseResult parsed) =>
         (Layered(parsed, resumed: null, withSets: false).WithFullPaths(), [.. Sets(parsed)]);
 
+    /// <summary>The settings of one method of several: where neither recipe nor file is given it has its own defaults.
+    /// Options for a stage that it lacks, and a number of descriptors that it fixes, are for the others.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="method">The method.</param>
+    /// <exception cref="SettingsException">Something is unknown or of the wrong kind.</exception>
+    public TrainSettings OfMethod(ParseResult parsed, TrainingMethod method)
+    {
+        string? file = parsed.GetValue(_config);
+        TrainSettings settings = parsed.GetValue(_recipe) is { } recipe ? Named(recipe, parsed.GetValue(_protocol))
+            : MethodDefaults.WithoutRecipe;
+        if (file is not null)
+            settings = SettingsJson.Read(file, settings);
+        settings = MethodDefaults.Over(settings, method);
+        return SettingsJson.With(settings, Flags(parsed).Concat(Sets(parsed)).Where(pair =>
+            MethodDefaults.Takes(method, pair.Path))).WithFullPaths();
+    }
+
     private TrainSettings Layered(ParseResult parsed, string? resumed, bool withSets = true)
     {
         string? recipe = parsed.GetValue(_recipe), file = parsed.GetValue(_config);

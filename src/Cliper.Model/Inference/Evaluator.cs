@@ -46,8 +46,7 @@ public static class Evaluator
     public static Evaluation Run(CliperModel model, Tensor? classFeatures, BatchLoader loader,
         Action<double>? progress = null, CancellationToken cancellation = default) =>
         Run(model, loader, model.Prompts.PromptsPerClass, (tape, batch) =>
-            model.ImageLogits(tape, batch.TakePixels(tape), batch.Frames, classFeatures), progress,
-            cancellation);
+            model.Logits(tape, SplitFeatures.Of(tape, model, batch), classFeatures), progress, cancellation);
 
     /// <summary>Predicts every sample zero-shot, by captions of the classes: see <see cref="FixedPrompts"/>.</summary>
     /// <param name="model">Gives the towers, classes and temperature; its own prompts play no part.</param>
@@ -62,8 +61,8 @@ public static class Evaluator
         IPromptLearner prompts = new FixedPrompts(captions);
         Tensor classes = prompts.ClassFeatures(tape, model.Clip, imageFeatures: null);
         return Run(model, loader, prompts.PromptsPerClass, (inner, batch) =>
-            prompts.Logits(inner, model.ImageFeatures(inner, batch.TakePixels(inner), batch.Frames), classes,
-                model.Temperature), progress, cancellation);
+            prompts.Logits(inner, SplitFeatures.Of(inner, model, batch), classes, model.Temperature), progress,
+            cancellation);
     }
 
     private static Evaluation Run(CliperModel model, BatchLoader loader, int promptsPerClass,

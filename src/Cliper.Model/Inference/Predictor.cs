@@ -239,7 +239,7 @@ public sealed class Predictor : IDisposable
         using BatchLoader loader =
             SampleReader.Open(split.WithClasses(Classes), _model.Clip, Info.Frames, strict, Info, Flip);
         Evaluation evaluation = Evaluator.Run(_model, _classFeatures, loader, progress, cancellation);
-        return (evaluation, new Dictionary<string, string>(loader.SkippedOfAllRanks()));
+        return (evaluation, loader.SkippedOfAllRanks());
     }
 
     /// <summary>

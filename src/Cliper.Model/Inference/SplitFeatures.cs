@@ -7,6 +7,15 @@ namespace Cliper.Model.Inference;
 /// <summary>Features of whole splits.</summary>
 internal static class SplitFeatures
 {
+    /// <summary>The features of a batch: those it brings, or what the image tower makes of its pictures.</summary>
+    /// <param name="tape">The tape that owns them.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="batch">The samples.</param>
+    /// <returns>[B, D], not normalized.</returns>
+    public static Tensor Of(Tape tape, CliperModel model, Batch batch) => batch.Features is { } kept
+        ? tape.Own(Tensor.From(tape.Device, kept, new Shape(batch.Count, model.Clip.Config.EmbedSize)))
+        : model.ImageFeatures(tape, batch.TakePixels(tape), batch.Frames);
+
     /// <summary>The features of all samples of a split.</summary>
     /// <param name="model">The model.</param>
     /// <param name="loader">The split, unshuffled and without augmentation.</param>
@@ -27,6 +36,6 @@ internal static class SplitFeatures
             ticker.Done();
         }
         table.Share(model.Clip.Device.Ranks);
-        return new FeatureTable(width, table.Values, table.IsThere);
+        return new FeatureTable(width, table.Values, table.IsThere) { Skipped = loader.SkippedOfAllRanks() };
     }
 }

@@ -40,6 +40,9 @@ public sealed class BatchLoader : IDisposable
     /// pixels.</summary>
     internal FeatureTable? Features { get; init; }
 
+    /// <summary>How it works.</summary>
+    internal LoaderOptions Options => _options;
+
     /// <summary>The split whose samples are loaded.</summary>
     public DataSplit Split { get; }
 
@@ -54,16 +57,19 @@ public sealed class BatchLoader : IDisposable
     /// <summary>Names of the images that could not be read, each with the reason.</summary>
     public IReadOnlyDictionary<string, string> Skipped => _skipped;
 
-    /// <summary><see cref="Skipped"/> of all ranks, which all call this, each rank's by name.</summary>
-    internal IReadOnlyList<KeyValuePair<string, string>> SkippedOfAllRanks()
+    /// <summary><see cref="Skipped"/> of all ranks, which all call this.</summary>
+    internal IReadOnlyDictionary<string, string> SkippedOfAllRanks()
     {
+        if (_options.Ranks.Size == 1)
+            return _skipped;
         IEnumerable<string> own = _skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal)
             .SelectMany(entry => new[] { entry.Key, entry.Value });
         byte[] all = _options.Ranks.Gather<byte>(
             Encoding.UTF8.GetBytes(string.Concat(own.Select(text => text + '\0'))), out _);
         string[] texts = Encoding.UTF8.GetString(all).Split('\0');
-        return [.. texts.Chunk(2).Where(pair => pair.Length == 2)
-            .Select(pair => KeyValuePair.Create(pair[0], pair[1]))];
+        // Balanced draws give a sample to more than one of them.
+        return texts.Chunk(2).Where(pair => pair.Length == 2).DistinctBy(pair => pair[0])
+            .ToDictionary(pair => pair[0], pair => pair[1]);
     }
 
     /// <summary>

@@ -6,6 +6,9 @@ namespace Cliper.Model.Loading;
 /// <param name="IsThere">Whether each sample could be read.</param>
 internal sealed record FeatureTable(int Width, float[] Values, bool[] IsThere)
 {
+    /// <summary>Names of the images that could not be read, each with the reason.</summary>
+    public IReadOnlyDictionary<string, string> Skipped { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The feature of a sample.</summary>
     public ReadOnlySpan<float> this[int sample] => Values.AsSpan(sample * Width, Width);
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
+using Cliper.Model.Inference;
 using Cliper.Model.IO;
 using Cliper.Model.Metrics;
 using Cliper.Model.Prompts;
@@ -69,7 +70,12 @@ public static class CrossValidation
     /// <exception cref="SettingsException">A setting is out of range, the data has no folds, or a fold was finished
     /// with other settings.</exception>
     public static FoldsResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
-        IProgress<TrainEvent> progress, CancellationToken cancellation = default)
+        IProgress<TrainEvent> progress, CancellationToken cancellation = default) =>
+        Run(new SharedWork(device), settings, folder, resume, overwrite, progress, cancellation);
+
+    /// <summary>The same with what other runs on its device have left; it adds its own.</summary>
+    internal static FoldsResult Run(SharedWork shared, TrainSettings settings, string folder, bool resume,
+        bool overwrite, IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         settings.Check();
         if (settings.Fold != TrainSettings.AllFolds)
@@ -103,19 +109,20 @@ public static class CrossValidation
         }
         var notes = new List<ReportNote>();
         FoldResult[] results =
-            [.. folds.Select(fold => RunFold(device, settings with { Fold = fold }, Path.Combine(folder, NameOf(fold)),
-            progress, cancellation))];
+            [.. folds.Select(fold => RunFold(shared, settings with { Fold = fold },
+            Path.Combine(folder, NameOf(fold)), progress, cancellation))];
         if (settings.Select == Selection.BestOnTest)
             notes.Add(new ReportNote(
                 "Every fold's epoch was chosen by its result on the fold's own test split, as the authors' script "
                 + "does.", Warning: true));
         var all = new FoldsResult(results, paper);
         Write(Path.Combine(folder, "folds.csv"), string.Concat(Table(all).Select(line => line + "\n")));
-        Write(Path.Combine(folder, "report.html"), HtmlReport.Render(RunReport.Of(all, settings, notes, device)));
+        Write(Path.Combine(folder, "report.html"),
+            HtmlReport.Render(RunReport.Of(all, settings, notes, shared.Device)));
         return all;
     }
 
-    private static FoldResult RunFold(Device device, TrainSettings settings, string folder,
+    private static FoldResult RunFold(SharedWork shared, TrainSettings settings, string folder,
         IProgress<TrainEvent> progress, CancellationToken cancellation)
     {
         if (IsFinished(folder))
@@ -126,7 +133,8 @@ public static class CrossValidation
         progress.Report(new MessageEvent($"fold {settings.Fold} of {settings.Folds}: {folder}"));
         // A beginning has removed the folds of an earlier run: what is here is this one's.
         bool goOn = RunFolder.FindConfig(folder) is not null;
-        TrainResult result = TrainingRun.Run(device, settings, folder, goOn, overwrite: true, progress, cancellation);
+        TrainResult result = TrainingRun.Run(shared, settings, folder, goOn, overwrite: true, progress,
+            cancellation);
         using CliperModel model = result.Model;
         return new FoldResult(settings.Fold, folder, RunResult.Read(RunResult.PathIn(folder)));
     }

@@ -1,4 +1,5 @@
 using Cliper.Model.DataSets;
+using Cliper.Model.Inference;
 using Cliper.Model.Samples;
 using Cliper.Model.Settings;
 using Cliper.Model.Stages;
@@ -33,7 +34,11 @@ public static class RunData
     /// <exception cref="InputException">The data is missing, damaged, or of another layout.</exception>
     /// <exception cref="OperationCanceledException">Canceled.</exception>
     public static TrainingData Open(TrainSettings settings, int imageSize, IProgress<TrainEvent> progress,
-        CancellationToken cancellation = default)
+        CancellationToken cancellation = default) => Open(null, settings, imageSize, progress, cancellation);
+
+    /// <summary>The same, where runs share the search for copies.</summary>
+    internal static TrainingData Open(SharedWork? shared, TrainSettings settings, int imageSize,
+        IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         if (settings.DataSet == Drawn)
             return OpenDrawn(settings, imageSize, settings.Weights.Length > 0 ? "train" : "pretrain", progress);
@@ -59,8 +64,7 @@ public static class RunData
         progress.Report(new MessageEvent($"{settings.Data}: " + string.Join(", ",
             new[] { train, splits.Validation, splits.Test }.OfType<DataSplit>().Select(Describe))));
         train = WithoutCopies(train, new[] { splits.Validation, splits.Test }.OfType<DataSplit>(),
-            settings.DropDuplicates,
-            progress, cancellation);
+            settings.DropDuplicates, progress, shared, cancellation);
         train = Few(train, settings, progress);
         return new TrainingData(train, splits.Validation, splits.Test, settings, NoteOf(settings))
         {
@@ -76,10 +80,11 @@ public static class RunData
     /// <param name="others">The splits that are measured on.</param>
     /// <param name="drop">Whether training loses its side of each pair.</param>
     /// <param name="progress">Told what was found.</param>
+    /// <param name="shared">Knows the results of searches before; null for none.</param>
     /// <param name="cancellation">Ends the search.</param>
     /// <returns>The samples that are left to train on.</returns>
     internal static DataSplit WithoutCopies(DataSplit train, IEnumerable<DataSplit> others, bool drop,
-        IProgress<TrainEvent> progress, CancellationToken cancellation)
+        IProgress<TrainEvent> progress, SharedWork? shared, CancellationToken cancellation)
     {
         var prints = new ImagePrints
         {
@@ -87,7 +92,9 @@ public static class RunData
         };
         foreach (DataSplit other in others)
         {
-            DuplicateReport report = DuplicateFinder.Find(train, other, prints: prints, cancellation: cancellation);
+            DuplicateReport Find() => DuplicateFinder.Find(train, other, prints: prints, cancellation: cancellation);
+            DuplicateReport report = shared?.Once(
+                ["copies", .. SharedWork.PartsOf(train), .. SharedWork.PartsOf(other)], Find) ?? Find();
             if (report.Pairs.Count == 0)
             {
                 progress.Report(

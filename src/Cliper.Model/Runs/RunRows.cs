@@ -62,9 +62,10 @@ internal static class RunRows
             .. PaperResults.SizesDataSets.Select(data => PaperResults.OfSizes(data, sizes.Subclasses, sizes.Tokens))
             .SelectMany(paper => new[] { Percent(paper?.War), Percent(paper?.Uar) })])]);
 
-    // The paper has figures of the whole loss alone.
-    private static PaperResult? PaperOf(TrainSettings settings, PaperDataSet? data) =>
-        data is { } known && settings.Loss == new LossSettings()
+    // The paper has figures of CLIPER by the sizes of METD, and of the whole loss alone.
+    private static PaperResult? PaperOf(TrainSettings settings, PaperDataSet? data) => data is not { } known ? null
+        : !settings.Method.HasDescriptors() ? PaperResults.Of(known, settings.Method.Name())
+        : settings.Loss == new LossSettings()
             ? PaperResults.OfSizes(known, settings.Subclasses, settings.Tokens) : null;
 
     private static double? AfterStage1(RunResult result) => result.AfterStage1 is { } rows

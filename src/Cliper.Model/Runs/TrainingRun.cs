@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
+using Cliper.Model.Inference;
 using Cliper.Model.Metrics;
 using Cliper.Model.Reporting;
 using Cliper.Model.Settings;
@@ -33,7 +34,12 @@ public static class TrainingRun
     /// <exception cref="RunInUseException">Another program works in the folder.</exception>
     /// <exception cref="IOException">The folder cannot be written to, or has too little room.</exception>
     public static TrainResult Run(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
-        IProgress<TrainEvent> progress, CancellationToken cancellation = default)
+        IProgress<TrainEvent> progress, CancellationToken cancellation = default) =>
+        Run(new SharedWork(device), settings, folder, resume, overwrite, progress, cancellation);
+
+    /// <summary>The same with what other runs on its device have left; it adds its own.</summary>
+    internal static TrainResult Run(SharedWork shared, TrainSettings settings, string folder, bool resume,
+        bool overwrite, IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {
         settings = settings with { PretrainOnly = false };
         settings.Check();
@@ -43,9 +49,9 @@ public static class TrainingRun
         using RunStart start = RunStart.Check(settings, folder, resume, overwrite);
         foreach (SettingRemark remark in ProtocolRemarks.Of(settings, clip: start.Config))
             progress.Report(new MessageEvent($"beside the paper: {remark}"));
-        TrainingData data = RunData.Open(settings, start.Config.ImageSize, messages, cancellation);
+        TrainingData data = RunData.Open(shared, settings, start.Config.ImageSize, messages, cancellation);
         var log = new Logger(messages);
-        using var trainer = new Trainer(device, settings, data, folder, log);
+        using var trainer = new Trainer(shared, settings, data, folder, log);
         trainer.Load(start.Resumes);
         using RunFolder run = start.Open();
         log.Run = run;
@@ -54,8 +60,8 @@ public static class TrainingRun
         TrainResult result = trainer.Run(start.Resumes, cancellation);
         RunResult.Of(result, settings, data, before + Stopwatch.GetElapsedTime(began).TotalSeconds)
             .Write(RunResult.PathIn(folder));
-        run.WriteReport(RunReport.Of(result, settings, data, notes, RunFolder.ReadMetrics(run.MetricsPath), device,
-            Stopwatch.GetElapsedTime(began)));
+        run.WriteReport(RunReport.Of(result, settings, data, notes, RunFolder.ReadMetrics(run.MetricsPath),
+            shared.Device, Stopwatch.GetElapsedTime(began)));
         return result;
     }
 
@@ -64,7 +70,7 @@ public static class TrainingRun
     /// folder, vocabulary included.
     /// </summary>
     /// <returns>Path of the weights.</returns>
-    /// <inheritdoc cref="Run"/>
+    /// <inheritdoc cref="Run(Device, TrainSettings, string, bool, bool, IProgress{TrainEvent}, CancellationToken)"/>
     public static string Pretrain(Device device, TrainSettings settings, string folder, bool resume, bool overwrite,
         IProgress<TrainEvent> progress, CancellationToken cancellation = default)
     {

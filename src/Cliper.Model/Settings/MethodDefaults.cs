@@ -64,6 +64,19 @@ public static class MethodDefaults
         };
     }
 
+    /// <summary>Whether a setting has a meaning for a method: not where it belongs to a stage that the method lacks, or
+    /// is fixed by it.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="path">The setting's path in config.json.</param>
+    public static bool Takes(TrainingMethod method, string path) =>
+        path is not "method" && !(path is "subclasses" && method == TrainingMethod.M1)
+        && !(path.StartsWith($"{TrainingStage.Stage1.Name()}.", StringComparison.Ordinal) && !HasStage1(method))
+        && !(path.StartsWith($"{TrainingStage.Stage2.Name()}.", StringComparison.Ordinal) && !HasStage2(method));
+
+    private static bool HasStage1(TrainingMethod method) => method.HasDescriptors() || method.HasContext();
+
+    private static bool HasStage2(TrainingMethod method) => method.HasDescriptors() || method.HasHead();
+
     /// <summary>Checks the settings of a method.</summary>
     /// <exception cref="SettingsException">They do not fit it.</exception>
     internal static void Check(TrainSettings settings)
@@ -81,9 +94,9 @@ public static class MethodDefaults
         (TrainingMethod method, string name) = (settings.Method, settings.Method.Name());
         if (method == TrainingMethod.M1 && settings.Subclasses != 1)
             throw new SettingsException($"subclasses is {settings.Subclasses}; the method m1 has 1");
-        if (!method.HasDescriptors() && !method.HasContext() && settings.Stage1.Epochs > 0)
+        if (!HasStage1(method) && settings.Stage1.Epochs > 0)
             throw new SettingsException($"stage1.epochs is {settings.Stage1.Epochs}; the method {name} has no stage 1");
-        if ((method == TrainingMethod.ZeroShot || method.HasContext()) && settings.Stage2.Epochs > 0)
+        if (!HasStage2(method) && settings.Stage2.Epochs > 0)
             throw new SettingsException($"stage2.epochs is {settings.Stage2.Epochs}; the method {name} has no stage 2");
     }
 }

@@ -1,4 +1,5 @@
 using Cliper.Autograd;
+using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 
@@ -14,8 +15,8 @@ internal static class FrozenFeatures
     /// <returns>[B, D], not normalized.</returns>
     public static Tensor Of(Tape tape, CliperModel model, Batch batch)
     {
-        if (batch.Features is { } kept)
-            return tape.Own(Tensor.From(tape.Device, kept, new Shape(batch.Count, model.Clip.Config.EmbedSize)));
+        if (batch.Features is not null)
+            return SplitFeatures.Of(tape, model, batch);
         // The frozen image tower needs no tape: nothing of it is kept.
         using var frozen = new Tape(tape.Device, recording: false);
         return Of(tape, model, batch.TakePixels(frozen), batch.Frames);

@@ -33,17 +33,19 @@ internal static class ModelFacts
     /// <param name="info">Facts so far.</param>
     /// <param name="settings">Settings of the run: whose boxes are measured.</param>
     /// <param name="data">Data of the run.</param>
+    /// <param name="shared">Knows the faces that a run before has found.</param>
     /// <param name="progress">Told what was found.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">The cascade cannot be read.</exception>
     public static CheckpointInfo WithFaces(CheckpointInfo info, TrainSettings settings, TrainingData data,
-        IProgress<TrainEvent> progress, CancellationToken cancellation)
+        SharedWork shared, IProgress<TrainEvent> progress, CancellationToken cancellation)
     {
         if (info.FaceTemplate is not null || data.Alignment == FaceAlignment.WholeImage)
             return info;
         using var detector = new BlazeFace();
-        TrainingFaces faces = TrainingFaces.Find(data.Train.Samples, detector, cancellation,
-            settings.FaceDetector.Length > 0 ? CascadeDetector.Load(settings.FaceDetector) : null);
+        TrainingFaces faces = shared.Once(["faces", settings.FaceDetector, .. SharedWork.PartsOf(data.Train)], () =>
+            TrainingFaces.Find(data.Train.Samples, detector, cancellation,
+                settings.FaceDetector.Length > 0 ? CascadeDetector.Load(settings.FaceDetector) : null));
         progress.Report(new MessageEvent($"{faces}"));
         return info with { FaceTemplate = faces.Template };
     }

@@ -1,3 +1,4 @@
+using Cliper.Model.Checkpoints;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Metrics;
@@ -15,6 +16,14 @@ public sealed partial class Trainer
     private const int MostNamed = 10;
 
     private readonly HashSet<string> _skipped = [];
+    private readonly SharedWork _shared;
+
+    /// <summary>Evaluation of the reported split after the last epoch, where that epoch's model is the run's; else
+    /// null.</summary>
+    private Evaluation? _last;
+
+    /// <summary>Whether this run trains the image tower, now or before.</summary>
+    private bool _towerIsTrained;
 
     /// <summary>Evaluates the end of an epoch, with the averaged weights where there are any, and keeps the model where
     /// it is the best so far and one is selected.</summary>
@@ -28,6 +37,7 @@ public sealed partial class Trainer
             if (stage.Evaluation == StageEvaluation.ZeroShot)
                 return ZeroShot(split, cancellation);
             Evaluation evaluation = Evaluate(split, cancellation);
+            _last = ReferenceEquals(split, _data.Result) && _settings.Select == Selection.Last ? evaluation : null;
             double war = evaluation.Confusion.War ?? 0;
             if (_settings.Select != Selection.Last && war > _state.BestWar)
             {
@@ -57,11 +67,21 @@ public sealed partial class Trainer
 
     private Evaluation Evaluate(DataSplit split, CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
-        Prepare(loader, cancellation);
+        using BatchLoader loader = Measured(split, cancellation);
         Evaluation evaluation = Evaluator.Run(_model, loader, Told($"evaluating {split.Name}"), cancellation);
-        TellSkipped(loader);
+        TellSkipped(loader.SkippedOfAllRanks());
         return evaluation;
+    }
+
+    /// <summary>A split to measure the model on: by kept features while its image tower is as the run has begun with
+    /// it, else by its images, for a tower that a training has changed is met once.</summary>
+    private BatchLoader Measured(DataSplit split, CancellationToken cancellation)
+    {
+        if (!_towerIsTrained)
+            return _data.TestLoader(split, _model.Clip.Vision.Input, _device, FeaturesOf(split, cancellation));
+        BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
+        Prepare(loader, cancellation);
+        return loader;
     }
 
     /// <summary>Fills a cache on disk before its first use, which else would do it in silence.</summary>
@@ -76,10 +96,10 @@ public sealed partial class Trainer
     }
 
     /// <summary>Names the samples that could not be read and have not been named before, and counts all.</summary>
-    private void TellSkipped(BatchLoader loader)
+    private void TellSkipped(IReadOnlyDictionary<string, string> skipped)
     {
         int before = _skipped.Count;
-        foreach ((string name, string reason) in loader.SkippedOfAllRanks())
+        foreach ((string name, string reason) in skipped.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             if (_skipped.Add(name) && _skipped.Count <= MostNamed)
                 _progress.Report(new MessageEvent($"skipped: {reason}", Warning: true));
         if (_skipped.Count > before)
@@ -90,7 +110,7 @@ public sealed partial class Trainer
 
     private Evaluation ZeroShot(DataSplit split, CancellationToken cancellation)
     {
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
+        using BatchLoader loader = Measured(split, cancellation);
         // A CLIP pre-trained here knows the words of its captions and no others.
         IReadOnlyList<string> templates = _settings.Weights.Length > 0 ? PromptTemplates.Faces
             : _settings.CaptionTemplates;
@@ -98,5 +118,15 @@ public sealed partial class Trainer
             [.. _model.Classes.Select(name => (IReadOnlyList<int[]>)[.. templates.Select(template =>
             _tokenizer.Encode(PromptTemplates.Fill(template, name), _model.Clip.Config.ContextLength))])],
             loader, Told($"evaluating {split.Name} zero-shot"), cancellation);
+    }
+
+    private void TakeSelected()
+    {
+        if (_settings.Select == Selection.Last || _state.BestEpoch == 0)
+            return;
+        _model.Dispose();
+        (_model, _) = Checkpoint.Load(_checkpoints.BestPath, _device);
+        _progress.Report(new MessageEvent(
+            $"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
     }
 }

@@ -1,3 +1,4 @@
+using Cliper.Autograd;
 using Cliper.Model.Inference;
 using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
@@ -9,8 +10,6 @@ namespace Cliper.Model.Stages;
 // The work of each method after pre-training.
 public sealed partial class Trainer
 {
-    private FeatureTable? _features;
-
     /// <summary>
     /// Prompts that begin as words or captions of the CLIP are made again after its pre-training. It happens before
     /// the first step of the method, and gives the same numbers each time.
@@ -45,10 +44,8 @@ public sealed partial class Trainer
     private void TellPromptSets(CancellationToken cancellation)
     {
         DataSplit split = _data.Result;
-        using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
-        FeatureTable table = SplitFeatures.Of(_model, loader, Told($"computing the features of {split.Name}"),
-            cancellation);
-        foreach (PromptSetResult pair in PromptSetEvaluator.Run(_model, _tokenizer, split, table, _data.Format))
+        foreach (PromptSetResult pair in PromptSetEvaluator.Run(_model, _tokenizer, split,
+            FeaturesOf(split, cancellation), _data.Format))
             _progress.Report(new MessageEvent($"{pair}"));
     }
 
@@ -68,10 +65,11 @@ public sealed partial class Trainer
         bool trainsTower = _settings.Method == TrainingMethod.FineTune;
         if (!trainsTower && _settings.Probe.Solver == ProbeSolver.Lbfgs)
         {
+            Count(_model.Prompts.Parameters);
             if (_state.Stage is null)
                 return;
             new LinearProbe(_settings, (LinearHead)_model.Prompts, _progress)
-                .Fit(_data.Train, Features(cancellation), cancellation);
+                .Fit(_data.Train, FeaturesOf(_data.Train, cancellation), cancellation);
             Finish();
             return;
         }
@@ -80,6 +78,12 @@ public sealed partial class Trainer
         RunStage(new HeadStage(_model, objective, trainsTower, trainsTower ? _settings.Head.LearningRateFactor : 1,
             cached ? Cached(cancellation) : null), cancellation);
         Finish();
+    }
+
+    private void Count(IEnumerable<(string Name, Tensor Tensor)> trained)
+    {
+        foreach ((string name, Tensor tensor) in trained)
+            _trained[name] = tensor.Shape.Count;
     }
 
     /// <summary>Puts the run at its end.</summary>
@@ -95,18 +99,16 @@ public sealed partial class Trainer
 
     /// <summary>Features of the training split where the settings ask for kept ones.</summary>
     private FeatureTable? Cached(CancellationToken cancellation) =>
-        _settings.Features == FeatureSource.Cached ? Features(cancellation) : null;
+        _settings.Features == FeatureSource.Cached ? FeaturesOf(_data.Train, cancellation) : null;
 
-    /// <summary>Features of the training split by the test transform, computed once.</summary>
-    private FeatureTable Features(CancellationToken cancellation)
+    /// <summary>Features of a split by the test transform, computed once for all that work on the same tower.</summary>
+    private FeatureTable FeaturesOf(DataSplit split, CancellationToken cancellation)
     {
-        if (_features is { } known)
-            return known;
-        DataSplit split = _data.Train;
         using BatchLoader loader = _data.TestLoader(split, _model.Clip.Vision.Input, _device);
         Prepare(loader, cancellation);
-        _features = SplitFeatures.Of(_model, loader, Told($"computing the features of {split.Name}"), cancellation);
-        TellSkipped(loader);
-        return _features;
+        FeatureTable table = _shared.Features(_model, loader, Told($"computing the features of {split.Name}"),
+            cancellation);
+        TellSkipped(table.Skipped);
+        return table;
     }
 }

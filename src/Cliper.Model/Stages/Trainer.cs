@@ -41,9 +41,17 @@ public sealed partial class Trainer : IDisposable
     /// <param name="progress">Receives every step, epoch and message.</param>
     public Trainer(Device device, TrainSettings settings, TrainingData data, string folder,
         IProgress<TrainEvent> progress)
+        : this(new SharedWork(device), settings, data, folder, progress)
+    {
+    }
+
+    /// <summary>A run with what other runs on its device have left; it adds its own.</summary>
+    internal Trainer(SharedWork shared, TrainSettings settings, TrainingData data, string folder,
+        IProgress<TrainEvent> progress)
     {
         settings.Check();
-        (_device, _settings, _data, _progress, _folder) = (device, settings, data, progress, folder);
+        (_shared, _device) = (shared, shared.Device);
+        (_settings, _data, _progress, _folder) = (settings, data, progress, folder);
         _checkpoints = new RunCheckpoints(folder);
         _info = ModelFacts.Of(settings, data);
     }
@@ -78,7 +86,7 @@ public sealed partial class Trainer : IDisposable
             _checkpoints.SaveTokenizer(_tokenizer);
         try
         {
-            _info = ModelFacts.WithFaces(_info, _settings, _data, _progress, cancellation);
+            _info = ModelFacts.WithFaces(_info, _settings, _data, _shared, _progress, cancellation);
             RunStage(new PretrainStage(_model, _tokenizer, _data), cancellation);
             RenewPrompts();
             var objective = StageLoss.For(_settings, _data.Train);
@@ -93,9 +101,10 @@ public sealed partial class Trainer : IDisposable
             {
                 _model.AnswerTemperature = 1;
                 ModelFacts.Calibrate(_model, Evaluate(held, cancellation), _progress);
+                _last = null;
             }
             _checkpoints.SaveModel(_model, _info);
-            Evaluation result = Evaluate(_data.Result, cancellation);
+            Evaluation result = _last ?? Evaluate(_data.Result, cancellation);
             Kept(result, "");
             var trained = new TrainResult(_model, _tokenizer, result, Kept(_state.ZeroShot), Kept(_state.AfterStage1),
                 _state.BestEpoch)
@@ -158,8 +167,10 @@ public sealed partial class Trainer : IDisposable
     private void RunStage(ITrainingStage stage, CancellationToken cancellation)
     {
         if (_settings.Of(stage.Stage).Epochs > 0)
-            foreach ((string name, Tensor tensor) in stage.Trained)
-                _trained[name] = tensor.Shape.Count;
+        {
+            Count(stage.Trained);
+            _towerIsTrained |= stage.TrainsImageTower;
+        }
         // A completed stage is never the current one.
         if (_state.Stage != stage.Stage)
             return;
@@ -195,7 +206,7 @@ public sealed partial class Trainer : IDisposable
         {
             loop.Run(loader, stage.Loss, _progress, ended =>
             {
-                TellSkipped(loader);
+                TellSkipped(loader.SkippedOfAllRanks());
                 EpochEnded(loop, stage, ended, cancellation);
             }, cancellation);
         }
@@ -283,15 +294,5 @@ public sealed partial class Trainer : IDisposable
         _state = _state with { Epoch = epoch, Step = step, Sums = sums, LossScale = loop.Scaler.Current };
         _checkpoints.SaveLast(_model, _info, _state, loop.Optimizer, loop.Average);
         _lastGood = LastGood();
-    }
-
-    private void TakeSelected()
-    {
-        if (_settings.Select == Selection.Last || _state.BestEpoch == 0)
-            return;
-        _model.Dispose();
-        (_model, _) = Checkpoint.Load(_checkpoints.BestPath, _device);
-        _progress.Report(new MessageEvent(
-            $"the model is that of epoch {_state.BestEpoch} of stage 2, the best on {_data.Selection!.Name}"));
     }
 }

@@ -82,7 +82,11 @@ public sealed record TrainingData(DataSplit Train, DataSplit? Validation, DataSp
 
     /// <summary>All samples of a split once, in order, with the test transform.</summary>
     public BatchLoader TestLoader(DataSplit split, ImageInput input, Device device) =>
-        new(split, Options(input, device));
+        TestLoader(split, input, device, features: null);
+
+    /// <summary>All samples of a split once, in order, by features where there are any.</summary>
+    internal BatchLoader TestLoader(DataSplit split, ImageInput input, Device device, FeatureTable? features) =>
+        new(split, Options(input, device)) { Features = features };
 
     private LoaderOptions Options(ImageInput input, Device device) => LoaderOptions.For(input, device) with
     {

@@ -23,7 +23,7 @@ public sealed class CancellationTests : TemporaryFolder
 
     [Test]
     public void TheSearchForCopiesOfARunEnds() => EndsWithTheImagesInHand(token =>
-        RunData.WithoutCopies(Slow("train"), [Slow("test")], drop: true, new Progress<TrainEvent>(), token));
+        RunData.WithoutCopies(Slow("train"), [Slow("test")], drop: true, new Progress<TrainEvent>(), null, token));
 
     [Test]
     public void CachingEndsAndLeavesNoFile()

@@ -17,7 +17,8 @@ public sealed class ImagePrintsTests
         DataSplit train = Split("train", Enumerable.Range(0, 8)), validation = Split("validation", [3, 20]),
             test = Split("test", [5, 21, 22]);
 
-        DataSplit left = RunData.WithoutCopies(train, [validation, test], drop, new Progress<TrainEvent>(), default);
+        DataSplit left = RunData.WithoutCopies(train, [validation, test], drop, new Progress<TrainEvent>(), null,
+            default);
 
         Assert.That(_decoded, Is.EqualTo(8 + 2 + 3));
         Assert.That(left.Samples.Select(sample => sample.Name), Is.EqualTo(drop ? ["0", "1", "2", "4", "6", "7"]

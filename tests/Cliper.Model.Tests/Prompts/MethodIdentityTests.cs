@@ -1,9 +1,12 @@
 using Cliper.Autograd;
+using Cliper.Autograd.Optimizers;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
+using Cliper.Model.Loading;
 using Cliper.Model.Prompts;
 using Cliper.Model.Settings;
+using Cliper.Model.Stages;
 using Cliper.Model.Text;
 using Cliper.Model.Weights;
 
@@ -129,6 +132,43 @@ public sealed class MethodIdentityTests
             float[] gradient = _device.ToFloats(logits.Gradient);
             logits.ClearGradient();
             return gradient;
+        }
+    }
+
+    [Test]
+    public void FineTuning_TowerAtRateZero_IsTheProbeBySgd()
+    {
+        const int Steps = 5;
+        const float Rate = 0.5f;
+        float[][] tuned = Head(trainsTower: true), probed = Head(trainsTower: false);
+
+        // Both towers compute a feature of at most 1 by sums of at most 192 terms, so it is off by less than 192
+        // roundings, and a gradient of the head, at most 2 features, by less than twice that and a few more.
+        double bound = Steps * Rate * 400 * Math.Pow(2, -24);
+        for (int i = 0; i < tuned.Length; i++)
+            Assert.That(tuned[i], Is.EqualTo(probed[i]).Within(bound));
+        Assert.That(tuned[0].Zip(probed[0]).Max(pair => Math.Abs(pair.First)), Is.GreaterThan(0.2), "it has moved");
+
+        float[][] Head(bool trainsTower)
+        {
+            using var model = new CliperModel(Clip(), LinearHead.Random(_device, LinearHead.FineTuneName,
+                Words.Length, 32, normalize: true, seed: 5), Words);
+            var stage = new HeadStage(model, new StageLoss(default, null, null), trainsTower, headFactor: 1, null);
+            model.Train(stage.Trained);
+            using IOptimizer optimizer = StageLoop.OptimizerOf(new StageSettings { Optimizer = OptimizerKind.Sgd },
+                stage.Trained, name => ClipModel.IsVision(name) ? 0 : 1);
+            var random = new Random(7);
+            for (int step = 0; step < Steps; step++)
+            {
+                using var tape = new Tape(_device);
+                Tensor images = tape.Own(Tensor.From(_device, [.. Enumerable.Range(0, Batch * 3 * 16 * 16)
+                    .Select(_ => 2 * random.NextSingle() - 1)], new Shape(Batch, 3, 16, 16)));
+                using var labels = new Batch(step, [0, 1, 2], [0, 1, 2], []);
+                tape.Backward(stage.Loss(tape, stage.Features(tape, images, 1), labels, epoch: 0).Total);
+                optimizer.Step(Rate);
+                optimizer.ClearGradients();
+            }
+            return [.. model.Prompts.Parameters.Select(entry => entry.Tensor.ToArray())];
         }
     }
 
