@@ -17,6 +17,23 @@ internal sealed record DescriptorAnswer(int Index, int Label, int Predicted, int
 {
     /// <summary>Whether the prediction is right.</summary>
     public bool IsRight => Predicted == Label;
+
+    /// <summary>The nearest descriptor of a sample's own class.</summary>
+    /// <param name="index">Index of the sample.</param>
+    /// <param name="label">Its class.</param>
+    /// <param name="prediction">The model's answer.</param>
+    /// <param name="temperature">Divisor of the cosines in the answer's scores.</param>
+    public static DescriptorAnswer Of(int index, int label, Prediction prediction, float temperature)
+    {
+        int descriptors = prediction.Logits.Length / prediction.Probabilities.Length, best = prediction.Nearest[label];
+        ReadOnlySpan<float> own = prediction.Logits.AsSpan(label * descriptors, descriptors);
+        float next = float.NegativeInfinity;
+        for (int m = 0; m < own.Length; m++)
+            if (m != best)
+                next = Math.Max(next, own[m]);
+        return new DescriptorAnswer(index, label, prediction.Class, best, own[best] * temperature,
+            own.Length == 1 ? 0 : (own[best] - next) * temperature);
+    }
 }
 
 /// <summary>All samples of a split by their nearest own descriptors, with their features.</summary>
@@ -58,18 +75,12 @@ internal sealed record DescriptorAnswers(DataSplit Split, FeatureTable Features,
             for (int i = 0; i < some.Length; i++)
                 cosines[some[i]] = logits[(i * width)..((i + 1) * width)];
         }
-        int prompts = model.Prompts.PromptsPerClass;
-        DescriptorAnswer[] answers = [.. there.Select(index => Of(index, own.Samples[index].Label, cosines[index]!,
-            model.Answer(cosines[index]!).Class, prompts) )];
+        DescriptorAnswer[] answers = [.. there.Select(index =>
+            DescriptorAnswer.Of(index, own.Samples[index].Label, model.Answer(cosines[index]!), model.Temperature))];
         foreach (float[]? row in cosines)
             foreach (ref float value in row.AsSpan())
                 value *= model.Temperature;
-        return (new DescriptorAnswers(own, features, cosines,
-            [.. answers.Select(answer => answer with
-            {
-                Cosine = answer.Cosine * model.Temperature,
-                Margin = answer.Margin * model.Temperature,
-            })]), loader.Skipped);
+        return (new DescriptorAnswers(own, features, cosines, answers), loader.Skipped);
     }
 
     /// <summary>Samples of class k whose nearest own descriptor is m, [k][m], right or wrong.</summary>
@@ -80,27 +91,5 @@ internal sealed record DescriptorAnswers(DataSplit Split, FeatureTable Features,
         foreach (DescriptorAnswer answer in Answers)
             counts[answer.Label][answer.Descriptor]++;
         return counts;
-    }
-
-    /// <summary>The sample's nearest descriptor among those of a class.</summary>
-    /// <param name="index">Index of the sample.</param>
-    /// <param name="label">The class.</param>
-    /// <param name="scores">Scores of every descriptor, class by class.</param>
-    /// <param name="predicted">The predicted class.</param>
-    /// <param name="descriptors">Descriptors a class, M.</param>
-    internal static DescriptorAnswer Of(int index, int label, ReadOnlySpan<float> scores, int predicted,
-        int descriptors)
-    {
-        ReadOnlySpan<float> own = scores.Slice(label * descriptors, descriptors);
-        int best = 0;
-        for (int m = 1; m < own.Length; m++)
-            if (own[m] > own[best])
-                best = m;
-        float next = float.NegativeInfinity;
-        for (int m = 0; m < own.Length; m++)
-            if (m != best)
-                next = Math.Max(next, own[m]);
-        return new DescriptorAnswer(index, label, predicted, best, own[best],
-            own.Length == 1 ? 0 : own[best] - next);
     }
 }

@@ -23,6 +23,13 @@ internal static class PaperWords
     /// <summary>Words whose place is not known to us.</summary>
     public static IReadOnlyList<string> Unplaced { get; } = ["!", "ned", "berser", "nugget"];
 
+    /// <summary>The paper's word at a place; null where it is not known to us.</summary>
+    /// <param name="name">The class, by its canonical name.</param>
+    /// <param name="descriptor">The descriptor, from 0.</param>
+    /// <param name="token">The token, from 0.</param>
+    public static string? At(string name, int descriptor, int token) => Placed.FirstOrDefault(word =>
+        word.Class == name && word.Descriptor == descriptor + 1 && word.Token == token + 1)?.Word;
+
     /// <summary>A sentence on the words that are not known to us.</summary>
     public static string Note => $"The paper lists {Count} words. {Placed.Count} of them are known to us with their place; "
         + $"{string.Join(", ", Unplaced.Select(word => $"“{word}”"))} without it; the other "
