@@ -37,23 +37,26 @@ internal sealed class AttentionMaps
 {
     private readonly TracedAttention[] _attentions;
     private readonly float[][] _gradients;
-    private readonly float[] _pixels;
-    private readonly bool _isNhwc;
     private readonly int _samples;
+    private float[] _pixels = [];
+    private bool _isNhwc;
 
-    private AttentionMaps(AttentionTrace trace, int samples)
+    /// <summary>Maps of attentions.</summary>
+    /// <param name="attentions">The attentions, from the first to the last.</param>
+    /// <param name="gradients">The score's gradient by the result of each.</param>
+    /// <param name="samples">Number of images.</param>
+    internal AttentionMaps(IEnumerable<TracedAttention> attentions, IEnumerable<float[]> gradients, int samples)
     {
         _samples = samples;
-        _attentions = [.. trace.Attentions];
-        _gradients = [.. _attentions.Select(attention => AttentionTrace.GradientOf(attention.Probe))];
-        (_pixels, _isNhwc) = (trace.PixelGradient, trace.IsNhwc);
+        _attentions = [.. attentions];
+        _gradients = [.. gradients];
     }
 
     /// <summary>Scores of every prompt, [N, K * M].</summary>
-    public required float[] Logits { get; init; }
+    public float[] Logits { get; private init; } = [];
 
     /// <summary>The class that is explained of each image.</summary>
-    public required IReadOnlyList<int> Chosen { get; init; }
+    public IReadOnlyList<int> Chosen { get; private init; } = [];
 
     /// <summary>Looks at images.</summary>
     /// <param name="model">The model.</param>
@@ -83,7 +86,14 @@ internal sealed class AttentionMaps
             weights.AsSpan(sample * width + chosen[sample] * prompts, prompts).Fill(1f / prompts);
         Tensor weight = tape.Own(Tensor.From(tape.Device, weights, logits.Shape));
         tape.Backward(tape.Sum(tape.Multiply(logits, weight)));
-        return new AttentionMaps(trace, samples) { Logits = scores, Chosen = chosen };
+        return new AttentionMaps(trace.Attentions, trace.Attentions.Select(attention =>
+            AttentionTrace.GradientOf(attention.Probe)), samples)
+        {
+            Logits = scores,
+            Chosen = chosen,
+            _pixels = trace.PixelGradient,
+            _isNhwc = trace.IsNhwc,
+        };
     }
 
     /// <summary>The map of an image.</summary>

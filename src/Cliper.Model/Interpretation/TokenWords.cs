@@ -59,9 +59,16 @@ internal sealed record TokenWords(int Class, int Descriptor, int Token, IReadOnl
     /// <summary>A token as a reader sees it; a dot at the end marks one that a word goes on after, such as
     /// "berser·".</summary>
     /// <param name="token">The token as the vocabulary's file writes it.</param>
-    public static string TextOf(string token) => BpeVocabulary.ToText(token)
-        + (token.EndsWith(BpeVocabulary.EndOfWord, StringComparison.Ordinal)
-            || token is BpeVocabulary.Start or BpeVocabulary.End ? "" : "·");
+    public static string TextOf(string token)
+    {
+        bool ends = token.EndsWith(BpeVocabulary.EndOfWord, StringComparison.Ordinal)
+            || token is BpeVocabulary.Start or BpeVocabulary.End;
+        string text = BpeVocabulary.ToText(token);
+        // A part of a character is no text: it is shown as the vocabulary's file writes it.
+        if (text.Any(sign => sign == '\uFFFD' || char.IsControl(sign)))
+            text = $"bytes {token.Replace(BpeVocabulary.EndOfWord, "", StringComparison.Ordinal)}";
+        return ends ? text : text + "·";
+    }
 
     /// <summary>Whether a token is a whole word of three letters or more.</summary>
     /// <param name="token">The token as the vocabulary's file writes it.</param>

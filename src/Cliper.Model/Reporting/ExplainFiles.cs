@@ -40,7 +40,7 @@ internal static class ExplainFiles
         }
         foreach (ExplainedImage image in report.Images)
             Image($"{image.Name}.png", image.Image);
-        if (report.Images.Count > 0)
+        if (report.Images.Any(image => image.Maps.Count > 0))
             Table("maps.csv", MapLines(report));
         foreach (ExplainedClip clip in report.Clips)
             Drawing($"{clip.Name}-intensity", clip.Draw(report.Classes, report.PerClass));

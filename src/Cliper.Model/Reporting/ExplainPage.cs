@@ -107,7 +107,7 @@ internal static class ExplainPage
         int count = report.Classes.Count * report.PerClass;
         return Html.Of($"""
             <section><h2>Descriptors beside each other</h2>
-            <p class="hint">Cosines between the features of all descriptors, from −1 or less than all (pale) to 1
+            <p class="hint">Cosines between the features of all descriptors, from the least of them (pale) to 1
             (full).</p>
             <div class="scroll"><table class="heat"><tbody>{Enumerable.Range(0, count).Select(row => Html.Of(
                 $"""<tr><th scope="row">{NameOf(report, row)}</th>{Enumerable.Range(0, count).Select(column => Cell(report, row, column, count))}</tr>"""))}</tbody></table></div></section>

@@ -87,12 +87,11 @@ internal sealed class Figure(int width, int height)
         }, color));
     }
 
-    /// <summary>Draws a square on its corner with a text beside it.</summary>
+    /// <summary>Draws a square on its corner.</summary>
     /// <param name="at">Its center.</param>
     /// <param name="radius">Half its diagonal.</param>
     /// <param name="color">0xRRGGBB.</param>
-    /// <param name="text">The text.</param>
-    public void Diamond((double X, double Y) at, double radius, int color, string text)
+    public void Diamond((double X, double Y) at, double radius, int color)
     {
         Append($"<path class=\"edge\" stroke-width=\"1.5\" fill=\"#{color:x6}\" d=\"M{at.X - radius:0.#} {at.Y:0.#} ");
         Append($"L{at.X:0.#} {at.Y - radius:0.#} L{at.X + radius:0.#} {at.Y:0.#} ");
@@ -101,8 +100,6 @@ internal sealed class Figure(int width, int height)
             Math.Clamp((radius + 1.5 - Math.Abs(x) - Math.Abs(y)) * Scale, 0, 1), White));
         _marks.Add(image => Paint(image, at, radius + 1, (x, y) =>
             Math.Clamp((radius - Math.Abs(x) - Math.Abs(y)) * Scale + 0.5, 0, 1), color));
-        if (text.Length > 0)
-            Text((at.X + radius + 3, at.Y + 4), text);
     }
 
     /// <summary>Fills a rectangle.</summary>

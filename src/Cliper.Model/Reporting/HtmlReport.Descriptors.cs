@@ -22,7 +22,7 @@ internal static partial class HtmlReport
             <p class="hint">Each class has several descriptors. A bar shows for how many samples of the class, predicted
             rightly or wrongly, a descriptor is the nearest of the class. Below it are the tokens of the vocabulary that
             lie nearest to its learned tokens, by Euclidean distance (a dot marks one that a word goes on after), and the
-            whole words among them. Last come the samples for which it is nearest by the largest margin; one with a mark
+            nearest whole word of each. Last come the samples for which it is nearest by the largest margin; one with a mark
             was taken for another class. <code>cliper-gpu explain</code> shows more of them, and what else there is.</p>
             {descriptors.GroupBy(descriptor => descriptor.Class).Select(group => Html.Of($"""
             <h3>{group.Key}</h3><div class="descriptors">{group.Select(descriptor =>
@@ -47,9 +47,9 @@ internal static partial class HtmlReport
     }
 
     private static Html Token(TokenWords token) => Html.Of(
-        $"""<li>{Words(token.Tokens)}<br><small>words:</small> {Words(token.Words)}</li>""");
+        $"""<li>{Words(token.Tokens, MostWords)}<div><small>word:</small> {Words(token.Words, 1)}</div></li>""");
 
-    private static Html Words(IReadOnlyList<NearestWord> words) => Html.Join(words.Take(MostWords).Select(
+    private static Html Words(IReadOnlyList<NearestWord> words, int most) => Html.Join(words.Take(most).Select(
         (word, place) => Html.Of(
             $"""<span class="{(place == 0 ? "first" : "other")}">{word.Word}<small>{word.Distance:0.00}</small></span>""")));
 

@@ -11,8 +11,10 @@ internal sealed record MapPanel(string Caption, ImageMap? Map);
 /// <summary>Maps laid over an image in the colors of fire: dark for little, bright for much.</summary>
 internal static class MapOverlay
 {
-    private const int Side = 240, Gap = 12, Header = 22, BarWidth = 14, BarText = 34, White = 0xFFFFFF, Black = 0x222222;
-    private const double Strength = 0.62;
+    private const int Side = 288, Gap = 12, Header = 22, BarWidth = 14, BarText = 34, White = 0xFFFFFF, Black = 0x222222;
+
+    // Little is laid on thinly, so that the face stays to be seen.
+    private const double LeastStrength = 0.3, MostStrength = 0.75;
 
     // Even steps of lightness from black over purple and orange to pale yellow.
     private static readonly (double R, double G, double B)[] Colors =
@@ -89,7 +91,8 @@ internal static class MapOverlay
                 {
                     double seen = Between(image.Pixels, image.Width, 3, channel, x, y);
                     double over = channel == 0 ? color.R : channel == 1 ? color.G : color.B;
-                    pixel[channel] = (byte)Math.Round(map is null ? seen : seen + Strength * (over - seen));
+                    pixel[channel] = (byte)Math.Round(map is null ? seen : seen
+                        + (LeastStrength + (MostStrength - LeastStrength) * value) * (over - seen));
                 }
             }
     }

@@ -117,9 +117,8 @@ internal sealed class PictureExplanation
             int number = face;
             yield return new ExplainedImage(
                 face == 0 ? $"{name}-maps" : string.Create(CultureInfo.InvariantCulture, $"{name}-face{face + 1}-maps"),
-                caption, MapOverlay.Draw([Seen(pixels)], [[new MapPanel(Describe(answer), null), .. Panels(maps)]]),
-                [.. _methods.Select(method => new NamedMap(picture.File, number, null, Classes[maps.Chosen[0]],
-                    WordOf(method), maps.Of(method, 0)))]);
+                caption, MapOverlay.Draw([Seen(pixels)], [[new MapPanel(Short(answer), null), .. Panels(maps)]]),
+                [.. Tables(maps, picture.File, number, time: null)]);
         }
     }
 
@@ -140,12 +139,16 @@ internal sealed class PictureExplanation
                 _cancellation);
             seen.Add(Seen(pixels));
             string at = string.Create(CultureInfo.InvariantCulture, $"{time:0.##}{(unit.Length > 0 ? $" {unit}" : "")}");
-            panels.Add([new MapPanel($"{at}: {Describe(_predictor.Model.Answer(maps.Logits))}", null), .. Panels(maps)]);
-            named.AddRange(_methods.Select(method => new NamedMap(file, 0, time, className, WordOf(method),
-                maps.Of(method, 0))));
+            panels.Add([new MapPanel($"{at}: {Short(_predictor.Model.Answer(maps.Logits))}", null), .. Panels(maps)]);
+            named.AddRange(Tables(maps, file, 0, time));
         }
         return new ExplainedImage($"{name}-maps", $"{file}: {className} over time", MapOverlay.Draw(seen, panels), named);
     }
+
+    /// <summary>The maps that a table holds; one with a value a pixel is drawn alone.</summary>
+    private IEnumerable<NamedMap> Tables(AttentionMaps maps, string file, int face, double? time) => _methods
+        .Where(method => method != MapMethod.Gradient).Select(method => new NamedMap(file, face, time,
+            Classes[maps.Chosen[0]], WordOf(method), maps.Of(method, 0)));
 
     private IEnumerable<MapPanel> Panels(AttentionMaps maps) => _methods.Select(method => new MapPanel(
         method == MapMethod.Rollout ? WordOf(method) : $"{WordOf(method)} {Classes[maps.Chosen[0]]}",
@@ -217,8 +220,10 @@ internal sealed class PictureExplanation
         return MapOverlay.Seen(pixels, input.ImageSize, input.Mean.ToArray(), input.Std.ToArray());
     }
 
-    private string Describe(Prediction answer) => string.Create(CultureInfo.InvariantCulture,
-        $"{Classes[answer.Class]} {100 * answer.Probabilities[answer.Class]:0} %")
+    private string Short(Prediction answer) => string.Create(CultureInfo.InvariantCulture,
+        $"{Classes[answer.Class]} {100 * answer.Probabilities[answer.Class]:0} %");
+
+    private string Describe(Prediction answer) => Short(answer)
         + (PerClass > 1 ? string.Create(CultureInfo.InvariantCulture, $", descriptor {answer.Subclass + 1}") : "");
 
     private string NameOf(string file)
