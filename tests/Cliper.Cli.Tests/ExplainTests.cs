@@ -71,6 +71,24 @@ public sealed class ExplainTests
     }
 
     [Test]
+    public void TheKernelsOfACard_DrawTheSameMaps()
+    {
+        string picture = In("data", "test", "sad", "1.png"), maps = "rollout,relevance";
+        ProgramRun host = Explain(picture, "--map", maps, "--out", In("host")), card = ProgramRun.InProcess("explain",
+            "--model", Run, picture, "--faces", "none", "--map", maps, "--device", "emulated", "--out", In("card"));
+
+        Assert.That(host.ExitCode, Is.Zero, host.Error);
+        Assert.That(card.ExitCode, Is.Zero, card.Error);
+        double[] expected = Values(In("host")), found = Values(In("card"));
+        // Activations and gradients of the card have 11 bits; some ten roundings follow one another.
+        Assert.That(found, Is.EqualTo(expected).Within(0.02 * expected.Max()));
+        Assert.That(expected, Has.Some.GreaterThan(0));
+
+        static double[] Values(string folder) => [.. Lines(folder, "maps.csv").Skip(1).Select(line =>
+            double.Parse(line.Split(',')[^1], System.Globalization.CultureInfo.InvariantCulture))];
+    }
+
+    [Test]
     public void AClipIsFollowedOverTime()
     {
         ProgramRun run = Explain(In("data", "test", "sad"), "--clips", "--out", In("clip"));
@@ -101,6 +119,24 @@ public sealed class ExplainTests
             StringComparison.Ordinal)).Sum(line => int.Parse(line.Split(',')[4])), Is.EqualTo(6));
         Assert.That(Lines(In("drawn"), "tsne.csv").Count(line => line.StartsWith("sample", StringComparison.Ordinal)),
             Is.LessThanOrEqualTo(10));
+    }
+
+    [TestCase("cocoop"), TestCase("linear-probe")]
+    public void AMethodWithoutDescriptors_IsExplainedWithoutWords(string method)
+    {
+        string run = In(method), picture = In("data", "test", "happy", "0.png");
+        ProgramRun trained = ProgramRun.InProcess(["train", "--method", method, "--out", run, "--pretrain-epochs", "1",
+            "--device", "cpu", .. RunTests.TinyOn(In("data"))[..^4]]);
+        Assert.That(trained.ExitCode, Is.Zero, trained.Error);
+
+        ProgramRun explained = ProgramRun.InProcess("explain", "--model", run, "--data", In("data"), picture, "--faces",
+            "none", "--map", "relevance", "--device", "cpu", "--threads", "1", "--json");
+
+        Assert.That(explained.ExitCode, Is.Zero, explained.Error);
+        string[] files = [.. explained.Json.GetProperty("files").EnumerateArray().Select(file => file.GetString()!)];
+        Assert.That(files, Does.Contain("gallery.csv").And.Contain("0-maps.png").And.Not.Contain("words.csv"));
+        Assert.That(File.ReadAllText(Path.Combine(run, "explain", "report.html")),
+            Does.Contain("learns no descriptors"));
     }
 
     [TestCase(2, "there is no map 'rolout'; there are rollout, relevance, last-layer, gradient; did you mean "

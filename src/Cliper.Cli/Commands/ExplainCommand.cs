@@ -4,6 +4,7 @@ using Cliper.Model;
 using Cliper.Model.Faces;
 using Cliper.Model.Inference;
 using Cliper.Model.IO;
+using Cliper.Model.Reporting;
 using Cliper.Model.Runs;
 using Cliper.Model.Samples;
 using Cliper.Model.Settings;
@@ -74,7 +75,8 @@ internal sealed class ExplainCommand : CliCommand
 
     private readonly Option<string?> _out = new("--out")
     {
-        Description = $"Folder for report.html, tables and drawings; without it {UsualFolder}, of a run RUN/{UsualFolder}.",
+        Description =
+            $"Folder for report.html, tables and drawings; without it {UsualFolder}, of a run RUN/{UsualFolder}.",
         HelpName = "DIR",
     };
 
@@ -109,11 +111,39 @@ internal sealed class ExplainCommand : CliCommand
         using BlazeFace? ended = network;
         ExplanationResult result = Explanation.Run(predictor,
             WithData(WithPaths(RequestOf(parsed, model, folder, crop), parsed, paths), parsed, model), Cancellation);
+        Write(result, model, folder);
+        SkippedPictures.Say(Terminal, result.Skipped);
+        bool isRead = result.Lines.Count > 0 || result.Skipped.Count == 0
+            || result.Skipped.Values.Contains(PredictionDocument.NoFace);
+        return isRead ? ExitCode.Done : ExitCode.Input;
+    }
+
+    private void Write(ExplanationResult result, ModelRequest model, string folder)
+    {
+        if (Terminal.Json)
+        {
+            Terminal.WriteJson(json =>
+            {
+                json.WriteStartObject();
+                json.WriteString("model", model.Name);
+                json.WriteString("out", folder);
+                json.WriteStartArray("files");
+                foreach (string file in result.Files)
+                    json.WriteStringValue(file);
+                json.WriteEndArray();
+                json.WriteStartArray("findings");
+                foreach (string line in result.Lines)
+                    json.WriteStringValue(line);
+                json.WriteEndArray();
+                json.WriteNumber("skipped", result.Skipped.Count);
+                SkippedPictures.Write(json, result.Skipped);
+                json.WriteEndObject();
+            });
+            return;
+        }
         foreach (string line in result.Lines)
             Terminal.Out.WriteLine(line);
         Terminal.Out.WriteLine($"{Path.Combine(folder, result.Files[0])} and {result.Files.Count - 1} more files");
-        SkippedPictures.Say(Terminal, result.Skipped);
-        return paths.Length > 0 && result.Skipped.Count > 0 && result.Lines.Count == 0 ? ExitCode.Input : ExitCode.Done;
     }
 
     private ExplanationRequest RequestOf(ParseResult parsed, ModelRequest model, string folder, FaceCrop crop)

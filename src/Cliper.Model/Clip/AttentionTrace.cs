@@ -1,4 +1,7 @@
+using System.Numerics.Tensors;
 using Cliper.Autograd;
+using Cliper.Kernels.Memory;
+using Tensor = Cliper.Autograd.Tensor;
 
 namespace Cliper.Model.Clip;
 
@@ -7,7 +10,7 @@ internal interface ITracedTower
 {
     /// <summary>Computes the features of images as <see cref="IImageTower.Forward"/> does, to rounding.</summary>
     /// <param name="tape">A recording tape.</param>
-    /// <param name="images">Normalized pixels, [N, 3, size, size]; no parameter.</param>
+    /// <param name="images">Input of <see cref="IImageTower.Forward"/>; no parameter, and no view.</param>
     /// <param name="trace">Keeps what every attention worked with.</param>
     /// <returns>[N, D], projected and not normalized.</returns>
     Tensor Forward(Tape tape, Tensor images, AttentionTrace trace);
@@ -33,22 +36,59 @@ internal sealed record TracedAttention(float[] Queries, float[] Keys, float[] Va
 /// </summary>
 internal sealed class AttentionTrace
 {
+    private const float HalfScale = 1024;
+
     private readonly List<TracedAttention> _attentions = [];
+    private float _scale = 1;
+    private bool _isNhwc;
     private Tensor? _pixels;
 
     /// <summary>The attentions, from the first to the last.</summary>
     public IReadOnlyList<TracedAttention> Attentions => _attentions;
 
-    /// <summary>Gradient of the score by the pixels, [N, 3, size, size] or, with <see cref="IsNhwc"/>, [N, size, size,
-    /// 3]; zeros without a backward pass.</summary>
-    public float[] PixelGradient => GradientOf(_pixels ?? throw new InvalidOperationException("no image was traced"));
+    /// <summary>Gradient of the score by the pixels, [N, 3, size, size]; zeros without a backward pass.</summary>
+    /// <param name="size">Side of the images.</param>
+    public float[] PixelGradient(int size)
+    {
+        Tensor pixels = _pixels ?? throw new InvalidOperationException("no image was traced");
+        float[] gradient = GradientOf(pixels);
+        if (pixels.Shape.Rank == 4 && !_isNhwc)
+            return gradient;
+        // Pixels whose channels lie together are patches of one pixel.
+        int patch = _isNhwc ? 1 : (int)Math.Round(Math.Sqrt(pixels.Shape.Width / 3)), columns = size / patch,
+            plane = size * size;
+        var planes = new float[gradient.Length];
+        for (int at = 0; at < planes.Length; at++)
+        {
+            (int image, int channel) = (at / (3 * plane), at / plane % 3);
+            (int y, int x) = (at % plane / size, at % size);
+            planes[at] = gradient[3 * image * plane + (y / patch * columns + x / patch) * 3 * patch * patch
+                + (channel * patch + y % patch) * patch + x % patch];
+        }
+        return planes;
+    }
 
-    /// <summary>Whether the channels of a pixel lie together.</summary>
-    public bool IsNhwc { get; private set; }
+    /// <summary>Gradient of the score by the result of each attention.</summary>
+    public IEnumerable<float[]> Gradients => _attentions.Select(attention => GradientOf(attention.Probe));
 
-    /// <summary>The gradient that a tensor has got; zeros where none came.</summary>
-    public static float[] GradientOf(Tensor tensor) =>
-        tensor.HasGradient ? tensor.Device.ToFloats(tensor.Gradient) : new float[tensor.Shape.Count];
+    /// <summary>Plays a score back.</summary>
+    /// <param name="tape">The step.</param>
+    /// <param name="score">The score, one number.</param>
+    public void Backward(Tape tape, Tensor score)
+    {
+        // 16-bit gradients of a probability's size would underflow; a power of two changes no other digit.
+        _scale = tape.Device.Activations == ElementType.Float32 ? 1 : HalfScale;
+        tape.Backward(score, _scale);
+    }
+
+    private float[] GradientOf(Tensor tensor)
+    {
+        if (!tensor.HasGradient)
+            return new float[tensor.Shape.Count];
+        float[] gradient = tensor.Device.ToFloats(tensor.Gradient);
+        TensorPrimitives.Divide(gradient, _scale, gradient);
+        return gradient;
+    }
 
     /// <summary>Watches images that a tower takes as they are.</summary>
     /// <param name="images">The images, from now on with a gradient.</param>
@@ -61,7 +101,7 @@ internal sealed class AttentionTrace
     /// <summary>Watches a feature map of pixels, NHWC.</summary>
     internal Tensor Watch(Tape tape, Tensor pixels)
     {
-        IsNhwc = true;
+        _isNhwc = true;
         return tape.Add(pixels, _pixels = Zeros(tape, pixels));
     }
 

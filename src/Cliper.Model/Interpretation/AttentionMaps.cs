@@ -39,7 +39,6 @@ internal sealed class AttentionMaps
     private readonly float[][] _gradients;
     private readonly int _samples;
     private float[] _pixels = [];
-    private bool _isNhwc;
 
     /// <summary>Maps of attentions.</summary>
     /// <param name="attentions">The attentions, from the first to the last.</param>
@@ -61,20 +60,19 @@ internal sealed class AttentionMaps
     /// <summary>Looks at images.</summary>
     /// <param name="model">The model.</param>
     /// <param name="classFeatures">Class features that serve every image; null where there are none.</param>
-    /// <param name="pixels">Normalized pixels, [N, 3, size, size].</param>
+    /// <param name="images">Input of <see cref="IImageTower.Forward"/>, which gets a gradient.</param>
     /// <param name="label">The class to explain; null for the predicted one of each image.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InputException">The image tower has no attention.</exception>
-    public static AttentionMaps Of(CliperModel model, Tensor? classFeatures, ReadOnlySpan<float> pixels, int? label,
+    public static AttentionMaps Of(CliperModel model, Tensor? classFeatures, Tensor images, int? label,
         CancellationToken cancellation = default)
     {
         if (model.Clip.Vision is not ITracedTower tower)
             throw new InputException($"a {model.Clip.Vision.GetType().Name} has no attention that a map could show; "
                 + "maps are for vision transformers, and for ResNets with attention pooling");
-        int side = model.Clip.Vision.Input.ImageSize, samples = pixels.Length / (3 * side * side);
+        int side = model.Clip.Vision.Input.ImageSize, samples = images.Shape[0];
         using var tape = new Tape(model.Clip.Device) { Cancellation = cancellation };
         var trace = new AttentionTrace();
-        Tensor images = tape.Own(Tensor.From(tape.Device, pixels, new Shape(samples, 3, side, side)));
         Tensor logits = model.Logits(tape, tower.Forward(tape, images, trace), classFeatures);
         float[] scores = logits.ToArray();
         int width = logits.Shape[1], prompts = model.Prompts.PromptsPerClass;
@@ -85,14 +83,12 @@ internal sealed class AttentionMaps
         for (int sample = 0; sample < samples; sample++)
             weights.AsSpan(sample * width + chosen[sample] * prompts, prompts).Fill(1f / prompts);
         Tensor weight = tape.Own(Tensor.From(tape.Device, weights, logits.Shape));
-        tape.Backward(tape.Sum(tape.Multiply(logits, weight)));
-        return new AttentionMaps(trace.Attentions, trace.Attentions.Select(attention =>
-            AttentionTrace.GradientOf(attention.Probe)), samples)
+        trace.Backward(tape, tape.Sum(tape.Multiply(logits, weight)));
+        return new AttentionMaps(trace.Attentions, trace.Gradients, samples)
         {
             Logits = scores,
             Chosen = chosen,
-            _pixels = trace.PixelGradient,
-            _isNhwc = trace.IsNhwc,
+            _pixels = trace.PixelGradient(side),
         };
     }
 
@@ -194,8 +190,7 @@ internal sealed class AttentionMaps
         var values = new float[plane];
         for (int pixel = 0; pixel < plane; pixel++)
             for (int channel = 0; channel < 3; channel++)
-                values[pixel] = Math.Max(values[pixel], Math.Abs(_pixels[3 * sample * plane
-                    + (_isNhwc ? 3 * pixel + channel : channel * plane + pixel)]));
+                values[pixel] = Math.Max(values[pixel], Math.Abs(_pixels[(3 * sample + channel) * plane + pixel]));
         return new ImageMap((int)Math.Round(Math.Sqrt(plane)), values);
     }
 

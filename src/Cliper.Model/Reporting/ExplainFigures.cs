@@ -26,7 +26,7 @@ internal static class ExplainFigures
         var labels = new List<((double X, double Y) At, int Label, string Text)>();
         foreach (PlanePoint point in plane.Points.OrderBy(point => point.Name is null))
         {
-            (double X, double Y) at = (Margin + Part(point.X, left, right) * (Width - Legend - 2 * Margin),
+            (double X, double Y) at = (Margin + Part(point.X, left, right) * (Width - Legend - 2 * TextRoom - 2 * Margin),
                 PlaneHeight - Margin - Part(point.Y, low, high) * (PlaneHeight - 2 * Margin));
             int color = TimelinePlot.ColorOf(point.Label);
             string number = (point.Descriptor + 1).ToString(CultureInfo.InvariantCulture);

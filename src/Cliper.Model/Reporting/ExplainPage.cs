@@ -86,7 +86,8 @@ internal static class ExplainPage
         <section><h2>What the descriptors tell</h2>
         <p class="hint">Mutual information of the nearest own descriptor and a trait that is known of every sample, in
         bits, within the class. Finite samples have some by chance: beside it stand the mean and the 95th percentile of
-        {report.Shuffles:#,0} shuffles of the trait, and the share of them that are below the measured value.</p>
+        {report.Shuffles:#,0} shuffles of the trait, and the share of them that are below the measured value. Where a class uses one descriptor, nothing
+        can be told.</p>
         <div class="scroll"><table class="classes"><thead><tr>{TraitColumns.Select(name => Html.Of($"""<th scope="col">{name}</th>"""))}</tr></thead>
         <tbody>{report.Traits.Select(trait => Html.Of(
             $"""<tr><th scope="row">{trait.Trait.Name}</th><td>{trait.Class ?? "all"}</td><td>{trait.Samples:#,0}</td><td>{trait.Information.Bits:0.0000}</td><td>{trait.Information.Entropy:0.000}</td><td>{trait.Information.Shuffled:0.0000}</td><td>{trait.Information.Limit:0.0000}</td><td>{100 * trait.Information.Percentile:0.0} %</td></tr>"""))}</tbody></table></div></section>
@@ -130,7 +131,7 @@ internal static class ExplainPage
     private static Html Words(ExplainReport report) => report.Words.Count == 0 ? Html.Empty : Html.Of($"""
         <section><h2>Nearest words</h2>
         <p class="hint">The paper's Table VI: the tokens of the vocabulary whose embeddings are nearest to each learned
-        token (m, l), by Euclidean distance; below them the nearest whole words. A dot marks a token that a word goes on
+        token (m, l), by Euclidean distance; beside them the nearest whole words. A dot marks a token that a word goes on
         after. The control is the distance of the nearest token to a random vector of the same length: where a learned
         token is no nearer, its words mean nothing. Words near a learned token are not its meaning.</p>
         <div class="scroll"><table class="words"><thead><tr><th>class</th><th>(m, l)</th><th>nearest tokens</th><th>whole

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cliper.Autograd;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Clip;
 using Cliper.Model.Faces;
@@ -22,6 +23,7 @@ internal sealed class PictureExplanation
     private readonly Dictionary<string, string> _skipped;
     private readonly CancellationToken _cancellation;
     private readonly PixelPipeline _pipeline;
+    private readonly FrameEncoder _encoder;
     private readonly MapMethod[] _methods;
     private readonly int? _label;
     private readonly HashSet<string> _names = new(StringComparer.OrdinalIgnoreCase);
@@ -39,6 +41,7 @@ internal sealed class PictureExplanation
         ImageInput input = predictor.Model.Clip.Vision.Input;
         _pipeline = new PixelPipeline(input.ImageSize, Augmentation.None,
             Normalize.Table(input.Mean.ToArray(), input.Std.ToArray()));
+        _encoder = new FrameEncoder(predictor.Model, predictor.ClassFeatures, flip: false);
         _methods = [.. request.Maps.Select(MethodOf)];
         _label = request.Class is null ? null : LabelOf(request.Class);
     }
@@ -106,9 +109,7 @@ internal sealed class PictureExplanation
         string name = NameOf(picture.File);
         for (int face = 0; face < picture.Images.Count; face++)
         {
-            float[] pixels = Render(picture.Images[face]);
-            AttentionMaps maps = AttentionMaps.Of(_predictor.Model, _predictor.ClassFeatures, pixels, _label,
-                _cancellation);
+            AttentionMaps maps = MapsOf(picture.Images[face], _label);
             Prediction answer = _predictor.Model.Answer(maps.Logits);
             string of = picture.Images.Count == 1 ? "" : string.Create(CultureInfo.InvariantCulture,
                 $", face {face + 1}");
@@ -117,7 +118,7 @@ internal sealed class PictureExplanation
             int number = face;
             yield return new ExplainedImage(
                 face == 0 ? $"{name}-maps" : string.Create(CultureInfo.InvariantCulture, $"{name}-face{face + 1}-maps"),
-                caption, MapOverlay.Draw([Seen(pixels)], [[new MapPanel(Short(answer), null), .. Panels(maps)]]),
+                caption, MapOverlay.Draw([Seen(picture.Images[face])], [[new MapPanel(Short(answer), null), .. Panels(maps)]]),
                 [.. Tables(maps, picture.File, number, time: null)]);
         }
     }
@@ -134,10 +135,8 @@ internal sealed class PictureExplanation
         List<NamedMap> named = [];
         foreach ((double time, StoredImage image) in shown)
         {
-            float[] pixels = Render(image);
-            AttentionMaps maps = AttentionMaps.Of(_predictor.Model, _predictor.ClassFeatures, pixels, label,
-                _cancellation);
-            seen.Add(Seen(pixels));
+            AttentionMaps maps = MapsOf(image, label);
+            seen.Add(Seen(image));
             string at = string.Create(CultureInfo.InvariantCulture, $"{time:0.##}{(unit.Length > 0 ? $" {unit}" : "")}");
             panels.Add([new MapPanel($"{at}: {Short(_predictor.Model.Answer(maps.Logits))}", null), .. Panels(maps)]);
             named.AddRange(Tables(maps, file, 0, time));
@@ -207,15 +206,17 @@ internal sealed class PictureExplanation
         _request.Say?.Invoke($"warning: {text}");
     }
 
-    private float[] Render(StoredImage image)
+    private AttentionMaps MapsOf(StoredImage image, int? label)
+    {
+        using Tensor images = _encoder.Images([image]);
+        return AttentionMaps.Of(_predictor.Model, _predictor.ClassFeatures, images, label, _cancellation);
+    }
+
+    /// <summary>The image as the model sees it.</summary>
+    private RgbImage Seen(StoredImage image)
     {
         var pixels = new float[3 * _pipeline.Size * _pipeline.Size];
         _pipeline.Render(image, _pipeline.Draw(image, default), pixels);
-        return pixels;
-    }
-
-    private RgbImage Seen(float[] pixels)
-    {
         ImageInput input = _predictor.Model.Clip.Vision.Input;
         return MapOverlay.Seen(pixels, input.ImageSize, input.Mean.ToArray(), input.Std.ToArray());
     }

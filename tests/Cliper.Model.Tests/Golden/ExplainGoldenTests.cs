@@ -28,8 +28,8 @@ public sealed class ExplainGoldenTests : MethodGoldenTests
             Tensor.From(Device, rows, classes.Shape), Tensor.From(Device, new float[classes.Shape[0]],
             new Shape(classes.Shape[0])), normalize: true));
         using var tape = new Tape(Device, recording: false);
-        AttentionMaps maps = AttentionMaps.Of(model, model.ClassFeatures(tape), golden.ReadFloats("images"),
-            label: null);
+        using Tensor images = Read(golden, "images");
+        AttentionMaps maps = AttentionMaps.Of(model, model.ClassFeatures(tape), images, label: null);
         int[] samples = [.. Enumerable.Range(0, maps.Chosen.Count)];
 
         AssertAgrees(golden, "logits", maps.Logits, "logits");

@@ -53,7 +53,7 @@ public sealed class AttentionMapsTests
         Tensor images = tape.Own(Tensor.From(device, pixels, new Shape(2, 3, config.ImageSize, config.ImageSize)));
         float[] before = model.ImageLogits(tape, images, 1, model.ClassFeatures(tape)).ToArray();
 
-        AttentionMaps maps = AttentionMaps.Of(model, model.ClassFeatures(tape), pixels, label: null);
+        AttentionMaps maps = AttentionMaps.Of(model, model.ClassFeatures(tape), images, label: null);
         float[] after = model.ImageLogits(tape, images, 1, model.ClassFeatures(tape)).ToArray();
 
         Assert.That(after, Is.EqualTo(before), "the answers stay the same bits");
@@ -88,7 +88,8 @@ public sealed class AttentionMapsTests
         double slope = (Score(0.1) - Score(-0.1)) / 0.2;
 
         Assert.That(slope, Is.EqualTo(norm).Within(0.02 * norm));
-        Assert.That(AttentionMaps.Of(model, classes, pixels, label: 1).Of(MapMethod.Gradient, 0).Values,
+        using Tensor explained = Tensor.From(device, pixels, new Shape(1, 3, side, side));
+        Assert.That(AttentionMaps.Of(model, classes, explained, label: 1).Of(MapMethod.Gradient, 0).Values,
             Is.EqualTo(Enumerable.Range(0, plane).Select(at => Enumerable.Range(0, 3).Max(channel =>
                 Math.Abs(gradient[channel * plane + at])))));
 
@@ -110,10 +111,35 @@ public sealed class AttentionMapsTests
         Tensor images = tape.Own(Tensor.From(tape.Device, pixels, new Shape(1, 3, side, side)));
         Tensor logits = model.Logits(tape, ((ITracedTower)model.Clip.Vision).Forward(tape, images, trace), classes);
         Tensor weight = tape.Own(Tensor.From(tape.Device, (float[])[0, 0, 0.5f, 0.5f, 0, 0], logits.Shape));
-        tape.Backward(tape.Sum(tape.Multiply(logits, weight)));
-        float[] found = trace.PixelGradient;
-        return trace.IsNhwc ? [.. Enumerable.Range(0, found.Length).Select(at =>
-            found[at % (side * side) * 3 + at / (side * side)])] : found;
+        trace.Backward(tape, tape.Sum(tape.Multiply(logits, weight)));
+        return trace.PixelGradient(side);
+    }
+
+    [Test]
+    public void Gradient_IsThatOfThePatches()
+    {
+        using var device = new CpuDevice();
+        ClipConfig config = TransformerConfig;
+        using CliperModel model = ModelOf(device, config);
+        int side = config.ImageSize, patch = config.PatchSize, columns = side / patch;
+        var random = new Random(4);
+        float[] pixels = [.. Enumerable.Range(0, 3 * side * side).Select(_ => (float)random.NextDouble())];
+        // A GPU takes images as patches, [N, patches, 3 p p].
+        float[] unfolded = [.. Enumerable.Range(0, pixels.Length).Select(at =>
+        {
+            (int token, int rest) = (at / (3 * patch * patch), at % (3 * patch * patch));
+            (int channel, int y, int x) = (rest / (patch * patch), rest / patch % patch, rest % patch);
+            return pixels[(channel * side + token / columns * patch + y) * side + token % columns * patch + x];
+        })];
+        using var tape = new Tape(device, recording: false);
+        Tensor classes = model.ClassFeatures(tape)!;
+        using Tensor planes = Tensor.From(device, pixels, new Shape(1, 3, side, side)),
+            patches = Tensor.From(device, unfolded, new Shape(1, columns * columns, 3 * patch * patch));
+
+        ImageMap expected = AttentionMaps.Of(model, classes, planes, 0).Of(MapMethod.Gradient, 0),
+            found = AttentionMaps.Of(model, classes, patches, 0).Of(MapMethod.Gradient, 0);
+
+        Assert.That(found.Values, Is.EqualTo(expected.Values).Within(1e-5 * expected.Values.Max()));
     }
 
     private static ClipConfig TransformerConfig => new()
