@@ -88,6 +88,7 @@ internal static class Application
         yield return new TrainCommand(terminal, common, cancellation);
         yield return new EvalCommand(terminal, common, cancellation);
         yield return new PredictCommand(terminal, common, cancellation);
+        yield return new ExplainCommand(terminal, common, cancellation);
         yield return new ServeCommand(terminal, common, cancellation);
         yield return new EmbedCommand(terminal, common, cancellation);
         yield return new ExportCommand(terminal, common, cancellation);

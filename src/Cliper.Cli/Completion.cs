@@ -25,6 +25,7 @@ internal static class Completion
         ["--dataset"] = [.. DataSetRegistry.Names, RunData.Drawn],
         ["--device"] = [.. CommonOptions.Devices],
         ["--model"] = [.. ShippedModels.All.Select(model => model.Name)],
+        ["--map"] = [.. Explanation.Maps],
         ["--faces"] = ["all", "largest", "none"],
     };
 

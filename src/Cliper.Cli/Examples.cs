@@ -32,6 +32,11 @@ internal static class Examples
             "predict photo.jpg", "predict --model runs/faces pictures/ --csv answers.csv",
             "predict film.mp4 --window 16 --annotate labeled.mp4",
         ],
+        ["explain"] =
+        [
+            "explain photo.jpg --map rollout,relevance", "explain --model runs/faces --data faces/",
+            "explain --model drawn-faces --dataset drawn --pictures 7000",
+        ],
         ["serve"] = ["serve", "serve --model runs/faces --port 9000 --faces largest"],
         ["embed"] =
         [

@@ -48,6 +48,33 @@ public sealed class VideoTests
     }
 
     [Test]
+    public void TheProgramAsItIsStarted_ReadsVideos()
+    {
+        // A process of its own has feature switches that the tests' process has not.
+        ProgramRun run = ProgramRun.AsProcess("predict", "--model", In("run"), In("clip.mp4"), "--device", "cpu");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        Assert.That(run.Out, Does.Contain(In("clip.mp4")));
+    }
+
+    [Test]
+    public void AVideoIsExplainedOverTime()
+    {
+        ProgramRun run = ProgramRun.InProcess("explain", "--model", In("run"), In("clip.mp4"), "--faces", "none", "--map",
+            "rollout", "--out", In("explained"), "--device", "cpu", "--threads", "1");
+
+        Assert.That(run.ExitCode, Is.Zero, run.Error);
+        string[] rows = File.ReadAllLines(In("explained/intensity.csv"));
+        Assert.That(rows, Has.Length.EqualTo(1 + 40 * 2 * 5), "a line a frame and descriptor");
+        // Two seconds dark, two bright: what points to a class before does not after.
+        double[] happy = [.. rows.Skip(1).Where(row => row.Contains(",happiness,1,")).Select(row =>
+            double.Parse(row.Split(',')[^1], System.Globalization.CultureInfo.InvariantCulture))];
+        Assert.That(Math.Abs(happy[..20].Average() - happy[20..].Average()), Is.GreaterThan(0.01));
+        Assert.That(In("explained/clip-maps.png"), Does.Exist);
+        Assert.That(In("explained/clip-intensity.png"), Does.Exist);
+    }
+
+    [Test]
     public void AVideoHasOneLabel()
     {
         ProgramRun run = Predict(In("clip.mp4"), "--json");

@@ -19,7 +19,10 @@ internal sealed class AttentionPool(ParameterSet parameters, int heads)
         _output = Projection(parameters, "c_proj");
 
     /// <summary>[N, H, W, C] to [N, D].</summary>
-    public Tensor Forward(Tape tape, Tensor x)
+    /// <param name="tape">The step.</param>
+    /// <param name="x">The last feature map.</param>
+    /// <param name="trace">Keeps what the attention worked with; null for nobody.</param>
+    public Tensor Forward(Tape tape, Tensor x, AttentionTrace? trace = null)
     {
         int samples = x.Shape[0], pixels = x.Shape[1] * x.Shape[2], channels = x.Shape[3];
         using Tape.Scope scope = tape.BeginScope();
@@ -28,7 +31,10 @@ internal sealed class AttentionPool(ParameterSet parameters, int heads)
         Tensor means = tape.Gather(rows, tape.Own(Tensor.From(tape.Device,
             [.. Enumerable.Range(0, samples).Select(sample => sample * (pixels + 1))], new Shape(samples))));
         Tensor queries = Project(tape, means, _query).Reshape(new Shape(samples, 1, channels));
-        Tensor attended = tape.Attention(queries, Project(tape, tokens, _key), Project(tape, tokens, _value), heads);
+        Tensor keys = Project(tape, tokens, _key), values = Project(tape, tokens, _value);
+        Tensor attended = tape.Attention(queries, keys, values, heads);
+        if (trace is not null)
+            attended = trace.KeepCross(tape, (queries, keys, values), attended, heads);
         // Features are fp32 on every device, as a vision transformer's are.
         Tensor features = tape.MatMul(attended.Reshape(new Shape(samples, channels)), _output.Weight, transposeB: true);
         Tensor bias = tape.Gather(_output.Bias.Reshape(new Shape(1, features.Shape.Width)),

@@ -7,7 +7,7 @@ namespace Cliper.Model.Clip;
 /// convolutions and an average pool, four stages of bottlenecks, attention pooling. RN50, RN101, RN50x4 and the like
 /// are such models. Feature maps are NHWC.
 /// </summary>
-public sealed class ResNet : IImageTower, IDisposable
+public sealed class ResNet : IImageTower, ITracedTower, IDisposable
 {
     private const int StemPool = 2;
 
@@ -45,12 +45,20 @@ public sealed class ResNet : IImageTower, IDisposable
 
     /// <inheritdoc/>
     /// <remarks>It observes "stem1" (the first convolution's result), "stem", "layer1.0" and so on, all NHWC.</remarks>
-    public Tensor Forward(Tape tape, Tensor images, Action<string, Tensor>? observe = null)
+    public Tensor Forward(Tape tape, Tensor images, Action<string, Tensor>? observe = null) =>
+        Run(tape, ToFeatureMap(tape, images), observe, trace: null);
+
+    /// <inheritdoc/>
+    /// <remarks>The one attention is that of the pooling at the end.</remarks>
+    Tensor ITracedTower.Forward(Tape tape, Tensor images, AttentionTrace trace) =>
+        Run(tape, trace.Watch(tape, ToFeatureMap(tape, images)), observe: null, trace);
+
+    private Tensor Run(Tape tape, Tensor pixels, Action<string, Tensor>? observe, AttentionTrace? trace)
     {
         using Tape.Scope scope = tape.BeginScope();
         NormStatistics statistics = IsTraining ? NormStatistics.Batch
             : tape.Recording ? NormStatistics.Running : NormStatistics.Folded;
-        Tensor x = _stem[0].Forward(tape, ToFeatureMap(tape, images), statistics);
+        Tensor x = _stem[0].Forward(tape, pixels, statistics);
         observe?.Invoke("stem1", x);
         foreach (NormalizedConvolution convolution in _stem[1..])
             x = convolution.Forward(tape, x, statistics);
@@ -58,11 +66,11 @@ public sealed class ResNet : IImageTower, IDisposable
         observe?.Invoke("stem", x);
         foreach ((string name, Bottleneck block) in _blocks)
         {
-            x = RecomputeBlocks ? tape.Checkpoint((inner, input) => block.Forward(inner, input, statistics), x)
+            x = RecomputeBlocks && trace is null ? tape.Checkpoint((inner, input) => block.Forward(inner, input, statistics), x)
                 : block.Forward(tape, x, statistics);
             observe?.Invoke(name, x);
         }
-        return scope.Keep(_pool.Forward(tape, x));
+        return scope.Keep(_pool.Forward(tape, x, trace));
     }
 
     /// <summary>Frees the folded convolutions; the parameters are their owner's.</summary>

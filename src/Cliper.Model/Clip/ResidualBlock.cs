@@ -30,11 +30,19 @@ internal sealed class ResidualBlock(ParameterSet parameters, string prefix, int 
     private readonly Tensor _downBias = parameters[prefix + "mlp.c_proj.bias"];
 
     /// <summary>All tokens: [N, T, W] to [N, T, W].</summary>
-    public Tensor Forward(Tape tape, Tensor x)
+    public Tensor Forward(Tape tape, Tensor x) => Forward(tape, x, trace: null);
+
+    /// <summary>The same, while a trace keeps the attention.</summary>
+    /// <param name="tape">The step.</param>
+    /// <param name="x">[N, T, W].</param>
+    /// <param name="trace">Keeps what the attention worked with; null for nobody.</param>
+    public Tensor Forward(Tape tape, Tensor x, AttentionTrace? trace)
     {
         using Tape.Scope scope = tape.BeginScope();
         Tensor qkv = tape.Linear(Norm1(tape, x), _inWeight, _inBias);
         Tensor attended = tape.Attention(qkv, heads, causal);
+        if (trace is not null)
+            attended = trace.KeepSelf(tape, qkv, attended, heads);
         return scope.Keep(Mlp(tape, tape.LinearResidual(attended, _outWeight, _outBias, x)));
     }
 

@@ -6,7 +6,7 @@ namespace Cliper.Model.Clip;
 /// CLIP's image tower, a vision transformer: patches to tokens by a linear map, a class token before them, positions,
 /// LayerNorm, blocks; the class token's last state, normalized and projected, is the image's feature.
 /// </summary>
-public sealed class VisionTransformer : IImageTower
+public sealed class VisionTransformer : IImageTower, ITracedTower
 {
     private readonly ParameterSet _parameters;
     private readonly ClipConfig _config;
@@ -36,7 +36,14 @@ public sealed class VisionTransformer : IImageTower
     /// <inheritdoc/>
     /// <remarks>It observes "patch_embed", "ln_pre", "block.0" and so on, and "ln_post"; while observed, the last block
     /// computes all tokens.</remarks>
-    public Tensor Forward(Tape tape, Tensor images, Action<string, Tensor>? observe = null)
+    public Tensor Forward(Tape tape, Tensor images, Action<string, Tensor>? observe = null) =>
+        Run(tape, images, observe, trace: null);
+
+    /// <inheritdoc/>
+    Tensor ITracedTower.Forward(Tape tape, Tensor images, AttentionTrace trace) =>
+        Run(tape, trace.Watch(images), observe: null, trace);
+
+    private Tensor Run(Tape tape, Tensor images, Action<string, Tensor>? observe, AttentionTrace? trace)
     {
         int size = _config.ImageSize, samples = images.Shape[0];
         Shape planes = new(samples, 3, size, size),
@@ -52,11 +59,11 @@ public sealed class VisionTransformer : IImageTower
         int tokens = x.Shape[1], width = x.Shape[2];
         Tensor classRows = tape.Own(Tensor.From(tape.Device,
             [.. Enumerable.Range(0, samples).Select(sample => sample * tokens)], new Shape(samples)));
-        bool whole = observe is not null;
+        bool whole = observe is not null || trace is not null;
         for (int layer = 0; layer < _blocks.Length - (whole ? 0 : 1); layer++)
         {
             ResidualBlock block = _blocks[layer];
-            x = RecomputeBlocks ? tape.Checkpoint(block.Forward, x) : block.Forward(tape, x);
+            x = RecomputeBlocks && trace is null ? tape.Checkpoint(block.Forward, x) : block.Forward(tape, x, trace);
             observe?.Invoke($"block.{layer}", x);
         }
         x = whole || _blocks.Length == 0

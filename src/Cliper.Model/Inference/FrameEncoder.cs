@@ -63,7 +63,10 @@ internal sealed class FrameEncoder
     private Tensor Images(IReadOnlyList<RgbImage> frames) =>
         Images([.. frames.Select(frame => PixelCache.Store(frame, _pipeline.Size, fromOriginal: false))]);
 
-    private Tensor Images(IReadOnlyList<StoredImage> frames)
+    /// <summary>The input of the image tower.</summary>
+    /// <param name="frames">Images as <see cref="PixelCache.Store(RgbImage, int, bool)"/> keeps them.</param>
+    /// <returns>The caller's to dispose.</returns>
+    public Tensor Images(IReadOnlyList<StoredImage> frames)
     {
         Device device = _model.Clip.Device;
         (StoredImage Image, ImageTransform Plan)[] stored = [.. frames.SelectMany(Plans)];

@@ -131,6 +131,14 @@ public sealed class Predictor : IDisposable
 
     private FrameEncoder Encoder => _encoder ??= new FrameEncoder(_model, _classFeatures, Flip);
 
+    /// <summary>The vocabulary in the model's file or beside it; null where there is none.</summary>
+    /// <exception cref="InputException">It is damaged.</exception>
+    internal BpeVocabulary? Vocabulary()
+    {
+        using TensorSource source = TensorSource.Open(Path);
+        return WeightsTokenizer.Find(source.Metadata, Path);
+    }
+
     /// <summary>How the model was trained, in the words of the command line where those have one.</summary>
     public string Method => PromptLearners.WordOf(_model.Prompts);
 

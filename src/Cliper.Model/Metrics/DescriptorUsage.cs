@@ -16,12 +16,20 @@ public static class DescriptorUsage
         return entropies.Length == 0 ? null : entropies.Average();
     }
 
-    private static double Entropy(IReadOnlyList<long> counts)
+    /// <summary>The number of a class's descriptors in use, were they used alike: exp of the entropy; 0 without
+    /// samples.</summary>
+    /// <param name="counts">Samples of the class by their nearest own descriptor.</param>
+    internal static double PerplexityOf(IReadOnlyList<long> counts) =>
+        counts.Sum() == 0 ? 0 : Math.Exp(Nats(counts));
+
+    private static double Entropy(IReadOnlyList<long> counts) => Nats(counts) / Math.Log(counts.Count);
+
+    private static double Nats(IReadOnlyList<long> counts)
     {
         double total = counts.Sum(), entropy = 0;
         foreach (long count in counts)
             if (count > 0)
                 entropy -= count / total * Math.Log(count / total);
-        return entropy / Math.Log(counts.Count);
+        return entropy;
     }
 }

@@ -9,6 +9,9 @@ public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
     /// <summary>Index of the nearest descriptor of each class, 0 to M - 1.</summary>
     public IReadOnlyList<int> Nearest { get; init; } = [];
 
+    /// <summary>The scores that it was made of, K * M, class by class.</summary>
+    internal float[] Logits { get; init; } = [];
+
     /// <summary>
     /// CLIPER's prediction: the mean of a class's logits over its descriptors, softmax over the classes. Ties go to the
     /// lowest index.
@@ -36,7 +39,7 @@ public sealed record Prediction(int Class, float[] Probabilities, int Subclass)
         var nearest = new int[probabilities.Length];
         for (int k = 0; k < nearest.Length; k++)
             nearest[k] = IndexOfMax(logits.Slice(k * subclasses, subclasses));
-        return new Prediction(best, probabilities, nearest[best]) { Nearest = nearest };
+        return new Prediction(best, probabilities, nearest[best]) { Nearest = nearest, Logits = [.. logits] };
     }
 
     /// <summary>The class of the answer alone.</summary>

@@ -75,12 +75,25 @@ internal sealed record ReportImage(string Name, RgbImage Image);
 /// <summary>A descriptor (subclass) of a class.</summary>
 /// <param name="Class">The class.</param>
 /// <param name="Number">Number of the descriptor in its class, from 1.</param>
-/// <param name="Tokens">For each learned token the nearest words of the vocabulary.</param>
-/// <param name="Nearest">Samples predicted as its class whose nearest descriptor of the class it is.</param>
-/// <param name="Right">Those of them that are right.</param>
-/// <param name="Examples">Some of the samples that were predicted right, the surest first.</param>
-internal sealed record ReportDescriptor(string Class, int Number, IReadOnlyList<IReadOnlyList<NearestWord>> Tokens,
-    long Nearest, long Right, IReadOnlyList<ReportImage> Examples);
+/// <param name="Tokens">Its learned tokens with the vocabulary around them; empty where it has none.</param>
+/// <param name="Nearest">Samples of the class, right or wrong, whose nearest descriptor of the class it is.</param>
+/// <param name="Right">Those of them that were predicted right.</param>
+/// <param name="Examples">Some of the samples, the clearest first.</param>
+internal sealed record ReportDescriptor(string Class, int Number, IReadOnlyList<TokenWords> Tokens,
+    long Nearest, long Right, IReadOnlyList<ReportExample> Examples)
+{
+    /// <summary>Part of the class's samples, 0 to 1.</summary>
+    public double Share { get; init; }
+
+    /// <summary>Median of how much larger the samples' cosine with it is than with the class's next descriptor; null
+    /// without samples.</summary>
+    public double? MedianMargin { get; init; }
+}
+
+/// <summary>A sample in the gallery of its descriptor.</summary>
+/// <param name="Picture">The sample.</param>
+/// <param name="Mistaken">The class that it was taken for; null where it was predicted right.</param>
+internal sealed record ReportExample(ReportImage Picture, string? Mistaken);
 
 /// <summary>A sample that was predicted wrong.</summary>
 /// <param name="Picture">The sample.</param>

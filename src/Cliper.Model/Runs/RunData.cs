@@ -13,7 +13,9 @@ public static class RunData
     /// <summary>Name of the data set that the program draws itself.</summary>
     public const string Drawn = "drawn";
 
-    private const int DrawnTest = 700;
+    /// <summary>Synthetic faces that a run tests on.</summary>
+    internal const int DrawnTest = 700;
+
     private const string HeldOut = "held-out part";
 
     /// <summary>Refuses settings whose data is nowhere, before the folder that may have the same name is

@@ -85,33 +85,17 @@ public static class RunReport
             return [];
         return NearestWords.Find(model.Clip.Parameters["token_embedding.weight"].ToArray(), model.Clip.Config.TextWidth,
             metd.Vectors.ToArray(), id => BpeVocabulary.ToText(vocabulary.Tokens[id]), count, id =>
-                IsWord(vocabulary.Tokens[id]));
+                TokenWords.IsWord(vocabulary.Tokens[id]));
     }
 
-    private static bool IsWord(string token) => token.EndsWith(BpeVocabulary.EndOfWord, StringComparison.Ordinal)
-        && token.Length > BpeVocabulary.EndOfWord.Length + 2 && char.IsLetter(token[0]);
-
-    private static List<ReportDescriptor> Descriptors(TrainResult result, DataSplit split)
+    private static IReadOnlyList<ReportDescriptor> Descriptors(TrainResult result, DataSplit split)
     {
         CliperModel model = result.Model;
-        IReadOnlyList<IReadOnlyList<NearestWord>> words = NearestWordsOf(model, result.Tokenizer, WordsPerToken);
-        var nearest = result.Result.Predictions
-            .Select((prediction, index) => (Prediction: prediction, Sample: split.Samples[index]))
-            .Where(p => p.Prediction is not null)
-            .ToLookup(p => (p.Prediction!.Class, p.Prediction.Subclass));
-        List<ReportDescriptor> descriptors = [];
-        int prompts = model.Prompts.PromptsPerClass, tokens = words.Count / (model.Classes.Count * prompts);
-        for (int k = 0; k < model.Classes.Count; k++)
-            for (int m = 0; m < prompts; m++)
-            {
-                int first = (k * prompts + m) * tokens;
-                var right = nearest[(k, m)].Where(p => p.Sample.Label == k)
-                    .OrderByDescending(p => p.Prediction!.Probabilities[k]).ToArray();
-                descriptors.Add(new ReportDescriptor(model.Classes[k], m + 1, [.. words.Skip(first).Take(tokens)],
-                    nearest[(k, m)].Count(), right.Length,
-                    [.. right.Take(ExamplesPerDescriptor).Select(p => Picture(p.Sample)).OfType<ReportImage>()]));
-            }
-        return descriptors;
+        return DescriptorGallery.Of(split, model.Prompts.PromptsPerClass,
+            [.. result.Result.Predictions.Index().Where(answer => answer.Item is not null).Select(answer =>
+                DescriptorAnswer.Of(answer.Index, split.Samples[answer.Index].Label, answer.Item!,
+                    model.Temperature))],
+            TokenWords.Of(model, result.Tokenizer.Vocabulary, WordsPerToken), ExamplesPerDescriptor);
     }
 
     private static List<ReportMistake> Mistakes(TrainResult result, DataSplit split) =>
@@ -121,30 +105,18 @@ public static class RunReport
             .Where(p => p.Prediction is not null && p.Prediction.Class != p.Sample.Label)
             .OrderByDescending(p => p.Prediction!.Probabilities[p.Prediction.Class])
             .Take(MostMistakes)
-            .Select(p => (p.Prediction, p.Sample, Image: Picture(p.Sample)))
+            .Select(p => (p.Prediction, p.Sample, Image: DescriptorGallery.PictureOf(p.Sample)))
             .Where(p => p.Image is not null)
             .Select(p => new ReportMistake(p.Image!, split.Classes[p.Sample.Label], split.Classes[p.Prediction!.Class],
                 p.Prediction.Probabilities[p.Prediction.Class])),
     ];
 
-    private static ReportImage? Picture(Sample sample)
-    {
-        try
-        {
-            return new ReportImage(sample.Name, sample.Frames[sample.Frames.Count / 2].Load(ImageCodec.Instance));
-        }
-        catch (InputException)
-        {
-            // Shown or not, the sample has been counted; the loader has reported it.
-            return null;
-        }
-    }
-
     private static string TitleOf(TrainSettings settings) =>
         $"{settings.Method.Title()} on "
             + (settings.Recipe == TrainSettings.CustomRecipe ? settings.DataSet : settings.Recipe);
 
-    private static string Describe(CliperModel model)
+    /// <summary>Towers and prompts of a model, in one line.</summary>
+    internal static string Describe(CliperModel model)
     {
         ClipConfig c = model.Clip.Config;
         string tower = c.ResNetBlocks is { } blocks ? $"ResNet {blocks}, width {c.VisionWidth}"

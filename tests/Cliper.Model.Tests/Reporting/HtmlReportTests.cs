@@ -33,11 +33,17 @@ public class HtmlReportTests
             })],
             Settings = [new(name, name)],
             Paper = PaperDataSet.RafDb,
-            Descriptors = [new ReportDescriptor(name, 1, [[new NearestWord(0, name, 1.25f)]], 5, 3, [image]),
-                new ReportDescriptor(name, 2, [[]], 0, 0, [])],
+            Descriptors = [new ReportDescriptor(name, 1, [Words(name)], 5, 3, [new ReportExample(image, null),
+                new ReportExample(image, name)]) { Share = 1, MedianMargin = 0.25 },
+                new ReportDescriptor(name, 2, [], 0, 0, [])],
             Mistakes = [new ReportMistake(image, name, name, 0.75)],
         };
     }
+
+    private static TokenWords Words(string name) => new(0, 0, 0, [new NearestWord(0, name, 1.25f)], [])
+    {
+        Norm = 1, MeanDistance = 2, RandomDistance = 1.5f,
+    };
 
     [Test]
     public void WhatIsLeftOutOfTheMistakesIsSaid()

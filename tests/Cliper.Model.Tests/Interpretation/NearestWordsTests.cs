@@ -1,6 +1,6 @@
 using Cliper.Model.Interpretation;
 
-namespace Cliper.Model.Tests.Analysis;
+namespace Cliper.Model.Tests.Interpretation;
 
 public class NearestWordsTests
 {
