@@ -1,28 +1,12 @@
 using Cliper.Kernels.Cpu;
-using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 
 namespace Cliper.Kernels.Tests.Operations;
 
 /// <summary>GEMMs of bf16 operands on the CPU: by emitted code where the CPU has VDPBF16PS, and emulated.</summary>
-[TestFixture(true)]
-[TestFixture(false)]
-public sealed class Bf16GemmTests(bool emulated)
+public sealed class Bf16GemmTests(SimdLevel? emulated) : Bf16Devices(emulated)
 {
-    private CpuDevice _device = null!;
-
-    [SetUp]
-    public void CreateDevice() => _device = NewDevice(2);
-
-    [TearDown]
-    public void NothingIsLeft()
-    {
-        int left = _device?.LiveArrays ?? 0;
-        _device?.Dispose();
-        Assert.That(left, Is.Zero, "arrays left allocated");
-    }
-
     // Operands that are rounded to bf16 have exact products, so a sum of K terms has the roundings of an fp32 GEMM
     // of fused multiply-adds, and its bound: see GemmTests.
     private static double Bound(int depth) =>
@@ -45,21 +29,20 @@ public sealed class Bf16GemmTests(bool emulated)
         const int Rows = 29, Columns = 45, Depth = 800;
         float[] a = Numbers(Rows * Depth, 1), b = Numbers(Depth * Columns, 2), before = Numbers(Rows * Columns, 3);
         float[] bias = Numbers(Columns, 4), residual = Numbers(Rows * Columns, 5);
-        DeviceArray da = _device.From(a), db = _device.From(b), dc = _device.From(before);
-        DeviceArray dBias = _device.From(bias), dResidual = _device.From(residual), pre = _device.Allocate(dc.Length);
+        DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
+        DeviceArray dBias = Device.From(bias), dResidual = Device.From(residual), pre = Device.Allocate(dc.Length);
 
         Gemm.Run(new Matrix(da, Rows, Depth), new Matrix(db, Depth, Columns), new Matrix(dc, Rows, Columns),
             new ResidualEpilogue(dBias, dResidual, Columns), accumulate);
         double[] expected = Product(a, b, accumulate ? before : null, (Rows, Columns, Depth), false, false, 1);
-        AssertClose(_device.ToFloats(dc), [.. expected.Select((sum, i) => sum + bias[i % Columns] + residual[i])],
+        AssertClose(Device.ToFloats(dc), [.. expected.Select((sum, i) => sum + bias[i % Columns] + residual[i])],
             Bound(Depth));
 
         Gemm.Run(new Matrix(da, Rows, Depth), new Matrix(db, Depth, Columns), new Matrix(dc, Rows, Columns),
             new ActivationEpilogue<QuickGelu>(dBias, pre, Columns));
         expected = Product(a, b, null, (Rows, Columns, Depth), false, false, 1);
-        AssertClose(_device.ToFloats(pre), [.. expected.Select((sum, i) => sum + bias[i % Columns])], Bound(Depth));
-        foreach (DeviceArray array in new[] { da, db, dc, dBias, dResidual, pre })
-            _device.Free(array);
+        AssertClose(Device.ToFloats(pre), [.. expected.Select((sum, i) => sum + bias[i % Columns])], Bound(Depth));
+        Free(da, db, dc, dBias, dResidual, pre);
     }
 
     [Test]
@@ -95,13 +78,13 @@ public sealed class Bf16GemmTests(bool emulated)
     [Test]
     public void EmittedCodeAndEmulationGiveTheSameBits()
     {
-        if (emulated)
+        if (IsEmulated)
             Assert.Ignore("the fixture of the emitted code compares both");
         const int Rows = 40, Columns = 50, Depth = 1601;
         float[] a = Numbers(Rows * Depth, 1), b = Numbers(Depth * Columns, 2);
         using CpuDevice other = CpuDevice.EmulatingBf16(1, SimdLevels.Best);
 
-        Assert.That(Run(_device), Is.EqualTo(Run(other)));
+        Assert.That(Run(Device), Is.EqualTo(Run(other)));
 
         float[] Run(CpuDevice device)
         {
@@ -121,16 +104,15 @@ public sealed class Bf16GemmTests(bool emulated)
         const int Rows = 20, Columns = 33, Depth = 65, Row = 7, Column = 64;
         float[] a = Numbers(Rows * Depth, 1), b = Numbers(Depth * Columns, 2);
         a[transposeA ? Column * Rows + Row : Row * Depth + Column] = BitConverter.UInt32BitsToSingle(0x7f800001);
-        DeviceArray da = _device.From(a), db = _device.From(b), dc = _device.Allocate(Rows * Columns);
+        DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.Allocate(Rows * Columns);
 
         Gemm.Run(transposeA ? new(da, Rows, Depth, 1, Rows) : new(da, Rows, Depth, Depth, 1),
             new Matrix(db, Depth, Columns), new Matrix(dc, Rows, Columns));
 
-        float[] c = _device.ToFloats(dc);
+        float[] c = Device.ToFloats(dc);
         for (int i = 0; i < c.Length; i++)
             Assert.That(float.IsNaN(c[i]), Is.EqualTo(i / Columns == Row), $"row {i / Columns}");
-        foreach (DeviceArray array in new[] { da, db, dc })
-            _device.Free(array);
+        Free(da, db, dc);
     }
 
     [Test]
@@ -138,33 +120,23 @@ public sealed class Bf16GemmTests(bool emulated)
     {
         const int Rows = 17, Columns = 33, Depth = 65;
         float[] a = Numbers(count * Rows * Depth, 1), b = Numbers(count * Depth * Columns, 2);
-        DeviceArray da = _device.From(a), db = _device.From(b), dc = _device.Allocate(count * Rows * Columns);
+        DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.Allocate(count * Rows * Columns);
 
         Gemm.Batched(new(new Matrix(da, Rows, Depth), Rows * Depth), new(new Matrix(db, Depth, Columns),
             Depth * Columns), new(new Matrix(dc, Rows, Columns), Rows * Columns), count);
 
-        float[] c = _device.ToFloats(dc);
+        float[] c = Device.ToFloats(dc);
         for (int i = 0; i < count; i++)
             AssertClose(c[(i * Rows * Columns)..((i + 1) * Rows * Columns)], Product(a[(i * Rows * Depth)..],
                 b[(i * Depth * Columns)..], null, (Rows, Columns, Depth), false, false, 1), Bound(Depth));
-        foreach (DeviceArray array in new[] { da, db, dc })
-            _device.Free(array);
-    }
-
-    private CpuDevice NewDevice(int threads)
-    {
-        if (emulated)
-            return CpuDevice.EmulatingBf16(threads, SimdLevels.Best);
-        if (Bf16Support.Missing is { } missing)
-            Assert.Ignore($"no VDPBF16PS here: {missing}");
-        return new CpuDevice(threads, operands: ElementType.BFloat16);
+        Free(da, db, dc);
     }
 
     private void AssertProduct(int rows, int columns, int depth, bool transposeA, bool transposeB, bool packed,
         bool accumulate, float scale)
     {
         float[] a = Numbers(rows * depth, 1), b = Numbers(depth * columns, 2), before = Numbers(rows * columns, 3);
-        DeviceArray da = _device.From(a), db = _device.From(b), dc = _device.From(before);
+        DeviceArray da = Device.From(a), db = Device.From(b), dc = Device.From(before);
         Matrix left = transposeA ? new(da, rows, depth, 1, rows) : new(da, rows, depth, depth, 1);
         Matrix right = transposeB ? new(db, depth, columns, 1, depth) : new(db, depth, columns, columns, 1);
         var c = new Matrix(dc, rows, columns);
@@ -177,36 +149,20 @@ public sealed class Bf16GemmTests(bool emulated)
         {
             Gemm.Run(left, right, c, accumulate, scale);
         }
-        AssertClose(_device.ToFloats(dc), Product(a, b, accumulate ? before : null, (rows, columns, depth), transposeA,
+        AssertClose(Device.ToFloats(dc), Product(a, b, accumulate ? before : null, (rows, columns, depth), transposeA,
             transposeB, scale), Bound(depth));
-        foreach (DeviceArray array in new[] { da, db, dc })
-            _device.Free(array);
+        Free(da, db, dc);
     }
 
     private static double[] Product(float[] a, float[] b, float[]? before, (int Rows, int Columns, int Depth) size,
         bool transposeA, bool transposeB, float scale)
     {
         double[] result = new double[size.Rows * size.Columns];
-        GemmReference.Run(new(Rounded(a), transposeA ? 1 : size.Depth, transposeA ? size.Rows : 1),
-            new(Rounded(b), transposeB ? 1 : size.Columns, transposeB ? size.Depth : 1), new(result, size.Columns, 1),
+        GemmReference.Run(new(Doubles.Of(Rounded(a)), transposeA ? 1 : size.Depth, transposeA ? size.Rows : 1),
+            new(Doubles.Of(Rounded(b)), transposeB ? 1 : size.Columns, transposeB ? size.Depth : 1), new(result, size.Columns, 1),
             size);
         for (int i = 0; i < result.Length; i++)
             result[i] = scale * result[i] + (before?[i] ?? 0);
         return result;
-    }
-
-    private static double[] Rounded(float[] values) =>
-        [.. values.Select(value => (double)BFloat16.FromBits(BFloat16.ToBits(value)))];
-
-    private static float[] Numbers(int count, int seed)
-    {
-        var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => random.NextSingle() * 2 - 1)];
-    }
-
-    private static void AssertClose(float[] actual, double[] expected, double bound)
-    {
-        for (int i = 0; i < expected.Length; i++)
-            Assert.That(actual[i], Is.EqualTo(expected[i]).Within(bound), $"element {i}");
     }
 }

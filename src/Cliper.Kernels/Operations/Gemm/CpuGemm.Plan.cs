@@ -38,7 +38,7 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
     internal static int Nr => 2 * L.Count;
 
     // Width of a packed panel of A: MaxMr rounded up to whole SIMD registers.
-    private static int PackedMr => (MicroKernel.MaxMr<L>() + L.Count - 1) / L.Count * L.Count;
+    internal static int PackedMr => (MicroKernel.MaxMr<L>() + L.Count - 1) / L.Count * L.Count;
 
     // Memory of the tile that a worker computes.
     private static int TileFloats => Math.Max(MicroKernel.MaxMr<L>() * Nr, Bf16Kernels.TileFloats);
