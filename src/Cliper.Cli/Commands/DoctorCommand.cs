@@ -25,7 +25,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         CpuDevice host = beside ?? (CpuDevice)device;
         double gflops = CpuRoofline.MeasureGflops(host), bandwidth = CpuRoofline.MeasureBandwidth(host);
         double? bf16Gflops = CpuRoofline.MeasureBf16Gflops(host);
-        IReadOnlyList<SelfTest.Result> checks = SelfTest.Run(host);
+        IReadOnlyList<SelfTest.Result> checks = CheckGradients(host);
         (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests =
             [.. new[] { device, beside }.OfType<Device>().Select(tested =>
             (tested.Name, new OperationTest(tested).Run()))];
@@ -40,6 +40,15 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         else
             WriteTable(findings);
         return passed ? ExitCode.Done : ExitCode.Failed;
+    }
+
+    // Finite differences need fp32, whatever the operands of this run are.
+    private static IReadOnlyList<SelfTest.Result> CheckGradients(CpuDevice host)
+    {
+        if (host.Operands == ElementType.Float32)
+            return SelfTest.Run(host);
+        using var plain = new CpuDevice(host.Threads);
+        return SelfTest.Run(plain);
     }
 
     private static string WhyNoGpu => CudaDevice.WhyNone() is { } reason ? Remedies.Explain(reason)

@@ -7,11 +7,11 @@ namespace Cliper.Kernels.Tests.Operations;
 /// <summary>Attention of bf16 operands on the CPU, against fp32 of the same rounded operands.</summary>
 public sealed class Bf16AttentionTests(SimdLevel? emulated) : Bf16Devices(emulated)
 {
-    // Operands are rounded already, so probabilities and the scores' gradients alone are: by at most u16 = 2^-9 of
+    // Operands are rounded already, so probabilities and the scores' gradients alone are: by at most u16 = 2^-8 of
     // each. Entries lie in [-1, 1). An output averages values by probabilities, hence u16. A score's gradient is
     // p (dp - delta) / sqrt(d), at most 2 p (six standard deviations of dp), hence 2 u16 for dq. A key gathers as many
     // roundings as there are queries, which add up like a random walk. fp32 adds 1 % of all this.
-    private const double Unit = 1.01 / (1 << 9);
+    private const double Unit = 1.01 / (1 << 8);
 
     [Test]
     public void AttentionIsThatOfRoundedOperands([Values(1, 2, 17, 33, 50, 77)] int tokens, [Values] bool causal,

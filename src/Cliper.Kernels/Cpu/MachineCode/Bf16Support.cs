@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
 namespace Cliper.Kernels.Cpu.MachineCode;
@@ -16,8 +17,10 @@ public static class Bf16Support
     // switches of the environment.
     private static string? FindMissing()
     {
-        if (!X86Base.X64.IsSupported)
+        if (RuntimeInformation.ProcessArchitecture != Architecture.X64)
             return "it is no x86-64 CPU, and only those have VDPBF16PS";
+        if (!X86Base.IsSupported)
+            return "hardware intrinsics are switched off in this process";
         if (!HasInstruction())
             return "it has no AVX512_BF16";
         return SimdLevels.Best == SimdLevel.Avx512 && Avx512BW.IsSupported ? null

@@ -29,7 +29,7 @@ public static unsafe partial class Gemm
     {
         if (c.First.Rows == 0 || c.First.Columns == 0)
             return;
-        var first = new CpuGemmProblem(a.First, b.First, null, c.First, accumulate, scale) { Bf16 = cpu.Bf16 };
+        var first = new CpuGemmProblem(a.First, b.First, null, c.First, accumulate, scale);
         CpuGemmProblem At(int index) =>
             first.Moved((nint)a.Stride * index, (nint)b.Stride * index, (nint)c.Stride * index);
         switch (cpu.Level)

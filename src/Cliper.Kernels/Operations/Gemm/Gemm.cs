@@ -66,7 +66,8 @@ public static partial class Gemm
     }
 
     /// <summary>
-    /// Strided batched GEMM: C[i] = A[i] B[i] for i in [0, <paramref name="count"/>).
+    /// Strided batched GEMM: C[i] = A[i] B[i] for i in [0, <paramref name="count"/>). Logits and losses are made of
+    /// these, so on the CPU operands stay fp32 even where the device rounds those of other GEMMs.
     /// </summary>
     /// <param name="a">Left operands, [M, K] each.</param>
     /// <param name="b">Right operands, [K, N] each.</param>
