@@ -46,7 +46,7 @@ internal sealed unsafe class Bf16Kernels : IDisposable
             while (code.Count % LineBytes != 0)
                 code.Add(0);
             _starts[mr] = code.Count;
-            code.AddRange(mr == 0 ? EmitPeak() : EmitTile(mr));
+            code.AddRange(mr == 0 ? EmitPeak() : EmitTile(mr, OperatingSystem.IsWindows()));
         }
         _memory = new ExecutableMemory(CollectionsMarshal.AsSpan(code));
     }
@@ -97,11 +97,12 @@ internal sealed unsafe class Bf16Kernels : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _memory?.Dispose();
 
-    /// <summary>Machine code of the kernel for tiles of <paramref name="mr"/> rows.</summary>
-    internal static byte[] EmitTile(int mr)
+    /// <summary>Machine code of the kernel for tiles of <paramref name="mr"/> rows, for the calling convention of
+    /// Windows or of Linux and macOS.</summary>
+    internal static byte[] EmitTile(int mr, bool isWindows)
     {
         var code = new X64Assembler();
-        Begin(code, 2 * mr);
+        Begin(code, 2 * mr, isWindows);
         int loop = code.Here;
         code.Load(new Zmm(FirstB), Gpr.Rdx, 0);
         code.Load(new Zmm(FirstB + 1), Gpr.Rdx, LineBytes);
@@ -120,42 +121,43 @@ internal sealed unsafe class Bf16Kernels : IDisposable
         code.JumpBackIfNotZero(loop);
         for (int register = 0; register < 2 * mr; register++)
             code.Store(Gpr.R8, register * LineBytes, new Zmm(register));
-        End(code);
+        End(code, isWindows);
         return code.Code;
     }
 
     // The multiply-adds of the largest tile without any load.
     private static byte[] EmitPeak()
     {
+        bool isWindows = OperatingSystem.IsWindows();
         var code = new X64Assembler();
-        Begin(code, Accumulators);
+        Begin(code, Accumulators, isWindows);
         code.Zero(new Zmm(FirstB));
         int loop = code.Here;
         for (int register = 0; register < Accumulators; register++)
             code.DotPairs(new Zmm(register), new Zmm(FirstB), new Zmm(FirstB));
         code.Decrement(Gpr.R9);
         code.JumpBackIfNotZero(loop);
-        End(code);
+        End(code, isWindows);
         return code.Code;
     }
 
     // Reads the operands and clears the accumulators. The first argument comes in rcx on Windows, else in rdi.
-    private static void Begin(X64Assembler code, int accumulators)
+    private static void Begin(X64Assembler code, int accumulators, bool isWindows)
     {
-        if (!OperatingSystem.IsWindows())
+        if (!isWindows)
             code.Move(Gpr.Rcx, Gpr.Rdi);
         Gpr[] fields = [Gpr.Rax, Gpr.Rdx, Gpr.R8, Gpr.R9, Gpr.R10, Gpr.R11];
         for (int field = 0; field < fields.Length; field++)
             code.Load(fields[field], Gpr.Rcx, field * sizeof(long));
-        for (int register = FirstSaved; register < EndSaved && OperatingSystem.IsWindows(); register++)
+        for (int register = FirstSaved; register < EndSaved && isWindows; register++)
             code.Store(Gpr.R8, SavedAt + (register - FirstSaved) * LineBytes, new Zmm(register));
         for (int register = 0; register < accumulators; register++)
             code.Zero(new Zmm(register));
     }
 
-    private static void End(X64Assembler code)
+    private static void End(X64Assembler code, bool isWindows)
     {
-        for (int register = FirstSaved; register < EndSaved && OperatingSystem.IsWindows(); register++)
+        for (int register = FirstSaved; register < EndSaved && isWindows; register++)
             code.Load(new Zmm(register), Gpr.R8, SavedAt + (register - FirstSaved) * LineBytes);
         code.ClearUpper();
         code.Return();

@@ -24,7 +24,7 @@ public static class Bf16Support
         if (!HasInstruction())
             return "it has no AVX512_BF16";
         return SimdLevels.Best == SimdLevel.Avx512 && Avx512BW.IsSupported ? null
-            : "it has AVX512_BF16, but AVX-512 is switched off in this process";
+            : "it has AVX512_BF16, but the system or a DOTNET_EnableAVX512 switch turns AVX-512 off";
     }
 
     private static bool HasInstruction()

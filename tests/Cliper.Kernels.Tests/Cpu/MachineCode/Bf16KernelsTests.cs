@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Memory;
 
@@ -79,6 +80,10 @@ public sealed unsafe class Bf16KernelsTests
         for (int i = 0; i < 70_000; i++)
             new ExecutableMemory([Return]).Dispose();
     }
+
+    [Test]
+    public void ARefusedMappingIsAnError() =>
+        Assert.That(() => new ExecutableMemory([]), Throws.TypeOf<Win32Exception>().With.Message.Not.Empty);
 
     private static Bf16Kernels NewKernels()
     {
