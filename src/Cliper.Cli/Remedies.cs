@@ -47,6 +47,7 @@ internal static class Remedies
         DeviceFailure.NoSuchDevice => "choose one with --device cuda:N",
         DeviceFailure.Busy => "choose another GPU with --device cuda:N, or use --device cpu",
         DeviceFailure.BFloat16Unsupported => "use --precision fp16",
+        DeviceFailure.CpuBFloat16Unsupported => "use --precision fp32",
         DeviceFailure.ReservationTooLarge => "lower --gpu-memory, or end what else uses the GPU",
         DeviceFailure.ReservationTooSmall => "raise --gpu-memory",
         DeviceFailure.TooLittleMemory => "end what else uses the GPU",

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Checkpoints;
 using Cliper.Model.Faces;
@@ -36,7 +35,7 @@ public sealed partial class ExpressionRecognizer : IDisposable
     private readonly Predictor _predictor;
     private readonly FaceCrop _crop;
     private readonly Lazy<FaceCrop> _sought;
-    private readonly CpuDevice? _own;
+    private readonly Device? _own;
     private readonly ExpressionNames _names;
     private readonly PredictionDocument _document;
     private BlazeFace? _network;
@@ -49,7 +48,7 @@ public sealed partial class ExpressionRecognizer : IDisposable
                 "MinProbability must lie within 0 and 1");
         ShippedModel? shipped = ShippedModels.Find(model);
         string path = Checkpoint.Find(model);
-        _own = options.Device is null ? new CpuDevice(options.Threads) : null;
+        _own = options.Device is null ? RecognizerDevice.Open(options) : null;
         try
         {
             _predictor = Predictor.Load(path, options.Device ?? _own!, options.Flip);

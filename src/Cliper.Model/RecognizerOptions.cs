@@ -40,9 +40,22 @@ public sealed record RecognizerOptions
 
     /// <summary>
     /// Where the model computes, and in which precision: the caller's own device, such as one of
-    /// <see cref="Kernels.GpuDevices.OpenCuda"/>; null for the processor, in fp32.
+    /// <see cref="Kernels.GpuDevices.OpenCuda"/>; null for the one that <see cref="DeviceName"/> names.
     /// </summary>
     public Device? Device { get; init; }
+
+    /// <summary>
+    /// Without a <see cref="Device"/>, the name of the one to open: "cpu" (as null), "cuda", "cuda:N" for GPU N, or
+    /// "auto" for the first GPU where one works, else the processor.
+    /// </summary>
+    public string? DeviceName { get; init; }
+
+    /// <summary>
+    /// Without a <see cref="Device"/>, the precision: on the processor fp32, or bf16 where it has AVX512_BF16; on a GPU
+    /// fp16 or bf16. Null for fp32 on the processor and fp16 on a GPU. Where the system refuses executable memory, which
+    /// bf16 needs on the processor, it is fp32.
+    /// </summary>
+    public ElementType? Precision { get; init; }
 
     /// <summary>Threads that an operation uses on the processor, without a <see cref="Device"/>; 0 is one a
     /// core.</summary>

@@ -1,3 +1,5 @@
+using Cliper.Kernels.Cpu.MachineCode;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Faces;
 using Cliper.Model.Images;
@@ -50,6 +52,26 @@ public sealed class ExpressionRecognizerTests : TemporaryFolder
         foreach (Recognition answer in answers)
             Assert.That(answer.Faces.Single().Probabilities, Is.EqualTo(face.Probabilities).Within(1e-6));
         Assert.That(recognizer.Recognize(path).Name, Is.EqualTo(path));
+    }
+
+    [Test]
+    public void Load_WithDeviceAndPrecisionByName_Computes_OrNamesWhatIsWrong()
+    {
+        using ExpressionRecognizer plain = Open(new() { DeviceName = "cpu", Precision = ElementType.Float32 });
+        string expression = plain.Recognize(Images[0]).Faces.Single().Expression!;
+        if (Bf16Support.Missing is { } missing)
+            Assert.That(() => Open(new() { Precision = ElementType.BFloat16 }),
+                Throws.TypeOf<DeviceException>().With.Message.Contains(missing));
+        else
+            using (ExpressionRecognizer rounded = Open(new() { Precision = ElementType.BFloat16 }))
+                Assert.That(rounded.Recognize(Images[0]).Faces.Single().Expression, Is.EqualTo(expression));
+
+        Assert.That(() => Open(new() { DeviceName = "gpu" }),
+            Throws.ArgumentException.With.Message.Contains("DeviceName is 'gpu'; there are cpu, auto, cuda and cuda:N"));
+        Assert.That(() => Open(new() { Precision = ElementType.Float16 }),
+            Throws.ArgumentException.With.Message.Contains("the CPU multiplies in fp32 or bf16, not in fp16"));
+        Assert.That(() => Open(new() { DeviceName = "cuda:1", Precision = ElementType.Float32 }),
+            Throws.ArgumentException.With.Message.Contains("not in fp32"));
     }
 
     [Test]

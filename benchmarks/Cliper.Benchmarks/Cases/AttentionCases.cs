@@ -28,13 +28,15 @@ internal static class AttentionCases
             if (!bench.Wants($"attention forward {sizes}") && !bench.Wants($"attention backward {sizes}"))
                 continue;
             using CpuDevice device = Bench.Device(Threads);
+            using CpuDevice? bf16 = Bench.Bf16Device(Threads);
             using var problem = new Problem(device, samples, tokens, heads, causal);
-            Forward(bench, $"attention forward {sizes}", problem);
-            Backward(bench, $"attention backward {sizes}", problem);
+            using Problem? rounded = bf16 is null ? null : new Problem(bf16, samples, tokens, heads, causal);
+            Forward(bench, $"attention forward {sizes}", problem, rounded);
+            Backward(bench, $"attention backward {sizes}", problem, rounded);
         }
     }
 
-    private static void Forward(Bench bench, string name, Problem problem)
+    private static void Forward(Bench bench, string name, Problem problem, Problem? rounded)
     {
         problem.Forward();
         using (no_grad())
@@ -43,16 +45,22 @@ internal static class AttentionCases
                 Equality.Require(name, problem.Output(), theirs.ToArray());
             using OnnxSession session = problem.Session();
             Equality.Require(name, problem.Output(), session.Result());
+            rounded?.Forward();
+            if (rounded is not null)
+                Equality.RequireBf16(name, rounded.Output(), problem.Output());
             if (bench.Wants(name))
                 bench.Row(name, Threads, problem.Gflop, rounds: 9, quickSeconds: 1.5,
+                [
                     new Contender(Side.Ours, problem.Forward),
                     new Contender(Side.TorchSharp, Libtorch.Scoped(() => problem.Theirs())),
-                    new Contender(Side.OnnxRuntime, session.Run));
+                    new Contender(Side.OnnxRuntime, session.Run),
+                    .. Bench.Bf16(rounded, rounded => rounded.Forward(), rounded => rounded.Theirs()),
+                ]);
         }
     }
 
     // The backward pass alone: both sides keep what their forward pass left. ONNX Runtime has none.
-    private static void Backward(Bench bench, string name, Problem problem)
+    private static void Backward(Bench bench, string name, Problem problem, Problem? rounded)
     {
         if (!bench.Wants(name))
             return;
@@ -60,9 +68,13 @@ internal static class AttentionCases
         using TorchSharp.torch.Tensor output = problem.Theirs();
         using (TorchSharp.torch.Tensor theirs = problem.TheirGradient(output))
             Equality.Require(name, problem.Gradient(), theirs.ToArray());
+        using TorchSharp.torch.Tensor? roundedOutput = rounded?.Theirs();
         bench.Row(name, Threads, 2.5 * problem.Gflop, rounds: 9, quickSeconds: 1.5,
+        [
             new Contender(Side.Ours, problem.Backward),
-            new Contender(Side.TorchSharp, Libtorch.Scoped(() => problem.TheirGradient(output))));
+            new Contender(Side.TorchSharp, Libtorch.Scoped(() => problem.TheirGradient(output))),
+            .. Bench.Bf16(rounded, rounded => rounded.Backward(), rounded => rounded.TheirGradient(roundedOutput!)),
+        ]);
     }
 
     /// <summary>The same problem on each side.</summary>
@@ -87,8 +99,9 @@ internal static class AttentionCases
             _logSumExp = device.Allocate(_sizes.Statistics);
             _doutput = device.From(gradient);
             _dqkv = device.Allocate(_values.Length);
-            _tqkv = Libtorch.From(_values, samples, tokens, 3 * _width).requires_grad_(true);
-            _tdoutput = Libtorch.From(gradient, samples, tokens, _width);
+            bool bf16 = device.Operands == ElementType.BFloat16;
+            _tqkv = Libtorch.From(_values, samples, tokens, 3 * _width).In(bf16).requires_grad_(true);
+            _tdoutput = Libtorch.From(gradient, samples, tokens, _width).In(bf16);
         }
 
         /// <summary>Work of the forward pass's two products; a causal mask leaves the half of them.</summary>

@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using Cliper.Benchmarks.Measuring;
+using Cliper.Benchmarks.Peers;
 using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Cpu.MachineCode;
+using Cliper.Kernels.Memory;
 using TorchSharp;
 
 namespace Cliper.Benchmarks.Cases;
@@ -38,6 +41,18 @@ internal sealed class Bench(IReadOnlyList<string> prefixes, bool quick)
         return new CpuDevice(threads);
     }
 
+    /// <summary>The same device with bf16 operands; null where this machine has none.</summary>
+    public static CpuDevice? Bf16Device(int threads)
+    {
+        if (Bf16Support.Missing is not null)
+            return null;
+        var device = new CpuDevice(threads, operands: ElementType.BFloat16);
+        if (device.WhyNotBf16 is null)
+            return device;
+        device.Dispose();
+        return null;
+    }
+
     /// <summary>Measured FMA peak of the given threads in GFLOP/s.</summary>
     public double Peak(int threads)
     {
@@ -46,6 +61,9 @@ internal sealed class Bench(IReadOnlyList<string> prefixes, bool quick)
         (double avx512, double avx2) = Machine.FmaPeak(threads);
         Report.Figure($"FMA peak AVX-512, {threads} threads, GFLOP/s", avx512);
         Report.Figure($"FMA peak AVX2, {threads} threads, GFLOP/s", avx2);
+        using CpuDevice device = new(threads);
+        if (CpuRoofline.MeasureBf16Gflops(device) is { } bf16)
+            Report.Figure($"VDPBF16PS peak, {threads} threads, GFLOP/s", bf16);
         return _peaks[threads] = Math.Max(avx512, avx2);
     }
 
@@ -61,6 +79,19 @@ internal sealed class Bench(IReadOnlyList<string> prefixes, bool quick)
     {
         double peak = Peak(threads);
         Report.Add(name, threads, Contest.Run(contenders, rounds, quickSeconds), gflop, peak);
+    }
+
+    /// <summary>The contenders in bf16; none without <paramref name="problem"/>.</summary>
+    /// <param name="problem">The problem in bf16.</param>
+    /// <param name="ours">Does the work on this project's side.</param>
+    /// <param name="theirs">Does it on TorchSharp's; null where it has no such work.</param>
+    public static IEnumerable<Contender> Bf16<T>(T? problem, Action<T> ours, Action<T>? theirs) where T : class
+    {
+        if (problem is null)
+            yield break;
+        yield return new Contender(Side.OursBf16, () => ours(problem));
+        if (theirs is not null)
+            yield return new Contender(Side.TorchSharpBf16, Libtorch.Scoped(() => theirs(problem)));
     }
 
     /// <summary>Uniform in [-scale, scale), the same for the same seed.</summary>

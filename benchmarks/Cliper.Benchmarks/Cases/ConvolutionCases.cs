@@ -2,6 +2,7 @@ using Cliper.Autograd;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
 using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Export;
 using static TorchSharp.torch;
@@ -52,7 +53,9 @@ internal static class ConvolutionCases
         if (!bench.Wants(name))
             return;
         using CpuDevice device = Bench.Device(Threads);
+        using CpuDevice? bf16 = Bench.Bf16Device(Threads);
         using var layer = new Layer(device, shape);
+        using Layer? rounded = bf16 is null ? null : new Layer(bf16, shape);
         using OnnxSession session = layer.Session(Threads);
         using (no_grad())
         {
@@ -60,10 +63,15 @@ internal static class ConvolutionCases
             using (TorchSharp.torch.Tensor theirs = layer.Theirs())
                 Equality.Require($"{name} libtorch", ours, layer.InOurOrder(theirs.ToArray()));
             Equality.Require($"{name} ONNX Runtime", ours, layer.InOurOrder(session.Result()));
+            if (rounded is not null)
+                Equality.RequireBf16(name, rounded.Ours(), ours);
             bench.Row(name, Threads, shape.Gflop, rounds: 9, quickSeconds: 1,
+            [
                 new Contender(Side.Ours, layer.RunOurs),
                 new Contender(Side.TorchSharp, () => layer.Theirs().Dispose()),
-                new Contender(Side.OnnxRuntime, session.Run));
+                new Contender(Side.OnnxRuntime, session.Run),
+                .. Bench.Bf16(rounded, rounded => rounded.RunOurs(), rounded => rounded.Theirs().Dispose()),
+            ]);
         }
     }
 
@@ -73,14 +81,19 @@ internal static class ConvolutionCases
         if (!bench.Wants(name) || bench.Quick)
             return;
         using CpuDevice device = Bench.Device(Threads);
+        using CpuDevice? bf16 = Bench.Bf16Device(Threads);
         using var layer = new Layer(device, shape);
+        using Layer? rounded = bf16 is null ? null : new Layer(bf16, shape);
         layer.StepOurs();
         using (NewDisposeScope())
             foreach ((float[] ours, TorchSharp.torch.Tensor theirs) in layer.Gradients().Zip(layer.StepTheirs()))
                 Equality.Require(name, ours, theirs.permute(0, 2, 3, 1).contiguous().ToArray());
         bench.Row(name, Threads, 3 * shape.Gflop, rounds: 9, quickSeconds: 0,
+        [
             new Contender(Side.Ours, layer.StepOurs),
-            new Contender(Side.TorchSharp, Libtorch.Scoped(() => layer.StepTheirs())));
+            new Contender(Side.TorchSharp, Libtorch.Scoped(() => layer.StepTheirs())),
+            .. Bench.Bf16(rounded, rounded => rounded.StepOurs(), rounded => rounded.StepTheirs()),
+        ]);
     }
 
     /// <summary>The same layer on each side.</summary>
@@ -103,10 +116,11 @@ internal static class ConvolutionCases
             _wValues = Bench.Random((long)features * channels * kernel * kernel, 2, 0.05f);
             _bValues = Bench.Random(features, 3);
             float[] dyValues = Bench.Random((long)images * features * side * side, 4);
-            _tx = Libtorch.From(_xValues, images, channels, side, side);
-            _tw = Libtorch.From(_wValues, features, channels, kernel, kernel);
-            _tb = Libtorch.From(_bValues, features);
-            _tdy = Libtorch.From(dyValues, images, features, side, side);
+            bool bf16 = device.Operands == ElementType.BFloat16;
+            _tx = Libtorch.From(_xValues, images, channels, side, side).In(bf16);
+            _tw = Libtorch.From(_wValues, features, channels, kernel, kernel).In(bf16);
+            _tb = Libtorch.From(_bValues, features).In(bf16);
+            _tdy = Libtorch.From(dyValues, images, features, side, side).In(bf16);
             _x = Tensor.From(device, ChannelsLast(_xValues, images, channels, side * side),
                 new Shape(images, side, side, channels));
             _w = Tensor.From(device, ChannelsLast(_wValues, features, channels, kernel * kernel),

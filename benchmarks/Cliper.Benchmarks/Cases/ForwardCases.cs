@@ -41,10 +41,15 @@ internal static class ForwardCases
                 const int Size = ClipShape.ImageSize;
                 float[] pixels = Bench.Random((long)batch * 3 * Size * Size, 7);
                 using CpuDevice device = Bench.Device(threads);
+                using CpuDevice? rounding = Bench.Bf16Device(threads);
                 using ClipModel model = towers.Model(device);
-                using Tensor images = Tensor.From(device, pixels, new Shape(batch, 3, Size, Size));
+                using ClipModel? rounded = rounding is null ? null : towers.Model(rounding);
+                var shape = new Shape(batch, 3, Size, Size);
+                using Tensor images = Tensor.From(device, pixels, shape);
+                using Tensor? others = rounding is null ? null : Tensor.From(rounding, pixels, shape);
                 using TorchSharp.torch.Tensor input = Libtorch.From(pixels, batch, 3, Size, Size);
-                Compare(bench, name, threads, towers, batch, tape => model.Vision.Forward(tape, images), device, input,
+                Compare(bench, name, threads, towers, batch, new Tower(device, tape => model.Vision.Forward(tape, images)),
+                    rounded is null ? null : new Tower(rounding!, tape => rounded.Vision.Forward(tape, others!)), input,
                     Open(plain), Open(fused));
 
                 OnnxSession Open(byte[] graph) =>
@@ -67,23 +72,45 @@ internal static class ForwardCases
         foreach (int threads in new[] { 2, 1 })
         {
             using CpuDevice device = Bench.Device(threads);
+            using CpuDevice? rounding = Bench.Bf16Device(threads);
             using ClipModel model = towers.Model(device);
+            using ClipModel? rounded = rounding is null ? null : towers.Model(rounding);
             using TorchSharp.torch.Tensor input = tensor(ids, [Prompts, tokens]);
-            Compare(bench, name, threads, towers, Prompts, tape => model.Text.Forward(tape, texts), device, input,
+            Compare(bench, name, threads, towers, Prompts, new Tower(device, tape => model.Text.Forward(tape, texts)),
+                rounded is null ? null : new Tower(rounding!, tape => rounded.Text.Forward(tape, texts)), input,
                 Open(plain), Open(fused));
 
             OnnxSession Open(byte[] graph) => new OnnxSession(graph, threads).With("ids", ids, Prompts, tokens);
         }
     }
 
-    private static void Compare(Bench bench, string name, int threads, Towers towers, int samples,
-        Func<Tape, Tensor> ours, CpuDevice device, TorchSharp.torch.Tensor input, params OnnxSession[] sessions)
+    /// <summary>One of this project's towers on its device.</summary>
+    private sealed class Tower(CpuDevice device, Func<Tape, Tensor> forward)
+    {
+        public void Run()
+        {
+            using var tape = new Tape(device, recording: false);
+            forward(tape);
+        }
+
+        public float[] Features()
+        {
+            using var tape = new Tape(device, recording: false);
+            return forward(tape).ToArray();
+        }
+    }
+
+    private static void Compare(Bench bench, string name, int threads, Towers towers, int samples, Tower ours,
+        Tower? rounded, TorchSharp.torch.Tensor input, params OnnxSession[] sessions)
     {
         using IDisposable withoutGradients = no_grad();
         using var theirs = new TorchClip(towers.Shape, towers.Weights, trained: false);
-        float[] features;
-        using (var tape = new Tape(device, recording: false))
-            features = ours(tape).ToArray();
+        using TorchClip? theirBf16 = rounded is null ? null
+            : new TorchClip(towers.Shape, towers.Weights, trained: false, bf16: true);
+        using TorchSharp.torch.Tensor inputBf16 = input.is_floating_point() ? input.In(bf16: true) : input.alias();
+        float[] features = ours.Features();
+        if (rounded is not null)
+            Equality.RequireBf16(name, rounded.Features(), features);
         using (TorchSharp.torch.Tensor result = theirs.Forward(input))
             Equality.Require($"{name} libtorch", features, result.ToArray());
         foreach (OnnxSession session in sessions)
@@ -91,13 +118,10 @@ internal static class ForwardCases
         bench.Row(name, threads, towers.Shape.Gflop * samples, rounds: 7,
             QuickSeconds(samples * towers.Shape.Gflop / threads),
         [
-            new Contender(Side.Ours, () =>
-            {
-                using var tape = new Tape(device, recording: false);
-                ours(tape);
-            }),
+            new Contender(Side.Ours, ours.Run),
             new Contender(Side.TorchSharp, () => theirs.Forward(input).Dispose()),
             .. sessions.Select(session => new Contender(Side.OnnxRuntime, session.Run)),
+            .. Bench.Bf16(rounded, rounded => rounded.Run(), _ => theirBf16!.Forward(inputBf16)),
         ]);
         foreach (OnnxSession session in sessions)
             session.Dispose();

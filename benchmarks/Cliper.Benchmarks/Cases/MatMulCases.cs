@@ -2,6 +2,7 @@ using Cliper.Autograd;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
 using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Memory;
 using Cliper.Model.Export;
 using static TorchSharp.torch;
 using Functional = TorchSharp.torch.nn.functional;
@@ -32,7 +33,9 @@ internal static class MatMulCases
         if (!bench.Wants(name))
             return;
         using CpuDevice device = Bench.Device(Threads);
+        using CpuDevice? bf16 = Bench.Bf16Device(Threads);
         using var layer = new Layer(device, rows, k, n);
+        using Layer? rounded = bf16 is null ? null : new Layer(bf16, rows, k, n);
         using OnnxSession session = layer.Session(Threads);
         using (no_grad())
         {
@@ -40,10 +43,15 @@ internal static class MatMulCases
             using (var theirs = layer.Theirs())
                 Equality.Require(name, ours, theirs.ToArray());
             Equality.Require(name, ours, session.Result());
+            if (rounded is not null)
+                Equality.RequireBf16(name, rounded.Ours(), ours);
             bench.Row(name, Threads, 2e-9 * rows * k * n, rounds: 9, quickSeconds: 1.5,
+            [
                 new Contender(Side.Ours, layer.RunOurs),
                 new Contender(Side.TorchSharp, () => layer.Theirs().Dispose()),
-                new Contender(Side.OnnxRuntime, session.Run));
+                new Contender(Side.OnnxRuntime, session.Run),
+                .. Bench.Bf16(rounded, rounded => rounded.RunOurs(), rounded => rounded.Theirs().Dispose()),
+            ]);
         }
     }
 
@@ -53,14 +61,19 @@ internal static class MatMulCases
         if (!bench.Wants(name) || bench.Quick)
             return;
         using CpuDevice device = Bench.Device(Threads);
+        using CpuDevice? bf16 = Bench.Bf16Device(Threads);
         using var layer = new Layer(device, rows, k, n);
+        using Layer? rounded = bf16 is null ? null : new Layer(bf16, rows, k, n);
         layer.StepOurs();
         using (NewDisposeScope())
             foreach ((float[] ours, TorchSharp.torch.Tensor theirs) in layer.Gradients().Zip(layer.StepTheirs()))
                 Equality.Require(name, ours, theirs.ToArray());
         bench.Row(name, Threads, 6e-9 * rows * k * n, rounds: 9, quickSeconds: 0,
+        [
             new Contender(Side.Ours, layer.StepOurs),
-            new Contender(Side.TorchSharp, Libtorch.Scoped(() => layer.StepTheirs())));
+            new Contender(Side.TorchSharp, Libtorch.Scoped(() => layer.StepTheirs())),
+            .. Bench.Bf16(rounded, rounded => rounded.StepOurs(), rounded => rounded.StepTheirs()),
+        ]);
     }
 
     /// <summary>The same layer on each side.</summary>
@@ -83,10 +96,11 @@ internal static class MatMulCases
             _w = Tensor.From(device, _wValues, new Shape(n, k));
             _b = Tensor.From(device, _bValues, new Shape(n));
             _dy = Tensor.From(device, dyValues, new Shape(rows, n));
-            _tx = Libtorch.From(_xValues, rows, k);
-            _tw = Libtorch.From(_wValues, n, k);
-            _tb = Libtorch.From(_bValues, n);
-            _tdy = Libtorch.From(dyValues, rows, n);
+            bool bf16 = device.Operands == ElementType.BFloat16;
+            _tx = Libtorch.From(_xValues, rows, k).In(bf16);
+            _tw = Libtorch.From(_wValues, n, k).In(bf16);
+            _tb = Libtorch.From(_bValues, n).In(bf16);
+            _tdy = Libtorch.From(dyValues, rows, n).In(bf16);
         }
 
         public void RunOurs()

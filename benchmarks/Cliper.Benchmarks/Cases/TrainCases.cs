@@ -39,6 +39,9 @@ internal static class TrainCases
         using CpuDevice device = Bench.Device(Threads);
         using var ours = new OurStep(towers, device, batch);
         using var theirs = new TheirStep(towers, batch);
+        using CpuDevice? rounding = Bench.Bf16Device(Threads);
+        using OurStep? ourBf16 = rounding is null ? null : new OurStep(towers, rounding, batch);
+        using TheirStep? theirBf16 = rounding is null ? null : new TheirStep(towers, batch, bf16: true);
         ours.Gradients();
         theirs.Gradients();
         double worst = 0;
@@ -48,16 +51,25 @@ internal static class TrainCases
         Console.Error.WriteLine(
             $"    {kind}: gradients equal, largest difference {worst:E1} of a tensor's largest entry");
 
-        double gflop = 3 * towers.Shape.Gflop * batch;
-        Row("forward+backward", gflop, ours.Gradients, theirs.Gradients);
-        Row("AdamW", 0, ours.Update, theirs.Update);
-        Row("whole step", gflop, ours.Step, theirs.Step);
+        ourBf16?.Gradients();
+        if (ourBf16 is not null)
+            Equality.RequireBf16($"{kind}, gradients", All(ourBf16), All(ours));
 
-        void Row(string part, double work, Action our, Action their)
+        double gflop = 3 * towers.Shape.Gflop * batch;
+        Row("forward+backward", gflop, step => step.Gradients());
+        Row("AdamW", 0, step => step.Update());
+        Row("whole step", gflop, step => step.Step());
+
+        float[] All(OurStep step) => [.. theirs.Weights.SelectMany(weight => step.Gradient(weight.Name))];
+
+        void Row(string part, double work, Action<IStep> run)
         {
             if (bench.Wants($"{kind} {part}"))
                 bench.Row($"{kind} {part}", Threads, work, rounds: 7, quickSeconds: 5,
-                    new Contender(Side.Ours, our), new Contender(Side.TorchSharp, their));
+                [
+                    new Contender(Side.Ours, () => run(ours)), new Contender(Side.TorchSharp, () => run(theirs)),
+                    .. Bench.Bf16(ourBf16, run, _ => run(theirBf16!)),
+                ]);
         }
     }
 
@@ -135,12 +147,15 @@ internal static class TrainCases
         private readonly Parameter _head;
         private readonly optim.Optimizer _optimizer;
 
-        public TheirStep(Towers towers, int batch)
+        /// <param name="towers">The weights.</param>
+        /// <param name="batch">Images of a step.</param>
+        /// <param name="bf16">Whether weights, gradients and moments are bf16 as well, which is the fastest.</param>
+        public TheirStep(Towers towers, int batch, bool bf16 = false)
         {
-            _model = new TorchClip(towers.Shape, towers.Weights, trained: true);
-            _images = Libtorch.From(Pixels(batch), batch, 3, ClipShape.ImageSize, ClipShape.ImageSize);
+            _model = new TorchClip(towers.Shape, towers.Weights, trained: true, bf16);
+            _images = Libtorch.From(Pixels(batch), batch, 3, ClipShape.ImageSize, ClipShape.ImageSize).In(bf16);
             _labels = tensor([.. Labels(batch).Select(label => (long)label)]);
-            _head = new Parameter(Libtorch.From(Head, Classes, ClipShape.Features), requires_grad: true);
+            _head = new Parameter(Libtorch.From(Head, Classes, ClipShape.Features).In(bf16), requires_grad: true);
             _optimizer = optim.AdamW([.. _model.Weights.Values.Cast<Parameter>(), _head], lr: LearningRate,
                 weight_decay: WeightDecay);
         }

@@ -13,8 +13,14 @@ internal enum Side
     /// <summary>This project.</summary>
     Ours,
 
+    /// <summary>This project with bf16 operands.</summary>
+    OursBf16,
+
     /// <summary>TorchSharp on libtorch's CPU build.</summary>
     TorchSharp,
+
+    /// <summary>TorchSharp with bf16 tensors.</summary>
+    TorchSharpBf16,
 
     /// <summary>ONNX Runtime's CPU provider.</summary>
     OnnxRuntime,

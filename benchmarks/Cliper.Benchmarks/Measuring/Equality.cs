@@ -7,12 +7,22 @@ internal static class Equality
     // a wrong weight, mask or scale by far more than this.
     private const double Tolerance = 1e-3;
 
+    // The bound of all gradients after twelve blocks, sqrt(2) F (1 / (temperature sqrt(embedding size)) + 1) with
+    // F = 2^-8 sqrt(4 (12 + 1)) and the head's factor of 10 over sqrt(512); a wrong operand is off by 1.
+    private const double Bf16Tolerance = 0.06;
+
     /// <summary>
     /// Throws when the largest difference exceeds a thousandth of the largest value; says it otherwise.
     /// </summary>
     public static void Require(string what, ReadOnlySpan<float> ours, ReadOnlySpan<float> theirs) =>
         Console.Error.WriteLine(
         $"    {what}: equal, largest difference {Difference(what, ours, theirs):E1} of the largest value");
+
+    /// <summary>
+    /// Throws when results in bf16 are off by more than bf16 explains (docs/numerics.md); says the distance otherwise.
+    /// </summary>
+    public static void RequireBf16(string what, float[] ours, float[] expected) => Console.Error.WriteLine(
+        $"    {what}: bf16 is off by {Distance(what, ours, expected, Bf16Tolerance):E1} of the norm");
 
     /// <summary>
     /// L2 norm of the difference as a share of theirs; throws when it exceeds <paramref name="tolerance"/>.

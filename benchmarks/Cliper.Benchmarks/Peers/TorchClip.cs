@@ -17,12 +17,14 @@ internal sealed class TorchClip : IDisposable
     /// <param name="shape">The tower.</param>
     /// <param name="weights">Values and sizes of the tower's weights, by OpenAI's name.</param>
     /// <param name="trained">Whether they are parameters with gradients.</param>
-    public TorchClip(ClipShape shape, IEnumerable<(string Name, float[] Values, long[] Sizes)> weights, bool trained)
+    /// <param name="bf16">Whether weights, and so all that is computed, are bf16.</param>
+    public TorchClip(ClipShape shape, IEnumerable<(string Name, float[] Values, long[] Sizes)> weights, bool trained,
+        bool bf16 = false)
     {
         _shape = shape;
         foreach ((string name, float[] values, long[] sizes) in weights)
         {
-            Tensor tensor = Libtorch.From(values, sizes);
+            Tensor tensor = Libtorch.From(values, sizes).In(bf16);
             _weights.Add(name, trained ? new Parameter(tensor, requires_grad: true) : tensor);
         }
     }

@@ -18,7 +18,8 @@ internal sealed partial class CommonOptions(Terminal terminal)
     private const string Cuda = "cuda", NumberedCuda = "cuda:", Emulated = "emulated";
 
     internal static readonly string[] Devices = ["auto", "cpu", Cuda, "cuda:N", Emulated];
-    private static readonly ElementType[] Formats = [ElementType.Float16, ElementType.BFloat16];
+    private const string BestOfDevice = "auto";
+    private static readonly ElementType[] Formats = [ElementType.Float32, ElementType.Float16, ElementType.BFloat16];
 
     public Option<bool> Json { get; } = new("--json")
     {
@@ -75,8 +76,9 @@ internal sealed partial class CommonOptions(Terminal terminal)
     public Option<string?> Precision { get; } = new("--precision")
     {
         Description =
-            "How a GPU stores activations: fp16 (as without it), or bf16 (the range of fp32 in fewer digits; compute "
-            + "capability 8.0 or later). The processor computes in fp32.",
+            "auto (fp16 on a GPU, fp32 on the processor), or one by name. A GPU stores activations in fp16 or bf16 (the "
+            + "range of fp32 in fewer digits; compute capability 8.0 or later). The processor computes in fp32, or "
+            + "multiplies in bf16 where it has AVX512_BF16; doctor says what that would give.",
         HelpName = "FORMAT",
         Recursive = true,
     };
@@ -104,31 +106,29 @@ internal sealed partial class CommonOptions(Terminal terminal)
         string device = parsed.GetValue(Device)!;
         int threads = ThreadsOf(parsed) is var asked and > 0 ? asked : usualThreads;
         long memory = SizeOf(parsed, GpuMemory) ?? 0;
-        ElementType stored = StoredOf(parsed);
+        ElementType? precision = PrecisionOf(parsed);
         bool graphs = !parsed.GetValue(NoGraphs);
         switch (device)
         {
             case "auto":
-                return OpenAny(threads, memory, stored, graphs);
+                return OpenAny(threads, memory, precision, graphs);
             case Cuda:
-                return OpenCard(0, memory, stored, graphs);
+                return OpenCard(0, memory, OnGpu(precision, device), graphs);
             case "cpu" or Emulated when memory > 0:
                 throw new SettingsException(
                     $"--gpu-memory is for a card, and --device is {device}: leave one of them out");
             case "cpu" or Emulated when !graphs:
                 throw new SettingsException(
                     $"--no-graphs is for a card, and --device is {device}: leave one of them out");
-            case "cpu" when parsed.GetValue(Precision) is not null:
-                throw new SettingsException("--precision is for a GPU, and --device is cpu: leave one of them out");
             case "cpu":
-                return new CpuDevice(threads);
+                return OpenCpu(threads, precision);
             case Emulated:
-                return new EmulatedDevice(stored);
+                return new EmulatedDevice(OnGpu(precision, device));
         }
         if (device.StartsWith(NumberedCuda, StringComparison.Ordinal))
             return int.TryParse(device.AsSpan(NumberedCuda.Length), NumberStyles.None, CultureInfo.InvariantCulture,
                 out int ordinal)
-                ? OpenCard(ordinal, memory, stored, graphs)
+                ? OpenCard(ordinal, memory, OnGpu(precision, device), graphs)
                 : throw new SettingsException(
                 $"--device is '{device}'; a card is named by its number from 0, such as cuda:1");
         throw new SettingsException($"--device is '{device}'; there are {string.Join(", ", Devices)}"
@@ -138,28 +138,51 @@ internal sealed partial class CommonOptions(Terminal terminal)
     private CudaDevice OpenCard(int ordinal, long memory, ElementType stored, bool graphs) =>
         GpuDevices.OpenCuda(ordinal, memory, stored, graphs, warning => terminal.Say($"cliper-gpu: {warning}"));
 
-    private Device OpenAny(int threads, long memory, ElementType stored, bool graphs)
+    // fp32 by name is the processor's alone.
+    private Device OpenAny(int threads, long memory, ElementType? precision, bool graphs)
     {
+        if (precision == ElementType.Float32)
+            return OpenCpu(threads, precision);
         try
         {
-            return OpenCard(0, memory, stored, graphs);
+            return OpenCard(0, memory, OnGpu(precision, Cuda), graphs);
         }
         catch (DeviceException reason)
         {
             if (CudaDevice.HasDriver)
                 terminal.Say($"cliper-gpu: computing on the processor: {reason.Message}");
-            return new CpuDevice(threads);
+            return OpenCpu(threads, precision);
         }
     }
 
-    private ElementType StoredOf(ParseResult parsed)
+    private CpuDevice OpenCpu(int threads, ElementType? precision)
     {
-        string name = parsed.GetValue(Precision) ?? "fp16";
-        string[] names = [.. Formats.Select(ElementTypes.Describe)];
+        if (precision == ElementType.Float16)
+            throw new SettingsException("--precision fp16 is for a GPU, and this is the processor: use fp32, or bf16 "
+                + "where doctor says that it can");
+        var device = new CpuDevice(threads, operands: precision ?? ElementType.Float32);
+        if (device.WhyNotBf16 is { } reason)
+            terminal.Say($"cliper-gpu: computing in fp32, not bf16: {reason}");
+        return device;
+    }
+
+    private static ElementType OnGpu(ElementType? precision, string device) => precision switch
+    {
+        ElementType.Float32 => throw new SettingsException(
+            $"--precision fp32 is for the processor, and --device is {device}: use fp16 or bf16"),
+        _ => precision ?? ElementType.Float16,
+    };
+
+    // The precision by name; null for auto.
+    private ElementType? PrecisionOf(ParseResult parsed)
+    {
+        string name = parsed.GetValue(Precision) ?? BestOfDevice;
+        string[] names = [.. Formats.Select(ElementTypes.Describe), BestOfDevice];
         int at = Array.IndexOf(names, name);
-        return at >= 0 ? Formats[at]
-            : throw new SettingsException($"--precision is '{name}'; there are {string.Join(", ", names)}"
+        if (at < 0)
+            throw new SettingsException($"--precision is '{name}'; there are {string.Join(", ", names)}"
                 + Suggestion.Hint(name, names));
+        return at < Formats.Length ? Formats[at] : null;
     }
 
     /// <summary>Memory that pictures may take; null where none is given.</summary>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Gpu.Cuda;
 using Cliper.Kernels.Memory;
 using Cliper.Model;
@@ -23,7 +24,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         using CpuDevice? beside = device is CpuDevice ? null : new CpuDevice(Common.ThreadsOf(parsed));
         CpuDevice host = beside ?? (CpuDevice)device;
         double gflops = CpuRoofline.MeasureGflops(host), bandwidth = CpuRoofline.MeasureBandwidth(host);
-        IReadOnlyList<SelfTest.Result> checks = SelfTest.Run(host);
+        double? bf16Gflops = CpuRoofline.MeasureBf16Gflops(host);
+        IReadOnlyList<SelfTest.Result> checks = CheckGradients(host);
         (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests =
             [.. new[] { device, beside }.OfType<Device>().Select(tested =>
             (tested.Name, new OperationTest(tested).Run()))];
@@ -31,7 +33,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         string? ffmpeg = Machine.FindFfmpeg();
         var card = device as CudaDevice;
         card?.TryGraph();
-        var findings = new Findings(host, device.Activations, card, gflops, bandwidth, checks, tests, ffmpeg);
+        var findings = new Findings(host, device.Activations, card, gflops, bf16Gflops, bandwidth, checks,
+            tests, ffmpeg);
         if (Terminal.Json)
             WriteJson(findings, passed);
         else
@@ -39,25 +42,41 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         return passed ? ExitCode.Done : ExitCode.Failed;
     }
 
+    // Finite differences need fp32, whatever the operands of this run are.
+    private static IReadOnlyList<SelfTest.Result> CheckGradients(CpuDevice host)
+    {
+        if (host.Operands == ElementType.Float32)
+            return SelfTest.Run(host);
+        using var plain = new CpuDevice(host.Threads);
+        return SelfTest.Run(plain);
+    }
+
     private static string WhyNoGpu => CudaDevice.WhyNone() is { } reason ? Remedies.Explain(reason)
         : "there is a card, which this run does not use";
+
+    private static string Bf16Verdict(double fp32, double? bf16) => bf16 is { } peak
+        ? Format.Invariant($"{peak:F0} GFLOP/s, VDPBF16PS, measured: --precision bf16 can multiply ",
+            $"{peak / fp32:F1} times as fast as fp32")
+        : Bf16Support.Missing is { } missing ? $"none: {missing}"
+        : "none: the system allows no executable memory";
 
     /// <summary>All that was found on this machine.</summary>
     /// <param name="Host">The CPU.</param>
     /// <param name="Stored">The type that activations are stored in.</param>
     /// <param name="Card">The GPU; null without one.</param>
     /// <param name="Gflops">The CPU's measured FMA peak in GFLOP/s.</param>
+    /// <param name="Bf16Gflops">The CPU's measured VDPBF16PS peak in GFLOP/s; null where it cannot be used.</param>
     /// <param name="Bandwidth">The CPU's measured memory bandwidth in GB/s.</param>
     /// <param name="Checks">Results of the self-test.</param>
     /// <param name="Tests">Results of the operations, by device.</param>
     /// <param name="Ffmpeg">Path of ffmpeg; null without one.</param>
     private sealed record Findings(CpuDevice Host, ElementType Stored, CudaDevice? Card, double Gflops,
-        double Bandwidth, IReadOnlyList<SelfTest.Result> Checks,
+        double? Bf16Gflops, double Bandwidth, IReadOnlyList<SelfTest.Result> Checks,
         (string Device, IReadOnlyList<OperationTest.Result> Results)[] Tests, string? Ffmpeg);
 
     private void WriteTable(Findings findings)
     {
-        (CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
+        (CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double? bf16Gflops, double bandwidth,
             IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests,
             string? ffmpeg) = findings;
         Table table = new Table().Border(TableBorder.None).HideHeaders().AddColumn("what").AddColumn("found");
@@ -67,6 +86,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
         Row("memory", $"{Format.Bytes(Machine.MemoryBytes)} available to this process");
         Row("system", $"{Machine.System}, {Machine.Runtime}");
         Row("FMA peak", Format.Invariant($"{gflops:F0} GFLOP/s, fp32, measured"));
+        Row("bf16 peak", Bf16Verdict(gflops, bf16Gflops));
         Row("memory bandwidth", Format.Invariant($"{bandwidth:F1} GB/s, triad, measured"));
         Row("GPU", card?.Capabilities is { } found
             ? Format.Invariant(
@@ -80,7 +100,8 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             Row("GPU graphs", card.UsesGraphs ? "used for training steps"
                 : "not used: steps are launched kernel by kernel");
         }
-        Row("precision", $"activations are stored in {stored.Describe()}");
+        Row("precision", device.Operands == stored ? $"activations are stored in {stored.Describe()}"
+            : $"activations are stored in {stored.Describe()}, the CPU multiplies in {device.Operands.Describe()}");
         Row("ffmpeg", ffmpeg ?? $"none: only video files need it ({Ffmpeg.HowToInstall})");
         Row("face detector", File.Exists(ShippedModels.FaceDetector) ? "BlazeFace, which comes with the program"
             : $"none: {ShippedModels.FaceDetector} is missing");
@@ -102,7 +123,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
 
     private void WriteJson(Findings findings, bool passed)
     {
-        (CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double bandwidth,
+        (CpuDevice device, ElementType stored, CudaDevice? card, double gflops, double? bf16Gflops, double bandwidth,
             IReadOnlyList<SelfTest.Result> checks, (string Device, IReadOnlyList<OperationTest.Result> Results)[] tests,
             string? ffmpeg) = findings;
         Terminal.WriteJson(json =>
@@ -116,6 +137,10 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
             json.WriteString("system", Machine.System);
             json.WriteString("runtime", Machine.Runtime);
             json.WriteNumber("peakGflops", Math.Round(gflops, 1));
+            if (bf16Gflops is { } bf16)
+                json.WriteNumber("bf16PeakGflops", Math.Round(bf16, 1));
+            else
+                json.WriteNull("bf16PeakGflops");
             json.WriteNumber("bandwidthGBs", Math.Round(bandwidth, 1));
             if (card?.Capabilities is { } found)
             {
@@ -135,6 +160,7 @@ internal sealed class DoctorCommand(Terminal terminal, CommonOptions common, Can
                 json.WriteString("gpuReason", WhyNoGpu);
             }
             json.WriteString("precision", stored.Describe());
+            json.WriteString("operands", device.Operands.Describe());
             json.WriteString("ffmpeg", ffmpeg);
             json.WriteString("faceDetector", File.Exists(ShippedModels.FaceDetector) ? ShippedModels.FaceDetector
                 : null);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Cpu;
@@ -15,7 +16,7 @@ public static unsafe class CpuRoofline
     // Twelve chains: an FMA takes four cycles and two start in each, so eight hide the latency, and twelve with their
     // two operands still fit AVX2's sixteen registers.
     private const int Chains = 12;
-    private const long FmaIterations = 1_000_000;
+    private const long FmaIterations = 1_000_000, Bf16Rounds = 100_000;
 
     // Three arrays of 64 MiB: several times the last-level cache of the machines at hand.
     private const long TriadElements = 16 << 20;
@@ -41,6 +42,21 @@ public static unsafe class CpuRoofline
             _ => MultiplyAdds<LanesPortable>(FmaIterations),
         });
         return 2.0 * Chains * lanes * FmaIterations * device.Threads / seconds / 1e9;
+    }
+
+    /// <summary>
+    /// VDPBF16PS on registers alone, four floating-point operations a lane, on all threads of
+    /// <paramref name="device"/>, whatever its operands are; in GFLOP/s. Null where this process cannot run it.
+    /// </summary>
+    public static double? MeasureBf16Gflops(CpuDevice device)
+    {
+        if (Bf16Support.Missing is not null)
+            return null;
+        using var probe = new CpuDevice(device.Threads, operands: ElementType.BFloat16);
+        if (probe.Bf16 is not { } kernels)
+            return null;
+        double flops = kernels.RunPeak(Bf16Rounds);
+        return flops * probe.Threads / Best(probe, (_, _) => kernels.RunPeak(Bf16Rounds)) / 1e9;
     }
 
     /// <summary>

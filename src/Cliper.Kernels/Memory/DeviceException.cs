@@ -30,6 +30,9 @@ public enum DeviceFailure
     /// <summary>The GPU's compute capability is below that of the kernels for bf16.</summary>
     BFloat16Unsupported,
 
+    /// <summary>The CPU lacks the instruction for GEMMs of bf16 operands.</summary>
+    CpuBFloat16Unsupported,
+
     /// <summary>More memory is to be reserved than is free.</summary>
     ReservationTooLarge,
 

@@ -66,11 +66,11 @@ public sealed partial class OperationTest
         Attention.Operand q = new(input, 0, Stride), k = new(input, Depth, Stride), v = new(input, 2 * Depth, Stride),
             o = new(output, 0, Depth);
         Attention.Forward(sizes, new(q, k, v), o, statistics);
-        Compare(name, output, (_, at) => y[at], y.Length);
+        Compare(name, output, (_, at) => y[at], y.Length, Operands);
         Attention.Backward(sizes, new(q, k, v), statistics, new(gradient, 0, Depth),
             new(new(inputGradient, 0, Stride), new(inputGradient, Depth, Stride),
                 new(inputGradient, 2 * Depth, Stride)), o);
-        Compare($"{name}, gradient", inputGradient, (_, at) => dqkv[at], dqkv.Length);
+        Compare($"{name}, gradient", inputGradient, (_, at) => dqkv[at], dqkv.Length, Operands);
     }
 
     private void Patches()

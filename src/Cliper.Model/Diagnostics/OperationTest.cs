@@ -66,8 +66,9 @@ public sealed partial class OperationTest(Device device)
     }
 
     // Compares the last result, element by element beside what a row and a column of it should be.
-    private void Compare(string name, DeviceArray actual, Func<int, int, double> expected, int columns) =>
-        Compare(name, device.ToFloats(actual), expected, columns, Roundings * Roundoff(actual.Type));
+    private void Compare(string name, DeviceArray actual, Func<int, int, double> expected, int columns,
+        ElementType? rounded = null) =>
+        Compare(name, device.ToFloats(actual), expected, columns, Roundings * Roundoff(rounded ?? actual.Type));
 
     private void Compare(string name, float[] values, Func<int, int, double> expected, int columns, double bound)
     {
@@ -101,6 +102,9 @@ public sealed partial class OperationTest(Device device)
         ElementType.BFloat16 => 1.0 / (1 << 8),
         _ => 0,
     };
+
+    // The type that attention's probabilities and their gradients are rounded to.
+    private ElementType Operands => device is CpuDevice host ? host.Operands : device.Activations;
 
     private static double Sum(int count, Func<int, double> term)
     {

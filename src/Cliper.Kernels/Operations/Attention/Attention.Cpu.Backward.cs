@@ -34,6 +34,16 @@ public static unsafe partial class Attention
                 AddKv = gradients.K.Accumulate,
                 LogSumExp = statistics + (long)unit * sizes.Queries,
             };
+            if (cpu.Bf16 is not null)
+            {
+                switch (cpu.Level)
+                {
+                    case SimdLevel.Avx512: BackwardHeadBf16<Lanes512>(cpu, sizes, head, worker); break;
+                    case SimdLevel.Avx2: BackwardHeadBf16<Lanes256>(cpu, sizes, head, worker); break;
+                    default: BackwardHeadBf16<LanesPortable>(cpu, sizes, head, worker); break;
+                }
+                return;
+            }
             var memory = new Scratch(cpu.Pool.Scratch(worker, scratch));
             switch (cpu.Level)
             {
@@ -91,8 +101,15 @@ public static unsafe partial class Attention
                 Multiply<V>(seen, width, queries, ds.First, QueryBlock, 1, q, dk, add);
             }
         }
+        WriteKeyGradients<V>(sizes, head, dk, dv);
+    }
+
+    private static void WriteKeyGradients<V>(in Sizes sizes, in Head head, Rows dk, Rows dv)
+        where V : struct, ILanes<V>
+    {
         if (head.DK.IsNull)
             return;
+        int size = sizes.HeadSize;
         WriteRows<V>(dk, head.DK, head.Keys, size, head.AddKv);
         WriteRows<V>(dv, head.DV, head.Keys, size, head.AddKv);
         for (int key = head.Keys; key < sizes.Keys && !head.AddKv; key++)

@@ -77,6 +77,16 @@ public static unsafe partial class Attention
                 Keys = lengths == null ? sizes.Keys : lengths[unit / sizes.Heads],
                 LogSumExp = statistics == null ? null : statistics + (long)unit * sizes.Queries,
             };
+            if (cpu.Bf16 is not null)
+            {
+                switch (cpu.Level)
+                {
+                    case SimdLevel.Avx512: ForwardHeadBf16<Lanes512>(cpu, sizes, head, worker); break;
+                    case SimdLevel.Avx2: ForwardHeadBf16<Lanes256>(cpu, sizes, head, worker); break;
+                    default: ForwardHeadBf16<LanesPortable>(cpu, sizes, head, worker); break;
+                }
+                return;
+            }
             var memory = new Scratch(cpu.Pool.Scratch(worker, scratch));
             switch (cpu.Level)
             {

@@ -22,8 +22,10 @@ public static unsafe partial class Convolution
     // second-level cache.
     private const int PixelsAtOnce = 256, ChannelsOfRegisters = 16;
 
-    // By sizes alone, because the sums are in another order than those of unfolded elements.
-    private static bool HasLongLines(SlidingWindow window, int features) => !window.IsPointwise
+    // By sizes and dtype alone, because the sums are in another order than those of unfolded elements. bf16 operands
+    // are packed, so overlapping rows would gain nothing.
+    private static bool HasLongLines(CpuDevice host, SlidingWindow window, int features) =>
+        host.Bf16 is null && !window.IsPointwise
         && window.Across.Outputs(window.Input.Width) >= LeastColumns
         && window.Across.Kernel * window.Input.Channels >= LeastRowElements && window.Elements <= MostElements
         && (long)window.Elements * features <= MostWeightFloats;
@@ -37,7 +39,8 @@ public static unsafe partial class Convolution
     }
 
     // Whole registers of channels: a tile that reached over the last pixel would leave the array.
-    private static bool HasSmallPixels(SlidingWindow window, int features) => window.IsPointwise
+    private static bool HasSmallPixels(CpuDevice host, SlidingWindow window, int features) =>
+        host.Bf16 is null && window.IsPointwise
         && window.Input.Channels % ChannelsOfRegisters == 0
         && (long)window.Input.Channels * features <= MostWeightFloats;
 

@@ -65,7 +65,7 @@ public static partial class Convolution
         if (weight.Rows != window.Elements)
             throw new ArgumentException($"the weight was packed for {weight.Rows} elements a window, here are "
                 + $"{window.Elements}", nameof(weight));
-        if (x.Device is CpuDevice host && HasLongLines(window, features))
+        if (x.Device is CpuDevice host && HasLongLines(host, window, features))
         {
             ForwardLines(host, x, weight, y, window, epilogue, accumulate);
             return;
@@ -141,12 +141,12 @@ public static partial class Convolution
             x.Device.Clear(dweight.Array);
         if (x.Device is CpuDevice && window.Input.Images == 0)
             return;
-        if (x.Device is CpuDevice host && HasLongLines(window, features))
+        if (x.Device is CpuDevice host && HasLongLines(host, window, features))
         {
             BackwardWeightLines(host, x, dy, dweight, window, features);
             return;
         }
-        if (x.Device is CpuDevice own && HasSmallPixels(window, features))
+        if (x.Device is CpuDevice own && HasSmallPixels(own, window, features))
         {
             BackwardWeightPixels(own, x, dy, dweight, window, features);
             return;

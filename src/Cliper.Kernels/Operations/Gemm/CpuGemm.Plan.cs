@@ -1,4 +1,5 @@
 using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Cpu.MachineCode;
 
 namespace Cliper.Kernels.Operations;
 
@@ -31,10 +32,16 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
     // repeat it.
     private const int MinMc = 256;
 
+    // Largest kc of bf16 operands: a longer one gains nothing, a shorter one up to 3 % less.
+    private const int MaxKcOfBf16 = 1536;
+
     internal static int Nr => 2 * L.Count;
 
     // Width of a packed panel of A: MaxMr rounded up to whole SIMD registers.
-    private static int PackedMr => (MicroKernel.MaxMr<L>() + L.Count - 1) / L.Count * L.Count;
+    internal static int PackedMr => (MicroKernel.MaxMr<L>() + L.Count - 1) / L.Count * L.Count;
+
+    // Memory of the tile that a worker computes.
+    private static int TileFloats => Math.Max(MicroKernel.MaxMr<L>() * Nr, Bf16Kernels.TileFloats);
 
     /// <summary>How a GEMM is blocked; no blocking changes the order of a sum.</summary>
     internal readonly struct Plan
@@ -51,19 +58,21 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
         {
             Threads = threads;
             int units = threads == 1 ? 1 : UnitsPerThread * threads;
-            PackA = problem.KStrideA != 1;
+            bool isBf16 = problem.Bf16 is not null;
+            PackA = isBf16 || problem.KStrideA != 1;
             int mr = MicroKernel.MaxMr<L>();
-            if ((!PackA && SharesCacheSets(problem.RowStrideA)) || SharesCacheSets(problem.RowStrideC))
+            if (!isBf16 && ((!PackA && SharesCacheSets(problem.RowStrideA)) || SharesCacheSets(problem.RowStrideC)))
                 mr = Math.Min(mr, L1Ways);
             PanelsA = new Partition(problem.M, mr);
             PanelsB = (problem.N + Nr - 1) / Nr;
-            int maxKc = PackA ? MaxKcOfPackedA : MaxKc, parts = Math.Max(1, (problem.K + maxKc - 1) / maxKc);
+            int maxKc = isBf16 ? MaxKcOfBf16 : PackA ? MaxKcOfPackedA : MaxKc, parts = Math.Max(1, (problem.K + maxKc - 1) / maxKc);
             Kc = Math.Max(1, ((problem.K + parts - 1) / parts + 15) / 16 * 16);
+            int words = problem.Words(Kc);
             bool isPackedB = problem.PackedB != null;
             int blockBytes = isPackedB ? BlockBytesPackedB : BlockBytesB;
-            NcPanels = Math.Clamp(blockBytes / (Nr * Kc * sizeof(float)), 1, PanelsB);
+            NcPanels = Math.Clamp(blockBytes / (Nr * words * sizeof(float)), 1, PanelsB);
             int mostMcBlocks = isPackedB ? PanelsA.Count / 4 : problem.M / MinMc;
-            if (NcPanels < PanelsB && isPackedB && (long)problem.M * Kc * sizeof(float) <= SmallABytes)
+            if (NcPanels < PanelsB && isPackedB && (long)problem.M * words * sizeof(float) <= SmallABytes)
                 (NcPanels, mostMcBlocks) = (1, 1);
             NcBlocks = (PanelsB + NcPanels - 1) / NcPanels;
             McBlocks = Math.Clamp((units + NcBlocks - 1) / NcBlocks, 1, Math.Max(1, mostMcBlocks));
@@ -72,10 +81,10 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 NcPanels = Math.Max(1, PanelsB * McBlocks / units);
                 NcBlocks = (PanelsB + NcPanels - 1) / NcPanels;
             }
-            PackedAFloats = PackA ? (long)PanelsA.Count * PackedMr * Kc : 0;
-            ScratchFloats = (long)MicroKernel.MaxMr<L>() * Nr;
+            PackedAFloats = PackA ? (long)PanelsA.Count * PackedMr * words : 0;
+            ScratchFloats = TileFloats;
             if (!isPackedB)
-                ScratchFloats += (long)NcPanels * Nr * Kc;
+                ScratchFloats += (long)NcPanels * Nr * words;
         }
 
         // Rows a multiple of 4 KiB apart fall into the same sets of the L1 cache.

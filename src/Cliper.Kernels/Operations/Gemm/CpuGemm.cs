@@ -24,26 +24,6 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
 
     private const int CacheLineFloats = 16;
 
-    /// <summary>Packs all of B into panels of nr columns; B is given as parts of its rows, from the first on.</summary>
-    public static PackedMatrix Pack(CpuDevice cpu, params Matrix[] parts)
-    {
-        int n = parts[0].Columns, k = parts.Sum(part => part.Rows), panels = (n + Nr - 1) / Nr;
-        DeviceArray data = cpu.Allocate((long)panels * Nr * k);
-        float* packed = data.Floats;
-        cpu.Pool.Run(panels, (panel, _) =>
-        {
-            float* target = packed + (nint)panel * Nr * k;
-            foreach (Matrix b in parts)
-            {
-                nint kStride = (nint)b.RowStride, columnStride = (nint)b.ColumnStride;
-                Packing.PackPanel<L>(b.Data.Floats + panel * Nr * columnStride, columnStride, kStride,
-                    Math.Min(Nr, n - panel * Nr), Nr, b.Rows, target);
-                target += (nint)Nr * b.Rows;
-            }
-        });
-        return new PackedMatrix(data, k, n);
-    }
-
     /// <summary>Computes one GEMM with all workers.</summary>
     public static void Run(CpuDevice cpu, CpuGemmProblem problem, TEpilogue epilogue)
     {
@@ -124,19 +104,6 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
             RunUnit(in parted, in epilogue, plan, unit, 0, problem.K, null, scratch);
     }
 
-    private static void PackA(in CpuGemmProblem problem, Partition panels, int first, int end, int firstK, int kc,
-        float* packedA) =>
-        Packing.PackPanels<L>(problem.A + firstK * problem.KStrideA, problem.RowStrideA, problem.KStrideA, panels,
-            first, end, PackedMr, kc, packedA, (nint)PackedMr * kc);
-
-    private static void PackB(in CpuGemmProblem problem, int first, int end, int firstK, int kc, float* packedB)
-    {
-        for (int panel = first; panel < end; panel++)
-            Packing.PackPanel<L>(problem.B + firstK * problem.KStrideB + panel * Nr * problem.ColumnStrideB,
-                problem.ColumnStrideB, problem.KStrideB, Math.Min(Nr, problem.N - panel * Nr), Nr, kc,
-                packedB + (panel - first) * (nint)kc * Nr);
-    }
-
     // Computes the kc terms from firstK on of one unit of C: mc x nc elements.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RunUnit(in CpuGemmProblem problem, in TEpilogue epilogue, Plan plan, int unit, int firstK,
@@ -147,13 +114,14 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
         Partition panelsA = plan.PanelsA;
         int firstPanelA = (int)((long)panelsA.Count * mcBlock / plan.McBlocks);
         int endPanelA = (int)((long)panelsA.Count * (mcBlock + 1) / plan.McBlocks);
-        float* tile = scratch, panelsB = scratch + MicroKernel.MaxMr<L>() * Nr;
-        nint panelStride = (nint)kc * Nr;
+        float* tile = scratch, panelsB = scratch + TileFloats;
+        int words = problem.Words(kc);
+        nint panelStride = (nint)words * Nr;
         bool accumulate = problem.Accumulate || firstK > 0, isLast = firstK + kc == problem.K;
         if (problem.PackedB != null)
         {
-            panelStride = (nint)problem.K * Nr;
-            panelsB = problem.PackedB + firstPanelB * panelStride + (nint)firstK * Nr;
+            panelStride = (nint)problem.Words(problem.K) * Nr;
+            panelsB = problem.PackedB + firstPanelB * panelStride + (nint)problem.Words(firstK) * Nr;
         }
         else
         {
@@ -175,7 +143,7 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 ? (byte*)(a + mr * aRow) : null;
             if (packedA != null)
             {
-                a = packedA + (nint)panelA * kc * PackedMr;
+                a = packedA + (nint)panelA * words * PackedMr;
                 (aRow, aK) = (1, PackedMr);
             }
             for (int panel = firstPanelB; panel < endPanelB; panel++)
@@ -185,7 +153,7 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 float* c = problem.C + row * problem.RowStrideC + column;
                 byte* share = prefetches
                     ? prefetch + (panel - firstPanelB) * panelStride * sizeof(float)
-                        + (panelA - firstPanelA) * prefetchStep * kc
+                        + (panelA - firstPanelA) * prefetchStep * words
                     : panel == firstPanelB ? nextA : null;
                 nint shareStep = prefetches ? prefetchStep : share != null ? mr * sizeof(float) : 0;
                 bool appliesEpilogue = isLast && typeof(TEpilogue) != typeof(NoEpilogue);
@@ -193,7 +161,7 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 bool isNarrow = columns <= L.Count, isWhole = columns == Nr || columns == L.Count;
                 if (isWhole)
                     Prefetch(c, problem.RowStrideC, mr, columns);
-                if (isWhole && !appliesEpilogue)
+                if (isWhole && !appliesEpilogue && problem.Bf16 is null)
                 {
                     RunTile(mr, a, aRow, aK, b, c, problem.RowStrideC, kc, problem.Scale, accumulate, share,
                         shareStep, isNarrow, problem.Parts);
@@ -201,8 +169,11 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 }
                 // The tile goes to scratch rather than to C and back, which costs more with two threads: the cache
                 // lines of C may be another core's.
-                RunTile(mr, a, aRow, aK, b, tile, Nr, kc, problem.Scale, false, share, shareStep, isNarrow,
-                    problem.Parts);
+                if (problem.Bf16 is null)
+                    RunTile(mr, a, aRow, aK, b, tile, Nr, kc, problem.Scale, false, share, shareStep, isNarrow,
+                        problem.Parts);
+                else
+                    RunBf16Tile(problem.Bf16, mr, a, b, tile, words, problem.Scale, share, shareStep);
                 if (appliesEpilogue)
                     ApplyEpilogue(in epilogue, tile, c, problem.RowStrideC, row, mr, column, columns, accumulate);
                 else

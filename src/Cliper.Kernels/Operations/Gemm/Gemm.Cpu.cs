@@ -1,4 +1,5 @@
 using Cliper.Kernels.Cpu;
+using Cliper.Kernels.Cpu.MachineCode;
 
 namespace Cliper.Kernels.Operations;
 
@@ -68,6 +69,12 @@ internal readonly unsafe struct CpuGemmProblem(Matrix a, Matrix b, PackedMatrix?
 
     /// <summary>Ranges of k that A lies in; the default is one.</summary>
     public RangesOfK Parts { get; init; }
+
+    /// <summary>The micro-kernels where operands are rounded to bf16; null where they are fp32.</summary>
+    public Bf16Kernels? Bf16 { get; init; }
+
+    /// <summary>32-bit words that so many ks of a lane take in a packed panel.</summary>
+    public int Words(int ks) => Bf16 is null ? ks : (ks + 1) / 2;
 
     public float* A { get; init; } = a.Data.Floats;
 

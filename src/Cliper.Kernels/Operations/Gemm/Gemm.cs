@@ -5,7 +5,8 @@ namespace Cliper.Kernels.Operations;
 
 /// <summary>
 /// GEMM, C = epilogue(scale * A B), or epilogue(C + scale * A B) when accumulating; A is [M, K], B [K, N], C [M, N].
-/// On the CPU everything is fp32, with fused multiply-adds where the CPU has them; on a GPU operands are of a 16-bit
+/// On the CPU everything is fp32, with fused multiply-adds where the CPU has them, unless the device rounds operands to
+/// bf16; on a GPU operands are of a 16-bit
 /// dtype or fp32 and accumulators fp32. Transposes are strides (<see cref="Matrix.Transposed"/>).
 /// </summary>
 /// <remarks>
@@ -34,7 +35,9 @@ public static partial class Gemm
         CheckShapes(a, b.Rows, b.Columns, c, epilogue);
         switch (a.Data.Device)
         {
-            case CpuDevice cpu: RunCpu(cpu, new(a, b, null, c, accumulate, scale), epilogue); break;
+            case CpuDevice cpu:
+                RunCpu(cpu, new(a, b, null, c, accumulate, scale) { Bf16 = cpu.Bf16 }, epilogue);
+                break;
             case GpuDevice gpu:
                 RunGpu(gpu, new(new(a, 0), new(b, 0), new(c, 0), 1, epilogue.OnGpu, accumulate, scale));
                 break;
@@ -59,11 +62,12 @@ public static partial class Gemm
             throw new ArgumentException($"b was packed on another device than {a.Data.Device.Name}", nameof(b));
         if (a.Data.Device is not CpuDevice cpu)
             throw Check.NoImplementation(nameof(Gemm), a.Data.Device);
-        RunCpu(cpu, new(a, default, b, c, accumulate, scale), epilogue);
+        RunCpu(cpu, new(a, default, b, c, accumulate, scale) { Bf16 = cpu.Bf16 }, epilogue);
     }
 
     /// <summary>
-    /// Strided batched GEMM: C[i] = A[i] B[i] for i in [0, <paramref name="count"/>).
+    /// Strided batched GEMM: C[i] = A[i] B[i] for i in [0, <paramref name="count"/>). Logits and losses are made of
+    /// these, so on the CPU operands stay fp32 even where the device rounds those of other GEMMs.
     /// </summary>
     /// <param name="a">Left operands, [M, K] each.</param>
     /// <param name="b">Right operands, [K, N] each.</param>

@@ -8,7 +8,7 @@ namespace Cliper.Kernels.Operations;
 /// Packs panels of A and B into the order in which the micro-kernel reads them (GotoBLAS): for each k, mr rows of A
 /// or nr columns of B side by side. Both are called lanes here, and mr or nr the width of a panel.
 /// </summary>
-internal static unsafe class Packing
+internal static unsafe partial class Packing
 {
     // Number of k that one panel takes before the next panel's turn when panels share cache lines.
     private const int KStep = 64;
