@@ -137,7 +137,7 @@ internal sealed class RankOptions
             return;
         if (device is not CpuDevice host)
             throw new SettingsException("several ranks work on processors only, in this version: use --device cpu");
-        string[] mine = [Provenance.Version, host.Level.ToString(), work];
+        string[] mine = [Provenance.Version, $"{host.Level} {host.Operands}", work];
         string[] names = ["version of the program", "instruction set", "work to do"];
         for (int i = 0; i < mine.Length; i++)
         {
