@@ -200,8 +200,8 @@ public sealed class UsageTests
         Assert.That(run.Error, Does.StartWith("cliper-gpu: No space left on device").And.Not.Contain("   at "));
     }
 
-    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "explain", "serve", "embed", "export",
-        "export onnx", "sweep", "report", "pretrain", "recipes", "recipes show", "data", "data verify", "data cache",
-        "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench", "doctor",
-        "completion"];
+    private static IEnumerable<string> Commands => ["", "demo", "train", "eval", "predict", "explain", "serve", "embed",
+        "export", "export onnx", "sweep", "report", "pretrain", "recipes", "recipes show", "data", "data verify",
+        "data cache", "weights", "weights inspect", "weights convert", "weights verify", "weights download", "bench",
+        "doctor", "completion"];
 }

@@ -14,8 +14,8 @@ internal sealed record SampleTrait(string Name, IReadOnlyList<int> Values, IRead
 {
     private const int IntensityParts = 4, PositionParts = 3;
 
-    /// <summary>How strong the expressions of synthetic faces are, in quarters, and how old the faces look. Neutral faces
-    /// have no strength.</summary>
+    /// <summary>How strong the expressions of synthetic faces are, in quarters, and how old the faces look. Neutral
+    /// faces have no strength.</summary>
     /// <param name="faces">The faces, in the order of the split.</param>
     public static IReadOnlyList<SampleTrait> Of(SyntheticFacesData faces)
     {
