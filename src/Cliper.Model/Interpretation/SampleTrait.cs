@@ -25,12 +25,13 @@ internal sealed record SampleTrait(string Name, IReadOnlyList<int> Values, IRead
         [
             new SampleTrait("intensity", [.. all.Select(face => face.Expression == FaceExpression.Neutral ? -1
                 : Math.Min(IntensityParts - 1, (int)((face.Intensity - FaceParameters.WeakestIntensity) / span)))],
-                [.. Enumerable.Range(0, IntensityParts).Select(part => FormattableString.Invariant(
-                    $"{FaceParameters.WeakestIntensity + part * span:0.00} to {
-                        FaceParameters.WeakestIntensity + (part + 1) * span:0.00}"))]),
+                [.. Enumerable.Range(0, IntensityParts).Select(part =>
+                    FormattableString.Invariant($"{Edge(part):0.00} to {Edge(part + 1):0.00}"))]),
             new SampleTrait("age", [.. all.Select(face => (int)face.Age)],
                 [.. Enum.GetValues<FaceAge>().Select(age => age.ToString().ToLowerInvariant())]),
         ];
+
+        float Edge(int part) => FaceParameters.WeakestIntensity + part * span;
     }
 
     /// <summary>
