@@ -43,7 +43,8 @@ public sealed class ExplainTests
         Assert.That(gallery[0], Is.EqualTo("file,label,predicted,m,cosine,margin"));
         Assert.That(gallery, Has.Length.EqualTo(13), "every sample, right or wrong");
         Assert.That(usage.Skip(1).Sum(line => int.Parse(line.Split(',')[2])), Is.EqualTo(12));
-        Assert.That(words[0], Is.EqualTo("class,m,l,kind,rank,token,id,distance,norm,mean_distance,random_distance,paper"));
+        Assert.That(words[0], Is.EqualTo(
+            "class,m,l,kind,rank,token,id,distance,norm,mean_distance,random_distance,paper"));
         Assert.That(words.Count(line => line.Contains(",all,1,")), Is.EqualTo(2 * 5 * 4), "a line a learned token");
         foreach (string name in new[] { "tsne.csv", "tsne.svg", "tsne.png", "similarities.csv", "gallery.csv" })
             Assert.That(File.ReadAllBytes(Path.Combine(folder, name)),
@@ -167,8 +168,8 @@ public sealed class ExplainTests
         Assert.That(run.Error, Does.Contain("where the drawings are written"));
     }
 
-    private ProgramRun Explain(params string[] args) => ProgramRun.InProcess(["explain", "--model", Run, "--faces", "none",
-        "--device", "cpu", "--threads", "1", .. args]);
+    private ProgramRun Explain(params string[] args) => ProgramRun.InProcess(["explain", "--model", Run, "--faces",
+        "none", "--device", "cpu", "--threads", "1", .. args]);
 
     private static string[] Lines(string folder, string name) => File.ReadAllLines(Path.Combine(folder, name));
 

@@ -60,8 +60,8 @@ public sealed class VideoTests
     [Test]
     public void AVideoIsExplainedOverTime()
     {
-        ProgramRun run = ProgramRun.InProcess("explain", "--model", In("run"), In("clip.mp4"), "--faces", "none", "--map",
-            "rollout", "--out", In("explained"), "--device", "cpu", "--threads", "1");
+        ProgramRun run = ProgramRun.InProcess("explain", "--model", In("run"), In("clip.mp4"), "--faces", "none",
+            "--map", "rollout", "--out", In("explained"), "--device", "cpu", "--threads", "1");
 
         Assert.That(run.ExitCode, Is.Zero, run.Error);
         string[] rows = File.ReadAllLines(In("explained/intensity.csv"));

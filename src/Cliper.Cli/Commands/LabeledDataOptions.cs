@@ -60,8 +60,8 @@ internal sealed class LabeledDataOptions
     public string? DataSetOf(ParseResult parsed) => parsed.GetValue(_dataSet);
 
     /// <summary>
-    /// Opens the data. For the data set that the run was trained on, the choices and the fold of the run hold, so that no
-    /// training sample is tested.
+    /// Opens the data. For the data set that the run was trained on, the choices and the fold of the run hold, so that
+    /// no training sample is tested.
     /// </summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="run">The run's folder; null for a model that is none's.</param>

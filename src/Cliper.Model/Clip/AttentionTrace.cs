@@ -16,7 +16,8 @@ internal interface ITracedTower
     Tensor Forward(Tape tape, Tensor images, AttentionTrace trace);
 }
 
-/// <summary>An attention of a tower: its operands, [N, rows, width] each, and how a score hangs on its result.</summary>
+/// <summary>An attention of a tower: its operands, [N, rows, width] each, and how a score hangs on its
+/// result.</summary>
 /// <param name="Queries">Queries; one row a sample where one token asks.</param>
 /// <param name="Keys">Keys.</param>
 /// <param name="Values">Values.</param>

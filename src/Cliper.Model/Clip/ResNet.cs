@@ -66,7 +66,8 @@ public sealed class ResNet : IImageTower, ITracedTower, IDisposable
         observe?.Invoke("stem", x);
         foreach ((string name, Bottleneck block) in _blocks)
         {
-            x = RecomputeBlocks && trace is null ? tape.Checkpoint((inner, input) => block.Forward(inner, input, statistics), x)
+            x = RecomputeBlocks && trace is null
+                ? tape.Checkpoint((inner, input) => block.Forward(inner, input, statistics), x)
                 : block.Forward(tape, x, statistics);
             observe?.Invoke(name, x);
         }

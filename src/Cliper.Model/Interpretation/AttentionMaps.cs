@@ -30,8 +30,8 @@ internal sealed record ImageMap(int Side, float[] Values);
 
 /// <summary>
 /// Maps over the patches of images, from one forward and one backward pass. For a vision transformer they follow all
-/// blocks; a ResNet has one attention, that of the pooling at its end, and its patches are the pixels of its last feature
-/// map.
+/// blocks; a ResNet has one attention, that of the pooling at its end, and its patches are the pixels of its last
+/// feature map.
 /// </summary>
 internal sealed class AttentionMaps
 {
@@ -118,8 +118,9 @@ internal sealed class AttentionMaps
     }
 
     /// <summary>
-    /// Goes from the class token of the last block back to the patches: r = e, and block by block r = r (A + I) / 2, or r
-    /// = r (I + (A * dy/dA)+), each the mean over the heads. An attention pooling has no residual connection, so r = r A.
+    /// Goes from the class token of the last block back to the patches: r = e, and block by block r = r (A + I) / 2, or
+    /// r = r (I + (A * dy/dA)+), each the mean over the heads. An attention pooling has no residual connection, so I is
+    /// left out.
     /// </summary>
     private ImageMap Follow(int sample, int first, bool weighted)
     {

@@ -20,8 +20,8 @@ internal sealed record FeaturePlane(IReadOnlyList<PlanePoint> Points, double Div
     private const int FewestPoints = 8;
 
     /// <summary>
-    /// Places features. Features of images and of texts lie in two cones of the space (the modality gap), so the mean of
-    /// either side is taken away before both are made of length 1.
+    /// Places features. Features of images and of texts lie in two cones of the space (the modality gap), so the mean
+    /// of either side is taken away before both are made of length 1.
     /// </summary>
     /// <param name="answers">The samples.</param>
     /// <param name="descriptors">Features of descriptors, [K * M, D], class by class.</param>

@@ -31,7 +31,7 @@ internal static class PaperWords
         word.Class == name && word.Descriptor == descriptor + 1 && word.Token == token + 1)?.Word;
 
     /// <summary>A sentence on the words that are not known to us.</summary>
-    public static string Note => $"The paper lists {Count} words. {Placed.Count} of them are known to us with their place; "
-        + $"{string.Join(", ", Unplaced.Select(word => $"“{word}”"))} without it; the other "
+    public static string Note => $"The paper lists {Count} words. {Placed.Count} of them are known to us with their "
+        + $"place; {string.Join(", ", Unplaced.Select(word => $"“{word}”"))} without it; the other "
         + $"{Count - Placed.Count - Unplaced.Count} are not known to us.";
 }

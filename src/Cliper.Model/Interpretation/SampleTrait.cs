@@ -14,8 +14,8 @@ internal sealed record SampleTrait(string Name, IReadOnlyList<int> Values, IRead
 {
     private const int IntensityParts = 4, PositionParts = 3;
 
-    /// <summary>How strong the expressions of synthetic faces are, in quarters, and how old the faces look. Neutral faces
-    /// have no strength.</summary>
+    /// <summary>How strong the expressions of synthetic faces are, in quarters, and how old the faces look. Neutral
+    /// faces have no strength.</summary>
     /// <param name="faces">The faces, in the order of the split.</param>
     public static IReadOnlyList<SampleTrait> Of(SyntheticFacesData faces)
     {
@@ -25,12 +25,13 @@ internal sealed record SampleTrait(string Name, IReadOnlyList<int> Values, IRead
         [
             new SampleTrait("intensity", [.. all.Select(face => face.Expression == FaceExpression.Neutral ? -1
                 : Math.Min(IntensityParts - 1, (int)((face.Intensity - FaceParameters.WeakestIntensity) / span)))],
-                [.. Enumerable.Range(0, IntensityParts).Select(part => FormattableString.Invariant(
-                    $"{FaceParameters.WeakestIntensity + part * span:0.00} to {
-                        FaceParameters.WeakestIntensity + (part + 1) * span:0.00}"))]),
+                [.. Enumerable.Range(0, IntensityParts).Select(part =>
+                    FormattableString.Invariant($"{Edge(part):0.00} to {Edge(part + 1):0.00}"))]),
             new SampleTrait("age", [.. all.Select(face => (int)face.Age)],
                 [.. Enum.GetValues<FaceAge>().Select(age => age.ToString().ToLowerInvariant())]),
         ];
+
+        float Edge(int part) => FaceParameters.WeakestIntensity + part * span;
     }
 
     /// <summary>

@@ -61,8 +61,8 @@ internal sealed class TSne
     }
 
     /// <summary>
-    /// The symmetric shares p of all pairs, which add up to 1: Gaussians about each vector, so wide that their entropy is
-    /// log2 of the perplexity, found by bisection.
+    /// The symmetric shares p of all pairs, which add up to 1: Gaussians about each vector, so wide that their entropy
+    /// is log2 of the perplexity, found by bisection.
     /// </summary>
     /// <param name="distances">Squared distances, [count, count].</param>
     /// <param name="count">Vectors.</param>

@@ -21,8 +21,8 @@ internal sealed record TokenWords(int Class, int Descriptor, int Token, IReadOnl
     public required double MeanDistance { get; init; }
 
     /// <summary>
-    /// The control: how far the nearest of all tokens is from a random vector of the same length. A learned vector whose
-    /// nearest token is no nearer says nothing by it.
+    /// The control: how far the nearest of all tokens is from a random vector of the same length. A learned vector
+    /// whose nearest token is no nearer says nothing by it.
     /// </summary>
     public required float RandomDistance { get; init; }
 

@@ -5,8 +5,8 @@ using Cliper.Model.Samples;
 namespace Cliper.Model.Reporting;
 
 /// <summary>
-/// The paper's Figure 3: the samples of a class by the nearest of its descriptors, whatever they were predicted as, those
-/// first whose descriptor is nearest by the largest margin.
+/// The paper's Figure 3: the samples of a class by the nearest of its descriptors, whatever they were predicted as,
+/// those first whose descriptor is nearest by the largest margin.
 /// </summary>
 internal static class DescriptorGallery
 {
@@ -29,7 +29,8 @@ internal static class DescriptorGallery
             {
                 DescriptorAnswer[] own = [.. nearest[(label, m)].OrderByDescending(answer => answer.Margin)];
                 return new ReportDescriptor(name, m + 1, [.. tokens[(label, m)]], own.Length,
-                    own.Count(answer => answer.IsRight), [.. own.Select(Example).OfType<ReportExample>().Take(examples)])
+                    own.Count(answer => answer.IsRight),
+                    [.. own.Select(Example).OfType<ReportExample>().Take(examples)])
                 {
                     Share = ofClass[label] == 0 ? 0 : (double)own.Length / ofClass[label],
                     MedianMargin = own.Length == 0 ? null : own[own.Length / 2].Margin,

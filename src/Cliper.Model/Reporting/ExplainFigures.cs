@@ -26,7 +26,8 @@ internal static class ExplainFigures
         var labels = new List<((double X, double Y) At, int Label, string Text)>();
         foreach (PlanePoint point in plane.Points.OrderBy(point => point.Name is null))
         {
-            (double X, double Y) at = (Margin + Part(point.X, left, right) * (Width - Legend - 2 * TextRoom - 2 * Margin),
+            (double X, double Y) at = (
+                Margin + Part(point.X, left, right) * (Width - Legend - 2 * TextRoom - 2 * Margin),
                 PlaneHeight - Margin - Part(point.Y, low, high) * (PlaneHeight - 2 * Margin));
             int color = TimelinePlot.ColorOf(point.Label);
             string number = (point.Descriptor + 1).ToString(CultureInfo.InvariantCulture);
@@ -76,7 +77,8 @@ internal static class ExplainFigures
         (double Time, double Cosine)[] all = [.. curves.SelectMany(curve => curve.Points)];
         double first = all.Min(point => point.Time), last = Math.Max(all.Max(point => point.Time), first + 1e-9);
         double[] ticks = LineChart.Ticks(all.Min(point => point.Cosine), all.Max(point => point.Cosine), 4),
-            times = [.. LineChart.Ticks(first, last, 6, whole: unit.Length == 0).Where(time => time >= first && time <= last)];
+            times = [.. LineChart.Ticks(first, last, 6, whole: unit.Length == 0)
+                .Where(time => time >= first && time <= last)];
         foreach (double tick in ticks)
         {
             figure.Rule(AxisWidth, Y(tick), Width - Legend, Y(tick));

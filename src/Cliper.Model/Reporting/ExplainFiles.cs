@@ -56,8 +56,8 @@ internal static class ExplainFiles
 
         void Image(string name, RgbImage image) => Bytes(name, SkiaImageCodec.Instance.Encode(image, ImageFormat.Png));
 
-        void Table(string name, IEnumerable<IEnumerable<object?>> lines) => Text(name, string.Concat(lines.Select(line =>
-            Csv.Line(line.Select(Field)) + "\n")));
+        void Table(string name, IEnumerable<IEnumerable<object?>> lines) =>
+            Text(name, string.Concat(lines.Select(line => Csv.Line(line.Select(Field)) + "\n")));
 
         void Text(string name, string text) => Bytes(name, Encoding.UTF8.GetBytes(text));
 
@@ -88,8 +88,8 @@ internal static class ExplainFiles
         yield return ["file", "label", "predicted", "m", "cosine", "margin"];
         DataSplit split = answers.Split;
         foreach (DescriptorAnswer answer in answers.Answers)
-            yield return [split.Samples[answer.Index].Name, split.Classes[answer.Label], split.Classes[answer.Predicted],
-                answer.Descriptor + 1, answer.Cosine, answer.Margin];
+            yield return [split.Samples[answer.Index].Name, split.Classes[answer.Label],
+                split.Classes[answer.Predicted], answer.Descriptor + 1, answer.Cosine, answer.Margin];
     }
 
     private static IEnumerable<IEnumerable<object?>> UsageLines(ExplainReport report, DescriptorAnswers answers)

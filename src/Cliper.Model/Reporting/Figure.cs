@@ -167,7 +167,7 @@ internal sealed class Figure(int width, int height)
         Paint(image, middle, length / 2 + thickness, (x, y) =>
         {
             double along = length == 0 ? 0 : Math.Clamp((x * dx + y * dy) / length, -length / 2, length / 2);
-            double awayX = x - (length == 0 ? 0 : along * dx / length), awayY = y - (length == 0 ? 0 : along * dy / length);
+            double part = length == 0 ? 0 : along / length, awayX = x - part * dx, awayY = y - part * dy;
             return Math.Clamp((thickness / 2 - Math.Sqrt(awayX * awayX + awayY * awayY)) * Scale + 0.5, 0, 1);
         }, color);
     }

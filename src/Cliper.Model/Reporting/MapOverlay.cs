@@ -11,7 +11,8 @@ internal sealed record MapPanel(string Caption, ImageMap? Map);
 /// <summary>Maps laid over an image in the colors of fire: dark for little, bright for much.</summary>
 internal static class MapOverlay
 {
-    private const int Side = 288, Gap = 12, Header = 22, BarWidth = 14, BarText = 34, White = 0xFFFFFF, Black = 0x222222;
+    private const int Side = 288, Gap = 12, Header = 22, BarWidth = 14, BarText = 34;
+    private const int White = 0xFFFFFF, Black = 0x222222;
 
     // Little is laid on thinly, so that the face stays to be seen.
     private const double LeastStrength = 0.3, MostStrength = 0.75;

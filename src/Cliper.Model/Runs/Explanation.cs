@@ -85,9 +85,10 @@ public static class Explanation
 
     /// <summary>Explains and writes.</summary>
     /// <param name="predictor">The model.</param>
-    /// <param name="request">What is explained.</param>
+    /// <param name="request">The model and files to explain.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
-    /// <exception cref="InputException">Something is missing or damaged, or the image tower has no attention.</exception>
+    /// <exception cref="InputException">Something is missing or damaged, or the image tower has no
+    /// attention.</exception>
     /// <exception cref="SettingsException">A map or class is unknown.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static ExplanationResult Run(Predictor predictor, ExplanationRequest request,

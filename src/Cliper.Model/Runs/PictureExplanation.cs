@@ -30,7 +30,7 @@ internal sealed class PictureExplanation
 
     /// <summary>Prepares the explanation of pictures.</summary>
     /// <param name="predictor">The model.</param>
-    /// <param name="request">What is explained.</param>
+    /// <param name="request">The model and files to explain.</param>
     /// <param name="skipped">Receives files that cannot be explained, with reasons.</param>
     /// <param name="cancellation">Ends the work.</param>
     /// <exception cref="SettingsException">A map or class is unknown.</exception>
@@ -66,7 +66,7 @@ internal sealed class PictureExplanation
         List<ExplainedClip> clips = [];
         if (_methods.Length > 0 && _request.Pictures.Count > 0)
             foreach (StillPicture picture in StillFaces.Find(_request.Pictures, _request.Crop, _pipeline.Size,
-                _request.Strict, _skipped.Add, _cancellation))
+                _request.Strict, (name, reason) => _skipped[name] = reason, _cancellation))
                 images.AddRange(Faces(picture));
         foreach (Sample clip in _request.Clips)
             Add(clip.Name, "", Frames(clip));
@@ -118,7 +118,8 @@ internal sealed class PictureExplanation
             int number = face;
             yield return new ExplainedImage(
                 face == 0 ? $"{name}-maps" : string.Create(CultureInfo.InvariantCulture, $"{name}-face{face + 1}-maps"),
-                caption, MapOverlay.Draw([Seen(picture.Images[face])], [[new MapPanel(Short(answer), null), .. Panels(maps)]]),
+                caption, MapOverlay.Draw([Seen(picture.Images[face])],
+                    [[new MapPanel(Short(answer), null), .. Panels(maps)]]),
                 [.. Tables(maps, picture.File, number, time: null)]);
         }
     }
@@ -137,11 +138,12 @@ internal sealed class PictureExplanation
         {
             AttentionMaps maps = MapsOf(image, label);
             seen.Add(Seen(image));
-            string at = string.Create(CultureInfo.InvariantCulture, $"{time:0.##}{(unit.Length > 0 ? $" {unit}" : "")}");
+            string at = string.Create(CultureInfo.InvariantCulture, $"{time:0.##} {unit}").TrimEnd();
             panels.Add([new MapPanel($"{at}: {Short(_predictor.Model.Answer(maps.Logits))}", null), .. Panels(maps)]);
             named.AddRange(Tables(maps, file, 0, time));
         }
-        return new ExplainedImage($"{name}-maps", $"{file}: {className} over time", MapOverlay.Draw(seen, panels), named);
+        return new ExplainedImage($"{name}-maps", $"{file}: {className} over time", MapOverlay.Draw(seen, panels),
+            named);
     }
 
     /// <summary>The maps that a table holds; one with a value a pixel is drawn alone.</summary>

@@ -15,7 +15,8 @@ internal static class SplitExplanation
 {
     private const int WordsPerToken = 5, ExamplesPerDescriptor = 8;
 
-    /// <summary>The page without data: the words of the learned tokens, and the descriptors beside each other.</summary>
+    /// <summary>The page without data: the words of the learned tokens, and the descriptors beside each
+    /// other.</summary>
     /// <param name="predictor">The model.</param>
     /// <param name="name">Name of the model.</param>
     /// <param name="seed">Seed of the words' control.</param>
@@ -54,8 +55,8 @@ internal static class SplitExplanation
         CancellationToken cancellation)
     {
         int frames = predictor.Info.Frames;
-        (DescriptorAnswers answers, IReadOnlyDictionary<string, string> skipped) = DescriptorAnswers.Of(predictor, split,
-            frames, options.Strict, Telling($"looking at {split.Name}"), cancellation);
+        (DescriptorAnswers answers, IReadOnlyDictionary<string, string> skipped) = DescriptorAnswers.Of(predictor,
+            split, frames, options.Strict, Telling($"looking at {split.Name}"), cancellation);
         if (answers.Answers.Count == 0)
             throw new InputException($"{split.Name}: none of its {split.Samples.Count} samples could be read");
         List<TraitResult> traits = faces is null ? []
@@ -67,7 +68,8 @@ internal static class SplitExplanation
         options.Progress?.Invoke("t-SNE", 0);
         return (report with
         {
-            Subtitle = FormattableString.Invariant($"{report.Subtitle}; {answers.Answers.Count:#,0} samples of {split.Name}"),
+            Subtitle = FormattableString.Invariant(
+                $"{report.Subtitle}; {answers.Answers.Count:#,0} samples of {split.Name}"),
             Notes = notes,
             Answers = answers,
             Descriptors = DescriptorGallery.Of(answers.Split, report.PerClass, answers.Answers, report.Words,

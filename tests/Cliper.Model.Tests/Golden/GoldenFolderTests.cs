@@ -15,7 +15,8 @@ public sealed class GoldenFolderTests : TemporaryFolder
         string full = Path.GetFullPath(folder);
         Assert.That(GoldenSet.Clip.Concat(GoldenSet.ResNet).Concat(GoldenSet.Losses).Concat(GoldenSet.Training)
             .Concat(GoldenSet.ResNetTraining)
-            .Concat(new[] { "coop_", "cocoop_", "linear_probe_", "finetune_", "explain_" }.SelectMany(GoldenSet.OfMethod))
+            .Concat(new[] { "coop_", "cocoop_", "linear_probe_", "finetune_", "explain_" }
+                .SelectMany(GoldenSet.OfMethod))
             .Concat(GoldenSet.Files("tokenizer.json"))
             .Concat(GoldenSet.Files("preprocess.safetensors")).Concat(GoldenSet.Files("samplers.json")).Any(data =>
                 ((GoldenSet)data.Arguments[0]!).Folder == full),

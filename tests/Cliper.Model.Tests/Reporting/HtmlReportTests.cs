@@ -42,7 +42,9 @@ public class HtmlReportTests
 
     private static TokenWords Words(string name) => new(0, 0, 0, [new NearestWord(0, name, 1.25f)], [])
     {
-        Norm = 1, MeanDistance = 2, RandomDistance = 1.5f,
+        Norm = 1,
+        MeanDistance = 2,
+        RandomDistance = 1.5f,
     };
 
     [Test]
