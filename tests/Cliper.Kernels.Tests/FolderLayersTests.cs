@@ -9,19 +9,21 @@ namespace Cliper.Kernels.Tests;
 public sealed class FolderLayersTests
 {
     private const string Root = "Cliper.Kernels";
-    private const string Memory = "Memory", Cpu = "Cpu", DeviceCode = "Gpu.DeviceCode", Compiler = "Gpu.Compiler",
+    private const string Memory = "Memory", MachineCode = "Cpu.MachineCode", Cpu = "Cpu",
+        DeviceCode = "Gpu.DeviceCode", Compiler = "Gpu.Compiler",
         Runtime = "Gpu.Runtime", Cuda = "Gpu.Cuda", Operations = "Operations", Registry = "";
 
     private static readonly Dictionary<string, string[]> Below = new()
     {
         [Memory] = [],
-        [Cpu] = [Memory],
+        [MachineCode] = [Memory],
+        [Cpu] = [Memory, MachineCode],
         [DeviceCode] = [Memory],
         [Compiler] = [Memory, DeviceCode],
         [Runtime] = [Memory, DeviceCode, Compiler],
         [Cuda] = [Memory, DeviceCode, Compiler, Runtime],
-        [Operations] = [Memory, Cpu, DeviceCode, Compiler, Runtime, Cuda],
-        [Registry] = [Memory, Cpu, DeviceCode, Compiler, Runtime, Cuda, Operations],
+        [Operations] = [Memory, MachineCode, Cpu, DeviceCode, Compiler, Runtime, Cuda],
+        [Registry] = [Memory, MachineCode, Cpu, DeviceCode, Compiler, Runtime, Cuda, Operations],
     };
 
     [Test]
