@@ -52,8 +52,8 @@ public sealed record RecognizerOptions
 
     /// <summary>
     /// Without a <see cref="Device"/>, the precision: on the processor fp32, or bf16 where it has AVX512_BF16; on a GPU
-    /// fp16 or bf16. Null for fp32 on the processor and fp16 on a GPU. Where the system refuses executable memory, which
-    /// bf16 needs on the processor, it is fp32.
+    /// fp16 or bf16. Null for fp32 on the processor and fp16 on a GPU. Where the system refuses executable memory,
+    /// which bf16 needs on the processor, it is fp32.
     /// </summary>
     public ElementType? Precision { get; init; }
 

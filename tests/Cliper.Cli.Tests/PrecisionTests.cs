@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Cliper.Kernels.Cpu.MachineCode;
+using Cliper.Kernels.Cpu;
 using Cliper.Model.Weights;
 
 namespace Cliper.Cli.Tests;

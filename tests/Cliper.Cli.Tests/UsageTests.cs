@@ -38,10 +38,10 @@ public sealed class UsageTests
         "1GB", "--device", "emulated")]
     [TestCase("--gpu-memory is for a card, and --device is cpu: leave one of them out", "doctor", "--gpu-memory",
         "1.5GB", "--device", "cpu")]
-    [TestCase("--precision is 'bf61'; there are fp32, fp16, bf16, auto; did you mean 'bf16'?", "doctor", "--precision", "bf61",
-        "--device", "emulated")]
-    [TestCase("--precision fp16 is for a GPU, and this is the processor: use fp32, or bf16 where doctor says that it can",
-        "doctor", "--precision", "fp16", "--device", "cpu")]
+    [TestCase("--precision is 'bf61'; there are fp32, fp16, bf16, auto; did you mean 'bf16'?", "doctor", "--precision",
+        "bf61", "--device", "emulated")]
+    [TestCase("--precision fp16 is for a GPU, and this is the processor: use fp32, or bf16 where doctor says that it "
+        + "can", "doctor", "--precision", "fp16", "--device", "cpu")]
     [TestCase("--precision fp32 is for the processor, and --device is emulated: use fp16 or bf16", "doctor",
         "--precision", "fp32", "--device", "emulated")]
     public void AWrongValueIsOneSentence(string message, params string[] args)

@@ -1,5 +1,4 @@
 using Cliper.Kernels.Cpu;
-using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Tests;

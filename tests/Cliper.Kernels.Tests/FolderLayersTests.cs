@@ -9,20 +9,22 @@ namespace Cliper.Kernels.Tests;
 public sealed class FolderLayersTests
 {
     private const string Root = "Cliper.Kernels";
-    private const string Collectives = "Collectives", Memory = "Memory", Cpu = "Cpu", DeviceCode = "Gpu.DeviceCode",
-        Compiler = "Gpu.Compiler", Runtime = "Gpu.Runtime", Cuda = "Gpu.Cuda", Operations = "Operations", Registry = "";
+    private const string Collectives = "Collectives", Memory = "Memory", MachineCode = "Cpu.MachineCode", Cpu = "Cpu",
+        DeviceCode = "Gpu.DeviceCode", Compiler = "Gpu.Compiler", Runtime = "Gpu.Runtime", Cuda = "Gpu.Cuda",
+        Operations = "Operations", Registry = "";
 
     private static readonly Dictionary<string, string[]> Below = new()
     {
         [Collectives] = [],
         [Memory] = [Collectives],
-        [Cpu] = [Memory],
+        [MachineCode] = [Memory],
+        [Cpu] = [Memory, MachineCode],
         [DeviceCode] = [Memory],
         [Compiler] = [Memory, DeviceCode],
         [Runtime] = [Memory, DeviceCode, Compiler],
         [Cuda] = [Memory, DeviceCode, Compiler, Runtime],
-        [Operations] = [Collectives, Memory, Cpu, DeviceCode, Compiler, Runtime, Cuda],
-        [Registry] = [Collectives, Memory, Cpu, DeviceCode, Compiler, Runtime, Cuda, Operations],
+        [Operations] = [Collectives, Memory, MachineCode, Cpu, DeviceCode, Compiler, Runtime, Cuda],
+        [Registry] = [Collectives, Memory, MachineCode, Cpu, DeviceCode, Compiler, Runtime, Cuda, Operations],
     };
 
     [Test]

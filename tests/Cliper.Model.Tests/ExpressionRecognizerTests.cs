@@ -1,4 +1,4 @@
-using Cliper.Kernels.Cpu.MachineCode;
+using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Memory;
 using Cliper.Kernels.Operations;
 using Cliper.Model.Faces;
@@ -67,7 +67,8 @@ public sealed class ExpressionRecognizerTests : TemporaryFolder
                 Assert.That(rounded.Recognize(Images[0]).Faces.Single().Expression, Is.EqualTo(expression));
 
         Assert.That(() => Open(new() { DeviceName = "gpu" }),
-            Throws.ArgumentException.With.Message.Contains("DeviceName is 'gpu'; there are cpu, auto, cuda and cuda:N"));
+            Throws.ArgumentException.With.Message.Contains("DeviceName is 'gpu'; there are cpu, auto, cuda and "
+                + "cuda:N"));
         Assert.That(() => Open(new() { Precision = ElementType.Float16 }),
             Throws.ArgumentException.With.Message.Contains("the CPU multiplies in fp32 or bf16, not in fp16"));
         Assert.That(() => Open(new() { DeviceName = "cuda:1", Precision = ElementType.Float32 }),

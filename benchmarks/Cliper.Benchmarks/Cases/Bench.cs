@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Cliper.Benchmarks.Measuring;
 using Cliper.Benchmarks.Peers;
 using Cliper.Kernels.Cpu;
-using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Memory;
 using TorchSharp;
 

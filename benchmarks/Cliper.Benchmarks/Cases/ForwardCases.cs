@@ -48,7 +48,8 @@ internal static class ForwardCases
                 using Tensor images = Tensor.From(device, pixels, shape);
                 using Tensor? others = rounding is null ? null : Tensor.From(rounding, pixels, shape);
                 using TorchSharp.torch.Tensor input = Libtorch.From(pixels, batch, 3, Size, Size);
-                Compare(bench, name, threads, towers, batch, new Tower(device, tape => model.Vision.Forward(tape, images)),
+                Compare(bench, name, threads, towers, batch,
+                    new Tower(device, tape => model.Vision.Forward(tape, images)),
                     rounded is null ? null : new Tower(rounding!, tape => rounded.Vision.Forward(tape, others!)), input,
                     Open(plain), Open(fused));
 

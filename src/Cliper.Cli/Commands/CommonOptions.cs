@@ -76,9 +76,9 @@ internal sealed partial class CommonOptions(Terminal terminal)
     public Option<string?> Precision { get; } = new("--precision")
     {
         Description =
-            "auto (fp16 on a GPU, fp32 on the processor), or one by name. A GPU stores activations in fp16 or bf16 (the "
-            + "range of fp32 in fewer digits; compute capability 8.0 or later). The processor computes in fp32, or "
-            + "multiplies in bf16 where it has AVX512_BF16; doctor says what that would give.",
+            "auto (fp16 on a GPU, fp32 on the processor), or one by name. A GPU stores activations in fp16 or bf16 "
+            + "(the range of fp32 in fewer digits; compute capability 8.0 or later). The processor computes in fp32, "
+            + "or multiplies in bf16 where it has AVX512_BF16; doctor says what that would give.",
         HelpName = "FORMAT",
         Recursive = true,
     };

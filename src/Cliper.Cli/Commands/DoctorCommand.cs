@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
 using Cliper.Kernels.Cpu;
-using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Gpu.Cuda;
 using Cliper.Kernels.Memory;
 using Cliper.Model;

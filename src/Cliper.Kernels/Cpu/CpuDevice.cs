@@ -46,7 +46,10 @@ public sealed class CpuDevice : Device
 
     private Bf16Kernels? EmitBf16()
     {
-        if (Level != SimdLevel.Avx512 && Bf16Support.Missing is null)
+        if (Bf16Support.Missing is { } missing)
+            throw new DeviceException(DeviceFailure.CpuBFloat16Unsupported,
+                $"this CPU cannot multiply in bf16: {missing}");
+        if (Level != SimdLevel.Avx512)
             throw new ArgumentException($"bf16 needs {SimdLevel.Avx512}, not {Level}");
         try
         {
@@ -71,7 +74,7 @@ public sealed class CpuDevice : Device
     /// <summary>Dtype that the operands of GEMMs are rounded to.</summary>
     public ElementType Operands => Bf16 is null ? ElementType.Float32 : ElementType.BFloat16;
 
-    /// <summary>The reason why this device computes in fp32 although bf16 was asked for; null where it does not.</summary>
+    /// <summary>The reason why this device computes in fp32 although bf16 was asked for; else null.</summary>
     public string? WhyNotBf16 { get; private set; }
 
     /// <summary>The micro-kernels for bf16 operands; null where they are fp32.</summary>

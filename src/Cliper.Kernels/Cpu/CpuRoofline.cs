@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Cpu;

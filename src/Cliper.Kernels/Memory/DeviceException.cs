@@ -30,9 +30,6 @@ public enum DeviceFailure
     /// <summary>The GPU's compute capability is below that of the kernels for bf16.</summary>
     BFloat16Unsupported,
 
-    /// <summary>The CPU lacks the instruction for GEMMs of bf16 operands.</summary>
-    CpuBFloat16Unsupported,
-
     /// <summary>More memory is to be reserved than is free.</summary>
     ReservationTooLarge,
 
@@ -59,6 +56,9 @@ public enum DeviceFailure
 
     /// <summary>Any other call to the driver failed.</summary>
     DriverCallFailed,
+
+    /// <summary>The CPU lacks the instruction for GEMMs of bf16 operands.</summary>
+    CpuBFloat16Unsupported,
 }
 
 /// <summary>

@@ -165,7 +165,8 @@ public sealed class Bf16GemmTests(SimdLevel? emulated) : Bf16Devices(emulated)
     {
         double[] result = new double[size.Rows * size.Columns];
         GemmReference.Run(new(Doubles.Of(Rounded(a)), transposeA ? 1 : size.Depth, transposeA ? size.Rows : 1),
-            new(Doubles.Of(Rounded(b)), transposeB ? 1 : size.Columns, transposeB ? size.Depth : 1), new(result, size.Columns, 1),
+            new(Doubles.Of(Rounded(b)), transposeB ? 1 : size.Columns, transposeB ? size.Depth : 1),
+            new(result, size.Columns, 1),
             size);
         for (int i = 0; i < result.Length; i++)
             result[i] = scale * result[i] + (before?[i] ?? 0);

@@ -1,13 +1,13 @@
 using Cliper.Autograd;
 using Cliper.Kernels.Cpu;
-using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Memory;
 using Cliper.Model.Clip;
 using Cliper.Model.Weights;
 
 namespace Cliper.Model.Tests.Golden;
 
-/// <summary>Both encoders with bf16 operands on the CPU, by emitted code and emulated, against PyTorch in fp32.</summary>
+/// <summary>Both encoders with bf16 operands on the CPU, by emitted code and emulated, against PyTorch in
+/// fp32.</summary>
 /// <remarks>
 /// A rounding to bf16 errs by at most u16 = 2^-8 of a number, evenly spread, so by u16 / sqrt(3) of a vector's length.
 /// A block rounds twelve operands: both of its four linear layers, and queries, keys, values and probabilities. The

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
-using Cliper.Kernels.Memory;
 
 namespace Cliper.Kernels.Cpu.MachineCode;
 
@@ -31,14 +30,10 @@ internal sealed unsafe class Bf16Kernels : IDisposable
 
     private Bf16Kernels(ExecutableMemory? memory) => _memory = memory;
 
-    /// <summary>Emits the kernels.</summary>
-    /// <exception cref="DeviceException">This CPU has no VDPBF16PS.</exception>
+    /// <summary>Emits the kernels, which run only where the CPU has VDPBF16PS.</summary>
     /// <exception cref="Win32Exception">The system allows no executable memory.</exception>
     public Bf16Kernels()
     {
-        if (Bf16Support.Missing is { } missing)
-            throw new DeviceException(DeviceFailure.CpuBFloat16Unsupported,
-                $"this CPU cannot multiply in bf16: {missing}");
         var code = new List<byte>();
         for (int mr = 0; mr <= MaxMr; mr++)
         {
@@ -55,7 +50,7 @@ internal sealed unsafe class Bf16Kernels : IDisposable
     /// tests.</summary>
     public static Bf16Kernels Emulating() => new(memory: null);
 
-    /// <summary>What a tile is computed of. The order of the fields is known to the emitted code.</summary>
+    /// <summary>The operands of a tile. The emitted code knows the order of the fields.</summary>
     /// <param name="A">Packed panel of a: the pair of k, for each row of the tile, then the next pair of k.</param>
     /// <param name="B">Packed panel of b, likewise by columns.</param>
     /// <param name="Tile">Receives the sums row by row; <see cref="TileFloats"/> floats.</param>

@@ -53,8 +53,9 @@ public static unsafe partial class Attention
                 for (int row = 0; row < m; row += Mr)
                 {
                     int mr = Math.Min(Mr, m - row);
-                    CpuGemm<V, NoEpilogue>.RunBf16Tile(kernels, mr, a.From(row / Mr).First, b.From(column / Nr).First,
-                        tile, Pairs(k), 1, null, 0);
+                    nint right = (nint)b.From(column / Nr).First;
+                    CpuGemm<V, NoEpilogue>.RunBf16Tile(kernels, mr, new((nint)a.From(row / Mr).First, right,
+                        (nint)tile, Pairs(k), right, 0), 1);
                     CpuGemm<V, NoEpilogue>.CopyEdge(tile, c.From(row).First + column, c.Stride, mr,
                         Math.Min(Nr, n - column), add);
                 }

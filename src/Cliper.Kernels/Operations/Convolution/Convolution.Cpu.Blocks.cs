@@ -141,7 +141,8 @@ public static unsafe partial class Convolution
         }
 
         private CpuGemmProblem Problem(int rows) => new(new Matrix(default, rows, weight.Rows), default, weight,
-            new Matrix(default, rows, weight.Columns), accumulate, 1) { Bf16 = host.Bf16 };
+            new Matrix(default, rows, weight.Columns), accumulate, 1)
+        { Bf16 = host.Bf16 };
     }
 
     /// <summary>Sums over the blocks of a slice, in their order.</summary>
@@ -172,6 +173,7 @@ public static unsafe partial class Convolution
 
         private CpuGemmProblem Problem(int rows, bool accumulate) => new(
             new Matrix(default, rows, features).Transposed, new Matrix(default, rows, window.Elements), null,
-            new Matrix(default, features, window.Elements), accumulate, 1) { Bf16 = host.Bf16 };
+            new Matrix(default, features, window.Elements), accumulate, 1)
+        { Bf16 = host.Bf16 };
     }
 }

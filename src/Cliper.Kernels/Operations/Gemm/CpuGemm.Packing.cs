@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Memory;
@@ -8,6 +7,9 @@ namespace Cliper.Kernels.Operations;
 /// <content>How operands are packed, and tiles of bf16 operands.</content>
 internal static unsafe partial class CpuGemm<L, TEpilogue>
 {
+    // Even number of ks of a panel of pairs before the next panel's turn, where panels share cache lines.
+    private const int KsAtOnce = 64;
+
     /// <summary>Packs all of B into panels of nr columns; B is given as parts of its rows, from the first on.</summary>
     public static PackedMatrix Pack(CpuDevice cpu, params Matrix[] parts)
     {
@@ -41,11 +43,18 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
         float* source = problem.A + firstK * problem.KStrideA;
         nint panelStride = (nint)PackedMr * problem.Words(kc);
         if (problem.Bf16 is null)
+        {
             Packing.PackPanels<L>(source, problem.RowStrideA, problem.KStrideA, panels, first, end, PackedMr, kc,
                 packedA, panelStride);
-        else
-            Packing.PackPanelsOfPairs<L>(source, problem.RowStrideA, problem.KStrideA, panels, first, end, PackedMr,
-                kc, packedA, panelStride);
+            return;
+        }
+        // Where rows are contiguous the panels advance together, so that each cache line is fetched once.
+        int step = problem.RowStrideA == 1 ? KsAtOnce : kc;
+        for (int k = 0; k < kc; k += step)
+            for (int panel = first; panel < end; panel++)
+                Packing.PackPairs<L>(source + panels.Start(panel) * problem.RowStrideA + k * problem.KStrideA,
+                    problem.RowStrideA, problem.KStrideA, panels.Size(panel), PackedMr, Math.Min(step, kc - k),
+                    packedA + panel * panelStride + (nint)(k / 2) * PackedMr);
     }
 
     private static void PackB(in CpuGemmProblem problem, int first, int end, int firstK, int kc, float* packedB)
@@ -63,17 +72,15 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
     }
 
     /// <summary>tile = scale * a b, of panels packed in pairs.</summary>
-    internal static void RunBf16Tile(Bf16Kernels kernels, int mr, float* a, float* b, float* tile, int pairs,
-        float scale, byte* fetch, nint fetchStep)
+    internal static void RunBf16Tile(Bf16Kernels kernels, int mr, in Bf16Kernels.Operands operands, float scale)
     {
-        if (pairs == 0)
+        float* tile = (float*)operands.Tile;
+        if (operands.Pairs == 0)
         {
             new Span<float>(tile, mr * Nr).Clear();
             return;
         }
-        if (fetch == null)
-            fetch = (byte*)b;
-        kernels.Run(mr, Nr, PackedMr, new((nint)a, (nint)b, (nint)tile, pairs, (nint)fetch, fetchStep));
+        kernels.Run(mr, Nr, PackedMr, in operands);
         if (scale == 1)
             return;
         L factor = L.Create(scale);

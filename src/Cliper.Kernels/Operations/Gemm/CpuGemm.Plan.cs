@@ -65,7 +65,8 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                 mr = Math.Min(mr, L1Ways);
             PanelsA = new Partition(problem.M, mr);
             PanelsB = (problem.N + Nr - 1) / Nr;
-            int maxKc = isBf16 ? MaxKcOfBf16 : PackA ? MaxKcOfPackedA : MaxKc, parts = Math.Max(1, (problem.K + maxKc - 1) / maxKc);
+            int maxKc = isBf16 ? MaxKcOfBf16 : PackA ? MaxKcOfPackedA : MaxKc;
+            int parts = Math.Max(1, (problem.K + maxKc - 1) / maxKc);
             Kc = Math.Max(1, ((problem.K + parts - 1) / parts + 15) / 16 * 16);
             int words = problem.Words(Kc);
             bool isPackedB = problem.PackedB != null;

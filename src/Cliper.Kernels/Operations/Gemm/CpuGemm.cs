@@ -173,7 +173,8 @@ internal static unsafe partial class CpuGemm<L, TEpilogue>
                     RunTile(mr, a, aRow, aK, b, tile, Nr, kc, problem.Scale, false, share, shareStep, isNarrow,
                         problem.Parts);
                 else
-                    RunBf16Tile(problem.Bf16, mr, a, b, tile, words, problem.Scale, share, shareStep);
+                    RunBf16Tile(problem.Bf16, mr, new((nint)a, (nint)b, (nint)tile, words,
+                        (nint)(share == null ? (byte*)b : share), shareStep), problem.Scale);
                 if (appliesEpilogue)
                     ApplyEpilogue(in epilogue, tile, c, problem.RowStrideC, row, mr, column, columns, accumulate);
                 else

@@ -43,19 +43,6 @@ internal static unsafe partial class Packing
         }
     }
 
-    /// <summary>Packs neighboring panels, the i-th at target + i * panelStride; see
-    /// <see cref="PackPanels{L}"/>.</summary>
-    public static void PackPanelsOfPairs<L>(float* source, nint laneStride, nint kStride, Partition panels, int first,
-        int end, int width, int kc, float* target, nint panelStride) where L : struct, ILanes<L>
-    {
-        int step = laneStride == 1 ? KStep : kc;
-        for (int k = 0; k < kc; k += step)
-            for (int panel = first; panel < end; panel++)
-                PackPairs<L>(source + panels.Start(panel) * laneStride + k * kStride, laneStride, kStride,
-                    panels.Size(panel), width, Math.Min(step, kc - k),
-                    target + panel * panelStride + (nint)(k / 2) * width);
-    }
-
     // Lanes are contiguous: two rows of k become one row of words.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackRows(float* source, nint kStride, int lanes, int width, int kc, float* target)

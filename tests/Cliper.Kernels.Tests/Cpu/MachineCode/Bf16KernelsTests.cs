@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using Cliper.Kernels.Cpu;
 using Cliper.Kernels.Cpu.MachineCode;
 using Cliper.Kernels.Memory;
 

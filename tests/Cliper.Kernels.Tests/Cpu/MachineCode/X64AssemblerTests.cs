@@ -8,7 +8,8 @@ namespace Cliper.Kernels.Tests.Cpu.MachineCode;
 public sealed class X64AssemblerTests
 {
     // Displacements on both sides of the border between one byte and four, and such as no scaled byte holds.
-    private static readonly int[] Displacements = [0, 4, 64, 68, -64, 127, 128, 508, 512, -512, -516, 8128, 8192, -8256];
+    private static readonly int[] Displacements =
+        [0, 4, 64, 68, -64, 127, 128, 508, 512, -512, -516, 8128, 8192, -8256];
 
     private static readonly Gpr[] Registers = Enum.GetValues<Gpr>();
 

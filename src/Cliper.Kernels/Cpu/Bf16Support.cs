@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 
-namespace Cliper.Kernels.Cpu.MachineCode;
+namespace Cliper.Kernels.Cpu;
 
 /// <summary>Whether this CPU has VDPBF16PS, which .NET has no intrinsic for.</summary>
 public static class Bf16Support
