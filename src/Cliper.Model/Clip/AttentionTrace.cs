@@ -32,8 +32,8 @@ internal sealed record TracedAttention(float[] Queries, float[] Keys, float[] Va
 }
 
 /// <summary>
-/// What the attentions of one forward pass worked with. A tensor of zeros is added to the result of each: after the
-/// backward pass its gradient is that of the attention's result, which a tape frees otherwise.
+/// Keeps the operands of all attentions of one forward pass. A tensor of zeros is added to the result of each: after
+/// the backward pass its gradient is that of the attention's result, which a tape frees otherwise.
 /// </summary>
 internal sealed class AttentionTrace
 {

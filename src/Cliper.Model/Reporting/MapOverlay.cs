@@ -23,7 +23,7 @@ internal static class MapOverlay
             (252, 255, 164)];
 
     /// <summary>Panels side by side, each an image with a map over it, and a bar of the colors.</summary>
-    /// <param name="images">What the model saw, a row each, all squares of one side.</param>
+    /// <param name="images">Images that the model saw, a row each, all squares of one side.</param>
     /// <param name="panels">The panels of each row.</param>
     public static RgbImage Draw(IReadOnlyList<RgbImage> images, IReadOnlyList<IReadOnlyList<MapPanel>> panels)
     {

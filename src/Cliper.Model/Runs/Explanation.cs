@@ -8,7 +8,7 @@ using Cliper.Model.Video;
 
 namespace Cliper.Model.Runs;
 
-/// <summary>What is explained, and where it is written.</summary>
+/// <summary>Says which model and files to explain, and where to write.</summary>
 public sealed record ExplanationRequest
 {
     /// <summary>Name of the model, for the page.</summary>
@@ -69,7 +69,7 @@ public sealed record ExplanationRequest
 
 /// <summary>The files of an explanation.</summary>
 /// <param name="Files">Their names in the folder, the page first.</param>
-/// <param name="Lines">What was found, in lines for a person.</param>
+/// <param name="Lines">The findings, in lines for a person.</param>
 /// <param name="Skipped">Files that could not be read or have no face, with reasons.</param>
 public sealed record ExplanationResult(IReadOnlyList<string> Files, IReadOnlyList<string> Lines,
     IReadOnlyDictionary<string, string> Skipped);
