@@ -3,12 +3,13 @@ using System.Text;
 using System.Text.Json;
 using Cliper.Model.Images;
 using Cliper.Model.IO;
+using FFMpegCore;
 
 namespace Cliper.Model.Video;
 
 /// <summary>
-/// Facts of a video that ffprobe tells, and those that its times tell where the file is silent. The process has a time
-/// limit and ends when it is canceled.
+/// Facts of a video that ffprobe tells, and those that its times tell where the file is silent. FFMpegCore reads the
+/// document of ffprobe; the process is this program's own, which has a time limit and ends when it is canceled.
 /// </summary>
 /// <param name="Width">Columns of a frame as it is shown: upright, with square pixels.</param>
 /// <param name="Height">Rows of it.</param>
@@ -60,23 +61,22 @@ internal readonly record struct VideoFacts(int Width, int Height, double Rate, d
         using JsonDocument document = JsonDocument.Parse(told);
         JsonElement streams = document.RootElement.TryGetProperty("streams", out JsonElement found) ? found : default;
         if (streams.ValueKind != JsonValueKind.Array || streams.GetArrayLength() == 0
-            || Number(streams[0], "width") is not (>= 1 and <= MostPixels and var columnsTold)
-            || Number(streams[0], "height") is not (>= 1 and <= MostPixels and var rowsTold))
+            || FFProbe.FromJson(Encoding.UTF8.GetString(told)).PrimaryVideoStream
+                is not { Width: > 0 and var width, Height: > 0 and var height } video)
             throw new InputException($"{path}: no pictures in this file; give a video");
         JsonElement stream = streams[0];
-        (int width, int height) = ((int)columnsTold, (int)rowsTold);
         JsonElement format = document.RootElement.TryGetProperty("format", out JsonElement whole) ? whole : stream;
-        (int columns, int rows) = Shown(stream, width, height);
+        (int columns, int rows) = Shown(video, width, height);
         if (Math.Max((long)width * height, (long)columns * rows) > MostPixels)
             throw new InputException(FormattableString.Invariant(
                 $"{path}: frames of {width} x {height} pixels, shown as {columns} x {rows}, expected at most ")
                 + FormattableString.Invariant($"{MostPixels:N0} pixels; make a smaller copy (ffmpeg -vf scale)"));
         double seconds = Math.Max(0, Number(stream, "duration") ?? Number(format, "duration") ?? 0);
-        double? rate = Told(stream, isCounted: Number(stream, "nb_frames") is > 1);
+        double? rate = Told(video, isCounted: Number(stream, "nb_frames") is > 1);
         if (rate is null || seconds == 0)
         {
             double[] times = Times(path, all: seconds == 0, cancellation);
-            rate ??= Measured(stream, times);
+            rate ??= Measured(video, times);
             if (seconds == 0 && times.Length > 1)
                 seconds = times[^1] - times[0] + 1 / rate.Value;
         }
@@ -87,18 +87,18 @@ internal readonly record struct VideoFacts(int Width, int Height, double Rate, d
     }
 
     /// <summary>Size of a frame with square pixels, turned as the file asks.</summary>
-    private static (int Width, int Height) Shown(JsonElement stream, int width, int height)
+    private static (int Width, int Height) Shown(VideoStream stream, int width, int height)
     {
-        double shape = Ratio(stream, "sample_aspect_ratio", ':');
+        double shape = stream.SampleAspectRatio.Width / (double)stream.SampleAspectRatio.Height;
         if (shape is >= 1 / MostStretched and <= MostStretched)
             width = Math.Max(1, (int)Math.Round(width * shape));
-        return Math.Abs(Rotation(stream)) % 180 == 90 ? (height, width) : (width, height);
+        return Math.Abs(stream.Rotation) % 180 == 90 ? (height, width) : (width, height);
     }
 
     /// <summary>The rate that a file states; null where it states none, or none that can be believed.</summary>
-    private static double? Told(JsonElement stream, bool isCounted)
+    private static double? Told(VideoStream stream, bool isCounted)
     {
-        (double average, double real) = Rates(stream);
+        (double average, double real) = (stream.AverageFrameRate, stream.RealFrameRate);
         if (average is not (> 0 and <= LargestRate))
             return null;
         bool isSure = isCounted || average <= BelievedRate && Math.Abs(average - real) <= 1e-3 * real;
@@ -106,9 +106,9 @@ internal readonly record struct VideoFacts(int Width, int Height, double Rate, d
     }
 
     /// <summary>The rate by the frames' times: a stated one that agrees, else the mean.</summary>
-    private static double Measured(JsonElement stream, double[] times)
+    private static double Measured(VideoStream stream, double[] times)
     {
-        (double average, double real) = Rates(stream);
+        (double average, double real) = (stream.AverageFrameRate, stream.RealFrameRate);
         if (times.Length < 2 || times[^1] <= times[0])
             return real is > 0 and <= BelievedRate ? real : UsualRate;
         double mean = (times.Length - 1) / (times[^1] - times[0]);
@@ -130,31 +130,6 @@ internal readonly record struct VideoFacts(int Width, int Height, double Rate, d
             ? time : double.NaN).Where(double.IsFinite)];
         Array.Sort(times);
         return times;
-    }
-
-    /// <summary>The average rate of frames and the base rate that a file states; NaN for none.</summary>
-    private static (double Average, double Real) Rates(JsonElement stream) =>
-        (Ratio(stream, "avg_frame_rate", '/'), Ratio(stream, "r_frame_rate", '/'));
-
-    /// <summary>Degrees by which frames are turned to be shown: of the tags, else of the side data.</summary>
-    private static int Rotation(JsonElement stream)
-    {
-        if (stream.TryGetProperty("tags", out JsonElement tags) && Number(tags, "rotate") is { } tagged)
-            return (int)tagged;
-        if (stream.TryGetProperty("side_data_list", out JsonElement list) && list.ValueKind == JsonValueKind.Array)
-            foreach (JsonElement data in list.EnumerateArray())
-                if (Number(data, "rotation") is { } turned)
-                    return (int)turned;
-        return 0;
-    }
-
-    /// <summary>The quotient of a text such as "30000/1001"; NaN where it is none, as "0/0".</summary>
-    private static double Ratio(JsonElement element, string name, char sign)
-    {
-        string[] parts = element.TryGetProperty(name, out JsonElement text) && text.ValueKind == JsonValueKind.String
-            ? text.GetString()!.Split(sign) : [];
-        return parts.Length == 2 && double.TryParse(parts[0], CultureInfo.InvariantCulture, out double above)
-            && double.TryParse(parts[1], CultureInfo.InvariantCulture, out double below) ? above / below : double.NaN;
     }
 
     /// <summary>A number, which ffprobe writes as one or as text; null where there is none.</summary>
