@@ -83,6 +83,7 @@ internal sealed class RankOptions
         if (terminal.Verbose)
             terminal.SayOfRank(failure.ToString());
         ranks.Abort(ExitCode.Of(failure));
+        Environment.Exit(ExitCode.Of(failure));
     }
 
     private RankGroup Join(ParseResult parsed)

@@ -94,11 +94,7 @@ public sealed unsafe class MpiGroup : RankGroup
     }
 
     /// <inheritdoc/>
-    public override void Abort(int exitCode)
-    {
-        _library.Abort(_library.World, exitCode);
-        Environment.Exit(exitCode);
-    }
+    public override void Abort(int exitCode) => _library.Abort(_library.World, exitCode);
 
     /// <inheritdoc/>
     public override void Dispose()
