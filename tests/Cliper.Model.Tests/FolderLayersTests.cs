@@ -13,6 +13,7 @@ public sealed class FolderLayersTests
 
     /// <summary>The library's entry: it stands beside the folders, where it is found first, and above them.</summary>
     private static readonly Type[] Entry = [typeof(ExpressionRecognizer), typeof(RecognizerOptions),
+        typeof(RecognizerDevice),
         typeof(FaceSelection), typeof(Recognition), typeof(RecognizedFace), typeof(RecognizerModel),
         typeof(CliperServices), typeof(FoundFaces)];
 

@@ -76,7 +76,7 @@ internal sealed class BenchCommand : CliCommand
         EmulatedDevice gpu => (GpuRoofline.MeasureGflops(gpu, EmulatedTurns),
             GpuRoofline.MeasureBandwidth(gpu, EmulatedCopy)),
         GpuDevice gpu => (GpuRoofline.MeasureGflops(gpu), GpuRoofline.MeasureBandwidth(gpu)),
-        _ => (CpuRoofline.MeasureGflops((CpuDevice)device), CpuRoofline.MeasureBandwidth((CpuDevice)device)),
+        _ => (CpuRoofline.MeasureGflopsOfOperands((CpuDevice)device), CpuRoofline.MeasureBandwidth((CpuDevice)device)),
     };
 
     private void Write(Device device, double gflops, double bandwidth, IEnumerable<BenchmarkRow> rows)
@@ -88,7 +88,9 @@ internal sealed class BenchCommand : CliCommand
                 $"{device.Name}: {GpuRoofline.Instruction(gpu)} of {device.Activations.Describe()} ",
                 $"{gflops / 1e3:F0} TFLOP/s, memory {bandwidth:F0} GB/s (copy)")
             : Format.Invariant(
-                $"{Machine.Processor}, {device.Name}: FMA peak {gflops:F0} GFLOP/s, ",
+                $"{Machine.Processor}, {device.Name}: ",
+                $"{(device is CpuDevice { Operands: ElementType.BFloat16 } ? "VDPBF16PS" : "FMA")} peak ",
+                $"{gflops:F0} GFLOP/s, ",
                 $"memory {bandwidth:F1} GB/s (triad)"));
         Table table = new Table().Border(TableBorder.Simple).AddColumns("operation", "shape");
         string share = device is EmulatedDevice ? "of the device" : device is GpuDevice ? "of the card"

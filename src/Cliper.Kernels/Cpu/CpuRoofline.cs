@@ -58,6 +58,10 @@ public static unsafe class CpuRoofline
         return flops * probe.Threads / Best(probe, (_, _) => kernels.RunPeak(Bf16Rounds)) / 1e9;
     }
 
+    /// <summary>The peak of what the operands of <paramref name="device"/> are multiplied by, in GFLOP/s.</summary>
+    public static double MeasureGflopsOfOperands(CpuDevice device) => device.Operands == ElementType.BFloat16
+        ? MeasureBf16Gflops(device) ?? MeasureGflops(device) : MeasureGflops(device);
+
     /// <summary>
     /// a = b + s c over arrays far larger than the caches (STREAM's triad, three arrays moved), on all threads of
     /// <paramref name="device"/>; in GB/s. Operations whose operands stay in a cache can exceed it.

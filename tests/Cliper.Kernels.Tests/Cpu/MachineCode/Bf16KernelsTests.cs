@@ -20,7 +20,7 @@ public sealed unsafe class Bf16KernelsTests
     [Test]
     public void TenMillionRandomPairsAreTheEmulations([Values] bool anyBits)
     {
-        // Sums of any bits soon are infinite or NaN and stay so: they have two pairs.
+        // Sums of numbers of any bits soon are infinite or NaN and stay so: those have two pairs.
         const int Additions = 10_000_000;
         int pairs = anyBits ? 2 : 800;
         var random = new Random(1);
