@@ -9,7 +9,8 @@ if [ $# -ne 4 ]; then
 fi
 weights=$1 fer=$2 ck=$3 out=$4
 here=$(cd "$(dirname "$0")/.." && pwd)
-common=(--weights "$weights" ${TOKENIZER:+--tokenizer "$TOKENIZER"} --pretrain-epochs 0 --select last --set features=cached --device cpu)
+common=(--weights "$weights" ${TOKENIZER:+--tokenizer "$TOKENIZER"} --pretrain-epochs 0 --select last
+    --set features=cached --device cpu)
 # The CLIP knows the words of its captions, which are nouns. A new head learns at ten times the tower's rate.
 methods=(--set coop.names=nouns --set zeroShot.names=nouns --set probe.maxIterations=300
     --set head.learningRateFactor=10 --stage1-epochs 60 --stage2-lr 1e-4 --seeds 1,2,3)
@@ -25,6 +26,6 @@ few=(--recipe photographs --data "$fer" --dataset fer2013 --shots 100)
     --out "$out/metd"
 "$here/cliper-gpu" sweep --preset losses "${few[@]}" "${common[@]}" --stage1-epochs 60 --stage2-epochs 0 \
     --out "$out/losses-fer2013"
-"$here/cliper-gpu" sweep --preset losses --recipe demo --weights "$here/src/Cliper.Model/models/faces-clip.safetensors" \
-    --set drawnPictures=1400 --set features=cached --stage1-epochs 20 --stage2-epochs 0 \
-    --device cpu --out "$out/losses-drawn"
+"$here/cliper-gpu" sweep --preset losses --recipe demo \
+    --weights "$here/src/Cliper.Model/models/faces-clip.safetensors" --set drawnPictures=1400 --set features=cached \
+    --stage1-epochs 20 --stage2-epochs 0 --device cpu --out "$out/losses-drawn"
