@@ -428,7 +428,7 @@ public sealed class RunTests
         ProgramRun tooFew = ProgramRun.InProcess("train", "--resume", run, "--pretrain-epochs", "1");
         Assert.That(tooFew.ExitCode, Is.EqualTo(2));
         Assert.That(tooFew.Error,
-            Does.Match("cliper-gpu: .*: [23] epochs of pretrain have been trained, more than 1: leave their number "
+            Does.Match("cliper-gpu: .*: [2-9] epochs of pretrain have been trained, more than 1: leave their number "
             + "as it was"));
         ProgramRun resumed = ProgramRun.InProcess("train", "--resume", run, "--pretrain-epochs", "3", "--json");
         Assert.That(resumed.ExitCode, Is.Zero, resumed.Error);
