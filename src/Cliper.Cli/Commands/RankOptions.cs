@@ -69,17 +69,17 @@ internal sealed class RankOptions
         }
         catch (Exception failure)
         {
-            End(ranks, terminal, ExitCode.Unwrap(failure));
+            End(ranks, terminal, ExitCode.Unwrap(failure), parsed.CommandResult.Command is RunCommand);
             throw;
         }
     }
 
     // A failure that all of them meet is told by rank 0.
-    private static void End(RankGroup ranks, Terminal terminal, Exception failure)
+    private static void End(RankGroup ranks, Terminal terminal, Exception failure, bool trains)
     {
         if (!ranks.IsFirst)
             Thread.Sleep(failure is OperationCanceledException ? TimeOfCheckpoint : TimeOfRankZero);
-        terminal.SayOfRank($"cliper-gpu: {ExitCode.Message(failure, trains: true)}");
+        terminal.SayOfRank($"cliper-gpu: {ExitCode.Message(failure, trains)}");
         if (terminal.Verbose)
             terminal.SayOfRank(failure.ToString());
         ranks.Abort(ExitCode.Of(failure));
@@ -144,7 +144,8 @@ internal sealed class RankOptions
         {
             byte[] first = ranks.Broadcast(Encoding.UTF8.GetBytes(mine[i]));
             bool differs = Encoding.UTF8.GetString(first) != mine[i];
-            byte[] all = ranks.Gather<byte>([(byte)(differs ? 1 : 0)], out _);
+            var all = new byte[ranks.Size];
+            ranks.GatherEqual<byte>([(byte)(differs ? 1 : 0)], all);
             if (Array.IndexOf(all, (byte)1) is > 0 and int rank)
                 throw new CollectiveException(CollectiveFailure.Mixed, string.Create(CultureInfo.InvariantCulture,
                     $"rank {rank} has another {names[i]} than rank 0: all of them must be the same"));

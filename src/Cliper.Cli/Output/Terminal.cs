@@ -20,9 +20,6 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
     private const int WideColumns = 240;
     private const string Warning = "warning:";
 
-    private readonly Lazy<IAnsiConsole> _human = new(() => Spectre(output, !wide));
-    private readonly Lazy<IAnsiConsole> _progress = new(() => Spectre(error, live));
-
     /// <summary>Number of this process among those that work together, from 0. Rank 0 alone writes.</summary>
     public int Rank { get; set; }
 
@@ -48,10 +45,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool live = 
     public bool Verbose { get; set; }
 
     /// <summary>Console for tables on standard output.</summary>
-    public IAnsiConsole Human => _human.Value;
+    public IAnsiConsole Human => field ??= Spectre(Out, !wide);
 
     /// <summary>Console for progress on standard error.</summary>
-    public IAnsiConsole Progress => _progress.Value;
+    public IAnsiConsole Progress => field ??= Spectre(error, live);
 
     /// <summary>The console of this process.</summary>
     public static Terminal OfConsole()

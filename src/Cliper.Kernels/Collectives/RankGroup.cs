@@ -12,6 +12,9 @@ public abstract class RankGroup : IDisposable
     /// <summary>The group of a process that works alone: its calls return what they are given.</summary>
     public static RankGroup Alone { get; } = new Single();
 
+    // A step sums as often as it has buckets: they share their memory.
+    private float[] _sent = [], _received = [];
+
     /// <summary>Number of this process, from 0. Rank 0 alone prints and writes.</summary>
     public abstract int Rank { get; }
 
@@ -49,7 +52,7 @@ public abstract class RankGroup : IDisposable
     public T[] Gather<T>(ReadOnlySpan<T> own, out int[] counts) where T : unmanaged
     {
         counts = new int[Size];
-        Gather<int>([own.Length], counts, [.. Enumerable.Repeat(1, Size)]);
+        GatherEqual<int>([own.Length], counts);
         var all = new T[counts.Sum()];
         Gather(own, all, counts);
         return all;
@@ -67,6 +70,12 @@ public abstract class RankGroup : IDisposable
         Gather(MemoryMarshal.AsBytes(own), MemoryMarshal.AsBytes(all), bytes);
     }
 
+    /// <summary>Gathers as many values from each rank.</summary>
+    /// <param name="own">This rank's values.</param>
+    /// <param name="all">Receives all, in the order of the ranks.</param>
+    public void GatherEqual<T>(ReadOnlySpan<T> own, Span<T> all) where T : unmanaged =>
+        Gather(own, all, [.. Enumerable.Repeat(own.Length, Size)]);
+
     /// <summary>
     /// Sums an array over the ranks, each element in the order of the ranks, so that the same number of ranks gives the
     /// same bits in each of them: every rank sums a shard, then all gather the shards.
@@ -76,16 +85,17 @@ public abstract class RankGroup : IDisposable
     {
         if (Size == 1)
             return;
-        int shard = (values.Length + Size - 1) / Size;
-        var sent = new float[shard * Size];
-        var received = new float[shard * Size];
+        int shard = (values.Length + Size - 1) / Size, whole = shard * Size;
+        if (_sent.Length < whole)
+            (_sent, _received) = (new float[whole], new float[whole]);
+        Span<float> sent = _sent.AsSpan(0, whole), received = _received.AsSpan(0, whole), sum = received[..shard];
         values.CopyTo(sent);
-        Exchange(MemoryMarshal.AsBytes(sent.AsSpan()), MemoryMarshal.AsBytes(received.AsSpan()));
-        Span<float> sum = received.AsSpan(0, shard);
+        sent[values.Length..].Clear();
+        Exchange(MemoryMarshal.AsBytes(sent), MemoryMarshal.AsBytes(received));
         for (int rank = 1; rank < Size; rank++)
-            TensorPrimitives.Add(sum, received.AsSpan(rank * shard, shard), sum);
-        Gather<float>(sum, sent, [.. Enumerable.Repeat(shard, Size)]);
-        sent.AsSpan(0, values.Length).CopyTo(values);
+            TensorPrimitives.Add(sum, received.Slice(rank * shard, shard), sum);
+        GatherEqual<float>(sum, sent);
+        sent[..values.Length].CopyTo(values);
     }
 
     /// <summary>Gives the bytes of rank 0 to all.</summary>
@@ -93,7 +103,12 @@ public abstract class RankGroup : IDisposable
     public byte[] Broadcast(ReadOnlySpan<byte> value) => Gather(IsFirst ? value : [], out _);
 
     /// <summary>Whether any rank says so.</summary>
-    public bool Any(bool mine) => Gather<byte>([(byte)(mine ? 1 : 0)], out _).Contains((byte)1);
+    public bool Any(bool mine)
+    {
+        var all = new byte[Size];
+        GatherEqual<byte>([(byte)(mine ? 1 : 0)], all);
+        return all.Contains((byte)1);
+    }
 
     /// <summary>Returns when every rank has come here.</summary>
     public void Barrier() => Any(false);

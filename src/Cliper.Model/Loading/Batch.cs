@@ -35,9 +35,8 @@ public sealed class Batch : IDisposable
     /// <param name="counts">Samples of each rank.</param>
     internal Batch Gathered(RankGroup ranks, out int[] counts)
     {
-        int[] labels = ranks.Gather<int>(Labels, out counts), indices = new int[labels.Length];
-        ranks.Gather<int>(Indices, indices, counts);
-        return new Batch(Number, labels, indices, []);
+        (int Label, int Index)[] all = ranks.Gather<(int, int)>([.. Labels.Zip(Indices)], out counts);
+        return new Batch(Number, [.. all.Select(sample => sample.Label)], [.. all.Select(sample => sample.Index)], []);
     }
 
     /// <summary>Position in its epoch, from 0.</summary>

@@ -14,22 +14,8 @@ internal static class ExplainPage
         ["trait", "class", "samples", "bits", "of", "shuffled", "95 % limit", "percentile"];
 
     /// <summary>The page.</summary>
-    public static string Render(ExplainReport report) => Html.Of($"""
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <title>{report.Title}</title>
-        <style>{HtmlReport.Style()}</style>
-        </head>
-        <body>
-        <header>
-        <h1>{report.Title}</h1>
-        <p class="subtitle">{report.Subtitle}</p>
-        </header>
-        <main>
+    public static string Render(ExplainReport report) => HtmlReport.Page(report.Title,
+        HtmlReport.Header(report.Title, report.Subtitle), Html.Of($"""
         {(report.Notes.Count == 0 ? Html.Empty : Html.Of($"""
         <ul class="notes">{report.Notes.Select(note => Html.Of($"""<li class="note">{note}</li>"""))}</ul>
         """))}
@@ -41,12 +27,10 @@ internal static class ExplainPage
         {Plane(report)}
         {Similarities(report)}
         {Words(report)}
-        </main>
+        """), Html.Of($"""
         <footer>Written by cliper-gpu on {report.Created.ToUniversalTime():yyyy-MM-dd HH:mm} UTC.</footer>
-        </body>
-        </html>
 
-        """).ToString();
+        """));
 
     private static Html Images(ExplainReport report) => report.Images.Count == 0 ? Html.Empty : Html.Of($"""
         <section><h2>Maps</h2>

@@ -11,22 +11,7 @@ internal static partial class HtmlReport
     private const string StyleResource = "Cliper.Model.Reporting.report.css";
 
     /// <summary>The page.</summary>
-    public static string Render(ReportModel report) => Html.Of($"""
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <title>{report.Title}</title>
-        <style>{Style()}</style>
-        </head>
-        <body>
-        <header>
-        <h1>{report.Title}</h1>
-        <p class="subtitle">{report.Subtitle}</p>
-        </header>
-        <main>
+    public static string Render(ReportModel report) => Page(report.Title, Header(report.Title, report.Subtitle), Html.Of($"""
         {Headline(report)}
         {Notes(report)}
         {Folds(report)}
@@ -37,15 +22,46 @@ internal static partial class HtmlReport
         {Descriptors(report)}
         {Mistakes(report)}
         {Settings(report)}
-        </main>
+        """), Html.Of($"""
         <footer>Written by cliper-gpu on {report.Created.ToUniversalTime():yyyy-MM-dd HH:mm} UTC.
         WAR: accuracy. UAR: mean recall over the classes that have samples.</footer>
-        </body>
+
+        """));
+
+    /// <summary>A page in the style of the report, which needs nothing but itself.</summary>
+    /// <param name="title">Its title.</param>
+    /// <param name="header">The header element.</param>
+    /// <param name="main">The content.</param>
+    /// <param name="footer">The footer element and a line feed; empty for none.</param>
+    internal static string Page(string title, Html header, Html main, Html footer) => Html.Of($"""
+        <!doctype html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <title>{title}</title>
+        <style>{Style()}</style>
+        </head>
+        <body>
+        {header}
+        <main>
+        {main}
+        </main>
+        {footer}</body>
         </html>
 
         """).ToString();
 
-    internal static Html Style()
+    /// <summary>A header with a line below the title.</summary>
+    internal static Html Header(string title, string subtitle) => Html.Of($"""
+        <header>
+        <h1>{title}</h1>
+        <p class="subtitle">{subtitle}</p>
+        </header>
+        """);
+
+    private static Html Style()
     {
         using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(StyleResource)
             ?? throw new InvalidOperationException($"{StyleResource} is not in the assembly");

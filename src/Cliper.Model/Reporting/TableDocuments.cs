@@ -10,29 +10,14 @@ internal static class TableDocuments
     private const string Unknown = "–";
 
     /// <summary>The page, in the style of a run's report.</summary>
-    public static string Html(ResultTable table) => Reporting.Html.Of($"""
-        <!doctype html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
-        <title>{table.Title}</title>
-        <style>{HtmlReport.Style()}</style>
-        </head>
-        <body>
-        <header><h1>{table.Title}</h1></header>
-        <main>
+    public static string Html(ResultTable table) => HtmlReport.Page(table.Title,
+        Reporting.Html.Of($"""<header><h1>{table.Title}</h1></header>"""), Reporting.Html.Of($"""
         <section>{HtmlTable(HeaderOf(table), [.. table.Cells.Select(cell => LineOf(table, cell))])}
         {NotesOf(table).Select(note => Reporting.Html.Of($"""<p class="hint">{note}</p>"""))}</section>
         {table.References.Select(reference => Reporting.Html.Of($"""
         <section><h2>{reference.Title}</h2>{HtmlTable(reference.Columns, reference.Rows)}</section>
         """))}
-        </main>
-        </body>
-        </html>
-
-        """).ToString();
+        """), Reporting.Html.Empty);
 
     /// <summary>The table in GitHub's Markdown, its columns padded so that it reads as plain text too.</summary>
     public static string Markdown(ResultTable table)

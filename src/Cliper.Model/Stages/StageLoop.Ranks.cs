@@ -63,7 +63,8 @@ internal sealed partial class StageLoop
         var checksum = new Crc32();
         foreach (Tensor parameter in Optimizer.Parameters)
             checksum.Append(MemoryMarshal.AsBytes<float>(parameter.ToArray()));
-        uint[] all = Ranks.Gather<uint>([checksum.Value], out _);
+        var all = new uint[Ranks.Size];
+        Ranks.GatherEqual<uint>([checksum.Value], all);
         int other = Array.FindIndex(all, one => one != all[0]);
         if (other > 0)
             throw new CollectiveException(CollectiveFailure.Mixed, $"after epoch {Epoch + 1} of {stage.Name()} rank "

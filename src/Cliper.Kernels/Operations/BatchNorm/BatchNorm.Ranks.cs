@@ -25,7 +25,8 @@ public static unsafe partial class BatchNorm
         if (ranks.Size == 1)
             return rows;
         int channels = moments.Length / 2, width = moments.Length + 1;
-        double[] all = ranks.Gather<double>([.. moments, rows], out _);
+        var all = new double[width * ranks.Size];
+        ranks.GatherEqual<double>([.. moments, rows], all);
         double counted = 0;
         Array.Clear(moments);
         for (int rank = 0; rank < ranks.Size; rank++)
@@ -48,6 +49,8 @@ public static unsafe partial class BatchNorm
         if (ranks.Size == 1)
             return rows;
         ranks.Sum(sums.AsSpan<float>());
-        return ranks.Gather<long>([rows], out _).Sum();
+        var all = new long[ranks.Size];
+        ranks.GatherEqual<long>([rows], all);
+        return all.Sum();
     }
 }
